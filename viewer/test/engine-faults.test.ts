@@ -80,23 +80,27 @@ test('503: the server is left alone as long as it says, then asked by one reques
   await page.shows(180);
 }, 60_000);
 
-test('the gateway is killed in mid-scroll: it is said, and all goes on when it is back', async () => {
-  const port = String(await freePort());
-  let own = await startGateway({ PORT: port });
-  await using page = await EnginePage.open(system.browser, own.url);
-  await page.openSeries(await seriesOf(own.url, 'CT'), { index: 30 });
-  await page.shows(30);
-  await own.stop();
-  await page.want(180);
-  await page.page.waitForFunction(() => window.page.troubles().at(-1)?.kind === 'offline');
-  await page.page.waitForTimeout(1500);
-  expect(page.frames.length).toBeLessThan(200);
-  const shown = await page.page.evaluate(() => window.page.last()!.index);
-  expect(shown).not.toBe(180);
-  own = await startGateway({ PORT: port });
-  await page.shows(180);
-  await own.stop();
-}, 120_000);
+longTest(
+  'the gateway is killed in mid-scroll: it is said, and all goes on when it is back',
+  async () => {
+    const port = String(await freePort());
+    let own = await startGateway({ PORT: port });
+    await using page = await EnginePage.open(system.browser, own.url);
+    await page.openSeries(await seriesOf(own.url, 'CT'), { index: 30 });
+    await page.shows(30);
+    await own.stop();
+    await page.want(180);
+    await page.page.waitForFunction(() => window.page.troubles().at(-1)?.kind === 'offline');
+    await page.page.waitForTimeout(1500);
+    expect(page.frames.length).toBeLessThan(200);
+    const shown = await page.page.evaluate(() => window.page.last()!.index);
+    expect(shown).not.toBe(180);
+    own = await startGateway({ PORT: port });
+    await page.shows(180);
+    await own.stop();
+  },
+  120_000,
+);
 
 longTest(
   'a WebGL context that is lost is said; after it is restored the image is drawn again',

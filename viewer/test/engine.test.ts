@@ -129,7 +129,7 @@ longTest(
   60_000,
 );
 
-test.each(['cpu', 'webgl'])(
+longTest.each(['cpu', 'webgl'])(
   'window, zoom, pan, rotation, flip and inversion, and back: %s',
   async (rendering) => {
     await using page = await system.open(system.ct, { index: 30, query: `?rendering=${rendering}` });
@@ -191,6 +191,43 @@ test.each(['cpu', 'webgl'])(
     const lung = await glass((page) => page.setWindow({ centre: -600, width: 1500 }));
     expect(difference(lung, await system.grey(page, system.ct, { index: 30, window: voi })).more).toBe(0);
     expect(await page.page.evaluate(() => window.page.last()!.window)).toEqual(voi);
+  },
+  60_000,
+);
+
+longTest(
+  'after a change of size the whole image is on the glass; the element stays in the Tab order',
+  async () => {
+    await using page = await system.open(system.ct, { index: 30 });
+    await page.shows(30);
+    const before = await page.glass();
+    await page.page.evaluate(() => {
+      const glass = document.querySelector<HTMLElement>('#glass')!;
+      glass.style.width = `${glass.clientWidth / 2}px`;
+      glass.style.height = `${glass.clientHeight / 2}px`;
+    });
+    await expect.poll(async () => (await page.glass()).width, { timeout: 5000 }).toBe(before.width / 2);
+    await page.page.waitForTimeout(300);
+    const mean = ({ data }: { data: Buffer }) => data.reduce((sum, value) => sum + value, 0) / data.length;
+    expect(Math.abs(mean(await page.glass()) - mean(before))).toBeLessThan(2);
+    expect(await page.page.evaluate(() => document.querySelector('#glass')!.getAttribute('tabindex'))).toBe(
+      '0',
+    );
+  },
+  60_000,
+);
+
+longTest(
+  'another series takes the place of the first when its image is there; the first is forgotten',
+  async () => {
+    await using page = await system.open(system.ct, { index: 30 });
+    await page.shows(30);
+    await page.openSeries(system.mr, { index: 5 });
+    await page.shows(5);
+    expect(await page.page.evaluate(() => window.page.last()!.frame)).toContain(system.mr.series);
+    expect(await page.page.evaluate(() => window.page.known())).toBe(20);
+    await page.page.waitForTimeout(300);
+    expect(difference(await page.glass(), await system.grey(page, system.mr, { index: 5 })).more).toBe(0);
   },
   60_000,
 );

@@ -1,8 +1,7 @@
 /** Opens the test page of the engine in Chromium, on the origin of a gateway. */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { build } from 'vite';
 import { engineParts } from '../../engine-parts.ts';
@@ -37,9 +36,27 @@ export async function buildPage(): Promise<string> {
   hash.update(readFileSync(join(viewer, '../package-lock.json')));
   const cache = join(viewer, '../node_modules/.cache/engine-page');
   const folder = join(cache, hash.digest('hex').slice(0, 16));
-  if (existsSync(folder)) return folder;
-  await rm(cache, { recursive: true, force: true });
-  const outDir = `${folder}-${process.pid}`;
+  // Two files of tests may begin at the same time.
+  const lock = `${folder}.lock`;
+  mkdirSync(cache, { recursive: true });
+  while (!existsSync(folder)) {
+    if (!isFirst(lock)) await new Promise((resolve) => setTimeout(resolve, 200));
+    else await buildInto(folder).finally(() => rmSync(lock, { recursive: true, force: true }));
+  }
+  return folder;
+}
+
+function isFirst(lock: string): boolean {
+  try {
+    mkdirSync(lock);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function buildInto(folder: string): Promise<void> {
+  const outDir = `${folder}.part`;
   await build({
     root: here,
     configFile: false,
@@ -49,8 +66,10 @@ export async function buildPage(): Promise<string> {
     build: { outDir, emptyOutDir: true, target: 'es2023', chunkSizeWarningLimit: 9000 },
     worker: { format: 'es', plugins: () => [engineParts()] },
   });
-  await rename(outDir, folder);
-  return folder;
+  for (const name of readdirSync(dirname(folder))) {
+    if (!name.startsWith(basename(folder))) rmSync(join(dirname(folder), name), { recursive: true });
+  }
+  renameSync(outDir, folder);
 }
 
 const TYPES: Record<string, string> = {

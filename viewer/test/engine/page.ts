@@ -96,6 +96,10 @@ class Page {
     this.store.retry(this.stacks[0]!.frames[index]!.id);
   }
 
+  known(): number {
+    return knownFrames();
+  }
+
   close(): number {
     this.view.close();
     for (const remove of this.#removes) remove();

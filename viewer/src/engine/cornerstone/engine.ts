@@ -75,12 +75,8 @@ export class CornerstoneEngine implements Engine {
   open(element: HTMLElement): View {
     const id = `view-${++this.#opened}`;
     const div = element as HTMLDivElement;
-    const tabIndex = element.getAttribute('tabindex');
     this.#rendering ??= new RenderingEngine(`engine-${crypto.randomUUID()}`);
     this.#enable(id, div);
-    // Cornerstone takes the element out of the Tab order.
-    if (tabIndex === null) element.removeAttribute('tabindex');
-    else element.setAttribute('tabindex', tabIndex);
     this.#resizing.observe(element);
     const view = new CornerstoneView(div, this.#store, {
       viewport: () => this.#rendering!.getViewport(id) as Types.IStackViewport,
@@ -108,7 +104,11 @@ export class CornerstoneEngine implements Engine {
   }
 
   #enable(viewportId: string, element: HTMLDivElement): void {
+    const tabIndex = element.getAttribute('tabindex');
     this.#rendering!.enableElement({ viewportId, type: Enums.ViewportType.STACK, element });
+    // Cornerstone takes the element out of the Tab order.
+    if (tabIndex === null) element.removeAttribute('tabindex');
+    else element.setAttribute('tabindex', tabIndex);
   }
 
   #resize(): void {

@@ -190,12 +190,19 @@ export class CornerstoneView implements View {
   }
 
   async #drawOne(opened: Opened, index: number): Promise<void> {
-    const imageId = opened.imageIds[index]!;
     if (!(await this.#decode(opened, index)) || this.#closed || this.#opened !== opened) return;
     const viewport = this.#glass.viewport();
     const isNew = this.#drawn?.opened !== opened;
-    await (isNew ? viewport.setStack([...opened.imageIds], index) : viewport.setImageIdIndex(index));
-    if (this.#closed || viewport.getCornerstoneImage()?.imageId !== imageId) return;
+    try {
+      await (isNew ? viewport.setStack([...opened.imageIds], index) : viewport.setImageIdIndex(index));
+      // With WebGL Cornerstone tells nobody when it has not worked.
+      const isSet = viewport.getCornerstoneImage()?.imageId === opened.imageIds[index];
+      if (!isSet) throw new Error('the image was not set');
+    } catch (cause) {
+      const isCurrent = !this.#closed && this.#glass.works() && viewport === this.#glass.viewport();
+      if (isCurrent) this.#refuse(opened, index, new Trouble('undecodable', 'not drawn', { cause }));
+      return;
+    }
     const before = this.#drawn?.opened;
     this.#drawn = { opened, index };
     if (isNew) before?.forget();
@@ -206,14 +213,18 @@ export class CornerstoneView implements View {
   }
 
   /** @returns false if the image cannot be decoded; its frame has failed then */
-  async #decode({ stack, imageIds }: Opened, index: number): Promise<boolean> {
+  async #decode(opened: Opened, index: number): Promise<boolean> {
     try {
-      await decode(imageIds[index]!);
+      await decode(opened.imageIds[index]!);
       return true;
     } catch (error) {
-      this.#store.refuse(stack.frames[index]!.id, error as Trouble);
+      this.#refuse(opened, index, error as Trouble);
       return false;
     }
+  }
+
+  #refuse({ stack }: Opened, index: number, trouble: Trouble): void {
+    this.#store.refuse(stack.frames[index]!.id, trouble);
   }
 
   #decodeAhead(): void {
