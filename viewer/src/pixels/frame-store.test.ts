@@ -44,7 +44,19 @@ test('what nobody wants is cancelled when the view closes; the stack is forgotte
   store.aim('view' as unknown as object, undefined);
   expect([loading(), store.state('f0').at]).toEqual(['', 'ready']);
   remove();
-  expect([store.bytesKept, store.state('f0').at, store.counts(stack).all]).toEqual([0, 'absent', 0]);
+  expect([store.bytesKept, store.state('f0').at, store.counts(stack).ready]).toEqual([0, 'absent', 0]);
+});
+
+test('frames that two stacks have stay until both are removed, as when a series grows', async () => {
+  const { store, aim, give, remove } = bench(stackOf(3));
+  aim(0);
+  await give('f0');
+  const grown = stackOf(4);
+  const removeGrown = store.add(grown, AT);
+  remove();
+  expect(store.counts(grown)).toEqual({ ready: 1, failed: 0, all: 4 });
+  removeGrown();
+  expect(store.bytesKept).toBe(0);
 });
 
 test('bytes are bounded: the farthest go first, and are not loaded again', async () => {

@@ -32,7 +32,8 @@ export interface FrameStoreOptions {
 interface Entry {
   frame: StackFrame;
   at: ImageLocation;
-  counts: Counts;
+  /** So many have added it. */
+  users: number;
   data?: FrameBytes;
   trouble?: Trouble;
   /** Its request is under way. */
@@ -41,18 +42,16 @@ interface Entry {
   probe?: boolean;
 }
 
-const NOTHING: Counts = { ready: 0, failed: 0, all: 0 };
-
 export class FrameStore {
   #source: ImageSource;
   #maxBytes: number;
   #maxRequests: number;
   #clock: Clock;
   #entries = new Map<FrameId, Entry>();
-  /** By key; `users` have added it. */
-  #stacks = new Map<string, { users: number; counts: Counts; ids: readonly FrameId[] }>();
+  #counted = new WeakMap<Stack, { version: number; counts: Counts }>();
+  #version = 0;
   #gates = new Map<string, ServerGate>();
-  #aims = new Map<object, Aim & { key: string }>();
+  #aims = new Map<object, Aim & { stack: Stack }>();
   #plan: Plan = { order: [], wanted: 0 };
   #planned = new Set<FrameId>();
   #loading = new Set<FrameId>();
@@ -82,16 +81,14 @@ export class FrameStore {
    * @returns a function that forgets it, with its bytes, when all who have added it call theirs
    */
   add(stack: Stack, at: ImageLocation): () => void {
-    const known = this.#stacks.get(stack.key);
-    if (known) known.users++;
-    else {
-      const counts = { ...NOTHING, all: stack.frames.length };
-      this.#stacks.set(stack.key, { users: 1, counts, ids: stack.frames.map(({ id }) => id) });
-      for (const frame of stack.frames) this.#entries.set(frame.id, { frame, at, counts });
+    for (const frame of stack.frames) {
+      const known = this.#entries.get(frame.id);
+      if (known) known.users++;
+      else this.#entries.set(frame.id, { frame, at, users: 1 });
     }
     let added = true;
     return () => {
-      if (added) this.#forget(stack.key);
+      if (added) this.#forget(stack);
       added = false;
     };
   }
@@ -117,9 +114,18 @@ export class FrameStore {
     return this.#source.bulk(url, new AbortController().signal);
   }
 
-  /** Returns how many frames of a stack are there; nothing for a stack that is not known. */
+  /** Returns how many frames of a stack are there. */
   counts(stack: Stack): Counts {
-    return { ...(this.#stacks.get(stack.key)?.counts ?? NOTHING) };
+    const known = this.#counted.get(stack);
+    if (known?.version === this.#version) return known.counts;
+    const counts = { ready: 0, failed: 0, all: stack.frames.length };
+    for (const { id } of stack.frames) {
+      const entry = this.#entries.get(id);
+      if (entry?.data) counts.ready++;
+      else if (entry?.trouble) counts.failed++;
+    }
+    this.#counted.set(stack, { version: this.#version, counts });
+    return counts;
   }
 
   /**
@@ -131,11 +137,11 @@ export class FrameStore {
     const before = this.#aims.get(view);
     if (!to) this.#aims.delete(view);
     else {
-      const isSame = before?.key === to.stack.key;
+      const isSame = before?.stack === to.stack;
       const step = isSame ? Math.sign(to.index - before.index) : 1;
       const direction = (step || before?.direction || 1) as 1 | -1;
       const frames = isSame ? before.frames : to.stack.frames.map(({ id }) => id);
-      this.#aims.set(view, { frames, index: to.index, direction, key: to.stack.key });
+      this.#aims.set(view, { ...to, frames, direction });
     }
     this.#replan();
   }
@@ -145,7 +151,7 @@ export class FrameStore {
     const entry = this.#entries.get(id);
     if (!entry || entry.trouble) return;
     this.#drop(entry);
-    this.#fail(entry, trouble);
+    entry.trouble = trouble;
     this.#changed();
   }
 
@@ -153,7 +159,6 @@ export class FrameStore {
   retry(id: FrameId): void {
     const entry = this.#entries.get(id);
     if (!entry) return;
-    if (entry.trouble) entry.counts.failed--;
     entry.trouble = undefined;
     this.#gate(entry.at).tryNow();
   }
@@ -171,22 +176,19 @@ export class FrameStore {
     for (const gate of this.#gates.values()) gate.close();
     for (const id of [...this.#loading]) this.#cancel(id);
     this.#entries.clear();
-    this.#stacks.clear();
     this.#aims.clear();
     this.#listeners.clear();
     this.#bytes = 0;
   }
 
-  #forget(key: string): void {
-    const stack = this.#stacks.get(key);
-    if (!stack || --stack.users > 0) return;
-    this.#stacks.delete(key);
-    for (const id of stack.ids) {
+  #forget(stack: Stack): void {
+    for (const { id } of stack.frames) {
+      const entry = this.#entries.get(id);
+      if (!entry || --entry.users > 0) continue;
       this.#cancel(id);
-      this.#drop(this.#entries.get(id)!);
+      this.#drop(entry);
       this.#entries.delete(id);
     }
-    for (const [view, aim] of this.#aims) if (aim.key === key) this.#aims.delete(view);
     this.#replan();
   }
 
@@ -234,7 +236,7 @@ export class FrameStore {
       if (request.signal.aborted) return;
       const trouble =
         error instanceof Trouble ? error : new Trouble('server', String(error), { cause: error });
-      if (!gate.failed(trouble, entry.probe)) this.#fail(entry, trouble);
+      if (!gate.failed(trouble, entry.probe)) entry.trouble = trouble;
     }
     entry.request = undefined;
     this.#loading.delete(frame.id);
@@ -253,7 +255,6 @@ export class FrameStore {
 
   #keep(entry: Entry, data: FrameBytes): void {
     entry.data = data;
-    entry.counts.ready++;
     this.#bytes += data.bytes.length;
     if (this.#bytes > this.#maxBytes) this.#makeRoom();
   }
@@ -261,13 +262,7 @@ export class FrameStore {
   #drop(entry: Entry): void {
     if (!entry.data) return;
     this.#bytes -= entry.data.bytes.length;
-    entry.counts.ready--;
     entry.data = undefined;
-  }
-
-  #fail(entry: Entry, trouble: Trouble): void {
-    entry.trouble = trouble;
-    entry.counts.failed++;
   }
 
   /** Drops what is not planned, then what is the last of the plan, which ends there: it would be loaded again. */
@@ -293,6 +288,7 @@ export class FrameStore {
   }
 
   #changed(): void {
+    this.#version++;
     if (this.#notifying) return;
     this.#notifying = true;
     queueMicrotask(() => {

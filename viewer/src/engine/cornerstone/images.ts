@@ -56,7 +56,7 @@ export function addImages(stack: Stack, store: FrameStore): () => void {
   };
 }
 
-/** Decodes an image and keeps it, unless that is done. @throws Trouble `undecodable` */
+/** Decodes an image and keeps it, unless that is done. @throws Trouble `undecodable`, or that of a palette's request */
 export async function decode(imageId: string): Promise<void> {
   if (cache.getImageLoadObject(imageId)) return;
   const begun = decoding.get(imageId) ?? keepDecoded(imageId).finally(() => decoding.delete(imageId));
@@ -65,13 +65,16 @@ export async function decode(imageId: string): Promise<void> {
 }
 
 async function keepDecoded(imageId: string): Promise<void> {
+  const entry = known.get(imageId);
   try {
     const image = await loadFrame(imageId);
-    if (known.has(imageId)) await cache.putImageLoadObject(imageId, { promise: Promise.resolve(image) });
-  } catch (error) {
-    throw new Trouble('undecodable', error instanceof Error ? error.message : String(error), {
-      cause: error,
-    });
+    // Without its metadata, which may have been forgotten in the meantime, an image has another window.
+    if (entry && known.get(imageId) === entry) {
+      await cache.putImageLoadObject(imageId, { promise: Promise.resolve(image) });
+    }
+  } catch (cause) {
+    if (cause instanceof Trouble) throw cause;
+    throw new Trouble('undecodable', cause instanceof Error ? cause.message : String(cause), { cause });
   }
 }
 

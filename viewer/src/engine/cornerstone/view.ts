@@ -223,8 +223,10 @@ export class CornerstoneView implements View {
     }
   }
 
-  #refuse({ stack }: Opened, index: number, trouble: Trouble): void {
-    this.#store.refuse(stack.frames[index]!.id, trouble);
+  #refuse(opened: Opened, index: number, trouble: Trouble): void {
+    // Of a stack that is closed it says nothing: its metadata may have been missing.
+    if (this.#opened !== opened || this.#closed) return;
+    this.#store.refuse(opened.stack.frames[index]!.id, trouble);
   }
 
   #decodeAhead(): void {
