@@ -1,6 +1,6 @@
 /** What the engine puts on the glass, in Chromium, on the demo images of a real gateway. */
 import { expect, test } from 'vitest';
-import { longTest, testEach } from '../../gateway/test/setup/usual-run.ts';
+import { testEach } from '../../gateway/test/setup/usual-run.ts';
 import { difference, type EnginePage } from './engine/engine-page.ts';
 import { EngineSystem, isFrameUrl } from './engine/engine-system.ts';
 import type { TestPage } from './engine/page.ts';
@@ -77,160 +77,74 @@ testEach(['cpu', 'webgl'], (rendering) => rendering === 'cpu')(
   60_000,
 );
 
-test('read-ahead goes the way of scrolling; a jump aims it anew and ends what is under way', async () => {
-  const slow = (page: EnginePage) =>
-    page.context.route(isFrameUrl, async (route) => {
-      await new Promise((resolve) => setTimeout(resolve, 150));
-      await route.continue().catch(() => undefined);
-    });
-  await using page = await system.open(system.ct, { index: 50, before: slow });
-  await page.shows(50);
-  const indexes = await page.page.evaluate(() =>
-    window.page.stacks[0]!.frames.map(({ name }) => name.instance),
-  );
-  const indexOf = (url: string) => indexes.indexOf(/instances\/([\d.]+)/.exec(url)![1]!);
-  await expect.poll(() => page.frames.length).toBeGreaterThan(12);
-  await page.want(150);
-  const before = page.frames.length;
-  await page.shows(150);
-  await expect.poll(() => page.frames.length).toBeGreaterThan(before + 6);
-  expect(page.cancelled.length).toBeGreaterThan(0);
-  expect(indexOf(page.frames[0]!)).toBe(50);
-  expect(
-    page.frames
-      .slice(before - 1)
-      .map(indexOf)
-      .every((at) => Math.abs(at - 150) < 30),
-  ).toBe(true);
-}, 60_000);
+type Answer = { body: Buffer; contentType: string };
+const truncated = (_: Buffer, full: Buffer): Answer => ({
+  body: Buffer.concat([full.subarray(0, 1000), full.subarray(5000)]),
+  contentType: 'multipart/related; type="application/octet-stream"; boundary=x',
+});
+const garbage = (): Answer => ({
+  body: Buffer.from(
+    `--x\r\nContent-Type: image/jp2; transfer-syntax=1.2.840.10008.1.2.4.90\r\n\r\n${'no image '.repeat(50)}\r\n--x--\r\n`,
+  ),
+  contentType: 'multipart/related; type="image/jp2"; boundary=x',
+});
 
-longTest(
-  'without WebGL the image is drawn',
-  async () => {
-    const remove = (page: EnginePage) =>
-      page.context.addInitScript(() => {
-        const original = HTMLCanvasElement.prototype.getContext;
-        HTMLCanvasElement.prototype.getContext = function (this: HTMLCanvasElement, ...args: unknown[]) {
-          return String(args[0]).includes('webgl') ? null : (Reflect.apply(original, this, args) as never);
-        } as typeof original;
+test.each([
+  ['of a wrong length', 'damaged', truncated],
+  ['that cannot be decoded', 'undecodable', garbage],
+])(
+  'a frame %s has failed, and is not drawn as grey; its neighbours are',
+  async (_, kind, answer) => {
+    const tamper = async (page: EnginePage) => {
+      let instance: string | undefined;
+      await page.context.route(isFrameUrl, async (route) => {
+        const url = route.request().url();
+        instance ??= url;
+        if (url !== instance) return route.continue();
+        const response = await route.fetch();
+        const full = await response.body();
+        return route.fulfill({ status: 200, ...answer(full, full) });
       });
-    await using page = await system.open(system.ct, {
-      index: 30,
-      query: '?rendering=webgl',
-      before: async (page) => {
-        await remove(page);
-        await page.page.reload();
-        await page.page.waitForFunction(() => 'page' in window);
-      },
-    });
-    await page.shows(30);
-    expect(difference(await page.glass(), await system.grey(page, system.ct, { index: 30 })).more).toBe(0);
-  },
-  60_000,
-);
-
-longTest.each(['cpu', 'webgl'])(
-  'window, zoom, pan, rotation, flip and inversion, and back: %s',
-  async (rendering) => {
-    await using page = await system.open(system.ct, { index: 30, query: `?rendering=${rendering}` });
-    await page.shows(30);
-    const glass = async (act: (page: TestPage) => void, argument = 0) => {
-      await page.page.evaluate(`(${act.toString()})(window.page, ${argument})`);
-      await page.page.waitForTimeout(300);
-      return page.glass();
     };
-    const original = await page.glass();
-    const { width, height } = original;
-    const at = (pixels: typeof original, x: number, y: number) => pixels.data[3 * (y * width + x)]!;
-    /** Compares each pixel with the one of the original that has to be there; interpolation may blur edges. */
-    const matches = (pixels: typeof original, from: (x: number, y: number) => [number, number]) => {
-      let off = 0;
-      let all = 0;
-      for (let y = 40; y < height - 40; y += 3) {
-        for (let x = 40; x < width - 40; x += 3) {
-          const [fromX, fromY] = from(x, y);
-          if (fromX < 0 || fromY < 0 || fromX >= width || fromY >= height) continue;
-          all++;
-          if (Math.abs(at(pixels, x, y) - at(original, fromX, fromY)) > 24) off++;
-        }
-      }
-      return off / all;
-    };
-    const few = 0.02;
-    expect(
-      matches(await glass((page) => page.setCamera({ flipped: true })), (x, y) => [width - 1 - x, y]),
-    ).toBeLessThan(few);
-    expect(
-      matches(await glass((page) => page.setCamera({ flipped: false, rotation: 90 })), (x, y) => [
-        y,
-        height - 1 - x,
-      ]),
-    ).toBeLessThan(few);
-    expect(
-      matches(await glass((page) => page.setCamera({ rotation: 0, pan: [30, -20] })), (x, y) => [
-        x - 30,
-        y + 20,
-      ]),
-    ).toBeLessThan(few);
-    const zoomed = await glass((page) => page.setCamera({ pan: [0, 0], zoom: 2 }));
-    const half = (value: number, size: number) => Math.floor(size / 2 + (value - size / 2) / 2);
-    expect(matches(zoomed, (x, y) => [half(x, width), half(y, height)])).toBeLessThan(0.15);
-    await page.want(31);
+    await using page = await system.open(system.ct, { index: 30, before: tamper });
+    await page.page.waitForFunction(() => window.page.troubles().length > 0);
     await page.shows(31);
-    await page.want(30);
-    await page.shows(30);
-    expect(matches(await page.glass(), (x, y) => [half(x, width), half(y, height)])).toBeLessThan(0.15);
-    await glass((page) => page.view.reset());
-    expect(matches(await page.glass(), (x, y) => [x, y])).toBe(0);
-    const inverted = await glass((page) => page.view.setInverted(true));
-    expect(inverted.data.every((value, index) => Math.abs(value - (255 - original.data[index]!)) <= 1)).toBe(
-      true,
-    );
-    await glass((page) => page.view.reset());
-    const voi = { centre: -600, width: 1500 };
-    const lung = await glass((page) => page.setWindow({ centre: -600, width: 1500 }));
-    expect(difference(lung, await system.grey(page, system.ct, { index: 30, window: voi })).more).toBe(0);
-    expect(await page.page.evaluate(() => window.page.last()!.window)).toEqual(voi);
+    expect(
+      await page.page.evaluate(() => [
+        window.page.troubles().map((one) => one!.kind),
+        window.page.states()[30],
+      ]),
+    ).toEqual([[kind], 'failed']);
+    expect(difference(await page.glass(), await system.grey(page, system.ct, { index: 31 })).more).toBe(0);
+    expect(await page.page.evaluate(() => window.page.counts().failed)).toBe(1);
+    expect(page.errors).toEqual([]);
   },
   60_000,
 );
 
-longTest(
-  'after a change of size the whole image is on the glass; the element stays in the Tab order',
-  async () => {
-    await using page = await system.open(system.ct, { index: 30 });
-    await page.shows(30);
-    const before = await page.glass();
-    await page.page.evaluate(() => {
-      const glass = document.querySelector<HTMLElement>('#glass')!;
-      glass.style.width = `${glass.clientWidth / 2}px`;
-      glass.style.height = `${glass.clientHeight / 2}px`;
+test('503: the server is left alone as long as it says, then asked by one request', async () => {
+  let busy = false;
+  const times: number[] = [];
+  const route = (page: EnginePage) =>
+    page.context.route(isFrameUrl, (route) => {
+      if (!busy) return route.continue();
+      times.push(performance.now());
+      return route.fulfill({ status: 503, headers: { 'retry-after': '2' } });
     });
-    await expect.poll(async () => (await page.glass()).width, { timeout: 5000 }).toBe(before.width / 2);
-    await page.page.waitForTimeout(300);
-    const mean = ({ data }: { data: Buffer }) => data.reduce((sum, value) => sum + value, 0) / data.length;
-    expect(Math.abs(mean(await page.glass()) - mean(before))).toBeLessThan(2);
-    expect(await page.page.evaluate(() => document.querySelector('#glass')!.getAttribute('tabindex'))).toBe(
-      '0',
-    );
-  },
-  60_000,
-);
-
-longTest(
-  'another series takes the place of the first when its image is there; the first is forgotten',
-  async () => {
-    await using page = await system.open(system.ct, { index: 30 });
-    await page.shows(30);
-    await page.openSeries(system.mr, { index: 5 });
-    await page.shows(5);
-    expect(await page.page.evaluate(() => window.page.last()!.frame)).toContain(system.mr.series);
-    expect(await page.page.evaluate(() => window.page.known())).toBe(20);
-    await page.page.waitForTimeout(300);
-    expect(difference(await page.glass(), await system.grey(page, system.mr, { index: 5 })).more).toBe(0);
-  },
-  60_000,
-);
+  await using page = await system.open(system.ct, { index: 30, before: route });
+  await page.shows(30);
+  busy = true;
+  await page.want(180);
+  await expect.poll(() => times.length, { timeout: 15_000 }).toBeGreaterThanOrEqual(3);
+  // What was under way when the first answer came; then one every two seconds.
+  const [first] = times;
+  const later = times.filter((time) => time > first! + 500);
+  expect(times.length - later.length).toBeLessThanOrEqual(6);
+  for (const [at, time] of later.entries()) expect(time - (later[at - 1] ?? first!)).toBeGreaterThan(1900);
+  expect(await page.page.evaluate(() => window.page.troubles().at(-1)!.kind)).toBe('busy');
+  busy = false;
+  await page.shows(180);
+}, 60_000);
 
 test('a view that closes leaves no metadata and no bytes behind', async () => {
   await using page = await system.open(system.ct, { index: 30 });

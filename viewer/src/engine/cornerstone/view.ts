@@ -201,6 +201,8 @@ export class CornerstoneView implements View {
     } catch (cause) {
       const isCurrent = !this.#closed && this.#glass.works() && viewport === this.#glass.viewport();
       if (isCurrent) this.#refuse(opened, index, new Trouble('undecodable', 'not drawn', { cause }));
+      // Cornerstone counts the image as set: only the whole stack sets it once more.
+      if (!isNew) this.#drawn = undefined;
       return;
     }
     const before = this.#drawn?.opened;
