@@ -56,6 +56,7 @@ export default defineConfig({
           exclude: NEVER,
           globalSetup: ['gateway/test/setup/parts.ts', 'viewer/messages.ts'],
           testTimeout: 20_000,
+          expect: { poll: { timeout: 4000 } },
           sequence: { groupOrder: 2 },
           browser: {
             enabled: true,

@@ -5,11 +5,11 @@ import type { Wording } from './modalities.ts';
 const DATES: Record<string, string> = { en: 'en-GB', es: 'es' };
 
 const DAY_MS = 86_400_000;
+/** Each with its length in days, and from how many days it is used: "17 months" says more than "1 year". */
 const UNITS = [
-  ['year', 365.25],
-  ['month', 30.44],
-  ['week', 7],
-  ['day', 1],
+  ['year', 365.25, 730],
+  ['month', 30.44, 61],
+  ['week', 7, 14],
 ] as const;
 
 /** Formats a FHIR date or dateTime as `12 Mar 2026`, `Mar 2026` or `2026`; returns any other text unchanged. */
@@ -31,7 +31,7 @@ export function agoOf(date: string, today: string): string | undefined {
   const [then, now] = [dayNumber(date), dayNumber(today)];
   if (then === undefined || now === undefined) return undefined;
   const days = then - now;
-  const [unit, length] = UNITS.find(([, each]) => Math.abs(days) >= each) ?? (['day', 1] as const);
+  const [unit, length] = UNITS.find(([, , from]) => Math.abs(days) >= from) ?? (['day', 1] as const);
   return new Intl.RelativeTimeFormat(getLocale(), { numeric: 'auto' }).format(Math.trunc(days / length), unit);
 }
 

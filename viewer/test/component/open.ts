@@ -1,6 +1,6 @@
 import axe from 'axe-core';
-import { commands, page } from 'vitest/browser';
-import { render } from 'vitest-browser-svelte';
+import { commands, page, userEvent } from 'vitest/browser';
+import { cleanup, render } from 'vitest-browser-svelte';
 import '../../src/ui/tokens.css';
 import Shell from '../../src/ui/Shell.svelte';
 import { FakeAccount, FakeImaging, FakeRecords } from './fakes.ts';
@@ -29,6 +29,7 @@ export async function open(
     prepare,
   }: { size?: readonly [number, number]; prepare?: (fakes: Opened) => void } = {},
 ): Promise<Opened> {
+  await cleanup();
   await page.viewport(...size);
   localStorage.clear();
   delete document.documentElement.dataset['theme'];
@@ -44,9 +45,18 @@ export async function shot(name: string): Promise<void> {
   await page.screenshot({ path: `../../../dist/screenshots/${name}.png` });
 }
 
-/** Returns what axe finds wrong, as `rule: selector`. */
-export async function violations(): Promise<string[]> {
-  const { violations: found } = await axe.run(document.body, { resultTypes: ['violations'] });
+/**
+ * Returns what axe finds wrong, as `rule: selector`.
+ * @param ownColours false in forced colours: contrast is then the person's choice, and axe cannot see it
+ */
+export async function violations({ ownColours = true } = {}): Promise<string[]> {
+  // A tooltip of the test before, and colours that change over a moment.
+  await userEvent.unhover(document.body);
+  await new Promise((done) => setTimeout(done, 150));
+  const { violations: found } = await axe.run(document.body, {
+    resultTypes: ['violations'],
+    rules: { 'color-contrast': { enabled: ownColours } },
+  });
   return found.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`));
 }
 
