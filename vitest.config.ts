@@ -80,11 +80,7 @@ export default defineConfig({
         test: { name: 'alone', include: ALONE, exclude: NEVER, maxWorkers: 1, sequence: { groupOrder: 1 } },
       },
     ],
-    globalSetup: [
-      'gateway/test/setup/parts.ts',
-      'gateway/test/setup/demo-images.ts',
-      'viewer/messages.ts',
-    ],
+    globalSetup: ['gateway/test/setup/parts.ts', 'gateway/test/setup/demo-images.ts', 'viewer/messages.ts'],
     setupFiles: ['gateway/test/setup/check-retrievals.ts'],
     pool: 'forks',
     // More than there are cores: a test that waits for servers, or for time to pass, needs no core.

@@ -19,7 +19,14 @@ const up = (rest: Partial<Pointer> = {}): Step => ({ type: 'up', ...rest });
 
 describe('touch', () => {
   test.each<[string, Step[], Action[]]>([
-    ['one finger up scrolls on', [down(), move(0, -30), move(0, -60)], [{ do: 'scroll', by: 2 }, { do: 'scroll', by: 3 }]],
+    [
+      'one finger up scrolls on',
+      [down(), move(0, -30), move(0, -60)],
+      [
+        { do: 'scroll', by: 2 },
+        { do: 'scroll', by: 3 },
+      ],
+    ],
     ['one finger down scrolls back', [down(), move(0, 25)], [{ do: 'scroll', by: -2 }]],
     ['a finger that trembles does nothing', [down(), move(2, 3), move(-3, 1), up()], []],
     [
@@ -40,7 +47,14 @@ describe('touch', () => {
       [down(), { type: 'hold' }, move(30, -60)],
       [{ do: 'window', centre: -0.2, width: 0.1 }],
     ],
-    ['a drag is no long press', [down(), move(0, -24), { type: 'hold' }, move(0, -36)], [{ do: 'scroll', by: 2 }, { do: 'scroll', by: 1 }]],
+    [
+      'a drag is no long press',
+      [down(), move(0, -24), { type: 'hold' }, move(0, -36)],
+      [
+        { do: 'scroll', by: 2 },
+        { do: 'scroll', by: 1 },
+      ],
+    ],
     ['a double tap resets', [down(), up(), down(), up()], [{ do: 'reset' }]],
     ['two taps far apart do not', [down(), up(), down({ x: 90 }), up({ x: 90 })], []],
     ['two slow taps do not', [down(), up(), down({ time: 900 }), up({ time: 920 })], []],

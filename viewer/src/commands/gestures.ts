@@ -159,7 +159,10 @@ export function wheelSteps(
   // Lines and pages (UI Events §5.7.1) come from a wheel with notches.
   if (event.deltaMode !== 0) return { rest: 0, by: Math.sign(event.deltaY) };
   if (Math.abs(event.deltaY) >= PX_PER_NOTCH / 2)
-    return { rest: 0, by: Math.sign(event.deltaY) * Math.max(Math.round(Math.abs(event.deltaY) / PX_PER_NOTCH), 1) };
+    return {
+      rest: 0,
+      by: Math.sign(event.deltaY) * Math.max(Math.round(Math.abs(event.deltaY) / PX_PER_NOTCH), 1),
+    };
   const all = rest + event.deltaY;
   const by = Math.trunc(all / PX_PER_PAD_STEP);
   return { rest: all - by * PX_PER_PAD_STEP, by };

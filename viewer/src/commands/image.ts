@@ -27,17 +27,16 @@ export function act(cell: Cell, action: Action): void {
 
 /** Moves through the images of the active cell, and through the series of the study. */
 export function navigationCommands(workspace: Workspace): Command[] {
-  const hasImages = () => workspace.active.count > 0;
-  const step = (id: string, name: () => string, key: string, by: number): Command => ({
-    id,
+  const images = (id: string, name: () => string, [key, by]: [key: string, by: number]): Command => ({
+    id: `image.${id}`,
     name,
     keys: [key],
     group: 'navigation',
-    enabled: hasImages,
+    enabled: () => workspace.active.count > 0,
     run: () => workspace.active.step(by),
   });
-  const series = (id: string, name: () => string, key: string, by: 1 | -1): Command => ({
-    id,
+  const series = (id: string, name: () => string, [key, by]: [key: string, by: 1 | -1]): Command => ({
+    id: `series.${id}`,
     name,
     keys: [key],
     group: 'navigation',
@@ -45,43 +44,68 @@ export function navigationCommands(workspace: Workspace): Command[] {
     run: () => workspace.showNext(by),
   });
   return [
-    step('image.next', m.commandImageNext, 'ArrowDown', 1),
-    step('image.previous', m.commandImagePrevious, 'ArrowUp', -1),
-    step('image.page-down', m.commandImagePageDown, 'PageDown', PAGE),
-    step('image.page-up', m.commandImagePageUp, 'PageUp', -PAGE),
-    step('image.first', m.commandImageFirst, 'Home', -Infinity),
-    step('image.last', m.commandImageLast, 'End', Infinity),
-    series('series.next', m.commandSeriesNext, 'ArrowRight', 1),
-    series('series.previous', m.commandSeriesPrevious, 'ArrowLeft', -1),
+    images('next', m.commandImageNext, ['ArrowDown', 1]),
+    images('previous', m.commandImagePrevious, ['ArrowUp', -1]),
+    images('page-down', m.commandImagePageDown, ['PageDown', PAGE]),
+    images('page-up', m.commandImagePageUp, ['PageUp', -PAGE]),
+    images('first', m.commandImageFirst, ['Home', -Infinity]),
+    images('last', m.commandImageLast, ['End', Infinity]),
+    series('next', m.commandSeriesNext, ['ArrowRight', 1]),
+    series('previous', m.commandSeriesPrevious, ['ArrowLeft', -1]),
   ];
 }
 
+/** A command on the cell that shows an image. */
+interface OnImage {
+  id: string;
+  name: () => string;
+  keys: readonly string[];
+  run: (cell: Cell) => void;
+}
+
+const zoom = (factor: number) => (cell: Cell) => act(cell, { do: 'zoom', factor });
+const adjust = (centre: number, width: number) => (cell: Cell) => cell.adjustWindow({ centre, width });
+
+const ON_IMAGE: readonly OnImage[] = [
+  { id: 'image.zoom-in', name: m.commandZoomIn, keys: ['+', '='], run: zoom(ZOOM_STEP) },
+  { id: 'image.zoom-out', name: m.commandZoomOut, keys: ['-'], run: zoom(1 / ZOOM_STEP) },
+  {
+    id: 'image.rotate',
+    name: m.commandRotate,
+    keys: ['r'],
+    run: (cell) => cell.setCamera(({ rotation }) => ({ rotation: (rotation + 90) % 360 })),
+  },
+  {
+    id: 'image.flip',
+    name: m.commandFlip,
+    keys: ['f'],
+    run: (cell) => cell.setCamera(({ flipped }) => ({ flipped: !flipped })),
+  },
+  { id: 'image.invert', name: m.commandInvert, keys: ['i'], run: (cell) => cell.invert() },
+  { id: 'image.reset', name: m.commandReset, keys: ['0'], run: (cell) => cell.reset() },
+  { id: 'window.brighter', name: m.commandBrighter, keys: ['Shift+ArrowUp'], run: adjust(-WINDOW_STEP, 0) },
+  { id: 'window.darker', name: m.commandDarker, keys: ['Shift+ArrowDown'], run: adjust(WINDOW_STEP, 0) },
+  {
+    id: 'window.more-contrast',
+    name: m.commandMoreContrast,
+    keys: ['Shift+ArrowRight'],
+    run: adjust(0, -WINDOW_STEP),
+  },
+  {
+    id: 'window.less-contrast',
+    name: m.commandLessContrast,
+    keys: ['Shift+ArrowLeft'],
+    run: adjust(0, WINDOW_STEP),
+  },
+];
+
 /** Changes how the image of the active cell is shown. */
 export function imageCommands(workspace: Workspace): Command[] {
-  const on = (id: string, name: () => string, keys: readonly string[], run: (cell: Cell) => void): Command => ({
-    id,
-    name,
-    keys,
-    group: id.startsWith('window.') ? 'window' : 'image',
+  return ON_IMAGE.map(({ run, ...command }) => ({
+    ...command,
+    group: command.id.startsWith('window.') ? 'window' : 'image',
     enabled: () => workspace.active.shown !== undefined,
+    ...(command.id === 'image.invert' && { pressed: () => workspace.active.shown?.inverted ?? false }),
     run: () => run(workspace.active),
-  });
-  const adjust = (centre: number, width: number) => (cell: Cell) => cell.adjustWindow({ centre, width });
-  return [
-    on('image.zoom-in', m.commandZoomIn, ['+', '='], (cell) => act(cell, { do: 'zoom', factor: ZOOM_STEP })),
-    on('image.zoom-out', m.commandZoomOut, ['-'], (cell) => act(cell, { do: 'zoom', factor: 1 / ZOOM_STEP })),
-    on('image.rotate', m.commandRotate, ['r'], (cell) =>
-      cell.setCamera(({ rotation }) => ({ rotation: (rotation + 90) % 360 })),
-    ),
-    on('image.flip', m.commandFlip, ['f'], (cell) => cell.setCamera(({ flipped }) => ({ flipped: !flipped }))),
-    {
-      ...on('image.invert', m.commandInvert, ['i'], (cell) => cell.invert()),
-      pressed: () => workspace.active.shown?.inverted ?? false,
-    },
-    on('image.reset', m.commandReset, ['0'], (cell) => cell.reset()),
-    on('window.brighter', m.commandBrighter, ['Shift+ArrowUp'], adjust(-WINDOW_STEP, 0)),
-    on('window.darker', m.commandDarker, ['Shift+ArrowDown'], adjust(WINDOW_STEP, 0)),
-    on('window.more-contrast', m.commandMoreContrast, ['Shift+ArrowRight'], adjust(0, -WINDOW_STEP)),
-    on('window.less-contrast', m.commandLessContrast, ['Shift+ArrowLeft'], adjust(0, WINDOW_STEP)),
-  ];
+  }));
 }

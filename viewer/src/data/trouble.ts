@@ -18,7 +18,9 @@ export type TroubleKind =
   /** The answer came, and is not what was asked for: a wrong length, no JSON, another media type. */
   | 'damaged'
   /** The bytes are right, and this browser cannot decode them. */
-  | 'undecodable';
+  | 'undecodable'
+  /** The browser's graphics have stopped: what is on the screen may be old, or nothing. */
+  | 'graphics';
 
 export class Trouble extends Error {
   readonly kind: TroubleKind;

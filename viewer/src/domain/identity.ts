@@ -20,7 +20,7 @@ export interface IdentityComparison {
 }
 
 /** Reads Patient's Name, ID and Birth Date (PS3.3 §C.7.1.1). */
-export function imageIdentity(instance: Instance): ImageIdentity {
+function imageIdentity(instance: Instance): ImageIdentity {
   const name = text(instance, '00100010')?.split('^').filter(Boolean).join(' ');
   const number = text(instance, '00100020')?.trim();
   const date = /^(\d{4})(\d\d)(\d\d)$/.exec(text(instance, '00100030') ?? '');
@@ -56,7 +56,10 @@ export function compareIdentity(person: Person, instance: Instance): IdentityCom
 
 /** True if one name has all words of the other; initials, accents, case and order do not count. */
 function sameName(one: string, other: string): boolean {
-  const [few, many] = [words(one), words(other)].sort((a, b) => a.size - b.size) as [Set<string>, Set<string>];
+  const [few, many] = [words(one), words(other)].sort((a, b) => a.size - b.size) as [
+    Set<string>,
+    Set<string>,
+  ];
   return few.size > 0 && [...few].every((word) => many.has(word));
 }
 

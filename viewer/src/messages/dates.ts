@@ -32,7 +32,10 @@ export function agoOf(date: string, today: string): string | undefined {
   if (then === undefined || now === undefined) return undefined;
   const days = then - now;
   const [unit, length] = UNITS.find(([, , from]) => Math.abs(days) >= from) ?? (['day', 1] as const);
-  return new Intl.RelativeTimeFormat(getLocale(), { numeric: 'auto' }).format(Math.trunc(days / length), unit);
+  return new Intl.RelativeTimeFormat(getLocale(), { numeric: 'auto' }).format(
+    Math.trunc(days / length),
+    unit,
+  );
 }
 
 /** Formats a date for the wording: `3 weeks ago (12 Mar 2026)`, or the date alone. */

@@ -2,8 +2,8 @@
 export interface Account {
   /** `opening` until it is known whether a token is needed. */
   readonly phase: 'opening' | 'signed-out' | 'ready';
-  /** Why nobody is signed in, in words; undefined if there is no error. */
-  readonly problem: string | undefined;
+  /** Why nobody is signed in: the kind, for which the messages have words, and a sentence in English. */
+  readonly problem: { kind: string; message: string } | undefined;
   /** True after the user has signed out. */
   readonly left: boolean;
   /** The patient that the token is for; undefined if the user chooses. */

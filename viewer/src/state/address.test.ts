@@ -22,13 +22,19 @@ describe('the address', () => {
   const whole = parseAddress(new URLSearchParams(FULL));
   test.each<[string, Partial<Address>, string]>([
     ['another image', { image: 3 }, FULL.replace('87', '3')],
-    ['another series has other images', { series: '1.2.4' }, 'tenant=open&patient=p&study=1.2&series=1.2.4&layout=1x2&screen=stage'],
+    [
+      'another series has other images',
+      { series: '1.2.4' },
+      'tenant=open&patient=p&study=1.2&series=1.2.4&layout=1x2&screen=stage',
+    ],
     ['another study', { study: '9' }, 'tenant=open&patient=p&study=9&layout=1x2&screen=stage'],
     ['another patient', { patient: 'q' }, 'tenant=open&patient=q&layout=1x2'],
     ['the same patient', { patient: 'p' }, FULL],
   ])('%s', (_name, changes, expected) => {
     expect(new URLSearchParams(expected).toString().split('&').sort()).toEqual(
-      String(formatAddress(changedAddress(whole, changes))).split('&').sort(),
+      String(formatAddress(changedAddress(whole, changes)))
+        .split('&')
+        .sort(),
     );
   });
 

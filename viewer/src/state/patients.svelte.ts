@@ -49,7 +49,10 @@ export class PatientSearch {
     this.trouble = undefined;
     const text = this.text.trim();
     try {
-      const page = await this.#source.patients({ ...(text && { text }), ...(next && { next }) }, asking.signal);
+      const page = await this.#source.patients(
+        { ...(text && { text }), ...(next && { next }) },
+        asking.signal,
+      );
       if (asking.signal.aborted) return;
       this.people = next === undefined ? page.items : [...this.people, ...page.items];
       this.next = page.next;

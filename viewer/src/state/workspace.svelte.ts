@@ -62,7 +62,10 @@ export class Workspace {
     this.layout = layout;
     const wanted = CELLS[layout];
     for (const cell of this.cells.slice(wanted)) cell.close();
-    const added = Array.from({ length: Math.max(wanted - this.cells.length, 0) }, () => new Cell(this.imaging));
+    const added = Array.from(
+      { length: Math.max(wanted - this.cells.length, 0) },
+      () => new Cell(this.imaging),
+    );
     this.cells = [...this.cells.slice(0, wanted), ...added];
     this.at = Math.min(this.at, wanted - 1);
   }

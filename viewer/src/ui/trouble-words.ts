@@ -19,12 +19,17 @@ const SAID: Record<TroubleKind, Record<Subject, () => string>> = {
   },
   busy: { record: m.troubleBusyRecord, patients: m.troubleBusyRecord, images: m.troubleBusyImages },
   server: { record: m.troubleServerRecord, patients: m.troubleServerPatients, images: m.troubleServerImages },
-  damaged: { record: m.troubleDamagedRecord, patients: m.troubleDamagedRecord, images: m.troubleDamagedImages },
+  damaged: {
+    record: m.troubleDamagedRecord,
+    patients: m.troubleDamagedRecord,
+    images: m.troubleDamagedImages,
+  },
   undecodable: {
     record: m.troubleDamagedRecord,
     patients: m.troubleDamagedRecord,
     images: m.troubleUndecodable,
   },
+  graphics: { record: m.troubleGraphics, patients: m.troubleGraphics, images: m.troubleGraphics },
 };
 
 /** Says what happened, and whether the data are safe. */

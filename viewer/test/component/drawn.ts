@@ -6,7 +6,7 @@ import type { Camera, Engine, Shown, View, Window } from '../../src/engine/port.
 const WHOLE: Camera = { zoom: 1, pan: [0, 0], rotation: 0, flipped: false };
 
 /** Draws a slice of a head. @param at from 0 to 1, from the neck to the crown */
-export function drawPhantom(
+function drawPhantom(
   canvas: HTMLCanvasElement | OffscreenCanvas,
   at: number,
   { zoom, pan, rotation, flipped }: Camera = WHOLE,
@@ -138,7 +138,13 @@ export class DrawnView implements View {
     if (!frame) return;
     drawPhantom(this.#canvas, index / this.#stack!.frames.length, this.#camera);
     this.#canvas.style.filter = this.#inverted ? 'invert(1)' : '';
-    const shown = { frame: frame.id, index, window: this.#window, inverted: this.#inverted, camera: this.#camera };
+    const shown = {
+      frame: frame.id,
+      index,
+      window: this.#window,
+      inverted: this.#inverted,
+      camera: this.#camera,
+    };
     for (const listener of this.#onShown) listener(shown);
   }
 

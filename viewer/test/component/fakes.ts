@@ -1,6 +1,6 @@
 /** Sources, account and engine without a server. A test changes them before it opens the page. */
 import type { Page, RecordSource } from '../../src/data/source.ts';
-import { Trouble } from '../../src/data/trouble.ts';
+import type { Trouble } from '../../src/data/trouble.ts';
 import type { Instance } from '../../src/domain/instance.ts';
 import type { PatientRecord, Person } from '../../src/domain/record.ts';
 import type { Stack } from '../../src/domain/stacks.ts';
@@ -84,7 +84,7 @@ export class FakeImaging implements Imaging {
 
 export class FakeAccount implements Account {
   phase: Account['phase'] = 'ready';
-  problem: string | undefined;
+  problem: Account['problem'];
   left = false;
   patient: string | undefined;
   signInPossible = true;
@@ -107,5 +107,3 @@ export class FakeAccount implements Account {
     return Promise.resolve();
   }
 }
-
-export { Trouble };

@@ -4,7 +4,7 @@ import type { PatientRecord, Person, Report, Result, TimelineEntry } from '../..
 import type { Stack } from '../../src/domain/stacks.ts';
 import { frameId, type Series, type Study } from '../../src/domain/study.ts';
 
-export const HELEN: Person = {
+const HELEN: Person = {
   id: 'helen',
   name: 'Helen Marie Castellanos',
   birthDate: '1972-05-01',
@@ -24,14 +24,14 @@ const series = (uid: string, number: number, rest: Partial<Series> & { modality:
   ...rest,
 });
 
-export const MR_SERIES = [
+const MR_SERIES = [
   series('1.2.10.1', 1, { modality: 'MR', description: 'Localizer', numberOfInstances: 3 }),
   series('1.2.10.2', 2, { modality: 'MR', description: 'T1 MPRAGE sagittal', numberOfInstances: 176 }),
   series('1.2.10.3', 3, { modality: 'MR', description: 'T2 FLAIR axial', numberOfInstances: 24 }),
   series('1.2.10.4', 4, { modality: 'MR', description: 'DWI b1000', numberOfInstances: 48 }),
   series('1.2.10.5', 5, { modality: 'MR', description: 'T1 axial after contrast', numberOfInstances: 30 }),
 ];
-export const MR: Study = {
+const MR: Study = {
   uid: '1.2.10',
   id: 'study-mr',
   started: '2026-03-12T09:30:00Z',
@@ -84,7 +84,13 @@ const REPORT: Report = {
   studies: [MR.uid],
   results: [],
 };
-const LAB: Report = { ...REPORT, id: 'report-lab', concept: { text: 'Metabolic panel' }, studies: [], text: '' };
+const LAB: Report = {
+  ...REPORT,
+  id: 'report-lab',
+  concept: { text: 'Metabolic panel' },
+  studies: [],
+  text: '',
+};
 const RESULTS: readonly Result[] = [
   {
     id: 'creatinine',
@@ -146,7 +152,7 @@ export const RECORD: PatientRecord = {
 };
 
 /** Metadata of an image of Helen's, axial. */
-export function instance(series: Series | undefined, index: number, changes: Instance = {}): Instance {
+function instance(series: Series | undefined, index: number, changes: Instance = {}): Instance {
   return {
     '00080018': { vr: 'UI', Value: [`${series?.uid}.${index + 1}`] },
     '00080022': { vr: 'DA', Value: ['20260312'] },

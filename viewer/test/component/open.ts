@@ -1,5 +1,5 @@
 import axe from 'axe-core';
-import { commands, page, userEvent } from 'vitest/browser';
+import { page, userEvent } from 'vitest/browser';
 import { cleanup, render } from 'vitest-browser-svelte';
 import '../../src/ui/tokens.css';
 import Shell from '../../src/ui/Shell.svelte';
@@ -11,7 +11,7 @@ declare module 'vitest/browser' {
   }
 }
 
-export const DESKTOP = [1400, 900] as const;
+const DESKTOP = [1400, 900] as const;
 export const TABLET = [820, 1180] as const;
 export const PHONE = [390, 844] as const;
 
@@ -24,10 +24,7 @@ export interface Opened {
 /** Opens the page at an address. @param prepare changes the fakes before */
 export async function open(
   query = '?tenant=demo&patient=helen',
-  {
-    size = DESKTOP,
-    prepare,
-  }: { size?: readonly [number, number]; prepare?: (fakes: Opened) => void } = {},
+  { size = DESKTOP, prepare }: { size?: readonly [number, number]; prepare?: (fakes: Opened) => void } = {},
 ): Promise<Opened> {
   await cleanup();
   await page.viewport(...size);
@@ -65,5 +62,3 @@ export function scrollsSideways(): boolean {
   const { scrollWidth, clientWidth } = document.documentElement;
   return scrollWidth > clientWidth;
 }
-
-export { commands };

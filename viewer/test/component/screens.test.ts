@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { commands, page } from 'vitest/browser';
+import { commands, page, userEvent } from 'vitest/browser';
 import type { Opened } from './open.ts';
 import { open, PHONE, scrollsSideways, shot, TABLET, violations } from './open.ts';
 
@@ -94,27 +94,44 @@ test.each([
 ])('at %i × %i the image is the widest column', async (...size) => {
   await open(STUDY, { size });
   await expect.element(page.getByText('image 89/176')).toBeVisible();
-  const widths = [...document.querySelectorAll('nav, .report')].map((one) => one.getBoundingClientRect().width);
+  const widths = [...document.querySelectorAll('nav, .report')].map(
+    (one) => one.getBoundingClientRect().width,
+  );
   expect(glass().getBoundingClientRect().width).toBeGreaterThan(Math.max(...widths));
   expect(document.documentElement.scrollHeight).toBeLessThanOrEqual(size[1]);
+  for (const lang of ['en', 'es']) {
+    if (lang === 'es') {
+      await page.getByRole('button', { name: 'Settings' }).click();
+      await page.getByRole('dialog').getByText('Español').click();
+      await userEvent.keyboard('{Escape}');
+    }
+    expect(scrollsSideways(), lang).toBe(false);
+    const { right } = document.querySelector('header .tools')!.getBoundingClientRect();
+    expect(right, lang).toBeLessThanOrEqual(size[0]);
+    expect(document.querySelector('header')!.clientHeight, lang).toBeLessThan(72);
+  }
+  await shot(`spanish-${size[0]}`);
 });
 
-test.each(PAGES)('at 320 px and at 400 %, the page $0 does not scroll sideways', async (name, query, ready, prepare) => {
-  for (const size of [
-    [320, 640],
-    [320, 256],
-  ] as const) {
-    await open(query, { size, ...(prepare && { prepare }) });
-    await expect.element(page.getByText(ready).first()).toBeInTheDocument();
-    expect(scrollsSideways(), `${name} at ${size[1]}`).toBe(false);
-    const outside = [...document.querySelectorAll('button, input, h1, p')].filter((one) => {
-      const { right, width } = one.getBoundingClientRect();
-      return width > 1 && right > 320.5 && !one.closest('[role="listbox"]');
-    });
-    expect(outside.map(({ outerHTML }) => outerHTML.slice(0, 120))).toEqual([]);
-  }
-  await shot(`zoomed-${name}`);
-});
+test.each(PAGES)(
+  'at 320 px and at 400 %, the page $0 does not scroll sideways',
+  async (name, query, ready, prepare) => {
+    for (const size of [
+      [320, 640],
+      [320, 256],
+    ] as const) {
+      await open(query, { size, ...(prepare && { prepare }) });
+      await expect.element(page.getByText(ready).first()).toBeInTheDocument();
+      expect(scrollsSideways(), `${name} at ${size[1]}`).toBe(false);
+      const outside = [...document.querySelectorAll('button, input, h1, p')].filter((one) => {
+        const { right, width } = one.getBoundingClientRect();
+        return width > 1 && right > 320.5 && !one.closest('[role="listbox"]');
+      });
+      expect(outside.map(({ outerHTML }) => outerHTML.slice(0, 120))).toEqual([]);
+    }
+    await shot(`zoomed-${name}`);
+  },
+);
 
 describe('axe and forced colours', () => {
   afterEach(() => commands.emulate({ forcedColors: 'none' }));

@@ -20,7 +20,9 @@ test('a patient opens with banner, timeline, series, image and report', async ()
 
 test('the banner’s problems, medications and allergies open as lists; Esc closes them and nothing else', async () => {
   await open('?tenant=demo&patient=helen&study=1.2.10');
-  await expect.element(page.getByRole('button', { name: /^Allergies/ })).toHaveTextContent('Penicillin (high risk), Latex');
+  await expect
+    .element(page.getByRole('button', { name: /^Allergies/ }))
+    .toHaveTextContent('Penicillin (high risk), Latex');
   await page.getByRole('button', { name: /^Problems/ }).click();
   const list = page.getByRole('dialog', { name: 'Problems' });
   await expect.element(list.getByRole('listitem').first()).toHaveTextContent('Migraine since 30 Nov 2024');
@@ -35,28 +37,33 @@ test.each([
   ['not-found', 404, 'There is no such patient here.', 'Try again'],
   ['offline', undefined, 'There is no network connection.', 'Try again'],
   ['signed-out', 401, 'Your session has ended. Nothing was lost.', 'Sign in'],
-] as const)('a record in trouble (%s): says what happened, and one thing to do', async (kind, status, said, todo) => {
-  const { records } = await open(undefined, {
-    prepare: (fakes) => (fakes.records.trouble = new Trouble(kind, 'detail', status ? { status } : {})),
-  });
-  await expect.element(page.getByRole('alert')).toHaveTextContent(said);
-  await expect.element(page.getByRole('alert')).not.toHaveTextContent('detail');
-  const button = page.getByRole('alert').getByRole('button', { name: todo });
-  await expect.element(button).toBeVisible();
-  if (todo !== 'Try again') return;
-  records.trouble = undefined;
-  // The network that is back is enough.
-  if (kind === 'offline') window.dispatchEvent(new Event('online'));
-  else await button.click();
-  await expect.element(heading()).toHaveTextContent('Helen Marie Castellanos');
-});
+] as const)(
+  'a record in trouble (%s): says what happened, and one thing to do',
+  async (kind, status, said, todo) => {
+    const { records } = await open(undefined, {
+      prepare: (fakes) => (fakes.records.trouble = new Trouble(kind, 'detail', status ? { status } : {})),
+    });
+    await expect.element(page.getByRole('alert')).toHaveTextContent(said);
+    await expect.element(page.getByRole('alert')).not.toHaveTextContent('detail');
+    const button = page.getByRole('alert').getByRole('button', { name: todo });
+    await expect.element(button).toBeVisible();
+    if (todo !== 'Try again') return;
+    records.trouble = undefined;
+    // The network that is back is enough.
+    if (kind === 'offline') window.dispatchEvent(new Event('online'));
+    else await button.click();
+    await expect.element(heading()).toHaveTextContent('Helen Marie Castellanos');
+  },
+);
 
 test('a part that did not arrive is said; what is there is shown', async () => {
   await open(undefined, {
     prepare: ({ records }) =>
       (records.answer = { ...RECORD, studies: [], missing: [{ part: 'images', message: '503' }] }),
   });
-  await expect.element(page.getByText('The image archive did not answer. Clinical data are complete.')).toBeVisible();
+  await expect
+    .element(page.getByText('The image archive did not answer. Clinical data are complete.'))
+    .toBeVisible();
   await expect.element(timeline().getByText('Office visit')).toBeVisible();
   await expect.element(page.getByText('No images are on record for this patient.')).toBeVisible();
 });
@@ -92,11 +99,13 @@ test('sign-in: begins, says that one has signed out, or why it did not work', as
   await shot('signed-out');
   await page.getByRole('button', { name: 'Sign in' }).click();
   expect(account.called).toEqual(['signIn']);
-  const problem = 'Access was not allowed, and so nothing can be shown.';
+  const problem = { kind: 'denied', message: 'detail' };
   const other = await open('?tenant=demo', {
     prepare: (fakes) => Object.assign(fakes.account, { phase: 'signed-out', problem, signInPossible: false }),
   });
-  await expect.element(page.getByRole('alert')).toHaveTextContent(problem);
+  await expect
+    .element(page.getByRole('alert'))
+    .toHaveTextContent('Access was not allowed, and so nothing can be shown.');
   await page.getByRole('button', { name: 'Try again' }).click();
   expect(other.account.called).toEqual(['open']);
 });
@@ -119,13 +128,17 @@ test('the timeline is searched and filtered; a study opens; a panel of results o
   await expect.element(page.getByText('Nothing is found.')).toBeVisible();
   await userEvent.keyboard('{Backspace}{Backspace}');
   await expect.element(timeline().getByText('2 entries of 11')).toBeVisible();
-  await timeline().getByRole('button', { name: /CT chest/ }).click();
+  await timeline()
+    .getByRole('button', { name: /CT chest/ })
+    .click();
   await expect.element(page.getByText('image 101/200')).toBeVisible();
   expect(location.search).toContain('study=1.2.20');
   await userEvent.keyboard('{Escape}');
   await expect.element(page.getByPlaceholder('Search the record')).toHaveValue('');
   await timeline().getByRole('button', { name: 'Results' }).click();
-  await timeline().getByRole('button', { name: /Metabolic panel/ }).click();
+  await timeline()
+    .getByRole('button', { name: /Metabolic panel/ })
+    .click();
   await expect.element(timeline().getByText('usual: 0.6–1.1')).toBeVisible();
   await expect.element(timeline().getByText('high', { exact: true })).toBeVisible();
 });

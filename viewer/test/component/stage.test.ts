@@ -15,7 +15,9 @@ test('Tab reaches the image, and arrow keys scroll it', async () => {
   const reached: string[] = [];
   for (let presses = 0; presses < 60 && document.activeElement !== glass(); presses++) {
     await userEvent.keyboard('{Tab}');
-    reached.push(document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? '');
+    reached.push(
+      document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? '',
+    );
   }
   expect(document.activeElement, reached.join(' | ')).toBe(glass());
   await userEvent.keyboard('{ArrowDown}{ArrowDown}{PageDown}');
@@ -49,7 +51,9 @@ test('labels belong to the image that is shown; while another is wanted it is di
   await expect.element(page.getByText('image 89/176')).toBeVisible();
   await expect.element(page.getByText('89/176', { exact: true })).toBeVisible();
   await expect.element(slider()).toHaveAttribute('aria-valuetext', 'image 89 is shown; 176 is loading');
-  await expect.poll(() => Number(getComputedStyle(glass().querySelector('.engine')!).opacity)).toBeLessThan(0.6);
+  await expect
+    .poll(() => Number(getComputedStyle(glass().querySelector('.engine')!).opacity))
+    .toBeLessThan(0.6);
   await shot('behind');
   imaging.drawn.view.show(150);
   await expect.element(page.getByText('image 151/176')).toBeVisible();
@@ -75,7 +79,9 @@ test('a frame that failed says why in its place, with one thing to do', async ()
   imaging.drawn.held = true;
   await userEvent.keyboard('{ArrowDown}');
   imaging.drawn.view.fail(new Trouble('damaged', 'length'));
-  await expect.element(cell().getByRole('alert')).toHaveTextContent('Image 90: This image arrived damaged and is not shown.');
+  await expect
+    .element(cell().getByRole('alert'))
+    .toHaveTextContent('Image 90: This image arrived damaged and is not shown.');
   await shot('failed');
   // The image below must not be taken for it.
   const covers = cell().getByRole('alert').element().parentElement!.getBoundingClientRect();
@@ -102,7 +108,9 @@ test('a series that does not open says why; again opens it', async () => {
   const { imaging } = await open(STUDY, {
     prepare: (fakes) => (fakes.imaging.trouble = new Trouble('server', '500', { status: 500 })),
   });
-  await expect.element(cell().getByRole('alert')).toHaveTextContent('The image archive did not answer. Clinical data are complete.');
+  await expect
+    .element(cell().getByRole('alert'))
+    .toHaveTextContent('The image archive did not answer. Clinical data are complete.');
   imaging.trouble = undefined;
   await page.getByRole('button', { name: 'Try again' }).click();
   await expect.element(page.getByText('image 89/176')).toBeVisible();
@@ -110,7 +118,8 @@ test('a series that does not open says why; again opens it', async () => {
 
 test('a busy archive is asked again by itself, when it said', async () => {
   const { imaging } = await open(STUDY, {
-    prepare: (fakes) => (fakes.imaging.trouble = new Trouble('busy', '503', { status: 503, retryAfter: 150 })),
+    prepare: (fakes) =>
+      (fakes.imaging.trouble = new Trouble('busy', '503', { status: 503, retryAfter: 150 })),
   });
   await expect.element(cell().getByRole('alert')).toHaveTextContent('cannot answer now');
   imaging.trouble = undefined;
@@ -135,7 +144,11 @@ test('images of another patient have a red bar; those of this patient have none'
   });
   const bar = page.getByRole('alert');
   await expect.element(bar).toHaveTextContent('These images name another patient.');
-  await expect.element(bar).toHaveTextContent('WHITFIELD GEORGE, born 17 Feb 1944, number MRN-9. The record is of Helen Marie Castellanos.');
+  await expect
+    .element(bar)
+    .toHaveTextContent(
+      'WHITFIELD GEORGE, born 17 Feb 1944, number MRN-9. The record is of Helen Marie Castellanos.',
+    );
   expect(getComputedStyle(bar.element()).backgroundColor).toBe('rgb(179, 18, 29)');
   await shot('other-patient');
   await open(STUDY);
@@ -172,7 +185,9 @@ test('the mouse: the wheel scrolls, the left button windows, the right one zooms
   await open(STUDY);
   await expect.element(page.getByText('image 89/176')).toBeVisible();
   const mouse = (type: string, rest: PointerEventInit) =>
-    glass().dispatchEvent(new PointerEvent(type, { pointerId: 1, pointerType: 'mouse', bubbles: true, ...rest }));
+    glass().dispatchEvent(
+      new PointerEvent(type, { pointerId: 1, pointerType: 'mouse', bubbles: true, ...rest }),
+    );
   const wheel = new WheelEvent('wheel', { deltaY: 100, cancelable: true, bubbles: true });
   glass().dispatchEvent(wheel);
   expect(wheel.defaultPrevented).toBe(true);
@@ -186,7 +201,7 @@ test('the mouse: the wheel scrolls, the left button windows, the right one zooms
   mouse('pointerup', {});
   await expect.element(page.getByText('200 %')).toBeVisible();
   await page.getByRole('button', { name: 'Flip' }).click();
-  await expect.element(glass().querySelector('.mark.left')).toHaveTextContent('L');
+  await expect.element(glass().querySelector<HTMLElement>('.mark.left')).toHaveTextContent('L');
   await page.getByRole('button', { name: 'Invert' }).hover();
   await expect.element(page.getByRole('tooltip')).toHaveTextContent('Invert I');
   await page.getByRole('button', { name: 'Reset' }).click();

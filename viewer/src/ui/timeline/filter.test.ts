@@ -18,7 +18,9 @@ const ENTRIES = [
   entry('problem', 'Migraine'),
 ];
 const titles = (group: Group, text: string) =>
-  filterEntries(ENTRIES, { group, text }, ({ title, date = '' }) => `${title} ${date}`).map(({ title }) => title);
+  filterEntries(ENTRIES, { group, text }, ({ title, date = '' }) => `${title} ${date}`).map(
+    ({ title }) => title,
+  );
 
 describe('the timeline', () => {
   test.each<[Group, string, string[]]>([
