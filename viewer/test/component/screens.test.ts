@@ -106,9 +106,15 @@ test.each([
       await userEvent.keyboard('{Escape}');
     }
     expect(scrollsSideways(), lang).toBe(false);
-    const { right } = document.querySelector('header .tools')!.getBoundingClientRect();
-    expect(right, lang).toBeLessThanOrEqual(size[0]);
-    expect(document.querySelector('header')!.clientHeight, lang).toBeLessThan(72);
+    const [facts, tools] = ['.facts > :last-child', '.tools'].map((name) =>
+      document.querySelector(`header ${name}`)!.getBoundingClientRect(),
+    );
+    expect(tools!.right, lang).toBeLessThanOrEqual(size[0]);
+    expect(facts!.right < tools!.left || facts!.top >= tools!.bottom, `${lang}: facts beside tools`).toBe(
+      true,
+    );
+    const allergies = document.querySelector('.shrinks .summary > span')!;
+    expect(allergies.scrollWidth, `${lang}: allergies are whole`).toBeLessThanOrEqual(allergies.clientWidth);
   }
   await shot(`spanish-${size[0]}`);
 });
