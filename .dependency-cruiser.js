@@ -151,8 +151,7 @@ const viewerPackages = [
     comment:
       'Only engine/cornerstone/ imports Cornerstone: it is large, is loaded late, and can be replaced.',
     severity: 'error',
-    // stage/ is the first viewer.
-    from: { path: '^viewer/src/', pathNot: '^viewer/src/(engine/cornerstone|stage)/' },
+    from: { path: '^viewer/src/', pathNot: '^viewer/src/engine/cornerstone/' },
     to: { path: 'node_modules/@cornerstonejs/' },
   },
   {
