@@ -99,6 +99,70 @@ const apis = Object.keys(LAYERS).map((part) => ({
   to: { path: `^${part}/(dicomweb|fhir|graphql)/`, pathNot: `^${part}/$1/` },
 }));
 
+/** Layers of the viewer: what each may import besides itself. Components know no transport and no Cornerstone. */
+const VIEWER = [
+  { layer: 'domain', path: 'domain/', may: [] },
+  { layer: 'messages', path: 'messages/', may: [] },
+  { layer: 'data', path: 'data/', may: ['domain/', String.raw`graphql-env\.d\.ts$`] },
+  { layer: 'pixels', path: 'pixels/', may: ['data/', 'domain/'] },
+  {
+    layer: 'engine port',
+    path: String.raw`engine/[^/]+\.ts$`,
+    may: [String.raw`data/trouble\.ts$`, 'domain/'],
+  },
+  { layer: 'engine', path: 'engine/cornerstone/', may: ['engine/', 'pixels/', 'data/', 'domain/'] },
+  {
+    layer: 'state',
+    path: 'state/',
+    may: [String.raw`engine/[^/]+\.ts$`, 'pixels/', 'data/', 'domain/', 'messages/'],
+  },
+  { layer: 'commands', path: 'commands/', may: ['state/', 'domain/', 'messages/'] },
+  {
+    layer: 'ui',
+    path: 'ui/',
+    may: ['commands/', 'state/', 'domain/', 'messages/', String.raw`data/(source|trouble)\.ts$`],
+  },
+  {
+    layer: 'features',
+    path: 'features/([^/]+)/',
+    itself: 'features/$1/',
+    may: [
+      String.raw`ui/(controls/|context\.ts$)`,
+      'commands/',
+      'state/',
+      'domain/',
+      'messages/',
+      String.raw`data/(source|trouble)\.ts$`,
+    ],
+  },
+];
+const viewer = VIEWER.map(({ layer, path, itself = path, may }) => ({
+  name: `viewer-${layer.replaceAll(' ', '-')}-imports-downwards`,
+  comment: `viewer/src/${path} may import ${['itself', ...may].join(', ')}.`,
+  severity: 'error',
+  from: { path: `^viewer/src/${path}`, pathNot: TEST },
+  to: { path: '^viewer/src/', pathNot: [itself, ...may].map((one) => `^viewer/src/${one}`) },
+}));
+
+/** Packages of transport and of drawing stay behind their ports. */
+const viewerPackages = [
+  {
+    name: 'viewer-cornerstone-behind-its-port',
+    comment:
+      'Only engine/cornerstone/ imports Cornerstone: it is large, is loaded late, and can be replaced.',
+    severity: 'error',
+    from: { path: '^viewer/src/', pathNot: '^viewer/src/engine/cornerstone/' },
+    to: { path: 'node_modules/@cornerstonejs/' },
+  },
+  {
+    name: 'viewer-screens-know-no-transport',
+    comment: 'GraphQL is one adapter among others; components take what a source gives.',
+    severity: 'error',
+    from: { path: '^viewer/src/(ui|features|commands|state)/', pathNot: TEST },
+    to: { path: 'node_modules/(@urql|gql\\.tada|graphql)/' },
+  },
+];
+
 /** A file with an exception keeps the rule for all else. */
 const exceptions = EXCEPTIONS.map(({ from, to, reason }, index) => ({
   name: `apis-exception-${index + 1}`,
@@ -123,6 +187,8 @@ export default {
     ...layers,
     ...apis,
     ...exceptions,
+    ...viewer,
+    ...viewerPackages,
     {
       name: 'no-development-package',
       comment: 'What runs in production is among the dependencies of package.json.',
@@ -135,8 +201,8 @@ export default {
       comment: 'The file or package is not there.',
       severity: 'error',
       from: {},
-      // Both are generated.
-      to: { couldNotResolve: true, pathNot: String.raw`graphql-env\.d\.ts$|^\.\./dist/` },
+      // Generated.
+      to: { couldNotResolve: true, pathNot: String.raw`graphql-env\.d\.ts$|^\.\./dist/|messages/compiled/` },
     },
     {
       name: 'no-empty-name',

@@ -8,7 +8,13 @@ const SERVER = ['schema/**/*.ts', 'gateway/**/*.ts', 'subgraphs/**/*.ts', 'docs/
 const VIEWER = ['viewer/src/**/*.ts', 'viewer/*.ts'];
 const COMPONENTS = ['viewer/**/*.svelte'];
 const TESTS = ['**/*.test.ts', '**/test/**', 'gateway/bench/**'];
-const GENERATED = ['**/*.generated.ts', 'schema/generated/**', '**/*-env.d.ts', '**/*.d.ts'];
+const GENERATED = [
+  '**/messages/compiled/**',
+  '**/*.generated.ts',
+  'schema/generated/**',
+  '**/*-env.d.ts',
+  '**/*.d.ts',
+];
 
 /** The environment is read in one place of the running program. */
 const READS_ENVIRONMENT = ['gateway/main.ts', '{gateway,viewer}/{test,bench}/**'];
@@ -71,7 +77,10 @@ export default defineConfig(
     rules: { ...everywhere, ...promises },
   },
   { files: [...SERVER, 'viewer/test/**', '*.ts'], languageOptions: typed('./tsconfig.json') },
-  { files: VIEWER, languageOptions: typed('./viewer/tsconfig.json') },
+  {
+    files: [...VIEWER, 'viewer/test/component/**'],
+    languageOptions: typed('./viewer/tsconfig.json'),
+  },
   {
     files: SERVER,
     rules: {

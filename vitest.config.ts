@@ -1,6 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { svelte, vitePreprocess } from '@sveltejs/vite-plugin-svelte';
+import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
+import { CHROMIUM } from './gateway/test/setup/chromium.ts';
+import { emulate } from './viewer/test/setup/emulate.ts';
 
 /** Tests that measure what others notice of an attack, or how long answers take: alone, after all others. */
 const ALONE = [
@@ -18,6 +22,8 @@ const ALONE = [
 ].map((name) => `gateway/test/${name}.test.ts`);
 /** Tests that replace modules: in a shared process these would be replaced for the next file too. */
 const ISOLATED = ['subgraphs/imaging/fhir/once.test.ts'];
+/** Tests of the viewer's components, in Chromium. */
+const COMPONENTS = ['viewer/test/component/*.test.ts'];
 const SETUP = join(import.meta.dirname, 'gateway/test/setup');
 const ALL = ['{schema,gateway,subgraphs,viewer,docs}/**/*.test.ts'];
 const NEVER = ['**/node_modules/**', '**/dist/**'];
@@ -38,7 +44,36 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'together', include: ALL, exclude: [...NEVER, ...ISOLATED, ...ALONE] },
+        test: { name: 'together', include: ALL, exclude: [...NEVER, ...ISOLATED, ...ALONE, ...COMPONENTS] },
+      },
+      {
+        plugins: [svelte({ configFile: false, preprocess: vitePreprocess({ script: false }) })],
+        // Found while tests run, they would reload the page.
+        optimizeDeps: {
+          include: ['axe-core', 'bits-ui', 'vitest-browser-svelte'],
+          // An icon that is new would be found late.
+          exclude: ['@lucide/svelte'],
+        },
+        test: {
+          name: 'components',
+          include: COMPONENTS,
+          exclude: NEVER,
+          globalSetup: ['gateway/test/setup/parts.ts', 'viewer/messages.ts'],
+          testTimeout: 20_000,
+          expect: { poll: { timeout: 4000 } },
+          sequence: { groupOrder: 2 },
+          browser: {
+            enabled: true,
+            headless: true,
+            provider: playwright({ launchOptions: CHROMIUM }),
+            instances: [{ browser: 'chromium' }],
+            commands: { emulate },
+            // One page for all files; each test opens the viewer anew.
+            isolate: false,
+            fileParallelism: false,
+            screenshotFailures: false,
+          },
+        },
       },
       {
         extends: true,
@@ -49,7 +84,7 @@ export default defineConfig({
         test: { name: 'alone', include: ALONE, exclude: NEVER, maxWorkers: 1, sequence: { groupOrder: 1 } },
       },
     ],
-    globalSetup: ['gateway/test/setup/parts.ts', 'gateway/test/setup/demo-images.ts'],
+    globalSetup: ['gateway/test/setup/parts.ts', 'gateway/test/setup/demo-images.ts', 'viewer/messages.ts'],
     setupFiles: ['gateway/test/setup/check-retrievals.ts'],
     pool: 'forks',
     // More than there are cores: a test that waits for servers, or for time to pass, needs no core.

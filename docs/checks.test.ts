@@ -7,6 +7,7 @@ import { cruise, type ICruiseResult } from 'dependency-cruiser';
 import extractConfiguration from 'dependency-cruiser/config-utl/extract-depcruise-config';
 import { ESLint, type Linter } from 'eslint';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { VIEWER_IMPORTS } from './test/planted-viewer-imports.ts';
 
 /** `npm run check` refuses a violation of each rule. The violations are in a temporary folder with the repository's settings. */
 
@@ -202,6 +203,7 @@ const IMPORTS: readonly (readonly [rule: string, file: string, text: string])[] 
     imports('../sources/file.ts'),
   ],
   ['clinical-apis-do-not-import-each-other', 'subgraphs/clinical/graphql/a.ts', imports('../fhir/file.ts')],
+  ...VIEWER_IMPORTS,
   ['no-circle', 'gateway/circle.ts', `import type { B } from './circle-back.ts';\nexport type A = B;\n`],
   [
     'no-development-package',

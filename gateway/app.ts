@@ -47,6 +47,7 @@ import {
 } from './smart/discovery/discovery-routes.ts';
 import { startPage } from './pages/start-page.ts';
 import type { Tenants } from './tenants/loading/settings.ts';
+import { viewerConfiguration } from './pages/viewer-configuration.ts';
 import { viewerFiles } from './pages/viewer-files.ts';
 import { addLinkHeaders, wadoLinkRoutes, type OpenStudies } from './smart/capability/wado-links.ts';
 
@@ -162,7 +163,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   app.setNotFoundHandler((request, reply) => sendFault(baseUrl, 'json', nothingAtPath(), request, reply));
 
   await app.register(startPage(tenants, { metrics: !deps.separateMetricsPort }));
-  await app.register(viewerFiles(deps.viewerDirectory, baseUrl));
+  const viewer = viewerConfiguration(tenants, authorizer, baseUrl);
+  await app.register(viewerFiles(deps.viewerDirectory, baseUrl, viewer));
   const { ready = () => true, sharedReachable: shared } = deps;
   await app.register(healthRoutes({ ready, loading: () => clinical.loading?.() ?? [], shared }, measured));
   if (!deps.separateMetricsPort) await app.register(metricsRoute(measured));

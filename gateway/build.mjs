@@ -15,6 +15,7 @@ import {
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { precompress } from './precompress.mjs';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -44,14 +45,19 @@ export async function build(print) {
   const steps = await Promise.allSettled([
     // `npm run check` checks the types; a start does not.
     step('server', 'typescript/bin/tsc', ['-p', join(root, 'tsconfig.build.json'), '--noCheck']),
-    existsSync(join(root, 'viewer/vite.config.ts')) &&
-      step('viewer', 'vite/bin/vite.js', ['build', join(root, 'viewer'), '--logLevel', 'warn']),
+    existsSync(join(root, 'viewer/vite.config.ts')) && viewer(step),
   ]);
   copyAssets();
   const failed = steps.find(({ status }) => status === 'rejected');
   if (failed) throw failed.reason;
   writeFileSync(stamp, wanted);
   return true;
+}
+
+/** Builds the viewer and compresses its files. */
+async function viewer(step) {
+  await step('viewer', 'vite/bin/vite.js', ['build', join(root, 'viewer'), '--logLevel', 'warn']);
+  await precompress(join(dist, 'viewer'), join(root, 'node_modules/.cache/precompressed'));
 }
 
 /**

@@ -1,6 +1,9 @@
+import { paraglideVitePlugin } from '@inlang/paraglide-js';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+import { engineParts } from './engine-parts.ts';
+import { MESSAGES } from './messages.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 
@@ -8,10 +11,11 @@ export default defineConfig({
   root: here,
   // Relative: the same build works under any path prefix of the gateway.
   base: './',
-  plugins: [svelte()],
+  // Declarations are for the checks of types, and take longer than the build.
+  plugins: [paraglideVitePlugin({ ...MESSAGES, emitTsDeclarations: false }), svelte(), engineParts()],
   build: { outDir: '../dist/viewer', emptyOutDir: true, target: 'es2023', chunkSizeWarningLimit: 4000 },
   // Cornerstone's decoders are ES module workers that load their WASM by import.meta.url.
-  worker: { format: 'es' },
+  worker: { format: 'es', plugins: () => [engineParts()] },
   optimizeDeps: { exclude: ['@cornerstonejs/dicom-image-loader'] },
   server: { proxy: { '^/(demo|open)/': 'http://localhost:4000' } },
 });

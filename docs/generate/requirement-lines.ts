@@ -95,6 +95,7 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'DW-23': 'A source is reachable or away. While it is away every UID answers 503, and nothing is deleted.',
   'DW-24':
     'Parsing, decoding and rendering of stored objects run off the event loop within budgets. An object above its budget counts as damaged.',
+  'DW-25': 'Frames and objects can be had as HTJ2K, also RPCL with byte ranges, from any lossless source.',
   'DW-26':
     'Each object is compared with the search that authorized it (study, object, patient) before it is given.',
   'DW-27': 'An equal copy replaces a source that fails. A smaller copy is never given as the whole.',

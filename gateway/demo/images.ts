@@ -4,13 +4,24 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isRunning } from '../../schema/process/is-running.ts';
+import type { Element } from './dicom-file.ts';
+import { electrocardiogramFile } from './electrocardiogram.ts';
+import { encapsulatedPdfFile } from './encapsulated-pdf.ts';
 import { identityElements } from './identity.ts';
-import { demographicsById, patientBundles, patientsFolder, type Demographics } from './patients.ts';
+import {
+  demographicsById,
+  patientBundles,
+  patientsFolder,
+  reportText,
+  type Demographics,
+} from './patients.ts';
 import { instancesOf, phantomFiles } from './phantom.ts';
 import { reidentify } from './reidentify.ts';
 import { reportFile } from './reports.ts';
 import { packageVersion, readPackageFile, type ImagePackage } from './sources.ts';
-import { demoStudies, type DemoSeries, type DemoStudy } from './stories.ts';
+import { demoStudies, studyUid, type DemoSeries, type DemoStudy } from './stories.ts';
+import type { Code } from './structured-report.ts';
+import { testObjectFiles } from './test-object.ts';
 
 /** Name of the file that holds the content version of a folder of images. */
 export const MARKER = 'content-version';
@@ -42,11 +53,15 @@ const PARTS = [
   'chest-anatomy',
   'reports',
   'structured-report',
+  'electrocardiogram',
+  'encapsulated-pdf',
+  'test-object',
 ];
 
 /** Returns the number of files of a series. */
 export function seriesLength(series: DemoSeries): number {
-  if ('report' in series) return 1;
+  if ('report' in series || 'recording' in series || 'pdf' in series) return 1;
+  if ('testObject' in series) return series.testObject;
   return 'phantom' in series ? instancesOf(series.phantom) : series.files.length;
 }
 
@@ -58,8 +73,14 @@ function* seriesFiles(study: DemoStudy, series: DemoSeries, patient: Demographic
     );
     return;
   }
-  if ('report' in series) {
-    yield reportFile(series.report, study, identityElements(patient, study, series, 1, ''));
+  if ('testObject' in series) {
+    yield* testObjectFiles(series.testObject, (instance) =>
+      identityElements(patient, study, series, instance, 'Pixels: a test object, computed.'),
+    );
+    return;
+  }
+  if (!('package' in series)) {
+    yield documentFile({ study, patient }, series, identityElements(patient, study, series, 1, ''));
     return;
   }
   const burned = series.set?.burnedInAnnotation
@@ -71,6 +92,21 @@ function* seriesFiles(study: DemoStudy, series: DemoSeries, patient: Demographic
     yield reidentify(readPackageFile(series.package, file), identity);
   }
 }
+
+/** Returns the file of a series without pixels. */
+function documentFile(
+  { study, patient }: { study: DemoStudy; patient: Demographics },
+  series: Extract<DemoSeries, { report: unknown } | { recording: unknown } | { pdf: unknown }>,
+  identity: readonly Element[],
+): Buffer {
+  if ('report' in series) return reportFile(series.report, study, identity);
+  if ('recording' in series) return electrocardiogramFile(series.recording, study, identity);
+  const who = `${patient.name.replaceAll('^', ' ')}, born ${patient.birthDate}, ${patient.patientId}`;
+  const text = `${who}\n\n${reportText(patientBundles(), studyUid(study.key))}`;
+  return encapsulatedPdfFile({ title: series.pdf, text, kind: DIAGNOSTIC_IMAGING_REPORT }, study, identity);
+}
+
+const DIAGNOSTIC_IMAGING_REPORT: Code = ['18748-4', 'LN', 'Diagnostic imaging study'];
 
 /** Writes the missing series; each gets its final name when it is complete. */
 async function write(folder: string, onProgress: DemoImagesOptions['onProgress']): Promise<void> {

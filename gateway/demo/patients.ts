@@ -1,4 +1,4 @@
-import type { Bundle, Patient } from 'fhir/r4.js';
+import type { Bundle, DiagnosticReport, Patient } from 'fhir/r4.js';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -56,4 +56,18 @@ export function demographicsById(bundles: Bundle[]): Map<string, Demographics> {
     .map(({ resource }) => resource)
     .filter((resource): resource is Patient => resource?.resourceType === 'Patient');
   return new Map(patients.map((patient) => [patient.id ?? '', demographics(patient)]));
+}
+
+/** Returns the text of the report that refers to a study. @throws Error when there is none */
+export function reportText(bundles: Bundle[], studyUid: string): string {
+  const report = bundles
+    .flatMap(({ entry }) => entry ?? [])
+    .map(({ resource }) => resource)
+    .filter((resource): resource is DiagnosticReport => resource?.resourceType === 'DiagnosticReport')
+    .find(({ imagingStudy = [] }) =>
+      imagingStudy.some(({ reference }) => reference?.endsWith(`/${studyUid}`)),
+    );
+  const data = report?.presentedForm?.find(({ contentType }) => contentType?.startsWith('text/plain'))?.data;
+  if (!data) throw new Error(`study ${studyUid}: no report with a text`);
+  return Buffer.from(data, 'base64').toString('utf8');
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Recording } from './electrocardiogram.ts';
 import type { PhantomReconstruction } from './phantom.ts';
 import type { ImagePackage } from './sources.ts';
 
@@ -32,11 +33,16 @@ export interface DoseReport {
   length: number;
 }
 
-/** One series: pixels from example files of a package or from the phantom, or a Structured Report. */
+/** One series: pixels from example files of a package or computed, or an object without pixels. */
 export type DemoSeries = { number: number; description: string } & (
   | { package: ImagePackage; files: readonly string[]; set?: Corrections }
   | { phantom: PhantomReconstruction }
+  /** The test object, with this number of slices. */
+  | { testObject: number }
   | { report: NoduleReport | DoseReport }
+  | { recording: Recording }
+  /** The report of the record as PDF, with this title. */
+  | { pdf: string }
 );
 
 /** One study of a story. `patient` is the id of the Patient resource; dates and times are DICOM DA and TM. */
@@ -104,6 +110,7 @@ export const demoStudies: readonly DemoStudy[] = [
         description: 'Measurements',
         report: { kind: 'nodule', series: 2, instance: 25, longAxis: 6, shortAxis: 5.4 },
       },
+      { number: 99, description: 'Test object with known distances, computed', testObject: 3 },
     ],
   },
   {
@@ -212,6 +219,8 @@ export const demoStudies: readonly DemoStudy[] = [
         files: ['testData/US-PAL-8-10x-echo.dcm'],
         set: { bodyPartExamined: 'HEART', burnedInAnnotation: 'YES' },
       },
+      { number: 2, description: 'ECG at rest, computed', recording: { rate: 72, seconds: 10 } },
+      { number: 900, description: 'Report as PDF', pdf: 'Echocardiography report' },
     ],
   },
   {

@@ -24,7 +24,7 @@ type Relationship = ContentItem['relationship'];
 const element = (tag: number, vr: string, value: Element['value']): Element => ({ tag, vr, value });
 
 /** Returns a sequence of one code. */
-const codeSequence = (tag: number, [value, scheme, meaning]: Code): Element =>
+export const codeSequence = (tag: number, [value, scheme, meaning]: Code): Element =>
   element(tag, 'SQ', [
     [element(0x00080100, 'SH', value), element(0x00080102, 'SH', scheme), element(0x00080104, 'LO', meaning)],
   ]);
@@ -130,8 +130,13 @@ export interface StructuredReport {
   evidence: readonly ImageReference[];
 }
 
-/** Elements of an image's identity that a document does not have. */
+/** Elements of an image's identity that other objects do not have. */
 const OF_IMAGES = new Set([0x00080022, 0x00080032, 0x00200052, 0x00201040, 0x00204000]);
+
+/** Returns the identity of an object that is no image. @param identity as `identityElements` gives it */
+export function identityOfDocument(identity: readonly Element[]): Element[] {
+  return identity.filter(({ tag }) => !OF_IMAGES.has(tag) && tag >>> 16 !== 0x0028);
+}
 
 /**
  * Writes a Structured Report (Explicit VR Little Endian), the same on every machine.
@@ -139,9 +144,8 @@ const OF_IMAGES = new Set([0x00080022, 0x00080032, 0x00200052, 0x00201040, 0x002
  */
 export function structuredReportFile(report: StructuredReport, identity: readonly Element[]): Buffer {
   const { sopClass, template, root, evidence } = report;
-  const own = identity.filter(({ tag }) => !OF_IMAGES.has(tag) && tag >>> 16 !== 0x0028);
   return writeDicomFile(EXPLICIT_LITTLE_ENDIAN, [
-    ...own,
+    ...identityOfDocument(identity),
     ...encoded(root),
     element(0x00080016, 'UI', sopClass),
     element(0x00080060, 'CS', 'SR'),

@@ -1,13 +1,23 @@
 import fastifyStatic from '@fastify/static';
-import type { FastifyPluginAsync } from 'fastify';
-import { existsSync } from 'node:fs';
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CACHE_CONTROL, setCacheControl } from '../../schema/http/cache-control.ts';
+import { isHeldBy, tagOf } from '../../schema/http/entity-tag.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { redirectToCanonicalHost } from '../http/canonical-host.ts';
+import { withConfiguration, type ViewerConfiguration } from './viewer-configuration.ts';
 
-/** Serves the viewer at `/app/`: built files are immutable, the page is revalidated, every other path gives the page. */
-export function viewerFiles(directory: string, baseUrl: string): FastifyPluginAsync {
+/**
+ * Serves the viewer at `/app/`: built files are immutable and compressed by the build, the page is revalidated, every other
+ * path gives the page.
+ * @param configuration returns what the page says about this gateway, from the query of its address
+ */
+export function viewerFiles(
+  directory: string,
+  baseUrl: string,
+  configuration: (query: URLSearchParams) => Promise<ViewerConfiguration>,
+): FastifyPluginAsync {
   return async (app) => {
     app.addHook('onRequest', redirectToCanonicalHost(baseUrl));
     app.get('/app', (_request, reply) => reply.redirect('/app/', 308));
@@ -17,21 +27,36 @@ export function viewerFiles(directory: string, baseUrl: string): FastifyPluginAs
       });
       return;
     }
-    await app.register(fastifyStatic, {
-      root: directory,
-      prefix: '/app/',
-      decorateReply: true,
-      wildcard: false,
-      cacheControl: false,
-      setHeaders: (response, path) => {
-        const hashed = path.includes(join(directory, 'assets'));
-        response.setHeader('cache-control', hashed ? CACHE_CONTROL.immutable : CACHE_CONTROL.revalidate);
-      },
-    });
-    app.get('/app/*', (request, reply) => {
+    await serveFiles(app, directory);
+    const html = readFileSync(join(directory, 'index.html'), 'utf8');
+    app.get('/app/*', async (request, reply) => {
+      const [path = '', query] = request.url.split('?', 2);
       // Answering a missing script with the page would only hide the error.
-      if (/\.\w+$/.test(request.url.split('?')[0]!)) throw new Fault('not_found', 'There is no such file.');
-      return setCacheControl(reply, 'revalidate').sendFile('index.html');
+      if (/\.\w+$/.test(path)) throw new Fault('not_found', 'There is no such file.');
+      const page = withConfiguration(html, await configuration(new URLSearchParams(query)));
+      // Weak: the page may be sent compressed.
+      const tag = `W/${tagOf(page)}`;
+      setCacheControl(reply, 'revalidate').header('etag', tag).header('vary', 'accept-encoding');
+      if (isHeldBy(request.headers['if-none-match'], tag)) return reply.code(304).send();
+      return reply.type('text/html; charset=utf-8').send(page);
     });
   };
+}
+
+async function serveFiles(app: FastifyInstance, directory: string): Promise<void> {
+  const assets = join(directory, 'assets');
+  await app.register(fastifyStatic, {
+    root: directory,
+    prefix: '/app/',
+    decorateReply: false,
+    wildcard: false,
+    cacheControl: false,
+    preCompressed: true,
+    globIgnore: ['index.html', '**/*.br', '**/*.gz'],
+    setHeaders: (response, path) => {
+      const hashed = path.startsWith(assets);
+      response.setHeader('cache-control', hashed ? CACHE_CONTROL.immutable : CACHE_CONTROL.revalidate);
+      response.setHeader('vary', 'accept-encoding');
+    },
+  });
 }

@@ -14,7 +14,13 @@ let root: string;
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'build-'));
-  for (const file of ['gateway/build.mjs', 'tsconfig.json', 'tsconfig.build.json', 'package.json']) {
+  for (const file of [
+    'gateway/build.mjs',
+    'gateway/precompress.mjs',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'package.json',
+  ]) {
     cpSync(join(project, file), join(root, file));
   }
   symlinkSync(join(project, 'node_modules'), join(root, 'node_modules'));

@@ -14,7 +14,7 @@ import { Tag, text, TransferSyntax } from '../../schema/dicom/dicom.ts';
 import { boundaryOf, readMultipart } from '../../subgraphs/imaging/multipart/multipart.ts';
 import { decodeFrame } from '../../subgraphs/imaging/pixels/codecs/frame.ts';
 import type { PixelDescription } from '../../subgraphs/imaging/dicom/pixel-description.ts';
-import { encoderTakes } from '../../subgraphs/imaging/pixels/transcode-pixels.ts';
+import { encoderTakes, encoderTakesColours } from '../../subgraphs/imaging/pixels/transcode-pixels.ts';
 import {
   fileFrames,
   fingerprints,
@@ -27,7 +27,8 @@ import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
 import { describeWithSharedData, sharedDataPath, sharedDicomFiles } from './setup/shared-data.ts';
 import { isInTurn, testEach } from './setup/usual-run.ts';
 
-const { ExplicitVRLittleEndian, JPEGLSLossless, JPEG2000Lossless, HTJ2KLossless } = TransferSyntax;
+const { ExplicitVRLittleEndian, JPEGLSLossless, JPEG2000Lossless } = TransferSyntax;
+const { HTJ2KLossless, HTJ2KLosslessRPCL } = TransferSyntax;
 
 /** Small lossless images, whose samples must come back unchanged: one of each transfer syntax, and a CT. */
 const FILES = [
@@ -52,6 +53,7 @@ const FRAME_TYPES: Record<string, string> = {
   [JPEGLSLossless]: 'image/jls',
   [JPEG2000Lossless]: 'image/jp2',
   [HTJ2KLossless]: 'image/jphc',
+  [HTJ2KLosslessRPCL]: 'image/jphc',
 };
 const TARGETS = Object.keys(FRAME_TYPES);
 /**
@@ -136,7 +138,8 @@ function samplesOfFile(file: string): Promise<object[]> {
 
 /** Tells whether a file can be given in a transfer syntax. */
 const isMade = (syntax: string, { pixels }: FileFrames) =>
-  syntax === ExplicitVRLittleEndian || encoderTakes(pixels);
+  syntax === ExplicitVRLittleEndian ||
+  (encoderTakes(pixels, syntax) && encoderTakesColours(pixels.photometricInterpretation, syntax));
 
 /**
  * Expects an object to have this transfer syntax and the samples of its file; an object that no encoder accepts stays

@@ -120,6 +120,7 @@ export const TransferSyntax = {
   JPEGLSLossless: '1.2.840.10008.1.2.4.80',
   JPEG2000Lossless: '1.2.840.10008.1.2.4.90',
   HTJ2KLossless: '1.2.840.10008.1.2.4.201',
+  HTJ2KLosslessRPCL: '1.2.840.10008.1.2.4.202',
   RLELossless: '1.2.840.10008.1.2.5',
   DeflatedImageFrameCompression: '1.2.840.10008.1.2.8.1',
 } as const;

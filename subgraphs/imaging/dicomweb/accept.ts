@@ -56,12 +56,12 @@ const ALIASES: Record<string, readonly string[]> = {
   'image/dicom-rle': ['image/x-dicom-rle'],
 };
 
-/** Media types to which frames can be transcoded, with their transfer syntaxes. */
-const TRANSCODED: Record<string, string> = {
-  'application/octet-stream': TransferSyntax.ExplicitVRLittleEndian,
-  'image/jls': TransferSyntax.JPEGLSLossless,
-  'image/jp2': TransferSyntax.JPEG2000Lossless,
-  'image/jphc': TransferSyntax.HTJ2KLossless,
+/** Media types to which frames can be transcoded, with their transfer syntaxes; the first is the default. */
+const TRANSCODED: Record<string, readonly string[]> = {
+  'application/octet-stream': [TransferSyntax.ExplicitVRLittleEndian],
+  'image/jls': [TransferSyntax.JPEGLSLossless],
+  'image/jp2': [TransferSyntax.JPEG2000Lossless],
+  'image/jphc': [TransferSyntax.HTJ2KLossless, TransferSyntax.HTJ2KLosslessRPCL],
 };
 
 /** The form in which frames are given. */
@@ -93,9 +93,8 @@ export function negotiateFrames(
     if (!multipart && !single) continue;
     if (name && fits(syntax, mediaType, transferSyntax)) return { multipart, mediaType: name };
     const transcodedType = Object.keys(TRANSCODED).find((type) => nameFor(wanted, type, false) === wanted);
-    const transcodeTo = transcodedType && TRANSCODED[transcodedType];
-    if (transcodeTo && (syntax === '*' || syntax === transcodeTo))
-      return { multipart, mediaType: wanted, transcodeTo };
+    const transcodeTo = TRANSCODED[transcodedType ?? '']?.find((one) => syntax === '*' || syntax === one);
+    if (transcodeTo) return { multipart, mediaType: wanted, transcodeTo };
   }
   return undefined;
 }

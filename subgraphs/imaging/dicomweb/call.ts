@@ -107,7 +107,9 @@ export class Call {
       this.#imaging.reading(target, part, async (core) => {
         const stored = await core.frames(target, numbers);
         const tag = answerTag(stored.version, target, part, form);
-        return tagged(await givenFrames(stored, numbers, accept), core, tag);
+        const range = core.usedCopy ? undefined : this.#range(tag);
+        const payload = await givenFrames(stored, numbers, { accept, range });
+        return tagged(this.#withStrongTag(payload, tag), core, tag);
       });
     const asked = { target, part, form, ifNoneMatch: this.#ifNoneMatch(), isTagged: true };
     const payload = await notModifiedOr(this.#imaging, asked, given);
@@ -118,21 +120,28 @@ export class Call {
   async bulkData(): Promise<unknown> {
     const { '*': rest = '' } = this.#request.params as { '*'?: string };
     const target = this.target() as InstanceTarget;
-    const { range, 'if-range': ifRange } = this.#request.headers;
     const given = async (tag: string | undefined) => {
-      // RFC 9110 §13.1.5: if the data have changed, or that cannot be known, everything is given.
-      const current = ifRange === undefined || ifRange === tag;
-      // §14.2: a range applies only to GET.
-      const part = current && this.#request.method === 'GET' ? range : undefined;
       const payload = await this.#imaging.reading(target, 'bulkdata', (core) =>
-        retrieveBulkData(core, target, `bulkdata/${rest}`, this.#accept(), part),
+        retrieveBulkData(core, target, `bulkdata/${rest}`, this.#accept(), this.#range(tag)),
       );
-      // Without a boundary the bytes are the same each time, so their ranges fit together.
-      const isSame = !this.#imaging.usedCopy && !payload.headers['content-type']?.startsWith('multipart/');
-      if (tag && isSame) payload.headers['etag'] = tag;
-      return payload;
+      return this.#withStrongTag(payload, tag);
     };
     return this.#send(await this.#unlessHeld(target, { part: 'bulkdata', form: [rest] }, given));
+  }
+
+  /** Returns the header Range if it applies. @param tag of the whole */
+  #range(tag: string | undefined): string | undefined {
+    const { range, 'if-range': ifRange } = this.#request.headers;
+    // RFC 9110 §13.1.5: if the data have changed, or that cannot be known, everything is given.
+    const current = ifRange === undefined || ifRange === tag;
+    // §14.2: a range applies only to GET.
+    return current && this.#request.method === 'GET' ? range : undefined;
+  }
+
+  /** Without a boundary the bytes are the same each time, so their ranges fit together. */
+  #withStrongTag(payload: Payload, tag: string | undefined): Payload {
+    const isSame = !this.#imaging.usedCopy && !payload.headers['content-type']?.startsWith('multipart/');
+    return tag && isSame ? { ...payload, headers: { ...payload.headers, etag: tag } } : payload;
   }
 
   #unlessHeld(

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { DICOM, UID } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { chunksOf } from '../multipart/chunks.ts';
+import { byteRange, rangeHeaders, withinRange } from './byte-range.ts';
 import { negotiateBulkData, negotiateFrames, objectForms } from './accept.ts';
 import type { MediaRange } from '../../../schema/http/media-ranges.ts';
 import { piecesOf, type FrameBytes } from '../multipart/frame-bytes.ts';
@@ -115,11 +116,14 @@ export function frameList(text: string): number[] {
   return numbers;
 }
 
-/** Gives the frames of one instance in an accepted form (DW-7). */
+/**
+ * Gives the frames of one instance in an accepted form (DW-7).
+ * @param asked `range` is the header, for one frame without multipart
+ */
 export async function givenFrames(
   stored: Frames,
   numbers: readonly number[],
-  accept: readonly MediaRange[],
+  { accept, range }: { accept: readonly MediaRange[]; range?: string | undefined },
 ): Promise<Payload> {
   const form = negotiateFrames(accept, stored.mediaType, stored.transferSyntax, numbers.length === 1);
   const given = form?.transcodeTo ? await transcoded(stored, form.transcodeTo) : stored;
@@ -146,16 +150,15 @@ export async function givenFrames(
   const first = await iterator.next();
   if (first.done) throw noSuchObject();
   if (!form.multipart) {
-    const headers = { 'content-type': mediaType };
-    if (first.value instanceof Uint8Array) {
+    try {
+      const { body, ...answer } = onePart(first.value, mediaType, range);
+      if (!(body instanceof Uint8Array)) return { ...answer, body: closing(body, iterator) };
       await iterator.return?.();
-      return { headers, body: first.value };
+      return { ...answer, body };
+    } catch (error) {
+      await iterator.return?.();
+      throw error;
     }
-    const body = new WrittenBody(piecesOf(first.value));
-    return {
-      headers: { ...headers, 'content-length': String(first.value.length) },
-      body: closing(body, iterator),
-    };
   }
   const { length } = first.value;
   const whole =
@@ -163,6 +166,17 @@ export async function givenFrames(
   if (whole) await iterator.return?.();
   const body = whole || closing(writeMultipart(frameParts(first, iterator, type), boundary), iterator);
   return { headers: headersOf(length), body };
+}
+
+/** Gives a frame without multipart, or a range of it (RFC 9110 §14): the first bytes of RPCL are a smaller picture. */
+function onePart(frame: FrameBytes, mediaType: string, rangeHeader: string | undefined): Payload {
+  const range = byteRange(rangeHeader, frame.length);
+  const { headers, ...status } = rangeHeaders(range, frame.length);
+  const answer = { ...status, headers: { 'content-type': mediaType, ...headers } };
+  if (frame instanceof Uint8Array)
+    return { ...answer, body: range ? frame.subarray(range.start, range.end + 1) : frame };
+  const pieces = piecesOf(frame);
+  return { ...answer, body: new WrittenBody(range ? withinRange(pieces, range) : pieces) };
 }
 
 /** Makes the multipart body of one frame where it is, which takes much less time than a stream; undefined if it cannot. */
@@ -221,29 +235,12 @@ export async function retrieveBulkData(
       body: writeMultipart(one, boundary),
     };
   }
-  const headers: Record<string, string> = { 'content-type': bulk.mediaType };
-  if (bulk.size === undefined) return { headers, body: bulk.open() };
-  headers['accept-ranges'] = 'bytes';
+  const type = { 'content-type': bulk.mediaType };
+  if (bulk.size === undefined) return { headers: type, body: bulk.open() };
   // A range of one copy does not fit another, which may be encoded differently.
   const range = imaging.usedCopy ? undefined : byteRange(rangeHeader, bulk.size);
-  if (!range) return { headers: { ...headers, 'content-length': String(bulk.size) }, body: bulk.open() };
-  headers['content-range'] = `bytes ${range.start}-${range.end}/${bulk.size}`;
-  headers['content-length'] = String(range.end - range.start + 1);
-  return { status: 206, headers, body: bulk.open(range) };
-}
-
-/**
- * Parses one byte range (RFC 9110 §14.1.2); undefined if there is none. Several ranges and other units are ignored.
- * @throws Fault `range_not_satisfiable`
- */
-function byteRange(header: string | undefined, size: number): { start: number; end: number } | undefined {
-  const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/i.exec(header?.trim() ?? '') ?? [];
-  // A range that ends before it starts is ignored, too.
-  if ((!from && !to) || (from && to && Number(to) < Number(from))) return undefined;
-  const start = from ? Number(from) : Math.max(0, size - Number(to));
-  const end = from && to ? Math.min(Number(to), size - 1) : size - 1;
-  if (start > end) throw new Fault('range_not_satisfiable', `The object has ${size} bytes.`, { size });
-  return { start, end };
+  const { headers, ...status } = rangeHeaders(range, bulk.size);
+  return { ...status, headers: { ...type, ...headers }, body: bulk.open(range) };
 }
 
 function notAcceptable(message: string): Fault {

@@ -11,7 +11,8 @@ import type { PixelDescription } from '../dicom/pixel-description.ts';
 import { nativeBytes, transcodePixels } from './transcode-pixels.ts';
 import { fileFrames } from './test/file-frames.ts';
 
-const { ExplicitVRLittleEndian: EXPLICIT, JPEGLSLossless, JPEG2000Lossless, HTJ2KLossless } = TransferSyntax;
+const { ExplicitVRLittleEndian: EXPLICIT, JPEGLSLossless, JPEG2000Lossless } = TransferSyntax;
+const { HTJ2KLossless, HTJ2KLosslessRPCL } = TransferSyntax;
 const RLE = TransferSyntax.RLELossless;
 
 function pixels(changes: Partial<PixelDescription>): PixelDescription {
@@ -69,13 +70,13 @@ describe('DW-6, DW-7 gives decoded frames as the metadata announce them:', () =>
     ['JPEG 2000 with YBR_RCT as RGB', JPEG2000Lossless, { photometricInterpretation: 'YBR_RCT' }, GREENISH],
     ['JPEG 2000 with YBR_ICT as RGB', JPEG2000Lossless, { photometricInterpretation: 'YBR_ICT' }, GREENISH],
     ['HTJ2K with YBR_RCT as RGB', HTJ2KLossless, { photometricInterpretation: 'YBR_RCT' }, GREENISH],
-    ['HTJ2K in YBR_FULL', HTJ2KLossless, { photometricInterpretation: 'YBR_FULL' }, GREENISH],
     [
       'JPEG 2000 of RGB announced as YBR_FULL',
       JPEG2000Lossless,
       { photometricInterpretation: 'YBR_FULL' },
       ITS_YBR,
     ],
+    ['HTJ2K of RGB announced as YBR_FULL', HTJ2KLossless, { photometricInterpretation: 'YBR_FULL' }, ITS_YBR],
     ['JPEG-LS in YBR_FULL', JPEGLSLossless, { photometricInterpretation: 'YBR_FULL' }, GREENISH],
   ])('%s', async (_, form, changes, colour) => {
     const described = pixels(changes);
@@ -117,8 +118,10 @@ describe('DW-6, DW-7 gives decoded frames as the metadata announce them:', () =>
 
   test.each([
     ['RGB', JPEG2000Lossless, 'YBR_RCT'],
-    ['RGB', HTJ2KLossless, 'RGB'],
-    ['YBR_FULL', HTJ2KLossless, 'YBR_FULL'],
+    ['RGB', HTJ2KLossless, 'YBR_RCT'],
+    ['RGB', HTJ2KLosslessRPCL, 'YBR_RCT'],
+    ['YBR_FULL', HTJ2KLossless, undefined],
+    ['YBR_FULL', HTJ2KLosslessRPCL, undefined],
     ['YBR_FULL', JPEGLSLossless, 'YBR_FULL'],
     ['YBR_FULL_422', JPEGLSLossless, 'YBR_FULL'],
     ['YBR_FULL', JPEG2000Lossless, undefined],

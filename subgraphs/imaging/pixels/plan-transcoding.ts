@@ -8,7 +8,7 @@ import { canDecode } from './codecs/frame.ts';
 import type { PixelDescription } from '../dicom/pixel-description.ts';
 import { LOSSY_JPEG, lossyAttributes } from './codecs/lossy.ts';
 import { NATIVE } from './codecs/native.ts';
-import { canCompress, encoderTakes } from './transcode-pixels.ts';
+import { canCompress, encoderTakes, encoderTakesColours } from './transcode-pixels.ts';
 
 /** Tells whether a file in one transfer syntax can be sent in another. */
 export function canGive(from: string, to: string): boolean {
@@ -69,9 +69,8 @@ function imageOf(file: DicomFile): { element?: Element | undefined; pixels?: Pix
 /** Tells whether the encoder takes the pixels. */
 function isCompressible({ transferSyntax }: DicomFile, pixels: PixelDescription, to: string): boolean {
   // YBR_FULL and YBR_PARTIAL are decoded to RGB only from lossy JPEG. YBR_ICT and YBR_RCT always are.
-  const ybr =
-    /^YBR_(FULL|PARTIAL)/.test(pixels.photometricInterpretation) && !LOSSY_JPEG.test(transferSyntax);
-  return encoderTakes(pixels) && !(ybr && to === TransferSyntax.JPEG2000Lossless);
+  const decoded = LOSSY_JPEG.test(transferSyntax) ? 'RGB' : pixels.photometricInterpretation;
+  return encoderTakes(pixels, to) && encoderTakesColours(decoded, to);
 }
 
 const us = (value: number) => ({ vr: 'US', value: Buffer.from(Uint16Array.of(value).buffer) });

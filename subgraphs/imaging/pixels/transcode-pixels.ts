@@ -5,7 +5,7 @@ import { inAnnouncedColours, inAnnouncedOrder, sharesChroma } from './announced.
 import { decodeSamples } from './codecs/frame.ts';
 import type { DecodedFrame, Samples } from './codecs/decoded-frame.ts';
 import type { PixelDescription } from '../dicom/pixel-description.ts';
-import { encodeHtj2k } from './codecs/htj2k.ts';
+import { encodeHtj2k, encodeHtj2kRpcl } from './codecs/htj2k.ts';
 import { encodeJpeg2000 } from './codecs/jpeg-2000.ts';
 import { encodeJpegLs } from './codecs/jpeg-ls.ts';
 import { finishFrame } from './codecs/samples.ts';
@@ -17,6 +17,7 @@ const ENCODERS: Record<string, Encoder> = {
   [TransferSyntax.JPEGLSLossless]: encodeJpegLs,
   [TransferSyntax.JPEG2000Lossless]: encodeJpeg2000,
   [TransferSyntax.HTJ2KLossless]: encodeHtj2k,
+  [TransferSyntax.HTJ2KLosslessRPCL]: encodeHtj2kRpcl,
 };
 
 /** Tells whether frames can be compressed without loss to a transfer syntax. */
@@ -24,10 +25,27 @@ export function canCompress(transferSyntax: string): boolean {
   return Object.hasOwn(ENCODERS, transferSyntax);
 }
 
-/** Tells whether encoders take such pixels: 2 to 16 bits, without overlays in other bits, which would be lost. */
-export function encoderTakes(pixels: PixelDescription): boolean {
-  const { bitsAllocated, bitsStored, floating, overlaysBeside } = pixels;
-  return !floating && !overlaysBeside && bitsStored > 1 && (bitsAllocated === 8 || bitsAllocated === 16);
+/** JPEG 2000 in both forms: colour is RGB, which is transformed. JPEG-LS takes colours as they are. */
+const TRANSFORMING: ReadonlySet<string> = new Set([
+  TransferSyntax.JPEG2000Lossless,
+  TransferSyntax.HTJ2KLossless,
+  TransferSyntax.HTJ2KLosslessRPCL,
+]);
+
+/**
+ * Tells whether the encoder of a transfer syntax takes such pixels: 2 to 16 bits, colours of JPEG 2000 up to 8 bits, without
+ * overlays in other bits, which would be lost.
+ */
+export function encoderTakes(pixels: PixelDescription, to: string): boolean {
+  const { bitsAllocated, bitsStored, samplesPerPixel, floating, overlaysBeside } = pixels;
+  if (floating || overlaysBeside || bitsStored < 2) return false;
+  if (samplesPerPixel > 1 && TRANSFORMING.has(to) && (samplesPerPixel !== 3 || bitsStored > 8)) return false;
+  return bitsAllocated === 8 || bitsAllocated === 16;
+}
+
+/** Tells whether colours in this interpretation, as they are decoded, are compressed to a transfer syntax. */
+export function encoderTakesColours(photometricInterpretation: string, to: string): boolean {
+  return !TRANSFORMING.has(to) || !/^YBR_(FULL|PARTIAL)/.test(photometricInterpretation);
 }
 
 /** One frame to transcode to Explicit VR Little Endian, or a transfer syntax that `canCompress` allows. */
@@ -83,7 +101,7 @@ export async function transcodePixels({
 
 async function compressed(frame: DecodedFrame, to: string): Promise<TranscodedPixels> {
   const { samplesPerPixel, photometricInterpretation } = frame;
-  const transformed = to === TransferSyntax.JPEG2000Lossless && samplesPerPixel === 3;
+  const transformed = samplesPerPixel === 3 && TRANSFORMING.has(to);
   if (transformed && photometricInterpretation !== 'RGB')
     throw new Fault(
       'not_acceptable',
@@ -91,6 +109,7 @@ async function compressed(frame: DecodedFrame, to: string): Promise<TranscodedPi
     );
   return {
     bytes: await ENCODERS[to]!(frame),
+    // PS3.5 §8.2.4, and the same for HTJ2K.
     photometricInterpretation: transformed ? 'YBR_RCT' : photometricInterpretation,
   };
 }

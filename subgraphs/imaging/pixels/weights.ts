@@ -25,10 +25,12 @@ function decodeWeight(transferSyntax: string, pixels: PixelDescription): number 
     return copied ? bytes : 0;
   }
   if (transferSyntax === TransferSyntax.RLELossless) return bytes;
-  // JPEG 2000: 32-bit integers twice, and the samples on the codec's heap and outside it.
-  if (/^1\.2\.840\.10008\.1\.2\.4\.9\d$/.test(transferSyntax)) return samples * 8 + bytes * 2;
+  const htj2k = /^1\.2\.840\.10008\.1\.2\.4\.20\d$/.test(transferSyntax);
+  // JPEG 2000, which may decode colours of HTJ2K: 32-bit integers twice, and the samples on the codec's heap and outside it.
+  if (/^1\.2\.840\.10008\.1\.2\.4\.9\d$/.test(transferSyntax) || (htj2k && pixels.samplesPerPixel > 1))
+    return samples * 8 + bytes * 2;
   // HTJ2K and JPEG-LS: samples on the heap, which grows in steps, and outside it.
-  if (/^1\.2\.840\.10008\.1\.2\.4\.(8\d|20\d)$/.test(transferSyntax)) return bytes * 4;
+  if (htj2k || /^1\.2\.840\.10008\.1\.2\.4\.8\d$/.test(transferSyntax)) return bytes * 4;
   // Baseline JPEG of eight bits: the heap after growth, and the samples outside it.
   if (transferSyntax === '1.2.840.10008.1.2.4.50') return samples * 3.3;
   // Other JPEG: coefficients, planes and samples.
@@ -49,11 +51,14 @@ export function transcodeWeight(
 }
 
 function encodeWeight(to: string, pixels: PixelDescription, bytes: number): number {
+  // Samples with a sign are copied.
+  const copy = pixels.pixelRepresentation === 1 ? bytes : 0;
   switch (to) {
     case TransferSyntax.JPEG2000Lossless:
-      return sampleCount(pixels) * 8 + bytes * 2;
+      return sampleCount(pixels) * 8 + bytes * 2 + copy;
     case TransferSyntax.HTJ2KLossless:
-      return sampleCount(pixels) * 6;
+    case TransferSyntax.HTJ2KLosslessRPCL:
+      return sampleCount(pixels) * 6 + copy;
     case TransferSyntax.JPEGLSLossless:
       return bytes * 3;
     default:

@@ -7,10 +7,16 @@ export interface Codestream {
   /** The codestream without the boxes of a JP2 file, which some writers keep, and without bytes after its end. */
   bytes: Uint8Array;
   precision: number;
+  /** True if the samples have a sign (SIZ, A.5.1). */
+  signed: boolean;
   /** True if the components are transformed (COD, A.6.1). The decoder then gives RGB. */
   colourTransform: boolean;
 }
 
+/** Position of the first component in the stream: SIZ follows the first marker. Each has three bytes. */
+const COMPONENTS = 42;
+/** In the depth of a component. */
+const SIGN = 0x80;
 const SOT = 0xff90;
 const COD = 0xff52;
 const EOC = 0xffd9;
@@ -25,24 +31,27 @@ export function readCodestream(encoded: Uint8Array, pixels: PixelDescription): C
   if (start < 0) throw new DamagedFile('The frame is no JPEG 2000 codestream.');
   const stream = whole.subarray(start);
   try {
-    const precision = checkSizeSegment(stream, pixels);
+    const depth = checkSizeSegment(stream, pixels);
     const { colourTransform, end } = walk(stream);
-    return { bytes: stream.subarray(0, end), precision, colourTransform };
+    return { bytes: stream.subarray(0, end), ...depth, colourTransform };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new DamagedFile('The JPEG 2000 codestream is cut short.', { cause: error });
   }
 }
 
-/** Checks the SIZ segment, A.5.1. @returns bits of a sample */
-function checkSizeSegment(stream: Buffer, pixels: PixelDescription): number {
+/** Checks the SIZ segment, A.5.1. @returns bits of a sample, and whether one of them is a sign */
+function checkSizeSegment(
+  stream: Buffer,
+  pixels: PixelDescription,
+): Pick<Codestream, 'precision' | 'signed'> {
   const at = (word: number) => stream.readUInt32BE(8 + 4 * word);
   const [right, bottom, left, top] = [at(0), at(1), at(2), at(3)];
   const [tileWidth, tileHeight] = [at(4), at(5)];
   const samplesPerPixel = stream.readUInt16BE(40);
-  const component = (i: number) => [0, 1, 2].map((n) => stream.readUInt8(42 + 3 * i + n));
+  const component = (i: number) => [0, 1, 2].map((n) => stream.readUInt8(COMPONENTS + 3 * i + n));
   const [depth = 0] = component(0);
-  const precision = (depth & 0x7f) + 1;
+  const precision = (depth & ~SIGN) + 1;
   checkSize({ rows: bottom - top, columns: right - left, samplesPerPixel, precision }, pixels);
   for (let i = 0; i < samplesPerPixel; i++) {
     const [own, across, down] = component(i);
@@ -53,7 +62,7 @@ function checkSizeSegment(stream: Buffer, pixels: PixelDescription): number {
   const tiles = Math.ceil(right / tileWidth) * Math.ceil(bottom / tileHeight);
   if (!(tiles <= stream.length / 12))
     throw new DamagedFile('The JPEG 2000 codestream promises too many tiles.');
-  return precision;
+  return { precision, signed: (depth & SIGN) !== 0 };
 }
 
 /** Reads the segments of the main header and the tile-parts by their lengths, up to the end. */
@@ -74,5 +83,16 @@ function walk(stream: Buffer): { colourTransform: boolean; end: number } {
     }
     at += length;
     if (at > stream.length) throw new DamagedFile('The JPEG 2000 codestream is cut short.');
+  }
+}
+
+/**
+ * Marks the samples of a codestream as signed or unsigned, in place. Coders subtract half of the range from unsigned samples
+ * (G.1.1): a stream of signed samples is that of unsigned ones with this offset, apart from this mark.
+ */
+export function setSigned(stream: Uint8Array, signed: boolean, components: number): void {
+  for (let i = 0; i < components; i++) {
+    const at = COMPONENTS + 3 * i;
+    stream[at] = signed ? stream[at]! | SIGN : stream[at]! & ~SIGN;
   }
 }

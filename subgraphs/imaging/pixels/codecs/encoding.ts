@@ -13,9 +13,13 @@ export interface FrameInfo {
 
 /**
  * Converts a frame for the encoders: little-endian bytes, one or two for each sample.
+ * @param isUsingColorTransform true for the reversible transform of RGB (ISO 15444-1 Annex G.2)
  * @throws {DamagedFile} for samples of more than 16 bits, which no encoder takes
  */
-export function frameInfo(frame: DecodedFrame): { info: FrameInfo; bytes: Uint8Array } {
+export function frameInfo(
+  frame: DecodedFrame,
+  isUsingColorTransform = false,
+): { info: FrameInfo; bytes: Uint8Array } {
   const { rows, columns, samplesPerPixel, bitsStored, signed, samples } = frame;
   if (samples.BYTES_PER_ELEMENT > 2)
     throw new DamagedFile('Samples of more than 16 bits cannot be compressed here.');
@@ -26,7 +30,7 @@ export function frameInfo(frame: DecodedFrame): { info: FrameInfo; bytes: Uint8A
       bitsPerSample: bitsStored,
       componentCount: samplesPerPixel,
       isSigned: signed,
-      isUsingColorTransform: false,
+      isUsingColorTransform,
     },
     bytes: new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength),
   };

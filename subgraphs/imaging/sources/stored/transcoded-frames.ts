@@ -23,7 +23,7 @@ export function withTranscoding(
     async transcoded(to) {
       const pixels = canDecode(frames.transferSyntax) ? await describe() : undefined;
       const native = to === TransferSyntax.ExplicitVRLittleEndian;
-      if (!pixels || !(native || (canCompress(to) && encoderTakes(pixels))))
+      if (!pixels || !(native || (canCompress(to) && encoderTakes(pixels, to))))
         throw new Fault(
           'not_acceptable',
           'The frames are not available in this transfer syntax. Retrieve them as stored, with transfer-syntax=*.',

@@ -36,7 +36,8 @@ export const codecs: Target = {
       frames.push({ encoded: encoded[0]!, transferSyntax, pixels });
     }
     const source = frames.find(({ transferSyntax }) => transferSyntax === TransferSyntax.JPEG2000Lossless)!;
-    for (const to of [TransferSyntax.JPEGLSLossless, TransferSyntax.HTJ2KLossless])
+    const { JPEGLSLossless, HTJ2KLossless, HTJ2KLosslessRPCL } = TransferSyntax;
+    for (const to of [JPEGLSLossless, HTJ2KLossless, HTJ2KLosslessRPCL])
       frames.push({
         ...{ pixels: source.pixels, transferSyntax: to },
         encoded: Buffer.from((await transcodePixels({ ...source, to })).bytes),

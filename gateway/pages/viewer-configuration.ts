@@ -1,0 +1,81 @@
+import { Fault } from '../../schema/fault/fault.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { fhirBase } from '../../schema/http/request.ts';
+import { smartConfigurationOf } from '../smart/discovery/discovery.ts';
+import type { Authorizer } from '../smart/authorize.ts';
+import type { SmartConfiguration } from '../smart/discovery/smart-configuration.ts';
+import type { Tenants } from '../tenants/loading/settings.ts';
+
+/**
+ * What the page of the viewer says about this gateway, so that the viewer asks for nothing before it signs in. It has only
+ * what anybody can read here without a token.
+ */
+export interface ViewerConfiguration {
+  /** Public base URL of the gateway, with a slash at its end. */
+  base: string;
+  /** Keys of the tenants that can be chosen. Tenants whose configuration is in the URL are not among them. */
+  tenants: string[];
+  /** The tenant of an address without one. */
+  defaultTenant?: string;
+  /** SMART configuration of the tenant in the address; absent when it is not known at once. */
+  smart?: { tenant: string; configuration: SmartConfiguration };
+}
+
+/** Milliseconds that the page waits for the discovery of an EHR. */
+const DISCOVERY_TIMEOUT = 250;
+
+/** Returns a function from the query of an address to the configuration in its page. */
+export function viewerConfiguration(
+  tenants: Tenants,
+  authorizer: Pick<Authorizer, 'smartConfiguration'>,
+  baseUrl: string,
+): (query: URLSearchParams) => Promise<ViewerConfiguration> {
+  const keys = tenants.all.map(({ key }) => key);
+  const defaultTenant = keys.includes('demo') ? 'demo' : keys[0];
+  /** Returns the tenant of a link, or of a launch by an EHR. */
+  const tenantOf = (query: URLSearchParams): Tenant | undefined => {
+    const [named, issuer] = [query.get('tenant'), query.get('iss')?.replace(/\/+$/, '')];
+    if (named !== null) return tenants.all.find(({ key }) => key === named);
+    if (issuer) return tenants.all.find((tenant) => issuer === fhirBase(baseUrl, tenant));
+    return tenants.all.find(({ key }) => key === defaultTenant);
+  };
+  return async (query) => {
+    const tenant = tenantOf(query);
+    const found =
+      tenant && (await withinTime(smartConfigurationOf(tenant, authorizer, baseUrl), DISCOVERY_TIMEOUT));
+    return {
+      base: `${baseUrl.replace(/\/+$/, '')}/`,
+      tenants: keys,
+      ...(defaultTenant !== undefined && { defaultTenant }),
+      ...(tenant && found && { smart: { tenant: tenant.key, configuration: found } }),
+    };
+  };
+}
+
+/** Returns undefined for a Fault, or when more time is needed: the viewer then asks by itself, and tells the reason. */
+async function withinTime<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), milliseconds);
+  });
+  try {
+    const known = promise.catch((error: unknown) => {
+      if (!(error instanceof Fault)) throw error;
+      return undefined;
+    });
+    return await Promise.race([known, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Writes the configuration into the page as a data block, which runs nothing and which the content security policy
+ * therefore allows.
+ */
+export function withConfiguration(html: string, configuration: ViewerConfiguration): string {
+  // A value must not end the element.
+  const json = JSON.stringify(configuration).replaceAll('<', '\\u003c');
+  const element = `<script type="application/json" id="viewer-configuration">${json}</script>`;
+  return html.replace('</head>', () => `${element}</head>`);
+}

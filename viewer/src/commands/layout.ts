@@ -1,0 +1,22 @@
+import { m } from '../messages/compiled/messages.js';
+import type { Layout } from '../state/address.ts';
+import type { Workspace } from '../state/workspace.svelte.ts';
+import type { Command } from './registry.ts';
+
+const LAYOUTS: readonly { layout: Layout; key: string; name: () => string }[] = [
+  { layout: '1x1', key: '1', name: m.commandLayout1x1 },
+  { layout: '1x2', key: '2', name: m.commandLayout1x2 },
+  { layout: '2x2', key: '4', name: m.commandLayout2x2 },
+];
+
+/** Divides the stage. */
+export function layoutCommands(workspace: Workspace): Command[] {
+  return LAYOUTS.map(({ layout, key, name }) => ({
+    id: `layout.${layout}`,
+    name,
+    keys: [key],
+    group: 'layout',
+    pressed: () => workspace.layout === layout,
+    run: () => workspace.setLayout(layout),
+  }));
+}

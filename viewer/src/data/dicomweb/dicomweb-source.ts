@@ -1,0 +1,117 @@
+import type { Attribute, Instance } from '../../domain/instance.ts';
+import type { FrameName, ImageLocation } from '../../domain/study.ts';
+import type { FrameBytes, ImageSource } from '../source.ts';
+import { damaged, type Answer, type Transport } from '../transport.ts';
+import { mediaTypeOf, onlyPart } from './multipart.ts';
+import { acceptFrames, transferSyntaxOf } from './transfer-syntaxes.ts';
+
+const MB = 1024 * 1024;
+const MOST_METADATA = 128 * MB;
+const MOST_PICTURE = 32 * MB;
+const MOST_FRAME = 512 * MB;
+const PICTURES = 'image/jpeg, image/png;q=0.9, image/webp;q=0.8, image/gif;q=0.7';
+
+/** Any DICOMweb server (PS3.18 §10.4). */
+export class DicomwebSource implements ImageSource {
+  /** Transfer Syntax UIDs to which the server shall transcode frames if it can, best first; otherwise they come as stored. */
+  preferred: readonly string[] = [];
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  async series(
+    at: ImageLocation,
+    name: { study: string; series: string },
+    signal: AbortSignal,
+  ): Promise<Instance[]> {
+    const url = `${addressOf(at, name)}/metadata`;
+    const accept = 'application/dicom+json, application/json;q=0.9';
+    const answer = await this.#transport.json(url, { accept, signal, most: MOST_METADATA });
+    if (!Array.isArray(answer) || !answer.every(isObject)) throw damaged(url, 'is no list of instances');
+    return answer.map((one) => withAbsoluteUris(one as Instance, url));
+  }
+
+  async frame(at: ImageLocation, name: FrameName, signal: AbortSignal): Promise<FrameBytes> {
+    const url = `${addressOf(at, name)}/frames/${name.frame}`;
+    const accept = acceptFrames(this.preferred);
+    const answer = await this.#transport.send(url, { accept, signal, most: MOST_FRAME });
+    const { bytes, mediaType, transferSyntax } = partOf(url, answer);
+    const syntax = transferSyntax ?? transferSyntaxOf(mediaType, bytes);
+    if (syntax === undefined) throw damaged(url, 'is no frame');
+    if (bytes.length === 0) throw damaged(url, 'is empty');
+    // A copy: decoders view it as 16-bit numbers, which have to begin at an even place.
+    return { bytes: bytes.slice(), transferSyntax: syntax };
+  }
+
+  // eslint-disable-next-line @typescript-eslint/max-params -- as the interface has it
+  rendered(
+    at: ImageLocation,
+    name: { study: string; series?: string; instance?: string; frame?: number },
+    size: { width: number; height: number },
+    signal: AbortSignal,
+  ): Promise<Blob> {
+    const frame = name.instance !== undefined && name.frame !== undefined ? `/frames/${name.frame}` : '';
+    const viewport = `${Math.ceil(size.width)},${Math.ceil(size.height)}`;
+    return this.#picture(`${addressOf(at, name)}${frame}/rendered?viewport=${viewport}`, signal);
+  }
+
+  thumbnail(at: ImageLocation, name: { study: string; series: string }, signal: AbortSignal): Promise<Blob> {
+    return this.#picture(`${addressOf(at, name)}/thumbnail`, signal);
+  }
+
+  async bulk(url: string, signal: AbortSignal): Promise<Uint8Array> {
+    const accept =
+      'multipart/related; type="application/octet-stream", application/octet-stream;q=0.9, */*;q=0.5';
+    return partOf(url, await this.#transport.send(url, { accept, signal, most: MOST_FRAME })).bytes;
+  }
+
+  async #picture(url: string, signal: AbortSignal): Promise<Blob> {
+    const { bytes, mediaType } = await this.#transport.send(url, {
+      accept: PICTURES,
+      signal,
+      most: MOST_PICTURE,
+    });
+    if (!mediaType.startsWith('image/') || bytes.length === 0) throw damaged(url, 'is no picture');
+    return new Blob([bytes], { type: mediaType });
+  }
+}
+
+/** Returns the address of a study, series or instance (PS3.18 §10.1.2). */
+function addressOf(
+  { dicomweb }: ImageLocation,
+  { study, series, instance }: { study: string; series?: string; instance?: string },
+): string {
+  const base = `${dicomweb}/studies/${encodeURIComponent(study)}`;
+  if (series === undefined) return base;
+  const ofSeries = `${base}/series/${encodeURIComponent(series)}`;
+  return instance === undefined ? ofSeries : `${ofSeries}/instances/${encodeURIComponent(instance)}`;
+}
+
+/** Returns the bytes of an answer of one part, or without parts. @throws Trouble `damaged` */
+function partOf(url: string, { bytes, mediaType, headers }: Answer) {
+  if (!mediaType.startsWith('multipart/')) {
+    if (/^text\/|json$|xml$/.test(mediaType)) throw damaged(url, 'has another media type');
+    return { bytes, mediaType: mediaTypeOf(mediaType), transferSyntax: undefined };
+  }
+  const part = onlyPart(headers.get('content-type') ?? '', bytes);
+  if (!part) throw damaged(url, 'is cut, or has not one part');
+  return part;
+}
+
+const isObject = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Makes the addresses of bulk data absolute: servers may give them relative to the metadata (PS3.18 §F.2.2). */
+function withAbsoluteUris(instance: Instance, base: string): Instance {
+  const attributes = Object.entries(instance).map(([tag, attribute]): [string, Attribute] => {
+    const { BulkDataURI: uri, vr, Value: values } = attribute;
+    if (uri !== undefined && URL.canParse(uri, base))
+      return [tag, { ...attribute, BulkDataURI: new URL(uri, base).href }];
+    if (vr !== 'SQ' || !values) return [tag, attribute];
+    const items = values.map((item) => (isObject(item) ? withAbsoluteUris(item as Instance, base) : item));
+    return [tag, { ...attribute, Value: items }];
+  });
+  return Object.fromEntries(attributes);
+}

@@ -1,0 +1,69 @@
+/** Answers of media type multipart/related with one part (RFC 2046 §5.1, PS3.18 §8.6.1.2). */
+
+export interface Part {
+  /** In lower case, without parameters. */
+  mediaType: string;
+  /** Parameter of the media type of the part; undefined if the server does not say it. */
+  transferSyntax: string | undefined;
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+const ascii = new TextEncoder();
+
+/**
+ * Returns the only part of a multipart answer.
+ * @param contentType of the answer
+ * @returns undefined if the answer is cut, has several parts, or cannot be read
+ */
+export function onlyPart(contentType: string, body: Uint8Array<ArrayBuffer>): Part | undefined {
+  const boundary = parameter(contentType, 'boundary');
+  if (boundary === undefined) return undefined;
+  const first = indexOf(body, ascii.encode(`--${boundary}\r\n`), 0);
+  const headersAt = first + boundary.length + 4;
+  const headersEnd = indexOf(body, ascii.encode('\r\n\r\n'), Math.max(headersAt - 2, 0));
+  if (first < 0 || headersEnd < 0) return undefined;
+  const start = headersEnd + 4;
+  const end = indexOf(body, ascii.encode(`\r\n--${boundary}`), start);
+  // The last boundary has two hyphens at its end: without them there is another part, or the answer was cut.
+  const last = indexOf(body, ascii.encode(`\r\n--${boundary}--`), start);
+  if (end < 0 || end !== last) return undefined;
+  const headers = readHeaders(new TextDecoder().decode(body.subarray(headersAt, headersEnd)));
+  const bytes = body.subarray(start, end);
+  const length = headers.get('content-length');
+  if (length !== undefined && Number(length) !== bytes.length) return undefined;
+  const type = headers.get('content-type') ?? '';
+  return { mediaType: mediaTypeOf(type), transferSyntax: parameter(type, 'transfer-syntax'), bytes };
+}
+
+/** Returns a media type in lower case, without its parameters. */
+export function mediaTypeOf(contentType: string): string {
+  return contentType.split(';')[0]!.trim().toLowerCase();
+}
+
+/** Returns a parameter of a media type, quoted or not. */
+function parameter(contentType: string, name: string): string | undefined {
+  for (const [, key, quoted, plain] of contentType.matchAll(/;\s*([\w-]+)\s*=\s*(?:"([^"]*)"|([^\s;]+))/g)) {
+    if (key!.toLowerCase() === name) return quoted ?? plain;
+  }
+  return undefined;
+}
+
+function readHeaders(text: string): Map<string, string> {
+  const lines = text.split('\r\n').filter((line) => line.includes(':'));
+  return new Map(
+    lines.map((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim()];
+    }),
+  );
+}
+
+/** Returns where bytes begin within others; -1 if they are not there. */
+function indexOf(bytes: Uint8Array, wanted: Uint8Array, from: number): number {
+  for (let at = bytes.indexOf(wanted[0]!, from); at >= 0; at = bytes.indexOf(wanted[0]!, at + 1)) {
+    let same = 1;
+    while (same < wanted.length && bytes[at + same] === wanted[same]) same++;
+    if (same === wanted.length) return at;
+  }
+  return -1;
+}

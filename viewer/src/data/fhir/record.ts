@@ -1,0 +1,52 @@
+/** A whole record, put together in the same way from answers of GraphQL and of REST. */
+import type { PatientRecord, Report } from '../../domain/record.ts';
+import type { Study } from '../../domain/study.ts';
+import { startOf } from './dates.ts';
+import { allergiesOf, medicationsOf, personOf, problemsOf } from './lists.ts';
+import type { FhirAllergy, FhirCondition, FhirMedicationRequest, FhirPatient, List } from './shapes.ts';
+import { newestFirst } from './studies.ts';
+import { timelineOf, type TimelineParts } from './timeline.ts';
+
+export interface RecordParts extends Omit<TimelineParts, 'studies' | 'reports'> {
+  patient: FhirPatient;
+  allergies: List<FhirAllergy>;
+  conditions: List<FhirCondition>;
+  medications: List<FhirMedicationRequest>;
+  studies: readonly Study[];
+  reports: readonly Report[];
+  missing: PatientRecord['missing'];
+}
+
+export function recordOf(parts: RecordParts): PatientRecord {
+  const studies = newestFirst(parts.studies);
+  const reports = sorted(parts.reports, (one) => one.date);
+  const { events, resultsOfReport } = parts;
+  return {
+    person: personOf(parts.patient),
+    allergies: allergiesOf(parts.allergies).sort((a, b) => Number(b.high) - Number(a.high) || byId(a, b)),
+    problems: sorted(problemsOf(parts.conditions), (one) => one.onset),
+    medications: sorted(medicationsOf(parts.medications), (one) => one.authored),
+    studies,
+    reports,
+    timeline: timelineOf({ events, studies, reports, resultsOfReport }),
+    missing: withoutRepetitions(parts.missing),
+  };
+}
+
+type Identified = { id: string };
+
+/** Sorts: newest first, undated last. */
+function sorted<T extends Identified>(list: readonly T[], dateOf: (one: T) => string | undefined): T[] {
+  const start = (one: T): number => startOf(dateOf(one)) ?? Number.MIN_SAFE_INTEGER;
+  return [...list].sort((a, b) => start(b) - start(a) || byId(a, b));
+}
+
+const byId = (a: Identified, b: Identified): number => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+
+function withoutRepetitions(missing: PatientRecord['missing']): PatientRecord['missing'] {
+  const known = new Set<string>();
+  return missing.filter(({ part, message }) => {
+    const key = `${part} ${message}`;
+    return !known.has(key) && known.add(key);
+  });
+}

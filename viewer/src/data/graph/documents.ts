@@ -1,0 +1,155 @@
+/** The queries of the viewer. */
+import { CONCEPT, OBSERVATION, PERSON, REPORT, RESOURCE, STUDY } from './fragments.ts';
+import { graphql } from './graphql.ts';
+
+/** Entries of the timeline that are asked for at once. */
+export const TIMELINE_ENTRIES = 200;
+
+/** The whole page in one request. */
+export const RECORD = graphql(
+  `
+    query PatientRecord($id: ID!, $entries: Int!) {
+      Patient(id: $id) {
+        ...PersonParts
+        AllergyIntoleranceList {
+          id
+          criticality
+          code {
+            ...ConceptParts
+          }
+          clinicalStatus {
+            ...ConceptParts
+          }
+          verificationStatus {
+            ...ConceptParts
+          }
+        }
+        ConditionList {
+          id
+          onsetDateTime
+          onsetPeriod {
+            start
+          }
+          code {
+            ...ConceptParts
+          }
+          clinicalStatus {
+            ...ConceptParts
+          }
+          verificationStatus {
+            ...ConceptParts
+          }
+        }
+        MedicationRequestList {
+          id
+          status
+          authoredOn
+          medicationCodeableConcept {
+            ...ConceptParts
+          }
+          medicationReference {
+            display
+          }
+        }
+        DiagnosticReportList {
+          ...ReportParts
+        }
+        ImagingStudyList {
+          ...StudyParts
+        }
+        timeline(_count: $entries) {
+          next
+          entries {
+            kind
+            date
+            end
+            title
+            resource {
+              ...ResourceParts
+            }
+            observations {
+              ...ObservationParts
+            }
+          }
+        }
+      }
+    }
+  `,
+  [CONCEPT, PERSON, OBSERVATION, REPORT, STUDY, RESOURCE],
+);
+
+export const PATIENTS = graphql(
+  `
+    query Patients($name: [String!], $birthdate: [String!], $identifier: [String!], $count: Int) {
+      PatientConnection(
+        name: $name
+        birthdate: $birthdate
+        identifier: $identifier
+        _sort: ["family"]
+        _count: $count
+      ) {
+        next
+        edges {
+          resource {
+            ...PersonParts
+          }
+        }
+      }
+    }
+  `,
+  [PERSON],
+);
+
+export const MORE_PATIENTS = graphql(
+  `
+    query MorePatients($cursor: ID!) {
+      PatientConnection(_cursor: $cursor) {
+        next
+        edges {
+          resource {
+            ...PersonParts
+          }
+        }
+      }
+    }
+  `,
+  [PERSON],
+);
+
+export const TREND = graphql(`
+  query Trend($id: ID!, $code: [String!]!) {
+    Patient(id: $id) {
+      trend(code: $code) {
+        series {
+          title
+          unit
+          code {
+            system
+            code
+          }
+          points {
+            date
+            value
+            low
+            high
+            flag
+          }
+        }
+      }
+    }
+  }
+`);
+
+export const PRIORS = graphql(`
+  query Priors($uid: ID!) {
+    ImagingStudy(id: $uid) {
+      priors {
+        id
+        identifier {
+          system
+          value
+        }
+      }
+    }
+  }
+`);

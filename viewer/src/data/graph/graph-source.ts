@@ -1,0 +1,178 @@
+import type { ResultOf } from 'gql.tada';
+import type { EntryKind, PatientRecord, Person, Result, TimelineEntry, Trend } from '../../domain/record.ts';
+import type { Study } from '../../domain/study.ts';
+import { personOf, reportOf } from '../fhir/lists.ts';
+import { recordOf } from '../fhir/record.ts';
+import { withTexts } from '../fhir/report-texts.ts';
+import { omitEmpty, present } from '../fhir/shapes.ts';
+import { studyOf, studyUid } from '../fhir/studies.ts';
+import { eventOf, resultsEvent } from '../fhir/timeline.ts';
+import { isError, resultOf } from '../fhir/words.ts';
+import { patientSearches } from '../patient-search.ts';
+import type { Page, RecordSource } from '../source.ts';
+import type { Transport } from '../transport.ts';
+import { MORE_PATIENTS, PATIENTS, PRIORS, RECORD, TIMELINE_ENTRIES, TREND } from './documents.ts';
+import { ask, troubleOf, type Endpoint, type GraphError } from './graphql.ts';
+
+const PATIENTS_ON_A_PAGE = 50;
+
+type Record = NonNullable<ResultOf<typeof RECORD>['Patient']>;
+type Timeline = NonNullable<NonNullable<Record['timeline']>['entries']>;
+type Entry = NonNullable<Timeline[number]>;
+type People = ResultOf<typeof PATIENTS>['PatientConnection'] | undefined;
+
+/** A tenant of our gateway, by GraphQL. */
+export class GraphSource implements RecordSource {
+  readonly #endpoint: Endpoint;
+  readonly #fhirBase: string;
+
+  /** @param tenant `{gateway}/{tenant}`, without a slash at the end */
+  constructor(tenant: string, transport: Transport) {
+    this.#endpoint = { address: `${tenant}/graphql`, transport };
+    this.#fhirBase = `${tenant}/fhir/`;
+  }
+
+  async patients(
+    { text, next }: { text?: string; next?: string },
+    signal: AbortSignal,
+  ): Promise<Page<Person>> {
+    if (next !== undefined) {
+      const { data, errors } = await ask({ ...this.#endpoint, signal }, MORE_PATIENTS, { cursor: next });
+      return pageOf(data?.PatientConnection, errors);
+    }
+    for (const search of patientSearches(text)) {
+      const variables = { ...search, count: PATIENTS_ON_A_PAGE };
+      const { data, errors } = await ask({ ...this.#endpoint, signal }, PATIENTS, variables);
+      const page = pageOf(data?.PatientConnection, errors);
+      if (page.items.length > 0) return page;
+    }
+    return { items: [] };
+  }
+
+  async record(patientId: string, signal: AbortSignal): Promise<PatientRecord> {
+    const variables = { id: patientId, entries: TIMELINE_ENTRIES };
+    const { data, errors } = await ask({ ...this.#endpoint, signal }, RECORD, variables);
+    const patient = data?.Patient;
+    if (!patient) throw troubleOf(errors);
+    const missing = errors.map(missingOf);
+    const reports = present(patient.DiagnosticReportList).flatMap(
+      (one) => reportOf(one, present(one.ImagingStudyList).map(uidOf), this.#fhirBase) ?? [],
+    );
+    const { transport } = this.#endpoint;
+    const texts = await withTexts(reports, { transport, base: this.#fhirBase, signal });
+    if (texts.failed > 0)
+      missing.push({ part: 'record', message: `The text of ${texts.failed} reports did not arrive.` });
+    if (patient.timeline?.next)
+      missing.push({
+        part: 'record',
+        message: `The timeline has the newest ${TIMELINE_ENTRIES} events, and all studies and reports.`,
+      });
+    const entries = present(patient.timeline?.entries);
+    return recordOf({
+      patient,
+      allergies: patient.AllergyIntoleranceList,
+      conditions: patient.ConditionList,
+      medications: patient.MedicationRequestList,
+      studies: present(patient.ImagingStudyList).flatMap(graphStudy),
+      reports: texts.reports,
+      events: entries.flatMap(graphEvent),
+      resultsOfReport: resultsOfReports(entries),
+      missing,
+    });
+  }
+
+  async trend(patientId: string, code: string, signal: AbortSignal): Promise<readonly Trend[]> {
+    const { data, errors } = await ask({ ...this.#endpoint, signal }, TREND, { id: patientId, code: [code] });
+    const series = data?.Patient?.trend?.series;
+    if (!series) throw troubleOf(errors);
+    return present(series).map(({ title, unit, code: coding, points }) => {
+      const numbers = present(points).filter(({ date, value }) => date !== null && value !== null);
+      const ranged = numbers.findLast(({ low, high }) => low !== null || high !== null);
+      return omitEmpty({
+        concept: omitEmpty({
+          text: title ?? '',
+          system: coding?.system ?? undefined,
+          code: coding?.code ?? undefined,
+        }),
+        unit: unit ?? undefined,
+        points: numbers.map(({ date, value, flag }) => ({
+          date: date!,
+          value: value!,
+          flags: flag ? [flag] : [],
+        })),
+        range: ranged && omitEmpty({ low: ranged.low ?? undefined, high: ranged.high ?? undefined }),
+      });
+    });
+  }
+
+  async priors(studyUid: string, signal: AbortSignal): Promise<readonly string[]> {
+    const { data, errors } = await ask({ ...this.#endpoint, signal }, PRIORS, { uid: studyUid });
+    const priors = data?.ImagingStudy?.priors;
+    if (!priors) throw troubleOf(errors);
+    return present(priors).map(uidOf);
+  }
+}
+
+function pageOf(people: People, errors: readonly GraphError[]): Page<Person> {
+  if (!people) throw troubleOf(errors);
+  const items = present(people.edges).flatMap(({ resource }) => (resource ? personOf(resource) : []));
+  return omitEmpty({ items, next: people.next ?? undefined });
+}
+
+function missingOf({ service, message }: GraphError): { part: 'images' | 'record'; message: string } {
+  return { part: service === 'imaging' ? 'images' : 'record', message };
+}
+
+function uidOf(study: {
+  id: string | null;
+  identifier: Parameters<typeof studyUid>[0]['identifier'];
+}): string {
+  return studyUid(study) ?? study.id ?? '';
+}
+
+/** Images are where the retrieve URLs of the series say: below the DICOMweb base. */
+function graphStudy(study: NonNullable<NonNullable<Record['ImagingStudyList']>[number]>): Study | [] {
+  const series = ({ wadoUrl }: { wadoUrl: string | null }) =>
+    wadoUrl?.includes('/studies/')
+      ? { dicomweb: wadoUrl.slice(0, wadoUrl.lastIndexOf('/studies/')) }
+      : undefined;
+  return studyOf(study, { series }) ?? [];
+}
+
+const KINDS: { [kind in Exclude<Entry['kind'], null | 'study' | 'report'>]: EntryKind } = {
+  condition: 'problem',
+  document: 'document',
+  encounter: 'encounter',
+  immunization: 'immunization',
+  laboratory: 'laboratory',
+  medication: 'medication',
+  procedure: 'procedure',
+  vitalSigns: 'vital-signs',
+};
+
+/** Returns an event; none for studies and reports, which come whole with their lists. */
+function graphEvent({ kind, date, end, title, resource, observations }: Entry): TimelineEntry | [] {
+  if (kind === null || kind === 'study' || kind === 'report') return [];
+  if (kind === 'laboratory' || kind === 'vitalSigns') {
+    const results = resultsOf(observations);
+    return results.length > 0 ? resultsEvent(kind === 'laboratory' ? kind : 'vital-signs', results) : [];
+  }
+  if (!resource || !('id' in resource) || !resource.id) return [];
+  if (resource.__typename === 'DiagnosticReport' || isError(resource)) return [];
+  return eventOf(KINDS[kind], `${resource.__typename}/${resource.id}`, {
+    date: date ?? undefined,
+    end: end ?? undefined,
+    title: title ?? '',
+  });
+}
+
+function resultsOfReports(entries: readonly Entry[]): Map<string, Result[]> {
+  const reports = entries.filter(({ resource }) => resource?.__typename === 'DiagnosticReport');
+  return new Map(
+    reports.map(({ resource, observations }) => [(resource as { id: string }).id, resultsOf(observations)]),
+  );
+}
+
+function resultsOf(observations: Entry['observations']): Result[] {
+  return present(observations).flatMap((one) => resultOf(one) ?? []);
+}

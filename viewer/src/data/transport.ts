@@ -1,0 +1,233 @@
+/**
+ * The only place that sends requests for data. It adds the token, renews it once after a 401, and says what went wrong as
+ * `Trouble`, which holds no token, address or text of a server. Who waits and tries again is the caller (`patiently`).
+ */
+import { retryAfter } from './retry-after.ts';
+import { Trace, withoutSecrets } from './trace.ts';
+import { Trouble, type TroubleKind } from './trouble.ts';
+
+/** Gives and renews the token. */
+export interface Credentials {
+  /** A token that is valid for some time yet; undefined for a server that needs none. */
+  token(): Promise<string | undefined>;
+  /**
+   * Renews a token that a server has refused. All who ask at the same time share one renewal; a token that has been renewed
+   * meanwhile counts.
+   * @returns false if the session has ended
+   * @throws Trouble if the renewal failed for another reason
+   */
+  renew(refused: string): Promise<boolean>;
+}
+
+export interface Asked {
+  method?: 'GET' | 'POST';
+  accept: string;
+  body?: string;
+  contentType?: string;
+  signal?: AbortSignal | undefined;
+  /** Bytes of the answer; a longer one is `damaged`. */
+  most?: number;
+}
+
+export interface Answer {
+  bytes: Uint8Array<ArrayBuffer>;
+  /** In lower case, without parameters; empty if the server does not say. */
+  mediaType: string;
+  headers: Headers;
+}
+
+const MB = 1024 * 1024;
+const MOST_BYTES = 256 * MB;
+/** A server that sends nothing for this long does not answer. Milliseconds. */
+const SILENCE = 90_000;
+const BUSY: ReadonlySet<number> = new Set([429, 503, 504]);
+
+export interface TransportOptions {
+  credentials?: Credentials | undefined;
+  trace?: Trace | undefined;
+  fetch?: typeof globalThis.fetch | undefined;
+  /** Milliseconds. */
+  silence?: number | undefined;
+}
+
+export class Transport {
+  readonly trace: Trace;
+  readonly #credentials: Credentials | undefined;
+  readonly #fetch: typeof globalThis.fetch;
+  readonly #silence: number;
+  /** Base URLs of servers that may see the token. */
+  readonly #bases = new Set<string>();
+
+  /** @param bases of the servers that may see the token; `trust` adds others that these name */
+  constructor(bases: readonly string[], options: TransportOptions = {}) {
+    this.#credentials = options.credentials;
+    this.trace = options.trace ?? new Trace();
+    this.#fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
+    this.#silence = options.silence ?? SILENCE;
+    for (const base of bases) this.#bases.add(withSlash(new URL(base).href));
+  }
+
+  /**
+   * Sends the token to this base too, such as the address of an Endpoint that a trusted server has given. Not to one that
+   * would let others read it on the way.
+   */
+  trust(base: string): void {
+    if (!URL.canParse(base)) return;
+    const { protocol, hostname } = new URL(base);
+    if (protocol === 'https:' || /^(localhost|127\.0\.0\.1|\[::1\])$/.test(hostname))
+      this.#bases.add(withSlash(new URL(base).href));
+  }
+
+  /** @throws Trouble; the reason of the signal */
+  async send(address: string, asked: Asked): Promise<Answer> {
+    const url = new URL(address).href;
+    const token = this.#mayHaveToken(url) ? await this.#credentials?.token() : undefined;
+    asked.signal?.throwIfAborted();
+    const first = await this.#once(url, asked, token);
+    if (first.status !== 401) return answerOf(first);
+    const isRenewed = token !== undefined && (await this.#credentials!.renew(token));
+    asked.signal?.throwIfAborted();
+    const second = isRenewed ? await this.#once(url, asked, await this.#credentials!.token()) : first;
+    return answerOf(second);
+  }
+
+  /** Asks for JSON. @throws like `send`; Trouble `damaged` for anything else */
+  async json(address: string, asked: Asked): Promise<unknown> {
+    const { bytes, mediaType } = await this.send(address, asked);
+    if (!/^application\/([\w.-]+\+)?json$/.test(mediaType)) throw damaged(address, 'is no JSON');
+    try {
+      return JSON.parse(new TextDecoder().decode(bytes));
+    } catch {
+      // Without the cause: the message of a parser quotes what it could not read.
+      throw damaged(address, 'is no JSON that can be read');
+    }
+  }
+
+  #mayHaveToken(url: string): boolean {
+    const path = url.replace(/[?#].*$/, '');
+    return [...this.#bases].some((base) => withSlash(path).startsWith(base));
+  }
+
+  async #once(url: string, asked: Asked, token: string | undefined): Promise<Received> {
+    const { method = 'GET', accept, body, contentType, signal, most = MOST_BYTES } = asked;
+    const headers = new Headers({ accept });
+    if (contentType !== undefined) headers.set('content-type', contentType);
+    if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
+    const call = this.trace.begin(method, url);
+    const silence = new Silence(this.#silence);
+    try {
+      const response = await this.#fetch(url, {
+        ...{ method, headers, body: body ?? null },
+        signal: AbortSignal.any(signal ? [signal, silence.signal] : [silence.signal]),
+        // Answers about a patient stay in memory, and cookies authorize nothing here.
+        ...{ cache: 'no-store', credentials: 'omit', referrerPolicy: 'no-referrer' },
+      });
+      call.status = response.status;
+      const bytes = await bytesOf(response, { most, url, silence });
+      call.bytes = bytes.length;
+      return { url, status: response.status, headers: response.headers, bytes };
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason;
+      if (error instanceof Trouble) throw error;
+      throw new Trouble('offline', `${nameOf(url)}: the connection failed or ended early`);
+    } finally {
+      silence.end();
+      call.took = Date.now() - call.began;
+    }
+  }
+}
+
+interface Received {
+  url: string;
+  status: number;
+  headers: Headers;
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Aborts when nothing has come for some time. */
+class Silence {
+  readonly #controller = new AbortController();
+  readonly #milliseconds: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(milliseconds: number) {
+    this.#milliseconds = milliseconds;
+    this.heard();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  heard(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#controller.abort(), this.#milliseconds);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+async function bytesOf(
+  response: Response,
+  { most, url, silence }: { most: number; url: string; silence: Silence },
+): Promise<Uint8Array<ArrayBuffer>> {
+  silence.heard();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const reader = response.body?.getReader();
+  for (let part = await reader?.read(); part && !part.done; part = await reader!.read()) {
+    silence.heard();
+    length += part.value.length;
+    if (length > most) {
+      await reader!.cancel();
+      throw damaged(url, `is longer than ${most} bytes`);
+    }
+    chunks.push(part.value);
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+/** Returns an answer of status 2xx. @throws Trouble for any other */
+function answerOf({ url, status, headers, bytes }: Received): Answer {
+  if (status >= 200 && status < 300) {
+    const mediaType = (headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
+    return { bytes, mediaType, headers };
+  }
+  const detail = `${nameOf(url)}: the server answered ${status}`;
+  if (BUSY.has(status)) {
+    const wait = retryAfter(headers.get('retry-after'));
+    throw new Trouble('busy', detail, { status, ...(wait !== undefined && { retryAfter: wait }) });
+  }
+  throw new Trouble(kindOf(status), detail, { status });
+}
+
+/** Returns what a status of an error means for the user. */
+export function kindOf(status: number): TroubleKind {
+  if (status === 401) return 'signed-out';
+  if (status === 403) return 'refused';
+  if (status === 404 || status === 410) return 'not-found';
+  return BUSY.has(status) ? 'busy' : 'server';
+}
+
+/** Says that an answer is not what was asked for. @param what continues "the answer …" */
+export function damaged(url: string, what: string): Trouble {
+  return new Trouble('damaged', `${nameOf(url)}: the answer ${what}`);
+}
+
+/** Returns the last word of a path: `metadata`, `Condition`. Ids and UIDs are no words. */
+function nameOf(url: string): string {
+  const segments = withoutSecrets(url).replace(/\?.*$/, '').split('/').slice(1);
+  return segments.findLast((segment) => /^[A-Za-z$-]{1,40}$/.test(segment)) ?? 'request';
+}
+
+function withSlash(base: string): string {
+  return base.endsWith('/') ? base : `${base}/`;
+}

@@ -1,0 +1,27 @@
+import type { ImageSource } from './data/source.ts';
+import { stacksOf } from './domain/stacks.ts';
+import { FrameStore } from './pixels/frame-store.ts';
+import type { Imaging } from './state/imaging.ts';
+
+/** Connects the stage with a source of images, the frame store, and Cornerstone, which is loaded with the first image. */
+export function imagingOf(images: ImageSource): Imaging {
+  const store = new FrameStore(images);
+  const engine = () =>
+    import('./engine/cornerstone/engine.ts').then(({ createEngine }) => createEngine(store));
+  let loaded: ReturnType<typeof engine> | undefined;
+  return {
+    images,
+    async openSeries(at, name, signal) {
+      const stacks = stacksOf(name, await images.series(at, name, signal));
+      const ends = stacks.map((stack) => store.add(stack, at));
+      return {
+        stacks,
+        ready: () => stacks.reduce((sum, stack) => sum + store.counts(stack).ready, 0),
+        close: () => ends.forEach((end) => end()),
+      };
+    },
+    engine: () => (loaded ??= engine()),
+    onProgress: (listener) => store.subscribe(listener),
+    retry: (frame) => store.retry(frame),
+  };
+}

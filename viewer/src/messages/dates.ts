@@ -1,0 +1,63 @@
+import { getLocale } from './compiled/runtime.js';
+import type { Wording } from './modalities.ts';
+
+/** Where the month stands before the day, dates are misread elsewhere: English dates are `12 Mar 2026`. */
+const DATES: Record<string, string> = { en: 'en-GB', es: 'es' };
+
+const DAY_MS = 86_400_000;
+/** Each with its length in days, and from how many days it is used: "17 months" says more than "1 year". */
+const UNITS = [
+  ['year', 365.25, 730],
+  ['month', 30.44, 61],
+  ['week', 7, 14],
+] as const;
+
+/** Formats a FHIR date or dateTime as `12 Mar 2026`, `Mar 2026` or `2026`; returns any other text unchanged. */
+export function dayOf(date: string): string {
+  const [, year, month, day] = /^(\d{4})(?:-(\d\d))?(?:-(\d\d))?/.exec(date) ?? [];
+  if (!year) return date;
+  if (!month) return year;
+  const at = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day ?? 1)));
+  return at.toLocaleDateString(DATES[getLocale()], {
+    timeZone: 'UTC',
+    year: 'numeric',
+    month: 'short',
+    ...(day && { day: 'numeric' }),
+  });
+}
+
+/** Formats a date as `3 weeks ago`; undefined if its day is not known. */
+export function agoOf(date: string, today: string): string | undefined {
+  const [then, now] = [dayNumber(date), dayNumber(today)];
+  if (then === undefined || now === undefined) return undefined;
+  const days = then - now;
+  const [unit, length] = UNITS.find(([, , from]) => Math.abs(days) >= from) ?? (['day', 1] as const);
+  return new Intl.RelativeTimeFormat(getLocale(), { numeric: 'auto' }).format(
+    Math.trunc(days / length),
+    unit,
+  );
+}
+
+/** Formats a date for the wording: `3 weeks ago (12 Mar 2026)`, or the date alone. */
+export function dateFor(wording: Wording, date: string, today: string): string {
+  const ago = wording === 'plain' ? agoOf(date, today) : undefined;
+  return ago === undefined ? dayOf(date) : `${ago} (${dayOf(date)})`;
+}
+
+/** Returns the completed years between a FHIR birth date and today (both `YYYY[-MM[-DD]]`); undefined if unknown. */
+export function ageOn(birthDate: string | undefined, today: string): number | undefined {
+  if (!birthDate || !/^\d{4}/.test(birthDate)) return undefined;
+  const years = Number(today.slice(0, 4)) - Number(birthDate.slice(0, 4));
+  return today.slice(5) < birthDate.slice(5) ? years - 1 : years;
+}
+
+/** Formats a DICOM date (`YYYYMMDD`) as a FHIR date. */
+export function fromDicomDate(date: string | undefined): string | undefined {
+  return /^\d{8}$/.test(date ?? '') ? date!.replace(/(....)(..)(..)/, '$1-$2-$3') : undefined;
+}
+
+/** Days since 1970; undefined unless year, month and day are known. */
+function dayNumber(date: string): number | undefined {
+  const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)/.exec(date) ?? [];
+  return year ? Date.UTC(Number(year), Number(month) - 1, Number(day)) / DAY_MS : undefined;
+}

@@ -1,0 +1,79 @@
+/** What the address of the page says. */
+
+/** The screens of a narrow page; a wide page shows all. */
+export type Screen = 'patient' | 'timeline' | 'stage';
+export type Layout = '1x1' | '1x2' | '2x2';
+
+export interface Address {
+  tenant: string;
+  patient?: string;
+  /** Study Instance UID, or the id of its resource. */
+  study?: string;
+  /** Series Instance UID. */
+  series?: string;
+  /** Key of a stack, for a series with several. */
+  stack?: string;
+  /** From 1. */
+  image?: number;
+  layout?: Layout;
+  window?: { centre: number; width: number };
+  screen?: Screen;
+}
+
+const SCREENS: readonly string[] = ['patient', 'timeline', 'stage'] satisfies Screen[];
+const LAYOUTS: readonly string[] = ['1x1', '1x2', '2x2'] satisfies Layout[];
+
+/** Reads an address; what it does not understand is left out. */
+export function parseAddress(query: URLSearchParams): Address {
+  const named = (name: string) => query.get(name) || undefined;
+  const image = Number(query.get('image'));
+  const [centre, width] = (query.get('window') ?? '').split('/').map(Number);
+  const [layout, screen] = [query.get('layout') ?? '', query.get('screen') ?? ''];
+  return definedOnly({
+    tenant: named('tenant') ?? 'demo',
+    patient: named('patient'),
+    study: named('study'),
+    series: named('series'),
+    stack: named('stack'),
+    image: Number.isInteger(image) && image > 0 ? image : undefined,
+    layout: LAYOUTS.includes(layout) ? (layout as Layout) : undefined,
+    window:
+      Number.isFinite(centre) && Number.isFinite(width) && width! > 0
+        ? { centre: centre!, width: width! }
+        : undefined,
+    screen: SCREENS.includes(screen) ? (screen as Screen) : undefined,
+  });
+}
+
+/** Writes an address as a query string's parameters. */
+export function formatAddress(address: Address): URLSearchParams {
+  const { image, window, ...texts } = address;
+  const query = new URLSearchParams(definedOnly(texts) as Record<string, string>);
+  if (image !== undefined) query.set('image', String(image));
+  if (window) query.set('window', `${rounded(window.centre)}/${rounded(window.width)}`);
+  return query;
+}
+
+/** Returns the address after a change. What hangs on a changed member goes: another patient has other studies. */
+export function changedAddress(address: Address, changes: Partial<Address>): Address {
+  const order = ['tenant', 'patient', 'study', 'series', 'stack', 'image'] as const;
+  const first = order.findIndex((name) => name in changes && changes[name] !== address[name]);
+  const kept = { ...address };
+  if (first >= 0) for (const name of order.slice(first + 1)) if (name !== 'tenant') delete kept[name];
+  if (first >= 0 && first < order.indexOf('stack')) delete kept.window;
+  if (first >= 0 && first < order.indexOf('study')) delete kept.screen;
+  return definedOnly({ ...kept, ...changes });
+}
+
+/** True if the browser's Back has to return to the address before the change. */
+export function isNewPage(before: Address, after: Address): boolean {
+  return (['tenant', 'patient', 'study', 'screen'] as const).some((name) => before[name] !== after[name]);
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+function definedOnly<T extends object>(value: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as T;
+}

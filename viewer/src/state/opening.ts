@@ -1,0 +1,118 @@
+/** What happens when the page opens: an answer of a sign-in, a launch by an EHR, a reload, or a first visit. */
+import type { Server, Servers } from './servers.ts';
+import { SignInProblem } from './sign-in-problem.ts';
+import {
+  beginLaunch,
+  completeLaunch,
+  isAnswer,
+  needsPage,
+  smartServer,
+  takePending,
+  type Grant,
+  type Known,
+  type Pending,
+  type TabStorage,
+} from './smart-launch.ts';
+
+export interface PageOpening {
+  address: URL;
+  servers: Servers;
+  /** The server that the address names by its own means; `iss` and answers come first. */
+  server: Server | undefined;
+  redirectUri: string;
+  /** The query string to come back to. */
+  returnTo: string;
+  /** True after the user has signed out: then no sign-in begins by itself. */
+  hasLeft: boolean;
+  storage: TabStorage;
+}
+
+export type Opened =
+  /** @property returnTo of the page before the sign-in, if there was one */
+  | { phase: 'ready'; known: Known; grant: Grant | undefined; returnTo?: string }
+  | { phase: 'leaving'; to: URL }
+  | { phase: 'signed-out'; known?: Known; problem?: SignInProblem; returnTo?: string };
+
+const UNKNOWN =
+  'This page was opened by a server that is not in its list. If you trust that server, add it in the settings, and open the page from there again.';
+
+/** @throws nothing: a problem is an answer */
+export async function openPage(page: PageOpening): Promise<Opened> {
+  let pending: Pending | undefined;
+  let known: Known | undefined;
+  try {
+    if (isAnswer(page.address)) {
+      pending = takePending(page.address, page.storage);
+      known = await knownServer(page.servers.byBase(pending.fhirBase), pending.fhirBase);
+      return await answered(page, known, pending);
+    }
+    const iss = page.address.searchParams.get('iss');
+    known = await (iss === null ? knownServer(page.server) : knownServer(page.servers.byBase(iss), iss));
+    return await begun(page, known, page.address.searchParams.get('launch') ?? undefined);
+  } catch (error) {
+    const problem = error instanceof SignInProblem ? error : unreachable(error);
+    return {
+      phase: 'signed-out',
+      problem,
+      ...(known && { known }),
+      ...(pending && { returnTo: pending.returnTo }),
+    };
+  }
+}
+
+async function knownServer(server: Server | undefined, address?: string): Promise<Known> {
+  if (!server)
+    throw new SignInProblem('unknown-server', UNKNOWN, address === undefined ? {} : { server: address });
+  return { server, smart: await smartServer(server.fhirBase) };
+}
+
+function unreachable(cause: unknown): SignInProblem {
+  return new SignInProblem('unreachable', 'The server does not answer. Nothing was lost: try again.', {
+    cause,
+  });
+}
+
+async function answered(page: PageOpening, known: Known, pending: Pending): Promise<Opened> {
+  const { returnTo, redirectUri } = pending;
+  if (pending.isSilent && needsPage(page.address)) {
+    rememberSignIn(known.server, page.storage, 'asks');
+    return { phase: 'leaving', to: await beginLaunch(known, { redirectUri, returnTo }, page.storage) };
+  }
+  const grant = await completeLaunch(known, page.address, pending);
+  if (!signInOf(known.server, page.storage)) rememberSignIn(known.server, page.storage, 'done');
+  return { phase: 'ready', known, grant, returnTo };
+}
+
+async function begun(page: PageOpening, known: Known, launch: string | undefined): Promise<Opened> {
+  if (known.smart.authorization_endpoint === undefined) return { phase: 'ready', known, grant: undefined };
+  if (page.hasLeft) return { phase: 'signed-out', known };
+  const { redirectUri, returnTo, storage } = page;
+  // A launch by an EHR is a new context: it may be another patient, so the user sees what is asked for.
+  const isSilent = launch === undefined && isOpenId(known) && signInOf(known.server, storage) === 'done';
+  return {
+    phase: 'leaving',
+    to: await beginLaunch(known, { redirectUri, returnTo, launch, isSilent }, storage),
+  };
+}
+
+/** `prompt=none` is a part of OpenID Connect. */
+function isOpenId({ smart }: Known): boolean {
+  return smart.capabilities?.includes('sso-openid-connect') === true;
+}
+
+/** What this tab knows of sign-ins at a server: that there was one, or that there is none without a page. No token. */
+type SignIn = 'done' | 'asks';
+const signInKey = ({ fhirBase }: Server): string => `signed-in ${fhirBase}`;
+
+function signInOf(server: Server, storage: TabStorage): SignIn | undefined {
+  return (storage.getItem(signInKey(server)) as SignIn | null) ?? undefined;
+}
+
+function rememberSignIn(server: Server, storage: TabStorage, how: SignIn): void {
+  storage.setItem(signInKey(server), how);
+}
+
+/** Forgets that there was a sign-in: the next one is not silent. */
+export function forgetSignIn(server: Server, storage: TabStorage): void {
+  storage.removeItem(signInKey(server));
+}

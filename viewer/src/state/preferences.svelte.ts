@@ -1,0 +1,62 @@
+import { isLocale, overwriteGetLocale, type Locale } from '../messages/compiled/runtime.js';
+import type { Wording } from '../messages/modalities.ts';
+
+export type Theme = 'system' | 'light' | 'dark';
+
+const KEY = 'viewer.preferences';
+
+/** What a person chooses for this browser: no data of a patient. */
+export class Preferences {
+  language = $state<Locale>('en');
+  theme = $state<Theme>('system');
+  wording = $state<Wording>('plain');
+  readonly #storage: Storage | undefined;
+
+  /**
+   * @param storage undefined where the browser refuses it: then choices last as long as the page
+   * @param languages of the browser, best first
+   */
+  constructor(storage = localStorageIfAllowed(), languages: readonly string[] = navigator.languages) {
+    this.#storage = storage;
+    const stored = parsed(storage?.getItem(KEY));
+    this.language = firstLocale([stored['language'], ...languages]) ?? 'en';
+    if (stored['theme'] === 'light' || stored['theme'] === 'dark') this.theme = stored['theme'];
+    if (stored['wording'] === 'clinical') this.wording = 'clinical';
+    overwriteGetLocale(() => this.language);
+  }
+
+  /** Changes choices, and keeps them. */
+  set(changes: Partial<Pick<Preferences, 'language' | 'theme' | 'wording'>>): void {
+    Object.assign(this, changes);
+    const { language, theme, wording } = this;
+    try {
+      this.#storage?.setItem(KEY, JSON.stringify({ language, theme, wording }));
+    } catch {
+      // A full or forbidden storage: the choice lasts as long as the page.
+    }
+  }
+}
+
+/** Returns the browser's storage; undefined where reading it throws, as with cookies blocked. */
+function localStorageIfAllowed(): Storage | undefined {
+  try {
+    return window.localStorage;
+  } catch {
+    return undefined;
+  }
+}
+
+function firstLocale(languages: readonly unknown[]): Locale | undefined {
+  return languages
+    .map((language) => (typeof language === 'string' ? language.toLowerCase().split('-')[0] : undefined))
+    .find((language): language is Locale => isLocale(language));
+}
+
+function parsed(text: string | null | undefined): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text ?? '{}');
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}

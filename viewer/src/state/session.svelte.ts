@@ -1,0 +1,151 @@
+import { basesOf, sourcesOf } from '../data/sources.ts';
+import type { ImageSource, RecordSource } from '../data/source.ts';
+import { Transport } from '../data/transport.ts';
+import { forgetSignIn, openPage } from './opening.ts';
+import type { Server, Servers } from './servers.ts';
+import { SignInProblem } from './sign-in-problem.ts';
+import { beginLaunch, type Grant, type Known } from './smart-launch.ts';
+import { Tokens } from './tokens.ts';
+
+/** The query parameter of the page after signing out: `not-revoked` if the server has not confirmed it. */
+const SIGNED_OUT = 'signed-out';
+
+export interface SessionOptions {
+  servers: Servers;
+  /** Where sign-ins come back to: the page without its query. */
+  redirectUri: string;
+}
+
+/** Who is signed in where, and the sources of data. Tokens are in memory only. */
+export class Session {
+  readonly servers: Servers;
+  /** `opening` until it is known whether a token is needed. */
+  phase = $state<'opening' | 'signed-out' | 'ready'>('opening');
+  problem = $state.raw<SignInProblem>();
+  /** True after the user has signed out: then no sign-in starts automatically. */
+  left = $state(false);
+  #known = $state.raw<Known>();
+  #grant = $state.raw<Grant>();
+  #tokens: Tokens | undefined;
+  #data: { transport: Transport; records: RecordSource; images: ImageSource } | undefined;
+  readonly #redirectUri: string;
+
+  constructor({ servers, redirectUri }: SessionOptions) {
+    this.servers = servers;
+    this.#redirectUri = redirectUri;
+  }
+
+  /** The server; undefined if the page names none that is known. */
+  get server(): Server | undefined {
+    return this.#known?.server;
+  }
+
+  /** True if the server has an authorization endpoint. */
+  get signInPossible(): boolean {
+    return this.#known?.smart.authorization_endpoint !== undefined;
+  }
+
+  get signedIn(): boolean {
+    return this.#grant !== undefined;
+  }
+
+  /** The patient for whom the token is; undefined if the user chooses one. */
+  get patient(): string | undefined {
+    return this.#grant?.patient;
+  }
+
+  get records(): RecordSource {
+    return this.#ready.records;
+  }
+
+  get images(): ImageSource {
+    return this.#ready.images;
+  }
+
+  /** Has the trace of calls. */
+  get transport(): Transport {
+    return this.#ready.transport;
+  }
+
+  /**
+   * Opens the page: finishes a sign-in that the browser returns from, or starts one if a token is needed. After an error or a
+   * sign-out it waits for the user.
+   * @param server that the address names
+   * @param returnTo the query string to come back to
+   * @returns the query string that the page had before the sign-in
+   */
+  async open(server: Server | undefined, returnTo: string): Promise<string | undefined> {
+    const address = new URL(window.location.href);
+    const signedOut = address.searchParams.get(SIGNED_OUT);
+    this.phase = 'opening';
+    this.problem = undefined;
+    this.left = signedOut !== null;
+    // The authorization code and the launch id must not stay in the browser's history.
+    if (/[?&](state|launch)=/.test(address.search)) history.replaceState(null, '', address.pathname);
+    const opened = await openPage({
+      ...{ address, server, returnTo, servers: this.servers, storage: sessionStorage },
+      ...{ redirectUri: this.#redirectUri, hasLeft: this.left },
+    });
+    if (opened.phase === 'leaving') {
+      // Replaces the history entry: otherwise the Back button would start another sign-in.
+      window.location.replace(opened.to);
+      return undefined;
+    }
+    this.#known = opened.known;
+    if (opened.phase === 'ready') this.#begin(opened.known, opened.grant);
+    else if (opened.problem) this.problem = opened.problem;
+    else if (signedOut === 'not-revoked') this.problem = notRevoked();
+    this.phase = opened.phase;
+    return opened.returnTo;
+  }
+
+  /** Sends the browser to the authorization server. @param returnTo the query string to come back to */
+  async signIn(returnTo: string): Promise<void> {
+    const launch = { redirectUri: this.#redirectUri, returnTo };
+    window.location.assign(await beginLaunch(this.#known!, launch, sessionStorage));
+  }
+
+  /** Revokes the tokens and reloads the page, which clears its memory. @param returnTo the query string of the page then */
+  async signOut(returnTo: string): Promise<void> {
+    this.#grant = undefined;
+    this.phase = 'signed-out';
+    if (this.server) forgetSignIn(this.server, sessionStorage);
+    const isRevoked = (await this.#tokens?.end()) ?? true;
+    const query = new URLSearchParams(returnTo);
+    query.set(SIGNED_OUT, isRevoked ? '' : 'not-revoked');
+    window.location.assign(`?${query}`);
+  }
+
+  /** Returns a token for a request that another part sends. @throws Trouble if the session has ended */
+  async token(): Promise<string | undefined> {
+    return this.#tokens?.token();
+  }
+
+  #begin(known: Known, grant: Grant | undefined): void {
+    this.#grant = grant;
+    this.#tokens = new Tokens(known, grant, () => {
+      this.#grant = undefined;
+      this.problem = new SignInProblem(
+        'ended',
+        'Your session has ended. Nothing was lost: sign in to go on where you were.',
+      );
+      this.phase = 'signed-out';
+    });
+    const { fhirBase, isOwn } = known.server;
+    const address = { fhirBase, hasGraph: isOwn };
+    const transport = new Transport(basesOf(address), { credentials: this.#tokens });
+    this.#data = { transport, ...sourcesOf(address, transport) };
+  }
+
+  get #ready() {
+    if (!this.#data) throw new Error('The session is not ready.');
+    return this.#data;
+  }
+}
+
+function notRevoked(): SignInProblem {
+  return new SignInProblem(
+    'not-revoked',
+    'You have signed out here, but the server did not confirm it: its access ends by itself. Close the browser if others use it.',
+  );
+}

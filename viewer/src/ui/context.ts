@@ -1,0 +1,31 @@
+import { createContext } from 'svelte';
+import type { Commands } from '../commands/commands.svelte.ts';
+import type { Levels } from '../commands/levels.ts';
+import type { Account } from '../state/account.ts';
+import type { Preferences } from '../state/preferences.svelte.ts';
+import type { RecordState } from '../state/record.svelte.ts';
+import type { Route } from '../state/route.svelte.ts';
+import type { Workspace } from '../state/workspace.svelte.ts';
+
+/** What all parts of the page share. */
+export interface Page {
+  account: Account;
+  preferences: Preferences;
+  route: Route;
+  record: RecordState;
+  workspace: Workspace;
+  commands: Commands;
+  levels: Levels;
+}
+
+export const [getPage, setPage] = createContext<Page>();
+
+/** From this width all zones stand side by side; below it they are screens. */
+export const WIDE = 'min-width: 1024px';
+
+/** Today as `YYYY-MM-DD`, where the person is. */
+export function today(): string {
+  const now = new Date();
+  const two = (value: number) => String(value).padStart(2, '0');
+  return `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
+}

@@ -1,0 +1,70 @@
+import type { PatientRecord } from '../../domain/record.ts';
+import { ageOn, dayOf } from '../../messages/dates.ts';
+import { m } from '../../messages/compiled/messages.js';
+import { today } from '../context.ts';
+
+/** One line of a list in the banner. */
+export interface Fact {
+  id: string;
+  text: string;
+  /** What stands after it, quietly. */
+  note?: string;
+  high?: boolean;
+}
+
+export interface Facts {
+  allergies: readonly Fact[];
+  problems: readonly Fact[];
+  medications: readonly Fact[];
+  /** A FHIR date; undefined if no visit is on record. */
+  lastVisit?: string;
+}
+
+/** Returns what the banner says of a record: the allergies with high risk first, the problems and medications that are active. */
+export function factsOf(record: PatientRecord): Facts {
+  const lastVisit = record.timeline
+    .filter(({ kind, date }) => kind === 'encounter' && date !== undefined && date.slice(0, 10) <= today())
+    .map(({ date }) => date!)
+    .sort()
+    .at(-1);
+  return {
+    allergies: [...record.allergies]
+      .sort((a, b) => Number(b.high) - Number(a.high))
+      .map(({ id, concept, high }) => ({ id, text: concept.text, high })),
+    problems: record.problems
+      .filter(({ active }) => active)
+      .map(({ id, concept, onset }) => ({
+        id,
+        text: concept.text,
+        ...(onset && { note: m.since({ date: dayOf(onset) }) }),
+      })),
+    medications: record.medications
+      .filter(({ active }) => active)
+      .map(({ id, concept, authored }) => ({
+        id,
+        text: concept.text,
+        ...(authored && { note: m.since({ date: dayOf(authored) }) }),
+      })),
+    ...(lastVisit && { lastVisit }),
+  };
+}
+
+const GENDERS: Record<string, () => string> = {
+  male: m.genderMale,
+  female: m.genderFemale,
+  other: m.genderOther,
+  unknown: m.genderUnknown,
+};
+
+/** Describes a person in a few words: `54 y · female · born 1 May 1972 · MRN …4711`. */
+export function personWords({ gender, birthDate, mrns }: PatientRecord['person'], mrn = true): string {
+  const age = ageOn(birthDate, today());
+  return [
+    age === undefined ? '' : m.age({ age }),
+    gender === undefined ? '' : (GENDERS[gender]?.() ?? gender),
+    birthDate === undefined ? '' : m.born({ date: dayOf(birthDate) }),
+    mrn && mrns[0] !== undefined ? m.mrn({ end: mrns[0].slice(-4) }) : '',
+  ]
+    .filter(Boolean)
+    .join(' · ');
+}

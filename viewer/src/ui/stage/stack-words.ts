@@ -1,0 +1,24 @@
+import type { Stack } from '../../domain/stacks.ts';
+import { m } from '../../messages/compiled/messages.js';
+
+const ORIENTATIONS: Record<string, () => string> = {
+  axial: m.orientationAxial,
+  coronal: m.orientationCoronal,
+  sagittal: m.orientationSagittal,
+  oblique: m.orientationOblique,
+};
+
+/** Returns what distinguishes a stack in its series; undefined for the only one. */
+export function stackWords({ by }: Stack): string | undefined {
+  if (!by) return undefined;
+  switch (by.what) {
+    case 'orientation':
+      return ORIENTATIONS[by.value]?.() ?? by.value;
+    case 'echo':
+      return m.stackEcho({ value: by.value });
+    case 'temporal':
+      return m.stackTemporal({ value: by.value });
+    default:
+      return by.value;
+  }
+}

@@ -1,0 +1,109 @@
+/** Sources, account and engine without a server. A test changes them before it opens the page. */
+import type { Page, RecordSource } from '../../src/data/source.ts';
+import type { Trouble } from '../../src/data/trouble.ts';
+import type { Instance } from '../../src/domain/instance.ts';
+import type { PatientRecord, Person } from '../../src/domain/record.ts';
+import type { Stack } from '../../src/domain/stacks.ts';
+import type { FrameId } from '../../src/domain/study.ts';
+import type { Account } from '../../src/state/account.ts';
+import type { Imaging, OpenedSeries } from '../../src/state/imaging.ts';
+import { DrawnEngine, phantomPicture } from './drawn.ts';
+import { PEOPLE, RECORD, stackOf } from './fixtures.ts';
+
+export class FakeRecords implements RecordSource {
+  answer: PatientRecord = RECORD;
+  people: readonly Person[] = PEOPLE;
+  trouble: Trouble | undefined;
+  readonly asked: string[] = [];
+
+  patients({ text = '' }: { text?: string }): Promise<Page<Person>> {
+    this.asked.push(text);
+    if (this.trouble) return Promise.reject(this.trouble);
+    const items = this.people.filter(({ name }) => name.toLowerCase().includes(text.toLowerCase()));
+    return Promise.resolve({ items });
+  }
+
+  record(patientId: string): Promise<PatientRecord> {
+    this.asked.push(patientId);
+    return this.trouble ? Promise.reject(this.trouble) : Promise.resolve(this.answer);
+  }
+
+  trend(): Promise<readonly never[]> {
+    return Promise.resolve([]);
+  }
+
+  priors(): Promise<readonly string[]> {
+    return Promise.resolve([]);
+  }
+}
+
+export class FakeImaging implements Imaging {
+  readonly drawn = new DrawnEngine();
+  trouble: Trouble | undefined;
+  /** Metadata do not arrive. */
+  held = false;
+  /** What the images say of their patient, and other attributes. */
+  metadata: Instance = {};
+  stacks: ((name: { study: string; series: string }) => readonly Stack[]) | undefined;
+  ready = 0;
+  readonly retried: FrameId[] = [];
+  readonly #progress = new Set<() => void>();
+
+  readonly images = {
+    rendered: () => phantomPicture(),
+    thumbnail: (_at: unknown, { series }: { series: string }) =>
+      phantomPicture(Number(series.at(-1)) / 6, 96),
+  };
+
+  async openSeries(_at: unknown, name: { study: string; series: string }): Promise<OpenedSeries> {
+    if (this.held) await new Promise(() => undefined);
+    if (this.trouble) throw this.trouble;
+    const stacks = this.stacks?.(name) ?? [stackOf(name, { changes: this.metadata })];
+    return { stacks, ready: () => this.ready, close: () => undefined };
+  }
+
+  engine() {
+    return Promise.resolve(this.drawn);
+  }
+
+  onProgress(listener: () => void): () => void {
+    this.#progress.add(listener);
+    return () => this.#progress.delete(listener);
+  }
+
+  retry(frame: FrameId): void {
+    this.retried.push(frame);
+  }
+
+  /** So many frames of the open series are ready. */
+  arrive(ready: number): void {
+    this.ready = ready;
+    for (const listener of this.#progress) listener();
+  }
+}
+
+export class FakeAccount implements Account {
+  phase: Account['phase'] = 'ready';
+  problem: Account['problem'];
+  left = false;
+  patient: string | undefined;
+  signInPossible = true;
+  signedIn = true;
+  choosesPatient = true;
+  readonly called: string[] = [];
+
+  open(): Promise<void> {
+    this.called.push('open');
+    return Promise.resolve();
+  }
+
+  signIn(): Promise<void> {
+    this.called.push('signIn');
+    return Promise.resolve();
+  }
+
+  signOut(): Promise<void> {
+    this.called.push('signOut');
+    return Promise.resolve();
+  }
+}

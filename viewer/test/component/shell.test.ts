@@ -1,0 +1,179 @@
+import { expect, test } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { Trouble } from '../../src/data/trouble.ts';
+import { RECORD } from './fixtures.ts';
+import { open, shot } from './open.ts';
+
+const heading = () => page.getByRole('heading', { level: 1 });
+const timeline = () => page.getByRole('navigation', { name: 'Timeline' });
+
+test('a patient opens with banner, timeline, series, image and report', async () => {
+  const { records } = await open();
+  await expect.element(heading()).toHaveTextContent('Helen Marie Castellanos');
+  await expect.element(timeline()).toBeVisible();
+  await expect.element(page.getByRole('option').first()).toBeVisible();
+  await expect.element(page.getByText('image 89/176')).toBeVisible();
+  await expect.element(page.getByRole('region', { name: 'Report' })).toHaveTextContent('white matter lesion');
+  expect(records.asked).toEqual(['helen']);
+  expect(document.title).toBe('Helen Marie Castellanos · SMART Imaging');
+});
+
+test('the banner’s problems, medications and allergies open as lists; Esc closes them and nothing else', async () => {
+  await open('?tenant=demo&patient=helen&study=1.2.10');
+  await expect
+    .element(page.getByRole('button', { name: /^Allergies/ }))
+    .toHaveTextContent('Penicillin (high risk), Latex');
+  await page.getByRole('button', { name: /^Problems/ }).click();
+  const list = page.getByRole('dialog', { name: 'Problems' });
+  await expect.element(list.getByRole('listitem').first()).toHaveTextContent('Migraine since 30 Nov 2024');
+  expect(list.getByRole('listitem').all()).toHaveLength(2);
+  await userEvent.keyboard('{Escape}');
+  await expect.element(list).not.toBeInTheDocument();
+  await expect.element(heading()).toHaveTextContent('Helen');
+});
+
+test.each([
+  ['server', 500, 'The record could not be read. Nothing was lost.', 'Try again'],
+  ['not-found', 404, 'There is no such patient here.', 'Try again'],
+  ['offline', undefined, 'There is no network connection.', 'Try again'],
+  ['signed-out', 401, 'Your session has ended. Nothing was lost.', 'Sign in'],
+] as const)(
+  'a record in trouble (%s): says what happened, and one thing to do',
+  async (kind, status, said, todo) => {
+    const { records } = await open(undefined, {
+      prepare: (fakes) => (fakes.records.trouble = new Trouble(kind, 'detail', status ? { status } : {})),
+    });
+    await expect.element(page.getByRole('alert')).toHaveTextContent(said);
+    await expect.element(page.getByRole('alert')).not.toHaveTextContent('detail');
+    const button = page.getByRole('alert').getByRole('button', { name: todo });
+    await expect.element(button).toBeVisible();
+    if (todo !== 'Try again') return;
+    records.trouble = undefined;
+    // The network that is back is enough.
+    if (kind === 'offline') window.dispatchEvent(new Event('online'));
+    else await button.click();
+    await expect.element(heading()).toHaveTextContent('Helen Marie Castellanos');
+  },
+);
+
+test('a part that did not arrive is said; what is there is shown', async () => {
+  await open(undefined, {
+    prepare: ({ records }) =>
+      (records.answer = { ...RECORD, studies: [], missing: [{ part: 'images', message: '503' }] }),
+  });
+  await expect
+    .element(page.getByText('The image archive did not answer. Clinical data are complete.'))
+    .toBeVisible();
+  await expect.element(timeline().getByText('Office visit')).toBeVisible();
+  await expect.element(page.getByText('No images are on record for this patient.')).toBeVisible();
+});
+
+test('patients are searched; name and gender are words of their own; Back returns to the list', async () => {
+  const { records } = await open('?tenant=demo');
+  await expect.element(page.getByText('Whose images?')).toBeVisible();
+  const row = page.getByRole('button', { name: /Álvarez/ });
+  await expect.element(row).toHaveTextContent(/María Álvarez \d+ y · female/);
+  await shot('patients');
+  await page.getByRole('searchbox').fill('helen');
+  await expect.element(row).not.toBeInTheDocument();
+  expect(records.asked).toEqual(['', 'helen']);
+  await page.getByRole('button', { name: /Helen/ }).click();
+  await expect.element(heading()).toHaveTextContent('Helen Marie Castellanos');
+  expect(location.search).toContain('tenant=demo&patient=helen');
+  history.back();
+  await expect.element(page.getByText('Whose images?')).toBeVisible();
+});
+
+test('nobody is found, or there is nobody: the list says so', async () => {
+  await open('?tenant=demo', { prepare: ({ records }) => (records.people = []) });
+  await expect.element(page.getByText('No patients here.')).toBeVisible();
+  await page.getByRole('searchbox').fill('x');
+  await expect.element(page.getByText('Nobody is found for “x”.')).toBeVisible();
+});
+
+test('sign-in: begins, says that one has signed out, or why it did not work', async () => {
+  const { account } = await open('?tenant=demo', {
+    prepare: (fakes) => Object.assign(fakes.account, { phase: 'signed-out', left: true }),
+  });
+  await expect.element(page.getByText('You have signed out.')).toBeVisible();
+  await shot('signed-out');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  expect(account.called).toEqual(['signIn']);
+  const problem = { kind: 'denied', message: 'detail' };
+  const other = await open('?tenant=demo', {
+    prepare: (fakes) => Object.assign(fakes.account, { phase: 'signed-out', problem, signInPossible: false }),
+  });
+  await expect
+    .element(page.getByRole('alert'))
+    .toHaveTextContent('Access was not allowed, and so nothing can be shown.');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  expect(other.account.called).toEqual(['open']);
+});
+
+test('the patient of a token is opened, and stands in the address', async () => {
+  await open('?tenant=demo', {
+    prepare: ({ account }) => Object.assign(account, { patient: 'helen', choosesPatient: false }),
+  });
+  await expect.element(heading()).toHaveTextContent('Helen Marie Castellanos');
+  expect(location.search).toContain('patient=helen');
+  await expect.element(page.getByRole('button', { name: 'All patients' })).not.toBeInTheDocument();
+});
+
+test('the timeline is searched and filtered; a study opens; a panel of results opens in its place', async () => {
+  await open();
+  await expect.element(page.getByText('image 89/176')).toBeVisible();
+  await userEvent.keyboard('/');
+  await expect.element(page.getByPlaceholder('Search the record')).toHaveFocus();
+  await userEvent.keyboard('chest ?');
+  await expect.element(page.getByText('Nothing is found.')).toBeVisible();
+  await userEvent.keyboard('{Backspace}{Backspace}');
+  await expect.element(timeline().getByText('2 entries of 11')).toBeVisible();
+  await timeline()
+    .getByRole('button', { name: /CT chest/ })
+    .click();
+  await expect.element(page.getByText('image 101/200')).toBeVisible();
+  expect(location.search).toContain('study=1.2.20');
+  await userEvent.keyboard('{Escape}');
+  await expect.element(page.getByPlaceholder('Search the record')).toHaveValue('');
+  await timeline().getByRole('button', { name: 'Results' }).click();
+  await timeline()
+    .getByRole('button', { name: /Metabolic panel/ })
+    .click();
+  await expect.element(timeline().getByText('usual: 0.6–1.1')).toBeVisible();
+  await expect.element(timeline().getByText('high', { exact: true })).toBeVisible();
+});
+
+test('the language is switched without a reload; lang and dates follow', async () => {
+  await open();
+  await expect.element(page.getByText('12 Mar 2026').first()).toBeVisible();
+  await page.getByRole('button', { name: 'Settings' }).click();
+  await page.getByRole('dialog').getByText('Español').click();
+  await expect.element(page.getByRole('dialog', { name: 'Ajustes' })).toBeVisible();
+  await shot('settings');
+  expect(document.documentElement.lang).toBe('es');
+  await userEvent.keyboard('{Escape}');
+  await expect.element(page.getByRole('navigation', { name: 'Cronología' })).toBeVisible();
+  await expect.element(page.getByText('12 mar 2026').first()).toBeVisible();
+  expect(JSON.parse(localStorage.getItem('viewer.preferences')!)).toMatchObject({ language: 'es' });
+  expect(JSON.stringify(localStorage)).not.toContain('helen');
+});
+
+test('plain and clinical words are switched', async () => {
+  await open();
+  const first = page.getByRole('option').first();
+  await expect.element(first).toHaveTextContent('1 · MRI');
+  await page.getByText('Clinical', { exact: true }).click();
+  await expect.element(first).toHaveTextContent('1 · MR Localizer');
+});
+
+test('`?` opens the sheet of keys, made of the commands; Esc closes it', async () => {
+  await open();
+  await expect.element(page.getByText('image 89/176')).toBeVisible();
+  await userEvent.keyboard('?');
+  const sheet = page.getByRole('dialog', { name: 'Keys and gestures' });
+  await expect.element(sheet.getByText('Next image')).toBeVisible();
+  await expect.element(sheet.getByText('Shift+↑')).toBeVisible();
+  await shot('help');
+  await userEvent.keyboard('{Escape}');
+  await expect.element(sheet).not.toBeInTheDocument();
+});

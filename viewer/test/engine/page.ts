@@ -1,0 +1,141 @@
+/** A page with an engine, a frame store and nothing else, for tests. It is no part of the product. */
+import { Trouble } from '../../src/data/trouble.ts';
+import { stacksOf, type Stack } from '../../src/domain/stacks.ts';
+import { createEngine, type CornerstoneEngine } from '../../src/engine/cornerstone/engine.ts';
+import { knownFrames } from '../../src/engine/cornerstone/images.ts';
+import type { Camera, Shown, View, Window } from '../../src/engine/port.ts';
+import { FrameStore } from '../../src/pixels/frame-store.ts';
+import { testSource } from './test-source.ts';
+
+const glass = document.querySelector<HTMLElement>('#glass')!;
+const query = new URLSearchParams(location.search);
+const dicomweb = `${location.origin}/open/dicomweb`;
+
+interface Event {
+  wanted: number;
+  shown?: Shown;
+  /** Of all pixels on the glass. */
+  sum?: number;
+  trouble?: { frame: string; kind: string };
+}
+
+class Page {
+  readonly events: Event[] = [];
+  readonly source = testSource();
+  readonly store = new FrameStore(this.source, { maxRequests: 6 });
+  engine: CornerstoneEngine = createEngine(this.store, {
+    rendering: (query.get('rendering') ?? undefined) as 'cpu' | 'webgl' | undefined,
+  });
+  view!: View;
+  stacks: Stack[] = [];
+  wanted = 0;
+  #removes: (() => void)[] = [];
+
+  /** Opens the first stack of a series at an index; the glass has the size of the image, or another. */
+  async open(
+    study: string,
+    series: string,
+    to: { index: number; width?: number; height?: number },
+  ): Promise<number> {
+    const instances = await this.source.series({ dicomweb }, { study, series }, new AbortController().signal);
+    this.stacks = stacksOf({ study, series }, instances);
+    const [stack] = this.stacks;
+    if (!stack) throw new Trouble('damaged', 'no images');
+    const { metadata } = stack.frames[0]!;
+    glass.style.width = `${to.width ?? Number(metadata['00280011']!.Value![0])}px`;
+    glass.style.height = `${to.height ?? Number(metadata['00280010']!.Value![0])}px`;
+    this.#removes.push(this.store.add(stack, { dicomweb }));
+    if (!this.view) this.#openView();
+    this.wanted = to.index;
+    this.view.setStack(stack, to.index);
+    return stack.frames.length;
+  }
+
+  #openView(): void {
+    this.view = this.engine.open(glass);
+    this.view.onShown((shown) => this.events.push({ wanted: this.wanted, shown, sum: checksum() }));
+    this.view.onTrouble(({ frame, trouble }) =>
+      this.events.push({ wanted: this.wanted, trouble: { frame, kind: trouble.kind } }),
+    );
+  }
+
+  want(index: number): void {
+    this.wanted = index;
+    this.view.want(index);
+  }
+
+  last(): Shown | undefined {
+    return this.events.findLast(({ shown }) => shown)?.shown;
+  }
+
+  troubles(): Event['trouble'][] {
+    return this.events.flatMap(({ trouble }) => (trouble ? [trouble] : []));
+  }
+
+  counts() {
+    return this.store.counts(this.stacks[0]!);
+  }
+
+  states(): string[] {
+    return this.stacks[0]!.frames.map(({ id }) => this.store.state(id).at);
+  }
+
+  instanceOf(index: number): { instance: string; frame: number } {
+    return this.stacks[0]!.frames[index]!.name;
+  }
+
+  setWindow(window: Window): void {
+    this.view.setWindow(window);
+  }
+
+  setCamera(camera: Partial<Camera>): void {
+    this.view.setCamera(camera);
+  }
+
+  retry(index: number): void {
+    this.store.retry(this.stacks[0]!.frames[index]!.id);
+  }
+
+  known(): number {
+    return knownFrames();
+  }
+
+  close(): number {
+    this.view.close();
+    for (const remove of this.#removes) remove();
+    return knownFrames();
+  }
+}
+
+/** Pixels on the glass, RGBA. */
+function pixels(): ImageData {
+  const canvas = glass.querySelector('canvas')!;
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d')!;
+  copy.drawImage(canvas, 0, 0);
+  return copy.getImageData(0, 0, canvas.width, canvas.height);
+}
+
+/** The sum of all red values. */
+function checksum(): number {
+  let sum = 0;
+  const { data } = pixels();
+  for (let at = 0; at < data.length; at += 4) sum += data[at]!;
+  return sum;
+}
+
+Object.assign(window, {
+  page: new Page(),
+  /** Width, height and the red, green and blue values of all pixels, in base64. */
+  readGlass: async () => {
+    const { width, height, data } = pixels();
+    const colours = data.filter((_, at) => at % 4 < 3);
+    const url = await new Promise<string>((resolve) => {
+      const reader = new FileReader();
+      reader.onload = () => resolve(reader.result as string);
+      reader.readAsDataURL(new Blob([colours]));
+    });
+    return { width, height, data: url.slice(url.indexOf(',') + 1) };
+  },
+});
+
+export type TestPage = Page;
