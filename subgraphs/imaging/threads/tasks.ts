@@ -11,8 +11,8 @@ import { renderReport, renderWaveform } from '../render/document/document-task.t
 import { decodeFrame } from '../pixels/codecs/frame.ts';
 import type { DecodedFrame } from '../pixels/codecs/decoded-frame.ts';
 import type { PixelDescription } from '../dicom/pixel-description.ts';
-import type { RasterTask } from '../render/image/encode.ts';
-import type { PictureTask } from '../render/image/picture-task.ts';
+import { rasterize } from '../render/image/encode.ts';
+import { renderPicture } from '../render/image/picture-task.ts';
 import { archiveMetadata, withPalettes } from '../parsing/archive/archive-metadata.ts';
 import { transcodeTask } from '../pixels/transcode-task.ts';
 
@@ -29,9 +29,8 @@ export const TASKS = {
   decode: ({ encoded, transferSyntax, pixels }: EncodedFrame): Promise<DecodedFrame> =>
     decodeFrame(encoded, transferSyntax, pixels),
   transcode: transcodeTask,
-  // Loaded with the first picture: the library takes 27 MB, and many threads never draw.
-  render: async (task: PictureTask) => (await import('../render/image/picture-task.ts')).renderPicture(task),
-  rasterize: async (task: RasterTask) => (await import('../render/image/encode.ts')).rasterize(task),
+  render: renderPicture,
+  rasterize,
   headers: readHeaders,
   openHeader: readOpenHeader,
   metadata: readMetadata,

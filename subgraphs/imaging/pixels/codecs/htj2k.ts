@@ -53,8 +53,8 @@ export async function encodeHtj2k(frame: DecodedFrame): Promise<Uint8Array> {
 }
 
 /**
- * Encodes HTJ2K without loss in the order RPCL, PS3.5 §10.18. Each resolution is one tile-part, and the marker segment TLM
- * has their lengths: a client that has the first bytes knows how many it needs for each size.
+ * Encodes HTJ2K without loss in the order RPCL, PS3.5 §10.18 (DW-25). Each resolution is one tile-part, and the marker
+ * segment TLM has their lengths: a client that has the first bytes knows how many it needs for each size.
  */
 export async function encodeHtj2kRpcl(frame: DecodedFrame): Promise<Uint8Array> {
   const prepare = (encoder: Encoder) => {

@@ -1,4 +1,4 @@
-import sharp, { type Sharp } from 'sharp';
+import type { Sharp, SharpConstructor } from 'sharp';
 import { escaped } from '../document/markup.ts';
 import type { Picture } from './picture.ts';
 
@@ -21,13 +21,19 @@ export interface EncodeOptions {
   delays?: readonly number[] | undefined;
 }
 
-// Each picture is one task of a pool: threads within a task, and the cache of libvips, are of no use.
-sharp.concurrency(1);
-sharp.cache(false);
+/** Returns the library, which is loaded with the first picture: it takes 27 MB, and many threads never draw. */
+async function library(): Promise<SharpConstructor> {
+  const { default: sharp } = await import('sharp');
+  // Each picture is one task of a pool: threads within a task, and the cache of libvips, are of no use.
+  sharp.concurrency(1);
+  sharp.cache(false);
+  return sharp;
+}
 
 /** Encodes a picture in a format for browsers. */
-export function encode(picture: Picture, options: EncodeOptions): Promise<Buffer> {
-  return formatted(shown(picture, options), options).toBuffer();
+export async function encode(picture: Picture, options: EncodeOptions): Promise<Buffer> {
+  const sharp = await library();
+  return formatted(shown(sharp, picture, options), options).toBuffer();
 }
 
 /**
@@ -40,7 +46,9 @@ export async function encodeMoving(
   picture: (index: number) => Picture,
   options: EncodeOptions,
 ): Promise<Buffer> {
-  const page = (index: number) => shown(picture(index), options).toColourspace('srgb').raw().toBuffer();
+  const sharp = await library();
+  const page = (index: number) =>
+    shown(sharp, picture(index), options).toColourspace('srgb').raw().toBuffer();
   const first = await page(0);
   const pages = Buffer.allocUnsafeSlow(first.length * count);
   pages.set(first);
@@ -61,12 +69,17 @@ export interface RasterTask {
 
 /** Converts a drawing to a picture. */
 export async function rasterize({ svg, type, viewport }: RasterTask): Promise<Uint8Array> {
+  const sharp = await library();
   const image = sharp(Buffer.from(svg), { density: 96 }).flatten();
   const sized = viewport ? image.resize(viewport.width, viewport.height, { fit: 'inside' }) : image;
   return formatted(sized, { type }).toBuffer();
 }
 
-function shown({ width, height, channels, data }: Picture, { size, labels }: EncodeOptions): Sharp {
+function shown(
+  sharp: SharpConstructor,
+  { width, height, channels, data }: Picture,
+  { size, labels }: EncodeOptions,
+): Sharp {
   let image = sharp(data, { raw: { width, height, channels } });
   if (size.width !== width || size.height !== height) image = image.resize({ ...size, fit: 'fill' });
   if (labels) image = image.composite([{ input: Buffer.from(labelSvg(labels, size)) }]);
