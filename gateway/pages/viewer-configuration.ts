@@ -7,8 +7,8 @@ import type { SmartConfiguration } from '../smart/discovery/smart-configuration.
 import type { Tenants } from '../tenants/loading/settings.ts';
 
 /**
- * What the page of the viewer says about this gateway, so that the viewer asks for nothing before it signs in. It has only
- * what anybody can read here without a token.
+ * Facts about this gateway in the page of the viewer: without them the viewer would have to ask before it signs in. All of
+ * them can be read here without a token.
  */
 export interface ViewerConfiguration {
   /** Public base URL of the gateway, with a slash at its end. */

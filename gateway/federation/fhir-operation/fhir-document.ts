@@ -24,7 +24,7 @@ export interface FhirDocument {
   finish: ((answer: Answer) => Promise<void>) | undefined;
 }
 
-/** What a document is turned with. */
+/** The schema and the limits for rewriting a document. */
 interface Means {
   schema: GraphQLSchema;
   limits: Limits;

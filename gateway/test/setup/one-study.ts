@@ -83,7 +83,7 @@ const STATUSES = ['registered', 'available', 'cancelled', 'entered-in-error', 'u
 
 const MAMMOGRAM = [{ uid: '1.2.34.0', modality: { code: 'MG' } }];
 
-/** What the record says of the series of the study `with series`: the first is the archive's, too. */
+/** Data of the record about the series of the study `with series`. The archive has the first series, too. */
 export const SAID_OF_SERIES = {
   both: {
     bodySite: { code: '51185008', system: 'http://snomed.info/sct' },

@@ -18,7 +18,7 @@ interface Answer {
   results: Results;
   /** Resources that are added to the matches, and the parameters that ask for them. */
   included: { resources: readonly Resource[]; applied: Parameters };
-  /** What is said of the answer in an OperationOutcome. */
+  /** Notes about the answer, for an OperationOutcome. */
   warnings: readonly Fault[];
 }
 

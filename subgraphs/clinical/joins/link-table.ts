@@ -22,7 +22,7 @@ export interface LinkRow {
   namedBy?: string;
 }
 
-/** What an image or a measurement was made from. */
+/** Types from which an image or a measurement may be made. */
 const IMAGES = ['ImagingStudy', 'Media', 'DocumentReference', 'Observation'];
 
 export const LINKS: Readonly<Record<string, LinkRow>> = {

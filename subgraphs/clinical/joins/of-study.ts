@@ -7,7 +7,7 @@ import type { Search } from '../record/search.ts';
 import { linksOf } from './study-links.ts';
 import { ofPatient } from './patient-resources.ts';
 
-/** What is wanted of a study. */
+/** A search for resources of a study. */
 interface Wanted {
   type: JoinedType;
   /** Without a page. */

@@ -24,7 +24,7 @@ const MAX_FOLLOWED = 2_000;
 /** One walk from a resource to its studies. */
 interface Walk {
   clinical: Clinical;
-  /** Whose resources are followed: those of others are not. */
+  /** Only resources of this patient are followed. */
   patientId: string;
   /** Names (`Media/1`) of the resources that the walk has come to: each is followed once, so circles end. */
   seen: Set<string>;

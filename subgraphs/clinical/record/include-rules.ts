@@ -33,7 +33,7 @@ export interface IncludeRules {
   rules: IncludeRule[];
   /** Parameters that are carried out, as they were sent. */
   applied: Parameters;
-  /** What is left out, each as the fault that strict handling gives. */
+  /** Faults that strict handling would give for the parts that are left out. */
   ignored: Fault[];
 }
 

@@ -14,7 +14,7 @@ const MAX_STEPS = 5;
 interface Included {
   /** Each resource once, without those of the page. */
   resources: Resource[];
-  /** What is missing because of a limit, or because a type is not shown to the caller. */
+  /** One for each part that is missing: because of a limit, or because the caller may not see a type. */
   incomplete: Fault[];
 }
 

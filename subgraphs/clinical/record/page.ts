@@ -18,7 +18,7 @@ export interface Page extends Neighbours<string> {
   resources: Resource[];
   applied: SearchParams;
   sort?: string;
-  /** What was left out of the search. */
+  /** One for each part that was left out of the search. */
   ignored: readonly Fault[];
   count?: number;
   offset?: number;

@@ -1,6 +1,6 @@
 /** Runs in the threads of `QueryThreads`: opens databases and answers questions. It knows no FHIR. */
 import Database from 'better-sqlite3';
-import type { Answer, DatabaseVersion, Question, StoreFacts } from './question.ts';
+import { LONG, type Answer, type DatabaseVersion, type Question, type StoreFacts } from './question.ts';
 import { PlanRunner } from './run-plan.ts';
 
 interface Opened {
@@ -16,8 +16,6 @@ const databases = new Map<string, Opened>();
 const MOST_TEXT = 300_000;
 /** Milliseconds after which no further question of a message is answered: the answers before it wait. */
 const LONGEST = 5;
-
-const LONG = { refused: 'long' } as const;
 
 /** Answers the questions of a message. Questions that would keep the others waiting are refused as `long`. */
 export function answer(questions: readonly Question[]): Answer[] {

@@ -1,7 +1,7 @@
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { IdleThreads } from '../../../../schema/process/idle-threads.ts';
 import { threadModule } from '../../../../schema/process/thread-module.ts';
-import type { Answer, Question, QuestionForms } from './question.ts';
+import { LONG, type Answer, type Question, type QuestionForms } from './question.ts';
 
 /** A search that takes long does not stop all others. */
 const THREADS = 2;
@@ -92,5 +92,3 @@ export class QueryThreads {
     await this.#threads.close();
   }
 }
-
-const LONG = { refused: 'long' } as const;

@@ -55,3 +55,6 @@ export interface StoreFacts {
  */
 export type Answer =
   { texts: string[] } | PageFound | StoreFacts | { refused: 'replaced' | 'foreign' | 'long' };
+
+/** The answer to a question that has to be put alone. */
+export const LONG = { refused: 'long' } as const;

@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
 import type { Collection, SearchPlan, Walk } from '../../search/plan.ts';
 import type { Statement } from '../../search/sql.ts';
-import type { Answer, PageWanted } from './question.ts';
+import { LONG, type Answer, type PageWanted } from './question.ts';
 
 /** Matches of one condition that are collected without further thought: some milliseconds. */
 const FEW = 1_000;
@@ -33,7 +33,7 @@ export class PlanRunner {
     if (!place) return { refused: 'foreign' };
     const named = { ...place, limit: wanted.limit, offset: wanted.offset };
     const few = plan.collect.find((way) => way.isBounded && this.#size(way, FEW) < FEW);
-    if (!few && !plan.walks) return { refused: 'long' };
+    if (!few && !plan.walks) return LONG;
     const rows = few ? this.#all(few.page, named) : this.#walked(plan, named);
     const text = this.#statement('SELECT json FROM resource WHERE rid = ?').pluck();
     const rids = rows.map(({ rid }) => rid);
