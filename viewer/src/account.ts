@@ -1,17 +1,23 @@
 import { formatAddress, parseAddress } from './state/address.ts';
 import type { Account } from './state/account.ts';
+import { pageConfiguration } from './state/page-configuration.ts';
 import { Servers } from './state/servers.ts';
 import { Session } from './state/session.svelte.ts';
 
 /** The session of the server that the address names, as the shell sees it. */
 export class PageAccount implements Account {
   readonly session: Session;
+  readonly #home: string | undefined;
 
   constructor() {
     const folder = new URL('.', window.location.href);
+    const { base, tenants, defaultTenant, smart } = pageConfiguration() ?? {};
+    this.#home = defaultTenant;
+    const servers = new Servers({ gateway: base ?? new URL('..', folder).href, tenants });
+    const known = smart && servers.byId(smart.tenant);
     this.session = new Session({
-      servers: new Servers({ gateway: new URL('..', folder).href }),
-      redirectUri: folder.href,
+      ...{ servers, redirectUri: folder.href },
+      configured: known && { fhirBase: known.fhirBase, smart: smart.configuration },
     });
   }
 
@@ -48,7 +54,7 @@ export class PageAccount implements Account {
     const { tenant } = this.#address;
     const before = await session.open(session.servers.byId(tenant), this.#query);
     if (before === undefined) return;
-    const address = parseAddress(new URLSearchParams(before));
+    const address = parseAddress(new URLSearchParams(before), this.#home);
     const tenantNow = session.server?.id ?? address.tenant;
     history.replaceState(null, '', `?${formatAddress({ ...address, tenant: tenantNow })}`);
   }
@@ -62,7 +68,7 @@ export class PageAccount implements Account {
   }
 
   get #address() {
-    return parseAddress(new URL(window.location.href).searchParams);
+    return parseAddress(new URL(window.location.href).searchParams, this.#home);
   }
 
   get #query(): string {

@@ -1,7 +1,4 @@
-/** The adapters of a server. */
-import { DicomwebSource } from './dicomweb/dicomweb-source.ts';
-import { GraphSource } from './graph/graph-source.ts';
-import { RestSource } from './rest/rest-source.ts';
+/** The adapters of a server. They are loaded when it is known which: a sign-in needs none. */
 import type { ImageSource, RecordSource } from './source.ts';
 import type { Transport } from './transport.ts';
 
@@ -17,13 +14,19 @@ export function basesOf({ fhirBase, hasGraph }: ServerAddress): string[] {
   return [hasGraph ? tenantOf(fhirBase) : fhirBase];
 }
 
-export function sourcesOf(
+/** @throws TypeError if the adapters cannot be loaded */
+export async function sourcesOf(
   { fhirBase, hasGraph }: ServerAddress,
   transport: Transport,
-): { records: RecordSource; images: ImageSource } {
-  const records = hasGraph
-    ? new GraphSource(tenantOf(fhirBase), transport)
-    : new RestSource(fhirBase, transport);
+): Promise<{ records: RecordSource; images: ImageSource }> {
+  const [records, { DicomwebSource }] = await Promise.all([
+    hasGraph
+      ? import('./graph/graph-source.ts').then(
+          ({ GraphSource }) => new GraphSource(tenantOf(fhirBase), transport),
+        )
+      : import('./rest/rest-source.ts').then(({ RestSource }) => new RestSource(fhirBase, transport)),
+    import('./dicomweb/dicomweb-source.ts'),
+  ]);
   return { records, images: new DicomwebSource(transport) };
 }
 

@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { forgetSignIn, openPage, type Opened, type PageOpening } from './opening.ts';
 import { Servers } from './servers.ts';
-import type { Grant, Known } from './smart-launch.ts';
+import type { Grant } from './smart-launch.ts';
+import type { Known } from './smart-server.ts';
 import { Tokens } from './tokens.ts';
 
 const GATEWAY = 'https://gateway.example/';
@@ -146,6 +147,17 @@ describe('SMART App Launch 2.2 §2.0.7 launches', () => {
     expect(await open('')).toMatchObject({ phase: 'ready', grant: undefined });
     answer = (path) => json({}, path.includes('.well-known') ? 503 : 200);
     expect(await open('')).toMatchObject({ phase: 'signed-out', problem: { kind: 'unreachable' } });
+  });
+
+  test('a configuration that the page brings along is not asked for; that of another server is', async () => {
+    const configured = {
+      fhirBase: `${GATEWAY}demo/fhir`,
+      smart: { ...SMART, authorization_endpoint: `${AS}/x` },
+    };
+    expect(await open('', { configured })).toMatchObject({ to: { pathname: '/demo/oauth/x' } });
+    expect(seen).toEqual([]);
+    await open('', { configured, server: servers.byId('other') });
+    expect(seen.map(([path]) => path)).toEqual(['/other/fhir/.well-known/smart-configuration']);
   });
 
   test('after signing out the page waits for the user', async () => {

@@ -1,24 +1,17 @@
 /** What happens when the page opens: an answer of a sign-in, a launch by an EHR, a reload, or a first visit. */
 import type { Server, Servers } from './servers.ts';
 import { SignInProblem } from './sign-in-problem.ts';
-import {
-  beginLaunch,
-  completeLaunch,
-  isAnswer,
-  needsPage,
-  smartServer,
-  takePending,
-  type Grant,
-  type Known,
-  type Pending,
-  type TabStorage,
-} from './smart-launch.ts';
+import { isAnswer, needsPage, takePending, type Pending, type TabStorage } from './smart-answer.ts';
+import type { Grant, Launch } from './smart-launch.ts';
+import { smartServer, type Known, type SmartServer } from './smart-server.ts';
 
 export interface PageOpening {
   address: URL;
   servers: Servers;
   /** The server that the address names by its own means; `iss` and answers come first. */
   server: Server | undefined;
+  /** The SMART configuration of a server that the page brings along: it need not be asked for. */
+  configured?: { fhirBase: string; smart: SmartServer } | undefined;
   redirectUri: string;
   /** The query string to come back to. */
   returnTo: string;
@@ -43,11 +36,13 @@ export async function openPage(page: PageOpening): Promise<Opened> {
   try {
     if (isAnswer(page.address)) {
       pending = takePending(page.address, page.storage);
-      known = await knownServer(page.servers.byBase(pending.fhirBase), pending.fhirBase);
+      known = await knownServer(page, page.servers.byBase(pending.fhirBase), pending.fhirBase);
       return await answered(page, known, pending);
     }
     const iss = page.address.searchParams.get('iss');
-    known = await (iss === null ? knownServer(page.server) : knownServer(page.servers.byBase(iss), iss));
+    known = await (iss === null
+      ? knownServer(page, page.server)
+      : knownServer(page, page.servers.byBase(iss), iss));
     return await begun(page, known, page.address.searchParams.get('launch') ?? undefined);
   } catch (error) {
     const problem = error instanceof SignInProblem ? error : unreachable(error);
@@ -60,13 +55,22 @@ export async function openPage(page: PageOpening): Promise<Opened> {
   }
 }
 
-async function knownServer(server: Server | undefined, address?: string): Promise<Known> {
+async function knownServer(
+  { configured }: PageOpening,
+  server: Server | undefined,
+  address?: string,
+): Promise<Known> {
   if (!server)
     throw new SignInProblem('unknown-server', UNKNOWN, address === undefined ? {} : { server: address });
-  return { server, smart: await smartServer(server.fhirBase) };
+  const { fhirBase } = server;
+  return {
+    server,
+    smart: configured?.fhirBase === fhirBase ? configured.smart : await smartServer(fhirBase),
+  };
 }
 
-function unreachable(cause: unknown): SignInProblem {
+/** What is said when a server, or a part of this page, does not come. */
+export function unreachable(cause: unknown): SignInProblem {
   return new SignInProblem('unreachable', 'The server does not answer. Nothing was lost: try again.', {
     cause,
   });
@@ -76,8 +80,9 @@ async function answered(page: PageOpening, known: Known, pending: Pending): Prom
   const { returnTo, redirectUri } = pending;
   if (pending.isSilent && needsPage(page.address)) {
     rememberSignIn(known.server, page.storage, 'asks');
-    return { phase: 'leaving', to: await beginLaunch(known, { redirectUri, returnTo }, page.storage) };
+    return { phase: 'leaving', to: await leave(known, { redirectUri, returnTo }, page.storage) };
   }
+  const { completeLaunch } = await import('./smart-launch.ts');
   const grant = await completeLaunch(known, page.address, pending);
   if (!signInOf(known.server, page.storage)) rememberSignIn(known.server, page.storage, 'done');
   return { phase: 'ready', known, grant, returnTo };
@@ -91,8 +96,13 @@ async function begun(page: PageOpening, known: Known, launch: string | undefined
   const isSilent = launch === undefined && isOpenId(known) && signInOf(known.server, storage) === 'done';
   return {
     phase: 'leaving',
-    to: await beginLaunch(known, { redirectUri, returnTo, launch, isSilent }, storage),
+    to: await leave(known, { redirectUri, returnTo, launch, isSilent }, storage),
   };
+}
+
+async function leave(known: Known, launch: Launch, storage: TabStorage): Promise<URL> {
+  const { beginLaunch } = await import('./smart-launch.ts');
+  return beginLaunch(known, launch, storage);
 }
 
 /** `prompt=none` is a part of OpenID Connect. */

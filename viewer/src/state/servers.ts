@@ -31,7 +31,7 @@ export interface ServersOptions {
   /** Base URL of the gateway that serves the page, with a slash at the end; undefined for a static site. */
   gateway?: string | undefined;
   /** Its tenants that the list shows; others open by their address. */
-  tenants?: readonly string[];
+  tenants?: readonly string[] | undefined;
   /** Has names and addresses only; never a token. */
   storage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 }

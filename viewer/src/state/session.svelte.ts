@@ -1,10 +1,11 @@
-import { basesOf, sourcesOf } from '../data/sources.ts';
+import { basesOf, sourcesOf, type ServerAddress } from '../data/sources.ts';
 import type { ImageSource, RecordSource } from '../data/source.ts';
 import { Transport } from '../data/transport.ts';
-import { forgetSignIn, openPage } from './opening.ts';
+import { forgetSignIn, openPage, unreachable } from './opening.ts';
 import type { Server, Servers } from './servers.ts';
 import { SignInProblem } from './sign-in-problem.ts';
-import { beginLaunch, type Grant, type Known } from './smart-launch.ts';
+import type { Grant } from './smart-launch.ts';
+import type { Known, SmartServer } from './smart-server.ts';
 import { Tokens } from './tokens.ts';
 
 /** The query parameter of the page after signing out: `not-revoked` if the server has not confirmed it. */
@@ -14,6 +15,8 @@ export interface SessionOptions {
   servers: Servers;
   /** Where sign-ins come back to: the page without its query. */
   redirectUri: string;
+  /** The SMART configuration of a server that the page brings along. */
+  configured?: { fhirBase: string; smart: SmartServer } | undefined;
 }
 
 /** Who is signed in where, and the sources of data. Tokens are in memory only. */
@@ -29,10 +32,12 @@ export class Session {
   #tokens: Tokens | undefined;
   #data: { transport: Transport; records: RecordSource; images: ImageSource } | undefined;
   readonly #redirectUri: string;
+  readonly #configured: SessionOptions['configured'];
 
-  constructor({ servers, redirectUri }: SessionOptions) {
+  constructor({ servers, redirectUri, configured }: SessionOptions) {
     this.servers = servers;
     this.#redirectUri = redirectUri;
+    this.#configured = configured;
   }
 
   /** The server; undefined if the page names none that is known. */
@@ -84,7 +89,7 @@ export class Session {
     if (/[?&](state|launch)=/.test(address.search)) history.replaceState(null, '', address.pathname);
     const opened = await openPage({
       ...{ address, server, returnTo, servers: this.servers, storage: sessionStorage },
-      ...{ redirectUri: this.#redirectUri, hasLeft: this.left },
+      ...{ redirectUri: this.#redirectUri, hasLeft: this.left, configured: this.#configured },
     });
     if (opened.phase === 'leaving') {
       // Replaces the history entry: otherwise the Back button would start another sign-in.
@@ -92,17 +97,22 @@ export class Session {
       return undefined;
     }
     this.#known = opened.known;
-    if (opened.phase === 'ready') this.#begin(opened.known, opened.grant);
+    if (opened.phase === 'ready') this.problem = await this.#begin(opened.known, opened.grant);
     else if (opened.problem) this.problem = opened.problem;
     else if (signedOut === 'not-revoked') this.problem = notRevoked();
-    this.phase = opened.phase;
+    this.phase = this.problem ? 'signed-out' : opened.phase;
     return opened.returnTo;
   }
 
   /** Sends the browser to the authorization server. @param returnTo the query string to come back to */
   async signIn(returnTo: string): Promise<void> {
     const launch = { redirectUri: this.#redirectUri, returnTo };
-    window.location.assign(await beginLaunch(this.#known!, launch, sessionStorage));
+    try {
+      const { beginLaunch } = await import('./smart-launch.ts');
+      window.location.assign(await beginLaunch(this.#known!, launch, sessionStorage));
+    } catch (error) {
+      this.problem = unreachable(error);
+    }
   }
 
   /** Revokes the tokens and reloads the page, which clears its memory. @param returnTo the query string of the page then */
@@ -121,8 +131,8 @@ export class Session {
     return this.#tokens?.token();
   }
 
-  #begin(known: Known, grant: Grant | undefined): void {
-    this.#grant = grant;
+  /** @returns why there is no session */
+  async #begin(known: Known, grant: Grant | undefined): Promise<SignInProblem | undefined> {
     this.#tokens = new Tokens(known, grant, () => {
       this.#grant = undefined;
       this.problem = new SignInProblem(
@@ -132,9 +142,15 @@ export class Session {
       this.phase = 'signed-out';
     });
     const { fhirBase, isOwn } = known.server;
-    const address = { fhirBase, hasGraph: isOwn };
+    const address: ServerAddress = { fhirBase, hasGraph: isOwn };
     const transport = new Transport(basesOf(address), { credentials: this.#tokens });
-    this.#data = { transport, ...sourcesOf(address, transport) };
+    try {
+      this.#data = { transport, ...(await sourcesOf(address, transport)) };
+    } catch (error) {
+      return unreachable(error);
+    }
+    this.#grant = grant;
+    return undefined;
   }
 
   get #ready() {
