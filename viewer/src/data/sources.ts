@@ -1,4 +1,5 @@
 /** The adapters of a server. They are loaded when it is known which: a sign-in needs none. */
+import type { ImageLocation } from '../domain/study.ts';
 import type { ImageSource, RecordSource } from './source.ts';
 import type { Transport } from './transport.ts';
 
@@ -28,6 +29,11 @@ export async function sourcesOf(
     import('./dicomweb/dicomweb-source.ts'),
   ]);
   return { records, images: new DicomwebSource(transport) };
+}
+
+/** Returns the DICOMweb base of a tenant of our gateway; that of any other server is in its records. */
+export function imagesOf({ fhirBase, hasGraph }: ServerAddress): ImageLocation | undefined {
+  return hasGraph ? { dicomweb: `${tenantOf(fhirBase)}/dicomweb` } : undefined;
 }
 
 /** `{gateway}/{tenant}/fhir` without its last segment. */

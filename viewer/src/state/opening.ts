@@ -36,13 +36,13 @@ export async function openPage(page: PageOpening): Promise<Opened> {
   try {
     if (isAnswer(page.address)) {
       pending = takePending(page.address, page.storage);
-      known = await knownServer(page, page.servers.byBase(pending.fhirBase), pending.fhirBase);
+      const { fhirBase, smart } = pending;
+      known = { server: listed(page.servers.byBase(fhirBase), fhirBase), smart };
       return await answered(page, known, pending);
     }
     const iss = page.address.searchParams.get('iss');
-    known = await (iss === null
-      ? knownServer(page, page.server)
-      : knownServer(page, page.servers.byBase(iss), iss));
+    const server = iss === null ? listed(page.server) : listed(page.servers.byBase(iss), iss);
+    known = await knownServer(page, server);
     return await begun(page, known, page.address.searchParams.get('launch') ?? undefined);
   } catch (error) {
     const problem = error instanceof SignInProblem ? error : unreachable(error);
@@ -55,18 +55,18 @@ export async function openPage(page: PageOpening): Promise<Opened> {
   }
 }
 
-async function knownServer(
-  { configured }: PageOpening,
-  server: Server | undefined,
-  address?: string,
-): Promise<Known> {
-  if (!server)
-    throw new SignInProblem('unknown-server', UNKNOWN, address === undefined ? {} : { server: address });
+async function knownServer({ configured }: PageOpening, server: Server): Promise<Known> {
   const { fhirBase } = server;
   return {
     server,
     smart: configured?.fhirBase === fhirBase ? configured.smart : await smartServer(fhirBase),
   };
+}
+
+/** @throws SignInProblem `unknown-server` for a server that is not in the list */
+function listed(server: Server | undefined, address?: string): Server {
+  if (server) return server;
+  throw new SignInProblem('unknown-server', UNKNOWN, address === undefined ? {} : { server: address });
 }
 
 /** What is said when a server, or a part of this page, does not come. */

@@ -1,5 +1,6 @@
-import { basesOf, sourcesOf, type ServerAddress } from '../data/sources.ts';
+import { basesOf, imagesOf, sourcesOf, type ServerAddress } from '../data/sources.ts';
 import type { ImageSource, RecordSource } from '../data/source.ts';
+import type { ImageLocation } from '../domain/study.ts';
 import { Transport } from '../data/transport.ts';
 import { forgetSignIn, openPage, unreachable } from './opening.ts';
 import type { Server, Servers } from './servers.ts';
@@ -65,6 +66,12 @@ export class Session {
 
   get images(): ImageSource {
     return this.#ready.images;
+  }
+
+  /** Where its images are; undefined where only the records say it. */
+  get imageLocation(): ImageLocation | undefined {
+    const { server } = this;
+    return server && imagesOf({ fhirBase: server.fhirBase, hasGraph: server.isOwn });
   }
 
   /** Has the trace of calls. */

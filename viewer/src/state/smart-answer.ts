@@ -1,9 +1,12 @@
 /** What a launch leaves in the tab, and the answer with which the browser comes back (RFC 6749 §4.1.2). */
 import { SignInProblem } from './sign-in-problem.ts';
+import type { SmartServer } from './smart-server.ts';
 
 /** The state of a launch until the authorization server redirects the browser back. */
 export interface Pending {
   fhirBase: string;
+  /** How the server says that one signs in: it was asked before the launch. */
+  smart: SmartServer;
   redirectUri: string;
   verifier: string;
   /** The query string of the page before the launch. */

@@ -39,7 +39,8 @@ export async function beginLaunch(
   const { redirectUri, returnTo, isSilent = false } = launch;
   const verifier = oauth.generateRandomCodeVerifier();
   const state = oauth.generateRandomState();
-  const pending: Pending = { fhirBase: server.fhirBase, redirectUri, returnTo, verifier, isSilent };
+  const { fhirBase } = server;
+  const pending: Pending = { fhirBase, smart, redirectUri, returnTo, verifier, isSilent };
   keepPending(state, pending, storage);
   const url = new URL(smart.authorization_endpoint!);
   const parameters = {

@@ -23,8 +23,12 @@ export class FakeRecords implements RecordSource {
     return Promise.resolve({ items });
   }
 
+  /** Records do not arrive. */
+  held = false;
+
   record(patientId: string): Promise<PatientRecord> {
     this.asked.push(patientId);
+    if (this.held) return new Promise(() => undefined);
     return this.trouble ? Promise.reject(this.trouble) : Promise.resolve(this.answer);
   }
 
@@ -58,6 +62,14 @@ export class FakeImaging implements Imaging {
     frame: () => Promise.reject(new Error('there are no frames')),
     bulk: () => Promise.reject(new Error('there are no bulk data')),
   };
+
+  /** Studies whose picture was asked for before the record. */
+  readonly foreseen: string[] = [];
+
+  foresee({ study }: { study: string }): Promise<Blob> {
+    this.foreseen.push(study);
+    return phantomPicture();
+  }
 
   async openSeries(_at: unknown, name: { study: string; series: string }): Promise<OpenedSeries> {
     if (this.held) await new Promise(() => undefined);
