@@ -1,11 +1,13 @@
 import { formatAddress, parseAddress } from './state/address.ts';
 import type { Account } from './state/account.ts';
+import { ServerList } from './state/server-list.svelte.ts';
 import { Servers } from './state/servers.ts';
 import { Session } from './state/session.svelte.ts';
 
 /** The session of the server that the address names, as the shell sees it. */
 export class PageAccount implements Account {
   readonly session: Session;
+  readonly servers: ServerList;
 
   constructor() {
     const folder = new URL('.', window.location.href);
@@ -13,6 +15,7 @@ export class PageAccount implements Account {
       servers: new Servers({ gateway: new URL('..', folder).href }),
       redirectUri: folder.href,
     });
+    this.servers = new ServerList(this.session.servers);
   }
 
   get phase() {
@@ -25,6 +28,11 @@ export class PageAccount implements Account {
 
   get left() {
     return this.session.left;
+  }
+
+  get serverId() {
+    if (this.session.problem?.kind === 'unknown-server') return '';
+    return this.session.server?.id ?? this.#address.tenant;
   }
 
   get patient() {

@@ -1,10 +1,11 @@
 import { basesOf, sourcesOf } from '../data/sources.ts';
 import type { ImageSource, RecordSource } from '../data/source.ts';
 import { Transport } from '../data/transport.ts';
+import { memoryStorage, storageIfAllowed } from './browser-storage.ts';
 import { forgetSignIn, openPage } from './opening.ts';
 import type { Server, Servers } from './servers.ts';
 import { SignInProblem } from './sign-in-problem.ts';
-import { beginLaunch, type Grant, type Known } from './smart-launch.ts';
+import { beginLaunch, type Grant, type Known, type TabStorage } from './smart-launch.ts';
 import { Tokens } from './tokens.ts';
 
 /** The query parameter of the page after signing out: `not-revoked` if the server has not confirmed it. */
@@ -29,6 +30,7 @@ export class Session {
   #tokens: Tokens | undefined;
   #data: { transport: Transport; records: RecordSource; images: ImageSource } | undefined;
   readonly #redirectUri: string;
+  readonly #storage: TabStorage = storageIfAllowed('sessionStorage') ?? memoryStorage();
 
   constructor({ servers, redirectUri }: SessionOptions) {
     this.servers = servers;
@@ -83,7 +85,7 @@ export class Session {
     // The authorization code and the launch id must not stay in the browser's history.
     if (/[?&](state|launch)=/.test(address.search)) history.replaceState(null, '', address.pathname);
     const opened = await openPage({
-      ...{ address, server, returnTo, servers: this.servers, storage: sessionStorage },
+      ...{ address, server, returnTo, servers: this.servers, storage: this.#storage },
       ...{ redirectUri: this.#redirectUri, hasLeft: this.left },
     });
     if (opened.phase === 'leaving') {
@@ -102,14 +104,14 @@ export class Session {
   /** Sends the browser to the authorization server. @param returnTo the query string to come back to */
   async signIn(returnTo: string): Promise<void> {
     const launch = { redirectUri: this.#redirectUri, returnTo };
-    window.location.assign(await beginLaunch(this.#known!, launch, sessionStorage));
+    window.location.assign(await beginLaunch(this.#known!, launch, this.#storage));
   }
 
   /** Revokes the tokens and reloads the page, which clears its memory. @param returnTo the query string of the page then */
   async signOut(returnTo: string): Promise<void> {
     this.#grant = undefined;
     this.phase = 'signed-out';
-    if (this.server) forgetSignIn(this.server, sessionStorage);
+    if (this.server) forgetSignIn(this.server, this.#storage);
     const isRevoked = (await this.#tokens?.end()) ?? true;
     const query = new URLSearchParams(returnTo);
     query.set(SIGNED_OUT, isRevoked ? '' : 'not-revoked');
