@@ -53,12 +53,11 @@ export class PageAccount implements Account {
 
   async open(): Promise<void> {
     const { session } = this;
-    const { tenant } = this.#address;
-    const before = await session.open(session.servers.byId(tenant), this.#query);
-    if (before === undefined) return;
-    const address = parseAddress(new URLSearchParams(before));
-    const tenantNow = session.server?.id ?? address.tenant;
-    history.replaceState(null, '', `?${formatAddress({ ...address, tenant: tenantNow })}`);
+    await session.open(session.servers.byId(this.#address.tenant), this.#query, (before) => {
+      const address = parseAddress(new URLSearchParams(before));
+      const tenant = session.server?.id ?? address.tenant;
+      history.replaceState(null, '', `?${formatAddress({ ...address, tenant })}`);
+    });
   }
 
   signIn(): Promise<void> {

@@ -74,9 +74,9 @@ export class Session {
    * sign-out it waits for the user.
    * @param server that the address names
    * @param returnTo the query string to come back to
-   * @returns the query string that the page had before the sign-in
+   * @param restore called with the query string that the page had before the sign-in, before anything is shown
    */
-  async open(server: Server | undefined, returnTo: string): Promise<string | undefined> {
+  async open(server: Server | undefined, returnTo: string, restore: (query: string) => void): Promise<void> {
     const address = new URL(window.location.href);
     const signedOut = address.searchParams.get(SIGNED_OUT);
     this.phase = 'opening';
@@ -91,14 +91,14 @@ export class Session {
     if (opened.phase === 'leaving') {
       // Replaces the history entry: otherwise the Back button would start another sign-in.
       window.location.replace(opened.to);
-      return undefined;
+      return;
     }
     this.#known = opened.known;
     if (opened.phase === 'ready') this.#begin(opened.known, opened.grant);
     else if (opened.problem) this.problem = opened.problem;
     else if (signedOut === 'not-revoked') this.problem = notRevoked();
+    if (opened.returnTo !== undefined) restore(opened.returnTo);
     this.phase = opened.phase;
-    return opened.returnTo;
   }
 
   /** Sends the browser to the authorization server. @param returnTo the query string to come back to */
