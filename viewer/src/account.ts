@@ -1,6 +1,7 @@
 import { formatAddress, parseAddress } from './state/address.ts';
 import type { Account } from './state/account.ts';
 import { pageConfiguration } from './state/page-configuration.ts';
+import { ServerList } from './state/server-list.svelte.ts';
 import { Servers } from './state/servers.ts';
 import { Session } from './state/session.svelte.ts';
 
@@ -8,6 +9,7 @@ import { Session } from './state/session.svelte.ts';
 export class PageAccount implements Account {
   readonly session: Session;
   readonly #home: string | undefined;
+  readonly servers: ServerList;
 
   constructor() {
     const folder = new URL('.', window.location.href);
@@ -19,6 +21,7 @@ export class PageAccount implements Account {
       ...{ servers, redirectUri: folder.href },
       configured: known && { fhirBase: known.fhirBase, smart: smart.configuration },
     });
+    this.servers = new ServerList(this.session.servers);
   }
 
   get phase() {
@@ -31,6 +34,11 @@ export class PageAccount implements Account {
 
   get left() {
     return this.session.left;
+  }
+
+  get serverId() {
+    if (this.session.problem?.kind === 'unknown-server') return '';
+    return this.session.server?.id ?? this.#address.tenant;
   }
 
   get patient() {
@@ -51,12 +59,11 @@ export class PageAccount implements Account {
 
   async open(): Promise<void> {
     const { session } = this;
-    const { tenant } = this.#address;
-    const before = await session.open(session.servers.byId(tenant), this.#query);
-    if (before === undefined) return;
-    const address = parseAddress(new URLSearchParams(before), this.#home);
-    const tenantNow = session.server?.id ?? address.tenant;
-    history.replaceState(null, '', `?${formatAddress({ ...address, tenant: tenantNow })}`);
+    await session.open(session.servers.byId(this.#address.tenant), this.#query, (before) => {
+      const address = parseAddress(new URLSearchParams(before), this.#home);
+      const tenant = session.server?.id ?? address.tenant;
+      history.replaceState(null, '', `?${formatAddress({ ...address, tenant })}`);
+    });
   }
 
   signIn(): Promise<void> {

@@ -176,6 +176,27 @@ describe('OpenID Connect Core §3.1.2.1 after a reload', () => {
     expect((await leaving('')).has('prompt')).toBe(false);
   });
 
+  test('a server that has answered silently once is asked so again, after it had to ask the user', async () => {
+    await signedIn();
+    const answer = async (query: string) =>
+      open(`?${query}&state=${(await leaving('')).get('state')}&iss=${encodeURIComponent(AS)}`);
+    expect(await answer('code=c2')).toMatchObject({ phase: 'ready', grant: { patient: 'p1' } });
+    expect(await answer('error=login_required')).toMatchObject({ phase: 'leaving' });
+    await signedIn();
+    expect((await leaving('')).get('prompt')).toBe('none');
+  });
+
+  test('another patient than before the reload is not opened: the user chooses', async () => {
+    const before = { returnTo: 'tenant=demo&patient=p2&study=1.2' };
+    await signedIn();
+    const silent = await leaving('', before);
+    expect(silent.get('prompt')).toBe('none');
+    const asked = await leaving(`?code=c2&state=${silent.get('state')}&iss=${encodeURIComponent(AS)}`);
+    expect(asked.has('prompt')).toBe(false);
+    const opened = await open(`?code=c3&state=${asked.get('state')}&iss=${encodeURIComponent(AS)}`);
+    expect(opened).toMatchObject({ phase: 'ready', returnTo: before.returnTo });
+  });
+
   test('it is not after signing out, and not for a launch by an EHR', async () => {
     await signedIn();
     const iss = encodeURIComponent(`${GATEWAY}demo/fhir`);

@@ -1,4 +1,5 @@
 /** What happens when the page opens: an answer of a sign-in, a launch by an EHR, a reload, or a first visit. */
+import { parseAddress } from './address.ts';
 import type { Server, Servers } from './servers.ts';
 import { SignInProblem } from './sign-in-problem.ts';
 import { isAnswer, needsPage, takePending, type Pending, type TabStorage } from './smart-answer.ts';
@@ -78,14 +79,28 @@ export function unreachable(cause: unknown): SignInProblem {
 
 async function answered(page: PageOpening, known: Known, pending: Pending): Promise<Opened> {
   const { returnTo, redirectUri } = pending;
+  const { server } = known;
+  const withPages = async (): Promise<Opened> => ({
+    phase: 'leaving',
+    to: await leave(known, { redirectUri, returnTo }, page.storage),
+  });
   if (pending.isSilent && needsPage(page.address)) {
-    rememberSignIn(known.server, page.storage, 'asks');
-    return { phase: 'leaving', to: await leave(known, { redirectUri, returnTo }, page.storage) };
+    // A server that has answered once will do so again, after the next sign-in.
+    rememberSignIn(server, page.storage, signInOf(server, page.storage) === 'silent' ? 'done' : 'asks');
+    return withPages();
   }
   const { completeLaunch } = await import('./smart-launch.ts');
   const grant = await completeLaunch(known, page.address, pending);
-  if (!signInOf(known.server, page.storage)) rememberSignIn(known.server, page.storage, 'done');
+  // The page must not change to another patient by itself: the user of another tab may have chosen that one.
+  if (pending.isSilent && isOtherPatient(grant, returnTo)) return withPages();
+  if (pending.isSilent) rememberSignIn(server, page.storage, 'silent');
+  else if (!signInOf(server, page.storage)) rememberSignIn(server, page.storage, 'done');
   return { phase: 'ready', known, grant, returnTo };
+}
+
+function isOtherPatient({ patient }: Grant, returnTo: string): boolean {
+  const before = parseAddress(new URLSearchParams(returnTo)).patient;
+  return patient !== undefined && before !== undefined && patient !== before;
 }
 
 async function begun(page: PageOpening, known: Known, launch: string | undefined): Promise<Opened> {
@@ -93,7 +108,8 @@ async function begun(page: PageOpening, known: Known, launch: string | undefined
   if (page.hasLeft) return { phase: 'signed-out', known };
   const { redirectUri, returnTo, storage } = page;
   // A launch by an EHR is a new context: it may be another patient, so the user sees what is asked for.
-  const isSilent = launch === undefined && isOpenId(known) && signInOf(known.server, storage) === 'done';
+  const mayBeSilent = ['done', 'silent'].includes(signInOf(known.server, storage) ?? '');
+  const isSilent = launch === undefined && isOpenId(known) && mayBeSilent;
   return {
     phase: 'leaving',
     to: await leave(known, { redirectUri, returnTo, launch, isSilent }, storage),
@@ -110,8 +126,11 @@ function isOpenId({ smart }: Known): boolean {
   return smart.capabilities?.includes('sso-openid-connect') === true;
 }
 
-/** What this tab knows of sign-ins at a server: that there was one, or that there is none without a page. No token. */
-type SignIn = 'done' | 'asks';
+/**
+ * What this tab knows of sign-ins at a server: that there was one, one without a page, or that there is none without a page.
+ * No token.
+ */
+type SignIn = 'done' | 'silent' | 'asks';
 const signInKey = ({ fhirBase }: Server): string => `signed-in ${fhirBase}`;
 
 function signInOf(server: Server, storage: TabStorage): SignIn | undefined {

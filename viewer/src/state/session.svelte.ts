@@ -2,9 +2,11 @@ import { basesOf, imagesOf, sourcesOf, type ServerAddress } from '../data/source
 import type { ImageSource, RecordSource } from '../data/source.ts';
 import type { ImageLocation } from '../domain/study.ts';
 import { Transport } from '../data/transport.ts';
+import { memoryStorage, storageIfAllowed } from './browser-storage.ts';
 import { forgetSignIn, openPage, unreachable } from './opening.ts';
 import type { Server, Servers } from './servers.ts';
 import { SignInProblem } from './sign-in-problem.ts';
+import type { TabStorage } from './smart-answer.ts';
 import type { Grant } from './smart-launch.ts';
 import type { Known, SmartServer } from './smart-server.ts';
 import { Tokens } from './tokens.ts';
@@ -34,6 +36,7 @@ export class Session {
   #data: { transport: Transport; records: RecordSource; images: ImageSource } | undefined;
   readonly #redirectUri: string;
   readonly #configured: SessionOptions['configured'];
+  readonly #storage: TabStorage = storageIfAllowed('sessionStorage') ?? memoryStorage();
 
   constructor({ servers, redirectUri, configured }: SessionOptions) {
     this.servers = servers;
@@ -84,9 +87,9 @@ export class Session {
    * sign-out it waits for the user.
    * @param server that the address names
    * @param returnTo the query string to come back to
-   * @returns the query string that the page had before the sign-in
+   * @param restore called with the query string that the page had before the sign-in, before anything is shown
    */
-  async open(server: Server | undefined, returnTo: string): Promise<string | undefined> {
+  async open(server: Server | undefined, returnTo: string, restore: (query: string) => void): Promise<void> {
     const address = new URL(window.location.href);
     const signedOut = address.searchParams.get(SIGNED_OUT);
     this.phase = 'opening';
@@ -95,20 +98,20 @@ export class Session {
     // The authorization code and the launch id must not stay in the browser's history.
     if (/[?&](state|launch)=/.test(address.search)) history.replaceState(null, '', address.pathname);
     const opened = await openPage({
-      ...{ address, server, returnTo, servers: this.servers, storage: sessionStorage },
+      ...{ address, server, returnTo, servers: this.servers, storage: this.#storage },
       ...{ redirectUri: this.#redirectUri, hasLeft: this.left, configured: this.#configured },
     });
     if (opened.phase === 'leaving') {
       // Replaces the history entry: otherwise the Back button would start another sign-in.
       window.location.replace(opened.to);
-      return undefined;
+      return;
     }
     this.#known = opened.known;
     if (opened.phase === 'ready') this.problem = await this.#begin(opened.known, opened.grant);
     else if (opened.problem) this.problem = opened.problem;
     else if (signedOut === 'not-revoked') this.problem = notRevoked();
+    if (opened.returnTo !== undefined) restore(opened.returnTo);
     this.phase = this.problem ? 'signed-out' : opened.phase;
-    return opened.returnTo;
   }
 
   /** Sends the browser to the authorization server. @param returnTo the query string to come back to */
@@ -116,7 +119,7 @@ export class Session {
     const launch = { redirectUri: this.#redirectUri, returnTo };
     try {
       const { beginLaunch } = await import('./smart-launch.ts');
-      window.location.assign(await beginLaunch(this.#known!, launch, sessionStorage));
+      window.location.assign(await beginLaunch(this.#known!, launch, this.#storage));
     } catch (error) {
       this.problem = unreachable(error);
     }
@@ -126,7 +129,7 @@ export class Session {
   async signOut(returnTo: string): Promise<void> {
     this.#grant = undefined;
     this.phase = 'signed-out';
-    if (this.server) forgetSignIn(this.server, sessionStorage);
+    if (this.server) forgetSignIn(this.server, this.#storage);
     const isRevoked = (await this.#tokens?.end()) ?? true;
     const query = new URLSearchParams(returnTo);
     query.set(SIGNED_OUT, isRevoked ? '' : 'not-revoked');

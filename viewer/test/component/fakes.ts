@@ -7,6 +7,8 @@ import type { Stack } from '../../src/domain/stacks.ts';
 import type { FrameId } from '../../src/domain/study.ts';
 import type { Account } from '../../src/state/account.ts';
 import type { Imaging, OpenedSeries } from '../../src/state/imaging.ts';
+import { ServerList } from '../../src/state/server-list.svelte.ts';
+import { Servers } from '../../src/state/servers.ts';
 import { DrawnEngine, phantomPicture } from './drawn.ts';
 import { PEOPLE, RECORD, stackOf } from './fixtures.ts';
 
@@ -106,6 +108,8 @@ export class FakeAccount implements Account {
   signInPossible = true;
   signedIn = true;
   choosesPatient = true;
+  servers = new ServerList(new Servers({ gateway: 'https://gateway.example/', tenants: ['demo', 'open'] }));
+  serverId = 'demo';
   readonly called: string[] = [];
 
   open(): Promise<void> {
