@@ -194,7 +194,7 @@ export class Clinical {
     requireInnerSearches(this.access, type, applied);
     const params = source.local ? withOwnReferences(type, applied, this.#base) : applied;
     const patients = this.#patients;
-    const { offset, cursor, total, strict, count = LIST_LIMIT } = search;
+    const { offset, cursor, total, strict, newestOf, count = LIST_LIMIT } = search;
     const page = await this.#granular.covered(
       this.#source,
       type,
@@ -206,6 +206,7 @@ export class Clinical {
         ...(cursor !== undefined && { cursor }),
         ...(total !== undefined && { total }),
         ...(strict !== undefined && { strict }),
+        ...(newestOf && { newestOf }),
       },
       coverage,
     );

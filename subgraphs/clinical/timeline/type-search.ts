@@ -1,7 +1,7 @@
 import type { Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Clinical } from '../record/clinical.ts';
-import type { SearchParams } from '../sources/source.ts';
+import type { NewestOf, SearchParams } from '../sources/source.ts';
 import { beginsBy, endOf, isWithin, overlaps, WRITTEN_DAY, type DateBounds, type When } from './dates.ts';
 import type { RecordType } from './types.ts';
 
@@ -22,6 +22,8 @@ export interface TypeSearchOptions extends DateBounds {
   before?: number | undefined;
   /** Resources of one request to the source. */
   count: number;
+  /** The page of a timeline for which the first request reads. */
+  newestOf?: NewestOf | undefined;
 }
 
 /**
@@ -38,11 +40,13 @@ export class TypeSearch {
   readonly #options: TypeSearchOptions;
   #cursor: string | undefined;
   #horizon = Infinity;
+  #newestOf: NewestOf | undefined;
 
   constructor(clinical: Clinical, type: RecordType, options: TypeSearchOptions) {
     this.#clinical = clinical;
     this.type = type;
     this.#options = options;
+    this.#newestOf = options.newestOf;
   }
 
   /** All entries that begin later than this are known: milliseconds since the epoch, -Infinity for all. */
@@ -61,8 +65,11 @@ export class TypeSearch {
   async more(): Promise<void> {
     const { type, parameter, byDay } = this.type;
     const { before, count } = this.#options;
+    const newestOf = this.#newestOf;
+    // What the first request has left out is wanted if there is another.
+    this.#newestOf = undefined;
     if (parameter === undefined) {
-      return this.#add(await this.#whole(this.#params()), undefined);
+      return this.#add(await this.#whole(this.#params(), newestOf), undefined);
     }
     // What has no beginning began before all dates.
     const last = before === undefined ? [] : [beginsBy(parameter, before + (byDay ? WRITTEN_DAY : 0))];
@@ -72,6 +79,7 @@ export class TypeSearch {
       const { resources, next } = await this.#clinical.search(type, {
         ...{ ...search, count },
         ...(cursor !== undefined && { cursor }),
+        ...(newestOf && { newestOf }),
       });
       await this.#add(resources, next);
     } catch (error) {
@@ -86,12 +94,13 @@ export class TypeSearch {
     return this.#whole(this.#params(this.#bounds));
   }
 
-  async #whole(params: SearchParams): Promise<Resource[]> {
+  async #whole(params: SearchParams, newestOf?: NewestOf): Promise<Resource[]> {
     const { type } = this.type;
     const { resources, next } = await this.#clinical.search(type, {
       params,
       count: MOST_OF_TYPE,
       strict: true,
+      ...(newestOf && { newestOf }),
     });
     if (next === undefined) return resources;
     throw new Fault('too_large', `There are too many ${type} resources to be read at once.`);
