@@ -130,7 +130,7 @@ export class RequestSource {
     const page = source.local ? wanted : Math.min(wanted, MAX_REMOTE_PAGE);
     const asked = { ...rest, count: page, ...(source.local && offset > 0 && { offset }) };
     const gathered = await this.#pagesOf(type, asked, { wanted, from, keep });
-    const isWhole = from === undefined && gathered.next === undefined;
+    const isWhole = from === undefined && gathered.next === undefined && !gathered.shortened;
     const sort = search.sort ?? '';
     const sorted =
       isWhole && gathered.notApplied.has('_sort')
@@ -146,6 +146,7 @@ export class RequestSource {
       ...(before !== undefined && { offset: before }),
       ...(next !== undefined && { next }),
       ...(notApplied.length > 0 && { notApplied }),
+      ...(gathered.shortened && { shortened: true }),
     };
   }
 
@@ -179,7 +180,8 @@ export class RequestSource {
       if (page.incomplete)
         return { resources: resources(), next: placeIn(at, cursor), total, offset, notApplied };
       if (page.next === undefined || page.shortened || found.size >= wanted) {
-        return { resources: resources(), next: page.next, total, offset, notApplied };
+        const { shortened = false } = page;
+        return { resources: resources(), next: page.next, total, offset, notApplied, shortened };
       }
       if (looked > MAX_GATHERED) throw tooManyLeftOut(type);
       if (known === found.size && kept.length > before && !mayRepeat)
@@ -206,6 +208,8 @@ interface Gathered {
   offset: number | undefined;
   /** Names of parameters that were not applied to one of the pages. */
   notApplied: Set<string>;
+  /** True when what is too old for a page was left out. */
+  shortened?: boolean;
 }
 
 /** Writes a cursor of the source, and the number of matches before the place on its page; the first page has no cursor. */

@@ -8,8 +8,9 @@ export type { SearchParams } from '../search/search-params.ts';
 export const MAX_REMOTE_PAGE = 1_000;
 
 /**
- * Several searches, newest first, for one page that has the newest of all that they find. A source that answers them
- * together may shorten a list by what is too old for the page. A search without `sort` belongs to them, but is whole.
+ * Several searches, sorted by date, for one page that has the newest of all that they find. A source that answers them
+ * together may shorten a list by what is too old for the page; the newest of what is left out stays. With several keys of
+ * `sort`, the date of a resource is that of the first key that it has.
  */
 export interface NewestOf {
   /** Number of the page, the same for each of its searches: `numberOfPage`. */
@@ -67,7 +68,10 @@ export interface SearchPage {
   incomplete?: boolean;
   /** True when `next` begins another search for the same list, whose matches may be among those found. */
   mayRepeat?: boolean;
-  /** True when the page was shortened as `newestOf` allows: it has fewer resources than wanted, and `next`. */
+  /**
+   * True when the page was shortened as `newestOf` allows. It has `next` if one key sorts it; otherwise only another search
+   * finds what was left out.
+   */
   shortened?: boolean;
 }
 

@@ -110,10 +110,14 @@ class PageOfTimeline {
   }
 
   /** Returns what the page needs of a type. */
-  #neededOf({ type, byDay }: RecordType): Omit<NewestOf, 'page'> {
+  #neededOf({ type, parameter, byDay }: RecordType): Omit<NewestOf, 'page'> {
     const { after, size } = this.#options;
     // Of the moment where the page before ends, some are on that page.
-    const needed = { size: size + 1 + (after ? MARGIN : 0), counts: type !== OBSERVATION };
+    const needed = {
+      size: size + 1 + (after ? MARGIN : 0),
+      // A search without a date may find what is not within the bounds. Of observations, many make an entry.
+      counts: parameter !== undefined && type !== OBSERVATION,
+    };
     // A report that is not read may have a study of this page.
     const isWhole = type === REPORT && this.#asksStudies && this.#clinical.images() !== undefined;
     return { ...needed, margin: isWhole ? Infinity : byDay ? WRITTEN_DAY : 0 };

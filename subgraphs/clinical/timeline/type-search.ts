@@ -68,9 +68,7 @@ export class TypeSearch {
     const newestOf = this.#newestOf;
     // What the first request has left out is wanted if there is another.
     this.#newestOf = undefined;
-    if (parameter === undefined) {
-      return this.#add(await this.#whole(this.#params(), newestOf), undefined);
-    }
+    if (parameter === undefined) return this.#newestOrAll(newestOf);
     // What has no beginning began before all dates.
     const last = before === undefined ? [] : [beginsBy(parameter, before + (byDay ? WRITTEN_DAY : 0))];
     const search = { params: this.#params(this.#bounds, last), sort: `-${parameter}`, strict: true };
@@ -89,21 +87,38 @@ export class TypeSearch {
     }
   }
 
+  /** Reads what the page needs, where the dates of resources are known without them, or else all. */
+  async #newestOrAll(newestOf: NewestOf | undefined): Promise<void> {
+    const { dates } = this.type;
+    const { local } = await this.#clinical.backend();
+    const params = this.#params();
+    if (!newestOf || !dates || !local) return this.#add(await this.#whole(params), undefined);
+    const sort = dates.map((parameter) => `-${parameter}`).join(',');
+    const found = await this.#clinical.search(this.type.type, {
+      ...{ params, sort, newestOf, count: MOST_OF_TYPE, strict: true },
+    });
+    if (found.next !== undefined) throw this.#tooMany();
+    await this.#add(found.resources, undefined, found.shortened !== true);
+  }
+
   /** Returns all resources within the bounds, of this page or not. @throws Fault like `more` */
   all(): Promise<Resource[]> {
     return this.#whole(this.#params(this.#bounds));
   }
 
-  async #whole(params: SearchParams, newestOf?: NewestOf): Promise<Resource[]> {
+  async #whole(params: SearchParams): Promise<Resource[]> {
     const { type } = this.type;
     const { resources, next } = await this.#clinical.search(type, {
       params,
       count: MOST_OF_TYPE,
       strict: true,
-      ...(newestOf && { newestOf }),
     });
     if (next === undefined) return resources;
-    throw new Fault('too_large', `There are too many ${type} resources to be read at once.`);
+    throw this.#tooMany();
+  }
+
+  #tooMany(): Fault {
+    return new Fault('too_large', `There are too many ${this.type.type} resources to be read at once.`);
   }
 
   #params(...conditions: readonly SearchParams[]): SearchParams {
@@ -114,7 +129,11 @@ export class TypeSearch {
     return overlaps(this.type.parameter!, this.#options);
   }
 
-  async #add(resources: readonly Resource[], next: string | undefined): Promise<void> {
+  async #add(
+    resources: readonly Resource[],
+    next: string | undefined,
+    isWhole = next === undefined,
+  ): Promise<void> {
     const { local } = await this.#clinical.backend();
     const known = this.#known.size;
     for (const resource of resources) {
@@ -134,7 +153,7 @@ export class TypeSearch {
         service: 'clinical',
       });
     this.#cursor = next;
-    if (next === undefined) this.#horizon = -Infinity;
+    if (isWhole) this.#horizon = -Infinity;
   }
 
   /** Returns the resources without a date; none if dates are bounded. @throws Fault like `more` */

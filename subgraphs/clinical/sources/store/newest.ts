@@ -25,12 +25,29 @@ export function withoutTooOld(searches: readonly FoundOfPage[]): Found[] {
 
 function shortened(found: Found, oldest: number): Found {
   const { rows } = found;
-  const end = rows.findIndex((row) => (dateOf(row) ?? Infinity) < oldest);
-  if (end < 0 || end === rows.length - 1) return found;
-  return { ...found, rows: rows.slice(0, end + 1), shortened: true };
+  const kept = 'k1' in (rows[0] ?? {}) ? newestOfMany(rows, oldest) : newest(rows, oldest);
+  return kept.length === rows.length ? found : { ...found, rows: kept, shortened: true };
 }
 
-/** Returns the date by which a row is sorted: milliseconds since the epoch; undefined without a date or a beginning. */
-function dateOf({ k0 }: Row): number | undefined {
-  return typeof k0 === 'number' && k0 > -UNBOUNDED ? k0 : undefined;
+/** Returns the rows up to the first one that is too old, of a list that one date sorts. */
+function newest(rows: readonly Row[], oldest: number): Row[] {
+  const end = rows.findIndex((row) => isTooOld(row, oldest));
+  return rows.slice(0, end < 0 ? rows.length : end + 1);
+}
+
+/** Returns the rows that are not too old, and the newest of the others. */
+function newestOfMany(rows: readonly Row[], oldest: number): Row[] {
+  const old = rows.filter((row) => isTooOld(row, oldest));
+  const first = Math.max(...old.map((row) => dateOf(row)!));
+  return rows.filter((row) => !isTooOld(row, oldest) || dateOf(row) === first);
+}
+
+const isTooOld = (row: Row, oldest: number): boolean => (dateOf(row) ?? Infinity) < oldest;
+
+/**
+ * Returns the first date by which a row is sorted: milliseconds since the epoch; undefined without a date that has a
+ * beginning.
+ */
+function dateOf({ k0, k1 }: Row): number | undefined {
+  return [k0, k1].find((value) => typeof value === 'number' && value > -UNBOUNDED) as number | undefined;
 }

@@ -113,7 +113,7 @@ export class Store implements ClinicalSource {
       resources: await parsed(texts),
       ...(total !== undefined && { total }),
       offset,
-      ...((shortened || found.texts.length > count) && {
+      ...((found.texts.length > count || (shortened && !isSortedByMany(search))) && {
         next: `?${generation}.${found.rids[texts.length - 1]}.${offset + texts.length}`,
       }),
       ...(shortened && { shortened }),
@@ -192,6 +192,9 @@ function paramsOf({ params }: StoreFacts): ReadonlyMap<string, StoreFacts['param
 function replaced(): Fault {
   return new Fault('invalid_request', 'The record has been loaded anew. Begin the search again.');
 }
+
+/** Returns true when the dates of resources are in several keys: what is newest is no beginning of the list then. */
+const isSortedByMany = ({ sort = '' }: SourceSearch): boolean => sort.includes(',');
 
 /** Parses resources. Other requests have their turn in between. */
 async function parsed(texts: readonly string[]): Promise<Resource[]> {
