@@ -38,10 +38,12 @@ export function answer(questions: readonly Question[]): Answer[] {
 /** What the answers of one message may take. */
 class Limits {
   readonly #began = performance.now();
+  #questions = 0;
   #length = 0;
 
-  get isOver(): boolean {
-    return performance.now() - this.#began > LONGEST;
+  /** Returns true if there is time for one more question. The first one always has it. */
+  haveTime(): boolean {
+    return this.#questions++ === 0 || performance.now() - this.#began <= LONGEST;
   }
 
   /** Returns true if these texts are few enough. The first ones always are. */
@@ -67,7 +69,6 @@ function byPage(questions: readonly Question[]): Question[][] {
 
 /** Answers the questions of one page, or one question. */
 function answersTo(questions: readonly Question[], limits: Limits): Answer[] {
-  if (limits.isOver) return questions.map(() => LONG);
   const opened = openedAs(questions[0]!.database);
   if (!opened) return questions.map(() => ({ refused: 'replaced' }));
   // Without a transaction, SQLite would lock the file for each of the many statements.
@@ -75,7 +76,7 @@ function answersTo(questions: readonly Question[], limits: Limits): Answer[] {
 }
 
 function answersFrom(opened: Opened, questions: readonly Question[], limits: Limits): Answer[] {
-  const all = questions.map((question) => (limits.isOver ? LONG : findIn(opened, question)));
+  const all = questions.map((question) => (limits.haveTime() ? findIn(opened, question) : LONG));
   const ofPage = questions.flatMap((question, at) => {
     const newestOf = newestOfIn(question);
     const found = all[at]!;
