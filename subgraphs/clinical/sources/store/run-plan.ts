@@ -54,7 +54,7 @@ export class PlanRunner {
 
   /** Returns the values by which the place is sorted: a place out of the search's reach says nothing. */
   #place({ place }: SearchPlan, { after }: PageWanted): Named | undefined {
-    if (after === undefined) return {};
+    if (after === undefined || !place) return {};
     const row = this.#statement(place.sql).get(...place.binds, { rid: after }) as Row | undefined;
     return row;
   }
