@@ -31,7 +31,7 @@ export class RequestSource {
   readonly #pages = new Map<string, Promise<SearchPage>>();
   readonly #turns = new LoopTurns();
   /** Turns by the page whose searches share them. */
-  readonly #turnsOfPages = new Map<number, Promise<void>>();
+  readonly #turnsOfPages = new Map<string, Promise<void>>();
   #silent: Fault | undefined;
 
   constructor(source: () => Promise<ClinicalSource>, signal: AbortSignal | undefined) {

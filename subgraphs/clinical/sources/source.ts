@@ -13,8 +13,8 @@ export const MAX_REMOTE_PAGE = 1_000;
  * `sort`, the date of a resource is that of the first key that it has.
  */
 export interface NewestOf {
-  /** Number of the page, the same for each of its searches: `numberOfPage`. */
-  page: number;
+  /** A UUID of the page, the same for each of its searches. */
+  page: string;
   /** Resources that the page needs, of all searches that count. */
   size: number;
   /** True when each resource of this search counts towards the size. */
@@ -22,11 +22,6 @@ export interface NewestOf {
   /** Milliseconds by which resources may be older than the last of the page, and are needed still. Infinity: all are. */
   margin: number;
 }
-
-let pages = 0;
-
-/** Returns a number that no other page of this process has. */
-export const numberOfPage = (): number => ++pages;
 
 /** A search after authorization: it has only known parameters. */
 export interface SourceSearch {

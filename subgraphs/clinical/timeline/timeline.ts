@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { DiagnosticReport, Observation, Resource } from 'fhir/r4.js';
 import { requirePatient } from '../../../schema/access/access.ts';
 import { Fault, toFault } from '../../../schema/fault/fault.ts';
@@ -6,7 +7,7 @@ import type { Clinical } from '../record/clinical.ts';
 import { PAGE_LIMIT } from '../record/limits.ts';
 import type { PatientStudy } from '../record/study-images.ts';
 import { isWithin, requireDates, WRITTEN_DAY, type DateBounds } from './dates.ts';
-import { numberOfPage, type NewestOf } from '../sources/source.ts';
+import type { NewestOf } from '../sources/source.ts';
 import { comparePlaces, studyEntry, type Entry, type Placed, type Place } from './entry.ts';
 import { groupObservations, undatedObservation } from './groups.ts';
 import { placeOfCursor } from './place.ts';
@@ -99,7 +100,7 @@ class PageOfTimeline {
     const isAsked = (type: string): boolean => types === undefined || types.includes(type);
     this.#asksStudies = isAsked(STUDY);
     const before = after && (after.start ?? -Infinity);
-    const page = numberOfPage();
+    const page = randomUUID();
     for (const type of RECORD_TYPES.filter(({ type }) => isAsked(type))) {
       const count = countOf(type.type, size, types?.length !== 1);
       const newestOf = { page, ...this.#neededOf(type) };

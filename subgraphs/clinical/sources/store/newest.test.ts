@@ -4,7 +4,7 @@ import { withoutTooOld, type FoundOfPage } from './newest.ts';
 
 type Key = number | null;
 
-const PAGE = { page: 1, size: 3, counts: true, margin: 0 };
+const PAGE = { page: 'a page', size: 3, counts: true, margin: 0 };
 
 /** Makes a search that has found resources with these dates. */
 function found(dates: readonly (Key | readonly [Key, Key])[], newestOf = {}): FoundOfPage {

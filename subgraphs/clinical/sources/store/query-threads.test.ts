@@ -1,10 +1,10 @@
 /** Questions that are put together to a thread: each has its own answer, refusal and caller. */
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi, type MockInstance } from 'vitest';
 import { IdleThreads } from '../../../../schema/process/idle-threads.ts';
-import { numberOfPage } from '../source.ts';
 import { loadStore } from './load.ts';
 import type { Question } from './question.ts';
 import { QueryThreads } from './query-threads.ts';
@@ -89,14 +89,14 @@ describe('FG-6 questions to the threads of stores', () => {
   });
 
   it('of one page of a timeline are put together, and a shortened list goes on with its cursor', async () => {
-    const ofPage = (patient: string, page: number) =>
+    const ofPage = (patient: string, page: string) =>
       store.search('Procedure', {
         ...{ params: [['patient', patient]], sort: '-date', count: 6 },
         newestOf: { page, size: 4, counts: true, margin: 0 },
       });
     const lists = await vi.waitFor(async () => {
       run.mockClear();
-      const page = numberOfPage();
+      const page = randomUUID();
       const found = await Promise.all(['p0', 'p1', 'p2'].map((patient) => ofPage(patient, page)));
       // On a busy machine they may take too long for one message: they are put alone then, and are whole.
       expect(messages()).toEqual([3]);

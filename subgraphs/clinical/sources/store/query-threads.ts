@@ -35,8 +35,8 @@ export class QueryThreads {
     service: 'clinical',
   });
   #waiting: Waiting[] = [];
-  /** Questions of pages, by the number of the page, until their turn of the event loop is over. */
-  readonly #pages = new Map<number, Waiting[]>();
+  /** Questions of pages, by page, until their turn of the event loop is over. */
+  readonly #pages = new Map<string, Waiting[]>();
   /** Messages of questions that waited, without an answer yet. */
   #messages = 0;
 
@@ -66,7 +66,7 @@ export class QueryThreads {
   }
 
   /** Gathers the questions of a page, which are put in the same turn of the event loop, for one message. */
-  #gather(page: number, waiting: Waiting): void {
+  #gather(page: string, waiting: Waiting): void {
     const gathered = this.#pages.get(page);
     if (gathered) return void gathered.push(waiting);
     const all = [waiting];
