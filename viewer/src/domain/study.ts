@@ -48,3 +48,8 @@ export type FrameId = string;
 export function frameId({ study, series, instance, frame }: FrameName): FrameId {
   return `${study}/${series}/${instance}/${frame}`;
 }
+
+/** Returns true if an archive has images of the study. */
+export function canOpen({ location, series }: Study): boolean {
+  return location !== undefined || series.some((one) => one.location !== undefined);
+}

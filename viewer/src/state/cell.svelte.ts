@@ -1,4 +1,5 @@
 import type { Trouble } from '../data/trouble.ts';
+import type { Place } from '../domain/image-reference.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Stack, StackFrame } from '../domain/stacks.ts';
 import type { FrameId, Series, Study } from '../domain/study.ts';
@@ -12,6 +13,8 @@ export interface Start {
   stack?: string;
   /** From 1. */
   image?: number;
+  /** Finds the image once the stacks are known; it comes before `stack` and `image`. */
+  find?: (stacks: readonly Stack[]) => Place | undefined;
   window?: Window;
 }
 
@@ -84,10 +87,11 @@ export class Cell {
       this.#opened = opened;
       this.instances = opened.instances;
       const stacks = (this.stacks = opened.stacks);
-      const stack = stacks.find(({ key }) => key === start.stack) ?? longest(stacks);
+      const found = start.find?.(stacks);
+      const stack = found?.stack ?? stacks.find(({ key }) => key === start.stack) ?? longest(stacks);
       if (!stack) return this.preview.close();
       this.window = start.window;
-      this.choose(stack, start.image === undefined ? undefined : start.image - 1);
+      this.choose(stack, found?.index ?? (start.image === undefined ? undefined : start.image - 1));
     } catch (error) {
       if (!opening.signal.aborted) this.#failed(troubleOf(error), () => this.open(study, series, start));
     } finally {
@@ -109,6 +113,12 @@ export class Cell {
     this.wanted = clamp(index, this.count);
     this.trouble = undefined;
     this.view?.want(this.wanted);
+  }
+
+  /** Goes to an image of the series. */
+  show({ stack, index }: Place): void {
+    if (stack === this.stack) this.want(index);
+    else this.choose(stack, index);
   }
 
   step(by: number): void {

@@ -74,7 +74,10 @@ const EXTENSIONS: Readonly<Record<string, string>> = {
 /** Returns a name under which a document can be kept: its title without what file systems refuse. */
 export function fileNameOf(title: string | undefined, mediaType: string): string {
   const extension = EXTENSIONS[mediaType.split(';', 1)[0]!.trim()] ?? 'bin';
-  const name = (title ?? '').replace(/[^\p{L}\p{N}._-]+/gu, ' ').replace(/^[ .]+/, '').trim();
+  const name = (title ?? '')
+    .replace(/[^\p{L}\p{N}._-]+/gu, ' ')
+    .replace(/^[ .]+/, '')
+    .trim();
   const kept = name
     .replace(new RegExp(`\\.${extension}$`, 'i'), '')
     .slice(0, 80)
