@@ -15,6 +15,8 @@ export interface Start {
   image?: number;
   /** Finds the image once the stacks are known; it comes before `stack` and `image`. */
   find?: (stacks: readonly Stack[]) => Place | undefined;
+  /** SOP Instance UID, in a series of documents. */
+  document?: string;
   window?: Window;
 }
 
@@ -34,6 +36,8 @@ export class Cell {
   series = $state.raw<Series>();
   /** Metadata of all instances of the series, documents included. */
   instances = $state.raw<readonly Instance[]>([]);
+  /** SOP Instance UID of the document that is read; undefined for the first, and in series of images. */
+  document = $state<string>();
   stacks = $state.raw<readonly Stack[]>([]);
   stack = $state.raw<Stack>();
   /** True while the metadata of the series are asked for. */
@@ -86,6 +90,7 @@ export class Cell {
       if (opening.signal.aborted) return opened.close();
       this.#opened = opened;
       this.instances = opened.instances;
+      this.document = start.document;
       const stacks = (this.stacks = opened.stacks);
       const found = start.find?.(stacks);
       const stack = found?.stack ?? stacks.find(({ key }) => key === start.stack) ?? longest(stacks);
@@ -202,6 +207,7 @@ export class Cell {
     clearTimeout(this.#retry);
     this.preview.close();
     this.study = this.series = this.stack = this.shown = this.trouble = this.window = undefined;
+    this.document = undefined;
     this.#camera = this.#inverted = undefined;
     this.stacks = [];
     this.instances = [];

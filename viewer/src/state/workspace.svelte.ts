@@ -55,6 +55,7 @@ export class Workspace {
    */
   showImage(study: Study, reference: ImageReference, from?: Cell): void {
     const find = (stacks: readonly Stack[]) => placeOf(reference, stacks);
+    const start = { find, ...(reference.instance !== undefined && { document: reference.instance }) };
     const series = inOrder(study).find(({ uid }) => uid === reference.series) ?? longest(inOrder(study));
     if (!series) return;
     const open = this.cellOf(series);
@@ -62,15 +63,16 @@ export class Workspace {
       this.at = this.cells.indexOf(open);
       const place = find(open.stacks);
       if (place) open.show(place);
+      else open.document = reference.instance;
       return;
     }
     const isSame = study.uid === this.study?.uid;
     const left = from ?? (isSame ? undefined : this.active);
     const beside = left && this.cells.find((cell) => cell !== left);
-    if (!isSame && !beside) return this.open(study, { series: series.uid, find });
+    if (!isSame && !beside) return this.open(study, { ...start, series: series.uid });
     const cell = beside ?? this.active;
     this.at = this.cells.indexOf(cell);
-    void cell.open(study, series, { find });
+    void cell.open(study, series, start);
   }
 
   /** Shows the series before or after the one in the active cell. */
