@@ -7,7 +7,7 @@ import { open, PHONE, scrollsSideways, shot, violations, type Opened } from './o
 
 const STUDY = '?tenant=demo&patient=helen&study=1.2.10';
 const panel = () => page.getByRole('region', { name: 'Report' });
-const link = () => panel().getByRole('button', { name: 'series 3, image 14' });
+const link = () => panel().getByRole('link', { name: 'series 3, image 14' });
 
 /** Opens Helen's MR with other reports. @param changes of her report, one for each */
 function openReports(changes: readonly Partial<Report>[], size?: readonly [number, number]): Promise<Opened> {
@@ -56,7 +56,7 @@ test('a number beyond the count, and a study that the record does not have, are 
     { text: 'Series 3, image 25. Series 9, image 1. Accession ACC-9999, image 3. ACC-1001.' },
   ]);
   await expect.element(panel().getByText('ACC-9999')).toBeVisible();
-  expect(panel().getByRole('button').all()).toEqual([]);
+  expect(panel().getByRole('link').all()).toEqual([]);
 });
 
 test('another study that a report names opens, beside the images if there is a place', async () => {
@@ -67,12 +67,12 @@ test('another study that a report names opens, beside the images if there is a p
     records.answer = { ...RECORD, studies, reports: [{ ...RECORD.reports[0]!, text }] };
   };
   await open(STUDY, { features, prepare });
-  await panel().getByRole('button', { name: 'image 12' }).click();
+  await panel().getByRole('link', { name: 'image 12' }).click();
   await expect.element(page.getByText('image 12/200')).toBeVisible();
   await expect.poll(() => new URLSearchParams(location.search).get('study')).toBe(ct.uid);
   await open(STUDY, { features, prepare });
   await userEvent.keyboard('2');
-  await panel().getByRole('button', { name: 'image 12' }).click();
+  await panel().getByRole('link', { name: 'image 12' }).click();
   await expect.element(page.getByText('image 12/200')).toBeVisible();
   await expect.element(page.getByText('image 89/176')).toBeVisible();
   expect(new URLSearchParams(location.search).get('study')).toBe('1.2.10');
@@ -86,7 +86,7 @@ test('several reports: the newest is first; one that is not final says so', asyn
   ]);
   await expect.element(panel().getByRole('heading', { name: 'Addendum' })).toBeVisible();
   const articles = panel().getByRole('article').all();
-  expect(articles.map((one) => one.element().querySelector('h3')!.textContent)).toEqual([
+  expect(articles.map((one) => one.element().querySelector('h2')!.textContent)).toEqual([
     'Addendum',
     'Second reading',
     'First reading',

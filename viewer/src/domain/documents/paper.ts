@@ -57,10 +57,11 @@ export function layOut({ frequency, channels }: Recording, { speed, gain, from, 
     const isVoltage = millivolts !== undefined;
     const scale = isVoltage ? millivolts * gain : (2 * HALF_ROW) / (high - low || 1);
     const middle = isVoltage ? 0 : (low + high) / 2;
-    const half = (reach: number) => Math.min(Math.max(HALF_ROW, reach * scale + ROW_GAP), MOST_HALF);
+    const half = (reach: number, least: number) =>
+      Math.min(Math.max(least, reach * scale + ROW_GAP), MOST_HALF);
     const top = y;
-    const zero = top + half(high - middle);
-    const bottom = (y = zero + half(middle - low));
+    const zero = top + half(high - middle, isVoltage ? Math.max(HALF_ROW, gain + ROW_GAP) : HALF_ROW);
+    const bottom = (y = zero + half(middle - low, HALF_ROW));
     const path = pathOf(part, { step, scale, zero, middle });
     if (!isVoltage) return { channel, path, top, bottom, zero, range: [low, high] };
     const pulse = `M${MARGIN} ${zero}h1v${-gain}h${PULSE - 2}v${gain}h1`;
