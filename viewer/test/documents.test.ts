@@ -19,11 +19,18 @@ beforeAll(async () => {
     startChromium(),
     mkdir(shots, { recursive: true }),
   ]);
-}, 90_000);
+  await imagesAreThere();
+}, 240_000);
 afterAll(async () => {
   await browser?.close();
   await gateway?.stop();
 });
+
+/** Waits until the images of the demonstration are indexed: a record is complete without them, and says so. */
+async function imagesAreThere(): Promise<void> {
+  const answered = () => fetch(`${gateway.url}/open/dicomweb/studies?limit=1`).then(({ status }) => status);
+  await expect.poll(answered, { timeout: 120_000, interval: 1000 }).toBe(200);
+}
 
 /** Opens a patient of the tenant that needs no sign-in, at a study by a part of its name. */
 async function openStudy(patient: string, study: RegExp): Promise<{ page: Page; errors: string[] }> {

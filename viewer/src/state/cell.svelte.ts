@@ -2,7 +2,7 @@ import type { Trouble } from '../data/trouble.ts';
 import type { Place } from '../domain/image-reference.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Stack, StackFrame } from '../domain/stacks.ts';
-import type { FrameId, Series, Study } from '../domain/study.ts';
+import { hasImages, type FrameId, type Series, type Study } from '../domain/study.ts';
 import type { Camera, Shown, View, Window } from '../engine/port.ts';
 import type { Imaging, OpenedSeries } from './imaging.ts';
 import { Picture } from './picture.svelte.ts';
@@ -84,7 +84,8 @@ export class Cell {
     const name = { study: study.uid, series: series.uid };
     const opening = (this.#opening = new AbortController());
     this.opening = true;
-    void this.preview.load((signal) => this.#imaging.images.rendered(at, name, PREVIEW, signal));
+    if (hasImages(series))
+      void this.preview.load((signal) => this.#imaging.images.rendered(at, name, PREVIEW, signal));
     try {
       const opened = await this.#imaging.openSeries(at, name, opening.signal);
       if (opening.signal.aborted) return opened.close();

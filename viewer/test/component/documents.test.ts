@@ -60,6 +60,10 @@ test('a report leads to the image that it measures, beside it if there is a plac
   await page.getByRole('link', { name: 'Open the image (series 3)' }).first().click();
   await expect.element(page.getByText('image 14/24')).toBeVisible();
   await expect.element(page.getByRole('heading', { name: 'Imaging Measurement Report' })).toBeVisible();
+  // Tools and panels are of the document again once it is used.
+  await expect.element(page.getByRole('button', { name: 'Invert' })).toBeEnabled();
+  await page.getByRole('button', { name: 'Codes and numbers' }).click();
+  await expect.element(page.getByRole('button', { name: 'Invert' })).toBeDisabled();
 });
 
 test('the address of a document opens it again; a document of another patient has a red bar', async () => {

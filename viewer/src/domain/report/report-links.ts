@@ -3,7 +3,7 @@
  * series or no image at all, there is none.
  */
 import type { ImageReference } from '../image-reference.ts';
-import { canOpen, type Series, type Study } from '../study.ts';
+import { canOpen, hasImages, type Series, type Study } from '../study.ts';
 import { mentionsOf, type Mention } from './mentions.ts';
 import { sentencesOf } from './sentences.ts';
 
@@ -28,9 +28,6 @@ const EARLIER =
 /** A day, or a year: of an earlier study. */
 const DATE = /\b(?:\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|(?:19|20)\d{2})\b/;
 const UID = /(?<![\d.])[0-2](?:\.(?:0|[1-9]\d*)){4,}(?![\d.]*\d)/g;
-
-/** Series of these modalities have no images that a report would count. */
-const NO_IMAGES = new Set(['SR', 'DOC', 'ECG', 'HD', 'KO', 'PR', 'REG', 'RTPLAN', 'RTSTRUCT', 'PLAN', 'AU']);
 
 /** Returns the sentences of a paragraph, each as pieces that together are its text. */
 export function linkedSentences(paragraph: string, context: LinkContext): Piece[][] {
@@ -147,7 +144,7 @@ function soleWith(
   images: readonly [number, number],
   others: readonly Mention[],
 ): readonly Candidate[] {
-  const pictures = candidates.filter(({ series }) => !NO_IMAGES.has(series.modality));
+  const pictures = candidates.filter(({ series }) => hasImages(series));
   if (pictures.some(({ series }) => series.numberOfInstances === undefined)) return [];
   const able = pictures.filter(({ series }) => has(series, images));
   // A sentence about series 3 does not go on about another.
