@@ -58,7 +58,7 @@ export default defineConfig({
           name: 'components',
           include: COMPONENTS,
           exclude: NEVER,
-          globalSetup: ['gateway/test/setup/parts.ts', 'viewer/messages.ts'],
+          globalSetup: ['gateway/test/setup/parts.ts', 'viewer/messages.ts', 'viewer/dicom-names.ts'],
           testTimeout: 20_000,
           expect: { poll: { timeout: 4000 } },
           sequence: { groupOrder: 2 },

@@ -33,6 +33,9 @@ const STATUS: Record<string, () => string> = {
   corrected: m.statusCorrected,
   registered: m.statusRegistered,
   cancelled: m.statusCancelled,
+  partial: m.statusPartial,
+  appended: m.statusAppended,
+  unknown: m.statusUnknown,
 };
 
 /** Returns the status of a report in words. */
