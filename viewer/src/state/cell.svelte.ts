@@ -123,8 +123,9 @@ export class Cell {
     else if (this.study && this.series) void this.open(this.study, this.series);
   }
 
-  setWindow(window: Window): void {
-    this.window = { centre: window.centre, width: Math.max(window.width, 1) };
+  /** @param window undefined for that of each image */
+  setWindow(window: Window | undefined): void {
+    this.window = window && { centre: window.centre, width: Math.max(window.width, 1) };
     this.view?.setWindow(this.window);
   }
 

@@ -2,6 +2,7 @@ import axe from 'axe-core';
 import { page, userEvent } from 'vitest/browser';
 import { cleanup, render } from 'vitest-browser-svelte';
 import '../../src/ui/tokens.css';
+import { features } from '../../src/features.ts';
 import Shell from '../../src/ui/Shell.svelte';
 import { FakeAccount, FakeImaging, FakeRecords } from './fakes.ts';
 
@@ -33,7 +34,7 @@ export async function open(
   history.replaceState(null, '', query);
   const fakes = { account: new FakeAccount(), records: new FakeRecords(), imaging: new FakeImaging() };
   prepare?.(fakes);
-  await render(Shell, fakes);
+  await render(Shell, { ...fakes, features: () => Promise.resolve(features) });
   return fakes;
 }
 
