@@ -1,5 +1,7 @@
 /** The features of the page of a record, in the order of their buttons. They are loaded with it. */
+import { cineFeature } from './features/cine/cine.ts';
+import { overlayPlanesFeature } from './features/overlay-planes/overlay-planes.ts';
 import { windowFeature } from './features/window/window.ts';
 import type { Feature } from './ui/feature.ts';
 
-export const features: readonly Feature[] = [windowFeature];
+export const features: readonly Feature[] = [windowFeature, cineFeature, overlayPlanesFeature];

@@ -19,6 +19,7 @@ export function imagingOf(images: ImageSource): Imaging {
         instances,
         stacks,
         ready: () => stacks.reduce((sum, stack) => sum + store.counts(stack).ready, 0),
+        isReady: (frame) => store.state(frame).at === 'ready',
         close: () => ends.forEach((end) => end()),
       };
     },

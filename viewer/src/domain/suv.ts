@@ -4,7 +4,7 @@
  * read Decay Correction: values corrected to the injection (ADMIN) come out too high, uncorrected ones get a number too.
  */
 import { secondsOf, secondsOfDateTime } from './dicom-time.ts';
-import { items, number, text, type Instance } from './instance.ts';
+import { items, positive, text, type Instance } from './instance.ts';
 
 /** Why there is no SUV. */
 export type SuvGap =
@@ -72,9 +72,4 @@ function sinceInjection(first: Instance, drug: Instance, scan: number): number |
   const onTheDay = secondsOf({ ...first, '00181072': { vr: 'TM', Value: [time] } }, '00080021', '00181072');
   if (onTheDay === undefined) return undefined;
   return onTheDay <= scan ? scan - onTheDay : scan - onTheDay + DAY;
-}
-
-function positive(instance: Instance, tag: string): number | undefined {
-  const value = number(instance, tag);
-  return value !== undefined && value > 0 ? value : undefined;
 }

@@ -13,6 +13,8 @@ export interface Start {
   /** From 1. */
   image?: number;
   window?: Window;
+  /** Says that an image is the one to begin with. */
+  prefers?: ((metadata: Instance) => boolean) | undefined;
 }
 
 /** An image that is on the glass. Everything written on it comes from here. */
@@ -45,6 +47,8 @@ export class Cell {
   /** The window that the person has set. */
   window = $state.raw<Window>();
   readonly preview = new Picture();
+  /** True while images follow one another by themselves: one that is late by a moment is not said to be loading. */
+  playing = $state(false);
   /** What draws; undefined until the engine is loaded. */
   view = $state.raw<View>();
   readonly #imaging: Imaging;
@@ -84,10 +88,11 @@ export class Cell {
       this.#opened = opened;
       this.instances = opened.instances;
       const stacks = (this.stacks = opened.stacks);
-      const stack = stacks.find(({ key }) => key === start.stack) ?? longest(stacks);
+      const found = preferred(stacks, start.prefers);
+      const stack = found?.stack ?? stacks.find(({ key }) => key === start.stack) ?? longest(stacks);
       if (!stack) return this.preview.close();
       this.window = start.window;
-      this.choose(stack, start.image === undefined ? undefined : start.image - 1);
+      this.choose(stack, found?.index ?? (start.image === undefined ? undefined : start.image - 1));
     } catch (error) {
       if (!opening.signal.aborted) this.#failed(troubleOf(error), () => this.open(study, series, start));
     } finally {
@@ -113,6 +118,12 @@ export class Cell {
 
   step(by: number): void {
     this.want(this.wanted + by);
+  }
+
+  /** True if an image of the stack can be shown at once. */
+  isReady(index: number): boolean {
+    const frame = this.stack?.frames[index];
+    return frame !== undefined && (this.#opened?.isReady(frame.id) ?? false);
   }
 
   /** Tries again what is in trouble. */
@@ -233,6 +244,17 @@ export class Cell {
     if (trouble.passes && trouble.retryAfter !== undefined)
       this.#retry = setTimeout(() => void again(), trouble.retryAfter);
   }
+}
+
+function preferred(
+  stacks: readonly Stack[],
+  prefers: Start['prefers'],
+): { stack: Stack; index: number } | undefined {
+  for (const stack of prefers ? stacks : []) {
+    const index = stack.frames.findIndex(({ metadata }) => prefers!(metadata));
+    if (index >= 0) return { stack, index };
+  }
+  return undefined;
 }
 
 function longest(stacks: readonly Stack[]): Stack | undefined {
