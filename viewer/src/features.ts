@@ -1,7 +1,17 @@
 /** The features of the page of a record, in the order of their buttons. They are loaded with it. */
+import { cineFeature } from './features/cine/cine.ts';
 import { documents } from './features/documents/documents.ts';
+import { overlayPlanesFeature } from './features/overlay-planes/overlay-planes.ts';
 import { reports } from './features/reports/reports.ts';
 import { tags } from './features/tags/tags.ts';
+import { windowFeature } from './features/window/window.ts';
 import type { Feature } from './ui/feature.ts';
 
-export const features: readonly Feature[] = [documents, reports, tags];
+export const features: readonly Feature[] = [
+  windowFeature,
+  cineFeature,
+  overlayPlanesFeature,
+  documents,
+  reports,
+  tags,
+];

@@ -43,6 +43,7 @@ export function imagingOf(images: ImageSource, place: () => ImageLocation | unde
         instances,
         stacks,
         ready: () => stacks.reduce((sum, stack) => sum + store.counts(stack).ready, 0),
+        isReady: (frame) => store.state(frame).at === 'ready',
         close: () => ends.forEach((end) => end()),
       };
     },

@@ -1,4 +1,5 @@
 /** Images of a series in the order in which they are read. */
+import { isColour } from './colour.ts';
 import { framesOf, type StackFrame } from './frames.ts';
 import {
   dot,
@@ -162,10 +163,6 @@ function commonSpacing(frames: readonly StackFrame[]): readonly [number, number]
   const isSame = (other: number[] | undefined) =>
     other?.every((millimetres, axis) => Math.abs(millimetres / first[axis]! - 1) < 0.001);
   return others.every(isSame) ? [first[0]!, first[1]!] : undefined;
-}
-
-function isColour(instance: Instance): boolean {
-  return (number(instance, '00280002') ?? 1) > 1 || text(instance, '00280004') === 'PALETTE COLOR';
 }
 
 /** Columns × rows, as people say it. */

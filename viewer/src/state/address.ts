@@ -1,8 +1,8 @@
 /** What the address of the page says. */
+import type { Layout } from '../domain/hanging.ts';
 
 /** The screens of a narrow page; a wide page shows all. */
 export type Screen = 'patient' | 'timeline' | 'stage';
-export type Layout = '1x1' | '1x2' | '2x2';
 
 export interface Address {
   tenant: string;

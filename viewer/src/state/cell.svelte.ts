@@ -18,6 +18,8 @@ export interface Start {
   /** SOP Instance UID, in a series of documents. */
   document?: string;
   window?: Window;
+  /** Says that an image is the one to begin with. */
+  prefers?: ((metadata: Instance) => boolean) | undefined;
 }
 
 /** An image that is on the glass. Everything written on it comes from here. */
@@ -53,6 +55,8 @@ export class Cell {
   /** The window that the person has set. */
   window = $state.raw<Window>();
   readonly preview = new Picture();
+  /** True while images follow one another by themselves: one that is late by a moment is not said to be loading. */
+  playing = $state(false);
   /** What draws; undefined until the engine is loaded. */
   view = $state.raw<View>();
   readonly #imaging: Imaging;
@@ -94,7 +98,7 @@ export class Cell {
       this.instances = opened.instances;
       this.document = start.document;
       const stacks = (this.stacks = opened.stacks);
-      const found = start.find?.(stacks);
+      const found = start.find?.(stacks) ?? preferred(stacks, start.prefers);
       const stack = found?.stack ?? stacks.find(({ key }) => key === start.stack) ?? longest(stacks);
       if (!stack) return this.preview.close();
       this.window = start.window;
@@ -132,6 +136,12 @@ export class Cell {
     this.want(this.wanted + by);
   }
 
+  /** True if an image of the stack can be shown at once. */
+  isReady(index: number): boolean {
+    const frame = this.stack?.frames[index];
+    return frame !== undefined && (this.#opened?.isReady(frame.id) ?? false);
+  }
+
   /** Tries again what is in trouble. */
   again(): void {
     if (!this.trouble) return;
@@ -140,8 +150,9 @@ export class Cell {
     else if (this.study && this.series) void this.open(this.study, this.series);
   }
 
-  setWindow(window: Window): void {
-    this.window = { centre: window.centre, width: Math.max(window.width, 1) };
+  /** @param window undefined for that of each image */
+  setWindow(window: Window | undefined): void {
+    this.window = window && { centre: window.centre, width: Math.max(window.width, 1) };
     this.view?.setWindow(this.window);
   }
 
@@ -250,6 +261,14 @@ export class Cell {
     if (trouble.passes && trouble.retryAfter !== undefined)
       this.#retry = setTimeout(() => void again(), trouble.retryAfter);
   }
+}
+
+function preferred(stacks: readonly Stack[], prefers: Start['prefers']): Place | undefined {
+  for (const stack of prefers ? stacks : []) {
+    const index = stack.frames.findIndex(({ metadata }) => prefers!(metadata));
+    if (index >= 0) return { stack, index };
+  }
+  return undefined;
 }
 
 function longest(stacks: readonly Stack[]): Stack | undefined {

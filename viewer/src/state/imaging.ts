@@ -11,6 +11,8 @@ export interface OpenedSeries {
   stacks: readonly Stack[];
   /** Returns how many of its frames are ready. */
   ready(): number;
+  /** Returns true if a frame can be shown at once. */
+  isReady(frame: FrameId): boolean;
   /** Its frames are no longer needed. */
   close(): void;
 }

@@ -1,11 +1,9 @@
+import { inOrder, longest, PLACES, type Hanging, type Layout } from '../domain/hanging.ts';
 import { placeOf, type ImageReference } from '../domain/image-reference.ts';
 import type { Stack } from '../domain/stacks.ts';
 import type { Series, Study } from '../domain/study.ts';
-import type { Layout } from './address.ts';
 import { Cell, type Start } from './cell.svelte.ts';
 import type { Imaging } from './imaging.ts';
-
-const CELLS: Record<Layout, number> = { '1x1': 1, '1x2': 2, '2x2': 4 };
 
 /** The stage: a study, and a grid of cells that show its series. */
 export class Workspace {
@@ -14,6 +12,8 @@ export class Workspace {
   layout = $state<Layout>('1x1');
   /** Index of the cell that keys, tools and the strip act on. */
   at = $state(0);
+  /** False while the texts on images are hidden; orientation and patient stay. */
+  texts = $state(true);
   readonly imaging: Imaging;
   readonly #endProgress: () => void;
 
@@ -34,13 +34,23 @@ export class Workspace {
     return inOrder(this.study);
   }
 
-  /** Opens a study at a series, or at its longest: most studies also have localizers and single captures. */
-  open(study: Study, start: Start & { series?: string } = {}): void {
+  /**
+   * Opens a study as it is hung.
+   * @param start a series that is to be shown in any case: in its own place if it has one, else in the first
+   */
+  open(study: Study, hanging: Hanging, start: Start & { series?: string } = {}): void {
     this.study = study;
-    this.at = 0;
     for (const cell of this.cells) cell.close();
-    const series = inOrder(study).find(({ uid }) => uid === start.series) ?? longest(inOrder(study));
-    if (series) void this.active.open(study, series, start);
+    this.setLayout(hanging.layout);
+    const { series, ...at } = start;
+    const named = series === undefined ? undefined : study.series.find(({ uid }) => uid === series);
+    const place = hanging.cells.findIndex((hung) => hung && hung.series === named);
+    this.at = Math.max(place, 0);
+    for (const [index, cell] of this.cells.entries()) {
+      const hung = hanging.cells[index];
+      if (named && index === this.at) void cell.open(study, named, at);
+      else if (hung) void cell.open(hung.study, hung.series, { ...hung, ...(index === this.at && at) });
+    }
   }
 
   /** Shows a series in the active cell. */
@@ -69,7 +79,8 @@ export class Workspace {
     const isSame = study.uid === this.study?.uid;
     const left = from ?? (isSame ? undefined : this.active);
     const beside = left && this.cells.find((cell) => cell !== left);
-    if (!isSame && !beside) return this.open(study, { ...start, series: series.uid });
+    if (!isSame && !beside)
+      return this.open(study, { layout: '1x1', cells: [] }, { ...start, series: series.uid });
     const cell = beside ?? this.active;
     this.at = this.cells.indexOf(cell);
     void cell.open(study, series, start);
@@ -89,7 +100,7 @@ export class Workspace {
 
   setLayout(layout: Layout): void {
     this.layout = layout;
-    const wanted = CELLS[layout];
+    const wanted = PLACES[layout];
     for (const cell of this.cells.slice(wanted)) cell.close();
     const added = Array.from(
       { length: Math.max(wanted - this.cells.length, 0) },
@@ -109,15 +120,4 @@ export class Workspace {
     this.clear();
     this.#endProgress();
   }
-}
-
-function inOrder(study: Study | undefined): Series[] {
-  return [...(study?.series ?? [])].sort((a, b) => (a.number ?? Infinity) - (b.number ?? Infinity));
-}
-
-function longest(series: readonly Series[]): Series | undefined {
-  return series.reduce<Series | undefined>(
-    (best, one) => ((one.numberOfInstances ?? 0) > (best?.numberOfInstances ?? 0) ? one : best),
-    series[0],
-  );
 }

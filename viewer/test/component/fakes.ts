@@ -54,6 +54,8 @@ export class FakeImaging implements Imaging {
   /** Metadata of the series that is opened: documents are not in its stacks. */
   instances: readonly Instance[] = [];
   ready = 0;
+  /** Frames that have not arrived. */
+  readonly absent = new Set<FrameId>();
   readonly retried: FrameId[] = [];
   readonly #progress = new Set<() => void>();
 
@@ -77,7 +79,13 @@ export class FakeImaging implements Imaging {
     if (this.held) await new Promise(() => undefined);
     if (this.trouble) throw this.trouble;
     const stacks = this.stacks?.(name) ?? [stackOf(name, { changes: this.metadata })];
-    return { stacks, instances: this.instances, ready: () => this.ready, close: () => undefined };
+    return {
+      stacks,
+      instances: this.instances,
+      ready: () => this.ready,
+      isReady: (frame) => !this.absent.has(frame),
+      close: () => undefined,
+    };
   }
 
   engine() {
