@@ -48,3 +48,8 @@ export type FrameId = string;
 export function frameId({ study, series, instance, frame }: FrameName): FrameId {
   return `${study}/${series}/${instance}/${frame}`;
 }
+
+/** True if an archive has images of the study: it can be opened then. */
+export function isStored({ location, series }: Study): boolean {
+  return location !== undefined || series.some((one) => one.location !== undefined);
+}

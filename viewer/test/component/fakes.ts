@@ -15,6 +15,8 @@ export class FakeRecords implements RecordSource {
   people: readonly Person[] = PEOPLE;
   trouble: Trouble | undefined;
   readonly asked: string[] = [];
+  /** Studies that are comparable with any other. */
+  comparable: readonly string[] = [];
 
   patients({ text = '' }: { text?: string }): Promise<Page<Person>> {
     this.asked.push(text);
@@ -33,7 +35,7 @@ export class FakeRecords implements RecordSource {
   }
 
   priors(): Promise<readonly string[]> {
-    return Promise.resolve([]);
+    return this.trouble ? Promise.reject(this.trouble) : Promise.resolve(this.comparable);
   }
 }
 
