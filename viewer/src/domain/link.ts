@@ -34,7 +34,7 @@ export function linkOf(a: Stack, b: Stack): Link {
 }
 
 /** Returns the image of the nearest place, from 0; of two that are as near, the first. */
-export function nearestIndex(places: readonly number[], place: number): number {
+function nearestIndex(places: readonly number[], place: number): number {
   let nearest = 0;
   for (const [index, one] of places.entries())
     if (Math.abs(one - place) < Math.abs(places[nearest]! - place)) nearest = index;
