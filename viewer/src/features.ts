@@ -1,5 +1,6 @@
 /** The features of the page of a record, in the order of their buttons. They are loaded with it. */
 import { cineFeature } from './features/cine/cine.ts';
+import { compare } from './features/compare/feature.ts';
 import { documents } from './features/documents/documents.ts';
 import { overlayPlanesFeature } from './features/overlay-planes/overlay-planes.ts';
 import { reports } from './features/reports/reports.ts';
@@ -10,6 +11,7 @@ import type { Feature } from './ui/feature.ts';
 export const features: readonly Feature[] = [
   windowFeature,
   cineFeature,
+  compare,
   overlayPlanesFeature,
   documents,
   reports,

@@ -1,4 +1,4 @@
-import type { Trouble } from '../data/trouble.ts';
+import { Trouble } from '../data/trouble.ts';
 import type { Place } from '../domain/image-reference.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Stack, StackFrame } from '../domain/stacks.ts';
@@ -85,7 +85,10 @@ export class Cell {
     this.study = study;
     this.series = series;
     const at = series.location ?? study.location;
-    if (!at) return;
+    if (!at) {
+      this.trouble = { trouble: new Trouble('not-found', 'no archive has this series') };
+      return;
+    }
     const name = { study: study.uid, series: series.uid };
     const opening = (this.#opening = new AbortController());
     this.opening = true;

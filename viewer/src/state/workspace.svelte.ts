@@ -5,8 +5,17 @@ import type { Series, Study } from '../domain/study.ts';
 import { Cell, type Start } from './cell.svelte.ts';
 import type { Imaging } from './imaging.ts';
 
-/** The stage: a study, and a grid of cells that show its series. */
+/** Where a series is shown. */
+export interface Spot {
+  /** Of the series; the study of the active cell if it is not given. */
+  study?: Study;
+  /** The active cell if it is not given. */
+  cell?: Cell | undefined;
+}
+
+/** The stage: a study, and a grid of cells that show its series, or those of another study of the patient beside them. */
 export class Workspace {
+  /** The study that was opened. Each cell knows its own: it may be another one. */
   study = $state.raw<Study>();
   cells = $state.raw<readonly Cell[]>([]);
   layout = $state<Layout>('1x1');
@@ -29,9 +38,26 @@ export class Workspace {
     return this.cells[this.at] ?? this.cells[0]!;
   }
 
-  /** Series of the study in the order of their numbers. */
+  /** The study of the active cell; while that is empty, the one that was opened. */
+  get activeStudy(): Study | undefined {
+    return this.active.study ?? this.study;
+  }
+
+  /** Series of the active cell's study in the order of their numbers. */
   get series(): readonly Series[] {
-    return inOrder(this.study);
+    return inOrder(this.activeStudy);
+  }
+
+  /** The cell and the layout that the address names: the active cell, or one that shows the study that was opened. */
+  get addressed(): { cell: Cell; layout: Layout } {
+    const { active } = this;
+    const cell = this.#isOwn(active) ? active : (this.cells.find((one) => this.#isOwn(one)) ?? active);
+    return { cell, layout: this.layout };
+  }
+
+  /** The cell of another study than the one that was opened. */
+  get besideCell(): Cell | undefined {
+    return this.cells.find((cell) => cell.study !== undefined && !this.#isOwn(cell));
   }
 
   /**
@@ -53,9 +79,34 @@ export class Workspace {
     }
   }
 
-  /** Shows a series in the active cell. */
-  show(series: Series): void {
-    if (this.study && this.active.series?.uid !== series.uid) void this.active.open(this.study, series);
+  /** Shows a series. The last cell of the study that was opened is not given to another one: that is shown beside it. */
+  show(series: Series, { study = this.activeStudy, cell = this.active }: Spot = {}): void {
+    if (!study) return;
+    const isLast = this.#isOwn(cell) && this.cells.filter((one) => this.#isOwn(one)).length === 1;
+    if (isLast && study.uid !== this.study?.uid) return this.showBeside(study, series);
+    this.at = Math.max(this.cells.indexOf(cell), 0);
+    if (cell.series?.uid !== series.uid) void cell.open(study, series);
+  }
+
+  /** Shows a series of another study to the right of the one that was opened, whose cell stays the active one. */
+  showBeside(study: Study, series: Series, start: Start = {}): void {
+    if (this.layout === '1x1') this.setLayout('1x2');
+    const { cell } = this.addressed;
+    const others = this.cells.filter((one) => one !== cell);
+    const target = this.besideCell ?? others.find((one) => one.study === undefined) ?? others.at(-1)!;
+    if (this.cells.indexOf(target) < this.cells.indexOf(cell))
+      this.cells = this.cells.map((one) => (one === cell ? target : one === target ? cell : one));
+    this.at = this.cells.indexOf(cell);
+    if (target.series?.uid !== series.uid) void target.open(study, series, start);
+  }
+
+  /** Shows only the study that was opened, in as many cells as it has. */
+  closeBeside(): void {
+    const { cell } = this.addressed;
+    for (const one of this.cells) if (!this.#isOwn(one)) one.close();
+    const used = this.cells.filter(({ study }) => study !== undefined).length;
+    if (used <= 1) this.setLayout('1x1');
+    else this.at = this.cells.indexOf(cell);
   }
 
   /**
@@ -98,16 +149,17 @@ export class Workspace {
     return this.cells.find((cell) => cell.series?.uid === series.uid);
   }
 
+  /** Divides the stage. Where cells go, the one that the address names stays. */
   setLayout(layout: Layout): void {
-    this.layout = layout;
     const wanted = PLACES[layout];
-    for (const cell of this.cells.slice(wanted)) cell.close();
-    const added = Array.from(
-      { length: Math.max(wanted - this.cells.length, 0) },
-      () => new Cell(this.imaging),
-    );
-    this.cells = [...this.cells.slice(0, wanted), ...added];
-    this.at = Math.min(this.at, wanted - 1);
+    const { active, cells, addressed } = this;
+    const first = cells.indexOf(addressed.cell) < wanted ? cells : [addressed.cell, ...cells];
+    const kept = [...new Set(first)].slice(0, wanted);
+    for (const cell of cells) if (!kept.includes(cell)) cell.close();
+    while (kept.length < wanted) kept.push(new Cell(this.imaging));
+    this.layout = layout;
+    this.cells = kept;
+    this.at = Math.max(kept.indexOf(kept.includes(active) ? active : addressed.cell), 0);
   }
 
   /** Empties the stage, for instance for another patient. */
@@ -119,5 +171,10 @@ export class Workspace {
   close(): void {
     this.clear();
     this.#endProgress();
+  }
+
+  /** True for a cell that shows the study that was opened. */
+  #isOwn({ study }: Cell): boolean {
+    return study !== undefined && study.uid === this.study?.uid;
   }
 }

@@ -17,6 +17,8 @@ export class FakeRecords implements RecordSource {
   people: readonly Person[] = PEOPLE;
   trouble: Trouble | undefined;
   readonly asked: string[] = [];
+  /** Studies that are comparable with any other. */
+  comparable: readonly string[] = [];
 
   patients({ text = '' }: { text?: string }): Promise<Page<Person>> {
     this.asked.push(text);
@@ -39,7 +41,7 @@ export class FakeRecords implements RecordSource {
   }
 
   priors(): Promise<readonly string[]> {
-    return Promise.resolve([]);
+    return this.trouble ? Promise.reject(this.trouble) : Promise.resolve(this.comparable);
   }
 }
 
