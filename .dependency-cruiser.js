@@ -127,7 +127,7 @@ const VIEWER = [
     path: 'features/([^/]+)/',
     itself: 'features/$1/',
     may: [
-      String.raw`ui/(controls/|context\.ts$)`,
+      String.raw`ui/(controls/|(context|feature)\.ts$)`,
       'commands/',
       'state/',
       'domain/',

@@ -12,9 +12,11 @@ export function imagingOf(images: ImageSource): Imaging {
   return {
     images,
     async openSeries(at, name, signal) {
-      const stacks = stacksOf(name, await images.series(at, name, signal));
+      const instances = await images.series(at, name, signal);
+      const stacks = stacksOf(name, instances);
       const ends = stacks.map((stack) => store.add(stack, at));
       return {
+        instances,
         stacks,
         ready: () => stacks.reduce((sum, stack) => sum + store.counts(stack).ready, 0),
         close: () => ends.forEach((end) => end()),

@@ -1,7 +1,7 @@
 /** An engine without pixels, for tests of components: the test says when a frame is shown or fails. */
 import type { Trouble } from '../data/trouble.ts';
 import type { Stack } from '../domain/stacks.ts';
-import type { Camera, Engine, Shown, View, Window } from './port.ts';
+import type { Camera, Engine, Pixels, Point, Shown, View, Window } from './port.ts';
 
 const WHOLE_IMAGE: Camera = { zoom: 1, pan: [0, 0], rotation: 0, flipped: false };
 
@@ -67,6 +67,22 @@ export class FakeView implements View {
     this.window = undefined;
     this.inverted = false;
     this.setCamera(WHOLE_IMAGE);
+  }
+
+  toImage(glass: Point): Point {
+    return glass;
+  }
+
+  toGlass(image: Point): Point {
+    return image;
+  }
+
+  pixels(): Pixels | undefined {
+    return undefined;
+  }
+
+  picture(): HTMLCanvasElement | undefined {
+    return undefined;
   }
 
   onShown(listener: (shown: Shown) => void): () => void {

@@ -34,6 +34,20 @@ export interface Shown {
   camera: Camera;
 }
 
+/** Of an image: column and row, 0/0 in the centre of its first pixel. Of the glass: CSS pixels from its upper left corner. */
+export type Point = readonly [x: number, y: number];
+
+/** Values of an image by rows, as they are stored: `value × slope + intercept` is what they mean (PS3.3 §C.11.1). */
+export interface Pixels {
+  columns: number;
+  rows: number;
+  /** Values of one pixel: 1, or more for colours. */
+  samples: number;
+  values: ArrayLike<number>;
+  slope: number;
+  intercept: number;
+}
+
 export interface View {
   /** Shows a stack; `onShown` follows when its image is on the glass. */
   setStack(stack: Stack, index: number): void;
@@ -44,6 +58,14 @@ export interface View {
   setCamera(camera: Partial<Camera>): void;
   /** Window, camera and inversion as the images have them. */
   reset(): void;
+  /** Returns the point of the image that is under a point of the glass; undefined while there is no image. */
+  toImage(glass: Point): Point | undefined;
+  /** The other way round. */
+  toGlass(image: Point): Point | undefined;
+  /** Returns the values of the image on the glass; undefined while there is none. */
+  pixels(): Pixels | undefined;
+  /** Returns what is drawn, without what others write above it; undefined while there is no image. */
+  picture(): HTMLCanvasElement | undefined;
   /** Called for every rendered image. @returns a function that ends it */
   onShown(listener: (shown: Shown) => void): () => void;
   /** Called when the wanted image cannot be shown. @returns a function that ends it */

@@ -1,4 +1,5 @@
 import type { Trouble } from '../data/trouble.ts';
+import type { Instance } from '../domain/instance.ts';
 import type { Stack, StackFrame } from '../domain/stacks.ts';
 import type { FrameId, Series, Study } from '../domain/study.ts';
 import type { Camera, Shown, View, Window } from '../engine/port.ts';
@@ -28,6 +29,8 @@ const ZOOM = { least: 0.1, most: 30 };
 export class Cell {
   study = $state.raw<Study>();
   series = $state.raw<Series>();
+  /** Metadata of all instances of the series, documents included. */
+  instances = $state.raw<readonly Instance[]>([]);
   stacks = $state.raw<readonly Stack[]>([]);
   stack = $state.raw<Stack>();
   /** True while the metadata of the series are asked for. */
@@ -42,10 +45,11 @@ export class Cell {
   /** The window that the person has set. */
   window = $state.raw<Window>();
   readonly preview = new Picture();
+  /** What draws; undefined until the engine is loaded. */
+  view = $state.raw<View>();
   readonly #imaging: Imaging;
   #camera: Camera | undefined;
   #inverted: boolean | undefined;
-  #view: View | undefined;
   #opening: AbortController | undefined;
   #opened: OpenedSeries | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -78,6 +82,7 @@ export class Cell {
       const opened = await this.#imaging.openSeries(at, name, opening.signal);
       if (opening.signal.aborted) return opened.close();
       this.#opened = opened;
+      this.instances = opened.instances;
       const stacks = (this.stacks = opened.stacks);
       const stack = stacks.find(({ key }) => key === start.stack) ?? longest(stacks);
       if (!stack) return this.preview.close();
@@ -95,15 +100,15 @@ export class Cell {
     this.stack = stack;
     this.wanted = clamp(index, stack.frames.length);
     this.trouble = undefined;
-    this.#view?.setStack(stack, this.wanted);
-    if (this.window) this.#view?.setWindow(this.window);
+    this.view?.setStack(stack, this.wanted);
+    if (this.window) this.view?.setWindow(this.window);
   }
 
   want(index: number): void {
     if (!this.stack) return;
     this.wanted = clamp(index, this.count);
     this.trouble = undefined;
-    this.#view?.want(this.wanted);
+    this.view?.want(this.wanted);
   }
 
   step(by: number): void {
@@ -120,7 +125,7 @@ export class Cell {
 
   setWindow(window: Window): void {
     this.window = { centre: window.centre, width: Math.max(window.width, 1) };
-    this.#view?.setWindow(this.window);
+    this.view?.setWindow(this.window);
   }
 
   /** Moves the window by a part of its width. */
@@ -138,18 +143,18 @@ export class Cell {
     const changed = { ...camera, ...change(camera) };
     const zoom = Math.min(Math.max(changed.zoom, ZOOM.least), ZOOM.most);
     this.#camera = { ...changed, zoom };
-    this.#view?.setCamera(this.#camera);
+    this.view?.setCamera(this.#camera);
   }
 
   invert(): void {
     this.#inverted = !(this.#inverted ?? this.shown?.inverted ?? false);
-    this.#view?.setInverted(this.#inverted);
+    this.view?.setInverted(this.#inverted);
   }
 
   /** Window, camera and inversion as the images have them. */
   reset(): void {
     this.window = this.#camera = this.#inverted = undefined;
-    this.#view?.reset();
+    this.view?.reset();
   }
 
   /** Shows the picture that the server draws of the wanted frame, for frames that this browser cannot decode. */
@@ -189,12 +194,13 @@ export class Cell {
     this.study = this.series = this.stack = this.shown = this.trouble = this.window = undefined;
     this.#camera = this.#inverted = undefined;
     this.stacks = [];
+    this.instances = [];
     this.wanted = this.ready = 0;
     this.opening = false;
   }
 
   #draw(view: View, signal: AbortSignal): void {
-    this.#view = view;
+    this.view = view;
     const ends = [
       view.onShown((shown) => this.#onShown(shown)),
       view.onTrouble(({ frame, trouble }) => {
@@ -204,7 +210,7 @@ export class Cell {
     signal.addEventListener('abort', () => {
       for (const end of ends) end();
       view.close();
-      if (this.#view === view) this.#view = undefined;
+      if (this.view === view) this.view = undefined;
     });
     if (this.stack) this.choose(this.stack, this.wanted);
   }

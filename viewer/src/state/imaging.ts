@@ -1,10 +1,13 @@
 import type { ImageSource } from '../data/source.ts';
+import type { Instance } from '../domain/instance.ts';
 import type { Stack } from '../domain/stacks.ts';
 import type { FrameId, ImageLocation } from '../domain/study.ts';
 import type { Engine } from '../engine/port.ts';
 
 /** A series whose frames can be asked for. */
 export interface OpenedSeries {
+  /** Metadata of all its instances, documents included. */
+  instances: readonly Instance[];
   stacks: readonly Stack[];
   /** Returns how many of its frames are ready. */
   ready(): number;
@@ -14,7 +17,7 @@ export interface OpenedSeries {
 
 /** What the stage needs to show images. The app makes it of an image source, the frame store and the engine. */
 export interface Imaging {
-  images: Pick<ImageSource, 'rendered' | 'thumbnail'>;
+  images: Omit<ImageSource, 'series'>;
   /** Reads the metadata of a series, splits its images into stacks, and tells the frame store where they are. */
   openSeries(
     at: ImageLocation,

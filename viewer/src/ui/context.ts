@@ -1,6 +1,7 @@
 import { createContext } from 'svelte';
 import type { Commands } from '../commands/commands.svelte.ts';
 import type { Levels } from '../commands/levels.ts';
+import type { RecordSource } from '../data/source.ts';
 import type { Account } from '../state/account.ts';
 import type { Preferences } from '../state/preferences.svelte.ts';
 import type { RecordState } from '../state/record.svelte.ts';
@@ -10,6 +11,7 @@ import type { Workspace } from '../state/workspace.svelte.ts';
 /** What all parts of the page share. */
 export interface Page {
   account: Account;
+  records: RecordSource;
   preferences: Preferences;
   route: Route;
   record: RecordState;

@@ -1,7 +1,7 @@
 /** Pictures of a phantom, and an engine that draws them at once or when the test says so. */
 import type { Trouble } from '../../src/data/trouble.ts';
 import type { Stack } from '../../src/domain/stacks.ts';
-import type { Camera, Engine, Shown, View, Window } from '../../src/engine/port.ts';
+import type { Camera, Engine, Pixels, Point, Shown, View, Window } from '../../src/engine/port.ts';
 
 const WHOLE: Camera = { zoom: 1, pan: [0, 0], rotation: 0, flipped: false };
 
@@ -115,6 +115,32 @@ export class DrawnView implements View {
     this.#window = { centre: 40, width: 400 };
     this.#inverted = false;
     this.setCamera(WHOLE);
+  }
+
+  /** The image has as many pixels as the glass while the camera is at rest. */
+  toImage([x, y]: Point): Point {
+    const [left, top] = this.#middle;
+    return [(x - left) / this.#camera.zoom + left, (y - top) / this.#camera.zoom + top];
+  }
+
+  toGlass([column, row]: Point): Point {
+    const [left, top] = this.#middle;
+    return [(column - left) * this.#camera.zoom + left, (row - top) * this.#camera.zoom + top];
+  }
+
+  /** Columns count from 0: a value is its column. */
+  pixels(): Pixels {
+    const [columns, rows] = [64, 64];
+    const values = Float32Array.from({ length: columns * rows }, (_, at) => at % columns);
+    return { columns, rows, samples: 1, values, slope: 1, intercept: 0 };
+  }
+
+  picture(): HTMLCanvasElement {
+    return this.#canvas;
+  }
+
+  get #middle(): Point {
+    return [this.#canvas.width / 2, this.#canvas.height / 2];
   }
 
   onShown(listener: (shown: Shown) => void): () => void {

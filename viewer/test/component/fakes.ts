@@ -45,6 +45,8 @@ export class FakeImaging implements Imaging {
   /** What the images say of their patient, and other attributes. */
   metadata: Instance = {};
   stacks: ((name: { study: string; series: string }) => readonly Stack[]) | undefined;
+  /** Metadata of the series that is opened: documents are not in its stacks. */
+  instances: readonly Instance[] = [];
   ready = 0;
   readonly retried: FrameId[] = [];
   readonly #progress = new Set<() => void>();
@@ -53,13 +55,15 @@ export class FakeImaging implements Imaging {
     rendered: () => phantomPicture(),
     thumbnail: (_at: unknown, { series }: { series: string }) =>
       phantomPicture(Number(series.at(-1)) / 6, 96),
+    frame: () => Promise.reject(new Error('there are no frames')),
+    bulk: () => Promise.reject(new Error('there are no bulk data')),
   };
 
   async openSeries(_at: unknown, name: { study: string; series: string }): Promise<OpenedSeries> {
     if (this.held) await new Promise(() => undefined);
     if (this.trouble) throw this.trouble;
     const stacks = this.stacks?.(name) ?? [stackOf(name, { changes: this.metadata })];
-    return { stacks, ready: () => this.ready, close: () => undefined };
+    return { stacks, instances: this.instances, ready: () => this.ready, close: () => undefined };
   }
 
   engine() {

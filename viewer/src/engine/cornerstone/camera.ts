@@ -1,6 +1,7 @@
 /** Zoom, pan, rotation and flip of a viewport, in the same terms with and without WebGL. */
-import type { Types } from '@cornerstonejs/core';
-import type { Camera } from '../port.ts';
+import { getShouldUseCPURendering, type Types } from '@cornerstonejs/core';
+import { dot, type Vector } from '../../domain/geometry.ts';
+import type { Camera, Point } from '../port.ts';
 
 export const WHOLE_IMAGE: Camera = { zoom: 1, pan: [0, 0], rotation: 0, flipped: false };
 
@@ -19,4 +20,47 @@ export function applyCamera(viewport: Types.IStackViewport, element: HTMLElement
   const middle = viewport.canvasToWorld([element.clientWidth / 2 - x, element.clientHeight / 2 - y]);
   const moved = position!.map((at, axis) => at + middle[axis]! - focalPoint![axis]!);
   viewport.setCamera({ focalPoint: middle, position: moved as [number, number, number] });
+}
+
+/** Where an image lies in the coordinates of its viewport. */
+function placeOf(viewport: Types.IStackViewport): {
+  origin: Vector;
+  row: Vector;
+  column: Vector;
+  spacing: Point;
+} {
+  const { origin, direction, spacing } = viewport.getImageData();
+  return {
+    origin: vector(origin),
+    row: vector(direction.slice(0, 3)),
+    column: vector(direction.slice(3, 6)),
+    spacing: [spacing[0], spacing[1]],
+  };
+}
+
+/** Returns the point of the image under a point of the glass. */
+export function imagePoint(viewport: Types.IStackViewport, [x, y]: Point): Point {
+  const { origin, row, column, spacing } = placeOf(viewport);
+  const world = viewport.canvasToWorld([x, y]);
+  const from = vector(world.map((value, axis) => value - origin[axis]!));
+  const shift = shiftOf();
+  return [dot(from, row) / spacing[0] - shift, dot(from, column) / spacing[1] - shift];
+}
+
+/** Returns the point of the glass over a point of the image. */
+export function glassPoint(viewport: Types.IStackViewport, [imageColumn, imageRow]: Point): Point {
+  const { origin, row, column, spacing } = placeOf(viewport);
+  const [right, down] = [(imageColumn + shiftOf()) * spacing[0], (imageRow + shiftOf()) * spacing[1]];
+  const world = origin.map((value, axis) => value + row[axis]! * right + column[axis]! * down);
+  const [x, y] = viewport.worldToCanvas(world as [number, number, number]);
+  return [x, y];
+}
+
+/** Without WebGL Cornerstone counts from the corner of the first pixel, with it from the centre. */
+function shiftOf(): number {
+  return getShouldUseCPURendering() ? 0.5 : 0;
+}
+
+function vector(values: ArrayLike<number>): Vector {
+  return [values[0]!, values[1]!, values[2]!];
 }

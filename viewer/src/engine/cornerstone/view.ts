@@ -3,8 +3,8 @@ import { Enums, utilities, type Types } from '@cornerstonejs/core';
 import { Trouble } from '../../data/trouble.ts';
 import type { Stack } from '../../domain/stacks.ts';
 import type { FrameStore } from '../../pixels/frame-store.ts';
-import type { Camera, Shown, View, Window } from '../port.ts';
-import { applyCamera, WHOLE_IMAGE } from './camera.ts';
+import type { Camera, Pixels, Point, Shown, View, Window } from '../port.ts';
+import { applyCamera, glassPoint, imagePoint, WHOLE_IMAGE } from './camera.ts';
 import { addImages, decode, imageIdOf } from './images.ts';
 import { nearestLoaded } from './nearest-loaded.ts';
 
@@ -104,6 +104,32 @@ export class CornerstoneView implements View {
     this.#redraw((viewport) => this.#applyAll(viewport));
   }
 
+  toImage(glass: Point): Point | undefined {
+    const viewport = this.#viewport();
+    return viewport && imagePoint(viewport, glass);
+  }
+
+  toGlass(image: Point): Point | undefined {
+    const viewport = this.#viewport();
+    return viewport && glassPoint(viewport, image);
+  }
+
+  pixels(): Pixels | undefined {
+    const image = this.#viewport()?.getCornerstoneImage();
+    if (!image) return undefined;
+    const { columns, rows, slope, intercept, preScale } = image;
+    const values = image.getPixelData();
+    const isScaled = preScale?.scaled ?? false;
+    return {
+      ...{ columns, rows, values, samples: values.length / (columns * rows) },
+      ...(isScaled ? { slope: 1, intercept: 0 } : { slope, intercept }),
+    };
+  }
+
+  picture(): HTMLCanvasElement | undefined {
+    return this.#viewport()?.getCanvas();
+  }
+
   onShown(listener: (shown: Shown) => void): () => void {
     this.#shownListeners.add(listener);
     return () => this.#shownListeners.delete(listener);
@@ -141,6 +167,11 @@ export class CornerstoneView implements View {
     this.#drawn = undefined;
     if (opened && opened !== this.#opened) opened.forget();
     this.#update();
+  }
+
+  /** Returns the viewport if an image is on its glass. */
+  #viewport(): Types.IStackViewport | undefined {
+    return this.#drawn && !this.#closed && this.#glass.works() ? this.#glass.viewport() : undefined;
   }
 
   #update(): void {

@@ -1,0 +1,4 @@
+/** The features of the page of a record, in the order of their buttons. They are loaded with it. */
+import type { Feature } from './ui/feature.ts';
+
+export const features: readonly Feature[] = [];
