@@ -9,6 +9,7 @@ export function imagingOf(images: ImageSource): Imaging {
   const engine = () =>
     import('./engine/cornerstone/engine.ts').then(({ createEngine }) => createEngine(store));
   let loaded: ReturnType<typeof engine> | undefined;
+  let volumes: ReturnType<typeof loadVolumes> | undefined;
   return {
     images,
     async openSeries(at, name, signal) {
@@ -23,7 +24,13 @@ export function imagingOf(images: ImageSource): Imaging {
       };
     },
     engine: () => (loaded ??= engine()),
+    openVolume: (stack, geometry) => (volumes ??= loadVolumes(store)).then((open) => open(stack, geometry)),
     onProgress: (listener) => store.subscribe(listener),
     retry: (frame) => store.retry(frame),
   };
+}
+
+/** Loads what shows volumes: with the first volume. */
+async function loadVolumes(store: FrameStore) {
+  return (await import('./volumes.ts')).volumesOf(store);
 }

@@ -2,7 +2,7 @@
 import { numbers, type Instance } from './instance.ts';
 import { cross, dot, type Vector } from './vectors.ts';
 
-export type { Vector } from './vectors.ts';
+export { dot, type Vector } from './vectors.ts';
 
 /** Where an image lies: the centre of its first pixel, and the directions of its rows and columns (unit vectors). */
 export interface Plane {

@@ -1,6 +1,7 @@
 import type { Series, Study } from '../domain/study.ts';
 import type { Layout } from './address.ts';
 import { Cell, type Start } from './cell.svelte.ts';
+import { Crosshair } from './crosshair.svelte.ts';
 import type { Imaging } from './imaging.ts';
 
 const CELLS: Record<Layout, number> = { '1x1': 1, '1x2': 2, '2x2': 4 };
@@ -12,19 +13,28 @@ export class Workspace {
   layout = $state<Layout>('1x1');
   /** Index of the cell that keys, tools and the strip act on. */
   at = $state(0);
+  readonly crosshair = new Crosshair();
   readonly imaging: Imaging;
+  /** Its own cells, while others are shown in their place. */
+  #own = $state.raw<{ cells: readonly Cell[]; layout: Layout; at: number; ended: () => void }>();
   readonly #endProgress: () => void;
 
   constructor(imaging: Imaging) {
     this.imaging = imaging;
     this.cells = [new Cell(imaging)];
     this.#endProgress = imaging.onProgress(() => {
-      for (const cell of this.cells) cell.countReady();
+      for (const cell of this.#own?.cells ?? this.cells) cell.countReady();
     });
   }
 
   get active(): Cell {
     return this.cells[this.at] ?? this.cells[0]!;
+  }
+
+  /** The cell and the layout that the address names: images that are computed have none. */
+  get addressed(): { cell: Cell; layout: Layout } {
+    if (!this.#own) return { cell: this.active, layout: this.layout };
+    return { cell: this.#own.cells[this.#own.at]!, layout: this.#own.layout };
   }
 
   /** Series of the study in the order of their numbers. */
@@ -34,6 +44,7 @@ export class Workspace {
 
   /** Opens a study at a series, or at its longest: most studies also have localizers and single captures. */
   open(study: Study, start: Start & { series?: string } = {}): void {
+    this.restore();
     this.study = study;
     this.at = 0;
     for (const cell of this.cells) cell.close();
@@ -43,7 +54,9 @@ export class Workspace {
 
   /** Shows a series in the active cell. */
   show(series: Series): void {
-    if (this.study && this.active.series?.uid !== series.uid) void this.active.open(this.study, series);
+    if (!this.study || this.active.series?.uid === series.uid) return;
+    this.restore();
+    void this.active.open(this.study, series);
   }
 
   /** Shows the series before or after the one in the active cell. */
@@ -59,6 +72,7 @@ export class Workspace {
   }
 
   setLayout(layout: Layout): void {
+    this.restore();
     this.layout = layout;
     const wanted = CELLS[layout];
     for (const cell of this.cells.slice(wanted)) cell.close();
@@ -70,8 +84,32 @@ export class Workspace {
     this.at = Math.min(this.at, wanted - 1);
   }
 
+  /**
+   * Shows other cells in place of its own, which keep what they have, until `restore` or until something else is opened.
+   * @param cells as many as the layout has
+   * @param ended called when its own cells are back
+   */
+  replace(cells: readonly Cell[], layout: Layout, ended: () => void): void {
+    this.restore();
+    this.#own = { cells: this.cells, layout: this.layout, at: this.at, ended };
+    this.cells = cells;
+    this.layout = layout;
+    this.at = 0;
+  }
+
+  /** Shows its own cells again, and closes the others. */
+  restore(): void {
+    const own = this.#own;
+    if (!own) return;
+    for (const cell of this.cells) cell.close();
+    this.#own = undefined;
+    ({ cells: this.cells, layout: this.layout, at: this.at } = own);
+    own.ended();
+  }
+
   /** Empties the stage, for instance for another patient. */
   clear(): void {
+    this.restore();
     for (const cell of this.cells) cell.close();
     this.study = undefined;
   }

@@ -29,6 +29,7 @@ const SAID: Record<TroubleKind, Record<Subject, () => string>> = {
     patients: m.troubleDamagedRecord,
     images: m.troubleUndecodable,
   },
+  memory: { record: m.troubleMemory, patients: m.troubleMemory, images: m.troubleMemory },
   graphics: { record: m.troubleGraphics, patients: m.troubleGraphics, images: m.troubleGraphics },
 };
 
@@ -47,6 +48,7 @@ export function remedyOf(trouble: Trouble): Remedy {
     case 'undecodable':
       return 'rendered';
     case 'refused':
+    case 'memory':
       return 'none';
     default:
       return 'again';

@@ -6,7 +6,8 @@ import type { FromWorker, ToWorker } from './volume-worker.ts';
 interface Asked {
   image: PlaneImage;
   signal: AbortSignal;
-  answer: PromiseWithResolvers<Voxels>;
+  resolve: (values: Voxels) => void;
+  reject: (reason: unknown) => void;
 }
 
 export class VoxelStore {
@@ -34,10 +35,10 @@ export class VoxelStore {
    */
   plane(image: PlaneImage, signal: AbortSignal): Promise<Voxels> {
     if (this.#failure) return Promise.reject(this.#failure);
-    const asked = { image, signal, answer: Promise.withResolvers<Voxels>() };
-    this.#waiting.push(asked);
-    this.#next();
-    return asked.answer.promise;
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ image, signal, resolve, reject });
+      this.#next();
+    });
   }
 
   close(): void {
@@ -54,7 +55,7 @@ export class VoxelStore {
     const next = this.#waiting.shift();
     if (!next) return;
     if (next.signal.aborted) {
-      next.answer.reject(next.signal.reason);
+      next.reject(next.signal.reason);
       return this.#next();
     }
     this.#current = next;
@@ -64,15 +65,15 @@ export class VoxelStore {
   #answered({ values, error }: FromWorker): void {
     const current = this.#current;
     this.#current = undefined;
-    if (values) current?.answer.resolve(values);
+    if (values) current?.resolve(values);
     else this.#fail(new Trouble('memory', error ?? ''), current);
     this.#next();
   }
 
   #fail(trouble: Trouble, current = this.#current): void {
     this.#failure = trouble;
-    current?.answer.reject(trouble);
-    for (const { answer } of this.#waiting) answer.reject(trouble);
+    current?.reject(trouble);
+    for (const { reject } of this.#waiting) reject(trouble);
     this.#current = undefined;
     this.#waiting = [];
   }
