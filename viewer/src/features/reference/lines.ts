@@ -36,3 +36,20 @@ export function markOn(cell: Cell, { on, at }: Crosshair): ImagePoint | undefine
   const { point, distance } = nearestPoint(here, at.point);
   return distance <= NEAR_MM ? point : undefined;
 }
+
+type GlassPoint = readonly [x: number, y: number];
+
+/** Returns the point where the first two lines meet; undefined if there are fewer, or they are parallel. */
+export function crossing(lines: readonly { start: GlassPoint; end: GlassPoint }[]): GlassPoint | undefined {
+  const [one, other] = lines;
+  if (!one || !other) return undefined;
+  const way = ({ start, end }: { start: GlassPoint; end: GlassPoint }) => [
+    end[0] - start[0],
+    end[1] - start[1],
+  ];
+  const [[a, b], [c, d]] = [way(one), way(other)] as [[number, number], [number, number]];
+  const turn = a * d - b * c;
+  if (Math.abs(turn) < 1e-6) return undefined;
+  const part = ((other.start[0] - one.start[0]) * d - (other.start[1] - one.start[1]) * c) / turn;
+  return [one.start[0] + part * a, one.start[1] + part * b];
+}
