@@ -53,12 +53,12 @@ function slabCommands(planes: Mpr): Command[] {
   };
   return [
     command('volume.mip', m.commandMip, {
-      key: 'Shift+m',
+      key: 's',
       pressed: () => planes.active?.slab?.mode === 'mip',
       run: () => planes.setSlab((slab) => switchMode(slab, 'mip')),
     }),
     command('volume.average', m.commandAverage, {
-      key: 'Shift+a',
+      key: 'Shift+s',
       pressed: () => planes.active?.slab?.mode === 'average',
       run: () => planes.setSlab((slab) => switchMode(slab, 'average')),
     }),
