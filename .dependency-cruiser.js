@@ -159,7 +159,7 @@ const viewerPackages = [
     comment: 'GraphQL is one adapter among others; components take what a source gives.',
     severity: 'error',
     from: { path: '^viewer/src/(ui|features|commands|state)/', pathNot: TEST },
-    to: { path: 'node_modules/(@urql|gql\\.tada|graphql)/' },
+    to: { path: 'node_modules/(@0no-co|gql\\.tada|graphql)/' },
   },
 ];
 

@@ -82,7 +82,7 @@ function hashOfSources() {
  * Files that no build reads: tests and benchmarks, tenants (they are read where they are), type declarations (`npm run
  * check` writes one), documentation, hidden files.
  */
-const NOT_BUILT = /[\\/](test|bench|node_modules|tenants)[\\/]|\.test\.ts$|\.d\.ts$|\.md$|[\\/]\./;
+const NOT_BUILT = /[\\/](test|bench|node_modules|tenants|compiled)[\\/]|\.test\.ts$|\.d\.ts$|\.md$|[\\/]\./;
 
 /** @param {string} folder below the root @returns {string[]} paths below the root, sorted */
 function sourcesBelow(folder) {

@@ -10,7 +10,7 @@ export const MESSAGES = {
   outdir: path('src/messages/compiled'),
   // The page says which language it is: it is switched without a reload.
   strategy: ['globalVariable', 'baseLocale'],
-  outputStructure: 'locale-modules',
+  outputStructure: 'message-modules',
   emitTsDeclarations: true,
   emitReadme: false,
   emitPrettierIgnore: false,

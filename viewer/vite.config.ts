@@ -13,7 +13,14 @@ export default defineConfig({
   base: './',
   // Declarations are for the checks of types, and take longer than the build.
   plugins: [paraglideVitePlugin({ ...MESSAGES, emitTsDeclarations: false }), svelte(), engineParts()],
-  build: { outDir: '../dist/viewer', emptyOutDir: true, target: 'es2023', chunkSizeWarningLimit: 4000 },
+  build: {
+    outDir: '../dist/viewer',
+    emptyOutDir: true,
+    target: 'es2023',
+    chunkSizeWarningLimit: 4000,
+    // Which file imports which: `test/size.test.ts` adds up what a page loads.
+    manifest: true,
+  },
   // Cornerstone's decoders are ES module workers that load their WASM by import.meta.url.
   worker: { format: 'es', plugins: () => [engineParts()] },
   optimizeDeps: { exclude: ['@cornerstonejs/dicom-image-loader'] },

@@ -1,13 +1,17 @@
 /**
  * `npm run bench`: runs every `*.bench.ts` of this folder, or those whose name contains an argument, and prints one
- * table. Each exports `bench(): Promise<Figure[]>`. Ends with exit code 1 when a figure misses a bound.
+ * table. Each exports `bench(): Promise<Figure[]>`. Ends with exit code 1 when a figure misses a bound. `npm run
+ * bench:viewer` does so with the folder `viewer/bench`: an argument with a slash names the folder.
  */
 import { readdirSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { join, resolve } from 'node:path';
 import { isMet, type Figure } from './measure.ts';
 
-const wanted = process.argv.slice(2);
-const files = readdirSync(import.meta.dirname)
+const wanted = process.argv.slice(2).filter((argument) => !argument.includes('/'));
+const named = process.argv.slice(2).find((argument) => argument.includes('/'));
+const folder = named === undefined ? import.meta.dirname : resolve(named);
+const files = readdirSync(folder)
   .filter((name) => name.endsWith('.bench.ts'))
   .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)));
 
@@ -15,7 +19,7 @@ const model = cpus()[0]?.model ?? 'unknown processor';
 process.stdout.write(`Node ${process.version}, ${cpus().length} × ${model}\n\n`);
 process.stdout.write('| benchmark | figure | must be | |\n|---|---:|---:|---|\n');
 for (const file of files.sort()) {
-  const { bench } = (await import(`./${file}`)) as { bench(): Promise<Figure[]> };
+  const { bench } = (await import(join(folder, file))) as { bench(): Promise<Figure[]> };
   for (const figure of await bench()) {
     process.stdout.write(`${row(figure)}\n`);
     if (!isMet(figure)) process.exitCode = 1;

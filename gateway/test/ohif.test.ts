@@ -1,23 +1,17 @@
 /** The OHIF viewer from npm, unmodified, with a token-protected tenant in a real Chromium (DW-11, IA-7). */
-import fastifyStatic from '@fastify/static';
-import Fastify, { type FastifyInstance } from 'fastify';
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, vi } from 'vitest';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
+import { startOhif, type OhifApp } from './clients/ohif-app.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { startChromium } from './setup/chromium.ts';
 import { freePort } from './setup/free-port.ts';
 import { describeWithSharedData, sharedDataPath, sharedDicomFiles } from './setup/shared-data.ts';
 import { longTest } from './setup/usual-run.ts';
 
-const run = promisify(execFile);
-const OHIF = '@ohif/app@3.13.2';
 const root = resolve(import.meta.dirname, '../..');
 const shots = join(root, 'dist/screenshots');
 const TOKEN = 'token-of-the-ct-patient';
@@ -29,7 +23,7 @@ const foreign = files.filter(({ file }) => file.startsWith('mr-t1-forrest/'));
 describeWithSharedData('OHIF', () => {
   let ehr: AuthorizationServer;
   let gateway: TestGateway;
-  let app: FastifyInstance;
+  let app: OhifApp;
   let browser: Browser;
   let folder: string;
 
@@ -57,8 +51,7 @@ describeWithSharedData('OHIF', () => {
       }),
       startChromium(),
     ]);
-    app = await serve(await unpacked(), `${gateway.baseUrl}/hospital/dicomweb`);
-    await app.listen({ host: '127.0.0.1', port: 0 });
+    app = await startOhif(`${gateway.baseUrl}/hospital/dicomweb`, TOKEN);
     // OHIF sends no second request while the folder is being indexed.
     const headers = { authorization: `Bearer ${TOKEN}` };
     const listed = async () => (await fetch(`${gateway.baseUrl}/hospital/dicomweb/studies`, { headers })).ok;
@@ -66,7 +59,7 @@ describeWithSharedData('OHIF', () => {
   }, 180_000);
   afterAll(async () => {
     await browser?.close();
-    await app?.close();
+    await app?.stop();
     await gateway?.close();
     await ehr?.close();
     await rm(folder, { recursive: true, force: true });
@@ -87,7 +80,7 @@ describeWithSharedData('OHIF', () => {
           body,
         });
       });
-      const origin = `http://localhost:${(app.server.address() as { port: number }).port}`;
+      const origin = app.url;
 
       // The list has one study, the patient's own.
       await page.goto(`${origin}/`);
@@ -154,62 +147,4 @@ async function picture(page: Page): Promise<number | undefined> {
     }
     return lit * 4 > 0.02 * data.length ? sum : undefined;
   });
-}
-
-/** Returns the app's `dist`, which is fetched from the registry once and kept beside the other packages. */
-async function unpacked(): Promise<string> {
-  const cache = join(root, 'node_modules/.cache');
-  const target = join(cache, OHIF.replaceAll(/[^a-z0-9.]+/g, '-'));
-  if (existsSync(target)) return join(target, 'package/dist');
-  await mkdir(cache, { recursive: true });
-  const work = await mkdtemp(join(cache, 'ohif-'));
-  const { stdout } = await run('npm', ['pack', OHIF, '--silent', '--pack-destination', work]);
-  await run('tar', ['xzf', join(work, stdout.trim()), '-C', work]);
-  await rename(work, target);
-  return join(target, 'package/dist');
-}
-
-/** Serves the app with a configuration that names the server and the token. */
-async function serve(dist: string, dicomweb: string): Promise<FastifyInstance> {
-  const server = Fastify();
-  const index = await readFile(join(dist, 'index.html'), 'utf8');
-  const page = { type: 'text/html', body: index };
-  server.get('/app-config.js', (_request, reply) =>
-    reply.type('text/javascript').send(configuration(dicomweb)),
-  );
-  await server.register(fastifyStatic, { root: dist, index: false });
-  const spa = (_request: unknown, reply: { type(type: string): { send(body: string): unknown } }) =>
-    reply.type(page.type).send(page.body);
-  server.get('/', spa);
-  server.get('/viewer', spa);
-  return server;
-}
-
-function configuration(dicomweb: string): string {
-  const source = {
-    friendlyName: 'The gateway',
-    name: 'gateway',
-    qidoRoot: dicomweb,
-    wadoRoot: dicomweb,
-    wadoUriRoot: dicomweb,
-    qidoSupportsIncludeField: true,
-    imageRendering: 'wadors',
-    thumbnailRendering: 'wadors',
-    enableStudyLazyLoad: true,
-    supportsFuzzyMatching: false,
-    supportsWildcard: true,
-    singlepart: 'bulkdata,video',
-    bulkDataURI: { enabled: true },
-    omitQuotationForMultipartRequest: true,
-  };
-  return `window.config = {
-    routerBasename: null, extensions: [{ id: 'token', preRegistration: ({ servicesManager }) =>
-      servicesManager.services.userAuthenticationService.setServiceImplementation({
-        getAuthorizationHeader: () => ({ Authorization: 'Bearer ${TOKEN}' }) }) }],
-    modes: [], customizationService: {}, showStudyList: true, maxNumberOfWebWorkers: 2,
-    showWarningMessageForCrossOrigin: false, showCPUFallbackMessage: false, showLoadingIndicator: true,
-    maxNumRequests: { interaction: 100, thumbnail: 5, prefetch: 25 }, defaultDataSourceName: 'ohif',
-    dataSources: [{ namespace: '@ohif/extension-default.dataSourcesModule.dicomweb', sourceName: 'ohif',
-      configuration: ${JSON.stringify(source)} }],
-  };`;
 }

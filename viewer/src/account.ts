@@ -1,18 +1,27 @@
 import { formatAddress, parseAddress } from './state/address.ts';
 import type { Account } from './state/account.ts';
+import { pageConfiguration } from './state/page-configuration.ts';
+import { ServerList } from './state/server-list.svelte.ts';
 import { Servers } from './state/servers.ts';
 import { Session } from './state/session.svelte.ts';
 
 /** The session of the server that the address names, as the shell sees it. */
 export class PageAccount implements Account {
   readonly session: Session;
+  readonly #home: string | undefined;
+  readonly servers: ServerList;
 
   constructor() {
     const folder = new URL('.', window.location.href);
+    const { base, tenants, defaultTenant, smart } = pageConfiguration() ?? {};
+    this.#home = defaultTenant;
+    const servers = new Servers({ gateway: base ?? new URL('..', folder).href, tenants });
+    const known = smart && servers.byId(smart.tenant);
     this.session = new Session({
-      servers: new Servers({ gateway: new URL('..', folder).href }),
-      redirectUri: folder.href,
+      ...{ servers, redirectUri: folder.href },
+      configured: known && { fhirBase: known.fhirBase, smart: smart.configuration },
     });
+    this.servers = new ServerList(this.session.servers);
   }
 
   get phase() {
@@ -25,6 +34,11 @@ export class PageAccount implements Account {
 
   get left() {
     return this.session.left;
+  }
+
+  get serverId() {
+    if (this.session.problem?.kind === 'unknown-server') return '';
+    return this.session.server?.id ?? this.#address.tenant;
   }
 
   get patient() {
@@ -45,12 +59,11 @@ export class PageAccount implements Account {
 
   async open(): Promise<void> {
     const { session } = this;
-    const { tenant } = this.#address;
-    const before = await session.open(session.servers.byId(tenant), this.#query);
-    if (before === undefined) return;
-    const address = parseAddress(new URLSearchParams(before));
-    const tenantNow = session.server?.id ?? address.tenant;
-    history.replaceState(null, '', `?${formatAddress({ ...address, tenant: tenantNow })}`);
+    await session.open(session.servers.byId(this.#address.tenant), this.#query, (before) => {
+      const address = parseAddress(new URLSearchParams(before), this.#home);
+      const tenant = session.server?.id ?? address.tenant;
+      history.replaceState(null, '', `?${formatAddress({ ...address, tenant })}`);
+    });
   }
 
   signIn(): Promise<void> {
@@ -62,7 +75,7 @@ export class PageAccount implements Account {
   }
 
   get #address() {
-    return parseAddress(new URL(window.location.href).searchParams);
+    return parseAddress(new URL(window.location.href).searchParams, this.#home);
   }
 
   get #query(): string {

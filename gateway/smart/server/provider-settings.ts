@@ -27,11 +27,6 @@ export const FIXED: Configuration = {
   // SMART App Launch 2.2 §4.6: online access ends with the session.
   expiresWithSession: async (_ctx, source) =>
     source.scopes.has('online_access') && !source.scopes.has('offline_access'),
-  // A grant is one consent with one patient: no other authorization may reuse it.
-  loadExistingGrant: async (ctx) => {
-    const grantId = ctx.oidc.result?.consent?.grantId;
-    return grantId ? ctx.oidc.provider.Grant.find(grantId) : undefined;
-  },
   async assertJwtClientAuthClaimsAndHeader(_ctx, claims) {
     // SMART App Launch 2.2 §5.3.1: no more than five minutes in the future.
     if ((claims['exp'] as number) > Date.now() / 1000 + 300 + 15) {

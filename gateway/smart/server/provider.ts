@@ -12,6 +12,7 @@ import type { Delegation, Identify } from './sign-in/identify.ts';
 import type { Keys } from './state/keys.ts';
 import type { LaunchContexts } from './sign-in/launch.ts';
 import { launchContexts } from './sign-in/launch.ts';
+import { silentConsents } from './sign-in/silent-consent.ts';
 import { isRegistered } from './clients/loopback.ts';
 import { answerFaults } from './provider-faults.ts';
 import { FEATURES, FIXED } from './provider-settings.ts';
@@ -44,6 +45,10 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
   const resource = `${base}/fhir`;
   const clients = clientsOf(tenant);
   const contexts = launchContexts(state, tenant.key);
+  const consents = silentConsents(state, tenant.key, contexts);
+  // Whether a user is still signed in at an EHR is for the EHR to say.
+  const isSilent = ({ oidc }: KoaContextWithOIDC) =>
+    !options.identify.delegation && oidc.promptPending('none');
   const { modes } = tenant.authorization;
   const levels: ScopeLevel[] = modes.includes('app-launch') ? ['patient', 'user'] : [];
   const appScopes = (requested: string, clientId: string) =>
@@ -69,8 +74,14 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
       short: { httpOnly: true, sameSite: 'lax', signed: true },
     },
     jwks: { keys: keys.jwks as NonNullable<Configuration['jwks']>['keys'] },
+    // A grant is one consent with one patient: no other authorization may reuse it, except a silent one.
+    async loadExistingGrant(ctx) {
+      const grantId = ctx.oidc.result?.consent?.grantId;
+      if (grantId) return ctx.oidc.provider.Grant.find(grantId);
+      return isSilent(ctx) ? consents.grantOf(ctx) : undefined;
+    },
     interactions: {
-      policy: policy(),
+      policy: policy(isSilent),
       url: (_ctx, interaction) => `${new URL(issuer).pathname}/interaction/${interaction.uid}`,
     },
     extraParams: {
@@ -92,8 +103,8 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
       const named = token.kind === 'AccessToken' && token.scope?.split(' ').includes('fhirUser');
       return { ...(patient && { patient }), ...(encounter && { encounter }), ...(named && { fhirUser }) };
     },
-    // A revoked token ends its grant, and with it the EHR's tokens for the grant.
-    ...(options.identify.delegation && { revokeGrantPolicy: () => true }),
+    // A revoked token ends its grant, and with it silent sign-ins and the EHR's tokens for the grant.
+    revokeGrantPolicy: () => true,
     features: {
       ...FEATURES,
       introspection: {
@@ -139,7 +150,7 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
     else onError(error);
   });
   const user = (account: string) => options.identify.user(tenant, account);
-  return { tenant, provider, issuer, resource, contexts, appScopes, user };
+  return { tenant, provider, issuer, resource, contexts, consents, appScopes, user };
 }
 
 /** Returns true when the EHR still allows the grant of a code or refresh token. */
@@ -156,21 +167,25 @@ function usable(modes: Tenant['authorization']['modes']) {
     modes.includes(grants?.includes('client_credentials') ? 'backend-services' : 'app-launch');
 }
 
-/** Asks for sign-in and consent every time: the next person at this screen may be another one. */
-function policy(): interactionPolicy.DefaultPolicy {
+/**
+ * Asks for sign-in and consent every time: the next person at this screen may be another one. A silent request shows no page
+ * and gets what the user of this session has consented to, or an error.
+ */
+function policy(isSilent: (ctx: KoaContextWithOIDC) => boolean): interactionPolicy.DefaultPolicy {
   const prompts = interactionPolicy.base();
   const { Check } = interactionPolicy;
   const login = new Check(
     'who',
     'the user has to sign in',
     'login_required',
-    (ctx) => !ctx.oidc.result?.login,
+    (ctx) => !ctx.oidc.result?.login && !(isSilent(ctx) && ctx.oidc.account),
   );
   const consent = new Check(
     'agreed',
     'the user has to agree',
     'consent_required',
-    (ctx) => !ctx.oidc.result?.consent,
+    // A grant that has an id is a consent; otherwise it is the provider's draft.
+    (ctx) => !ctx.oidc.result?.consent && !(isSilent(ctx) && ctx.oidc.entities.Grant?.jti !== undefined),
   );
   prompts.get('login')!.checks.push(login);
   prompts.get('consent')!.checks.push(consent);

@@ -1,7 +1,5 @@
-/** The adapters of a server. */
-import { DicomwebSource } from './dicomweb/dicomweb-source.ts';
-import { GraphSource } from './graph/graph-source.ts';
-import { RestSource } from './rest/rest-source.ts';
+/** The adapters of a server. They are loaded when it is known which: a sign-in needs none. */
+import type { ImageLocation } from '../domain/study.ts';
 import type { ImageSource, RecordSource } from './source.ts';
 import type { Transport } from './transport.ts';
 
@@ -17,14 +15,25 @@ export function basesOf({ fhirBase, hasGraph }: ServerAddress): string[] {
   return [hasGraph ? tenantOf(fhirBase) : fhirBase];
 }
 
-export function sourcesOf(
+/** @throws TypeError if the adapters cannot be loaded */
+export async function sourcesOf(
   { fhirBase, hasGraph }: ServerAddress,
   transport: Transport,
-): { records: RecordSource; images: ImageSource } {
-  const records = hasGraph
-    ? new GraphSource(tenantOf(fhirBase), transport)
-    : new RestSource(fhirBase, transport);
+): Promise<{ records: RecordSource; images: ImageSource }> {
+  const [records, { DicomwebSource }] = await Promise.all([
+    hasGraph
+      ? import('./graph/graph-source.ts').then(
+          ({ GraphSource }) => new GraphSource(tenantOf(fhirBase), transport),
+        )
+      : import('./rest/rest-source.ts').then(({ RestSource }) => new RestSource(fhirBase, transport)),
+    import('./dicomweb/dicomweb-source.ts'),
+  ]);
   return { records, images: new DicomwebSource(transport) };
+}
+
+/** Returns the DICOMweb base of a tenant of our gateway; that of any other server is in its records. */
+export function imagesOf({ fhirBase, hasGraph }: ServerAddress): ImageLocation | undefined {
+  return hasGraph ? { dicomweb: `${tenantOf(fhirBase)}/dicomweb` } : undefined;
 }
 
 /** `{gateway}/{tenant}/fhir` without its last segment. */

@@ -35,7 +35,7 @@ export interface NoVolume {
   image?: number;
 }
 
-export const LEAST_SLICES = 3;
+const LEAST_SLICES = 3;
 /** Distances of slices that differ by no more are equal. */
 const SAME_DISTANCE = 0.01;
 /** Positions are written with two decimals at times; millimetres. */

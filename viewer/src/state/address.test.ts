@@ -19,6 +19,11 @@ describe('the address', () => {
     ['code=secret&state=s', { tenant: 'demo' }],
   ])('of %j', (query, expected) => expect(parseAddress(new URLSearchParams(query))).toEqual(expected));
 
+  test('without a tenant it is that of the gateway', () => {
+    expect(parseAddress(new URLSearchParams('study=1.2'), 'hospital').tenant).toBe('hospital');
+    expect(parseAddress(new URLSearchParams('tenant=open'), 'hospital').tenant).toBe('open');
+  });
+
   const whole = parseAddress(new URLSearchParams(FULL));
   test.each<[string, Partial<Address>, string]>([
     ['another image', { image: 3 }, FULL.replace('87', '3')],

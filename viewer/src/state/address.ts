@@ -23,14 +23,17 @@ export interface Address {
 const SCREENS: readonly string[] = ['patient', 'timeline', 'stage'] satisfies Screen[];
 const LAYOUTS: readonly string[] = ['1x1', '1x2', '2x2'] satisfies Layout[];
 
-/** Reads an address; what it does not understand is left out. */
-export function parseAddress(query: URLSearchParams): Address {
+/**
+ * Reads an address; what it does not understand is left out.
+ * @param home the tenant of an address that names none
+ */
+export function parseAddress(query: URLSearchParams, home = 'demo'): Address {
   const named = (name: string) => query.get(name) || undefined;
   const image = Number(query.get('image'));
   const [centre, width] = (query.get('window') ?? '').split('/').map(Number);
   const [layout, screen] = [query.get('layout') ?? '', query.get('screen') ?? ''];
   return definedOnly({
-    tenant: named('tenant') ?? 'demo',
+    tenant: named('tenant') ?? home,
     patient: named('patient'),
     study: named('study'),
     series: named('series'),

@@ -21,7 +21,8 @@ export interface ShownImage extends Shown {
   image: StackFrame;
 }
 
-const PREVIEW = { width: 768, height: 768 };
+/** The picture that stands in for an image until it is there. */
+export const PREVIEW = { width: 768, height: 768 };
 const NEUTRAL: Camera = { zoom: 1, pan: [0, 0], rotation: 0, flipped: false };
 const ZOOM = { least: 0.1, most: 30 };
 

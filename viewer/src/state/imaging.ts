@@ -43,6 +43,12 @@ export interface VolumeProgress {
   trouble?: { trouble: Trouble; image: number };
 }
 
+/** In pixels. */
+export interface PictureSize {
+  width: number;
+  height: number;
+}
+
 /** What the stage needs to show images. The app makes it of an image source, the frame store and the engine. */
 export interface Imaging {
   images: Omit<ImageSource, 'series'>;
@@ -52,6 +58,12 @@ export interface Imaging {
     name: { study: string; series: string },
     signal: AbortSignal,
   ): Promise<OpenedSeries>;
+  /**
+   * Asks for the picture of the study, or the series, that the address names, before the record has said where it is. Who
+   * asks for the picture of the same series then gets this one.
+   * @throws Trouble; also where only the record knows the place
+   */
+  foresee(name: { study: string; series?: string | undefined }, size: PictureSize): Promise<Blob>;
   /** Loads the engine with the first image. */
   engine(): Promise<Engine>;
   /** Called when frames have become ready. @returns a function that ends it */

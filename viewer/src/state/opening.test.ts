@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { forgetSignIn, openPage, type Opened, type PageOpening } from './opening.ts';
 import { Servers } from './servers.ts';
-import type { Grant, Known } from './smart-launch.ts';
+import type { Grant } from './smart-launch.ts';
+import type { Known } from './smart-server.ts';
 import { Tokens } from './tokens.ts';
 
 const GATEWAY = 'https://gateway.example/';
@@ -148,6 +149,17 @@ describe('SMART App Launch 2.2 §2.0.7 launches', () => {
     expect(await open('')).toMatchObject({ phase: 'signed-out', problem: { kind: 'unreachable' } });
   });
 
+  test('a configuration that the page brings along is not asked for; that of another server is', async () => {
+    const configured = {
+      fhirBase: `${GATEWAY}demo/fhir`,
+      smart: { ...SMART, authorization_endpoint: `${AS}/x` },
+    };
+    expect(await open('', { configured })).toMatchObject({ to: { pathname: '/demo/oauth/x' } });
+    expect(seen).toEqual([]);
+    await open('', { configured, server: servers.byId('other') });
+    expect(seen.map(([path]) => path)).toEqual(['/other/fhir/.well-known/smart-configuration']);
+  });
+
   test('after signing out the page waits for the user', async () => {
     expect(await open('?signed-out=', { hasLeft: true })).toMatchObject({ phase: 'signed-out' });
   });
@@ -162,6 +174,27 @@ describe('OpenID Connect Core §3.1.2.1 after a reload', () => {
     const asked = await leaving(`?error=consent_required&state=${state}&iss=${encodeURIComponent(AS)}`);
     expect(asked.has('prompt')).toBe(false);
     expect((await leaving('')).has('prompt')).toBe(false);
+  });
+
+  test('a server that has answered silently once is asked so again, after it had to ask the user', async () => {
+    await signedIn();
+    const answer = async (query: string) =>
+      open(`?${query}&state=${(await leaving('')).get('state')}&iss=${encodeURIComponent(AS)}`);
+    expect(await answer('code=c2')).toMatchObject({ phase: 'ready', grant: { patient: 'p1' } });
+    expect(await answer('error=login_required')).toMatchObject({ phase: 'leaving' });
+    await signedIn();
+    expect((await leaving('')).get('prompt')).toBe('none');
+  });
+
+  test('another patient than before the reload is not opened: the user chooses', async () => {
+    const before = { returnTo: 'tenant=demo&patient=p2&study=1.2' };
+    await signedIn();
+    const silent = await leaving('', before);
+    expect(silent.get('prompt')).toBe('none');
+    const asked = await leaving(`?code=c2&state=${silent.get('state')}&iss=${encodeURIComponent(AS)}`);
+    expect(asked.has('prompt')).toBe(false);
+    const opened = await open(`?code=c3&state=${asked.get('state')}&iss=${encodeURIComponent(AS)}`);
+    expect(opened).toMatchObject({ phase: 'ready', returnTo: before.returnTo });
   });
 
   test('it is not after signing out, and not for a launch by an EHR', async () => {

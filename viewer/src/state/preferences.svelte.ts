@@ -1,5 +1,6 @@
 import { isLocale, overwriteGetLocale, type Locale } from '../messages/compiled/runtime.js';
 import type { Wording } from '../messages/modalities.ts';
+import { storageIfAllowed } from './browser-storage.ts';
 
 export type Theme = 'system' | 'light' | 'dark';
 
@@ -16,7 +17,10 @@ export class Preferences {
    * @param storage undefined where the browser refuses it: then choices last as long as the page
    * @param languages of the browser, best first
    */
-  constructor(storage = localStorageIfAllowed(), languages: readonly string[] = navigator.languages) {
+  constructor(
+    storage = storageIfAllowed('localStorage'),
+    languages: readonly string[] = navigator.languages,
+  ) {
     this.#storage = storage;
     const stored = parsed(storage?.getItem(KEY));
     this.language = firstLocale([stored['language'], ...languages]) ?? 'en';
@@ -34,15 +38,6 @@ export class Preferences {
     } catch {
       // A full or forbidden storage: the choice lasts as long as the page.
     }
-  }
-}
-
-/** Returns the browser's storage; undefined where reading it throws, as with cookies blocked. */
-function localStorageIfAllowed(): Storage | undefined {
-  try {
-    return window.localStorage;
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 import { changedAddress, formatAddress, isNewPage, parseAddress, type Address } from './address.ts';
+import { pageConfiguration } from './page-configuration.ts';
 
 /** Browsers refuse more than a few changes of the address in a second, and scrolling would make them. */
 const WRITE_DELAY_MS = 250;
@@ -23,7 +24,9 @@ export class Route {
 
   /** Takes the address as the browser has it, for instance after a sign-in. */
   read(): void {
-    this.address = parseAddress(new URL(this.#page.location.href).searchParams);
+    const { document, location } = this.#page;
+    const home = pageConfiguration(document)?.defaultTenant;
+    this.address = parseAddress(new URL(location.href).searchParams, home);
   }
 
   /** Changes the address. Another tenant, patient, study or screen is a page that Back leaves; all else is not. */

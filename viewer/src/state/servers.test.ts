@@ -63,6 +63,21 @@ test.each([
   expect(servers.list).toHaveLength(3);
 });
 
+test('a browser that refuses its storage has the tenants, and says that an entry is not kept', () => {
+  const full = {
+    ...storage(),
+    setItem: () => {
+      throw new DOMException('full', 'QuotaExceededError');
+    },
+  };
+  for (const refused of [undefined, full]) {
+    const own = new Servers({ gateway: GATEWAY, tenants: ['demo'], storage: refused });
+    expect(own.keep(EHR)).toBe('not-kept');
+    expect(own.list.map(({ id }) => id)).toEqual(['demo']);
+    own.reset();
+  }
+});
+
 describe('SMART App Launch 2.2 §2.0.7 the server of an iss', () => {
   test.each([
     [`${GATEWAY}demo/fhir`, 'demo'],

@@ -1,4 +1,5 @@
 /** The servers that the viewer can open: the tenants of its own gateway, and those that the user has added. */
+import { storageIfAllowed } from './browser-storage.ts';
 
 export interface Server {
   /** In the page's address: the tenant, or for an added server its FHIR base without `https://`. */
@@ -20,8 +21,11 @@ export interface ServerEntry {
   clientId?: string | undefined;
 }
 
-/** Why an entry cannot be kept. `not-https`: others could read the token on the way. */
-export type EntryFault = 'no-name' | 'no-address' | 'not-https' | 'known-already';
+/**
+ * Why an entry cannot be kept. `not-https`: others could read the token on the way. `not-kept`: the browser's storage is
+ * full or blocked.
+ */
+export type EntryFault = 'no-name' | 'no-address' | 'not-https' | 'known-already' | 'not-kept';
 
 const KEY = 'servers';
 const CLIENT_ID = 'viewer';
@@ -31,20 +35,20 @@ export interface ServersOptions {
   /** Base URL of the gateway that serves the page, with a slash at the end; undefined for a static site. */
   gateway?: string | undefined;
   /** Its tenants that the list shows; others open by their address. */
-  tenants?: readonly string[];
-  /** Has names and addresses only; never a token. */
-  storage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+  tenants?: readonly string[] | undefined;
+  /** Has names and addresses only; never a token. Undefined where the browser refuses it. */
+  storage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | undefined;
 }
 
 export class Servers {
   readonly #gateway: string | undefined;
   readonly #tenants: readonly string[];
-  readonly #storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+  readonly #storage: ServersOptions['storage'];
 
-  constructor({ gateway, tenants = ['demo'], storage = localStorage }: ServersOptions) {
-    this.#gateway = gateway;
-    this.#tenants = tenants;
-    this.#storage = storage;
+  constructor(options: ServersOptions) {
+    this.#gateway = options.gateway;
+    this.#tenants = options.tenants ?? ['demo'];
+    this.#storage = 'storage' in options ? options.storage : storageIfAllowed('localStorage');
   }
 
   /** The tenants of this gateway, then the added ones in the order in which they were added. */
@@ -82,8 +86,7 @@ export class Servers {
     if (this.byBase(base) && this.byBase(base)?.id !== replaced) return 'known-already';
     const clientId = entry.clientId?.trim() || undefined;
     const kept: ServerEntry = { name: entry.name.trim(), fhirBase: base, clientId };
-    this.#store(place < 0 ? [...before, kept] : before.with(place, addedServer(kept)));
-    return undefined;
+    return this.#store(place < 0 ? [...before, kept] : before.with(place, addedServer(kept)));
   }
 
   remove(id: string): void {
@@ -92,21 +95,27 @@ export class Servers {
 
   /** Forgets all added servers. */
   reset(): void {
-    this.#storage.removeItem(KEY);
+    this.#storage?.removeItem(KEY);
   }
 
   get #added(): Server[] {
     try {
-      const stored: unknown = JSON.parse(this.#storage.getItem(KEY) ?? '[]');
+      const stored: unknown = JSON.parse(this.#storage?.getItem(KEY) ?? '[]');
       return Array.isArray(stored) ? stored.filter(isEntry).map(addedServer) : [];
     } catch {
       return [];
     }
   }
 
-  #store(entries: readonly ServerEntry[]): void {
+  #store(entries: readonly ServerEntry[]): 'not-kept' | undefined {
     const kept = entries.map(({ name, fhirBase, clientId }) => ({ name, fhirBase, clientId }));
-    this.#storage.setItem(KEY, JSON.stringify(kept));
+    if (!this.#storage) return 'not-kept';
+    try {
+      this.#storage.setItem(KEY, JSON.stringify(kept));
+      return undefined;
+    } catch {
+      return 'not-kept';
+    }
   }
 
   #tenant(tenant: string): Server {

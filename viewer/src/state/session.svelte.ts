@@ -1,10 +1,14 @@
-import { basesOf, sourcesOf } from '../data/sources.ts';
+import { basesOf, imagesOf, sourcesOf, type ServerAddress } from '../data/sources.ts';
 import type { ImageSource, RecordSource } from '../data/source.ts';
+import type { ImageLocation } from '../domain/study.ts';
 import { Transport } from '../data/transport.ts';
-import { forgetSignIn, openPage } from './opening.ts';
+import { memoryStorage, storageIfAllowed } from './browser-storage.ts';
+import { forgetSignIn, openPage, unreachable } from './opening.ts';
 import type { Server, Servers } from './servers.ts';
 import { SignInProblem } from './sign-in-problem.ts';
-import { beginLaunch, type Grant, type Known } from './smart-launch.ts';
+import type { TabStorage } from './smart-answer.ts';
+import type { Grant } from './smart-launch.ts';
+import type { Known, SmartServer } from './smart-server.ts';
 import { Tokens } from './tokens.ts';
 
 /** The query parameter of the page after signing out: `not-revoked` if the server has not confirmed it. */
@@ -14,6 +18,8 @@ export interface SessionOptions {
   servers: Servers;
   /** Where sign-ins come back to: the page without its query. */
   redirectUri: string;
+  /** The SMART configuration of a server that the page brings along. */
+  configured?: { fhirBase: string; smart: SmartServer } | undefined;
 }
 
 /** Who is signed in where, and the sources of data. Tokens are in memory only. */
@@ -29,10 +35,13 @@ export class Session {
   #tokens: Tokens | undefined;
   #data: { transport: Transport; records: RecordSource; images: ImageSource } | undefined;
   readonly #redirectUri: string;
+  readonly #configured: SessionOptions['configured'];
+  readonly #storage: TabStorage = storageIfAllowed('sessionStorage') ?? memoryStorage();
 
-  constructor({ servers, redirectUri }: SessionOptions) {
+  constructor({ servers, redirectUri, configured }: SessionOptions) {
     this.servers = servers;
     this.#redirectUri = redirectUri;
+    this.#configured = configured;
   }
 
   /** The server; undefined if the page names none that is known. */
@@ -62,6 +71,12 @@ export class Session {
     return this.#ready.images;
   }
 
+  /** Where its images are; undefined where only the records say it. */
+  get imageLocation(): ImageLocation | undefined {
+    const { server } = this;
+    return server && imagesOf({ fhirBase: server.fhirBase, hasGraph: server.isOwn });
+  }
+
   /** Has the trace of calls. */
   get transport(): Transport {
     return this.#ready.transport;
@@ -72,9 +87,9 @@ export class Session {
    * sign-out it waits for the user.
    * @param server that the address names
    * @param returnTo the query string to come back to
-   * @returns the query string that the page had before the sign-in
+   * @param restore called with the query string that the page had before the sign-in, before anything is shown
    */
-  async open(server: Server | undefined, returnTo: string): Promise<string | undefined> {
+  async open(server: Server | undefined, returnTo: string, restore: (query: string) => void): Promise<void> {
     const address = new URL(window.location.href);
     const signedOut = address.searchParams.get(SIGNED_OUT);
     this.phase = 'opening';
@@ -83,33 +98,38 @@ export class Session {
     // The authorization code and the launch id must not stay in the browser's history.
     if (/[?&](state|launch)=/.test(address.search)) history.replaceState(null, '', address.pathname);
     const opened = await openPage({
-      ...{ address, server, returnTo, servers: this.servers, storage: sessionStorage },
-      ...{ redirectUri: this.#redirectUri, hasLeft: this.left },
+      ...{ address, server, returnTo, servers: this.servers, storage: this.#storage },
+      ...{ redirectUri: this.#redirectUri, hasLeft: this.left, configured: this.#configured },
     });
     if (opened.phase === 'leaving') {
       // Replaces the history entry: otherwise the Back button would start another sign-in.
       window.location.replace(opened.to);
-      return undefined;
+      return;
     }
     this.#known = opened.known;
-    if (opened.phase === 'ready') this.#begin(opened.known, opened.grant);
+    if (opened.phase === 'ready') this.problem = await this.#begin(opened.known, opened.grant);
     else if (opened.problem) this.problem = opened.problem;
     else if (signedOut === 'not-revoked') this.problem = notRevoked();
-    this.phase = opened.phase;
-    return opened.returnTo;
+    if (opened.returnTo !== undefined) restore(opened.returnTo);
+    this.phase = this.problem ? 'signed-out' : opened.phase;
   }
 
   /** Sends the browser to the authorization server. @param returnTo the query string to come back to */
   async signIn(returnTo: string): Promise<void> {
     const launch = { redirectUri: this.#redirectUri, returnTo };
-    window.location.assign(await beginLaunch(this.#known!, launch, sessionStorage));
+    try {
+      const { beginLaunch } = await import('./smart-launch.ts');
+      window.location.assign(await beginLaunch(this.#known!, launch, this.#storage));
+    } catch (error) {
+      this.problem = unreachable(error);
+    }
   }
 
   /** Revokes the tokens and reloads the page, which clears its memory. @param returnTo the query string of the page then */
   async signOut(returnTo: string): Promise<void> {
     this.#grant = undefined;
     this.phase = 'signed-out';
-    if (this.server) forgetSignIn(this.server, sessionStorage);
+    if (this.server) forgetSignIn(this.server, this.#storage);
     const isRevoked = (await this.#tokens?.end()) ?? true;
     const query = new URLSearchParams(returnTo);
     query.set(SIGNED_OUT, isRevoked ? '' : 'not-revoked');
@@ -121,8 +141,8 @@ export class Session {
     return this.#tokens?.token();
   }
 
-  #begin(known: Known, grant: Grant | undefined): void {
-    this.#grant = grant;
+  /** @returns why there is no session */
+  async #begin(known: Known, grant: Grant | undefined): Promise<SignInProblem | undefined> {
     this.#tokens = new Tokens(known, grant, () => {
       this.#grant = undefined;
       this.problem = new SignInProblem(
@@ -132,9 +152,15 @@ export class Session {
       this.phase = 'signed-out';
     });
     const { fhirBase, isOwn } = known.server;
-    const address = { fhirBase, hasGraph: isOwn };
+    const address: ServerAddress = { fhirBase, hasGraph: isOwn };
     const transport = new Transport(basesOf(address), { credentials: this.#tokens });
-    this.#data = { transport, ...sourcesOf(address, transport) };
+    try {
+      this.#data = { transport, ...(await sourcesOf(address, transport)) };
+    } catch (error) {
+      return unreachable(error);
+    }
+    this.#grant = grant;
+    return undefined;
   }
 
   get #ready() {

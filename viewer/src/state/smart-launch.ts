@@ -1,35 +1,13 @@
-/** SMART App Launch 2.2 as a public client in the browser: code flow with PKCE S256. */
+/**
+ * SMART App Launch 2.2 as a public client in the browser: code flow with PKCE S256. It is loaded where a sign-in begins or
+ * ends: import it by `import()`.
+ */
 import * as oauth from 'oauth4webapi';
-import { kindOf, Transport } from '../data/transport.ts';
+import { kindOf } from '../data/transport.ts';
 import { Trouble } from '../data/trouble.ts';
-import type { Server } from './servers.ts';
 import { SignInProblem } from './sign-in-problem.ts';
-
-/** The members of a SMART configuration that a launch needs. No authorization endpoint: no token is needed. */
-export interface SmartServer {
-  issuer?: string;
-  authorization_endpoint?: string;
-  token_endpoint?: string;
-  revocation_endpoint?: string;
-  capabilities?: readonly string[];
-}
-
-/** A server with what it says of itself. */
-export interface Known {
-  server: Server;
-  smart: SmartServer;
-}
-
-/** The state of a launch until the authorization server redirects the browser back. */
-export interface Pending {
-  fhirBase: string;
-  redirectUri: string;
-  verifier: string;
-  /** The query string of the page before the launch. */
-  returnTo: string;
-  /** True if the server was asked to show no page. */
-  isSilent: boolean;
-}
+import { keepPending, type Pending, type TabStorage } from './smart-answer.ts';
+import type { Known } from './smart-server.ts';
 
 /** An access token with the other data of the token response. */
 export interface Grant {
@@ -41,34 +19,7 @@ export interface Grant {
   patient?: string;
 }
 
-/** What is kept between the pages of one sign-in: never a token. */
-export type TabStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
-
 const SCOPE = 'launch/patient patient/*.rs online_access';
-const KEY = 'smart-launch ';
-
-/**
- * Reads the server's SMART configuration (§2.1). A server without one that has a CapabilityStatement needs no token.
- * @throws SignInProblem `unreachable`
- */
-export async function smartServer(fhirBase: string): Promise<SmartServer> {
-  const transport = new Transport([]);
-  const json = (path: string) => transport.json(`${fhirBase}/${path}`, { accept: 'application/json' });
-  try {
-    return ((await json('.well-known/smart-configuration')) ?? {}) as SmartServer;
-  } catch (error) {
-    if (!(error instanceof Trouble)) throw error;
-    const isOpen =
-      error.kind === 'not-found' &&
-      (await json('metadata').then(
-        () => true,
-        () => false,
-      ));
-    if (isOpen) return {};
-    const message = 'The server did not say how to sign in. Check its address, or try again later.';
-    throw new SignInProblem('unreachable', message, { cause: error });
-  }
-}
 
 export interface Launch {
   redirectUri: string;
@@ -88,8 +39,9 @@ export async function beginLaunch(
   const { redirectUri, returnTo, isSilent = false } = launch;
   const verifier = oauth.generateRandomCodeVerifier();
   const state = oauth.generateRandomState();
-  const pending: Pending = { fhirBase: server.fhirBase, redirectUri, returnTo, verifier, isSilent };
-  storage.setItem(KEY + state, JSON.stringify(pending));
+  const { fhirBase } = server;
+  const pending: Pending = { fhirBase, smart, redirectUri, returnTo, verifier, isSilent };
+  keepPending(state, pending, storage);
   const url = new URL(smart.authorization_endpoint!);
   const parameters = {
     response_type: 'code',
@@ -105,40 +57,6 @@ export async function beginLaunch(
   };
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
   return url;
-}
-
-/** Returns true if the URL is an authorization response. */
-export function isAnswer({ searchParams }: URL): boolean {
-  return searchParams.has('state') && (searchParams.has('code') || searchParams.has('error'));
-}
-
-/**
- * Returns the launch that an authorization response belongs to, and removes it from the storage.
- * @throws SignInProblem `not-begun-here`
- */
-export function takePending(answer: URL, storage: TabStorage): Pending {
-  const key = KEY + answer.searchParams.get('state')!;
-  const stored = storage.getItem(key);
-  storage.removeItem(key);
-  if (!stored)
-    throw new SignInProblem(
-      'not-begun-here',
-      'This sign-in was not begun in this tab. Please sign in again.',
-    );
-  return JSON.parse(stored) as Pending;
-}
-
-/** Errors of a server that would have to show a page (OpenID Connect Core §3.1.2.6). */
-const NEEDS_PAGE = [
-  'login_required',
-  'consent_required',
-  'interaction_required',
-  'account_selection_required',
-];
-
-/** Returns true if the response says that there is no sign-in without a page. */
-export function needsPage({ searchParams }: URL): boolean {
-  return NEEDS_PAGE.includes(searchParams.get('error') ?? '');
 }
 
 /**

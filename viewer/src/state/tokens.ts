@@ -1,6 +1,7 @@
 import type { Credentials } from '../data/transport.ts';
 import { Trouble } from '../data/trouble.ts';
-import { refresh, revoke, type Grant, type Known } from './smart-launch.ts';
+import type { Grant } from './smart-launch.ts';
+import type { Known } from './smart-server.ts';
 
 /** A token is renewed this many milliseconds before it expires. */
 const MARGIN = 20_000;
@@ -43,6 +44,7 @@ export class Tokens implements Credentials {
   }
 
   async #renewOnce(grant: Grant): Promise<boolean> {
+    const { refresh, revoke } = await import('./smart-launch.ts');
     const renewed = await refresh(this.#known, grant);
     // Signed out meanwhile: what came is not kept.
     if (this.#grant !== grant) {
@@ -62,6 +64,8 @@ export class Tokens implements Credentials {
     this.#grant = undefined;
     this.#hasEnded = true;
     await this.#renewal?.catch(() => false);
-    return grant === undefined || revoke(this.#known, grant);
+    if (grant === undefined) return true;
+    const { revoke } = await import('./smart-launch.ts');
+    return revoke(this.#known, grant);
   }
 }

@@ -3,6 +3,7 @@ import type { Commands } from '../commands/commands.svelte.ts';
 import type { Levels } from '../commands/levels.ts';
 import type { RecordSource } from '../data/source.ts';
 import type { Account } from '../state/account.ts';
+import type { Foreseen } from '../state/foreseen.svelte.ts';
 import type { Preferences } from '../state/preferences.svelte.ts';
 import type { RecordState } from '../state/record.svelte.ts';
 import type { Route } from '../state/route.svelte.ts';
@@ -15,6 +16,7 @@ export interface Page {
   preferences: Preferences;
   route: Route;
   record: RecordState;
+  foreseen: Foreseen;
   workspace: Workspace;
   commands: Commands;
   levels: Levels;

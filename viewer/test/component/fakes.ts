@@ -8,6 +8,8 @@ import type { FrameId } from '../../src/domain/study.ts';
 import type { VolumeGeometry } from '../../src/domain/volume.ts';
 import type { Account } from '../../src/state/account.ts';
 import type { Imaging, OpenedSeries, OpenedVolume } from '../../src/state/imaging.ts';
+import { ServerList } from '../../src/state/server-list.svelte.ts';
+import { Servers } from '../../src/state/servers.ts';
 import { FakeVolume } from './volume.ts';
 import { DrawnEngine, phantomPicture } from './drawn.ts';
 import { PEOPLE, RECORD, stackOf } from './fixtures.ts';
@@ -25,8 +27,12 @@ export class FakeRecords implements RecordSource {
     return Promise.resolve({ items });
   }
 
+  /** Records do not arrive. */
+  held = false;
+
   record(patientId: string): Promise<PatientRecord> {
     this.asked.push(patientId);
+    if (this.held) return new Promise(() => undefined);
     return this.trouble ? Promise.reject(this.trouble) : Promise.resolve(this.answer);
   }
 
@@ -60,6 +66,14 @@ export class FakeImaging implements Imaging {
     frame: () => Promise.reject(new Error('there are no frames')),
     bulk: () => Promise.reject(new Error('there are no bulk data')),
   };
+
+  /** Studies whose picture was asked for before the record. */
+  readonly foreseen: string[] = [];
+
+  foresee({ study }: { study: string }): Promise<Blob> {
+    this.foreseen.push(study);
+    return phantomPicture();
+  }
 
   async openSeries(_at: unknown, name: { study: string; series: string }): Promise<OpenedSeries> {
     if (this.held) await new Promise(() => undefined);
@@ -104,6 +118,8 @@ export class FakeAccount implements Account {
   signInPossible = true;
   signedIn = true;
   choosesPatient = true;
+  servers = new ServerList(new Servers({ gateway: 'https://gateway.example/', tenants: ['demo', 'open'] }));
+  serverId = 'demo';
   readonly called: string[] = [];
 
   open(): Promise<void> {

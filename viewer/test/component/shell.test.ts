@@ -177,3 +177,25 @@ test('`?` opens the sheet of keys, made of the commands; Esc closes it', async (
   await userEvent.keyboard('{Escape}');
   await expect.element(sheet).not.toBeInTheDocument();
 });
+
+test('a button says its name and key under a resting pointer and on the focus of keys; Esc and a press take them away', async () => {
+  await open('?tenant=demo');
+  const button = page.getByRole('button', { name: 'Settings' });
+  const tip = page.getByRole('tooltip');
+  await button.hover();
+  await expect.element(tip).toHaveTextContent('Settings ,');
+  const [at, around] = [tip.element(), button.element()].map((one) => one.getBoundingClientRect());
+  expect(at!.top).toBeGreaterThanOrEqual(around!.bottom);
+  expect(at!.right).toBeLessThanOrEqual(window.innerWidth);
+  await userEvent.keyboard('{Escape}');
+  await expect.element(tip).not.toBeInTheDocument();
+  await userEvent.unhover(button);
+  await userEvent.tab();
+  await expect.element(button).toHaveFocus();
+  await expect.element(tip).toBeVisible();
+  await userEvent.keyboard('{Enter}');
+  await expect.element(page.getByRole('dialog', { name: 'Settings' })).toBeVisible();
+  await expect.element(tip).not.toBeInTheDocument();
+  await userEvent.keyboard('{Escape}');
+  await expect.element(button).toHaveFocus();
+});

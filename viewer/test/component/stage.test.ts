@@ -219,3 +219,14 @@ test('the stage is divided; a series opens in the chosen place', async () => {
   await expect.element(page.getByText('image 89/176')).toBeVisible();
   await shot('two-images');
 });
+
+test('the picture of the study in the address stands there, marked, until its record has come', async () => {
+  const { imaging } = await open(STUDY, { prepare: ({ records }) => (records.held = true) });
+  await expect.element(page.getByRole('img', { name: /Preview/ })).toBeVisible();
+  await expect.element(page.getByText('Preview', { exact: true })).toBeVisible();
+  expect(imaging.foreseen).toHaveLength(1);
+  await shot('foreseen');
+  history.pushState(null, '', location.search.replace(/study=[\d.]+/, 'study=1.2.99'));
+  window.dispatchEvent(new PopStateEvent('popstate'));
+  await expect.element(page.getByRole('img', { name: /Preview/ })).not.toBeInTheDocument();
+});

@@ -232,11 +232,9 @@ export class InteractionSteps {
     granted: readonly string[],
     context: Context,
   ): Promise<string> {
-    const { provider, resource, contexts } = this.#server;
-    const grant = new provider.Grant({
-      accountId: user.account,
-      clientId: String(interaction.params['client_id']),
-    });
+    const { provider, resource, contexts, consents } = this.#server;
+    const clientId = String(interaction.params['client_id']);
+    const grant = new provider.Grant({ accountId: user.account, clientId });
     // OpenID Connect's claims depend on the first list, tokens on the second. Refused scopes are set too, or the provider
     // would ask again.
     const refused = scopes.filter((scope) => !granted.includes(scope));
@@ -248,6 +246,7 @@ export class InteractionSteps {
     }
     const grantId = await grant.save();
     await contexts.keep(grantId, context, LIFETIMES.Grant);
+    if (interaction.session) await consents.remember(interaction.session.uid, clientId, grantId);
     return grantId;
   }
 

@@ -1,0 +1,98 @@
+/** What the page keeps: after many studies, and while somebody scrolls through a series of 2,000 images. */
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Browser, Page } from 'playwright-core';
+import type { Figure } from '../../gateway/bench/measure.ts';
+import { freePort } from '../../gateway/test/setup/free-port.ts';
+import { OURS, startBenchSystem } from './bench-system.ts';
+import { startLongerSeries } from './many-images.ts';
+
+const STUDIES = 20;
+const IMAGES = 2000;
+const MB = 1e6;
+
+export async function bench(): Promise<Figure[]> {
+  return [await heapAfterStudies(), await memoryOfLongSeries()];
+}
+
+/** Opens studies of a patient in turn; how much more the heap holds after all than after the third. */
+async function heapAfterStudies(): Promise<Figure> {
+  await using system = await startBenchSystem();
+  const page = await system.browser.newPage({ viewport: { width: 1400, height: 900 } });
+  await page.goto(`${system.gateway.url}/app/?${system.query}`);
+  const studies = page
+    .getByRole('navigation', { name: 'Timeline' })
+    .getByRole('button', { name: /CT chest/ });
+  const session = await page.context().newCDPSession(page);
+  let third = 0;
+  let last = 0;
+  for (let opened = 1; opened <= STUDIES; opened++) {
+    await page.locator(OURS.frame).waitFor();
+    await delay(1000);
+    await session.send('HeapProfiler.collectGarbage');
+    last = (await session.send('Runtime.getHeapUsage')).usedSize;
+    if (opened === 3) third = last;
+    await studies.nth(opened % (await studies.count())).click();
+    await page
+      .locator(OURS.frame)
+      .waitFor({ state: 'detached' })
+      .catch(() => undefined);
+  }
+  return {
+    what: `heap after ${STUDIES} studies, of that after 3`,
+    value: last / third,
+    unit: '×',
+    atMost: 1.1,
+  };
+}
+
+async function memoryOfLongSeries(): Promise<Figure> {
+  const port = await freePort();
+  let series = '';
+  const longer = await startLongerSeries(
+    () => port,
+    () => series,
+    IMAGES,
+  );
+  try {
+    const url = `http://localhost:${longer.port}`;
+    await using system = await startBenchSystem({ PORT: String(port), BASE_URL: url });
+    series = system.series;
+    const page = await system.browser.newPage({ viewport: { width: 1400, height: 900 } });
+    await page.goto(`${url}/app/?${system.query}&image=1`);
+    await page.locator(OURS.frame).waitFor({ timeout: 60_000 });
+    const most = await scrollThrough(page, system.browser);
+    return {
+      what: `renderer, ${IMAGES} images scrolled through`,
+      value: most / MB,
+      unit: 'MB',
+      atMost: 1000,
+    };
+  } finally {
+    longer.close();
+  }
+}
+
+/** Goes on when an image is drawn, ten at a time. @returns the most bytes that the page's process has held */
+async function scrollThrough(page: Page, browser: Browser): Promise<number> {
+  const slider = page.getByRole('slider', { name: 'Image; arrow keys scroll' });
+  await slider.focus();
+  let most = 0;
+  for (let image = 11; image <= IMAGES; image += 10) {
+    await page.keyboard.press('PageDown');
+    await page.getByText(`image ${image}/${IMAGES}`).waitFor({ timeout: 30_000 });
+    if (image % 100 === 1) most = Math.max(most, await rendererMemory(browser));
+  }
+  return Math.max(most, await rendererMemory(browser));
+}
+
+/** Resident bytes of the largest page of the browser. */
+async function rendererMemory(browser: Browser): Promise<number> {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  await session.detach();
+  const sizes = processInfo
+    .filter(({ type }) => type === 'renderer')
+    .map(({ id }) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${id}/status`, 'utf8'))![1]) * 1024);
+  return Math.max(...sizes);
+}

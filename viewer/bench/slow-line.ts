@@ -1,0 +1,64 @@
+/** A line of a known speed and delay between the browser and the gateway, shared by all connections. */
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+
+export interface Line {
+  port: number;
+  close(): void;
+}
+
+export interface LineOptions {
+  /** Port on loopback behind the line. */
+  target: () => number;
+  /** From the gateway to the browser; the other way carries little. */
+  bytesPerSecond: number;
+  /** Milliseconds for the way there and back. */
+  roundTrip: number;
+}
+
+/** Bytes that are sent at once, as packets are. */
+const PACKET = 1448;
+
+export async function startLine({ target, bytesPerSecond, roundTrip }: LineOptions): Promise<Line> {
+  const sockets = new Set<Socket>();
+  /** When the line has sent all that it was given, in milliseconds. */
+  let free = 0;
+  const half = roundTrip / 2;
+
+  const server = createServer((near) => {
+    // The handshake of TCP takes one round trip before the first byte.
+    const begun = performance.now() + roundTrip;
+    const far = connect(target(), '127.0.0.1');
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => sockets.delete(socket));
+    }
+    near.on('data', (chunk) => at(Math.max(performance.now(), begun) + half, () => far.write(chunk)));
+    near.on('close', () => at(performance.now() + half, () => far.destroy()));
+    far.on('data', (chunk) => {
+      let last = 0;
+      for (let from = 0; from < chunk.length; from += PACKET) {
+        const part = chunk.subarray(from, from + PACKET);
+        free = Math.max(free, performance.now()) + (part.length / bytesPerSecond) * 1000;
+        last = free;
+        at(free + half, () => near.write(part));
+      }
+      // Connections take turns: what one server socket has read waits for its turn before it reads more.
+      far.pause();
+      at(last, () => far.resume());
+    });
+    far.on('end', () => at(Math.max(free, performance.now()) + half, () => near.end()));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+function at(time: number, run: () => void): void {
+  setTimeout(run, Math.max(0, time - performance.now()));
+}

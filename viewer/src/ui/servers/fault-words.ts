@@ -1,0 +1,11 @@
+import { m } from '../../messages/compiled/messages.js';
+import type { EntryFault } from '../../state/servers.ts';
+
+/** Why an entry is not kept, and what to do. */
+export const FAULTS: Record<EntryFault, () => string> = {
+  'no-name': m.serverNoName,
+  'no-address': m.serverNoAddress,
+  'not-https': m.serverNotHttps,
+  'known-already': m.serverKnownAlready,
+  'not-kept': m.serverNotKept,
+};

@@ -1,0 +1,55 @@
+/** A page of the viewer in Chromium, as the tests of journeys see it. */
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+
+export interface ViewerPage {
+  page: Page;
+  /** Errors of scripts. */
+  errors: string[];
+}
+
+/** Opens an address in a context of its own, or in one that is given, as another tab. */
+export async function openViewer(
+  browser: Browser | BrowserContext,
+  address: string,
+  viewport = { width: 1400, height: 900 },
+): Promise<ViewerPage> {
+  const page = 'newContext' in browser ? await browser.newPage({ viewport }) : await browser.newPage();
+  const errors: string[] = [];
+  page.on('pageerror', (error) => errors.push(error.message));
+  await page.goto(address);
+  return { page, errors };
+}
+
+/** Signs in on the pages of a demonstration's authorization server, and agrees. */
+export async function signInAs(page: Page, person: string): Promise<void> {
+  await page.getByRole('button', { name: person }).click();
+  await page.getByRole('button', { name: 'Allow' }).click();
+}
+
+/** Signs in as a clinician. @param patient whom the clinician chooses; undefined where the launch names one */
+export async function signInAsClinician(page: Page, patient?: string): Promise<void> {
+  await page.locator('button[value^="Practitioner/"]').first().click();
+  if (patient !== undefined) await page.getByRole('button', { name: patient }).click();
+  await page.getByRole('button', { name: 'Allow' }).click();
+}
+
+/** The glass: its value is the number of the image on it. */
+export const glassOf = (page: Page) => page.getByRole('slider', { name: 'Image; arrow keys scroll' });
+
+/** Returns the share of the canvas that is not black, and a checksum of its pixels. */
+export async function canvasOf(page: Page): Promise<{ lit: number; sum: number }> {
+  return page.evaluate(() => {
+    const element = document.querySelector('canvas');
+    if (!element) return { lit: 0, sum: 0 };
+    const copy = new OffscreenCanvas(element.width, element.height).getContext('2d')!;
+    copy.drawImage(element, 0, 0);
+    const { data } = copy.getImageData(0, 0, element.width, element.height);
+    let lit = 0;
+    let sum = 0;
+    for (let at = 0; at < data.length; at += 4) {
+      if (data[at]! > 20) lit++;
+      sum = (sum * 31 + data[at]!) % 1_000_003;
+    }
+    return { lit: (lit * 4) / data.length, sum };
+  });
+}

@@ -1,0 +1,132 @@
+/** SMART launches of the viewer in Chromium, with the authorization server of a real gateway. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startChromium } from '../../gateway/test/setup/chromium.ts';
+import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
+import { canvasOf, glassOf, openViewer, signInAs, signInAsClinician } from './setup/viewer-page.ts';
+
+const shots = join(import.meta.dirname, '../../dist/screenshots');
+
+let gateway: GatewayProcess;
+let browser: Browser;
+beforeAll(async () => {
+  [gateway, browser] = await Promise.all([
+    startGateway(),
+    startChromium(),
+    mkdir(shots, { recursive: true }),
+  ]);
+}, 120_000);
+afterAll(async () => {
+  await browser?.close();
+  await gateway?.stop();
+});
+
+/** Records the authorization requests of a page: their `prompt` and `launch`. */
+function authorizationsOf(page: Page) {
+  const seen: URLSearchParams[] = [];
+  page.on('request', (request) => {
+    const { pathname, searchParams } = new URL(request.url());
+    if (pathname === '/demo/oauth/authorize') seen.push(searchParams);
+  });
+  return seen;
+}
+
+const heading = (page: Page, name: string | RegExp) => page.getByRole('heading', { name, level: 1 });
+const lit = (page: Page) =>
+  expect.poll(async () => (await canvasOf(page)).lit, { timeout: 30_000 }).toBeGreaterThan(0.05);
+
+test('a reload comes back to the same picture without a question, again and again', async () => {
+  const { page, errors } = await openViewer(browser, `${gateway.url}/app/`);
+  await signInAs(page, 'Helen Marie Castellanos');
+  await glassOf(page).waitFor({ timeout: 30_000 });
+  await lit(page);
+  await glassOf(page).press('Home');
+  await glassOf(page).press('ArrowDown');
+  await expect.poll(() => new URL(page.url()).searchParams.get('image')).toBe('2');
+  await page.waitForTimeout(500);
+  const before = { address: page.url(), ...(await canvasOf(page)) };
+  const seen = authorizationsOf(page);
+  for (let reload = 1; reload <= 2; reload++) {
+    await page.reload();
+    await heading(page, 'Helen Marie Castellanos').waitFor();
+    await expect.poll(() => glassOf(page).getAttribute('aria-valuenow'), { timeout: 30_000 }).toBe('2');
+    await expect.poll(async () => (await canvasOf(page)).sum, { timeout: 30_000 }).toBe(before.sum);
+    expect(page.url()).toBe(before.address);
+    expect(seen.map((query) => query.get('prompt'))).toEqual(Array<string>(reload).fill('none'));
+  }
+  expect(errors).toEqual([]);
+  expect(JSON.stringify(await page.evaluate(() => [{ ...sessionStorage }, { ...localStorage }]))).not.toMatch(
+    /token|Bearer|Castellanos/i,
+  );
+  await page.context().close();
+}, 120_000);
+
+test('after signing out, a reload waits, and the next sign-in asks who it is', async () => {
+  const { page } = await openViewer(browser, `${gateway.url}/app/`);
+  await signInAs(page, 'Samir Haddad');
+  await heading(page, 'Samir Haddad').waitFor();
+  const seen = authorizationsOf(page);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByText('You have signed out.').waitFor();
+  await page.screenshot({ path: join(shots, 'signed-out-servers.png') });
+  await page.reload();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  expect(seen.map((query) => query.get('prompt'))).toEqual([null]);
+  // A silent request of this browser is refused too.
+  const silent = new URL(`${gateway.url}/demo/oauth/authorize?${seen[0]}`);
+  silent.searchParams.set('prompt', 'none');
+  await page.goto(silent.href);
+  await page.getByRole('alert').getByText('The server could not sign you in').waitFor();
+  await page.context().close();
+}, 60_000);
+
+test('two tabs of a clinician with two patients: a reload does not change the patient by itself', async () => {
+  const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
+  const one = (await openViewer(context, `${gateway.url}/app/`)).page;
+  await signInAsClinician(one, 'Samir Haddad');
+  await heading(one, 'Samir Haddad').waitFor();
+  const two = (await openViewer(context, `${gateway.url}/app/`)).page;
+  await signInAsClinician(two, 'George Allen Whitfield');
+  await heading(two, 'George Allen Whitfield').waitFor();
+  await one.reload();
+  await one.getByRole('heading', { name: 'Sign in' }).waitFor();
+  expect(await one.getByText('George Allen Whitfield').count()).toBeGreaterThan(0);
+  await signInAsClinician(one, 'Samir Haddad');
+  await heading(one, 'Samir Haddad').waitFor();
+  await context.close();
+}, 90_000);
+
+test('launch by an EHR: the patient of the launch is opened, and its id does not stay in the address', async () => {
+  const started = await fetch(`${gateway.url}/demo/oauth/launch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ patient: 'demo-maria-alvarez' }),
+  });
+  const { launch } = (await started.json()) as { launch: string };
+  const iss = encodeURIComponent(`${gateway.url}/demo/fhir`);
+  const { page, errors } = await openViewer(browser, `${gateway.url}/app/?iss=${iss}&launch=${launch}`);
+  await signInAsClinician(page);
+  await heading(page, /Álvarez/).waitFor();
+  await expect.poll(() => page.url()).toContain('tenant=demo&patient=demo-maria-alvarez');
+  expect(page.url()).not.toMatch(/launch|iss|code|state/);
+  expect(errors).toEqual([]);
+  await page.context().close();
+}, 60_000);
+
+test('choosing another server goes to its address and begins there', async () => {
+  const { page, errors } = await openViewer(browser, `${gateway.url}/app/?tenant=demo&signed-out=`);
+  await page.getByRole('button', { name: 'Add a server' }).click();
+  await page.getByLabel('Name').fill('The open tenant');
+  await page.getByLabel('FHIR address').fill(`${gateway.url.replace('localhost', '127.0.0.1')}/open/fhir`);
+  await page.keyboard.press('Enter');
+  await page.getByRole('link', { name: /The open tenant/ }).press('Enter');
+  await page.getByRole('heading', { name: 'Whose images?' }).waitFor();
+  await page.getByRole('button', { name: /Samir Haddad/ }).click();
+  await heading(page, 'Samir Haddad').waitFor();
+  expect(new URL(page.url()).searchParams.get('tenant')).toMatch(/^127\.0\.0\.1:\d+\/open\/fhir$/);
+  expect(errors).toEqual([]);
+  await page.context().close();
+}, 60_000);

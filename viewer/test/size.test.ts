@@ -1,0 +1,59 @@
+/** What the browser has to fetch before something can be used, in the built viewer (`node gateway/build.mjs`). */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const dist = join(import.meta.dirname, '../../dist/viewer');
+const KB = 1000;
+
+interface Chunk {
+  file: string;
+  imports?: string[];
+  css?: string[];
+  assets?: string[];
+}
+
+const manifest = JSON.parse(readFileSync(join(dist, '.vite/manifest.json'), 'utf8')) as Record<string, Chunk>;
+
+/** Returns the scripts and styles that some modules need, with all that they import. */
+function filesOf(modules: readonly string[]): Set<string> {
+  const [seen, files, open] = [new Set<string>(), new Set<string>(), [...modules]];
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    if (seen.has(name)) continue;
+    seen.add(name);
+    const chunk = manifest[name];
+    if (!chunk) throw new Error(`The build has no chunk of its own for ${name}.`);
+    for (const file of [chunk.file, ...(chunk.css ?? [])]) files.add(file);
+    open.push(...(chunk.imports ?? []));
+  }
+  return files;
+}
+
+/** Bytes on the line: compressed by Brotli, where that is worth it. */
+function sizeOf(files: Iterable<string>): number {
+  const size = (path: string) => statSync(existsSync(`${path}.br`) ? `${path}.br` : path).size;
+  return [...files].reduce((sum, file) => sum + size(join(dist, file)), 0);
+}
+
+const SIGN_IN = ['index.html', 'src/state/smart-launch.ts'];
+const RECORDS = ['src/data/graph/graph-source.ts', 'src/data/dicomweb/dicomweb-source.ts'];
+const ENGINE = 'src/engine/cornerstone/engine.ts';
+
+test.each([
+  ['the sign-in, with its redirect', SIGN_IN],
+  ['the list of patients, after a sign-in', [...SIGN_IN, ...RECORDS]],
+])('%s needs at most 60 KB', (_what, modules) => {
+  expect(sizeOf(filesOf(modules)) / KB).toBeLessThanOrEqual(60);
+});
+
+test('the engine that draws images needs at most 500 KB more, and nothing else loads it', () => {
+  const page = filesOf(['index.html', 'src/ui/pages/RecordPage.svelte']);
+  const engine = [...filesOf([ENGINE])].filter((file) => !page.has(file));
+  expect(sizeOf(engine) / KB).toBeLessThanOrEqual(500);
+  // Less would be another file.
+  expect(sizeOf(engine) / KB).toBeGreaterThan(100);
+  const decoder = readFileSync(join(dist, manifest[ENGINE]!.file), 'utf8').match(
+    /decode-worker-[\w-]+\.js/,
+  )![0];
+  expect((sizeOf(engine) + sizeOf([`assets/${decoder}`])) / KB).toBeLessThanOrEqual(500);
+});
