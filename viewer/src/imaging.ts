@@ -18,9 +18,6 @@ export function imagingOf(images: ImageSource, place: () => ImageLocation | unde
   const engine = () =>
     import('./engine/cornerstone/engine.ts').then(({ createEngine }) => createEngine(store));
   let loaded: ReturnType<typeof engine> | undefined;
-<<<<<<< HEAD
-  let volumes: ReturnType<typeof loadVolumes> | undefined;
-=======
   const loadEngine = () => {
     loaded ??= engine().catch((error: unknown) => {
       // The next image asks again.
@@ -29,7 +26,7 @@ export function imagingOf(images: ImageSource, place: () => ImageLocation | unde
     });
     return loaded;
   };
->>>>>>> main
+  let volumes: ReturnType<typeof loadVolumes> | undefined;
   return {
     images: { ...images, rendered: foreseen.rendered },
     foresee(name, size) {
@@ -50,12 +47,19 @@ export function imagingOf(images: ImageSource, place: () => ImageLocation | unde
         close: () => ends.forEach((end) => end()),
       };
     },
-<<<<<<< HEAD
-    engine: () => (loaded ??= engine()),
-    openVolume: (stack, geometry) => (volumes ??= loadVolumes(store)).then((open) => open(stack, geometry)),
-=======
     engine: loadEngine,
->>>>>>> main
+    async openVolume(stack, geometry) {
+      volumes ??= loadVolumes(store);
+      try {
+        return await (
+          await volumes
+        )(stack, geometry);
+      } catch (error) {
+        // The next volume asks again.
+        volumes = undefined;
+        throw error;
+      }
+    },
     onProgress: (listener) => store.subscribe(listener),
     retry: (frame) => store.retry(frame),
   };
