@@ -2,7 +2,9 @@
 import { cineFeature } from './features/cine/cine.ts';
 import { compare } from './features/compare/feature.ts';
 import { documents } from './features/documents/documents.ts';
+import { mpr } from './features/mpr/feature.ts';
 import { overlayPlanesFeature } from './features/overlay-planes/overlay-planes.ts';
+import { reference } from './features/reference/reference.ts';
 import { reports } from './features/reports/reports.ts';
 import { tags } from './features/tags/tags.ts';
 import { windowFeature } from './features/window/window.ts';
@@ -12,6 +14,8 @@ export const features: readonly Feature[] = [
   windowFeature,
   cineFeature,
   compare,
+  reference,
+  mpr,
   overlayPlanesFeature,
   documents,
   reports,

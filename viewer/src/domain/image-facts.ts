@@ -1,29 +1,21 @@
 /** What is written on an image besides its name and its window. */
-import { dot, nearestOrientation, normalOf, planeOf } from './geometry.ts';
 import { positive, text, type Instance } from './instance.ts';
+import { imagePosition } from './orientation.ts';
 
 /** Millimetres. */
 export interface SlicePlace {
-  /** Along the normal of the plane, in the patient; undefined where the image has no place. */
-  position?: number;
+  position?: ReturnType<typeof imagePosition>;
   thickness?: number;
 }
 
 /** Returns where a slice is. Slices of one stack differ by it, so it is measured as the stack is sorted. */
 export function slicePlace(metadata: Instance): SlicePlace {
-  const plane = planeOf(metadata);
+  const position = imagePosition(metadata);
   const thickness = positive(metadata, '00180050');
   return {
-    ...(plane && { position: towardsHeadLeftBack(plane) }),
+    ...(position && { position }),
     ...(thickness !== undefined && { thickness }),
   };
-}
-
-/** The same sign for all directions of rows and columns: to the head, to the back or to the left is more. */
-function towardsHeadLeftBack(plane: NonNullable<ReturnType<typeof planeOf>>): number {
-  const normal = normalOf(plane);
-  const axis = { sagittal: 0, coronal: 1, axial: 2 }[nearestOrientation(plane)];
-  return dot(normal, plane.position) * Math.sign(normal[axis]!);
 }
 
 /** Milliseconds of an MR; of enhanced objects from the functional groups (PS3.3 §C.8.13.5). */

@@ -2,15 +2,16 @@
 import { isColour } from './colour.ts';
 import { framesOf, type StackFrame } from './frames.ts';
 import {
-  dot,
   nearestOrientation,
   normalOf,
   planeOf,
   SAME_POSITION_MM,
   sameOrientation,
+  type Orientation,
   type Plane,
 } from './geometry.ts';
 import { number, numbers, text, type Instance } from './instance.ts';
+import { dot } from './vectors.ts';
 
 export type { StackFrame } from './frames.ts';
 
@@ -23,6 +24,21 @@ export interface Stack {
   frames: readonly StackFrame[];
   /** Millimetres between the centres of neighbouring pixels, of rows and columns; undefined if unknown. */
   spacing?: readonly [number, number];
+  /** Set for planes that are computed of a volume: no archive has these images, and nothing may refer to them. */
+  reformatted?: Reformatted;
+}
+
+/** A plane through a volume, and how thick it is. */
+export interface Reformatted {
+  plane: Orientation;
+  slab?: Slab;
+}
+
+/** Several slices in one image: of all values in a line through them the greatest (MIP), or the mean. */
+export interface Slab {
+  mode: 'mip' | 'average';
+  /** Millimetres. */
+  thickness: number;
 }
 
 type What = NonNullable<Stack['by']>['what'];

@@ -4,7 +4,7 @@ import type { Instance } from '../domain/instance.ts';
 import type { Stack, StackFrame } from '../domain/stacks.ts';
 import { hasImages, type FrameId, type Series, type Study } from '../domain/study.ts';
 import type { Camera, Shown, View, Window } from '../engine/port.ts';
-import type { Imaging, OpenedSeries } from './imaging.ts';
+import type { CellImaging, OpenedSeries } from './imaging.ts';
 import { Picture } from './picture.svelte.ts';
 import { troubleOf } from './trouble-of.ts';
 
@@ -59,14 +59,14 @@ export class Cell {
   playing = $state(false);
   /** What draws; undefined until the engine is loaded. */
   view = $state.raw<View>();
-  readonly #imaging: Imaging;
+  readonly #imaging: CellImaging;
   #camera: Camera | undefined;
   #inverted: boolean | undefined;
   #opening: AbortController | undefined;
   #opened: OpenedSeries | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(imaging: Imaging) {
+  constructor(imaging: CellImaging) {
     this.#imaging = imaging;
   }
 
@@ -97,20 +97,26 @@ export class Cell {
     try {
       const opened = await this.#imaging.openSeries(at, name, opening.signal);
       if (opening.signal.aborted) return opened.close();
-      this.#opened = opened;
-      this.instances = opened.instances;
-      this.document = start.document;
-      const stacks = (this.stacks = opened.stacks);
-      const found = start.find?.(stacks) ?? preferred(stacks, start.prefers);
-      const stack = found?.stack ?? stacks.find(({ key }) => key === start.stack) ?? longest(stacks);
-      if (!stack) return this.preview.close();
       this.window = start.window;
-      this.choose(stack, found?.index ?? (start.image === undefined ? undefined : start.image - 1));
+      this.adopt(opened, start);
     } catch (error) {
       if (!opening.signal.aborted) this.#failed(troubleOf(error), () => this.open(study, series, start));
     } finally {
       if (this.#opening === opening) this.opening = false;
     }
+  }
+
+  /** Shows what is open already in place of what the cell has; window and camera stay. */
+  adopt(opened: OpenedSeries, start: Start = {}): void {
+    this.#opened?.close();
+    this.#opened = opened;
+    this.instances = opened.instances;
+    this.document = start.document;
+    const stacks = (this.stacks = opened.stacks);
+    const found = start.find?.(stacks) ?? preferred(stacks, start.prefers);
+    const stack = found?.stack ?? stacks.find(({ key }) => key === start.stack) ?? longest(stacks);
+    if (!stack) return this.preview.close();
+    this.choose(stack, found?.index ?? (start.image === undefined ? undefined : start.image - 1));
   }
 
   /** Shows another stack of the series. @param index the middle if it is not given */
@@ -120,6 +126,8 @@ export class Cell {
     this.trouble = undefined;
     this.view?.setStack(stack, this.wanted);
     if (this.window) this.view?.setWindow(this.window);
+    if (this.#inverted !== undefined) this.view?.setInverted(this.#inverted);
+    if (this.#camera) this.view?.setCamera(this.#camera);
   }
 
   want(index: number): void {
@@ -242,7 +250,7 @@ export class Cell {
     signal.addEventListener('abort', () => {
       for (const end of ends) end();
       view.close();
-      if (this.view === view) this.view = undefined;
+      if (this.view === view) this.view = this.shown = undefined;
     });
     if (this.stack) this.choose(this.stack, this.wanted);
   }

@@ -3,6 +3,7 @@ import { placeOf, type ImageReference } from '../domain/image-reference.ts';
 import type { Stack } from '../domain/stacks.ts';
 import type { Series, Study } from '../domain/study.ts';
 import { Cell, type Start } from './cell.svelte.ts';
+import { Crosshair } from './crosshair.svelte.ts';
 import type { Imaging } from './imaging.ts';
 
 /** Where a series is shown. */
@@ -23,14 +24,17 @@ export class Workspace {
   at = $state(0);
   /** False while the texts on images are hidden; orientation and patient stay. */
   texts = $state(true);
+  readonly crosshair = new Crosshair();
   readonly imaging: Imaging;
+  /** Its own cells, while others are shown in their place. */
+  #own = $state.raw<{ cells: readonly Cell[]; layout: Layout; at: number; ended: () => void }>();
   readonly #endProgress: () => void;
 
   constructor(imaging: Imaging) {
     this.imaging = imaging;
     this.cells = [new Cell(imaging)];
     this.#endProgress = imaging.onProgress(() => {
-      for (const cell of this.cells) cell.countReady();
+      for (const cell of this.#own?.cells ?? this.cells) cell.countReady();
     });
   }
 
@@ -48,16 +52,21 @@ export class Workspace {
     return inOrder(this.activeStudy);
   }
 
-  /** The cell and the layout that the address names: the active cell, or one that shows the study that was opened. */
+  /**
+   * The cell and the layout that the address names: the active cell, or one that shows the study that was opened. Cells that
+   * are shown in place of its own have no address.
+   */
   get addressed(): { cell: Cell; layout: Layout } {
-    const { active } = this;
-    const cell = this.#isOwn(active) ? active : (this.cells.find((one) => this.#isOwn(one)) ?? active);
-    return { cell, layout: this.layout };
+    const { cells, layout, at } = this.#own ?? this;
+    const active = cells[at] ?? cells[0]!;
+    const cell = this.#isOpened(active) ? active : (cells.find((one) => this.#isOpened(one)) ?? active);
+    return { cell, layout };
   }
 
   /** The cell of another study than the one that was opened. */
   get besideCell(): Cell | undefined {
-    return this.cells.find((cell) => cell.study !== undefined && !this.#isOwn(cell));
+    const { cells } = this.#own ?? this;
+    return cells.find((cell) => cell.study !== undefined && !this.#isOpened(cell));
   }
 
   /**
@@ -65,6 +74,7 @@ export class Workspace {
    * @param start a series that is to be shown in any case: in its own place if it has one, else in the first
    */
   open(study: Study, hanging: Hanging, start: Start & { series?: string } = {}): void {
+    this.restore();
     this.study = study;
     for (const cell of this.cells) cell.close();
     this.setLayout(hanging.layout);
@@ -82,7 +92,8 @@ export class Workspace {
   /** Shows a series. The last cell of the study that was opened is not given to another one: that is shown beside it. */
   show(series: Series, { study = this.activeStudy, cell = this.active }: Spot = {}): void {
     if (!study) return;
-    const isLast = this.#isOwn(cell) && this.cells.filter((one) => this.#isOwn(one)).length === 1;
+    this.restore();
+    const isLast = this.#isOpened(cell) && this.cells.filter((one) => this.#isOpened(one)).length === 1;
     if (isLast && study.uid !== this.study?.uid) return this.showBeside(study, series);
     this.at = Math.max(this.cells.indexOf(cell), 0);
     if (cell.series?.uid !== series.uid) void cell.open(study, series);
@@ -90,6 +101,7 @@ export class Workspace {
 
   /** Shows a series of another study to the right of the one that was opened, whose cell stays the active one. */
   showBeside(study: Study, series: Series, start: Start = {}): void {
+    this.restore();
     if (this.layout === '1x1') this.setLayout('1x2');
     const { cell } = this.addressed;
     const others = this.cells.filter((one) => one !== cell);
@@ -102,8 +114,9 @@ export class Workspace {
 
   /** Shows only the study that was opened, in as many cells as it has. */
   closeBeside(): void {
+    this.restore();
     const { cell } = this.addressed;
-    for (const one of this.cells) if (!this.#isOwn(one)) one.close();
+    for (const one of this.cells) if (!this.#isOpened(one)) one.close();
     const used = this.cells.filter(({ study }) => study !== undefined).length;
     if (used <= 1) this.setLayout('1x1');
     else this.at = this.cells.indexOf(cell);
@@ -119,6 +132,7 @@ export class Workspace {
     const start = { find, ...(reference.instance !== undefined && { document: reference.instance }) };
     const series = inOrder(study).find(({ uid }) => uid === reference.series) ?? longest(inOrder(study));
     if (!series) return;
+    this.restore();
     const open = this.cellOf(series);
     if (open && (open.stacks.length > 0 || open.instances.length > 0)) {
       this.at = this.cells.indexOf(open);
@@ -151,6 +165,7 @@ export class Workspace {
 
   /** Divides the stage. Where cells go, the one that the address names stays. */
   setLayout(layout: Layout): void {
+    this.restore();
     const wanted = PLACES[layout];
     const { active, cells, addressed } = this;
     const first = cells.indexOf(addressed.cell) < wanted ? cells : [addressed.cell, ...cells];
@@ -162,8 +177,32 @@ export class Workspace {
     this.at = Math.max(kept.indexOf(kept.includes(active) ? active : addressed.cell), 0);
   }
 
+  /**
+   * Shows other cells in place of its own, which keep what they have, until `restore` or until something else is opened.
+   * @param cells as many as the layout has
+   * @param ended called when its own cells are back
+   */
+  replace(cells: readonly Cell[], layout: Layout, ended: () => void): void {
+    this.restore();
+    this.#own = { cells: this.cells, layout: this.layout, at: this.at, ended };
+    this.cells = cells;
+    this.layout = layout;
+    this.at = 0;
+  }
+
+  /** Shows its own cells again, and closes the others. */
+  restore(): void {
+    const own = this.#own;
+    if (!own) return;
+    for (const cell of this.cells) cell.close();
+    this.#own = undefined;
+    ({ cells: this.cells, layout: this.layout, at: this.at } = own);
+    own.ended();
+  }
+
   /** Empties the stage, for instance for another patient. */
   clear(): void {
+    this.restore();
     for (const cell of this.cells) cell.close();
     this.study = undefined;
   }
@@ -174,7 +213,7 @@ export class Workspace {
   }
 
   /** True for a cell that shows the study that was opened. */
-  #isOwn({ study }: Cell): boolean {
+  #isOpened({ study }: Cell): boolean {
     return study !== undefined && study.uid === this.study?.uid;
   }
 }

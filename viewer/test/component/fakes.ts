@@ -5,10 +5,12 @@ import type { Instance } from '../../src/domain/instance.ts';
 import type { PatientRecord, Person } from '../../src/domain/record.ts';
 import type { Stack } from '../../src/domain/stacks.ts';
 import type { FrameId } from '../../src/domain/study.ts';
+import type { VolumeGeometry } from '../../src/domain/volume.ts';
 import type { Account } from '../../src/state/account.ts';
-import type { Imaging, OpenedSeries } from '../../src/state/imaging.ts';
+import type { Imaging, OpenedSeries, OpenedVolume } from '../../src/state/imaging.ts';
 import { ServerList } from '../../src/state/server-list.svelte.ts';
 import { Servers } from '../../src/state/servers.ts';
+import { FakeVolume } from './volume.ts';
 import { DrawnEngine, phantomPicture } from './drawn.ts';
 import { PEOPLE, RECORD, stackOf } from './fixtures.ts';
 
@@ -97,6 +99,14 @@ export class FakeImaging implements Imaging {
   onProgress(listener: () => void): () => void {
     this.#progress.add(listener);
     return () => this.#progress.delete(listener);
+  }
+
+  readonly volumes: FakeVolume[] = [];
+
+  openVolume(stack: Stack, geometry: VolumeGeometry): Promise<OpenedVolume> {
+    const volume = new FakeVolume({ stack, geometry, engine: this.drawn });
+    this.volumes.push(volume);
+    return Promise.resolve(volume);
   }
 
   retry(frame: FrameId): void {

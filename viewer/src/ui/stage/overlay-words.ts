@@ -5,10 +5,10 @@ import { m } from '../../messages/compiled/messages.js';
 
 const short = (value: number): string => String(Math.round(value * 100) / 100);
 
-/** Where the slice is, and how thick. */
+/** `F 45.3 mm · 5 mm thick`: where the slice is, and how thick. */
 export function sliceWords({ position, thickness }: SlicePlace): string[] {
   const words = [
-    ...(position === undefined ? [] : [m.slicePosition({ position: short(position) })]),
+    ...(position ? [`${position.side} ${Math.abs(position.mm).toFixed(1)} mm`] : []),
     ...(thickness === undefined ? [] : [m.sliceThickness({ thickness: short(thickness) })]),
   ];
   return words.length > 0 ? [words.join(' · ')] : [];
