@@ -50,6 +50,8 @@ export class Cell {
   readonly #imaging: Imaging;
   #camera: Camera | undefined;
   #inverted: boolean | undefined;
+  /** Where the series that is open began: a try again begins there too. */
+  #start: Start | undefined;
   #opening: AbortController | undefined;
   #opened: OpenedSeries | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -72,6 +74,7 @@ export class Cell {
     this.close();
     this.study = study;
     this.series = series;
+    this.#start = start;
     const at = series.location ?? study.location;
     if (!at) return;
     const name = { study: study.uid, series: series.uid };
@@ -120,7 +123,7 @@ export class Cell {
     if (!this.trouble) return;
     if (this.trouble.frame !== undefined) this.#imaging.retry(this.trouble.frame);
     if (this.stack) this.want(this.wanted);
-    else if (this.study && this.series) void this.open(this.study, this.series);
+    else if (this.study && this.series) void this.open(this.study, this.series, this.#start);
   }
 
   setWindow(window: Window): void {
@@ -192,7 +195,7 @@ export class Cell {
     clearTimeout(this.#retry);
     this.preview.close();
     this.study = this.series = this.stack = this.shown = this.trouble = this.window = undefined;
-    this.#camera = this.#inverted = undefined;
+    this.#camera = this.#inverted = this.#start = undefined;
     this.stacks = [];
     this.instances = [];
     this.wanted = this.ready = 0;
