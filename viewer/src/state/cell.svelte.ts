@@ -62,6 +62,8 @@ export class Cell {
   readonly #imaging: CellImaging;
   #camera: Camera | undefined;
   #inverted: boolean | undefined;
+  /** Where the series that is open began: a try again begins there too. */
+  #start: Start | undefined;
   #opening: AbortController | undefined;
   #opened: OpenedSeries | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -84,6 +86,7 @@ export class Cell {
     this.close();
     this.study = study;
     this.series = series;
+    this.#start = start;
     const at = series.location ?? study.location;
     if (!at) {
       this.trouble = { trouble: new Trouble('not-found', 'no archive has this series') };
@@ -158,7 +161,7 @@ export class Cell {
     if (!this.trouble) return;
     if (this.trouble.frame !== undefined) this.#imaging.retry(this.trouble.frame);
     if (this.stack) this.want(this.wanted);
-    else if (this.study && this.series) void this.open(this.study, this.series);
+    else if (this.study && this.series) void this.open(this.study, this.series, this.#start);
   }
 
   /** @param window undefined for that of each image */
@@ -231,7 +234,7 @@ export class Cell {
     clearTimeout(this.#retry);
     this.preview.close();
     this.study = this.series = this.stack = this.shown = this.trouble = this.window = undefined;
-    this.document = undefined;
+    this.document = this.#start = undefined;
     this.#camera = this.#inverted = undefined;
     this.stacks = [];
     this.instances = [];
