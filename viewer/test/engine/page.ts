@@ -3,7 +3,7 @@ import { Trouble } from '../../src/data/trouble.ts';
 import { stacksOf, type Stack } from '../../src/domain/stacks.ts';
 import { createEngine, type CornerstoneEngine } from '../../src/engine/cornerstone/engine.ts';
 import { knownFrames } from '../../src/engine/cornerstone/images.ts';
-import type { Camera, Shown, View, Window } from '../../src/engine/port.ts';
+import type { Camera, Point, Shown, View, Window } from '../../src/engine/port.ts';
 import { FrameStore } from '../../src/pixels/frame-store.ts';
 import { testSource } from './test-source.ts';
 
@@ -90,6 +90,23 @@ class Page {
 
   setCamera(camera: Partial<Camera>): void {
     this.view.setCamera(camera);
+  }
+
+  toImage(glass: Point): Point | undefined {
+    return this.view.toImage(glass);
+  }
+
+  toGlass(image: Point): Point | undefined {
+    return this.view.toGlass(image);
+  }
+
+  /** Values of the image on the glass as they are meant, some of them. */
+  values(places: readonly Point[]): (number | undefined)[] {
+    const pixels = this.view.pixels();
+    return places.map(([column, row]) => {
+      const value = pixels?.values[row * pixels.columns + column];
+      return value === undefined ? undefined : value * pixels!.slope + pixels!.intercept;
+    });
   }
 
   retry(index: number): void {
