@@ -1,5 +1,5 @@
 /** Points of the glass and points of the image are the same place, however the image lies; and its values are those of the file. */
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { testEach } from '../../gateway/test/setup/usual-run.ts';
 import { seriesOf, type EnginePage, type Pixels } from './engine/engine-page.ts';
 import { EngineSystem } from './engine/engine-system.ts';
@@ -124,7 +124,7 @@ testEach(
   ['cpu', 'webgl'].flatMap((rendering) =>
     ['CT', 'MR', 'PT'].map((modality) => [rendering, modality] as const),
   ),
-  ([rendering, modality]) => modality === 'PT',
+  ([, modality]) => modality === 'PT',
 )(
   'values of the image on the glass are those of the file, rescaled: %s, %s',
   async (rendering, modality) => {
