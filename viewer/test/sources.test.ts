@@ -205,10 +205,10 @@ describe('images', () => {
     return { uids };
   }
 
-  test('DW-6 the instances of a series come as files, each once; they are the stored ones', async () => {
-    const { at, name } = opened('MR head');
+  test('DW-5 the instances of a series come as files, each once; they are the stored ones', async () => {
+    const { at, name } = opened('MR brain');
     const expected = (await images().series(at, name, never)).map((one) => text(one, '00080018')!);
-    const { uids, trouble } = await filesOf('MR head');
+    const { uids, trouble } = await filesOf('MR brain');
     expect(trouble).toBeUndefined();
     expect(uids.sort()).toEqual(expected.sort());
   });
@@ -219,11 +219,11 @@ describe('images', () => {
   ] as const)(
     'files whose answer %s early have come so far, and say what happened: %s',
     async (how, kind) => {
-      const { name } = opened('MR head');
-      const whole = await filesOf('MR head');
+      const { name } = opened('MR brain');
+      const whole = await filesOf('MR brain');
       proxy.fault = ({ path }) =>
         path.endsWith(`/series/${name.series}`) ? { cutAfter: 200_000, how } : undefined;
-      const { uids, trouble } = await filesOf('MR head');
+      const { uids, trouble } = await filesOf('MR brain');
       expect(trouble).toMatchObject({ kind });
       expect(uids.length).toBeGreaterThan(0);
       expect(uids.length).toBeLessThan(whole.uids.length);

@@ -78,21 +78,21 @@ const GAP = 16;
 const EDGE = 4;
 
 /**
- * Returns where a label stands: beside all points, so that it does not cover what is measured. An arrow's note stands at
- * its tail. Where no side has room it is moved into the glass.
+ * Returns where a label stands: beside a region, or beside an end of lines, so that it does not cover what is measured.
+ * Where no side has room it is moved into the glass.
  */
 export function labelPlace(
   points: readonly GlassPoint[],
   label: { width: number; height: number },
-  glass: { width: number; height: number },
+  { isRegion, ...glass }: { isRegion: boolean; width: number; height: number },
 ): Box {
   const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
   const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-  const middle = (top + bottom) / 2 - label.height / 2;
+  const besideOf = (x: number) => (isRegion ? (top + bottom) / 2 : ys[xs.indexOf(x)]!) - label.height / 2;
   const centre = (left + right) / 2 - label.width / 2;
   const places = [
-    { left: right + GAP, top: middle },
-    { left: left - GAP - label.width, top: middle },
+    { left: right + GAP, top: besideOf(right) },
+    { left: left - GAP - label.width, top: besideOf(left) },
     { left: centre, top: bottom + GAP },
     { left: centre, top: top - GAP - label.height },
   ];
