@@ -20,5 +20,5 @@ export function showMeasurement(page: Page, { frame, place }: Measurement): void
     return;
   }
   const series = workspace.series.find(({ uid }) => uid === seriesUid);
-  if (series) void workspace.active.open(workspace.study, series, start);
+  if (series && workspace.study) void workspace.active.open(workspace.study, series, start);
 }
