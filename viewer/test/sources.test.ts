@@ -2,7 +2,6 @@
  * One contract for all sources of the viewer, with the real gateway: the record by GraphQL and by FHIR REST, images by
  * DICOMweb; and what a user is told when something fails on the way.
  */
-import { parseDicom } from 'dicom-parser';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
 import { number, text } from '../src/domain/instance.ts';
@@ -189,46 +188,6 @@ describe('images', () => {
       expect(picture.size).toBeGreaterThan(1000);
     }
   });
-
-  /** Returns the instances of a series, read as DICOM files (PS3.10 §7.1), and the trouble they end with. */
-  async function filesOf(description: string): Promise<{ uids: string[]; trouble?: unknown }> {
-    const { at, name } = opened(description);
-    const uids: string[] = [];
-    try {
-      for await (const file of images().instances(at, name, never)) {
-        expect(new TextDecoder().decode(file.subarray(128, 132))).toBe('DICM');
-        uids.push(parseDicom(file).string('x00080018')!);
-      }
-    } catch (trouble) {
-      return { uids, trouble };
-    }
-    return { uids };
-  }
-
-  test('DW-5 the instances of a series come as files, each once; they are the stored ones', async () => {
-    const { at, name } = opened('MR brain');
-    const expected = (await images().series(at, name, never)).map((one) => text(one, '00080018')!);
-    const { uids, trouble } = await filesOf('MR brain');
-    expect(trouble).toBeUndefined();
-    expect(uids.sort()).toEqual(expected.sort());
-  });
-
-  test.each([
-    ['ends', 'damaged'],
-    ['breaks', 'offline'],
-  ] as const)(
-    'files whose answer %s early have come so far, and say what happened: %s',
-    async (how, kind) => {
-      const { name } = opened('MR brain');
-      const whole = await filesOf('MR brain');
-      proxy.fault = ({ path }) =>
-        path.endsWith(`/series/${name.series}`) ? { cutAfter: 200_000, how } : undefined;
-      const { uids, trouble } = await filesOf('MR brain');
-      expect(trouble).toMatchObject({ kind });
-      expect(uids.length).toBeGreaterThan(0);
-      expect(uids.length).toBeLessThan(whole.uids.length);
-    },
-  );
 
   test('DW-7 a multipart answer that is cut is damaged; a connection that breaks is the network', async () => {
     const { at, name } = opened('MR head');
