@@ -2,6 +2,8 @@
 import { cineFeature } from './features/cine/cine.ts';
 import { compare } from './features/compare/feature.ts';
 import { documents } from './features/documents/documents.ts';
+import { download } from './features/download/download.ts';
+import { measure } from './features/measure/measure.ts';
 import { mpr } from './features/mpr/feature.ts';
 import { overlayPlanesFeature } from './features/overlay-planes/overlay-planes.ts';
 import { reference } from './features/reference/reference.ts';
@@ -12,6 +14,7 @@ import type { Feature } from './ui/feature.ts';
 
 export const features: readonly Feature[] = [
   windowFeature,
+  measure,
   cineFeature,
   compare,
   reference,
@@ -20,4 +23,5 @@ export const features: readonly Feature[] = [
   documents,
   reports,
   tags,
+  download,
 ];
