@@ -50,7 +50,7 @@ export default defineConfig({
         plugins: [svelte({ configFile: false, preprocess: vitePreprocess({ script: false }) })],
         // Found while tests run, they would reload the page.
         optimizeDeps: {
-          include: ['axe-core', 'bits-ui', 'vitest-browser-svelte'],
+          include: ['axe-core', 'bits-ui', 'uplot', 'vitest-browser-svelte'],
           // An icon that is new would be found late.
           exclude: ['@lucide/svelte'],
         },
@@ -58,7 +58,7 @@ export default defineConfig({
           name: 'components',
           include: COMPONENTS,
           exclude: NEVER,
-          globalSetup: ['gateway/test/setup/parts.ts', 'viewer/messages.ts'],
+          globalSetup: ['gateway/test/setup/parts.ts', 'viewer/messages.ts', 'viewer/dicom-names.ts'],
           testTimeout: 20_000,
           expect: { poll: { timeout: 4000 } },
           sequence: { groupOrder: 2 },

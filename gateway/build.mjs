@@ -80,7 +80,7 @@ function hashOfSources() {
 
 /**
  * Files that no build reads: tests and benchmarks, tenants (they are read where they are), type declarations (`npm run
- * check` writes one), documentation, hidden files.
+ * check` writes one), documentation, what the build of the viewer writes, hidden files.
  */
 const NOT_BUILT = /[\\/](test|bench|node_modules|tenants|compiled)[\\/]|\.test\.ts$|\.d\.ts$|\.md$|[\\/]\./;
 

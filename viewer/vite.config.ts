@@ -2,6 +2,7 @@ import { paraglideVitePlugin } from '@inlang/paraglide-js';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+import { dicomNames } from './dicom-names.ts';
 import { engineParts } from './engine-parts.ts';
 import { MESSAGES } from './messages.ts';
 
@@ -12,7 +13,12 @@ export default defineConfig({
   // Relative: the same build works under any path prefix of the gateway.
   base: './',
   // Declarations are for the checks of types, and take longer than the build.
-  plugins: [paraglideVitePlugin({ ...MESSAGES, emitTsDeclarations: false }), svelte(), engineParts()],
+  plugins: [
+    paraglideVitePlugin({ ...MESSAGES, emitTsDeclarations: false }),
+    svelte(),
+    engineParts(),
+    dicomNames(),
+  ],
   build: {
     outDir: '../dist/viewer',
     emptyOutDir: true,

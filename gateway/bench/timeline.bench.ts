@@ -10,7 +10,7 @@ import type { Clinical } from '../../subgraphs/clinical/record/clinical.ts';
 import { accessOf, fhirApp, tenantOf } from '../../subgraphs/clinical/test/servers.ts';
 import { countOf, timelinePage } from '../../subgraphs/clinical/timeline/timeline.ts';
 import { TypeSearch } from '../../subgraphs/clinical/timeline/type-search.ts';
-import { RECORD_TYPES } from '../../subgraphs/clinical/timeline/types.ts';
+import { RECORD_TYPES, type RecordType } from '../../subgraphs/clinical/timeline/types.ts';
 import { sharedDataPresent } from '../test/setup/shared-data.ts';
 import { writeLongRecord } from './data/long-record.ts';
 import { alternate, duration, type Figure } from './measure.ts';
@@ -62,11 +62,12 @@ export async function bench(): Promise<Figure[]> {
         unit: 'ms',
         atMost: 15,
       },
-      { what: 'timeline, to its largest search', value: inProcess.ratio, unit: '×', atMost: 1.5 },
+      { what: 'timeline, to its largest search', value: inProcess.toAsked, unit: '×', atMost: 1.5 },
+      { what: 'timeline, to its largest search of what it reads', value: inProcess.toRead, unit: '×' },
       { what: 'timeline: EHR of 50 ms', value: overHttp.median, unit: 'ms' },
       {
         what: 'timeline: EHR of 50 ms, to its slowest search',
-        value: overHttp.ratio,
+        value: overHttp.toAsked,
         unit: '×',
         atMost: 1.3,
       },
@@ -82,18 +83,39 @@ export async function bench(): Promise<Figure[]> {
 /** Entries of the first page. */
 const PAGE = 20;
 
-/** Measures the first page and, in turn, each of its searches alone. */
+/**
+ * Measures the first page and, in turn, each of its searches alone: as the page asks it, which is how a client has to ask that
+ * does not know yet how old the page is; and for only as many resources as the page reads of that type from this source.
+ */
 async function besideSearches(open: () => Clinical, patientId: string, rounds: number) {
-  const searches = Object.fromEntries(
-    RECORD_TYPES.map((type) => {
-      const count = countOf(type.type, PAGE, true);
-      return [type.type, () => duration(() => new TypeSearch(open(), type, { patientId, count }).more())];
-    }),
-  );
+  const read = await resourcesRead(open, patientId);
+  const alone = (type: RecordType, count: number) => () =>
+    duration(() => new TypeSearch(open(), type, { patientId, count }).more());
+  const searches = RECORD_TYPES.flatMap((type) => [
+    [`asked ${type.type}`, alone(type, countOf(type.type, PAGE, true))] as const,
+    [`read ${type.type}`, alone(type, read.get(type.type) || 1)] as const,
+  ]);
   const page = () => duration(() => timelinePage(open(), { patientId, count: PAGE }));
-  const { page: whole, ...others } = (await alternate({ page, ...searches }, rounds)) as Medians;
-  const largest = Math.max(...Object.values(others).map(({ median }) => median));
-  return { median: whole!.median, ratio: whole!.median / largest };
+  const measured = await alternate<string>({ page, ...Object.fromEntries(searches) }, rounds);
+  // The ratio of each search is to the page of its own round.
+  const toLargest = (kind: string) =>
+    1 / Math.max(...Object.entries(measured).map(([name, { ratio }]) => (name.startsWith(kind) ? ratio : 0)));
+  return { median: measured['page']!.median, toAsked: toLargest('asked'), toRead: toLargest('read') };
 }
 
-type Medians = Record<string, { median: number }>;
+/** Returns how many resources of each type the first page reads. */
+async function resourcesRead(open: () => Clinical, patientId: string): Promise<ReadonlyMap<string, number>> {
+  const read = new Map<string, number>();
+  const page = (clinical: Clinical) => timelinePage(clinical, { patientId, count: PAGE });
+  // The first one opens the store.
+  await page(open());
+  const clinical = open();
+  const search = clinical.search.bind(clinical);
+  clinical.search = async (type, asked) => {
+    const found = await search(type, asked);
+    read.set(type, (read.get(type) ?? 0) + found.resources.length);
+    return found;
+  };
+  await page(clinical);
+  return read;
+}

@@ -17,3 +17,10 @@ test.each([
     ...(expected && { 'strict-transport-security': expected }),
   });
 });
+
+test('a page of this server may frame documents that it has fetched, run no plug-in and be framed by none other', async () => {
+  const policy = (await fixedHeaders('http://localhost:4000'))['content-security-policy']!.split(';');
+  expect(policy).toEqual(
+    expect.arrayContaining(["frame-src 'self' blob:", "object-src 'none'", "frame-ancestors 'self'"]),
+  );
+});

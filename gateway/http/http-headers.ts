@@ -69,6 +69,8 @@ const securityHeaders = (baseUrl: string): FastifyHelmetOptions => ({
       connectSrc: ["'self'", 'blob:', 'data:', 'https:', 'http://localhost:*', 'http://127.0.0.1:*'],
       imgSrc: ["'self'", 'data:', 'blob:'],
       styleSrc: ["'self'", "'unsafe-inline'"],
+      // Documents of a patient, such as a PDF, which the viewer has fetched with its token.
+      frameSrc: ["'self'", 'blob:'],
       fontSrc: ["'self'", 'data:'],
       objectSrc: ["'none'"],
       baseUri: ["'self'"],

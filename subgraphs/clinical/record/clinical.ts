@@ -194,7 +194,10 @@ export class Clinical {
     requireInnerSearches(this.access, type, applied);
     const params = source.local ? withOwnReferences(type, applied, this.#base) : applied;
     const patients = this.#patients;
-    const { offset, cursor, total, strict, count = LIST_LIMIT } = search;
+    const { offset, cursor, total, strict, newestOf, count = LIST_LIMIT } = search;
+    // The other searches of the page, which find whether the store is still the same, need not wait for this one.
+    const isEmpty = newestOf && source.local && !coverage.constraints && !(await source.holds(type));
+    if (isEmpty) return { resources: [], applied, ignored };
     const page = await this.#granular.covered(
       this.#source,
       type,
@@ -206,6 +209,7 @@ export class Clinical {
         ...(cursor !== undefined && { cursor }),
         ...(total !== undefined && { total }),
         ...(strict !== undefined && { strict }),
+        ...(newestOf && { newestOf }),
       },
       coverage,
     );

@@ -1,6 +1,6 @@
 import type { Fault } from '../../../schema/fault/fault.ts';
 import type { Total } from '../../../schema/fhir/search/search-request.ts';
-import type { SearchPage, SearchParams } from '../sources/source.ts';
+import type { NewestOf, SearchPage, SearchParams } from '../sources/source.ts';
 
 /** A search of the clinical record. */
 export interface Search {
@@ -13,6 +13,7 @@ export interface Search {
   total?: Total;
   /** An unknown parameter is refused (`Prefer: handling=strict`), not ignored. */
   strict?: boolean;
+  newestOf?: NewestOf;
 }
 
 export interface SearchResult extends SearchPage {

@@ -18,8 +18,8 @@ import { check, type Condition } from './reach-sql.ts';
  * `$limit` and `$offset`; after a place also `$rid`, `$k0`, ….
  */
 export interface SearchPlan {
-  /** Selects `k0`, `k1`, … of the resource `$rid`, if this search finds it. */
-  place: Statement;
+  /** Selects `k0`, `k1`, … of the resource `$rid`, if this search finds it. Undefined: the page begins the list. */
+  place?: Statement;
   /** Ways to collect, the one that is likely to narrow most first. */
   collect: readonly Collection[];
   /** Ways to walk, one after the other: through the resources with a first key, then those without; only of a whole plan. */
@@ -73,13 +73,9 @@ export function planSearch(search: PlannedSearch, context: PlanContext): SearchP
   const keys = sortKeys(type, sort, context);
   const all = [...conditions.own, ...conditions.values.map(check)];
   const ofType = { sql: 'r.type = ?', binds: [type] };
-  const place = allOf([{ sql: 'r.rid = $rid', binds: [] }, ofType, ...all]);
   const counted = allOf([ofType, ...all]);
   return {
-    place: {
-      sql: `SELECT ${['r.rid', ...columnsOf(keys)].join(', ')} FROM resource r WHERE ${place.sql}`,
-      binds: [...bindsOf(keys), ...place.binds],
-    },
+    ...(after && { place: placeOf(keys, [ofType, ...all]) }),
     collect: collections(type, conditions, { keys, after }),
     ...(!onlyShort && { walks: walks(type, conditions, { keys, after, context }) }),
     count: {
@@ -87,6 +83,14 @@ export function planSearch(search: PlannedSearch, context: PlanContext): SearchP
       binds: counted.binds,
     },
     isWholeType: all.length === 0,
+  };
+}
+
+function placeOf(keys: readonly SortKey[], conditions: readonly Statement[]): Statement {
+  const place = allOf([{ sql: 'r.rid = $rid', binds: [] }, ...conditions]);
+  return {
+    sql: `SELECT ${['r.rid', ...columnsOf(keys)].join(', ')} FROM resource r WHERE ${place.sql}`,
+    binds: [...bindsOf(keys), ...place.binds],
   };
 }
 

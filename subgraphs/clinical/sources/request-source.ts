@@ -12,6 +12,7 @@ import type {
   ClinicalSource,
   HistoryPage,
   HistorySearch,
+  NewestOf,
   ResourceName,
   SearchPage,
   SourceSearch,
@@ -29,6 +30,8 @@ export class RequestSource {
   readonly #readers = new Map<string, DataLoader<string, Resource | undefined>>();
   readonly #pages = new Map<string, Promise<SearchPage>>();
   readonly #turns = new LoopTurns();
+  /** Turns by the page whose searches share them. */
+  readonly #turnsOfPages = new Map<string, Promise<void>>();
   #silent: Fault | undefined;
 
   constructor(source: () => Promise<ClinicalSource>, signal: AbortSignal | undefined) {
@@ -70,9 +73,9 @@ export class RequestSource {
   }
 
   /** After one timeout, the backend is not asked again: a nested query would wait for a timeout at each level. */
-  async #ask<T>(question: (source: ClinicalSource) => Promise<T>): Promise<T> {
+  async #ask<T>(question: (source: ClinicalSource) => Promise<T>, newestOf?: NewestOf): Promise<T> {
     const source = await this.#source();
-    await this.#turns.next();
+    await (newestOf ? this.#turnOf(newestOf) : this.#turns.next());
     if (this.#silent) throw this.#silent;
     try {
       return await question(source);
@@ -82,6 +85,12 @@ export class RequestSource {
     }
   }
 
+  #turnOf({ page }: NewestOf): Promise<void> {
+    const turn = this.#turnsOfPages.get(page) ?? this.#turns.next();
+    this.#turnsOfPages.set(page, turn);
+    return turn;
+  }
+
   /** Returns one page; equal searches of a request are sent once. */
   page(type: string, search: SourceSearch): Promise<SearchPage> {
     // The patients are the caller's, the same in each search; there may be thousands.
@@ -89,7 +98,8 @@ export class RequestSource {
     const key = JSON.stringify([type, rest, patients !== undefined]);
     let page = this.#pages.get(key);
     if (!page) {
-      page = this.#ask((source) => source.search(type, search, this.#signal)).then((found) => {
+      const found = this.#ask((source) => source.search(type, search, this.#signal), search.newestOf);
+      page = found.then((found) => {
         const reader = this.#reader(type);
         // A resource that a search returned need not be read again.
         for (const resource of found.resources) reader.prime(resource.id ?? '', bindContained(resource));
@@ -120,7 +130,7 @@ export class RequestSource {
     const page = source.local ? wanted : Math.min(wanted, MAX_REMOTE_PAGE);
     const asked = { ...rest, count: page, ...(source.local && offset > 0 && { offset }) };
     const gathered = await this.#pagesOf(type, asked, { wanted, from, keep });
-    const isWhole = from === undefined && gathered.next === undefined;
+    const isWhole = from === undefined && gathered.next === undefined && !gathered.shortened;
     const sort = search.sort ?? '';
     const sorted =
       isWhole && gathered.notApplied.has('_sort')
@@ -136,6 +146,7 @@ export class RequestSource {
       ...(before !== undefined && { offset: before }),
       ...(next !== undefined && { next }),
       ...(notApplied.length > 0 && { notApplied }),
+      ...(gathered.shortened && { shortened: true }),
     };
   }
 
@@ -168,8 +179,9 @@ export class RequestSource {
       // Whoever asks for more is told that there are no more pages.
       if (page.incomplete)
         return { resources: resources(), next: placeIn(at, cursor), total, offset, notApplied };
-      if (page.next === undefined || found.size >= wanted) {
-        return { resources: resources(), next: page.next, total, offset, notApplied };
+      if (page.next === undefined || page.shortened || found.size >= wanted) {
+        const { shortened = false } = page;
+        return { resources: resources(), next: page.next, total, offset, notApplied, shortened };
       }
       if (looked > MAX_GATHERED) throw tooManyLeftOut(type);
       if (known === found.size && kept.length > before && !mayRepeat)
@@ -196,6 +208,8 @@ interface Gathered {
   offset: number | undefined;
   /** Names of parameters that were not applied to one of the pages. */
   notApplied: Set<string>;
+  /** True when what is too old for a page was left out. */
+  shortened?: boolean;
 }
 
 /** Writes a cursor of the source, and the number of matches before the place on its page; the first page has no cursor. */

@@ -7,6 +7,22 @@ export type { SearchParams } from '../search/search-params.ts';
 /** Resources on a page of a FHIR server. Some servers refuse larger pages, or silently return fewer resources. */
 export const MAX_REMOTE_PAGE = 1_000;
 
+/**
+ * Several searches, sorted by date, for one page that has the newest of all that they find. A source that answers them
+ * together may shorten a list by what is too old for the page; the newest of what is left out stays. With several keys of
+ * `sort`, the date of a resource is that of the first key that it has.
+ */
+export interface NewestOf {
+  /** A UUID of the page, the same for each of its searches. */
+  page: string;
+  /** Resources that the page needs, of all searches that count. */
+  size: number;
+  /** True when each resource of this search counts towards the size. */
+  counts: boolean;
+  /** Milliseconds by which resources may be older than the last of the page, and are needed still. Infinity: all are. */
+  margin: number;
+}
+
 /** A search after authorization: it has only known parameters. */
 export interface SourceSearch {
   params: SearchParams;
@@ -27,6 +43,7 @@ export interface SourceSearch {
   total?: Total;
   /** The caller wants an error instead of an answer to which a parameter was not applied (`Prefer: handling=strict`). */
   strict?: boolean;
+  newestOf?: NewestOf;
 }
 
 /** One page of matches, in order. Only matches: no includes, no outcomes. */
@@ -46,6 +63,11 @@ export interface SearchPage {
   incomplete?: boolean;
   /** True when `next` begins another search for the same list, whose matches may be among those found. */
   mayRepeat?: boolean;
+  /**
+   * True when the page was shortened as `newestOf` allows. It has `next` if one key sorts it; otherwise only another search
+   * finds what was left out.
+   */
+  shortened?: boolean;
 }
 
 /** Names one resource of the record. */

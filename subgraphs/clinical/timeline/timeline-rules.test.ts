@@ -97,6 +97,7 @@ beforeAll(async () => {
     },
   });
   store = await clinical.tenantOver(records.map((record) => JSON.stringify(record)).join('\n'));
+  await clinical.subgraph.prepare(store);
   server = await startFhirServer(clinical.subgraph, store);
 });
 afterAll(async () => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { DiagnosticReport, Observation, Resource } from 'fhir/r4.js';
 import { requirePatient } from '../../../schema/access/access.ts';
 import { Fault, toFault } from '../../../schema/fault/fault.ts';
@@ -5,7 +6,8 @@ import { encodeCursor } from '../../../schema/fhir/search/paging.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { PAGE_LIMIT } from '../record/limits.ts';
 import type { PatientStudy } from '../record/study-images.ts';
-import { isWithin, requireDates, type DateBounds } from './dates.ts';
+import { isWithin, requireDates, WRITTEN_DAY, type DateBounds } from './dates.ts';
+import type { NewestOf } from '../sources/source.ts';
 import { comparePlaces, studyEntry, type Entry, type Placed, type Place } from './entry.ts';
 import { groupObservations, undatedObservation } from './groups.ts';
 import { placeOfCursor } from './place.ts';
@@ -98,11 +100,28 @@ class PageOfTimeline {
     const isAsked = (type: string): boolean => types === undefined || types.includes(type);
     this.#asksStudies = isAsked(STUDY);
     const before = after && (after.start ?? -Infinity);
+    const page = randomUUID();
     for (const type of RECORD_TYPES.filter(({ type }) => isAsked(type))) {
       const count = countOf(type.type, size, types?.length !== 1);
-      this.#searches.set(type.type, new TypeSearch(clinical, type, { patientId, from, to, before, count }));
+      const newestOf = { page, ...this.#neededOf(type) };
+      const search = { patientId, from, to, before, count, newestOf };
+      this.#searches.set(type.type, new TypeSearch(clinical, type, search));
     }
     this.#reported = new ReportedStudies(clinical, []);
+  }
+
+  /** Returns what the page needs of a type. */
+  #neededOf({ type, parameter, byDay }: RecordType): Omit<NewestOf, 'page'> {
+    const { after, size } = this.#options;
+    // Of the moment where the page before ends, some are on that page.
+    const needed = {
+      size: size + 1 + (after ? MARGIN : 0),
+      // A search without a date may find what is not within the bounds. Of observations, many make an entry.
+      counts: parameter !== undefined && type !== OBSERVATION,
+    };
+    // A report that is not read may have a study of this page.
+    const isWhole = type === REPORT && this.#asksStudies && this.#clinical.images() !== undefined;
+    return { ...needed, margin: isWhole ? Infinity : byDay ? WRITTEN_DAY : 0 };
   }
 
   async read(): Promise<TimelinePage> {

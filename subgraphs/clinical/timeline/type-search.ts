@@ -1,7 +1,7 @@
 import type { Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Clinical } from '../record/clinical.ts';
-import type { SearchParams } from '../sources/source.ts';
+import type { NewestOf, SearchParams } from '../sources/source.ts';
 import { beginsBy, endOf, isWithin, overlaps, WRITTEN_DAY, type DateBounds, type When } from './dates.ts';
 import type { RecordType } from './types.ts';
 
@@ -22,6 +22,8 @@ export interface TypeSearchOptions extends DateBounds {
   before?: number | undefined;
   /** Resources of one request to the source. */
   count: number;
+  /** The page of a timeline for which the first request reads. */
+  newestOf?: NewestOf | undefined;
 }
 
 /**
@@ -38,11 +40,13 @@ export class TypeSearch {
   readonly #options: TypeSearchOptions;
   #cursor: string | undefined;
   #horizon = Infinity;
+  #newestOf: NewestOf | undefined;
 
   constructor(clinical: Clinical, type: RecordType, options: TypeSearchOptions) {
     this.#clinical = clinical;
     this.type = type;
     this.#options = options;
+    this.#newestOf = options.newestOf;
   }
 
   /** All entries that begin later than this are known: milliseconds since the epoch, -Infinity for all. */
@@ -61,9 +65,10 @@ export class TypeSearch {
   async more(): Promise<void> {
     const { type, parameter, byDay } = this.type;
     const { before, count } = this.#options;
-    if (parameter === undefined) {
-      return this.#add(await this.#whole(this.#params()), undefined);
-    }
+    const newestOf = this.#newestOf;
+    // What the first request has left out is wanted if there is another.
+    this.#newestOf = undefined;
+    if (parameter === undefined) return this.#newestOrAll(newestOf);
     // What has no beginning began before all dates.
     const last = before === undefined ? [] : [beginsBy(parameter, before + (byDay ? WRITTEN_DAY : 0))];
     const search = { params: this.#params(this.#bounds, last), sort: `-${parameter}`, strict: true };
@@ -72,6 +77,7 @@ export class TypeSearch {
       const { resources, next } = await this.#clinical.search(type, {
         ...{ ...search, count },
         ...(cursor !== undefined && { cursor }),
+        ...(newestOf && { newestOf }),
       });
       await this.#add(resources, next);
     } catch (error) {
@@ -79,6 +85,20 @@ export class TypeSearch {
       // A source that does not sort is read whole, and sorted here.
       await this.#add(await this.#whole(search.params), undefined);
     }
+  }
+
+  /** Reads what the page needs, where the dates of resources are known without them, or else all. */
+  async #newestOrAll(newestOf: NewestOf | undefined): Promise<void> {
+    const { dates } = this.type;
+    const { local } = await this.#clinical.backend();
+    const params = this.#params();
+    if (!newestOf || !dates || !local) return this.#add(await this.#whole(params), undefined);
+    const sort = dates.map((parameter) => `-${parameter}`).join(',');
+    const found = await this.#clinical.search(this.type.type, {
+      ...{ params, sort, newestOf, count: MOST_OF_TYPE, strict: true },
+    });
+    if (found.next !== undefined) throw this.#tooMany();
+    await this.#add(found.resources, undefined, found.shortened !== true);
   }
 
   /** Returns all resources within the bounds, of this page or not. @throws Fault like `more` */
@@ -94,7 +114,11 @@ export class TypeSearch {
       strict: true,
     });
     if (next === undefined) return resources;
-    throw new Fault('too_large', `There are too many ${type} resources to be read at once.`);
+    throw this.#tooMany();
+  }
+
+  #tooMany(): Fault {
+    return new Fault('too_large', `There are too many ${this.type.type} resources to be read at once.`);
   }
 
   #params(...conditions: readonly SearchParams[]): SearchParams {
@@ -105,7 +129,11 @@ export class TypeSearch {
     return overlaps(this.type.parameter!, this.#options);
   }
 
-  async #add(resources: readonly Resource[], next: string | undefined): Promise<void> {
+  async #add(
+    resources: readonly Resource[],
+    next: string | undefined,
+    isWhole = next === undefined,
+  ): Promise<void> {
     const { local } = await this.#clinical.backend();
     const known = this.#known.size;
     for (const resource of resources) {
@@ -125,7 +153,7 @@ export class TypeSearch {
         service: 'clinical',
       });
     this.#cursor = next;
-    if (next === undefined) this.#horizon = -Infinity;
+    if (isWhole) this.#horizon = -Infinity;
   }
 
   /** Returns the resources without a date; none if dates are bounded. @throws Fault like `more` */

@@ -30,6 +30,8 @@ export interface RecordType {
   kind?: Kind;
   /** The date parameter by which they are searched and sorted. Undefined: all are read, because no parameter has their date. */
   parameter?: string;
+  /** Date parameters of a store that has none for all: the first that a resource has is its date. */
+  dates?: readonly string[];
   /** Conditions of the search besides patient and date. */
   params?: SearchParams;
   /** The element may have a value that is no date, such as an age: such resources are neither dated nor `:missing`. */
@@ -72,7 +74,11 @@ export const RECORD_TYPES: readonly RecordType[] = [
     (procedure) => ofDate(procedure.performedDateTime) ?? ofPeriod(procedure.performedPeriod),
     ({ code }) => inWords(code),
   ),
-  row<Condition>({ type: 'Condition', kind: 'condition' }, conditionWhen, ({ code }) => inWords(code)),
+  row<Condition>(
+    { type: 'Condition', kind: 'condition', dates: ['onset-date', 'recorded-date'] },
+    conditionWhen,
+    ({ code }) => inWords(code),
+  ),
   row<MedicationRequest>(
     { type: 'MedicationRequest', kind: 'medication', parameter: 'authoredon' },
     ({ authoredOn }) => ofDate(authoredOn),

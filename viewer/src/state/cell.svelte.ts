@@ -1,7 +1,8 @@
 import type { Trouble } from '../data/trouble.ts';
+import type { Place } from '../domain/image-reference.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Stack, StackFrame } from '../domain/stacks.ts';
-import type { FrameId, Series, Study } from '../domain/study.ts';
+import { hasImages, type FrameId, type Series, type Study } from '../domain/study.ts';
 import type { Camera, Shown, View, Window } from '../engine/port.ts';
 import type { Imaging, OpenedSeries } from './imaging.ts';
 import { Picture } from './picture.svelte.ts';
@@ -12,6 +13,10 @@ export interface Start {
   stack?: string;
   /** From 1. */
   image?: number;
+  /** Finds the image once the stacks are known; it comes before `stack` and `image`. */
+  find?: (stacks: readonly Stack[]) => Place | undefined;
+  /** SOP Instance UID, in a series of documents. */
+  document?: string;
   window?: Window;
 }
 
@@ -32,6 +37,8 @@ export class Cell {
   series = $state.raw<Series>();
   /** Metadata of all instances of the series, documents included. */
   instances = $state.raw<readonly Instance[]>([]);
+  /** SOP Instance UID of the document that is read; undefined for the first, and in series of images. */
+  document = $state<string>();
   stacks = $state.raw<readonly Stack[]>([]);
   stack = $state.raw<Stack>();
   /** True while the metadata of the series are asked for. */
@@ -78,17 +85,20 @@ export class Cell {
     const name = { study: study.uid, series: series.uid };
     const opening = (this.#opening = new AbortController());
     this.opening = true;
-    void this.preview.load((signal) => this.#imaging.images.rendered(at, name, PREVIEW, signal));
+    if (hasImages(series))
+      void this.preview.load((signal) => this.#imaging.images.rendered(at, name, PREVIEW, signal));
     try {
       const opened = await this.#imaging.openSeries(at, name, opening.signal);
       if (opening.signal.aborted) return opened.close();
       this.#opened = opened;
       this.instances = opened.instances;
+      this.document = start.document;
       const stacks = (this.stacks = opened.stacks);
-      const stack = stacks.find(({ key }) => key === start.stack) ?? longest(stacks);
+      const found = start.find?.(stacks);
+      const stack = found?.stack ?? stacks.find(({ key }) => key === start.stack) ?? longest(stacks);
       if (!stack) return this.preview.close();
       this.window = start.window;
-      this.choose(stack, start.image === undefined ? undefined : start.image - 1);
+      this.choose(stack, found?.index ?? (start.image === undefined ? undefined : start.image - 1));
     } catch (error) {
       if (!opening.signal.aborted) this.#failed(troubleOf(error), () => this.open(study, series, start));
     } finally {
@@ -110,6 +120,12 @@ export class Cell {
     this.wanted = clamp(index, this.count);
     this.trouble = undefined;
     this.view?.want(this.wanted);
+  }
+
+  /** Goes to an image of the series. */
+  show({ stack, index }: Place): void {
+    if (stack === this.stack) this.want(index);
+    else this.choose(stack, index);
   }
 
   step(by: number): void {
@@ -193,6 +209,7 @@ export class Cell {
     clearTimeout(this.#retry);
     this.preview.close();
     this.study = this.series = this.stack = this.shown = this.trouble = this.window = undefined;
+    this.document = undefined;
     this.#camera = this.#inverted = undefined;
     this.stacks = [];
     this.instances = [];

@@ -1,3 +1,5 @@
+import { placeOf, type ImageReference } from '../domain/image-reference.ts';
+import type { Stack } from '../domain/stacks.ts';
 import type { Series, Study } from '../domain/study.ts';
 import type { Layout } from './address.ts';
 import { Cell, type Start } from './cell.svelte.ts';
@@ -44,6 +46,33 @@ export class Workspace {
   /** Shows a series in the active cell. */
   show(series: Series): void {
     if (this.study && this.active.series?.uid !== series.uid) void this.active.open(this.study, series);
+  }
+
+  /**
+   * Shows an image that a report or a document names: where its series is open already, else in the active cell. An image of
+   * another study, and one that a document names, stand beside what is shown if there is another cell.
+   * @param from the cell of the document
+   */
+  showImage(study: Study, reference: ImageReference, from?: Cell): void {
+    const find = (stacks: readonly Stack[]) => placeOf(reference, stacks);
+    const start = { find, ...(reference.instance !== undefined && { document: reference.instance }) };
+    const series = inOrder(study).find(({ uid }) => uid === reference.series) ?? longest(inOrder(study));
+    if (!series) return;
+    const open = this.cellOf(series);
+    if (open && (open.stacks.length > 0 || open.instances.length > 0)) {
+      this.at = this.cells.indexOf(open);
+      const place = find(open.stacks);
+      if (place) open.show(place);
+      else open.document = reference.instance;
+      return;
+    }
+    const isSame = study.uid === this.study?.uid;
+    const left = from ?? (isSame ? undefined : this.active);
+    const beside = left && this.cells.find((cell) => cell !== left);
+    if (!isSame && !beside) return this.open(study, { ...start, series: series.uid });
+    const cell = beside ?? this.active;
+    this.at = this.cells.indexOf(cell);
+    void cell.open(study, series, start);
   }
 
   /** Shows the series before or after the one in the active cell. */

@@ -2,34 +2,50 @@ import type { Trouble, TroubleKind } from '../data/trouble.ts';
 import { m } from '../messages/compiled/messages.js';
 
 /** What did not come. */
-export type Subject = 'record' | 'patients' | 'images';
+export type Subject = 'record' | 'patients' | 'images' | 'document';
+
+const same = (said: () => string): Record<Subject, () => string> => ({
+  record: said,
+  patients: said,
+  images: said,
+  document: said,
+});
 
 const SAID: Record<TroubleKind, Record<Subject, () => string>> = {
-  offline: { record: m.troubleOffline, patients: m.troubleOffline, images: m.troubleOffline },
-  'signed-out': { record: m.troubleSignedOut, patients: m.troubleSignedOut, images: m.troubleSignedOut },
+  offline: same(m.troubleOffline),
+  'signed-out': same(m.troubleSignedOut),
   refused: {
     record: m.troubleRefusedRecord,
     patients: m.troubleRefusedRecord,
     images: m.troubleRefusedImages,
+    document: m.troubleRefusedDocument,
   },
   'not-found': {
     record: m.troubleNotFoundRecord,
     patients: m.troubleNotFoundRecord,
     images: m.troubleNotFoundImages,
+    document: m.troubleNotFoundDocument,
   },
-  busy: { record: m.troubleBusyRecord, patients: m.troubleBusyRecord, images: m.troubleBusyImages },
-  server: { record: m.troubleServerRecord, patients: m.troubleServerPatients, images: m.troubleServerImages },
+  busy: { ...same(m.troubleBusyRecord), images: m.troubleBusyImages, document: m.troubleBusyDocument },
+  server: {
+    record: m.troubleServerRecord,
+    patients: m.troubleServerPatients,
+    images: m.troubleServerImages,
+    document: m.troubleServerDocument,
+  },
   damaged: {
     record: m.troubleDamagedRecord,
     patients: m.troubleDamagedRecord,
     images: m.troubleDamagedImages,
+    document: m.troubleDamagedDocument,
   },
   undecodable: {
     record: m.troubleDamagedRecord,
     patients: m.troubleDamagedRecord,
     images: m.troubleUndecodable,
+    document: m.troubleDamagedDocument,
   },
-  graphics: { record: m.troubleGraphics, patients: m.troubleGraphics, images: m.troubleGraphics },
+  graphics: same(m.troubleGraphics),
 };
 
 /** Says what happened, and whether the data are safe. */

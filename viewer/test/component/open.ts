@@ -2,6 +2,7 @@ import axe from 'axe-core';
 import { page, userEvent } from 'vitest/browser';
 import { cleanup, render } from 'vitest-browser-svelte';
 import '../../src/ui/tokens.css';
+import type { Feature } from '../../src/ui/feature.ts';
 import Shell from '../../src/ui/Shell.svelte';
 import { FakeAccount, FakeImaging, FakeRecords } from './fakes.ts';
 
@@ -21,10 +22,18 @@ export interface Opened {
   imaging: FakeImaging;
 }
 
-/** Opens the page at an address. @param prepare changes the fakes before */
+export interface Opening {
+  size?: readonly [number, number];
+  /** None by default. */
+  features?: readonly Feature[];
+  /** Changes the fakes before. */
+  prepare?: (fakes: Opened) => void;
+}
+
+/** Opens the page at an address. */
 export async function open(
   query = '?tenant=demo&patient=helen',
-  { size = DESKTOP, prepare }: { size?: readonly [number, number]; prepare?: (fakes: Opened) => void } = {},
+  { size = DESKTOP, features = [], prepare }: Opening = {},
 ): Promise<Opened> {
   await cleanup();
   await page.viewport(...size);
@@ -33,7 +42,7 @@ export async function open(
   history.replaceState(null, '', query);
   const fakes = { account: new FakeAccount(), records: new FakeRecords(), imaging: new FakeImaging() };
   prepare?.(fakes);
-  await render(Shell, fakes);
+  await render(Shell, { ...fakes, features: () => Promise.resolve(features) });
   return fakes;
 }
 

@@ -20,7 +20,13 @@ const creatinine = (id: string, date: string, value: number, flags: string[] = [
   measures: [{ concept: CREATININE, value, unit: 'mg/dL' }],
 });
 const PRESSURE_RESULT: Result = {
-  ...{ id: 'bp', date: '2026-03-01', concept: PRESSURE, value: 'Systolic 128 mm[Hg], Diastolic 82 mm[Hg]', flags: [] },
+  ...{
+    id: 'bp',
+    date: '2026-03-01',
+    concept: PRESSURE,
+    value: 'Systolic 128 mm[Hg], Diastolic 82 mm[Hg]',
+    flags: [],
+  },
   measures: [
     { concept: UPPER, value: 128, unit: 'mm[Hg]' },
     { concept: LOWER, value: 82, unit: 'mm[Hg]' },
@@ -30,10 +36,21 @@ const FERRITIN_RESULT: Result = {
   ...{ id: 'ferritin', date: '2026-03-01', concept: FERRITIN, value: '88 ug/L', flags: [] },
   measures: [{ concept: FERRITIN, value: 88, unit: 'ug/L' }],
 };
-const WORDS: Result = { id: 'words', date: '2026-03-01', concept: { text: 'Smoking' }, value: 'Never', flags: [] };
+const WORDS: Result = {
+  id: 'words',
+  date: '2026-03-01',
+  concept: { text: 'Smoking' },
+  value: 'Never',
+  flags: [],
+};
 
 const lab = (date: string, ...results: Result[]): TimelineEntry => ({
-  ...{ kind: 'laboratory', id: `lab/${date}`, date, title: results.map((one) => one.concept.text).join(', ') },
+  ...{
+    kind: 'laboratory',
+    id: `lab/${date}`,
+    date,
+    title: results.map((one) => one.concept.text).join(', '),
+  },
   ...{ studies: [], reports: [], results },
 });
 const HELEN: PatientRecord = {
@@ -58,7 +75,11 @@ const TREND: Trend = {
     { date: '2026-03-30', value: 1.4, flags: ['H'] },
   ],
 };
-const OTHER_UNIT: Trend = { ...TREND, unit: 'umol/L', points: [{ date: '2024-01-01', value: 80, flags: [] }] };
+const OTHER_UNIT: Trend = {
+  ...TREND,
+  unit: 'umol/L',
+  points: [{ date: '2024-01-01', value: 80, flags: [] }],
+};
 
 /** Opens the record with trends. @param answer of the server, by the code that is asked for */
 async function openRecord(
@@ -100,7 +121,14 @@ describe('the trend of a result', () => {
     expect(page.getByRole('table').all()).toHaveLength(2);
     expect(document.querySelectorAll('.plot canvas')).toHaveLength(2);
     const rows = [...page.getByRole('table').first().element().querySelectorAll('tbody tr')];
-    expect(rows.map((row) => row.textContent?.replace(/.*\(|\)/g, '').replace(/\s+/g, ' ').trim())).toEqual([
+    expect(
+      rows.map((row) =>
+        row.textContent
+          ?.replace(/.*\(|\)/g, '')
+          .replace(/\s+/g, ' ')
+          .trim(),
+      ),
+    ).toEqual([
       '30 Mar 2026 1.4 mg/dL high',
       '20 Feb 2026 1.2 mg/dL high',
       '1 Sept 2025 0.9 mg/dL',
@@ -169,9 +197,7 @@ describe('the trend of a result', () => {
 
   test('of a blood pressure has both values, each with its name', async () => {
     const { asked } = await openRecord((code) =>
-      Promise.resolve([
-        { ...OTHER_UNIT, unit: 'mm[Hg]', concept: code.endsWith('8480-6') ? UPPER : LOWER },
-      ]),
+      Promise.resolve([{ ...OTHER_UNIT, unit: 'mm[Hg]', concept: code.endsWith('8480-6') ? UPPER : LOWER }]),
     );
     await page.getByRole('button', { name: /Creatinine.*Blood pressure/ }).click();
     await expect.element(page.getByText('128/82 mmHg')).toBeVisible();
@@ -183,8 +209,18 @@ describe('the trend of a result', () => {
   });
 
   test.each([
-    ['it is on its way', 'Creatinine (filtered by the kidneys)', () => new Promise<never>(() => undefined), 'on their way'],
-    ['there are no numbers', 'Creatinine (filtered by the kidneys)', () => Promise.resolve([]), 'no numbers of this over time'],
+    [
+      'it is on its way',
+      'Creatinine (filtered by the kidneys)',
+      () => new Promise<never>(() => undefined),
+      'on their way',
+    ],
+    [
+      'there are no numbers',
+      'Creatinine (filtered by the kidneys)',
+      () => Promise.resolve([]),
+      'no numbers of this over time',
+    ],
     ['there is no code', 'Smoking', () => Promise.resolve([]), 'gives this result no code'],
   ] as const)('says that %s', async (_what, name, answer, said) => {
     await openRecord(answer);
@@ -223,14 +259,19 @@ describe('plain language', () => {
   test('a term has its clinical name and code one tap away; clinical words have no plain names', async () => {
     await openRecord();
     await page.getByRole('button', { name: /Creatinine.*Blood pressure/ }).click();
-    await page.getByRole('button', { name: 'Clinical name of: Creatinine (filtered by the kidneys)' }).first().click();
+    await page
+      .getByRole('button', { name: 'Clinical name of: Creatinine (filtered by the kidneys)' })
+      .first()
+      .click();
     const popover = page.getByRole('dialog', { name: 'Clinical name' });
     await expect.element(popover).toHaveTextContent(CREATININE.text);
     await expect.element(popover).toHaveTextContent('LOINC 2160-0');
     await userEvent.keyboard('{Escape}');
     await expect.element(popover).not.toBeInTheDocument();
     // What no table has stays as it is, without a second name.
-    await expect.element(page.getByRole('button', { name: 'Ferritin of the record', exact: true })).toBeVisible();
+    await expect
+      .element(page.getByRole('button', { name: 'Ferritin of the record', exact: true }))
+      .toBeVisible();
     expect(page.getByRole('button', { name: /Clinical name of: Ferritin/ }).query()).toBeNull();
     await page.getByText('Clinical', { exact: true }).click();
     await expect.element(page.getByRole('button', { name: CREATININE.text, exact: true })).toBeVisible();
@@ -252,7 +293,11 @@ describe('axe', () => {
   afterEach(() => commands.emulate({ forcedColors: 'none' }));
 
   test.each([[PHONE], [[1400, 900] as const]])('finds nothing at %o', async (size) => {
-    await openRecord(undefined, size, `?tenant=demo&patient=helen${size === PHONE ? '&screen=timeline' : ''}`);
+    await openRecord(
+      undefined,
+      size,
+      `?tenant=demo&patient=helen${size === PHONE ? '&screen=timeline' : ''}`,
+    );
     await openTrend();
     await drawn();
     document.documentElement.dataset['theme'] = 'light';

@@ -1,7 +1,15 @@
 /** Runs in the threads of `QueryThreads`: opens databases and answers questions. It knows no FHIR. */
 import Database from 'better-sqlite3';
-import { LONG, type Answer, type DatabaseVersion, type Question, type StoreFacts } from './question.ts';
-import { PlanRunner } from './run-plan.ts';
+import {
+  LONG,
+  newestOfIn,
+  type Answer,
+  type DatabaseVersion,
+  type Question,
+  type StoreFacts,
+} from './question.ts';
+import { withoutTooOld } from './newest.ts';
+import { PlanRunner, type Found } from './run-plan.ts';
 
 interface Opened {
   db: Database.Database;
@@ -19,26 +27,70 @@ const LONGEST = 5;
 
 /** Answers the questions of a message. Questions that would keep the others waiting are refused as `long`. */
 export function answer(questions: readonly Question[]): Answer[] {
-  const began = performance.now();
-  let length = 0;
-  return questions.map((question) => {
-    if (performance.now() - began > LONGEST) return LONG;
-    const found = answerTo(question);
-    if (!('texts' in found)) return found;
-    const size = found.texts.reduce((sum, text) => sum + text.length, 0);
-    if (length > 0 && length + size > MOST_TEXT) return LONG;
-    length += size;
-    return found;
+  const limits = new Limits();
+  const answers = new Map<Question, Answer>();
+  for (const together of byPage(questions)) {
+    for (const [at, found] of answersTo(together, limits).entries()) answers.set(together[at]!, found);
+  }
+  return questions.map((question) => answers.get(question)!);
+}
+
+/** What the answers of one message may take. */
+class Limits {
+  readonly #began = performance.now();
+  #questions = 0;
+  #length = 0;
+
+  /** Returns true if there is time for one more question. The first one always has it. */
+  haveTime(): boolean {
+    return this.#questions++ === 0 || performance.now() - this.#began <= LONGEST;
+  }
+
+  /** Returns true if these texts are few enough. The first ones always are. */
+  allow(texts: readonly string[]): boolean {
+    const size = texts.reduce((sum, text) => sum + text.length, 0);
+    if (this.#length > 0 && this.#length + size > MOST_TEXT) return false;
+    this.#length += size;
+    return true;
+  }
+}
+
+/** Groups the questions of each page; any other question is alone. */
+function byPage(questions: readonly Question[]): Question[][] {
+  const groups = new Map<unknown, Question[]>();
+  for (const question of questions) {
+    const newestOf = newestOfIn(question);
+    const { file, generation } = question.database;
+    const key = newestOf ? `${newestOf.page} ${generation} ${file}` : question;
+    groups.set(key, [...(groups.get(key) ?? []), question]);
+  }
+  return [...groups.values()];
+}
+
+/** Answers the questions of one page, or one question. */
+function answersTo(questions: readonly Question[], limits: Limits): Answer[] {
+  const opened = openedAs(questions[0]!.database);
+  if (!opened) return questions.map(() => ({ refused: 'replaced' }));
+  // Without a transaction, SQLite would lock the file for each of the many statements.
+  return opened.db.transaction(() => answersFrom(opened, questions, limits))();
+}
+
+function answersFrom(opened: Opened, questions: readonly Question[], limits: Limits): Answer[] {
+  const all = questions.map((question) => (limits.haveTime() ? findIn(opened, question) : LONG));
+  const ofPage = questions.flatMap((question, at) => {
+    const newestOf = newestOfIn(question);
+    const found = all[at]!;
+    return newestOf && 'rows' in found ? [{ at, found, newestOf }] : [];
+  });
+  for (const [at, found] of withoutTooOld(ofPage).entries()) all[ofPage[at]!.at] = found;
+  return all.map((found) => {
+    const whole = 'rows' in found ? opened.runner.page(found) : found;
+    return 'texts' in whole && !limits.allow(whole.texts) ? LONG : whole;
   });
 }
 
-function answerTo(question: Question): Answer {
-  const opened = openedAs(question.database);
-  // Without a transaction, SQLite would lock the file for each of the many statements.
-  return opened ? opened.db.transaction(() => answerFrom(opened, question))() : { refused: 'replaced' };
-}
-
-function answerFrom({ db, facts, runner }: Opened, question: Question): Answer {
+/** Answers a question; of a search it finds the rows. */
+function findIn({ db, facts, runner }: Opened, question: Question): Answer | Found {
   switch (question.ask) {
     case 'facts':
       return facts;
@@ -50,7 +102,7 @@ function answerFrom({ db, facts, runner }: Opened, question: Question): Answer {
       return { texts: found.filter((json) => json !== undefined) };
     }
     case 'search':
-      return runner.page(question.plan, question.page);
+      return runner.find(question.plan, question.page);
   }
 }
 

@@ -1,4 +1,5 @@
 /** Questions that are put together to a thread: each has its own answer, refusal and caller. */
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,6 +27,13 @@ const resources = [
     subject: { reference: `Patient/p${at % PATIENTS}` },
     ...(at % 20 === 0 && { text: { status: 'generated', div: `<div>${'x'.repeat(40_000)}</div>` } }),
   })),
+  ...['p0', 'p1', 'p2'].flatMap((patient) =>
+    Array.from({ length: patient === 'p2' ? 6 : 12 }, (_, at) => ({
+      ...{ resourceType: 'Procedure', id: `${patient}-${at + 1}`, status: 'completed' },
+      subject: { reference: `Patient/${patient}` },
+      performedDateTime: `2020-${String(at + 1).padStart(2, '0')}`,
+    })),
+  ),
 ];
 
 beforeAll(async () => {
@@ -78,6 +86,33 @@ describe('FG-6 questions to the threads of stores', () => {
     const both = await Promise.all([ofPatient(0), ofPatient(1), chained, modified]);
     expect(both.map(({ resources }) => resources.length)).toEqual([2, 2, 1, 0]);
     expect(messages()).toEqual([1, 1, 1, 1]);
+  });
+
+  it('of one page of a timeline are put together, and a shortened list goes on with its cursor', async () => {
+    const ofPage = (patient: string, page: string) =>
+      store.search('Procedure', {
+        ...{ params: [['patient', patient]], sort: '-date', count: 6 },
+        newestOf: { page, size: 4, counts: true, margin: 0 },
+      });
+    const lists = await vi.waitFor(async () => {
+      run.mockClear();
+      const page = randomUUID();
+      const found = await Promise.all(['p0', 'p1', 'p2'].map((patient) => ofPage(patient, page)));
+      // On a busy machine they may take too long for one message: they are put alone then, and are whole.
+      expect(messages()).toEqual([3]);
+      return found;
+    }, 20_000);
+    // Of each patient one a month, and nothing of p2 in the second half of the year.
+    expect(lists.map(({ resources }) => resources.map(({ id }) => id))).toEqual([
+      ['p0-12', 'p0-11', 'p0-10'],
+      ['p1-12', 'p1-11', 'p1-10'],
+      ['p2-6'],
+    ]);
+    expect(lists.map(({ shortened }) => shortened)).toEqual([true, true, true]);
+    const next = { params: [['patient', 'p0']] as const, sort: '-date', count: 3, cursor: lists[0]!.next! };
+    const rest = await store.search('Procedure', next);
+    expect(rest.resources.map(({ id }) => id)).toEqual(['p0-9', 'p0-8', 'p0-7']);
+    expect(rest.offset).toBe(3);
   });
 
   it('are refused, each for itself', async () => {

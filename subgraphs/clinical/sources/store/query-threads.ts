@@ -1,7 +1,7 @@
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { IdleThreads } from '../../../../schema/process/idle-threads.ts';
 import { threadModule } from '../../../../schema/process/thread-module.ts';
-import { LONG, type Answer, type Question, type QuestionForms } from './question.ts';
+import { LONG, newestOfIn, type Answer, type Question, type QuestionForms } from './question.ts';
 
 /** A search that takes long does not stop all others. */
 const THREADS = 2;
@@ -35,6 +35,8 @@ export class QueryThreads {
     service: 'clinical',
   });
   #waiting: Waiting[] = [];
+  /** Questions of pages, by page, until their turn of the event loop is over. */
+  readonly #pages = new Map<string, Waiting[]>();
   /** Messages of questions that waited, without an answer yet. */
   #messages = 0;
 
@@ -55,7 +57,23 @@ export class QueryThreads {
   /** Returns the answer; `long` for a question that has to be put alone. */
   #together(question: Question): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ question, resolve, reject });
+      const waiting = { question, resolve, reject };
+      const page = newestOfIn(question)?.page;
+      if (page !== undefined) return this.#gather(page, waiting);
+      this.#waiting.push(waiting);
+      this.#send();
+    });
+  }
+
+  /** Gathers the questions of a page, which are put in the same turn of the event loop, for one message. */
+  #gather(page: string, waiting: Waiting): void {
+    const gathered = this.#pages.get(page);
+    if (gathered) return void gathered.push(waiting);
+    const all = [waiting];
+    this.#pages.set(page, all);
+    setImmediate(() => {
+      this.#pages.delete(page);
+      this.#waiting.push(...all);
       this.#send();
     });
   }

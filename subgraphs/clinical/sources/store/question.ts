@@ -1,3 +1,4 @@
+import type { NewestOf } from '../source.ts';
 import type { SearchPlan } from '../../search/plan.ts';
 
 /** What a thread of the store is asked. Everything in it is plain data. */
@@ -6,6 +7,11 @@ export type Question = { database: DatabaseVersion } & (
   | { ask: 'search'; plan: SearchPlan; page: PageWanted }
   | { ask: 'facts' }
 );
+
+/** Returns the page to which a search belongs with others. */
+export function newestOfIn(question: Question): NewestOf | undefined {
+  return question.ask === 'search' ? question.page.newestOf : undefined;
+}
 
 /** Makes a question. */
 export interface QuestionForms {
@@ -28,6 +34,8 @@ export interface PageWanted {
   after?: number;
   /** `all`: every match is counted; `cheap`: only a few, or what is known. */
   total?: 'all' | 'cheap';
+  /** The page is shortened if the questions of one message show what is needed. */
+  newestOf?: NewestOf;
 }
 
 export interface PageFound {
@@ -36,6 +44,8 @@ export interface PageFound {
   /** Rows of the resources. */
   rids: number[];
   total?: number;
+  /** True when what is too old for `newestOf` was left out. */
+  shortened?: boolean;
 }
 
 /** What is known of a whole store. */
@@ -53,8 +63,11 @@ export interface StoreFacts {
  * `replaced`: the file holds another version by now. `foreign`: the search does not find the resource of its place.
  * `long`: the question has to be put alone, because the others of its message would wait.
  */
-export type Answer =
-  { texts: string[] } | PageFound | StoreFacts | { refused: 'replaced' | 'foreign' | 'long' };
+export interface Refusal {
+  refused: 'replaced' | 'foreign' | 'long';
+}
+
+export type Answer = { texts: string[] } | PageFound | StoreFacts | Refusal;
 
 /** The answer to a question that has to be put alone. */
 export const LONG = { refused: 'long' } as const;

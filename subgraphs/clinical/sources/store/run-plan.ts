@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
 import type { Collection, SearchPlan, Walk } from '../../search/plan.ts';
 import type { Statement } from '../../search/sql.ts';
-import { LONG, type Answer, type PageWanted } from './question.ts';
+import { LONG, type PageFound, type PageWanted, type Refusal } from './question.ts';
 
 /** Matches of one condition that are collected without further thought: some milliseconds. */
 const FEW = 1_000;
@@ -16,7 +16,13 @@ const CHEAP = 5_000;
 type Value = string | number | null;
 /** Parameters of a statement, by name. */
 type Named = Record<string, Value>;
-type Row = { rid: number } & Record<string, Value>;
+export type Row = { rid: number } & Record<string, Value>;
+
+/** A page without the texts of its resources. */
+export interface Found extends Omit<PageFound, 'texts' | 'rids'> {
+  /** In order, with the values by which they are sorted: `k0`, `k1`, …. */
+  rows: Row[];
+}
 
 /** Runs plans on one database. */
 export class PlanRunner {
@@ -27,27 +33,28 @@ export class PlanRunner {
     this.#db = db;
   }
 
-  /** Returns one page, unless it takes a walk that is not planned. */
-  page(plan: SearchPlan, wanted: PageWanted): Answer {
+  /** Finds one page, unless it takes a walk that is not planned. */
+  find(plan: SearchPlan, wanted: PageWanted): Found | Refusal {
     const place = this.#place(plan, wanted);
     if (!place) return { refused: 'foreign' };
     const named = { ...place, limit: wanted.limit, offset: wanted.offset };
     const few = plan.collect.find((way) => way.isBounded && this.#size(way, FEW) < FEW);
     if (!few && !plan.walks) return LONG;
     const rows = few ? this.#all(few.page, named) : this.#walked(plan, named);
+    const total = this.#total(plan, wanted, { few, found: rows.length });
+    return { rows, ...(total !== undefined && { total }) };
+  }
+
+  /** Returns the page with the texts of its resources. */
+  page({ rows, ...rest }: Found): PageFound {
     const text = this.#statement('SELECT json FROM resource WHERE rid = ?').pluck();
     const rids = rows.map(({ rid }) => rid);
-    const total = this.#total(plan, wanted, { few, found: rows.length });
-    return {
-      texts: rids.map((rid) => text.get(rid) as string),
-      rids,
-      ...(total !== undefined && { total }),
-    };
+    return { texts: rids.map((rid) => text.get(rid) as string), rids, ...rest };
   }
 
   /** Returns the values by which the place is sorted: a place out of the search's reach says nothing. */
   #place({ place }: SearchPlan, { after }: PageWanted): Named | undefined {
-    if (after === undefined) return {};
+    if (after === undefined || !place) return {};
     const row = this.#statement(place.sql).get(...place.binds, { rid: after }) as Row | undefined;
     return row;
   }

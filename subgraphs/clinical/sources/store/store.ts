@@ -90,11 +90,14 @@ export class Store implements ClinicalSource {
       const plan = planSearch(planned, this.#context(patients));
       known = plan.isWholeType ? (this.#facts.counts[type] ?? 0) : undefined;
       const total = search.total === 'accurate' ? 'all' : 'cheap';
+      const { newestOf } = search;
       const page: PageWanted = {
         // One more than wanted shows whether there is a next page.
         limit: count + 1,
         ...(place ? { after: place.rid, offset: 0 } : { offset }),
         ...(search.total && known === undefined && { total }),
+        // Only a short question is in one message with others.
+        ...(newestOf && onlyShort && { newestOf }),
       };
       return { ask: 'search', database: this.#database, plan, page };
     };
@@ -104,13 +107,16 @@ export class Store implements ClinicalSource {
     const found = await this.#ask<PageFound>({ short, whole: () => question(false) }, signal);
     const total = search.total ? (known ?? found.total) : undefined;
     const { generation } = this.#facts;
+    const { shortened = false } = found;
+    const texts = found.texts.slice(0, count);
     return {
-      resources: await parsed(found.texts.slice(0, count)),
+      resources: await parsed(texts),
       ...(total !== undefined && { total }),
       offset,
-      ...(found.texts.length > count && {
-        next: `?${generation}.${found.rids[count - 1]}.${offset + count}`,
+      ...((found.texts.length > count || (shortened && !isSortedByMany(search))) && {
+        next: `?${generation}.${found.rids[texts.length - 1]}.${offset + texts.length}`,
       }),
+      ...(shortened && { shortened }),
     };
   }
 
@@ -186,6 +192,9 @@ function paramsOf({ params }: StoreFacts): ReadonlyMap<string, StoreFacts['param
 function replaced(): Fault {
   return new Fault('invalid_request', 'The record has been loaded anew. Begin the search again.');
 }
+
+/** Returns true when the dates of resources are in several keys: what is newest is no beginning of the list then. */
+const isSortedByMany = ({ sort = '' }: SourceSearch): boolean => sort.includes(',');
 
 /** Parses resources. Other requests have their turn in between. */
 async function parsed(texts: readonly string[]): Promise<Resource[]> {

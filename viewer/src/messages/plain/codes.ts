@@ -38,6 +38,7 @@ const STATUSES = new Map<string, () => string>(
     corrected: m.statusCorrected,
     registered: m.statusRegistered,
     cancelled: m.statusCancelled,
+    unknown: m.statusUnknown,
   }),
 );
 

@@ -116,7 +116,7 @@ test.each([
 
 test.each([
   ['final', 'final'],
-  ['appended', 'added to'],
+  ['appended', 'with an addendum'],
   ['some-new-status', 'some-new-status'],
 ])('the status %s is %s', (status, words) => expect(statusWords(status)).toBe(words));
 

@@ -1,0 +1,10 @@
+/** Reports, files and recordings of a study: they take the place of images in series that have none. */
+import type { Feature } from '../../ui/feature.ts';
+import DocumentView from './DocumentView.svelte';
+
+export const documents: Feature = {
+  view: {
+    shows: ({ stacks, instances }) => stacks.length === 0 && instances.length > 0,
+    component: DocumentView,
+  },
+};

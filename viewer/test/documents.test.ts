@@ -1,0 +1,116 @@
+/** Documents of the demonstration in Chromium, with the whole gateway: a report, a PDF and an electrocardiogram. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startChromium } from '../../gateway/test/setup/chromium.ts';
+import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
+
+const HELEN = '87a339d0-8cae-418e-89c7-8651e6aab3c6';
+const GEORGE = 'demo-george-whitfield';
+const shots = join(import.meta.dirname, '../../dist/screenshots');
+
+let gateway: GatewayProcess;
+let browser: Browser;
+
+beforeAll(async () => {
+  [gateway, browser] = await Promise.all([
+    startGateway(),
+    startChromium(),
+    mkdir(shots, { recursive: true }),
+  ]);
+  await imagesAreThere();
+}, 240_000);
+afterAll(async () => {
+  await browser?.close();
+  await gateway?.stop();
+});
+
+/** Waits until the images of the demonstration are indexed: a record is complete without them, and says so. */
+async function imagesAreThere(): Promise<void> {
+  const answered = () => fetch(`${gateway.url}/open/dicomweb/studies?limit=1`).then(({ status }) => status);
+  await expect.poll(answered, { timeout: 120_000, interval: 1000 }).toBe(200);
+}
+
+/** Opens a patient of the tenant that needs no sign-in, at a study by a part of its name. */
+async function openStudy(patient: string, study: RegExp): Promise<{ page: Page; errors: string[] }> {
+  const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+  const errors: string[] = [];
+  page.on('pageerror', (error) => errors.push(error.message));
+  page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
+  await page.goto(`${gateway.url}/app/?tenant=open&patient=${patient}`);
+  const timeline = page.getByRole('navigation', { name: 'Timeline' });
+  await timeline.getByRole('button', { name: study }).first().click({ timeout: 90_000 });
+  return { page, errors };
+}
+
+/** Chooses a series of the strip. */
+const choose = (page: Page, series: RegExp) => page.getByRole('option', { name: series }).click();
+
+test('a structured report is read, and its measurement leads to the image', async () => {
+  const { page, errors } = await openStudy(HELEN, /follow-up of nodule/);
+  await choose(page, /^900 ·/);
+  await page.getByRole('heading', { name: 'Imaging Measurement Report' }).waitFor({ timeout: 90_000 });
+  const row = page.getByRole('row', { name: /Long Axis/ });
+  expect((await row.innerText()).replace(/\s+/g, ' ')).toBe(
+    'Long Axis 9 mm Structure of upper lobe of lung, Right Open the image (series 2)',
+  );
+  await page.screenshot({ path: join(shots, 'demo-structured-report.png') });
+  await row.getByRole('link').click();
+  await page.getByText('image 87/208', { exact: true }).waitFor({ timeout: 90_000 });
+  // The report of the record names the same image.
+  await page.getByText('in the report', { exact: true }).waitFor();
+  expect(await page.locator('mark').first().innerText()).toContain('now measures 9 mm (series 2, image 87;');
+  await page.screenshot({ path: join(shots, 'demo-in-the-report.png') });
+  await page.getByRole('link', { name: 'series 2, image 25' }).click();
+  await page.getByText('image 25/60', { exact: true }).waitFor({ timeout: 90_000 });
+  expect(errors).toEqual([]);
+  await page.close();
+}, 240_000);
+
+test('a PDF is shown in the page, as the policy of its content allows', async () => {
+  const { page, errors } = await openStudy(GEORGE, /Echocardiogram/);
+  await choose(page, /^900 ·/);
+  await page.getByRole('heading', { name: 'Echocardiography report' }).waitFor({ timeout: 90_000 });
+  const frame = page.locator('iframe');
+  await frame.waitFor();
+  const url = (await frame.getAttribute('src'))!;
+  expect(url).toMatch(/^blob:/);
+  const kept = await page.evaluate(async (address) => {
+    const { headers, ...answer } = await fetch(address).then(async (response) => ({
+      headers: response.headers.get('content-type'),
+      begins: (await response.text()).slice(0, 5),
+    }));
+    return { type: headers, ...answer };
+  }, url);
+  expect(kept).toEqual({ type: 'application/pdf', begins: '%PDF-' });
+  // A frame that the policy refuses is an error page.
+  await expect.poll(() => page.frames().map((one) => one.url()), { timeout: 10_000 }).toContain(url);
+  await page.screenshot({ path: join(shots, 'demo-pdf.png') });
+  expect(errors).toEqual([]);
+  await page.close();
+}, 240_000);
+
+test('an electrocardiogram is drawn, and measured with two points', async () => {
+  const { page, errors } = await openStudy(GEORGE, /Echocardiogram/);
+  await choose(page, /^2 ·/);
+  const paper = page.getByRole('img', { name: /^Recording of: I, II, III, aVR/ });
+  await paper.waitFor({ timeout: 90_000 });
+  await page.getByText('12 leads, 10 s, 500 samples a second').waitFor();
+  const [, , width] = (await paper.getAttribute('viewBox'))!.split(' ').map(Number);
+  const box = (await paper.boundingBox())!;
+  const pixels = box.width / width!;
+  // The peaks of the first two beats of lead I, at 72 beats a minute.
+  for (const seconds of [0.19, 0.19 + 60 / 72])
+    await paper.click({ position: { x: (13 + 25 * seconds) * pixels, y: 10 * pixels } });
+  const result = await page.getByText(/ms · \d+\/min · I /).innerText();
+  const [, milliseconds, rate] = /^(\d+) ms · (\d+)\/min/.exec(result)!;
+  expect(Math.abs(Number(milliseconds) - 833)).toBeLessThanOrEqual(10);
+  expect(Math.abs(Number(rate) - 72)).toBeLessThanOrEqual(1);
+  await page.screenshot({ path: join(shots, 'demo-electrocardiogram.png') });
+  await page.keyboard.press('g');
+  await page.getByText('Waveform Sequence (5400,0100) SQ').waitFor();
+  await page.screenshot({ path: join(shots, 'demo-attributes.png') });
+  expect(errors).toEqual([]);
+  await page.close();
+}, 240_000);
