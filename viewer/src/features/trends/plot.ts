@@ -21,6 +21,13 @@ export interface PlotColours {
   flagged: string;
 }
 
+/** Between the axes. */
+export interface PlotArea {
+  left: number;
+  width: number;
+  bottom: number;
+}
+
 export interface PlotOptions {
   points: readonly PlotPoint[];
   /** What is usual; open where a limit is missing. */
@@ -35,8 +42,8 @@ export interface PlotOptions {
   onRead(index: number): void;
   /** A part of the time was chosen with the pointer; undefined: all of it, by a double click. */
   onRange(range: TimeRange | undefined): void;
-  /** Where the axis of time is, in pixels of the page within the element. */
-  onLaid(axis: { left: number; width: number }): void;
+  /** Where the values are, in pixels of the page within the element. */
+  onLaid(area: PlotArea): void;
 }
 
 /** Pixels of the page. */
@@ -113,8 +120,8 @@ export class Plot {
         draw: [
           (plot) => {
             this.#drawPoints(plot);
-            const [ratio, { left, width }] = [devicePixelRatio, plot.bbox];
-            onLaid({ left: left / ratio, width: width / ratio });
+            const [ratio, { left, top, width, height }] = [devicePixelRatio, plot.bbox];
+            onLaid({ left: left / ratio, width: width / ratio, bottom: (top + height) / ratio });
           },
         ],
         setCursor: [({ cursor: { idx, left = -1 } }) => left >= 0 && typeof idx === 'number' && onRead(idx)],
