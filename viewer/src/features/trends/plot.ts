@@ -98,7 +98,7 @@ export class Plot {
     };
     return {
       ...size,
-      padding: [10, 12, 0, 0],
+      padding: [10, 28, 0, 0],
       legend: { show: false },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
       cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false } },
@@ -107,7 +107,7 @@ export class Plot {
         y: { range: () => uPlot.rangeNum(Math.min(...all), Math.max(...all), 0.12, true) },
       },
       axes: [
-        { ...axis, space: 72, values: (_plot, splits, _axis, _space, step) => this.#dates(splits, step) },
+        { ...axis, space: 84, size: 32, values: (...[, splits, , , step]) => this.#dates(splits, step) },
         {
           ...axis,
           size: (plot, labels) => widthOf(plot, labels, font),
