@@ -107,7 +107,12 @@ export class Plot {
         y: { range: () => uPlot.rangeNum(Math.min(...all), Math.max(...all), 0.12, true) },
       },
       axes: [
-        { ...axis, space: 84, size: 32, values: (...[, splits, , , step]) => this.#dates(splits, step) },
+        {
+          ...axis, // Pixels between labels: years are shorter than days, and a phone has room for little else.
+          space: size.width < 480 ? 60 : 84,
+          size: 32,
+          values: (...[, splits, , , step]) => this.#dates(splits, step),
+        },
         {
           ...axis,
           size: (plot, labels) => widthOf(plot, labels, font),

@@ -19,7 +19,7 @@ export function rangeWords(range: string): string {
   return withUnit(range);
 }
 
-/** The unit is the last word. */
+/** The unit is the last word, unless that is a number. */
 function withUnit(text: string): string {
-  return text.replace(/(?<= )[^\s\d][^\s]*$/, unitWords).trim();
+  return text.replace(/(?<= )\S*[^\s\d.,–-]\S*$/, unitWords).trim();
 }
