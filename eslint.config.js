@@ -7,7 +7,7 @@ import { LARGE_FILES, LARGE_FUNCTIONS } from './eslint.exceptions.js';
 const SERVER = ['schema/**/*.ts', 'gateway/**/*.ts', 'subgraphs/**/*.ts', 'docs/**/*.ts'];
 const VIEWER = ['viewer/src/**/*.ts', 'viewer/*.ts'];
 const COMPONENTS = ['viewer/**/*.svelte'];
-const TESTS = ['**/*.test.ts', '**/test/**', 'gateway/bench/**'];
+const TESTS = ['**/*.test.ts', '**/test/**', '{gateway,viewer}/bench/**'];
 const GENERATED = [
   '**/messages/compiled/**',
   '**/*.generated.ts',
@@ -72,11 +72,14 @@ export default defineConfig(
   globalIgnores(['**/node_modules/', 'dist/', '.data/', 'coverage/', ...GENERATED]),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
-    files: [...SERVER, ...VIEWER, 'viewer/test/**', '*.ts'],
+    files: [...SERVER, ...VIEWER, 'viewer/test/**', 'viewer/bench/*.ts', '*.ts'],
     plugins: { '@typescript-eslint': tseslint.plugin },
     rules: { ...everywhere, ...promises },
   },
-  { files: [...SERVER, 'viewer/test/**', '*.ts'], languageOptions: typed('./tsconfig.json') },
+  {
+    files: [...SERVER, 'viewer/test/**', 'viewer/bench/*.ts', '*.ts'],
+    languageOptions: typed('./tsconfig.json'),
+  },
   {
     files: [...VIEWER, 'viewer/test/component/**'],
     languageOptions: typed('./viewer/tsconfig.json'),

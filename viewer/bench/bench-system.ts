@@ -5,7 +5,7 @@ import { startChromium } from '../../gateway/test/setup/chromium.ts';
 import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
 
 /** The canvas of the images, in pixels. */
-export const CANVAS = { width: 740, height: 692 };
+const CANVAS = { width: 740, height: 692 };
 
 export interface BenchSystem extends AsyncDisposable {
   gateway: GatewayProcess;
@@ -77,7 +77,7 @@ export const OURS: Pictures = { preview: 'img.foreseen, img.preview', frame: '.e
  * Watches from the start of a page for its pictures: at each drawing of the screen it looks whether one is there that is not
  * black. Runs in the page, so it uses nothing from outside.
  */
-export function watchPictures({ preview, frame }: Pictures): void {
+function watchPictures({ preview, frame }: Pictures): void {
   const seen: Partial<Drawn> = {};
   Object.assign(globalThis, { seen });
   const copy = new OffscreenCanvas(24, 24).getContext('2d', { willReadFrequently: true })!;
@@ -108,12 +108,18 @@ export async function openedIn(
   const page = await context.newPage();
   try {
     await page.setViewportSize(window);
-    await page.addInitScript(watchPictures, pictures);
+    await watch(page, pictures);
     await page.goto(url, { waitUntil: 'commit' });
     return await drawnIn(page);
   } finally {
     await page.close();
   }
+}
+
+async function watch(page: Page, pictures: Pictures): Promise<void> {
+  // The compiler of these files gives functions their names by a function of its own, which the page does not have.
+  await page.addInitScript('globalThis.__name = (named) => named;');
+  await page.addInitScript(watchPictures, pictures);
 }
 
 async function drawnIn(page: Page): Promise<Drawn> {
@@ -136,7 +142,7 @@ export async function windowFor(
   const page = await context.newPage();
   let window = { width: 1400, height: 900 };
   await page.setViewportSize(window);
-  await page.addInitScript(watchPictures, pictures);
+  await watch(page, pictures);
   await page.goto(url);
   await drawnIn(page);
   for (let round = 0; round < 3; round++) {

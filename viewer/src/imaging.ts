@@ -26,6 +26,7 @@ export function imagingOf(images: ImageSource, place: () => ImageLocation | unde
     });
     return loaded;
   };
+  let volumes: ReturnType<typeof loadVolumes> | undefined;
   return {
     images: { ...images, rendered: foreseen.rendered },
     foresee(name, size) {
@@ -43,11 +44,29 @@ export function imagingOf(images: ImageSource, place: () => ImageLocation | unde
         instances,
         stacks,
         ready: () => stacks.reduce((sum, stack) => sum + store.counts(stack).ready, 0),
+        isReady: (frame) => store.state(frame).at === 'ready',
         close: () => ends.forEach((end) => end()),
       };
     },
     engine: loadEngine,
+    async openVolume(stack, geometry) {
+      volumes ??= loadVolumes(store);
+      try {
+        return await (
+          await volumes
+        )(stack, geometry);
+      } catch (error) {
+        // The next volume asks again.
+        volumes = undefined;
+        throw error;
+      }
+    },
     onProgress: (listener) => store.subscribe(listener),
     retry: (frame) => store.retry(frame),
   };
+}
+
+/** Loads what shows volumes: with the first volume. */
+async function loadVolumes(store: FrameStore) {
+  return (await import('./volumes.ts')).volumesOf(store);
 }

@@ -99,13 +99,22 @@ const ON_IMAGE: readonly OnImage[] = [
   },
 ];
 
-/** Changes how the image of the active cell is shown. */
+/** Changes how the image of the active cell is shown, and what is written on all. */
 export function imageCommands(workspace: Workspace): Command[] {
-  return ON_IMAGE.map(({ run, ...command }) => ({
+  const texts: Command = {
+    id: 'image.texts',
+    name: m.commandTexts,
+    keys: ['h'],
+    group: 'image',
+    pressed: () => workspace.texts,
+    run: () => (workspace.texts = !workspace.texts),
+  };
+  const onImage = ON_IMAGE.map(({ run, ...command }): Command => ({
     ...command,
     group: command.id.startsWith('window.') ? 'window' : 'image',
     enabled: () => workspace.active.shown !== undefined,
     ...(command.id === 'image.invert' && { pressed: () => workspace.active.shown?.inverted ?? false }),
     run: () => run(workspace.active),
   }));
+  return [...onImage, texts];
 }

@@ -1,5 +1,6 @@
 import { m } from '../messages/compiled/messages.js';
-import type { Layout } from '../state/address.ts';
+import type { Layout } from '../domain/hanging.ts';
+import type { Preferences } from '../state/preferences.svelte.ts';
 import type { Workspace } from '../state/workspace.svelte.ts';
 import type { Command } from './registry.ts';
 
@@ -9,14 +10,18 @@ const LAYOUTS: readonly { layout: Layout; key: string; name: () => string }[] = 
   { layout: '2x2', key: '4', name: m.commandLayout2x2 },
 ];
 
-/** Divides the stage. */
-export function layoutCommands(workspace: Workspace): Command[] {
+/** Divides the stage; the choice is kept for studies of the same modality. */
+export function layoutCommands(workspace: Workspace, preferences: Preferences): Command[] {
   return LAYOUTS.map(({ layout, key, name }) => ({
     id: `layout.${layout}`,
     name,
     keys: [key],
     group: 'layout',
     pressed: () => workspace.layout === layout,
-    run: () => workspace.setLayout(layout),
+    run: () => {
+      workspace.setLayout(layout);
+      const modality = workspace.study?.modalities[0];
+      if (modality) preferences.set({ layouts: { ...preferences.layouts, [modality]: layout } });
+    },
   }));
 }

@@ -20,7 +20,9 @@ export type TroubleKind =
   /** The bytes are right, and this browser cannot decode them. */
   | 'undecodable'
   /** The browser's graphics have stopped: what is on the screen may be old, or nothing. */
-  | 'graphics';
+  | 'graphics'
+  /** This device has too little memory for it. */
+  | 'memory';
 
 export class Trouble extends Error {
   readonly kind: TroubleKind;

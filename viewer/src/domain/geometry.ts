@@ -1,7 +1,8 @@
 /** Planes of images in the patient's coordinate system (PS3.3 §C.7.6.2), in millimetres. */
 import { numbers, type Instance } from './instance.ts';
+import { cross, dot, type Vector } from './vectors.ts';
 
-export type Vector = readonly [number, number, number];
+export { dot, type Vector } from './vectors.ts';
 
 /** Where an image lies: the centre of its first pixel, and the directions of its rows and columns (unit vectors). */
 export interface Plane {
@@ -20,14 +21,6 @@ export const SAME_POSITION_MM = 0.01;
 const SAME_COSINE = Math.cos((SAME_ORIENTATION_DEGREES * Math.PI) / 180);
 /** How far directions may be from unit length, and from a right angle to each other. */
 const DIRECTION_TOLERANCE = 0.02;
-
-export function dot(a: Vector, b: Vector): number {
-  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-}
-
-function cross(a: Vector, b: Vector): Vector {
-  return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
-}
 
 /** Returns the plane of an image; undefined if it has none, or one that is no plane (zero or skew directions). */
 export function planeOf(instance: Instance): Plane | undefined {

@@ -20,7 +20,7 @@ export interface IdentityComparison {
 }
 
 /** Reads Patient's Name, ID and Birth Date (PS3.3 §C.7.1.1). */
-function imageIdentity(instance: Instance): ImageIdentity {
+export function imageIdentity(instance: Instance): ImageIdentity {
   const name = text(instance, '00100010')?.split('^').filter(Boolean).join(' ');
   const number = text(instance, '00100020')?.trim();
   const date = /^(\d{4})(\d\d)(\d\d)$/.exec(text(instance, '00100030') ?? '');

@@ -24,6 +24,12 @@ export function number(instance: Instance, tag: string): number | undefined {
   return Number.isFinite(parsed) ? parsed : undefined;
 }
 
+/** Returns the first value as a number above zero; undefined if it is none. */
+export function positive(instance: Instance, tag: string): number | undefined {
+  const value = number(instance, tag);
+  return value !== undefined && value > 0 ? value : undefined;
+}
+
 /** Returns all values as numbers; undefined unless there are `count` and all are numbers. */
 export function numbers(instance: Instance, tag: string, count: number): number[] | undefined {
   const values = (instance[tag]?.Value ?? []).map(Number);

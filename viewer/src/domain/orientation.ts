@@ -1,5 +1,7 @@
 /** Letters at the edges of an image that say to which side of the patient they point (PS3.3 §C.7.6.1.1.1). */
+import { normalOf, planeOf, type Vector } from './geometry.ts';
 import { numbers, type Instance } from './instance.ts';
+import { dot } from './vectors.ts';
 
 export interface OrientationMarks {
   top: string;
@@ -7,8 +9,6 @@ export interface OrientationMarks {
   bottom: string;
   left: string;
 }
-
-type Vector = readonly [number, number, number];
 
 /** Toward the patient's left, back and head, and their opposites (DICOM's axes). */
 const LETTERS = [
@@ -51,4 +51,19 @@ function mark(direction: Vector): string {
 
 function opposite(direction: Vector): Vector {
   return direction.map((value) => -value) as unknown as Vector;
+}
+
+/**
+ * Returns where an image lies along the direction in which its stack is read, in millimetres from the origin of the
+ * patient's coordinates: `F 45.3 mm` is to the feet of it. Undefined where the image has no place.
+ */
+export function imagePosition(instance: Instance): { side: string; mm: number } | undefined {
+  const plane = planeOf(instance);
+  if (!plane) return undefined;
+  const normal = normalOf(plane);
+  const sizes = normal.map(Math.abs);
+  const axis = sizes.indexOf(Math.max(...sizes));
+  const toward = normal[axis]! < 0 ? opposite(normal) : normal;
+  const mm = dot(plane.position, toward);
+  return { side: LETTERS[axis]![mm < 0 ? 1 : 0], mm };
 }

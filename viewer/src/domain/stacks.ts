@@ -1,15 +1,17 @@
 /** Images of a series in the order in which they are read. */
+import { isColour } from './colour.ts';
 import { framesOf, type StackFrame } from './frames.ts';
 import {
-  dot,
   nearestOrientation,
   normalOf,
   planeOf,
   SAME_POSITION_MM,
   sameOrientation,
+  type Orientation,
   type Plane,
 } from './geometry.ts';
 import { number, numbers, text, type Instance } from './instance.ts';
+import { dot } from './vectors.ts';
 
 export type { StackFrame } from './frames.ts';
 
@@ -22,6 +24,21 @@ export interface Stack {
   frames: readonly StackFrame[];
   /** Millimetres between the centres of neighbouring pixels, of rows and columns; undefined if unknown. */
   spacing?: readonly [number, number];
+  /** Set for planes that are computed of a volume: no archive has these images, and nothing may refer to them. */
+  reformatted?: Reformatted;
+}
+
+/** A plane through a volume, and how thick it is. */
+export interface Reformatted {
+  plane: Orientation;
+  slab?: Slab;
+}
+
+/** Several slices in one image: of all values in a line through them the greatest (MIP), or the mean. */
+export interface Slab {
+  mode: 'mip' | 'average';
+  /** Millimetres. */
+  thickness: number;
 }
 
 type What = NonNullable<Stack['by']>['what'];
@@ -162,10 +179,6 @@ function commonSpacing(frames: readonly StackFrame[]): readonly [number, number]
   const isSame = (other: number[] | undefined) =>
     other?.every((millimetres, axis) => Math.abs(millimetres / first[axis]! - 1) < 0.001);
   return others.every(isSame) ? [first[0]!, first[1]!] : undefined;
-}
-
-function isColour(instance: Instance): boolean {
-  return (number(instance, '00280002') ?? 1) > 1 || text(instance, '00280004') === 'PALETTE COLOR';
 }
 
 /** Columns × rows, as people say it. */

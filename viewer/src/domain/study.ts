@@ -49,8 +49,8 @@ export function frameId({ study, series, instance, frame }: FrameName): FrameId 
   return `${study}/${series}/${instance}/${frame}`;
 }
 
-/** Returns true if an archive has images of the study. */
-export function canOpen({ location, series }: Study): boolean {
+/** True if an archive has images of the study: it can be opened then. */
+export function isStored({ location, series }: Study): boolean {
   return location !== undefined || series.some((one) => one.location !== undefined);
 }
 

@@ -48,7 +48,7 @@ export class FakeView implements View {
     if (this.#immediate) this.show();
   }
 
-  setWindow(window: Window): void {
+  setWindow(window: Window | undefined): void {
     this.window = window;
     if (this.#immediate) this.show();
   }

@@ -53,7 +53,8 @@ export interface View {
   setStack(stack: Stack, index: number): void;
   /** Wants an image; while it is not there the glass keeps what it has. */
   want(index: number): void;
-  setWindow(window: Window): void;
+  /** @param window undefined for that of each image */
+  setWindow(window: Window | undefined): void;
   setInverted(inverted: boolean): void;
   setCamera(camera: Partial<Camera>): void;
   /** Window, camera and inversion as the images have them. */

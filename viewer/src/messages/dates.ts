@@ -31,16 +31,22 @@ export function dayOf(date: string): string {
   });
 }
 
+/** Formats the time between two dates as `14 months`; undefined if a day is not known, or both are the same. */
+export function spanOf(from: string, to: string): string | undefined {
+  const [start, end] = [dayNumber(from), dayNumber(to)];
+  if (start === undefined || end === undefined || start === end) return undefined;
+  const { count, unit } = inUnit(end - start);
+  return new Intl.NumberFormat(getLocale(), { style: 'unit', unit, unitDisplay: 'long' }).format(
+    Math.abs(count),
+  );
+}
+
 /** Formats a date as `3 weeks ago`; undefined if its day is not known. */
 export function agoOf(date: string, today: string): string | undefined {
   const [then, now] = [dayNumber(date), dayNumber(today)];
   if (then === undefined || now === undefined) return undefined;
-  const days = then - now;
-  const [unit, length] = UNITS.find(([, , from]) => Math.abs(days) >= from) ?? (['day', 1] as const);
-  return new Intl.RelativeTimeFormat(getLocale(), { numeric: 'auto' }).format(
-    Math.trunc(days / length),
-    unit,
-  );
+  const { count, unit } = inUnit(then - now);
+  return new Intl.RelativeTimeFormat(getLocale(), { numeric: 'auto' }).format(count, unit);
 }
 
 /** Formats a date for the wording: `3 weeks ago (12 Mar 2026)`, or the date alone. */
@@ -65,4 +71,9 @@ export function fromDicomDate(date: string | undefined): string | undefined {
 function dayNumber(date: string): number | undefined {
   const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)/.exec(date) ?? [];
   return year ? Date.UTC(Number(year), Number(month) - 1, Number(day)) / DAY_MS : undefined;
+}
+
+function inUnit(days: number): { count: number; unit: 'year' | 'month' | 'week' | 'day' } {
+  const [unit, length] = UNITS.find(([, , from]) => Math.abs(days) >= from) ?? (['day', 1] as const);
+  return { count: Math.trunc(days / length), unit };
 }

@@ -20,7 +20,7 @@ test('no message is empty, or the same by mistake', () => {
   const all = Object.entries(en).filter(([key]) => key !== '$schema');
   expect(all.filter(([, message]) => message === '')).toEqual([]);
   const same = all.filter(([key, message]) => message === es[key as keyof typeof es]).map(([key]) => key);
-  expect(same).toEqual(['appName', 'orientationAxial', 'orientationCoronal']);
+  expect(same).toEqual(['appName', 'orientationAxial', 'orientationCoronal', 'slabMip']);
 });
 
 test.each([

@@ -1,8 +1,8 @@
 /** What the address of the page says. */
+import type { Layout } from '../domain/hanging.ts';
 
 /** The screens of a narrow page; a wide page shows all. */
 export type Screen = 'patient' | 'timeline' | 'stage';
-export type Layout = '1x1' | '1x2' | '2x2';
 
 export interface Address {
   tenant: string;
@@ -17,7 +17,18 @@ export interface Address {
   image?: number;
   layout?: Layout;
   window?: { centre: number; width: number };
+  /** What is shown beside the study: another one of the same patient. */
+  beside?: Beside;
   screen?: Screen;
+}
+
+export interface Beside {
+  /** Study Instance UID. */
+  study: string;
+  /** Series Instance UID. */
+  series?: string | undefined;
+  /** From 1. */
+  image?: number | undefined;
 }
 
 const SCREENS: readonly string[] = ['patient', 'timeline', 'stage'] satisfies Screen[];
@@ -44,17 +55,35 @@ export function parseAddress(query: URLSearchParams, home = 'demo'): Address {
       Number.isFinite(centre) && Number.isFinite(width) && width! > 0
         ? { centre: centre!, width: width! }
         : undefined,
+    beside: besideOf(query.get('beside') ?? ''),
     screen: SCREENS.includes(screen) ? (screen as Screen) : undefined,
   });
 }
 
 /** Writes an address as a query string's parameters. */
 export function formatAddress(address: Address): URLSearchParams {
-  const { image, window, ...texts } = address;
+  const { image, window, beside, ...texts } = address;
   const query = new URLSearchParams(definedOnly(texts) as Record<string, string>);
   if (image !== undefined) query.set('image', String(image));
   if (window) query.set('window', `${rounded(window.centre)}/${rounded(window.width)}`);
+  if (beside) query.set('beside', formatBeside(beside));
   return query;
+}
+
+/** Reads `study[/series[/image]]`. */
+function besideOf(text: string): Beside | undefined {
+  const [study, series, image] = text.split('/');
+  if (!study) return undefined;
+  const number = Number(image);
+  return definedOnly<Beside>({
+    study,
+    series: series || undefined,
+    image: series && Number.isInteger(number) && number > 0 ? number : undefined,
+  });
+}
+
+function formatBeside({ study, series, image }: Beside): string {
+  return [study, series, series && image].filter((part) => part !== undefined).join('/');
 }
 
 /** Returns the address after a change. What hangs on a changed member goes: another patient has other studies. */
@@ -64,12 +93,18 @@ export function changedAddress(address: Address, changes: Partial<Address>): Add
   const kept = { ...address };
   if (first >= 0) for (const name of order.slice(first + 1)) if (name !== 'tenant') delete kept[name];
   if (first >= 0 && first < order.indexOf('stack')) delete kept.window;
+  if (first >= 0 && first <= order.indexOf('study') && kept.beside) {
+    // A place that was divided for two studies is not for one.
+    delete kept.beside;
+    delete kept.layout;
+  }
   if (first >= 0 && first < order.indexOf('study')) delete kept.screen;
   return definedOnly({ ...kept, ...changes });
 }
 
 /** True if the browser's Back has to return to the address before the change. */
 export function isNewPage(before: Address, after: Address): boolean {
+  if (before.beside?.study !== after.beside?.study) return true;
   return (['tenant', 'patient', 'study', 'screen'] as const).some((name) => before[name] !== after[name]);
 }
 

@@ -1,10 +1,10 @@
-import type { Trouble } from '../data/trouble.ts';
+import { Trouble } from '../data/trouble.ts';
 import type { Place } from '../domain/image-reference.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Stack, StackFrame } from '../domain/stacks.ts';
 import { hasImages, type FrameId, type Series, type Study } from '../domain/study.ts';
 import type { Camera, Shown, View, Window } from '../engine/port.ts';
-import type { Imaging, OpenedSeries } from './imaging.ts';
+import type { CellImaging, OpenedSeries } from './imaging.ts';
 import { Picture } from './picture.svelte.ts';
 import { troubleOf } from './trouble-of.ts';
 
@@ -18,6 +18,8 @@ export interface Start {
   /** SOP Instance UID, in a series of documents. */
   document?: string;
   window?: Window;
+  /** Says that an image is the one to begin with. */
+  prefers?: ((metadata: Instance) => boolean) | undefined;
 }
 
 /** An image that is on the glass. Everything written on it comes from here. */
@@ -53,16 +55,20 @@ export class Cell {
   /** The window that the person has set. */
   window = $state.raw<Window>();
   readonly preview = new Picture();
+  /** True while images follow one another by themselves: one that is late by a moment is not said to be loading. */
+  playing = $state(false);
   /** What draws; undefined until the engine is loaded. */
   view = $state.raw<View>();
-  readonly #imaging: Imaging;
+  readonly #imaging: CellImaging;
   #camera: Camera | undefined;
   #inverted: boolean | undefined;
+  /** Where the series that is open began: a try again begins there too. */
+  #start: Start | undefined;
   #opening: AbortController | undefined;
   #opened: OpenedSeries | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(imaging: Imaging) {
+  constructor(imaging: CellImaging) {
     this.#imaging = imaging;
   }
 
@@ -80,8 +86,12 @@ export class Cell {
     this.close();
     this.study = study;
     this.series = series;
+    this.#start = start;
     const at = series.location ?? study.location;
-    if (!at) return;
+    if (!at) {
+      this.trouble = { trouble: new Trouble('not-found', 'no archive has this series') };
+      return;
+    }
     const name = { study: study.uid, series: series.uid };
     const opening = (this.#opening = new AbortController());
     this.opening = true;
@@ -90,20 +100,26 @@ export class Cell {
     try {
       const opened = await this.#imaging.openSeries(at, name, opening.signal);
       if (opening.signal.aborted) return opened.close();
-      this.#opened = opened;
-      this.instances = opened.instances;
-      this.document = start.document;
-      const stacks = (this.stacks = opened.stacks);
-      const found = start.find?.(stacks);
-      const stack = found?.stack ?? stacks.find(({ key }) => key === start.stack) ?? longest(stacks);
-      if (!stack) return this.preview.close();
       this.window = start.window;
-      this.choose(stack, found?.index ?? (start.image === undefined ? undefined : start.image - 1));
+      this.adopt(opened, start);
     } catch (error) {
       if (!opening.signal.aborted) this.#failed(troubleOf(error), () => this.open(study, series, start));
     } finally {
       if (this.#opening === opening) this.opening = false;
     }
+  }
+
+  /** Shows what is open already in place of what the cell has; window and camera stay. */
+  adopt(opened: OpenedSeries, start: Start = {}): void {
+    this.#opened?.close();
+    this.#opened = opened;
+    this.instances = opened.instances;
+    this.document = start.document;
+    const stacks = (this.stacks = opened.stacks);
+    const found = start.find?.(stacks) ?? preferred(stacks, start.prefers);
+    const stack = found?.stack ?? stacks.find(({ key }) => key === start.stack) ?? longest(stacks);
+    if (!stack) return this.preview.close();
+    this.choose(stack, found?.index ?? (start.image === undefined ? undefined : start.image - 1));
   }
 
   /** Shows another stack of the series. @param index the middle if it is not given */
@@ -113,6 +129,8 @@ export class Cell {
     this.trouble = undefined;
     this.view?.setStack(stack, this.wanted);
     if (this.window) this.view?.setWindow(this.window);
+    if (this.#inverted !== undefined) this.view?.setInverted(this.#inverted);
+    if (this.#camera) this.view?.setCamera(this.#camera);
   }
 
   want(index: number): void {
@@ -132,16 +150,23 @@ export class Cell {
     this.want(this.wanted + by);
   }
 
+  /** True if an image of the stack can be shown at once. */
+  isReady(index: number): boolean {
+    const frame = this.stack?.frames[index];
+    return frame !== undefined && (this.#opened?.isReady(frame.id) ?? false);
+  }
+
   /** Tries again what is in trouble. */
   again(): void {
     if (!this.trouble) return;
     if (this.trouble.frame !== undefined) this.#imaging.retry(this.trouble.frame);
     if (this.stack) this.want(this.wanted);
-    else if (this.study && this.series) void this.open(this.study, this.series);
+    else if (this.study && this.series) void this.open(this.study, this.series, this.#start);
   }
 
-  setWindow(window: Window): void {
-    this.window = { centre: window.centre, width: Math.max(window.width, 1) };
+  /** @param window undefined for that of each image */
+  setWindow(window: Window | undefined): void {
+    this.window = window && { centre: window.centre, width: Math.max(window.width, 1) };
     this.view?.setWindow(this.window);
   }
 
@@ -209,7 +234,7 @@ export class Cell {
     clearTimeout(this.#retry);
     this.preview.close();
     this.study = this.series = this.stack = this.shown = this.trouble = this.window = undefined;
-    this.document = undefined;
+    this.document = this.#start = undefined;
     this.#camera = this.#inverted = undefined;
     this.stacks = [];
     this.instances = [];
@@ -228,7 +253,7 @@ export class Cell {
     signal.addEventListener('abort', () => {
       for (const end of ends) end();
       view.close();
-      if (this.view === view) this.view = undefined;
+      if (this.view === view) this.view = this.shown = undefined;
     });
     if (this.stack) this.choose(this.stack, this.wanted);
   }
@@ -250,6 +275,14 @@ export class Cell {
     if (trouble.passes && trouble.retryAfter !== undefined)
       this.#retry = setTimeout(() => void again(), trouble.retryAfter);
   }
+}
+
+function preferred(stacks: readonly Stack[], prefers: Start['prefers']): Place | undefined {
+  for (const stack of prefers ? stacks : []) {
+    const index = stack.frames.findIndex(({ metadata }) => prefers!(metadata));
+    if (index >= 0) return { stack, index };
+  }
+  return undefined;
 }
 
 function longest(stacks: readonly Stack[]): Stack | undefined {

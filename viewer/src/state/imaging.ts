@@ -1,7 +1,10 @@
 import type { ImageSource } from '../data/source.ts';
 import type { Instance } from '../domain/instance.ts';
-import type { Stack } from '../domain/stacks.ts';
+import type { Trouble } from '../data/trouble.ts';
+import type { Orientation } from '../domain/geometry.ts';
+import type { Slab, Stack } from '../domain/stacks.ts';
 import type { FrameId, ImageLocation } from '../domain/study.ts';
+import type { VolumeGeometry } from '../domain/volume.ts';
 import type { Engine } from '../engine/port.ts';
 
 /** A series whose frames can be asked for. */
@@ -11,8 +14,35 @@ export interface OpenedSeries {
   stacks: readonly Stack[];
   /** Returns how many of its frames are ready. */
   ready(): number;
+  /** Returns true if a frame can be shown at once. */
+  isReady(frame: FrameId): boolean;
   /** Its frames are no longer needed. */
   close(): void;
+}
+
+/** What a cell needs to show images, from an archive or of a volume. */
+export type CellImaging = Pick<Imaging, 'images' | 'openSeries' | 'engine' | 'retry'>;
+
+/** A volume whose slices are being loaded, or are all there. */
+export interface OpenedVolume {
+  /** For the cells that show its planes. */
+  imaging: CellImaging;
+  /** Slices that are there, and why the first of the others is not. */
+  progress(): VolumeProgress;
+  /** Called when `progress` has changed. @returns a function that ends it */
+  onProgress(listener: () => void): () => void;
+  /** Returns the images of a plane. They can be shown when all slices are there. */
+  plane(plane: Orientation, slab?: Slab): OpenedSeries;
+  /** Asks again for the slices that have failed. */
+  again(): void;
+  close(): void;
+}
+
+export interface VolumeProgress {
+  ready: number;
+  all: number;
+  /** `image`: from 1. */
+  trouble?: { trouble: Trouble; image: number };
 }
 
 /** In pixels. */
@@ -42,4 +72,6 @@ export interface Imaging {
   onProgress(listener: () => void): () => void;
   /** Asks again for a frame that has failed. */
   retry(frame: FrameId): void;
+  /** Loads the slices of a volume. @param stack of a series that is open */
+  openVolume(stack: Stack, geometry: VolumeGeometry): Promise<OpenedVolume>;
 }

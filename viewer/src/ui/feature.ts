@@ -2,6 +2,7 @@
 import { createContext, type Component } from 'svelte';
 import type { Command } from '../commands/registry.ts';
 import type { Result } from '../domain/record.ts';
+import type { Study } from '../domain/study.ts';
 import type { Cell } from '../state/cell.svelte.ts';
 import type { Page } from './context.ts';
 
@@ -12,6 +13,8 @@ export interface Feature {
   tools?: Component;
   /** Drawn above each image; it takes pointers only where it must, and leaves the others to the image. */
   overlay?: Component<{ cell: Cell }>;
+  /** Above an image; takes its height from it. */
+  above?: Component<{ cell: Cell }>;
   /** Between an image and its slider. */
   below?: Component<{ cell: Cell }>;
   panel?: Panel;
@@ -19,6 +22,8 @@ export interface Feature {
   view?: { shows(cell: Cell): boolean; component: Component<{ cell: Cell }> };
   /** Shows more of a result of the timeline; its name is then a button. */
   result?(result: Result, page: Page): void;
+  /** Beside a study of the timeline that can be opened. */
+  study?: Component<{ study: Study }>;
   /** On the page all the time, such as a dialog. */
   dialog?: Component;
 }

@@ -45,6 +45,7 @@ const SAID: Record<TroubleKind, Record<Subject, () => string>> = {
     images: m.troubleUndecodable,
     document: m.troubleDamagedDocument,
   },
+  memory: same(m.troubleMemory),
   graphics: same(m.troubleGraphics),
 };
 
@@ -63,6 +64,7 @@ export function remedyOf(trouble: Trouble): Remedy {
     case 'undecodable':
       return 'rendered';
     case 'refused':
+    case 'memory':
       return 'none';
     default:
       return 'again';

@@ -3,6 +3,8 @@ import type { Trouble } from '../../src/data/trouble.ts';
 import type { Stack } from '../../src/domain/stacks.ts';
 import type { Camera, Engine, Pixels, Point, Shown, View, Window } from '../../src/engine/port.ts';
 
+/** The window that the images have. */
+const STORED: Window = { centre: 40, width: 400 };
 const WHOLE: Camera = { zoom: 1, pan: [0, 0], rotation: 0, flipped: false };
 
 /** Draws a slice of a head. @param at from 0 to 1, from the neck to the crown */
@@ -66,7 +68,8 @@ export class DrawnView implements View {
   readonly #resizing: ResizeObserver;
   #stack: Stack | undefined;
   #wanted = 0;
-  #window: Window = { centre: 40, width: 400 };
+  /** As it was set; undefined for that of the images. */
+  window: Window | undefined;
   #inverted = false;
   #camera = WHOLE;
   #onShown = new Set<(shown: Shown) => void>();
@@ -96,8 +99,8 @@ export class DrawnView implements View {
     this.#changed();
   }
 
-  setWindow(window: Window): void {
-    this.#window = window;
+  setWindow(window: Window | undefined): void {
+    this.window = window;
     this.#changed();
   }
 
@@ -112,7 +115,7 @@ export class DrawnView implements View {
   }
 
   reset(): void {
-    this.#window = { centre: 40, width: 400 };
+    this.window = undefined;
     this.#inverted = false;
     this.setCamera(WHOLE);
   }
@@ -167,7 +170,7 @@ export class DrawnView implements View {
     const shown = {
       frame: frame.id,
       index,
-      window: this.#window,
+      window: this.window ?? STORED,
       inverted: this.#inverted,
       camera: this.#camera,
     };

@@ -5,10 +5,12 @@ import type { Instance } from '../../src/domain/instance.ts';
 import type { PatientRecord, Person } from '../../src/domain/record.ts';
 import type { Stack } from '../../src/domain/stacks.ts';
 import type { FrameId } from '../../src/domain/study.ts';
+import type { VolumeGeometry } from '../../src/domain/volume.ts';
 import type { Account } from '../../src/state/account.ts';
-import type { Imaging, OpenedSeries } from '../../src/state/imaging.ts';
+import type { Imaging, OpenedSeries, OpenedVolume } from '../../src/state/imaging.ts';
 import { ServerList } from '../../src/state/server-list.svelte.ts';
 import { Servers } from '../../src/state/servers.ts';
+import { FakeVolume } from './volume.ts';
 import { DrawnEngine, phantomPicture } from './drawn.ts';
 import { PEOPLE, RECORD, stackOf } from './fixtures.ts';
 
@@ -17,6 +19,8 @@ export class FakeRecords implements RecordSource {
   people: readonly Person[] = PEOPLE;
   trouble: Trouble | undefined;
   readonly asked: string[] = [];
+  /** Studies that are comparable with any other. */
+  comparable: readonly string[] = [];
 
   patients({ text = '' }: { text?: string }): Promise<Page<Person>> {
     this.asked.push(text);
@@ -37,7 +41,7 @@ export class FakeRecords implements RecordSource {
   trend: RecordSource['trend'] = () => Promise.resolve([]);
 
   priors(): Promise<readonly string[]> {
-    return Promise.resolve([]);
+    return this.trouble ? Promise.reject(this.trouble) : Promise.resolve(this.comparable);
   }
 }
 
@@ -52,6 +56,8 @@ export class FakeImaging implements Imaging {
   /** Metadata of the series that is opened: documents are not in its stacks. */
   instances: readonly Instance[] = [];
   ready = 0;
+  /** Frames that have not arrived. */
+  readonly absent = new Set<FrameId>();
   readonly retried: FrameId[] = [];
   readonly #progress = new Set<() => void>();
 
@@ -75,7 +81,13 @@ export class FakeImaging implements Imaging {
     if (this.held) await new Promise(() => undefined);
     if (this.trouble) throw this.trouble;
     const stacks = this.stacks?.(name) ?? [stackOf(name, { changes: this.metadata })];
-    return { stacks, instances: this.instances, ready: () => this.ready, close: () => undefined };
+    return {
+      stacks,
+      instances: this.instances,
+      ready: () => this.ready,
+      isReady: (frame) => !this.absent.has(frame),
+      close: () => undefined,
+    };
   }
 
   engine() {
@@ -85,6 +97,14 @@ export class FakeImaging implements Imaging {
   onProgress(listener: () => void): () => void {
     this.#progress.add(listener);
     return () => this.#progress.delete(listener);
+  }
+
+  readonly volumes: FakeVolume[] = [];
+
+  openVolume(stack: Stack, geometry: VolumeGeometry): Promise<OpenedVolume> {
+    const volume = new FakeVolume({ stack, geometry, engine: this.drawn });
+    this.volumes.push(volume);
+    return Promise.resolve(volume);
   }
 
   retry(frame: FrameId): void {

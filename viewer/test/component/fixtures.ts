@@ -42,6 +42,20 @@ const MR: Study = {
   series: MR_SERIES,
   location,
 };
+/** Fourteen months before, with other series. */
+const MR_PRIOR: Study = {
+  uid: '1.2.40',
+  id: 'study-mr-prior',
+  started: '2025-01-08T14:00:00Z',
+  description: 'MRI brain',
+  modalities: ['MR'],
+  numberOfInstances: 45,
+  series: [
+    series('1.2.40.1', 1, { modality: 'MR', description: 'T1 sagittal', numberOfInstances: 21 }),
+    series('1.2.40.2', 2, { modality: 'MR', description: 'FLAIR axial 5 mm', numberOfInstances: 24 }),
+  ],
+  location,
+};
 const CT: Study = {
   uid: '1.2.20',
   id: 'study-ct',
@@ -151,6 +165,22 @@ export const RECORD: PatientRecord = {
   missing: [],
 };
 
+/** The record with an earlier study that is comparable with the newest one. */
+export const RECORD_WITH_PRIOR: PatientRecord = {
+  ...RECORD,
+  studies: [MR, CT, MR_PRIOR, OLD],
+  reports: [
+    REPORT,
+    { ...REPORT, id: 'report-prior', date: '2025-01-09', text: 'One 7 mm lesion.', studies: [MR_PRIOR.uid] },
+    LAB,
+  ],
+  timeline: TIMELINE.flatMap((one) =>
+    one.title === 'Migraine'
+      ? [entry('study', 'MRI brain', { date: MR_PRIOR.started!, studies: [MR_PRIOR.uid] }), one]
+      : one,
+  ),
+};
+
 /** Metadata of an image of Helen's, axial. */
 function instance(series: Series | undefined, index: number, changes: Instance = {}): Instance {
   return {
@@ -172,7 +202,7 @@ export function stackOf(
   name: { study: string; series: string },
   { count, by, changes }: { count?: number; by?: Stack['by']; changes?: Instance } = {},
 ): Stack {
-  const of = [...MR.series, ...CT.series].find(({ uid }) => uid === name.series);
+  const of = [...MR.series, ...CT.series, ...MR_PRIOR.series].find(({ uid }) => uid === name.series);
   const frames = Array.from({ length: count ?? of?.numberOfInstances ?? 1 }, (_, index) => {
     const frame = { ...name, instance: `${name.series}.${by?.value ?? ''}${index + 1}`, frame: 1 };
     return { id: frameId(frame), name: frame, metadata: instance(of, index, changes), bytes: 512 * 512 * 2 };

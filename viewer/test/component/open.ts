@@ -2,8 +2,9 @@ import axe from 'axe-core';
 import { page, userEvent } from 'vitest/browser';
 import { cleanup, render } from 'vitest-browser-svelte';
 import '../../src/ui/tokens.css';
-import type { Feature } from '../../src/ui/feature.ts';
+import { features as allFeatures } from '../../src/features.ts';
 import Shell from '../../src/ui/Shell.svelte';
+import type { Feature } from '../../src/ui/feature.ts';
 import { FakeAccount, FakeImaging, FakeRecords } from './fakes.ts';
 
 declare module 'vitest/browser' {
@@ -24,7 +25,7 @@ export interface Opened {
 
 export interface Opening {
   size?: readonly [number, number];
-  /** None by default. */
+  /** Those of the page by default. */
   features?: readonly Feature[];
   /** Changes the fakes before. */
   prepare?: (fakes: Opened) => void;
@@ -33,7 +34,7 @@ export interface Opening {
 /** Opens the page at an address. */
 export async function open(
   query = '?tenant=demo&patient=helen',
-  { size = DESKTOP, features = [], prepare }: Opening = {},
+  { size = DESKTOP, features = allFeatures, prepare }: Opening = {},
 ): Promise<Opened> {
   await cleanup();
   await page.viewport(...size);

@@ -42,7 +42,7 @@ describe('a phone', () => {
     const { height, width } = glass().getBoundingClientRect();
     expect(width).toBe(PHONE[0]);
     expect(height).toBeGreaterThan(PHONE[1] * 0.5);
-    const tool = page.getByRole('button', { name: 'Invert' }).element().getBoundingClientRect();
+    const tool = page.getByRole('button', { name: 'Image tools' }).element().getBoundingClientRect();
     expect(tool.top).toBeGreaterThan(PHONE[1] * 0.8);
     await page.getByRole('button', { name: 'Report', exact: true }).click();
     await expect.element(page.getByRole('region', { name: 'Report' })).toBeVisible();
@@ -92,7 +92,7 @@ test.each([
   [1400, 900],
   [2560, 1440],
 ])('at %i × %i the image is the widest column', async (...size) => {
-  await open(STUDY, { size });
+  await open(`${STUDY}&layout=1x1`, { size });
   await expect.element(page.getByText('image 89/176')).toBeVisible();
   const widths = [...document.querySelectorAll('nav, .report')].map(
     (one) => one.getBoundingClientRect().width,

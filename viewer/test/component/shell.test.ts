@@ -65,7 +65,7 @@ test('a part that did not arrive is said; what is there is shown', async () => {
     .element(page.getByText('The image archive did not answer. Clinical data are complete.'))
     .toBeVisible();
   await expect.element(timeline().getByText('Office visit')).toBeVisible();
-  await expect.element(page.getByText('No images are on record for this patient.')).toBeVisible();
+  await expect.element(page.getByText('whether there are any is not known')).toBeVisible();
 });
 
 test('patients are searched; name and gender are words of their own; Back returns to the list', async () => {

@@ -104,8 +104,8 @@ test('for a frame that cannot be decoded, the server’s picture is offered, mar
   expect(cell().element().textContent).not.toContain('image 89/176');
 });
 
-test('a series that does not open says why; again opens it', async () => {
-  const { imaging } = await open(STUDY, {
+test('a series that does not open says why; again opens it where the address says', async () => {
+  const { imaging } = await open(`${STUDY}&image=5`, {
     prepare: (fakes) => (fakes.imaging.trouble = new Trouble('server', '500', { status: 500 })),
   });
   await expect
@@ -113,7 +113,7 @@ test('a series that does not open says why; again opens it', async () => {
     .toHaveTextContent('The image archive did not answer. Clinical data are complete.');
   imaging.trouble = undefined;
   await page.getByRole('button', { name: 'Try again' }).click();
-  await expect.element(page.getByText('image 89/176')).toBeVisible();
+  await expect.element(page.getByText('image 5/176')).toBeVisible();
 });
 
 test('a busy archive is asked again by itself, when it said', async () => {

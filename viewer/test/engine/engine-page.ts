@@ -27,12 +27,12 @@ export interface Pixels {
 /** Builds the page, unless that has been done for the same sources. @returns its folder */
 export async function buildPage(): Promise<string> {
   const hash = createHash('sha256');
-  for (const folder of ['src/domain', 'src/data', 'src/pixels', 'src/engine', 'test/engine']) {
+  for (const folder of ['src/domain', 'src/data', 'src/pixels', 'src/engine', 'src/state', 'test/engine']) {
     for (const name of readdirSync(join(viewer, folder), { recursive: true, encoding: 'utf8' }).sort()) {
       if (/\.(ts|html)$/.test(name)) hash.update(name).update(readFileSync(join(viewer, folder, name)));
     }
   }
-  hash.update(readFileSync(join(viewer, 'engine-parts.ts')));
+  for (const name of ['engine-parts.ts', 'src/volumes.ts']) hash.update(readFileSync(join(viewer, name)));
   hash.update(readFileSync(join(viewer, '../package-lock.json')));
   const cache = join(viewer, '../node_modules/.cache/engine-page');
   const folder = join(cache, hash.digest('hex').slice(0, 16));

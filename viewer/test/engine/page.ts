@@ -1,10 +1,15 @@
 /** A page with an engine, a frame store and nothing else, for tests. It is no part of the product. */
 import { Trouble } from '../../src/data/trouble.ts';
-import { stacksOf, type Stack } from '../../src/domain/stacks.ts';
+import { stacksOf, type Slab, type Stack } from '../../src/domain/stacks.ts';
 import { createEngine, type CornerstoneEngine } from '../../src/engine/cornerstone/engine.ts';
 import { knownFrames } from '../../src/engine/cornerstone/images.ts';
-import type { Camera, Shown, View, Window } from '../../src/engine/port.ts';
+import type { Camera, Engine, Shown, View, Window } from '../../src/engine/port.ts';
+import { isNoVolume, volumeOf } from '../../src/domain/volume.ts';
+import type { Orientation } from '../../src/domain/geometry.ts';
 import { FrameStore } from '../../src/pixels/frame-store.ts';
+import type { OpenedVolume, VolumeProgress } from '../../src/state/imaging.ts';
+import { volumesOf } from '../../src/volumes.ts';
+import { syntheticSource } from './synthetic-source.ts';
 import { testSource } from './test-source.ts';
 
 const glass = document.querySelector<HTMLElement>('#glass')!;
@@ -21,7 +26,7 @@ interface Event {
 
 class Page {
   readonly events: Event[] = [];
-  readonly source = testSource();
+  readonly source = query.has('synthetic') ? syntheticSource(query.get('synthetic')!) : testSource();
   readonly store = new FrameStore(this.source, { maxRequests: 6 });
   engine: CornerstoneEngine = createEngine(this.store, {
     rendering: (query.get('rendering') ?? undefined) as 'cpu' | 'webgl' | undefined,
@@ -29,6 +34,9 @@ class Page {
   view!: View;
   stacks: Stack[] = [];
   wanted = 0;
+  readonly progress: VolumeProgress[] = [];
+  #volume: OpenedVolume | undefined;
+  #planes = false;
   #removes: (() => void)[] = [];
 
   /** Opens the first stack of a series at an index; the glass has the size of the image, or another. */
@@ -41,22 +49,71 @@ class Page {
     this.stacks = stacksOf({ study, series }, instances);
     const [stack] = this.stacks;
     if (!stack) throw new Trouble('damaged', 'no images');
-    const { metadata } = stack.frames[0]!;
-    glass.style.width = `${to.width ?? Number(metadata['00280011']!.Value![0])}px`;
-    glass.style.height = `${to.height ?? Number(metadata['00280010']!.Value![0])}px`;
+    this.#resizeGlass(stack, to);
     this.#removes.push(this.store.add(stack, { dicomweb }));
-    if (!this.view) this.#openView();
+    if (!this.view) this.#openView(this.engine);
     this.wanted = to.index;
     this.view.setStack(stack, to.index);
     return stack.frames.length;
   }
 
-  #openView(): void {
-    this.view = this.engine.open(glass);
+  #resizeGlass(stack: Stack, to: { width?: number; height?: number }): void {
+    const { metadata } = stack.frames[0]!;
+    glass.style.width = `${to.width ?? Number(metadata['00280011']!.Value![0])}px`;
+    glass.style.height = `${to.height ?? Number(metadata['00280010']!.Value![0])}px`;
+  }
+
+  #openView(engine: Engine): void {
+    this.view = engine.open(glass);
     this.view.onShown((shown) => this.events.push({ wanted: this.wanted, shown, sum: checksum() }));
     this.view.onTrouble(({ frame, trouble }) =>
       this.events.push({ wanted: this.wanted, trouble: { frame, kind: trouble.kind } }),
     );
+  }
+
+  /** Opens a plane of the volume of the first stack, which is opened with it. The glass has the size of the plane, or another. */
+  async openPlane(
+    plane: Orientation,
+    { slab, ...to }: { slab?: Slab; index: number; width?: number; height?: number },
+  ): Promise<number> {
+    this.#volume ??= await this.#openVolume();
+    const opened = this.#volume.plane(plane, slab);
+    const stack = opened.stacks[0]!;
+    this.#removes.push(opened.close);
+    const engine = await this.#volume.imaging.engine();
+    if (!this.#planes) {
+      this.view.close();
+      this.#planes = true;
+      this.#openView(engine);
+    }
+    this.#resizeGlass(stack, to);
+    this.wanted = to.index;
+    this.events.length = 0;
+    this.stacks = [stack];
+    this.view.setStack(stack, to.index);
+    return stack.frames.length;
+  }
+
+  async #openVolume(): Promise<OpenedVolume> {
+    const [stack] = this.stacks;
+    const geometry = volumeOf(stack!);
+    if (isNoVolume(geometry)) throw new Error(geometry.reason);
+    const volume = await volumesOf(this.store)(stack!, geometry);
+    await new Promise<void>((resolve) => {
+      const check = () => {
+        this.progress.push(volume.progress());
+        if (volume.progress().ready === stack!.frames.length) resolve();
+      };
+      volume.onProgress(check);
+      check();
+    });
+    return volume;
+  }
+
+  /** Values of the image on the glass, in what they mean: Hounsfield units for CT. */
+  values(): { columns: number; rows: number; values: number[] } {
+    const { columns, rows, values, slope, intercept } = this.view.pixels()!;
+    return { columns, rows, values: Array.from(values, (value) => value * slope + intercept) };
   }
 
   want(index: number): void {

@@ -3,7 +3,7 @@
  * series or no image at all, there is none.
  */
 import type { ImageReference } from '../image-reference.ts';
-import { canOpen, hasImages, type Series, type Study } from '../study.ts';
+import { isStored, hasImages, type Series, type Study } from '../study.ts';
 import { mentionsOf, type Mention } from './mentions.ts';
 import { sentencesOf } from './sentences.ts';
 
@@ -37,7 +37,7 @@ export function linkedSentences(paragraph: string, context: LinkContext): Piece[
     const images = mentionsOf(sentence);
     const links = [
       ...studies.flatMap(({ start, end, study }) =>
-        study && !own.includes(study) && canOpen(study) ? { start, end, link: { study: study.uid } } : [],
+        study && !own.includes(study) && isStored(study) ? { start, end, link: { study: study.uid } } : [],
       ),
       ...images.flatMap((mention) => {
         const of = studiesMeant(sentence, mention, { studies, own, heading: context.heading });
@@ -117,7 +117,7 @@ function resolve(
   others: readonly Mention[],
 ): ImageReference | undefined {
   const candidates = studies
-    .filter(canOpen)
+    .filter(isStored)
     .flatMap((study) => study.series.map((series) => ({ study, series })));
   const chosen =
     number === undefined

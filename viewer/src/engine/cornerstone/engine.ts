@@ -33,7 +33,7 @@ const WEBGL_CONTEXTS = 4;
 /** Graphics that are not restored after this time are done without. Milliseconds. */
 const RESTORE_WAIT = 3_000;
 
-/** Returns the engine; its views read frames of the store. Cornerstone is initialized once in a page. */
+/** Returns an engine; its views read frames of the store. Cornerstone is initialized by the first one of a page. */
 export function createEngine(store: FrameStore, options: EngineOptions = {}): CornerstoneEngine {
   if (!isCornerstoneInitialized()) {
     init({ rendering: { webGlContextCount: WEBGL_CONTEXTS } } as Types.Cornerstone3DConfig);
@@ -42,11 +42,11 @@ export function createEngine(store: FrameStore, options: EngineOptions = {}): Co
     registerImages();
     cache.setMaxCacheSize(DECODED_BYTES);
     imageLoadPoolManager.grabDelay = 0;
+    const { webgl, softwareRasterizer } = getRenderingCapabilities();
+    // WebGL by the processor is slower than drawing without it. It holds for all engines of the page.
+    const rendering = options.rendering ?? (softwareRasterizer ? 'cpu' : 'webgl');
+    setUseCPURendering(rendering === 'cpu' || !webgl);
   }
-  const { webgl, softwareRasterizer } = getRenderingCapabilities();
-  // WebGL by the processor is slower than drawing without it.
-  const rendering = options.rendering ?? (softwareRasterizer ? 'cpu' : 'webgl');
-  setUseCPURendering(rendering === 'cpu' || !webgl);
   return new CornerstoneEngine(store);
 }
 

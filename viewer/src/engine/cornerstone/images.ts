@@ -64,6 +64,19 @@ export async function decode(imageId: string): Promise<void> {
   await begun;
 }
 
+/**
+ * Decodes an image for other use than drawing it.
+ * @returns its stored values, before the rescale (PS3.3 §C.11.1.1.2), by rows
+ * @throws Trouble `undecodable`
+ */
+export async function storedValues(imageId: string): Promise<ArrayLike<number>> {
+  try {
+    return (await loadFrame(imageId, { preScale: { enabled: false } })).getPixelData();
+  } catch (cause) {
+    throw undecodable(cause);
+  }
+}
+
 async function keepDecoded(imageId: string): Promise<void> {
   const entry = known.get(imageId);
   try {
@@ -73,9 +86,13 @@ async function keepDecoded(imageId: string): Promise<void> {
       await cache.putImageLoadObject(imageId, { promise: Promise.resolve(image) });
     }
   } catch (cause) {
-    if (cause instanceof Trouble) throw cause;
-    throw new Trouble('undecodable', cause instanceof Error ? cause.message : String(cause), { cause });
+    throw undecodable(cause);
   }
+}
+
+function undecodable(cause: unknown): Trouble {
+  if (cause instanceof Trouble) return cause;
+  return new Trouble('undecodable', cause instanceof Error ? cause.message : String(cause), { cause });
 }
 
 function provide(type: string, ...[imageId]: unknown[]): unknown {
@@ -87,12 +104,15 @@ function load(imageId: string): { promise: Promise<Types.IImage> } {
   return { promise: loadFrame(imageId) };
 }
 
-async function loadFrame(imageId: string): Promise<Types.IImage> {
+async function loadFrame(
+  imageId: string,
+  decoding: { preScale?: { enabled: boolean } } = {},
+): Promise<Types.IImage> {
   const entry = known.get(imageId);
   const data = entry?.store.bytes(entry.frame.id);
   if (!entry || !data) throw new Error('the frame is not there');
   entry.palettes ??= await palettesOf(entry.frame.metadata, (url) => entry.store.bulk(url));
-  const options = { useRGBA: getShouldUseCPURendering() };
+  const options = { ...decoding, useRGBA: getShouldUseCPURendering() };
   const image = (await createImage(
     imageId,
     data.bytes as never,

@@ -82,7 +82,7 @@ export class CornerstoneView implements View {
     this.#update();
   }
 
-  setWindow(window: Window): void {
+  setWindow(window: Window | undefined): void {
     this.#window = window;
     this.#redraw((viewport) => this.#applyWindow(viewport));
   }

@@ -1,4 +1,4 @@
-import type { Stack } from '../../domain/stacks.ts';
+import type { Reformatted, Stack } from '../../domain/stacks.ts';
 import { m } from '../../messages/compiled/messages.js';
 
 const ORIENTATIONS: Record<string, () => string> = {
@@ -9,7 +9,8 @@ const ORIENTATIONS: Record<string, () => string> = {
 };
 
 /** Returns what distinguishes a stack in its series; undefined for the only one. */
-export function stackWords({ by }: Stack): string | undefined {
+export function stackWords({ by, reformatted }: Stack): string | undefined {
+  if (reformatted) return planeWords(reformatted);
   if (!by) return undefined;
   switch (by.what) {
     case 'orientation':
@@ -21,4 +22,12 @@ export function stackWords({ by }: Stack): string | undefined {
     default:
       return by.value;
   }
+}
+
+/** Says which plane it is, and how thick. */
+function planeWords({ plane, slab }: Reformatted): string {
+  const name = ORIENTATIONS[plane]!();
+  if (!slab) return name;
+  const mm = slab.thickness;
+  return `${name} · ${slab.mode === 'mip' ? m.slabMip({ mm }) : m.slabAverage({ mm })}`;
 }

@@ -1,0 +1,23 @@
+import type { WindowPreset } from '../../domain/window-presets.ts';
+import { m } from '../../messages/compiled/messages.js';
+
+const NAMES: Record<string, () => string> = {
+  stored: m.windowStored,
+  full: m.windowFull,
+  'ct-soft-tissue': m.windowSoftTissue,
+  'ct-lung': m.windowLung,
+  'ct-bone': m.windowBone,
+  'ct-brain': m.windowBrain,
+  'ct-stroke': m.windowStroke,
+  'ct-liver': m.windowLiver,
+  'ct-angio': m.windowAngio,
+};
+
+/** Returns the name of a window: `Lung`, `SUV 0–7`, or the image's own word for it. */
+export function windowWords({ id, explanation }: WindowPreset): string {
+  if (explanation !== undefined) return m.windowOfImage({ explanation });
+  const [kind, value] = id.split('-');
+  if (kind === 'suv') return m.windowSuv({ most: value! });
+  if (kind === 'stored' && value) return m.windowStoredOther({ number: value });
+  return NAMES[id]?.() ?? id;
+}
