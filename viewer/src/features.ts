@@ -2,6 +2,8 @@
 import { cineFeature } from './features/cine/cine.ts';
 import { compare } from './features/compare/feature.ts';
 import { documents } from './features/documents/documents.ts';
+import { download } from './features/download/download.ts';
+import { measure } from './features/measure/measure.ts';
 import { mpr } from './features/mpr/feature.ts';
 import { overlayPlanesFeature } from './features/overlay-planes/overlay-planes.ts';
 import { reference } from './features/reference/reference.ts';
@@ -13,6 +15,7 @@ import type { Feature } from './ui/feature.ts';
 
 export const features: readonly Feature[] = [
   windowFeature,
+  measure,
   cineFeature,
   compare,
   reference,
@@ -22,4 +25,5 @@ export const features: readonly Feature[] = [
   reports,
   tags,
   trends,
+  download,
 ];

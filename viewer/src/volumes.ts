@@ -134,6 +134,7 @@ function asImageSource(source: PlaneSource): ImageSource {
     series: none,
     rendered: none,
     thumbnail: none,
+    instances: () => ({ [Symbol.asyncIterator]: () => ({ next: none }) }),
     bulk: none,
   };
 }

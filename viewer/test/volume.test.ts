@@ -13,7 +13,9 @@ const system = new EngineSystem();
 const SYNTHETIC = { study: '1', series: '2' };
 
 async function openSynthetic(query: string, name = 'small'): Promise<EnginePage> {
-  const page = await EnginePage.open(system.browser, system.gateway.url, `?synthetic=${name}&${query}`);
+  const page = await EnginePage.open(system.browser, system.gateway.url, {
+    query: `?synthetic=${name}&${query}`,
+  });
   await page.openSeries(SYNTHETIC, { index: 0 });
   return page;
 }
@@ -26,7 +28,7 @@ async function planeValues(
 ): Promise<number[][]> {
   await page.page.evaluate(([plane, to]) => window.page.openPlane(plane, to), [plane, to] as const);
   await page.shows(to.index);
-  const { columns, rows, values } = await page.page.evaluate(() => window.page.values());
+  const { columns, rows, values } = await page.page.evaluate(() => window.page.allValues());
   return Array.from({ length: rows }, (_, row) => values.slice(row * columns, (row + 1) * columns));
 }
 
@@ -78,11 +80,9 @@ test('MIP gives the greatest value of a slab, the mean its mean; the glass shows
 }, 60_000);
 
 test('a slice that does not come is named; when it comes, the volume is whole', async () => {
-  await using page = await EnginePage.open(
-    system.browser,
-    system.gateway.url,
-    '?synthetic=small&rendering=cpu',
-  );
+  await using page = await EnginePage.open(system.browser, system.gateway.url, {
+    query: '?synthetic=small&rendering=cpu',
+  });
   await page.page.evaluate(() => (window.page.source as unknown as { fails: Set<number> }).fails.add(5));
   await page.openSeries(SYNTHETIC, { index: 0 });
   const opening = planeValues(page, 'coronal', { index: 3 });

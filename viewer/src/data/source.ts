@@ -41,6 +41,12 @@ export interface ImageSource {
     signal: AbortSignal,
   ): Promise<Blob>;
   thumbnail(at: ImageLocation, name: { study: string; series: string }, signal: AbortSignal): Promise<Blob>;
+  /** The instances of a series as DICOM files, one after the other; none is held back until the next one is there. */
+  instances(
+    at: ImageLocation,
+    name: { study: string; series: string },
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array<ArrayBuffer>>;
   /** A value that metadata give by reference (PS3.18 §F.2.2), such as a PDF or a waveform. */
   bulk(url: string, signal: AbortSignal): Promise<Uint8Array>;
 }

@@ -3,7 +3,7 @@
  * `Trouble`, which holds no token, address or text of a server. Who waits and tries again is the caller (`patiently`).
  */
 import { retryAfter } from './retry-after.ts';
-import { Trace, withoutSecrets } from './trace.ts';
+import { Trace, withoutSecrets, type Call } from './trace.ts';
 import { Trouble, type TroubleKind } from './trouble.ts';
 
 /** Gives and renews the token. */
@@ -35,6 +35,9 @@ export interface Answer {
   mediaType: string;
   headers: Headers;
 }
+
+/** An answer whose body comes in chunks. */
+export type StreamedAnswer = Omit<Answer, 'bytes'> & { chunks: AsyncIterable<Uint8Array> };
 
 const MB = 1024 * 1024;
 const MOST_BYTES = 256 * MB;
@@ -80,15 +83,17 @@ export class Transport {
 
   /** @throws Trouble; the reason of the signal */
   async send(address: string, asked: Asked): Promise<Answer> {
-    const url = new URL(address).href;
-    const token = this.#mayHaveToken(url) ? await this.#credentials?.token() : undefined;
-    asked.signal?.throwIfAborted();
-    const first = await this.#once(url, asked, token);
-    if (first.status !== 401) return answerOf(first);
-    const isRenewed = token !== undefined && (await this.#credentials!.renew(token));
-    asked.signal?.throwIfAborted();
-    const second = isRenewed ? await this.#once(url, asked, await this.#credentials!.token()) : first;
-    return answerOf(second);
+    const incoming = await this.#open(address, asked);
+    return { ...incoming.about, bytes: await incoming.bytes(asked.most ?? MOST_BYTES) };
+  }
+
+  /**
+   * Sends like `send`, and gives the answer while it comes. Who does not read it to its end aborts the signal.
+   * @throws like `send`; so do the chunks
+   */
+  async stream(address: string, asked: Asked): Promise<StreamedAnswer> {
+    const incoming = await this.#open(address, asked);
+    return { ...incoming.about, chunks: incoming.chunks() };
   }
 
   /** Asks for JSON. @throws like `send`; Trouble `damaged` for anything else */
@@ -108,8 +113,22 @@ export class Transport {
     return [...this.#bases].some((base) => withSlash(path).startsWith(base));
   }
 
-  async #once(url: string, asked: Asked, token: string | undefined): Promise<Received> {
-    const { method = 'GET', accept, body, contentType, signal, most = MOST_BYTES } = asked;
+  /** Returns an answer of status 2xx, whose body has not been read yet. */
+  async #open(address: string, asked: Asked): Promise<Incoming> {
+    const url = new URL(address).href;
+    const token = this.#mayHaveToken(url) ? await this.#credentials?.token() : undefined;
+    asked.signal?.throwIfAborted();
+    const first = await this.#once(url, asked, token);
+    if (first.status !== 401) return first.checked();
+    await first.bytes(MOST_BYTES);
+    const isRenewed = token !== undefined && (await this.#credentials!.renew(token));
+    asked.signal?.throwIfAborted();
+    if (!isRenewed) throw troubleOf(first);
+    return (await this.#once(url, asked, await this.#credentials!.token())).checked();
+  }
+
+  async #once(url: string, asked: Asked, token: string | undefined): Promise<Incoming> {
+    const { method = 'GET', accept, body, contentType, signal } = asked;
     const headers = new Headers({ accept });
     if (contentType !== undefined) headers.set('content-type', contentType);
     if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
@@ -123,25 +142,97 @@ export class Transport {
         ...{ cache: 'no-store', credentials: 'omit', referrerPolicy: 'no-referrer' },
       });
       call.status = response.status;
-      const bytes = await bytesOf(response, { most, url, silence });
-      call.bytes = bytes.length;
-      return { url, status: response.status, headers: response.headers, bytes };
+      return new Incoming(response, { url, signal, silence, call });
     } catch (error) {
-      if (signal?.aborted) throw signal.reason;
-      if (error instanceof Trouble) throw error;
-      throw new Trouble('offline', `${nameOf(url)}: the connection failed or ended early`);
-    } finally {
       silence.end();
       call.took = Date.now() - call.began;
+      throw failureOf(error, url, signal);
     }
   }
 }
 
-interface Received {
-  url: string;
-  status: number;
-  headers: Headers;
-  bytes: Uint8Array<ArrayBuffer>;
+/** An answer whose body comes. */
+class Incoming {
+  readonly status: number;
+  readonly url: string;
+  readonly #response: Response;
+  readonly #signal: AbortSignal | undefined;
+  readonly #silence: Silence;
+  readonly #call: Call;
+
+  constructor(
+    response: Response,
+    way: { url: string; signal: AbortSignal | undefined; silence: Silence; call: Call },
+  ) {
+    this.status = response.status;
+    this.#response = response;
+    ({ url: this.url, signal: this.#signal, silence: this.#silence, call: this.#call } = way);
+  }
+
+  get headers(): Headers {
+    return this.#response.headers;
+  }
+
+  get about(): Pick<Answer, 'mediaType' | 'headers'> {
+    const mediaType = (this.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
+    return { mediaType, headers: this.headers };
+  }
+
+  /** Returns this if its status is 2xx. @throws Trouble for any other */
+  async checked(): Promise<this> {
+    if (this.status >= 200 && this.status < 300) return this;
+    await this.bytes(MOST_BYTES);
+    throw troubleOf(this);
+  }
+
+  /** Yields the body as it comes. */
+  async *chunks(): AsyncGenerator<Uint8Array> {
+    const reader = this.#response.body?.getReader();
+    this.#call.bytes = 0;
+    try {
+      for (;;) {
+        this.#silence.heard();
+        const part = await reader?.read();
+        // Who reads slowly is no silent server.
+        this.#silence.end();
+        if (!part || part.done) return;
+        this.#call.bytes += part.value.length;
+        yield part.value;
+      }
+    } catch (error) {
+      throw failureOf(error, this.url, this.#signal);
+    } finally {
+      this.#silence.end();
+      this.#call.took = Date.now() - this.#call.began;
+      // Nothing to do where it has ended.
+      await reader?.cancel().catch(() => undefined);
+    }
+  }
+
+  /** Returns the whole body. @throws Trouble `damaged` if it is longer */
+  async bytes(most: number): Promise<Uint8Array<ArrayBuffer>> {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    for await (const chunk of this.chunks()) {
+      length += chunk.length;
+      if (length > most) throw damaged(this.url, `is longer than ${most} bytes`);
+      chunks.push(chunk);
+    }
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    for (const chunk of chunks) {
+      bytes.set(chunk, at);
+      at += chunk.length;
+    }
+    return bytes;
+  }
+}
+
+/** Returns why a request failed: the reason of its signal, or the network. */
+function failureOf(error: unknown, url: string, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted) return signal.reason;
+  if (error instanceof Trouble) return error;
+  return new Trouble('offline', `${nameOf(url)}: the connection failed or ended early`);
 }
 
 /** Aborts when nothing has come for some time. */
@@ -169,44 +260,12 @@ class Silence {
   }
 }
 
-async function bytesOf(
-  response: Response,
-  { most, url, silence }: { most: number; url: string; silence: Silence },
-): Promise<Uint8Array<ArrayBuffer>> {
-  silence.heard();
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  const reader = response.body?.getReader();
-  for (let part = await reader?.read(); part && !part.done; part = await reader!.read()) {
-    silence.heard();
-    length += part.value.length;
-    if (length > most) {
-      await reader!.cancel();
-      throw damaged(url, `is longer than ${most} bytes`);
-    }
-    chunks.push(part.value);
-  }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
-}
-
-/** Returns an answer of status 2xx. @throws Trouble for any other */
-function answerOf({ url, status, headers, bytes }: Received): Answer {
-  if (status >= 200 && status < 300) {
-    const mediaType = (headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
-    return { bytes, mediaType, headers };
-  }
+/** Returns the trouble of a status that is not 2xx. */
+function troubleOf({ url, status, headers }: Incoming): Trouble {
   const detail = `${nameOf(url)}: the server answered ${status}`;
-  if (BUSY.has(status)) {
-    const wait = retryAfter(headers.get('retry-after'));
-    throw new Trouble('busy', detail, { status, ...(wait !== undefined && { retryAfter: wait }) });
-  }
-  throw new Trouble(kindOf(status), detail, { status });
+  if (!BUSY.has(status)) return new Trouble(kindOf(status), detail, { status });
+  const wait = retryAfter(headers.get('retry-after'));
+  return new Trouble('busy', detail, { status, ...(wait !== undefined && { retryAfter: wait }) });
 }
 
 /** Returns what a status of an error means for the user. */

@@ -59,6 +59,8 @@ export class FakeImaging implements Imaging {
   /** Frames that have not arrived. */
   readonly absent = new Set<FrameId>();
   readonly retried: FrameId[] = [];
+  /** Files of a series. */
+  files: (series: string) => AsyncGenerator<Uint8Array<ArrayBuffer>> = async function* () {};
   readonly #progress = new Set<() => void>();
 
   readonly images = {
@@ -66,6 +68,7 @@ export class FakeImaging implements Imaging {
     thumbnail: (_at: unknown, { series }: { series: string }) =>
       phantomPicture(Number(series.at(-1)) / 6, 96),
     frame: () => Promise.reject(new Error('there are no frames')),
+    instances: (_at: unknown, { series }: { series: string }) => this.files(series),
     bulk: () => Promise.reject(new Error('there are no bulk data')),
   };
 

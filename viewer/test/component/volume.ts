@@ -19,8 +19,9 @@ export class FakeVolume implements OpenedVolume {
     this.#of = of;
     this.#progress = { ready: 0, all: of.stack.frames.length };
     const none = () => Promise.reject(new Error('a volume has images only'));
+    const noFiles = () => ({ [Symbol.asyncIterator]: () => ({ next: none }) });
     this.imaging = {
-      images: { frame: none, rendered: none, thumbnail: none, bulk: none },
+      images: { frame: none, rendered: none, thumbnail: none, instances: noFiles, bulk: none },
       openSeries: none,
       engine: () => Promise.resolve(engine),
       retry: () => undefined,

@@ -103,10 +103,15 @@ export class EnginePage {
     page.on('pageerror', (error) => this.errors.push(error.message));
   }
 
-  /** @param query `?rendering=cpu` or `webgl` */
-  static async open(browser: Browser, gateway: string, query = ''): Promise<EnginePage> {
+  /** @param options `query` is `?rendering=cpu` or `webgl` */
+  static async open(
+    browser: Browser,
+    gateway: string,
+    { query = '', deviceScaleFactor = 1 } = {},
+  ): Promise<EnginePage> {
     const folder = await buildPage();
-    const context = await browser.newContext({ viewport: { width: 1400, height: 1100 } });
+    const viewport = { width: 1400, height: 1100 };
+    const context = await browser.newContext({ viewport, deviceScaleFactor });
     const opened = new EnginePage(await context.newPage(), context);
     await context.route('**/engine-page/**', (route) => {
       const name = new URL(route.request().url()).pathname.split('/engine-page/')[1] || 'index.html';

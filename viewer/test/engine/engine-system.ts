@@ -31,11 +31,18 @@ export class EngineSystem {
   /** Opens a series in a page of its own. */
   async open(
     series: SeriesName,
-    to: { index: number; query?: string; before?: (page: EnginePage) => Promise<unknown> },
+    to: {
+      index: number;
+      query?: string;
+      deviceScaleFactor?: number;
+      /** Of the glass; that of the image if it is not given. */
+      size?: { width: number; height: number };
+      before?: (page: EnginePage) => Promise<unknown>;
+    },
   ): Promise<EnginePage> {
-    const page = await EnginePage.open(this.browser, this.gateway.url, to.query);
+    const page = await EnginePage.open(this.browser, this.gateway.url, to);
     await to.before?.(page);
-    await page.openSeries(series, { index: to.index });
+    await page.openSeries(series, { index: to.index, ...to.size });
     return page;
   }
 

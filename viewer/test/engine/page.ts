@@ -3,7 +3,7 @@ import { Trouble } from '../../src/data/trouble.ts';
 import { stacksOf, type Slab, type Stack } from '../../src/domain/stacks.ts';
 import { createEngine, type CornerstoneEngine } from '../../src/engine/cornerstone/engine.ts';
 import { knownFrames } from '../../src/engine/cornerstone/images.ts';
-import type { Camera, Engine, Shown, View, Window } from '../../src/engine/port.ts';
+import type { Camera, Engine, Point, Shown, View, Window } from '../../src/engine/port.ts';
 import { isNoVolume, volumeOf } from '../../src/domain/volume.ts';
 import type { Orientation } from '../../src/domain/geometry.ts';
 import { FrameStore } from '../../src/pixels/frame-store.ts';
@@ -110,8 +110,8 @@ class Page {
     return volume;
   }
 
-  /** Values of the image on the glass, in what they mean: Hounsfield units for CT. */
-  values(): { columns: number; rows: number; values: number[] } {
+  /** All values of the image on the glass, in what they mean: Hounsfield units for CT. */
+  allValues(): { columns: number; rows: number; values: number[] } {
     const { columns, rows, values, slope, intercept } = this.view.pixels()!;
     return { columns, rows, values: Array.from(values, (value) => value * slope + intercept) };
   }
@@ -147,6 +147,23 @@ class Page {
 
   setCamera(camera: Partial<Camera>): void {
     this.view.setCamera(camera);
+  }
+
+  toImage(glass: Point): Point | undefined {
+    return this.view.toImage(glass);
+  }
+
+  toGlass(image: Point): Point | undefined {
+    return this.view.toGlass(image);
+  }
+
+  /** Values of the image on the glass as they are meant, some of them. */
+  values(places: readonly Point[]): (number | undefined)[] {
+    const pixels = this.view.pixels();
+    return places.map(([column, row]) => {
+      const value = pixels?.values[row * pixels.columns + column];
+      return value === undefined ? undefined : value * pixels!.slope + pixels!.intercept;
+    });
   }
 
   retry(index: number): void {

@@ -33,6 +33,7 @@ export function syntheticSource(name: string): ImageSource & { fails: Set<number
     },
     rendered: none,
     thumbnail: none,
+    instances: () => ({ [Symbol.asyncIterator]: () => ({ next: none }) }),
     bulk: none,
   };
 }

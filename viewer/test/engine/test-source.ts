@@ -20,6 +20,9 @@ export function testSource(): ImageSource {
     },
     rendered: () => Promise.reject(new Trouble('not-found', '')),
     thumbnail: () => Promise.reject(new Trouble('not-found', '')),
+    instances: () => {
+      throw new Trouble('not-found', '');
+    },
     async bulk(url, signal) {
       return new Uint8Array(await (await ask(url, 'application/octet-stream', signal)).arrayBuffer());
     },

@@ -2,7 +2,7 @@ import type { Attribute, Instance } from '../../domain/instance.ts';
 import type { FrameName, ImageLocation } from '../../domain/study.ts';
 import type { FrameBytes, ImageSource } from '../source.ts';
 import { damaged, type Answer, type Transport } from '../transport.ts';
-import { mediaTypeOf, onlyPart } from './multipart.ts';
+import { mediaTypeOf, onlyPart, partsOf } from './multipart.ts';
 import { acceptFrames, transferSyntaxOf } from './transfer-syntaxes.ts';
 
 const MB = 1024 * 1024;
@@ -10,6 +10,9 @@ const MOST_METADATA = 128 * MB;
 const MOST_PICTURE = 32 * MB;
 const MOST_FRAME = 512 * MB;
 const PICTURES = 'image/jpeg, image/png;q=0.9, image/webp;q=0.8, image/gif;q=0.7';
+/** Files as they are stored; servers that do not know `*` choose a transfer syntax themselves (PS3.18 §8.7.3.5). */
+const FILES =
+  'multipart/related; type="application/dicom"; transfer-syntax=*, multipart/related; type="application/dicom";q=0.9';
 
 /** Any DICOMweb server (PS3.18 §10.4). */
 export class DicomwebSource implements ImageSource {
@@ -59,6 +62,16 @@ export class DicomwebSource implements ImageSource {
 
   thumbnail(at: ImageLocation, name: { study: string; series: string }, signal: AbortSignal): Promise<Blob> {
     return this.#picture(`${addressOf(at, name)}/thumbnail`, signal);
+  }
+
+  async *instances(
+    at: ImageLocation,
+    name: { study: string; series: string },
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    const url = addressOf(at, name);
+    const { headers, chunks } = await this.#transport.stream(url, { accept: FILES, signal });
+    if (!(yield* partsOf(headers.get('content-type') ?? '', chunks))) throw damaged(url, 'is cut');
   }
 
   async bulk(url: string, signal: AbortSignal): Promise<Uint8Array> {

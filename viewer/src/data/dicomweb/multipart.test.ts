@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { onlyPart } from './multipart.ts';
+import { onlyPart, partsOf } from './multipart.ts';
 import { transferSyntaxOf } from './transfer-syntaxes.ts';
 
 const TYPE = 'multipart/related; type="application/octet-stream"; boundary=b1';
@@ -46,3 +46,35 @@ test.each([
 ])('PS3.18 §8.7.3 a frame of %s without a transfer syntax', (mediaType, data, expected) => {
   expect(transferSyntaxOf(mediaType, data)).toBe(expected);
 });
+
+/** Returns the parts of an answer that comes in pieces of a length, and whether it was whole. */
+async function partsIn(type: string, body: string, length: number): Promise<[string[], boolean]> {
+  const all = bytes(body);
+  async function* pieces() {
+    for (let at = 0; at < all.length; at += length) yield Promise.resolve(all.subarray(at, at + length));
+  }
+  const parts = partsOf(type, pieces());
+  const found: string[] = [];
+  for (let next = await parts.next(); ; next = await parts.next()) {
+    if (next.done) return [found, next.value];
+    found.push(new TextDecoder().decode(next.value));
+  }
+}
+
+const TWO = WHOLE.replace('--b1--', `--b1\r\n${HEADERS}\r\n\r\nd-b1\r\n--b\r\n\r\n--b1--`);
+test.each([
+  ['one part', TYPE, WHOLE, ['abc'], true],
+  ['two parts, one with what looks like a boundary', TYPE, TWO, ['abc', '\r\nd-b1\r\n--b\r\n'], true],
+  ['a preamble and an epilogue', TYPE, `before\r\n${WHOLE}after`, ['abc'], true],
+  ['a cut in the second part', TYPE, TWO.slice(0, -20), ['abc'], false],
+  ['a cut in the last boundary', TYPE, WHOLE.slice(0, -4), [], false],
+  ['no boundary in the type', 'multipart/related', WHOLE, [], false],
+  ['an empty part', TYPE, `--b1\r\n${HEADERS}\r\n\r\n--b1--`, [''], true],
+  ['nothing', TYPE, '', [], false],
+])(
+  'RFC 2046 §5.1 the parts of an answer with %s, in pieces of any length',
+  async (_what, type, body, parts, whole) => {
+    for (const length of [1, 2, 3, 7, 64, 1000])
+      expect(await partsIn(type, body, length)).toEqual([parts, whole]);
+  },
+);

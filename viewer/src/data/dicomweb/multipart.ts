@@ -1,4 +1,4 @@
-/** Answers of media type multipart/related with one part (RFC 2046 §5.1, PS3.18 §8.6.1.2). */
+/** Answers of media type multipart/related (RFC 2046 §5.1, PS3.18 §8.6.1.2). */
 
 export interface Part {
   /** In lower case, without parameters. */
@@ -33,6 +33,85 @@ export function onlyPart(contentType: string, body: Uint8Array<ArrayBuffer>): Pa
   if (length !== undefined && Number(length) !== bytes.length) return undefined;
   const type = headers.get('content-type') ?? '';
   return { mediaType: mediaTypeOf(type), transferSyntax: parameter(type, 'transfer-syntax'), bytes };
+}
+
+/**
+ * Yields the bytes of each part of a multipart answer, as soon as it is there whole.
+ * @param contentType of the answer
+ * @returns false if the answer ends before its last boundary, or is no multipart answer
+ */
+export async function* partsOf(
+  contentType: string,
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, boolean> {
+  const boundary = parameter(contentType, 'boundary');
+  if (boundary === undefined) return false;
+  const parts = new PartReader(boundary);
+  for await (const chunk of chunks) {
+    yield* parts.add(chunk);
+  }
+  return parts.isWhole;
+}
+
+/** Cuts an answer at its boundaries while it comes. It keeps the part that is not whole yet, and nothing else. */
+class PartReader {
+  isWhole = false;
+  readonly #delimiter: Uint8Array;
+  #kept = new Uint8Array(0);
+  #length = 0;
+  /** From here on the delimiter is looked for. */
+  #seen = 0;
+  #isInPart = false;
+
+  constructor(boundary: string) {
+    this.#delimiter = ascii.encode(`\r\n--${boundary}`);
+    // The first boundary may stand at the very beginning.
+    this.#append(ascii.encode('\r\n'));
+  }
+
+  *add(chunk: Uint8Array): Generator<Uint8Array<ArrayBuffer>> {
+    this.#append(chunk);
+    while (!this.isWhole) {
+      const body = this.#kept.subarray(0, this.#length);
+      const end = indexOf(body, this.#delimiter, this.#seen);
+      const after = end + this.#delimiter.length;
+      if (end < 0) {
+        this.#seen = Math.max(this.#length - this.#delimiter.length, 0);
+        return;
+      }
+      // What follows the boundary says whether it is the last one.
+      if (after + 2 > this.#length) return;
+      if (this.#isInPart) yield contentOf(body.subarray(0, end));
+      this.isWhole = body[after] === HYPHEN && body[after + 1] === HYPHEN;
+      this.#isInPart = true;
+      this.#drop(after);
+    }
+  }
+
+  #append(chunk: Uint8Array): void {
+    const length = this.#length + chunk.length;
+    if (length > this.#kept.length) {
+      const grown = new Uint8Array(Math.max(length, 2 * this.#kept.length));
+      grown.set(this.#kept.subarray(0, this.#length));
+      this.#kept = grown;
+    }
+    this.#kept.set(chunk, this.#length);
+    this.#length = length;
+  }
+
+  #drop(count: number): void {
+    this.#kept.copyWithin(0, count, this.#length);
+    this.#length -= count;
+    this.#seen = 0;
+  }
+}
+
+const HYPHEN = 0x2d;
+
+/** Returns a copy of the content of a part, without its headers. */
+function contentOf(part: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const headersEnd = indexOf(part, ascii.encode('\r\n\r\n'), 0);
+  return part.slice(headersEnd < 0 ? part.length : headersEnd + 4);
 }
 
 /** Returns a media type in lower case, without its parameters. */

@@ -1,7 +1,7 @@
-import { print } from '@0no-co/graphql.web';
+import { Client, fetchExchange, type CombinedError } from '@urql/core';
 import { initGraphQLTada, type TadaDocumentNode } from 'gql.tada';
 import type { introspection } from '../../graphql-env.d.ts';
-import { damaged, kindOf, type Transport } from '../transport.ts';
+import { kindOf, type Transport } from '../transport.ts';
 import { Trouble } from '../trouble.ts';
 
 /** The typed `graphql` tag. FHIR scalars are strings in JSON, except `decimal`, which is a number. */
@@ -45,49 +45,43 @@ export async function ask<Data, Variables extends Record<string, unknown>>(
   document: TadaDocumentNode<Data, Variables>,
   variables: Variables,
 ): Promise<GraphAnswer<Data>> {
-  const answer = await transport.json(address, {
-    method: 'POST',
-    accept: 'application/graphql-response+json, application/json',
-    contentType: 'application/json',
-    body: JSON.stringify({ query: textOf(document), variables }),
-    signal,
-  });
-  const { data, errors } = (answer ?? {}) as Response<Data>;
-  if (!data && !errors?.length) throw damaged(address, 'is no answer to a query');
-  return { data: data ?? undefined, errors: (errors ?? []).map(errorOf) };
-}
-
-/** A response of GraphQL (specification of October 2021, §7.1). */
-interface Response<Data> {
-  data?: Data | null;
-  errors?: readonly {
-    message: string;
-    path?: readonly (string | number)[];
-    extensions?: Record<string, unknown>;
-  }[];
-}
-
-const texts = new WeakMap<object, string>();
-
-function textOf(document: TadaDocumentNode<unknown, never>): string {
-  const text = texts.get(document) ?? print(document as never);
-  texts.set(document, text);
-  return text;
-}
-
-function errorOf({
-  message,
-  path,
-  extensions,
-}: NonNullable<Response<unknown>['errors']>[number]): GraphError {
-  const { service, status, retryAfter } = extensions ?? {};
-  return {
-    message,
-    path: path ?? [],
-    service: typeof service === 'string' ? service : undefined,
-    status: typeof status === 'number' ? status : undefined,
-    retryAfter: typeof retryAfter === 'number' ? retryAfter * 1000 : undefined,
+  const send: typeof fetch = async (_input, init) => {
+    const { bytes, headers } = await transport.send(address, {
+      method: 'POST',
+      accept: 'application/graphql-response+json, application/json',
+      contentType: 'application/json',
+      body: init?.body as string,
+      signal,
+    });
+    return new Response(bytes, { headers });
   };
+  const client = new Client({
+    url: address,
+    fetch: send,
+    exchanges: [fetchExchange],
+    preferGetMethod: false,
+  });
+  const { data, error } = await client.query(document, variables).toPromise();
+  if (signal.aborted) throw signal.reason;
+  if (error?.networkError) throw failed(error.networkError);
+  return { data, errors: errorsOf(error) };
+}
+
+function failed(error: Error): Error {
+  return error instanceof Trouble ? error : new Trouble('damaged', 'graphql: the answer is no JSON');
+}
+
+function errorsOf(error: CombinedError | undefined): GraphError[] {
+  return (error?.graphQLErrors ?? []).map(({ message, path, extensions }) => {
+    const { service, status, retryAfter } = extensions as Record<string, unknown>;
+    return {
+      message,
+      path: path ?? [],
+      service: typeof service === 'string' ? service : undefined,
+      status: typeof status === 'number' ? status : undefined,
+      retryAfter: typeof retryAfter === 'number' ? retryAfter * 1000 : undefined,
+    };
+  });
 }
 
 /** Longest wait that is taken over from an error. Milliseconds. */

@@ -15,11 +15,14 @@ export function applyCamera(viewport: Types.IStackViewport, element: HTMLElement
   viewport.setZoom(viewport.getZoom() * camera.zoom);
   const [x, y] = camera.pan;
   if (x === 0 && y === 0) return;
-  // The point that comes into the middle. `setPan` means something else without WebGL.
+  // The point that comes into the middle, from the one that is there. `setPan` means something else without WebGL.
+  const [width, height] = [element.clientWidth, element.clientHeight];
+  const from = toWorld(viewport, [width / 2, height / 2]);
+  const to = toWorld(viewport, [width / 2 - x, height / 2 - y]);
+  const moved = (point: Types.Point3) =>
+    point.map((at, axis) => at + to[axis]! - from[axis]!) as Types.Point3;
   const { focalPoint, position } = viewport.getCamera();
-  const middle = viewport.canvasToWorld([element.clientWidth / 2 - x, element.clientHeight / 2 - y]);
-  const moved = position!.map((at, axis) => at + middle[axis]! - focalPoint![axis]!);
-  viewport.setCamera({ focalPoint: middle, position: moved as [number, number, number] });
+  viewport.setCamera({ focalPoint: moved(focalPoint!), position: moved(position!) });
 }
 
 /** Where an image lies in the coordinates of its viewport. */
@@ -39,10 +42,9 @@ function placeOf(viewport: Types.IStackViewport): {
 }
 
 /** Returns the point of the image under a point of the glass. */
-export function imagePoint(viewport: Types.IStackViewport, [x, y]: Point): Point {
+export function imagePoint(viewport: Types.IStackViewport, glass: Point): Point {
   const { origin, row, column, spacing } = placeOf(viewport);
-  const world = viewport.canvasToWorld([x, y]);
-  const from = vector(world.map((value, axis) => value - origin[axis]!));
+  const from = vector(toWorld(viewport, glass).map((value, axis) => value - origin[axis]!));
   const shift = shiftOf();
   return [dot(from, row) / spacing[0] - shift, dot(from, column) / spacing[1] - shift];
 }
@@ -53,7 +55,20 @@ export function glassPoint(viewport: Types.IStackViewport, [imageColumn, imageRo
   const [right, down] = [(imageColumn + shiftOf()) * spacing[0], (imageRow + shiftOf()) * spacing[1]];
   const world = origin.map((value, axis) => value + row[axis]! * right + column[axis]! * down);
   const [x, y] = viewport.worldToCanvas(world as [number, number, number]);
-  return [x, y];
+  const scale = scaleOf(viewport);
+  return [x / scale, y / scale];
+}
+
+function toWorld(viewport: Types.IStackViewport, [x, y]: Point): Types.Point3 {
+  const scale = scaleOf(viewport);
+  return viewport.canvasToWorld([x * scale, y * scale]);
+}
+
+/** Without WebGL Cornerstone draws in CSS pixels, and yet takes points as if it drew in those of the screen. */
+function scaleOf(viewport: Types.IStackViewport): number {
+  if (!getShouldUseCPURendering()) return 1;
+  const { canvas, element } = viewport;
+  return element.clientWidth > 0 ? canvas.width / element.clientWidth / window.devicePixelRatio : 1;
 }
 
 /** Without WebGL Cornerstone counts from the corner of the first pixel, with it from the centre. */

@@ -41,6 +41,8 @@ export class CornerstoneView implements View {
   #camera: Camera = WHOLE_IMAGE;
   #shownListeners = new Set<(shown: Shown) => void>();
   #troubleListeners = new Set<TroubleListener>();
+  /** Cornerstone's id of the image that was rendered last. */
+  #renderedId: string | undefined;
   #told: { frame: string; trouble: Trouble } | undefined;
   #drawing = false;
   #closed = false;
@@ -117,9 +119,11 @@ export class CornerstoneView implements View {
   pixels(): Pixels | undefined {
     const image = this.#viewport()?.getCornerstoneImage();
     if (!image) return undefined;
-    const { columns, rows, slope, intercept, preScale } = image;
+    const { columns, rows, slope, intercept, preScale, voxelManager } = image;
     const values = image.getPixelData();
-    const isScaled = preScale?.scaled ?? false;
+    // Without WebGL Cornerstone draws broken numbers by a copy of whole ones, and then calls the image not scaled.
+    const hasCopy = voxelManager !== undefined && voxelManager.getScalarData() !== values;
+    const isScaled = (preScale?.scaled ?? false) || hasCopy;
     return {
       ...{ columns, rows, values, samples: values.length / (columns * rows) },
       ...(isScaled ? { slope: 1, intercept: 0 } : { slope, intercept }),
@@ -169,9 +173,11 @@ export class CornerstoneView implements View {
     this.#update();
   }
 
-  /** Returns the viewport if an image is on its glass. */
+  /** Returns the viewport if an image is on its glass: not while it holds one that is not drawn yet. */
   #viewport(): Types.IStackViewport | undefined {
-    return this.#drawn && !this.#closed && this.#glass.works() ? this.#glass.viewport() : undefined;
+    if (!this.#drawn || this.#closed || !this.#glass.works()) return undefined;
+    const viewport = this.#glass.viewport();
+    return viewport.getCornerstoneImage()?.imageId === this.#renderedId ? viewport : undefined;
   }
 
   #update(): void {
@@ -307,6 +313,7 @@ export class CornerstoneView implements View {
     // The event tells of an element; the image is the one that its viewport holds.
     const image = viewport.getCornerstoneImage();
     if (image?.imageId !== opened.imageIds[index]) return;
+    this.#renderedId = image.imageId;
     const shown: Shown = {
       frame: opened.stack.frames[index]!.id,
       index,

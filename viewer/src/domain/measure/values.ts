@@ -1,0 +1,104 @@
+/** Values of pixels, and what they mean. */
+import { items, number, text, type Instance } from '../instance.ts';
+import type { ImagePoint, Kind } from './kinds.ts';
+
+/** As the engine gives them: `value × slope + intercept` is what a stored value means (PS3.3 §C.11.1). */
+export interface PixelValues {
+  columns: number;
+  rows: number;
+  /** Of one pixel. */
+  samples: number;
+  values: ArrayLike<number>;
+  slope: number;
+  intercept: number;
+}
+
+export interface Statistics {
+  /** Number of pixels. */
+  count: number;
+  mean: number;
+  /** Standard deviation of these pixels (divided by their number); 0 for one. */
+  deviation: number;
+  minimum: number;
+  maximum: number;
+}
+
+/** Values of a region or of one pixel. Colours and values without a known meaning are none. */
+export type Values =
+  { statistics: Statistics; unit: string | undefined } | { none: 'colour' | 'unknown' | 'outside' };
+
+/** Returns the unit of the values of an image; undefined where they have none, or it is not known. */
+export function valueUnit(metadata: Instance): string | undefined {
+  const type = text(metadata, '00281054');
+  if (type !== undefined) return type === 'HU' ? 'HU' : undefined;
+  // CT means Hounsfield units where it does not say otherwise (PS3.3 §C.8.2.1).
+  const isRescaled = number(metadata, '00281053') !== undefined;
+  return text(metadata, '00080060') === 'CT' && isRescaled ? 'HU' : undefined;
+}
+
+/** Returns the values under a probe, or within a rectangle or an ellipse: of all pixels whose centre is in it. */
+export function valuesOf(
+  kind: Kind,
+  points: readonly ImagePoint[],
+  { pixels, metadata }: { pixels: PixelValues; metadata: Instance },
+): Values | undefined {
+  if (kind !== 'probe' && kind !== 'rectangle' && kind !== 'ellipse') return undefined;
+  if (pixels.samples !== 1) return { none: 'colour' };
+  // Values by a table (PS3.3 §C.11.1.1.1) are not those that the engine gives.
+  if (items(metadata, '00283000').length > 0) return { none: 'unknown' };
+  const statistics = statisticsOf(inside(kind, points, pixels), paddingOf(metadata));
+  return statistics ? { statistics, unit: valueUnit(metadata) } : { none: 'outside' };
+}
+
+/** Yields what each pixel of a region means. */
+function* inside(
+  kind: 'probe' | 'rectangle' | 'ellipse',
+  points: readonly ImagePoint[],
+  { columns, rows, values, slope, intercept }: PixelValues,
+): Generator<number> {
+  const [[a, b], [c, d]] = kind === 'probe' ? pixelAt(points[0]!) : [points[0]!, points[1]!];
+  const [left, right, top, bottom] = [Math.min(a, c), Math.max(a, c), Math.min(b, d), Math.max(b, d)];
+  const middle = [(left + right) / 2, (top + bottom) / 2] as const;
+  const half = [(right - left) / 2, (bottom - top) / 2] as const;
+  for (let row = Math.max(Math.ceil(top), 0); row <= Math.min(bottom, rows - 1); row++) {
+    for (let column = Math.max(Math.ceil(left), 0); column <= Math.min(right, columns - 1); column++) {
+      const [x, y] = [(column - middle[0]) / half[0], (row - middle[1]) / half[1]];
+      if (kind === 'ellipse' && !(x * x + y * y <= 1)) continue;
+      yield values[row * columns + column]! * slope + intercept;
+    }
+  }
+}
+
+function pixelAt([column, row]: ImagePoint): [ImagePoint, ImagePoint] {
+  const pixel: ImagePoint = [Math.round(column), Math.round(row)];
+  return [pixel, pixel];
+}
+
+/** By Welford's method: sums of squares of large values lose their digits. */
+function statisticsOf(
+  values: Iterable<number>,
+  isPadding: (value: number) => boolean,
+): Statistics | undefined {
+  let [count, mean, squares, minimum, maximum] = [0, 0, 0, Infinity, -Infinity];
+  for (const value of values) {
+    if (isPadding(value)) continue;
+    count++;
+    const before = value - mean;
+    mean += before / count;
+    squares += before * (value - mean);
+    minimum = Math.min(minimum, value);
+    maximum = Math.max(maximum, value);
+  }
+  return count === 0 ? undefined : { count, mean, deviation: Math.sqrt(squares / count), minimum, maximum };
+}
+
+/** Returns whether a value stands for no value: Pixel Padding Value, or a range of them (PS3.3 §C.7.5.1.1.2). */
+function paddingOf(metadata: Instance): (value: number) => boolean {
+  const value = number(metadata, '00280120');
+  if (value === undefined) return () => false;
+  const [slope, intercept] = [number(metadata, '00281053') ?? 1, number(metadata, '00281052') ?? 0];
+  const limits = [value, number(metadata, '00280121') ?? value].map((one) => one * slope + intercept);
+  const [low, high] = [Math.min(...limits), Math.max(...limits)];
+  const tolerance = Math.abs(slope) / 1000;
+  return (one) => one >= low - tolerance && one <= high + tolerance;
+}

@@ -1,0 +1,27 @@
+import { text, type Instance } from '../../domain/instance.ts';
+
+/** Returns the name of a file from words; what is no letter or number is a hyphen. */
+export function fileName(words: readonly (string | undefined)[], extension: string): string {
+  const name = words
+    .map((word) => (word ?? '').replaceAll(/[^\p{L}\p{N}]+/gu, '-').replaceAll(/^-|-$/g, ''))
+    .filter((word) => word !== '')
+    .join('-');
+  return `${name || 'images'}.${extension}`;
+}
+
+/** Returns the words by which an image is known without its patient: modality, date, series and number. */
+export function wordsOf(metadata: Instance, image: number): (string | undefined)[] {
+  const date = text(metadata, '00080022') ?? text(metadata, '00080021') ?? text(metadata, '00080020');
+  const series = text(metadata, '00200011');
+  return [text(metadata, '00080060'), date, series && `series ${series}`, `image ${image}`];
+}
+
+/** Gives a file to the person, as browsers do with downloads. */
+export function saveBlob(blob: Blob, name: string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  // The browser reads it after this.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

@@ -1,0 +1,41 @@
+import { text } from '../../domain/instance.ts';
+import { POINTS, type ImagePoint, type Kind } from '../../domain/measure/kinds.ts';
+import { patientPointsOf, type Measurement } from '../../domain/measure/measurement.ts';
+import { sizeOf } from '../../domain/measure/sizes.ts';
+import { valuesOf } from '../../domain/measure/values.ts';
+import type { Cell } from '../../state/cell.svelte.ts';
+
+/** Returns what the pixels on the glass say at some points; undefined while another image is there. */
+function valuesOn(cell: Cell, kind: Kind, { frame, points }: Pick<Measurement, 'frame' | 'points'>) {
+  const { shown, view } = cell;
+  const pixels = shown?.frame === frame ? view?.pixels() : undefined;
+  return pixels && shown ? valuesOf(kind, points, { pixels, metadata: shown.image.metadata }) : undefined;
+}
+
+/** Returns a measurement of the image on the glass; without size and values while points are missing. */
+export function taken(cell: Cell, kind: Kind, points: readonly ImagePoint[]): Measurement | undefined {
+  const { shown } = cell;
+  if (!shown) return undefined;
+  const { frame, stack, index, image } = shown;
+  return {
+    ...{ id: crypto.randomUUID(), kind, frame, points },
+    patientPoints: patientPointsOf(points, image.metadata),
+    ...(points.length === POINTS[kind]
+      ? { size: sizeOf(kind, points, image.metadata), values: valuesOn(cell, kind, { frame, points }) }
+      : { size: undefined, values: undefined }),
+    place: { series: text(image.metadata, '00200011'), stack: stack.key, image: index + 1 },
+  };
+}
+
+/** Returns a measurement with other points, as far as its image is on the glass. */
+export function moved(cell: Cell, measurement: Measurement, points: readonly ImagePoint[]): Measurement {
+  const { shown } = cell;
+  if (shown?.frame !== measurement.frame) return measurement;
+  return {
+    ...measurement,
+    points,
+    patientPoints: patientPointsOf(points, shown.image.metadata),
+    size: sizeOf(measurement.kind, points, shown.image.metadata),
+    values: valuesOn(cell, measurement.kind, { frame: measurement.frame, points }),
+  };
+}
