@@ -43,6 +43,14 @@ const WITHOUT_REGION = ['MG', 'ECG'];
 /** Something was done besides taking images, which a name made of modality and region would hide. */
 const INTERVENTION =
   /\b(biopsy|biopsia|guid\w+|drain\w*|drenaje|inject\w*|infiltra\w*|aspirat\w*|ablat\w*|punc\w+|placement|needle|stent\w*|planning|therap\w*)\b/;
+/** Words of descriptions that name a modality: of another one than the images have, they contradict. */
+const MODALITY_WORDS = new Map([
+  ...['ct', 'tc', 'tac'].map((word) => [word, ['CT']] as const),
+  ...['mri', 'mr', 'rm', 'resonancia'].map((word) => [word, ['MR']] as const),
+  ...['ultrasound', 'ecografia'].map((word) => [word, ['US']] as const),
+  ...['xr', 'radiografia'].map((word) => [word, ['CR', 'DX']] as const),
+  ['pet', ['PT']] as const,
+]);
 const SIDES = {
   left: /\b(left|lt|izquierd[oa])\b/,
   right: /\b(right|rt|derech[oa])\b/,
@@ -55,6 +63,8 @@ export function plainStudy({ description = '', modalities, series }: Imaged): st
   const [modality] = taken;
   const words = folded(description);
   if (modality === undefined || taken.length > 1 || INTERVENTION.test(words)) return undefined;
+  if (words.split(/[^a-z]+/).some((word) => MODALITY_WORDS.get(word)?.includes(modality) === false))
+    return undefined;
   const name = modalityName(modality, 'plain');
   const region = regionOf(words, series);
   const sides = sidesIn(words);

@@ -31,6 +31,8 @@ describe('studies', () => {
     [study('CT', 'CT abdomen', 'CHEST'), undefined],
     [study('PT+CT', 'PET/CT head'), undefined],
     [study('DX', 'Left hand and right hand'), undefined],
+    // The description is of other images.
+    [study('US', 'CT chest'), undefined],
     // Not only images.
     [study('CT', 'CT guided biopsy of the liver'), undefined],
     // In no table.
