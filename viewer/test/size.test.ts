@@ -57,3 +57,12 @@ test('the engine that draws images needs at most 500 KB more, and nothing else l
   )![0];
   expect((sizeOf(engine) + sizeOf([`assets/${decoder}`])) / KB).toBeLessThanOrEqual(500);
 });
+
+test('the chart of a trend needs at most 25 KB more, and only a trend that is opened loads it', () => {
+  const page = filesOf(['index.html', 'src/ui/pages/RecordPage.svelte', 'src/features.ts']);
+  const chart = filesOf(['src/features/trends/plot.ts']);
+  const more = [...chart].filter((file) => !page.has(file));
+  expect(sizeOf(more) / KB).toBeLessThanOrEqual(25);
+  // Less would be another file, or a chart that is on the page already.
+  expect(sizeOf(more) / KB).toBeGreaterThan(15);
+});
