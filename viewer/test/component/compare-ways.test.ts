@@ -64,6 +64,25 @@ describe('linked scrolling', () => {
     await expect.element(current().getByText('image 14/24')).toBeVisible();
   });
 
+  test('of four images those of one study are told apart by their numbers, too', async () => {
+    await openPage(BESIDE);
+    await expect.element(prior().getByText('image 11/24')).toBeVisible();
+    await userEvent.keyboard('4');
+    await page.getByRole('button', { name: 'Choose a series for this place' }).first().click();
+    await page.getByRole('option').nth(4).click();
+    await expect.element(page.getByText('image 16/30')).toBeVisible();
+    const names = page
+      .getByRole('region', { name: /^Image/ })
+      .elements()
+      .map((one) => one.ariaLabel);
+    expect(names).toEqual([
+      'Image 1 of 12 Mar 2026',
+      'Image of 8 Jan 2025',
+      'Image 3 of 12 Mar 2026',
+      'Image 4',
+    ]);
+  });
+
   test('two series of one study are linked when the person asks for it', async () => {
     await openPage(FLAIR);
     await expect.element(page.getByText('image 14/24')).toBeVisible();

@@ -177,8 +177,8 @@ test('two points of an electrocardiogram give time, rate and voltage; keys move 
   await userEvent.keyboard('{ArrowRight}'.repeat(25));
   await expect.element(page.getByText(/^\s*1100 ms · 55\/min · II −(0\.9|1\.0)\d mV/)).toBeVisible();
   await userEvent.keyboard('{Escape}');
-  await expect.element(page.getByRole('button', { name: 'Measure' })).toBeVisible();
-  await page.getByRole('button', { name: 'Measure' }).click();
+  await expect.element(cell().getByRole('button', { name: 'Measure' })).toBeVisible();
+  await cell().getByRole('button', { name: 'Measure' }).click();
   await expect.element(page.getByText('1000 ms · 60/min · I 0.00 mV')).toBeVisible();
 });
 

@@ -63,7 +63,7 @@ test('computed planes are not measured, and the menu says why; they end the tool
   await userEvent.keyboard('m');
   await expect.poll(() => imaging.volumes.length).toBe(1);
   imaging.volumes[0]!.arrive(20);
-  await expect.element(page.getByText('sagittal', { exact: true })).toBeVisible();
+  await expect.element(page.getByRole('region', { name: 'Image 3' })).toHaveTextContent('sagittal');
   await expect.element(surface()).not.toBeInTheDocument();
   await userEvent.keyboard('l');
   await page.getByRole('button', { name: 'Measure', exact: true }).click();
