@@ -7,12 +7,14 @@ import { open, type Opened, PHONE, shot } from './open.ts';
 const HELEN = '?tenant=demo&patient=helen';
 const BRAIN = `${HELEN}&study=1.2.10`;
 const WIDE = [1920, 1080] as const;
-const cells = () => page.getByRole('region', { name: 'Image', exact: true });
+const cells = () => page.getByRole('region', { name: /^Image/ });
 /** What is written at the top left of each cell; an empty text for an empty place. */
 const hung = () =>
   cells()
     .all()
     .map((one) => one.element().querySelector('.top-left')?.textContent?.trim() ?? '');
+/** The button of a study in the timeline; beside it is one that shows it beside. */
+const entry = (study: string) => page.getByRole('button', { name: new RegExp(`^(?!Show beside).*${study}`) });
 const pressed = (name: string) => page.getByRole('button', { name, exact: true });
 
 /** The record with another study in place of the CT. */
