@@ -74,7 +74,6 @@ export async function isAccessible(system: JourneySystem): Promise<void> {
   await page.keyboard.press('c');
   await expect.poll(() => page.locator('.overlay').count(), SLOW).toBe(2);
   await expectNoViolations(page, 'compare');
-  await shot(page, 'compare');
   await page.getByRole('button', { name: 'Close the study beside' }).click();
   await expect.poll(() => glassOf(page).count(), SLOW).toBe(1);
 

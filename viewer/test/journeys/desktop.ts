@@ -45,6 +45,9 @@ export async function withCt(system: JourneySystem): Promise<void> {
   await seriesOf(page, /^2 ·/).click();
   await cornerOf(page, /2 · Soft tissue 1\.5 mm/).waitFor(SLOW);
   await isLit(page);
+  await page.getByRole('slider', { name: 'Image number' }).fill('87');
+  await cornerOf(page, 'image 87/208').waitFor(SLOW);
+  await page.getByText('in the report', { exact: true }).waitFor(SLOW);
   await shot(page, 'desktop');
 
   // One pixel of the image on one of the glass: then every one can be compared.
@@ -54,8 +57,6 @@ export async function withCt(system: JourneySystem): Promise<void> {
     width: DESKTOP.width,
     height: Math.round(DESKTOP.height - glass.height + 512),
   });
-  await page.getByRole('slider', { name: 'Image number' }).fill('87');
-  await cornerOf(page, 'image 87/208').waitFor(SLOW);
   const name = await imageOf(system.gateway.url, CHEST, { series: 2, instance: 87 });
   const grey = (window?: { centre: number; width: number }) =>
     expectedGrey(system.gateway.url, { study: CHEST, series: name.series }, { instance: name.instance, frame: 1, ...(window && { window }) }); // prettier-ignore
@@ -79,10 +80,13 @@ export async function withCt(system: JourneySystem): Promise<void> {
   await page.mouse.wheel(0, 300);
   await cornerOf(page, `image ${Number(before) + 3}/208`).waitFor(SLOW);
 
+  await page.keyboard.press('0');
   await page.keyboard.press('c');
   await page.getByText('linked by position').waitFor(SLOW);
   await cornerOf(page, /Soft tissue 5 mm/).waitFor(SLOW);
   expect(await glassOf(page).count()).toBe(2);
+  await expect.poll(() => page.locator('.overlay').count(), SLOW).toBe(2);
+  await shot(page, 'compare');
   await page.getByRole('button', { name: 'Close the study beside' }).click();
   await expect.poll(() => glassOf(page).count(), SLOW).toBe(1);
 

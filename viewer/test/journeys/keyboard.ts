@@ -1,7 +1,7 @@
 /** A person without a mouse: the focus is moved by Tab and arrow keys only, in the page's own order. */
 import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
-import { cornerOf, HELEN, isLit, SLOW, type JourneySystem } from './journey.ts';
+import { cornerOf, entryOf, HELEN, isLit, SLOW, type JourneySystem } from './journey.ts';
 
 /** Returns the name of what has the focus, and whether the browser shows that it has. */
 function focused(page: Page): Promise<{ name: string; visible: boolean }> {
@@ -37,7 +37,7 @@ export async function byKeys(system: JourneySystem): Promise<void> {
   await page.getByRole('button', { name: 'Allow' }).waitFor(SLOW);
   await tabTo(page, /^Allow$/);
   await page.keyboard.press('Enter');
-  await page.getByRole('navigation', { name: 'Timeline' }).getByRole('button', { name: /low dose/ }).waitFor(SLOW); // prettier-ignore
+  await entryOf(page, /low dose/).waitFor(SLOW);
 
   const before = page.url();
   const passed = await tabTo(page, /CT chest without contrast, low dose/);
@@ -69,8 +69,8 @@ export async function byKeys(system: JourneySystem): Promise<void> {
   await page.keyboard.press('Enter');
   for (let step = 0; step < 5; step++) await page.keyboard.press('Shift+ArrowRight');
   await page.keyboard.press('Enter');
-  // 50 pixels; the spacing is that of the phantom.
-  await expect.poll(async () => (await focused(page)).name).toMatch(/^Length, [\d.]+ mm$/);
+  // 50 pixels of 360 / 512 mm.
+  await expect.poll(async () => (await focused(page)).name).toBe('Length: 35.2 mm');
 
   await page.keyboard.press('a');
   await page.getByRole('application', { name: /^Angle/ }).waitFor();
