@@ -50,7 +50,7 @@ export default defineConfig({
         plugins: [svelte({ configFile: false, preprocess: vitePreprocess({ script: false }) })],
         // Found while tests run, they would reload the page.
         optimizeDeps: {
-          include: ['axe-core', 'bits-ui', 'vitest-browser-svelte'],
+          include: ['axe-core', 'bits-ui', 'uplot', 'vitest-browser-svelte'],
           // An icon that is new would be found late.
           exclude: ['@lucide/svelte'],
         },

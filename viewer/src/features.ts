@@ -9,6 +9,7 @@ import { overlayPlanesFeature } from './features/overlay-planes/overlay-planes.t
 import { reference } from './features/reference/reference.ts';
 import { reports } from './features/reports/reports.ts';
 import { tags } from './features/tags/tags.ts';
+import { trends } from './features/trends/trends.ts';
 import { windowFeature } from './features/window/window.ts';
 import type { Feature } from './ui/feature.ts';
 
@@ -23,5 +24,6 @@ export const features: readonly Feature[] = [
   documents,
   reports,
   tags,
+  trends,
   download,
 ];

@@ -35,13 +35,13 @@ function sizeOf(files: Iterable<string>): number {
   return [...files].reduce((sum, file) => sum + size(join(dist, file)), 0);
 }
 
-const SIGN_IN = ['index.html', 'src/state/smart-launch.ts'];
-const RECORDS = ['src/data/graph/graph-source.ts', 'src/data/dicomweb/dicomweb-source.ts'];
+const REDIRECT = ['index.html', 'src/state/smart-launch.ts'];
+const RECORDS = ['src/data/graph/own-tenant.ts', 'src/data/dicomweb/dicomweb-source.ts'];
 const ENGINE = 'src/engine/cornerstone/engine.ts';
 
 test.each([
-  ['the sign-in, with its redirect', SIGN_IN],
-  ['the list of patients, after a sign-in', [...SIGN_IN, ...RECORDS]],
+  ['the sign-in, with its servers and its redirect', [...REDIRECT, 'src/ui/servers/ServerChooser.svelte']],
+  ['the list of patients, after a sign-in', [...REDIRECT, ...RECORDS]],
 ])('%s needs at most 60 KB', (_what, modules) => {
   expect(sizeOf(filesOf(modules)) / KB).toBeLessThanOrEqual(60);
 });
@@ -56,4 +56,13 @@ test('the engine that draws images needs at most 500 KB more, and nothing else l
     /decode-worker-[\w-]+\.js/,
   )![0];
   expect((sizeOf(engine) + sizeOf([`assets/${decoder}`])) / KB).toBeLessThanOrEqual(500);
+});
+
+test('the chart of a trend needs at most 25 KB more, and only a trend that is opened loads it', () => {
+  const page = filesOf(['index.html', 'src/ui/pages/RecordPage.svelte', 'src/features.ts']);
+  const chart = filesOf(['src/features/trends/plot.ts']);
+  const more = [...chart].filter((file) => !page.has(file));
+  expect(sizeOf(more) / KB).toBeLessThanOrEqual(25);
+  // Less would be another file, or a chart that is on the page already.
+  expect(sizeOf(more) / KB).toBeGreaterThan(15);
 });

@@ -1,5 +1,5 @@
 import { untrack } from 'svelte';
-import { answersItself, keyName, writesText } from './keys.ts';
+import { answersItself, isInDialog, keyName, writesText } from './keys.ts';
 import type { Command } from './registry.ts';
 
 /** All commands of the page, in the order in which they were registered. */
@@ -39,7 +39,7 @@ export class Commands {
     if (event.defaultPrevented) return;
     const key = keyName(event);
     if (key === undefined || answersItself(event.target, event.key)) return;
-    if (writesText(event.target) && event.key !== 'Escape') return;
+    if (key !== 'Escape' && (writesText(event.target) || isInDialog(event.target))) return;
     const command = this.all.find(({ keys }) => keys?.includes(key));
     if (!command || !(command.enabled?.() ?? true)) return;
     event.preventDefault();

@@ -27,6 +27,11 @@ export function writesText(element: EventTarget | null): boolean {
   return element.isContentEditable || ['TEXTAREA', 'SELECT'].includes(element.tagName);
 }
 
+/** True for an element of a dialog: keys change nothing on the page behind it. */
+export function isInDialog(element: EventTarget | null): boolean {
+  return element instanceof HTMLElement && element.closest('[role="dialog"]') !== null;
+}
+
 /** True if the element itself answers the key: a button to Enter and Space, a slider to arrows. */
 export function answersItself(element: EventTarget | null, key: string): boolean {
   if (!(element instanceof HTMLElement)) return false;

@@ -22,9 +22,7 @@ export async function sourcesOf(
 ): Promise<{ records: RecordSource; images: ImageSource }> {
   const [records, { DicomwebSource }] = await Promise.all([
     hasGraph
-      ? import('./graph/graph-source.ts').then(
-          ({ GraphSource }) => new GraphSource(tenantOf(fhirBase), transport),
-        )
+      ? import('./graph/own-tenant.ts').then(({ OwnTenant }) => new OwnTenant(tenantOf(fhirBase), transport))
       : import('./rest/rest-source.ts').then(({ RestSource }) => new RestSource(fhirBase, transport)),
     import('./dicomweb/dicomweb-source.ts'),
   ]);

@@ -63,6 +63,14 @@ export interface Attachment {
   url?: string;
 }
 
+/** A number that was measured: that of a result, or of a part of it, such as the systolic pressure. */
+export interface Measure {
+  concept: Concept;
+  value: number;
+  /** UCUM where the record has it. */
+  unit?: string;
+}
+
 /** A measured value, with what it is compared with. */
 export interface Result {
   id: string;
@@ -73,6 +81,8 @@ export interface Result {
   range?: string;
   /** FHIR codes of the interpretation: H, L, N, … */
   flags: readonly string[];
+  /** Its numbers; absent for a value in words, and for the limit of a range (< 5). */
+  measures?: readonly Measure[];
 }
 
 export type EntryKind =

@@ -4,6 +4,11 @@ import type { Wording } from './modalities.ts';
 /** Where the month stands before the day, dates are misread elsewhere: English dates are `12 Mar 2026`. */
 const DATES: Record<string, string> = { en: 'en-GB', es: 'es' };
 
+/** Returns the language in which dates are written. (BCP 47) */
+export function dateLanguage(): string {
+  return DATES[getLocale()]!;
+}
+
 const DAY_MS = 86_400_000;
 /** Each with its length in days, and from how many days it is used: "17 months" says more than "1 year". */
 const UNITS = [
@@ -18,7 +23,7 @@ export function dayOf(date: string): string {
   if (!year) return date;
   if (!month) return year;
   const at = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day ?? 1)));
-  return at.toLocaleDateString(DATES[getLocale()], {
+  return at.toLocaleDateString(dateLanguage(), {
     timeZone: 'UTC',
     year: 'numeric',
     month: 'short',

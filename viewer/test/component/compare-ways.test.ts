@@ -121,7 +121,7 @@ describe('ways to choose the study', () => {
   test('a study is dragged from the timeline, a series from the strip; a click is no drag', async () => {
     await openPage(FLAIR);
     await expect.element(page.getByText('image 14/24')).toBeVisible();
-    const entry = timeline().getByRole('button', { name: 'MRI brain', exact: false }).nth(1);
+    const entry = timeline().getByRole('button', { name: /ago.*MRI of the brain/ }).nth(1);
     await userEvent.dragAndDrop(entry, page.getByRole('slider', { name: 'Image; arrow keys scroll' }));
     await expect.element(prior().getByText('image 11/24')).toBeVisible();
     expect(asked('study')).toBe('1.2.10');
@@ -146,7 +146,7 @@ describe('ways to choose the study', () => {
     await openPage(BESIDE);
     await expect.element(prior().getByText('image 11/24')).toBeVisible();
     await timeline()
-      .getByRole('button', { name: /^.*CT chest/ })
+      .getByRole('button', { name: /ago.*CT scan of the chest/ })
       .first()
       .click();
     await expect.element(page.getByText('image 101/200')).toBeVisible();

@@ -38,9 +38,7 @@ export class FakeRecords implements RecordSource {
     return this.trouble ? Promise.reject(this.trouble) : Promise.resolve(this.answer);
   }
 
-  trend(): Promise<readonly never[]> {
-    return Promise.resolve([]);
-  }
+  trend: RecordSource['trend'] = () => Promise.resolve([]);
 
   priors(): Promise<readonly string[]> {
     return this.trouble ? Promise.reject(this.trouble) : Promise.resolve(this.comparable);

@@ -76,9 +76,9 @@ test('how the person divides the stage is kept for the next study of the modalit
   await expect.poll(hung).toEqual([expect.stringContaining('Chest')]);
   await userEvent.keyboard('2');
   await expect.element(pressed('Two images')).toHaveAttribute('aria-pressed', 'true');
-  await page.getByRole('button', { name: /MRI brain/ }).click();
+  await page.getByRole('button', { name: /ago.*MRI of the brain/ }).click();
   await expect.poll(hung).toEqual([expect.stringContaining('T1 MPRAGE')]);
-  await page.getByRole('button', { name: /CT chest/ }).click();
+  await page.getByRole('button', { name: /ago.*CT scan of the chest/ }).click();
   await expect.poll(hung).toEqual([expect.stringContaining('Chest'), '']);
   expect(JSON.parse(localStorage.getItem('viewer.preferences')!)).toMatchObject({ layouts: { CT: '1x2' } });
 });

@@ -110,7 +110,7 @@ test('a film says its frames and seconds; documents are no images', async () => 
   await expect.element(options.nth(1)).toHaveTextContent('3 images or films');
   await expect.element(options.nth(2)).toHaveTextContent('1 document');
   await expect
-    .element(page.getByRole('button', { name: /CT chest/ }))
+    .element(page.getByRole('button', { name: /ago.*CT chest/ }))
     .toHaveTextContent('4 images or films, 1 document');
   await shot('film');
 });

@@ -24,7 +24,7 @@ describe('a phone', () => {
     await page.getByRole('button', { name: 'Open the timeline' }).click();
     await expect.element(page.getByText('Office visit')).toBeVisible();
     await shot('phone-timeline');
-    await page.getByRole('button', { name: /MRI brain/ }).click();
+    await page.getByRole('button', { name: /ago.*MRI of the brain/ }).click();
     await expect.element(page.getByText('image 89/176')).toBeVisible();
     await expect.element(page.getByText('Office visit')).not.toBeInTheDocument();
     await shot('phone-stage');

@@ -129,7 +129,7 @@ test('the timeline is searched and filtered; a study opens; a panel of results o
   await userEvent.keyboard('{Backspace}{Backspace}');
   await expect.element(timeline().getByText('2 entries of 11')).toBeVisible();
   await timeline()
-    .getByRole('button', { name: /CT chest/ })
+    .getByRole('button', { name: /ago.*CT scan of the chest/ })
     .click();
   await expect.element(page.getByText('image 101/200')).toBeVisible();
   expect(location.search).toContain('study=1.2.20');

@@ -2,7 +2,8 @@
 import type { PatientRecord, Report } from '../../domain/record.ts';
 import type { Study } from '../../domain/study.ts';
 import { startOf } from './dates.ts';
-import { allergiesOf, medicationsOf, personOf, problemsOf } from './lists.ts';
+import { allergiesOf, medicationsOf, problemsOf } from './lists.ts';
+import { personOf } from './person.ts';
 import type { FhirAllergy, FhirCondition, FhirMedicationRequest, FhirPatient, List } from './shapes.ts';
 import { newestFirst } from './studies.ts';
 import { timelineOf, type TimelineParts } from './timeline.ts';

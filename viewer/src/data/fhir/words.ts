@@ -1,5 +1,5 @@
 /** FHIR concepts, values and ranges in words. */
-import type { Concept, Result } from '../../domain/record.ts';
+import type { Concept, Measure, Result } from '../../domain/record.ts';
 import {
   omitEmpty,
   present,
@@ -38,7 +38,18 @@ export function resultOf(observation: FhirObservation): Result | undefined {
     date: observedAt(observation),
     range: rangeInWords(rangeOf(observation)),
     flags: flagsOf(observation),
+    measures: measuresOf(observation),
   });
+}
+
+/** Returns the numbers of an observation and its components; undefined if it has none. */
+function measuresOf(observation: FhirObservation): Measure[] | undefined {
+  const measures = [observation, ...present(observation.component)].flatMap((part): Measure | [] => {
+    const { value, comparator, unit, code } = part.valueQuantity ?? {};
+    if (value === undefined || value === null || comparator) return [];
+    return omitEmpty({ concept: conceptOf(part.code), value, unit: code ?? unit ?? undefined });
+  });
+  return measures.length > 0 ? measures : undefined;
 }
 
 /** Returns true for what the record says should not be there, or was found to be wrong. */

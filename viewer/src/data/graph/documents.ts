@@ -78,44 +78,6 @@ export const RECORD = graphql(
   [CONCEPT, PERSON, OBSERVATION, REPORT, STUDY, RESOURCE],
 );
 
-export const PATIENTS = graphql(
-  `
-    query Patients($name: [String!], $birthdate: [String!], $identifier: [String!], $count: Int) {
-      PatientConnection(
-        name: $name
-        birthdate: $birthdate
-        identifier: $identifier
-        _sort: ["family"]
-        _count: $count
-      ) {
-        next
-        edges {
-          resource {
-            ...PersonParts
-          }
-        }
-      }
-    }
-  `,
-  [PERSON],
-);
-
-export const MORE_PATIENTS = graphql(
-  `
-    query MorePatients($cursor: ID!) {
-      PatientConnection(_cursor: $cursor) {
-        next
-        edges {
-          resource {
-            ...PersonParts
-          }
-        }
-      }
-    }
-  `,
-  [PERSON],
-);
-
 export const TREND = graphql(`
   query Trend($id: ID!, $code: [String!]!) {
     Patient(id: $id) {

@@ -1,28 +1,24 @@
 import type { ResultOf } from 'gql.tada';
-import type { EntryKind, PatientRecord, Person, Result, TimelineEntry, Trend } from '../../domain/record.ts';
+import type { EntryKind, PatientRecord, Result, TimelineEntry, Trend } from '../../domain/record.ts';
 import type { Study } from '../../domain/study.ts';
-import { personOf, reportOf } from '../fhir/lists.ts';
+import { reportOf } from '../fhir/lists.ts';
 import { recordOf } from '../fhir/record.ts';
 import { withTexts } from '../fhir/report-texts.ts';
 import { omitEmpty, present } from '../fhir/shapes.ts';
 import { studyOf, studyUid } from '../fhir/studies.ts';
 import { eventOf, resultsEvent } from '../fhir/timeline.ts';
 import { isError, resultOf } from '../fhir/words.ts';
-import { patientSearches } from '../patient-search.ts';
-import type { Page, RecordSource } from '../source.ts';
+import type { RecordSource } from '../source.ts';
 import type { Transport } from '../transport.ts';
-import { MORE_PATIENTS, PATIENTS, PRIORS, RECORD, TIMELINE_ENTRIES, TREND } from './documents.ts';
+import { PRIORS, RECORD, TIMELINE_ENTRIES, TREND } from './documents.ts';
 import { ask, troubleOf, type Endpoint, type GraphError } from './graphql.ts';
-
-const PATIENTS_ON_A_PAGE = 50;
 
 type Record = NonNullable<ResultOf<typeof RECORD>['Patient']>;
 type Timeline = NonNullable<NonNullable<Record['timeline']>['entries']>;
 type Entry = NonNullable<Timeline[number]>;
-type People = ResultOf<typeof PATIENTS>['PatientConnection'] | undefined;
 
-/** A tenant of our gateway, by GraphQL. */
-export class GraphSource implements RecordSource {
+/** Records of a tenant of our gateway, by GraphQL. */
+export class GraphRecords implements Omit<RecordSource, 'patients'> {
   readonly #endpoint: Endpoint;
   readonly #fhirBase: string;
 
@@ -30,23 +26,6 @@ export class GraphSource implements RecordSource {
   constructor(tenant: string, transport: Transport) {
     this.#endpoint = { address: `${tenant}/graphql`, transport };
     this.#fhirBase = `${tenant}/fhir/`;
-  }
-
-  async patients(
-    { text, next }: { text?: string; next?: string },
-    signal: AbortSignal,
-  ): Promise<Page<Person>> {
-    if (next !== undefined) {
-      const { data, errors } = await ask({ ...this.#endpoint, signal }, MORE_PATIENTS, { cursor: next });
-      return pageOf(data?.PatientConnection, errors);
-    }
-    for (const search of patientSearches(text)) {
-      const variables = { ...search, count: PATIENTS_ON_A_PAGE };
-      const { data, errors } = await ask({ ...this.#endpoint, signal }, PATIENTS, variables);
-      const page = pageOf(data?.PatientConnection, errors);
-      if (page.items.length > 0) return page;
-    }
-    return { items: [] };
   }
 
   async record(patientId: string, signal: AbortSignal): Promise<PatientRecord> {
@@ -111,12 +90,6 @@ export class GraphSource implements RecordSource {
     if (!priors) throw troubleOf(errors);
     return present(priors).map(uidOf);
   }
-}
-
-function pageOf(people: People, errors: readonly GraphError[]): Page<Person> {
-  if (!people) throw troubleOf(errors);
-  const items = present(people.edges).flatMap(({ resource }) => (resource ? personOf(resource) : []));
-  return omitEmpty({ items, next: people.next ?? undefined });
 }
 
 function missingOf({ service, message }: GraphError): { part: 'images' | 'record'; message: string } {

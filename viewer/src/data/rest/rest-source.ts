@@ -1,35 +1,24 @@
 import type { PatientRecord, Person, TimelineEntry, Trend } from '../../domain/record.ts';
 import type { Study } from '../../domain/study.ts';
-import { personOf, reportOf } from '../fhir/lists.ts';
+import { reportOf } from '../fhir/lists.ts';
 import { recordOf } from '../fhir/record.ts';
 import { withTexts } from '../fhir/report-texts.ts';
 import type { FhirAllergy, FhirPatient, FhirReference, Maybe } from '../fhir/shapes.ts';
 import { newestFirst } from '../fhir/studies.ts';
 import { eventOf } from '../fhir/timeline.ts';
 import { isError } from '../fhir/words.ts';
-import { patientSearches } from '../patient-search.ts';
 import type { Page, RecordSource } from '../source.ts';
 import type { Transport } from '../transport.ts';
 import { Trouble } from '../trouble.ts';
 import { priorsOf } from './comparable.ts';
 import { imagingBase } from './imaging-base.ts';
 import { studiesOfReport, type RestOrder, type RestReport } from './joins.ts';
+import { findPatients } from './patients.ts';
 import { studiesOf, type RestStudies, type RestStudy } from './rest-studies.ts';
 import { trendsOf } from './rest-trend.ts';
 import { groupResults, type GroupedObservation } from './results.ts';
-import {
-  page,
-  queryOf,
-  read,
-  search,
-  type Asking,
-  type FhirServer,
-  type Parameters,
-  type Resource,
-} from './search.ts';
+import { read, search, type Asking, type FhirServer, type Parameters, type Resource } from './search.ts';
 import { EVENT_TYPES, type EventResource } from './timeline-types.ts';
-
-const PATIENTS_ON_A_PAGE = 50;
 
 type Missing = PatientRecord['missing'][number];
 
@@ -42,23 +31,8 @@ export class RestSource implements RecordSource {
     this.#server = { base, transport };
   }
 
-  async patients(
-    { text, next }: { text?: string; next?: string },
-    signal: AbortSignal,
-  ): Promise<Page<Person>> {
-    const urls =
-      next !== undefined
-        ? [next]
-        : patientSearches(text).map((asked) => {
-            const query = queryOf({ ...asked, _sort: 'family', _count: String(PATIENTS_ON_A_PAGE) });
-            return `${this.#server.base}/Patient?${query}`;
-          });
-    for (const url of urls) {
-      const found = await page<FhirPatient & Resource>({ ...this.#server, signal }, 'Patient', url);
-      const items = found.matches.map(personOf);
-      if (items.length > 0) return found.next === undefined ? { items } : { items, next: found.next };
-    }
-    return { items: [] };
+  patients(asked: { text?: string; next?: string }, signal: AbortSignal): Promise<Page<Person>> {
+    return findPatients({ ...this.#server, signal }, asked);
   }
 
   async record(patientId: string, signal: AbortSignal): Promise<PatientRecord> {

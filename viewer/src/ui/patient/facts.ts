@@ -1,6 +1,7 @@
 import type { PatientRecord } from '../../domain/record.ts';
-import { ageOn, dayOf } from '../../messages/dates.ts';
+import { ageOn, dateFor, dayOf } from '../../messages/dates.ts';
 import { m } from '../../messages/compiled/messages.js';
+import type { Wording } from '../../messages/modalities.ts';
 import { today } from '../context.ts';
 
 /** One line of a list in the banner. */
@@ -16,12 +17,13 @@ export interface Facts {
   allergies: readonly Fact[];
   problems: readonly Fact[];
   medications: readonly Fact[];
-  /** A FHIR date; undefined if no visit is on record. */
+  /** Its date in words; undefined if no visit is on record. */
   lastVisit?: string;
 }
 
 /** Returns what the banner says of a record: the allergies with high risk first, the problems and medications that are active. */
-export function factsOf(record: PatientRecord): Facts {
+export function factsOf(record: PatientRecord, wording: Wording): Facts {
+  const inWords = (date: string) => dateFor(wording, date, today());
   const lastVisit = record.timeline
     .filter(({ kind, date }) => kind === 'encounter' && date !== undefined && date.slice(0, 10) <= today())
     .map(({ date }) => date!)
@@ -43,9 +45,9 @@ export function factsOf(record: PatientRecord): Facts {
       .map(({ id, concept, authored }) => ({
         id,
         text: concept.text,
-        ...(authored && { note: m.since({ date: dayOf(authored) }) }),
+        ...(authored && { note: m.prescribed({ date: inWords(authored) }) }),
       })),
-    ...(lastVisit && { lastVisit }),
+    ...(lastVisit && { lastVisit: inWords(lastVisit) }),
   };
 }
 

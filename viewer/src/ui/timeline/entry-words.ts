@@ -1,8 +1,10 @@
-import type { EntryKind, PatientRecord, TimelineEntry } from '../../domain/record.ts';
+import type { Concept, EntryKind, PatientRecord, TimelineEntry } from '../../domain/record.ts';
 import type { Study } from '../../domain/study.ts';
 import { dayOf } from '../../messages/dates.ts';
 import { m } from '../../messages/compiled/messages.js';
 import { modalityNames, type Wording } from '../../messages/modalities.ts';
+import { ACCOMPANYING, plainObservation, plainStudy } from '../../messages/plain/names.ts';
+import { plainVisit } from '../../messages/plain/visits.ts';
 
 const KINDS: Record<EntryKind, () => string> = {
   study: m.kindStudy,
@@ -19,28 +21,27 @@ const KINDS: Record<EntryKind, () => string> = {
 
 /** Returns what an entry is: `MRI` for a study, otherwise its kind. */
 export function kindWords(kind: EntryKind, studies: readonly Study[], wording: Wording): string {
-  const modalities = modalityNames(
-    studies.flatMap((study) => study.modalities),
-    wording,
-  );
+  const codes = studies.flatMap((study) => study.modalities);
+  const taken = codes.filter((code) => !ACCOMPANYING.includes(code));
+  const modalities = modalityNames(wording === 'plain' && taken.length > 0 ? taken : codes, wording);
   return modalities || KINDS[kind]();
 }
 
-const STATUS: Record<string, () => string> = {
-  final: m.statusFinal,
-  preliminary: m.statusPreliminary,
-  amended: m.statusAmended,
-  corrected: m.statusCorrected,
-  registered: m.statusRegistered,
-  cancelled: m.statusCancelled,
-  partial: m.statusPartial,
-  appended: m.statusAppended,
-  unknown: m.statusUnknown,
-};
+/** Returns the plain name of an entry; undefined where no table knows what it is, and it stays as the record says it. */
+export function plainTitle(entry: TimelineEntry, studies: readonly Study[]): string | undefined {
+  const [study, ...others] = studies;
+  if (study) return others.length === 0 ? plainStudy(study) : undefined;
+  if (entry.kind === 'encounter') return plainVisit(entry.title);
+  const [report, ...more] = entry.reports;
+  if (report?.concept.text === entry.title && more.length === 0) return plainObservation(report.concept);
+  const concepts = distinct(entry.results.map(({ concept }) => concept));
+  // A title of its own, such as that of a report, is no list of results.
+  if (concepts.length === 0 || entry.title !== concepts.map(({ text }) => text).join(', ')) return undefined;
+  return [...new Set(concepts.map((concept) => plainObservation(concept) ?? concept.text))].join(', ');
+}
 
-/** Returns the status of a report in words. */
-export function statusWords(status: string): string {
-  return STATUS[status]?.() ?? status;
+function distinct(concepts: readonly Concept[]): Concept[] {
+  return [...new Map(concepts.map((concept) => [concept.text, concept])).values()];
 }
 
 /** Returns the studies of an entry that the record has. */
@@ -52,10 +53,13 @@ export function studiesOf(entry: TimelineEntry, record: PatientRecord): Study[] 
 export function searchWords(entry: TimelineEntry, studies: readonly Study[], wording: Wording): string {
   return [
     entry.title,
+    plainTitle(entry, studies) ?? '',
     entry.date ? `${entry.date} ${dayOf(entry.date)}` : '',
     kindWords(entry.kind, studies, wording),
     ...studies.flatMap(({ modalities, accession = '' }) => [...modalities, accession]),
     ...entry.reports.flatMap(({ concept, text }) => [concept.text, text]),
-    ...entry.results.map(({ concept, value }) => `${concept.text} ${value}`),
+    ...entry.results.map(
+      ({ concept, value }) => `${concept.text} ${plainObservation(concept) ?? ''} ${value}`,
+    ),
   ].join(' ');
 }

@@ -1,0 +1,25 @@
+import type { Result } from '../../domain/record.ts';
+import { unitWords } from '../../messages/plain/codes.ts';
+
+/** LOINC codes of the two values of a blood pressure. */
+const [SYSTOLIC, DIASTOLIC] = ['8480-6', '8462-4'];
+
+/** Returns a value as people write it: `128/82 mmHg` for a blood pressure, a unit as it is read aloud. */
+export function valueWords({ value, measures = [] }: Result): string {
+  const [upper, lower] = [SYSTOLIC, DIASTOLIC].map((code) =>
+    measures.find(({ concept }) => concept.code === code),
+  );
+  if (upper && lower && upper.unit === lower.unit)
+    return `${upper.value}/${lower.value} ${unitWords(upper.unit)}`;
+  return measures.length === 1 ? withUnit(value) : value;
+}
+
+/** Returns a reference range with its unit as people write it. */
+export function rangeWords(range: string): string {
+  return withUnit(range);
+}
+
+/** The unit is the last word, unless that is a number. */
+function withUnit(text: string): string {
+  return text.replace(/(?<= )\S*[^\s\d.,–-]\S*$/, unitWords).trim();
+}
