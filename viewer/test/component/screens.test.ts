@@ -34,6 +34,20 @@ describe('a phone', () => {
     await expect.element(page.getByRole('button', { name: 'Open the timeline' })).toBeVisible();
   });
 
+  test('a button that has the focus goes with its screen without an error', async () => {
+    const errors: string[] = [];
+    const onerror = ({ message }: ErrorEvent) => errors.push(message);
+    addEventListener('error', onerror);
+    await open(HELEN, { size: PHONE });
+    await page.getByRole('button', { name: /MRI brain/ }).first().click(); // prettier-ignore
+    await userEvent.click(page.getByRole('button', { name: 'Report', exact: true }));
+    await expect.element(page.getByRole('region', { name: 'Report' })).toBeVisible();
+    history.back();
+    await expect.element(page.getByText('Office visit')).toBeVisible();
+    removeEventListener('error', onerror);
+    expect(errors).toEqual([]);
+  });
+
   test('the stage fits: no finger is trapped on an image that is larger than the screen', async () => {
     await open(STUDY, { size: PHONE });
     await expect.element(page.getByText('image 89/176')).toBeVisible();
