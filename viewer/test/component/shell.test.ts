@@ -65,10 +65,12 @@ test('a sign-in that names the patient keeps the study and the image of an addre
 });
 
 test('a part that did not arrive is said; what is there is shown', async () => {
-  await open(undefined, {
-    prepare: ({ records }) =>
-      (records.answer = { ...RECORD, studies: [], missing: [{ part: 'images', message: '503' }] }),
-  });
+  // The list of studies and the timeline ask for images, and both say that they have none.
+  const missing = (['images', 'images', 'record', 'record'] as const).map((part) => ({
+    part,
+    message: '503',
+  }));
+  await open(undefined, { prepare: ({ records }) => (records.answer = { ...RECORD, studies: [], missing }) });
   await expect
     .element(page.getByText('The image archive did not answer. Clinical data are complete.'))
     .toBeVisible();
