@@ -9,7 +9,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startChromium } from '../../gateway/test/setup/chromium.ts';
 import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
-import { startFaultProxy, type Fault, type FaultProxy } from './fault-proxy.ts';
+import { startFaultProxy, type Fault, type FaultProxy } from './setup/fault-proxy.ts';
 import { startStaticSite, type StaticSite } from './setup/static-site.ts';
 import { canvasOf, openViewer, signInAs } from './setup/viewer-page.ts';
 
