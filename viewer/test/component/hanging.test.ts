@@ -7,7 +7,7 @@ import { open, type Opened, PHONE, shot } from './open.ts';
 const HELEN = '?tenant=demo&patient=helen';
 const BRAIN = `${HELEN}&study=1.2.10`;
 const WIDE = [1920, 1080] as const;
-const cells = () => page.getByRole('region', { name: 'Image', exact: true });
+const cells = () => page.getByRole('region', { name: /^Image/ });
 /** What is written at the top left of each cell; an empty text for an empty place. */
 const hung = () =>
   cells()

@@ -11,7 +11,7 @@ import { open, shot, violations } from './open.ts';
 
 const features = [reference, mpr];
 const CT = '?tenant=demo&patient=helen&study=1.2.20';
-const cells = () => page.getByRole('region', { name: 'Image', exact: true });
+const cells = () => page.getByRole('region', { name: /^Image/ });
 const cell = (index: number) => cells().nth(index);
 const button = (name: string) => page.getByRole('button', { name });
 const lines = (index: number) => [
