@@ -5,6 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startChromium } from '../../gateway/test/setup/chromium.ts';
 import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
+import { imagesAreThere } from './setup/images-are-there.ts';
 import { longTest } from '../../gateway/test/setup/usual-run.ts';
 
 const PATIENT = '87a339d0-8cae-418e-89c7-8651e6aab3c6';
@@ -19,7 +20,8 @@ beforeAll(async () => {
     startChromium(),
     mkdir(shots, { recursive: true }),
   ]);
-}, 90_000);
+  await imagesAreThere(gateway.url);
+}, 240_000);
 afterAll(async () => {
   await browser?.close();
   await gateway?.stop();
@@ -151,7 +153,7 @@ longTest(
 
 test('a colour palette is applied: the echocardiogram is visible', async () => {
   const { page, errors } = await openAs('George Allen Whitfield');
-  await page.getByRole('button', { name: /Echocardiogram/ }).click();
+  await page.getByRole('button', { name: /^(?!Show beside).*Echocardiogram/ }).click();
   await expect.poll(async () => (await canvas(page)).lit, { timeout: 30_000 }).toBeGreaterThan(0.05);
   expect(errors).toEqual([]);
   await page.close();
