@@ -20,7 +20,10 @@ test('no message is empty, or the same by mistake', () => {
   const all = Object.entries(en).filter(([key]) => key !== '$schema');
   expect(all.filter(([, message]) => message === '')).toEqual([]);
   const same = all.filter(([key, message]) => message === es[key as keyof typeof es]).map(([key]) => key);
-  expect(same).toEqual(['appName', 'orientationAxial', 'orientationCoronal', 'slabMip']);
+  const alike = ['appName', 'orientationAxial', 'orientationCoronal', 'slabMip'];
+  // Numbers with their units, and inputs alone.
+  const units = ['measureShape', 'sizeDegrees', 'sizeMm', 'suvWindow', 'waveformRate', 'windowSuv'];
+  expect(same.toSorted()).toEqual([...alike, ...units].toSorted());
 });
 
 test.each([
