@@ -20,17 +20,10 @@ test('no message is empty, or the same by mistake', () => {
   const all = Object.entries(en).filter(([key]) => key !== '$schema');
   expect(all.filter(([, message]) => message === '')).toEqual([]);
   const same = all.filter(([key, message]) => message === es[key as keyof typeof es]).map(([key]) => key);
-<<<<<<< HEAD
   // Names, units, and what is made of other words only.
   const units = ['measureShape', 'sizeDegrees', 'sizeMm', 'suvWindow', 'waveformRate', 'windowSuv'];
   const names = ['appName', 'orientationAxial', 'orientationCoronal', 'slabMip'];
   expect(same).toEqual([...units, ...names].sort());
-=======
-  const alike = ['appName', 'orientationAxial', 'orientationCoronal', 'slabMip'];
-  // Numbers with their units, and inputs alone.
-  const units = ['measureShape', 'sizeDegrees', 'sizeMm', 'suvWindow', 'waveformRate', 'windowSuv'];
-  expect(same.toSorted()).toEqual([...alike, ...units].toSorted());
->>>>>>> fix
 });
 
 test.each([
