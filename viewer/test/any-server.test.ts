@@ -9,7 +9,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startChromium } from '../../gateway/test/setup/chromium.ts';
 import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
-import { startFaultProxy, type Fault, type FaultProxy } from './fault-proxy.ts';
+import { startFaultProxy, type Fault, type FaultProxy } from './setup/fault-proxy.ts';
 import { startStaticSite, type StaticSite } from './setup/static-site.ts';
 import { canvasOf, openViewer, signInAs } from './setup/viewer-page.ts';
 
@@ -122,7 +122,10 @@ test('sign-in at the EHR, its record by REST, and a picture of the imaging serve
   expect(hosts(/\/fhir\/ImagingStudy\b/)).toEqual(new Set([imaging.url]));
   expect(hosts(/\/frames\//)).toEqual(new Set([imaging.url]));
   // Nothing but the files of the viewer is asked of its own site, and no server beside these is asked at all.
-  const own = asked.filter(({ origin }) => origin === new URL(site.url).origin);
+  const own = asked.filter(
+    // A blob is of the page itself: nobody is asked for it.
+    ({ origin, protocol }) => protocol !== 'blob:' && origin === new URL(site.url).origin,
+  );
   expect(own.filter(({ pathname }) => !pathname.startsWith('/somewhere/'))).toEqual([]);
   expect(hosts(/^\//)).toEqual(new Set([new URL(site.url).origin, ehr.url, imaging.url]));
   expect(errors).toEqual([]);

@@ -84,6 +84,19 @@ test('`c` shows the CT of the year before; both scroll by position', async () =>
     .poll(() => new URL(page.url()).searchParams.get('beside'), { timeout: 10_000 })
     .toContain(`${PRIOR}/`);
   expect(page.url()).not.toContain('Castellanos');
+
+  // A reload signs in again without a question, and comes back to both images.
+  await page.waitForTimeout(500);
+  const before = { address: page.url(), images: [await at(0), await at(1)] };
+  await page.reload();
+  await prior.getByText('linked by position').waitFor({ timeout: 60_000 });
+  await expect.poll(async () => (await litShares(page)).length, { timeout: 40_000 }).toBe(2);
+  await expect
+    .poll(async () => Math.min(...(await litShares(page))), { timeout: 40_000 })
+    .toBeGreaterThan(0.05);
+  await expect.poll(async () => [await at(0), await at(1)], { timeout: 40_000 }).toEqual(before.images);
+  await page.waitForTimeout(500);
+  expect(page.url()).toBe(before.address);
   expect(errors).toEqual([]);
   await page.close();
 }, 300_000);

@@ -6,7 +6,7 @@ import { DicomwebSource } from '../src/data/dicomweb/dicomweb-source.ts';
 import { RestSource } from '../src/data/rest/rest-source.ts';
 import { Transport } from '../src/data/transport.ts';
 import { text } from '../src/domain/instance.ts';
-import { startFaultProxy, type FaultProxy } from './fault-proxy.ts';
+import { startFaultProxy, type FaultProxy } from './setup/fault-proxy.ts';
 
 const HELEN = '87a339d0-8cae-418e-89c7-8651e6aab3c6';
 const never = new AbortController().signal;

@@ -13,7 +13,7 @@ import { RestSource } from '../src/data/rest/rest-source.ts';
 import type { RecordSource } from '../src/data/source.ts';
 import { Transport, type Credentials } from '../src/data/transport.ts';
 import { Trouble } from '../src/data/trouble.ts';
-import { startFaultProxy, type Fault, type FaultProxy } from './fault-proxy.ts';
+import { startFaultProxy, type Fault, type FaultProxy } from './setup/fault-proxy.ts';
 
 const HELEN = '87a339d0-8cae-418e-89c7-8651e6aab3c6';
 const PATIENTS = [

@@ -14,6 +14,11 @@ describe('the address', () => {
     expect(String(formatAddress(address))).toBe(FULL);
   });
 
+  test('the same place has the same words, whatever was known first', () =>
+    expect(String(formatAddress({ image: 3, study: '1.2', patient: 'p', tenant: 'open' }))).toBe(
+      'tenant=open&patient=p&study=1.2&image=3',
+    ));
+
   test.each([
     ['', { tenant: 'demo' }],
     ['tenant=demo&patient=p&study=1.2', { tenant: 'demo', patient: 'p', study: '1.2' }],

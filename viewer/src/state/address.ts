@@ -60,10 +60,11 @@ export function parseAddress(query: URLSearchParams, home = 'demo'): Address {
   });
 }
 
-/** Writes an address as a query string's parameters. */
+/** Writes an address as a query string's parameters: the same place always in the same words. */
 export function formatAddress(address: Address): URLSearchParams {
-  const { image, window, beside, ...texts } = address;
-  const query = new URLSearchParams(definedOnly(texts) as Record<string, string>);
+  const { tenant, patient, study, series, stack, layout, screen, image, window, beside } = address;
+  const texts = definedOnly({ tenant, patient, study, series, stack, layout, screen });
+  const query = new URLSearchParams(texts as Record<string, string>);
   if (image !== undefined) query.set('image', String(image));
   if (window) query.set('window', `${rounded(window.centre)}/${rounded(window.width)}`);
   if (beside) query.set('beside', formatBeside(beside));

@@ -47,6 +47,8 @@ export class Cell {
   opening = $state(false);
   /** From 0, in the stack. */
   wanted = $state(0);
+  /** True if the stack was opened at an image that somebody or something named, and not just in its middle. */
+  placed = false;
   shown = $state.raw<ShownImage>();
   /** Why the series, or the frame that is wanted, is not shown. */
   trouble = $state.raw<{ trouble: Trouble; frame?: FrameId }>();
@@ -123,7 +125,12 @@ export class Cell {
   }
 
   /** Shows another stack of the series. @param index the middle if it is not given */
-  choose(stack: Stack, index = Math.floor(stack.frames.length / 2)): void {
+  choose(stack: Stack, index?: number): void {
+    this.placed = index !== undefined;
+    this.#put(stack, index ?? Math.floor(stack.frames.length / 2));
+  }
+
+  #put(stack: Stack, index: number): void {
     this.stack = stack;
     this.wanted = clamp(index, stack.frames.length);
     this.trouble = undefined;
@@ -255,7 +262,7 @@ export class Cell {
       view.close();
       if (this.view === view) this.view = this.shown = undefined;
     });
-    if (this.stack) this.choose(this.stack, this.wanted);
+    if (this.stack) this.#put(this.stack, this.wanted);
   }
 
   /** An image of a series that was closed in the meantime is no longer on the glass when this returns. */

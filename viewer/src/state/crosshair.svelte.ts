@@ -1,12 +1,31 @@
 import { nearestImage, patientPoint, rectangleOf, type ImagePoint } from '../domain/reference-lines.ts';
 import type { Vector } from '../domain/vectors.ts';
 import type { Cell } from './cell.svelte.ts';
+import type { Pointer } from './pointer.ts';
 
 /** A point of the patient that all cells of one frame of reference show. */
 export class Crosshair {
-  /** True while pointing at an image sets it. */
-  on = $state(false);
   at = $state.raw<{ point: Vector; frameOfReference: string }>();
+  #on = $state(false);
+  readonly #pointer: Pointer;
+
+  constructor(pointer: Pointer) {
+    this.#pointer = pointer;
+  }
+
+  /** True while pointing at an image sets it. */
+  get on(): boolean {
+    return this.#on;
+  }
+
+  set on(on: boolean) {
+    this.#on = on;
+    if (on) this.#pointer.take(this.#end);
+  }
+
+  readonly #end = (): void => {
+    this.#on = false;
+  };
 
   /** Sets it to a point of the image on the glass of a cell, and brings the other cells to the image nearest to it. */
   set(from: Cell, point: ImagePoint, cells: readonly Cell[]): void {

@@ -1,6 +1,7 @@
 import type { ImagePoint, Kind } from '../domain/measure/kinds.ts';
 import type { Measurement } from '../domain/measure/measurement.ts';
 import type { FrameId } from '../domain/study.ts';
+import type { Pointer } from './pointer.ts';
 
 /** A measurement on its way: the points that are set, and the one that still moves. */
 export interface Draft {
@@ -27,6 +28,11 @@ export class Measurements {
   #future = $state.raw<readonly (readonly Measurement[])[]>([]);
   /** What the last change was of: further ones of the same are one step of undo. */
   #joined: string | undefined;
+  readonly #pointer: Pointer;
+
+  constructor(pointer: Pointer) {
+    this.#pointer = pointer;
+  }
 
   get canUndo(): boolean {
     return this.#past.length > 0;
@@ -41,7 +47,12 @@ export class Measurements {
     this.draft = undefined;
     this.selected = undefined;
     this.tool = tool;
+    if (tool) this.#pointer.take(this.#end);
   }
+
+  readonly #end = (): void => {
+    if (this.tool) this.use(undefined);
+  };
 
   /** Adds a measurement and selects it; its tool ends. */
   add(measurement: Measurement): void {

@@ -5,6 +5,7 @@ import type { Series, Study } from '../domain/study.ts';
 import { Cell, type Start } from './cell.svelte.ts';
 import { Crosshair } from './crosshair.svelte.ts';
 import type { Imaging } from './imaging.ts';
+import { Pointer } from './pointer.ts';
 
 /** Where a series is shown. */
 export interface Spot {
@@ -24,7 +25,8 @@ export class Workspace {
   at = $state(0);
   /** False while the texts on images are hidden; orientation and patient stay. */
   texts = $state(true);
-  readonly crosshair = new Crosshair();
+  readonly pointer = new Pointer();
+  readonly crosshair = new Crosshair(this.pointer);
   readonly imaging: Imaging;
   /** Its own cells, while others are shown in their place. */
   #own = $state.raw<{ cells: readonly Cell[]; layout: Layout; at: number; ended: () => void }>();

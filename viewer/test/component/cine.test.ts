@@ -63,10 +63,10 @@ test('a film has a bar with its true speed; k plays it in true time, and pauses 
 test('slower and faster: the speed says how it compares with true time', async () => {
   await openFilm();
   await expect.element(bar()).toHaveTextContent('20 images/s (true time)');
-  // Of the two brackets one is typed.
-  await userEvent.keyboard('[[[[[[[[');
+  // Of two opening brackets one is typed.
+  await userEvent.keyboard('[[[[[[');
   await expect.element(bar()).toHaveTextContent('5 images/s (0.25 × true time)');
-  await userEvent.keyboard(']]]]]]');
+  await userEvent.keyboard(']]]]]');
   await expect.element(bar()).toHaveTextContent('40 images/s (2 × true time)');
   const slider = bar().getByRole('slider', { name: 'Speed' });
   await expect.element(slider).toHaveAttribute('aria-valuetext', '40 images/s (2 × true time)');

@@ -64,6 +64,25 @@ describe('linked scrolling', () => {
     await expect.element(current().getByText('image 14/24')).toBeVisible();
   });
 
+  test('of four images those of one study are told apart by their numbers, too', async () => {
+    await openPage(BESIDE);
+    await expect.element(prior().getByText('image 11/24')).toBeVisible();
+    await userEvent.keyboard('4');
+    await page.getByRole('button', { name: 'Choose a series for this place' }).first().click();
+    await page.getByRole('option').nth(4).click();
+    await expect.element(page.getByText('image 16/30')).toBeVisible();
+    const names = page
+      .getByRole('region', { name: /^Image/ })
+      .elements()
+      .map((one) => one.ariaLabel);
+    expect(names).toEqual([
+      'Image 1 of 12 Mar 2026',
+      'Image of 8 Jan 2025',
+      'Image 3 of 12 Mar 2026',
+      'Image 4',
+    ]);
+  });
+
   test('two series of one study are linked when the person asks for it', async () => {
     await openPage(FLAIR);
     await expect.element(page.getByText('image 14/24')).toBeVisible();
@@ -121,7 +140,9 @@ describe('ways to choose the study', () => {
   test('a study is dragged from the timeline, a series from the strip; a click is no drag', async () => {
     await openPage(FLAIR);
     await expect.element(page.getByText('image 14/24')).toBeVisible();
-    const entry = timeline().getByRole('button', { name: /ago.*MRI of the brain/ }).nth(1);
+    const entry = timeline()
+      .getByRole('button', { name: /ago.*MRI of the brain/ })
+      .nth(1);
     await userEvent.dragAndDrop(entry, page.getByRole('slider', { name: 'Image; arrow keys scroll' }));
     await expect.element(prior().getByText('image 11/24')).toBeVisible();
     expect(asked('study')).toBe('1.2.10');

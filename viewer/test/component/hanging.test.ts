@@ -13,6 +13,8 @@ const hung = () =>
   cells()
     .all()
     .map((one) => one.element().querySelector('.top-left')?.textContent?.trim() ?? '');
+/** The button of a study in the timeline; beside it is one that shows it beside. */
+const entry = (study: string) => page.getByRole('button', { name: new RegExp(`^(?!Show beside).*${study}`) });
 const pressed = (name: string) => page.getByRole('button', { name, exact: true });
 
 /** The record with another study in place of the CT. */

@@ -21,7 +21,7 @@ test('on an image stand its patient, series, place, thickness, times and window;
   await expect
     .poll(text)
     .toBe(
-      '2 · T1 MPRAGE sagittal CASTELLANOS HELEN MARIE 12 Mar 2026, 09:32 image 89/176 position 42.5 mm · 1.25 mm thick TE 90 TR 4000 ms W 400 L 40 100 % A L P R',
+      '2 · T1 MPRAGE sagittal CASTELLANOS HELEN MARIE 12 Mar 2026, 09:32 image 89/176 H 42.5 mm · 1.25 mm thick TE 90 TR 4000 ms W 400 L 40 100 % A L P R',
     );
   await shot('overlay');
   await userEvent.keyboard('h');

@@ -71,6 +71,7 @@ test('another study that a report names opens, beside the images if there is a p
   await expect.element(page.getByText('image 12/200')).toBeVisible();
   await expect.poll(() => new URLSearchParams(location.search).get('study')).toBe(ct.uid);
   await open(STUDY, { features, prepare });
+  await expect.element(page.getByText('image 89/176')).toBeVisible();
   await userEvent.keyboard('2');
   await panel().getByRole('link', { name: 'image 12' }).click();
   await expect.element(page.getByText('image 12/200')).toBeVisible();

@@ -56,11 +56,21 @@ test.each([
   },
 );
 
+test('a sign-in that names the patient keeps the study and the image of an address that names none', async () => {
+  await open('?tenant=demo&study=1.2.10&image=5', { prepare: ({ account }) => (account.patient = 'helen') });
+  await expect.element(page.getByText(/^image 5\//).first()).toBeVisible();
+  await expect
+    .poll(() => new URL(location.href).search)
+    .toMatch(/^\?(?=.*\bpatient=helen\b)(?=.*\bstudy=1\.2\.10\b)(?=.*\bimage=5\b)/);
+});
+
 test('a part that did not arrive is said; what is there is shown', async () => {
-  await open(undefined, {
-    prepare: ({ records }) =>
-      (records.answer = { ...RECORD, studies: [], missing: [{ part: 'images', message: '503' }] }),
-  });
+  // The list of studies and the timeline ask for images, and both say that they have none.
+  const missing = (['images', 'images', 'record', 'record'] as const).map((part) => ({
+    part,
+    message: '503',
+  }));
+  await open(undefined, { prepare: ({ records }) => (records.answer = { ...RECORD, studies: [], missing }) });
   await expect
     .element(page.getByText('The image archive did not answer. Clinical data are complete.'))
     .toBeVisible();

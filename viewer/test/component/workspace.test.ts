@@ -109,15 +109,17 @@ describe('a study without a location', () => {
   const parts = { ...nowhere, series: [series('parts.1', 1), { ...series('parts.2', 2), location }] };
 
   test('a series that has one opens in a second cell', async () => {
-    const workspace = opened('1x2');
+    const workspace = opened();
     workspace.open(parts, hang(parts, SINGLE), { series: 'parts.2' });
+    workspace.setLayout('1x2');
     workspace.show(parts.series[1]!, { cell: workspace.cells[1] });
     await expect.poll(() => workspace.cells.map(({ count }) => count)).toEqual([1, 1]);
   });
 
   test('a series that no archive has says so', () => {
-    const workspace = opened('1x2');
+    const workspace = opened();
     workspace.open(parts, hang(parts, SINGLE), { series: 'parts.2' });
+    workspace.setLayout('1x2');
     workspace.show(parts.series[0]!, { cell: workspace.cells[1] });
     expect(workspace.cells[1]!.opening).toBe(false);
     expect(workspace.cells[1]!.trouble?.trouble.kind).toBe('not-found');

@@ -107,7 +107,6 @@ export class Comparison {
       return route.replace({ beside: undefined } as Partial<Address>);
     }
     if (layout && layout !== '1x1') workspace.setLayout(layout);
-    if (beside?.image !== undefined) this.scroll.keepPlaces();
     workspace.showBeside(study, series, { image: beside?.image });
   }
 

@@ -15,18 +15,19 @@ export class LinkedScroll {
   #link: { stacks: readonly [Stack, Stack]; link: Link } | undefined;
   /** What the cells had when this was called last. */
   #before: { stacks: readonly [Stack, Stack]; wanted: readonly [number, number] } | undefined;
-  #keepsPlaces = false;
 
   constructor(workspace: Workspace) {
     this.#workspace = workspace;
   }
 
-  /** The cells of both studies, or the first two; undefined unless both show images. */
+  /** The cells of both studies, or the first two; undefined unless both show stored images. */
   get pair(): Pair | undefined {
     const { cells, besideCell: beside, study } = this.#workspace;
     const own = beside && cells.find((cell) => cell.study?.uid === study?.uid);
     const [first, second] = beside ? [own, beside] : cells;
-    return first?.stack && second?.stack ? [first, second] : undefined;
+    if (!first?.stack || !second?.stack) return undefined;
+    // Planes of a volume stand in the place of the cells.
+    return first.stack.reformatted || second.stack.reformatted ? undefined : [first, second];
   }
 
   /** How the pair is linked; undefined while there is none. */
@@ -54,11 +55,6 @@ export class LinkedScroll {
     if (this.linked) this.offset = offsetBetween(link, pair[0].wanted, pair[1].wanted);
   }
 
-  /** The next pair stands as it is opened, and makes its offset: it comes from an address. */
-  keepPlaces(): void {
-    this.#keepsPlaces = true;
-  }
-
   /** Moves one image after the other. To be called whenever an image, or a stack, is another one. */
   follow(): void {
     const { pair, link } = this;
@@ -76,10 +72,10 @@ export class LinkedScroll {
     });
   }
 
-  /** A stack that is new goes to the place of the other one. */
+  /** A stack that is new goes to the place of the other one, unless its image was named: that stays, and makes the offset. */
   #begin(pair: Pair, { link, leader }: { link: Link; leader: 0 | 1 }): void {
-    this.offset = this.#keepsPlaces ? offsetBetween(link, pair[0].wanted, pair[1].wanted) : 0;
-    this.#keepsPlaces = false;
+    const isNamed = pair[leader === 0 ? 1 : 0].placed;
+    this.offset = isNamed ? offsetBetween(link, pair[0].wanted, pair[1].wanted) : 0;
     this.#lead(pair, { link, leader });
   }
 

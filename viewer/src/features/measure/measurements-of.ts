@@ -5,7 +5,7 @@ const known = new WeakMap<Page, Measurements>();
 
 /** Returns the measurements of a page. */
 export function measurementsOf(page: Page): Measurements {
-  const measurements = known.get(page) ?? new Measurements();
+  const measurements = known.get(page) ?? new Measurements(page.workspace.pointer);
   known.set(page, measurements);
   return measurements;
 }

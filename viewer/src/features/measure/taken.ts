@@ -5,6 +5,11 @@ import { sizeOf } from '../../domain/measure/sizes.ts';
 import { valuesOf } from '../../domain/measure/values.ts';
 import type { Cell } from '../../state/cell.svelte.ts';
 
+/** True if what is on the glass can be measured: a computed plane names no stored image that a measurement could be of. */
+export function isMeasurable({ shown, view }: Cell): boolean {
+  return shown !== undefined && view !== undefined && shown.stack.reformatted === undefined;
+}
+
 /** Returns what the pixels on the glass say at some points; undefined while another image is there. */
 function valuesOn(cell: Cell, kind: Kind, { frame, points }: Pick<Measurement, 'frame' | 'points'>) {
   const { shown, view } = cell;

@@ -11,6 +11,7 @@ import type { Kind } from '../../domain/measure/kinds.ts';
 import { m } from '../../messages/compiled/messages.js';
 import type { Page } from '../../ui/context.ts';
 import { measurementsOf } from './measurements-of.ts';
+import { isMeasurable } from './taken.ts';
 import { KIND_NAMES } from './words.ts';
 
 export const TOOLS: readonly { kind: Kind; key: string; icon: Component<{ size?: number }> }[] = [
@@ -32,7 +33,7 @@ export function measureCommands(page: Page): Command[] {
     id: `measure.${kind}`,
     name: KIND_NAMES[kind],
     keys: [key],
-    enabled: () => workspace.active.shown !== undefined && workspace.active.view !== undefined,
+    enabled: () => isMeasurable(workspace.active),
     pressed: () => measurements.tool === kind,
     run: () => measurements.use(measurements.tool === kind ? undefined : kind),
   }));

@@ -44,7 +44,7 @@ const WITHOUT_REGION = ['MG', 'ECG'];
 const INTERVENTION =
   /\b(biopsy|biopsia|guid\w+|drain\w*|drenaje|inject\w*|infiltra\w*|aspirat\w*|ablat\w*|punc\w+|placement|needle|stent\w*|planning|therap\w*)\b/;
 /** Words of descriptions that name a modality: of another one than the images have, they contradict. */
-const MODALITY_WORDS = new Map([
+const MODALITY_WORDS = new Map<string, readonly string[]>([
   ...['ct', 'tc', 'tac'].map((word) => [word, ['CT']] as const),
   ...['mri', 'mr', 'rm', 'resonancia'].map((word) => [word, ['MR']] as const),
   ...['ultrasound', 'ecografia'].map((word) => [word, ['US']] as const),

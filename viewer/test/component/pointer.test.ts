@@ -1,0 +1,86 @@
+/** Measuring, the crosshair and planes want the same button. */
+import { expect, test } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import type { Instance } from '../../src/domain/instance.ts';
+import { stackOf } from './fixtures.ts';
+import { open, shot, violations, type Opened } from './open.ts';
+
+const CT = '?tenant=demo&patient=helen&study=1.2.20';
+const crosshair = () => page.getByRole('button', { name: 'Crosshair' });
+const surface = () => page.getByRole('application');
+
+/** Axial slices of 2 mm. */
+function place(at: number): Instance {
+  const values: Record<string, readonly unknown[]> = {
+    '00200032': [-32, -32, 2 * at - 20],
+    '00200052': ['1.2.20.9'],
+    '00280004': ['MONOCHROME2'],
+    '00280010': [64],
+    '00280011': [64],
+    '00280030': [1, 1],
+    '00280100': [16],
+  };
+  return Object.fromEntries(Object.entries(values).map(([tag, Value]) => [tag, { vr: 'DS', Value }]));
+}
+
+async function openChest(): Promise<Opened> {
+  const fakes = await open(CT, {
+    prepare: ({ imaging }) =>
+      (imaging.stacks = (name) => {
+        const stack = stackOf(name, { count: 20 });
+        const frames = stack.frames.map((frame, at) => ({
+          ...frame,
+          metadata: { ...frame.metadata, ...place(at) },
+        }));
+        return [{ ...stack, frames, spacing: [1, 1] }];
+      }),
+  });
+  await expect.element(page.getByText('image 11/20')).toBeVisible();
+  return fakes;
+}
+
+test('a tool that measures ends the crosshair, and the crosshair ends it', async () => {
+  await openChest();
+  await userEvent.keyboard('x');
+  await expect.element(crosshair()).toHaveAttribute('aria-pressed', 'true');
+  await userEvent.keyboard('l');
+  await expect.element(surface()).toBeVisible();
+  await expect.element(crosshair()).toHaveAttribute('aria-pressed', 'false');
+  await userEvent.keyboard('x');
+  await expect.element(surface()).not.toBeInTheDocument();
+  await expect.element(crosshair()).toHaveAttribute('aria-pressed', 'true');
+  // Each also ends by its own key, and begins again.
+  await userEvent.keyboard('x');
+  await expect.element(crosshair()).toHaveAttribute('aria-pressed', 'false');
+  await userEvent.keyboard('l');
+  await expect.element(surface()).toBeVisible();
+});
+
+test('computed planes are not measured, and the menu says why; they end the tool that is in use', async () => {
+  const { imaging } = await openChest();
+  await userEvent.keyboard('l');
+  await expect.element(surface()).toBeVisible();
+  await userEvent.keyboard('m');
+  await expect.poll(() => imaging.volumes.length).toBe(1);
+  imaging.volumes[0]!.arrive(20);
+  await expect.element(page.getByRole('region', { name: 'Image 3' })).toHaveTextContent('sagittal');
+  await expect.element(surface()).not.toBeInTheDocument();
+  await userEvent.keyboard('l');
+  await page.getByRole('button', { name: 'Measure', exact: true }).click();
+  await expect
+    .element(page.getByRole('menu'))
+    .toHaveTextContent('Planes are computed: measure on the images of the series.');
+  await expect
+    .element(page.getByRole('menuitem', { name: /^Length/ }))
+    .toHaveAttribute('aria-disabled', 'true');
+  await shot('measure-planes');
+  await expect.element(surface()).not.toBeInTheDocument();
+  expect(await violations()).toEqual([]);
+  await userEvent.keyboard('{Escape}');
+  await expect.element(page.getByRole('menu')).not.toBeInTheDocument();
+  // The stack itself is measured again.
+  await userEvent.keyboard('m');
+  await expect.element(page.getByText('image 11/20')).toBeVisible();
+  await userEvent.keyboard('l');
+  await expect.element(surface()).toBeVisible();
+});
