@@ -9,6 +9,9 @@ import { startGateway, type GatewayProcess } from '../../../gateway/test/setup/g
 import { canvasOf, openViewer } from '../setup/viewer-page.ts';
 
 export const HELEN = 'Helen Marie Castellanos';
+/** Days of Helen's CTs of the chest. */
+export const CHEST_NOW = '14 Oct 2026';
+export const CHEST_PRIOR = '6 Nov 2025';
 export const GEORGE = 'George Allen Whitfield';
 export const DESKTOP = { width: 1400, height: 900 };
 const shots = join(import.meta.dirname, '../../../dist/screenshots');
@@ -80,9 +83,12 @@ export async function isLit(page: Page): Promise<void> {
   await expect.poll(async () => (await canvasOf(page)).lit, SLOW).toBeGreaterThan(0.02);
 }
 
-/** The entry of the timeline whose images are named so. */
-export const entryOf = (page: Page, study: RegExp) =>
-  page.getByRole('navigation', { name: 'Timeline' }).getByRole('button', { name: study }).first();
+/** The name of the entry of a day that has images: `6 weeks ago (14 Oct 2026) · CT scan …, 261 images`. */
+export const entryName = (day: string) => new RegExp(`\\(${day}\\).*\\d (image|film)`);
+
+/** The entry of the timeline of a day that has images. Titles are as the person wants them: plain or clinical. */
+export const entryOf = (page: Page, day: string) =>
+  page.getByRole('navigation', { name: 'Timeline' }).getByRole('button', { name: entryName(day) });
 
 /** A series of the strip. */
 export const seriesOf = (page: Page, series: RegExp) => page.getByRole('option', { name: series });
