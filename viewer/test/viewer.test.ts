@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startChromium } from '../../gateway/test/setup/chromium.ts';
 import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
 import { longTest } from '../../gateway/test/setup/usual-run.ts';
+import { entryOf } from './setup/viewer-page.ts';
 
 const PATIENT = '87a339d0-8cae-418e-89c7-8651e6aab3c6';
 const shots = join(import.meta.dirname, '../../dist/screenshots');
@@ -151,7 +152,7 @@ longTest(
 
 test('a colour palette is applied: the echocardiogram is visible', async () => {
   const { page, errors } = await openAs('George Allen Whitfield');
-  await page.getByRole('button', { name: /Echocardiogram/ }).click();
+  await entryOf(page, '20 Jan 2026').click();
   await expect.poll(async () => (await canvas(page)).lit, { timeout: 30_000 }).toBeGreaterThan(0.05);
   expect(errors).toEqual([]);
   await page.close();

@@ -3,12 +3,11 @@ import { createRequire } from 'node:module';
 import type axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
-import { glassOf } from '../setup/viewer-page.ts';
+import { entryOf, glassOf } from '../setup/viewer-page.ts';
 import {
   CHEST_NOW,
   cornerOf,
   DESKTOP,
-  entryOf,
   HELEN,
   isLit,
   type JourneySystem,

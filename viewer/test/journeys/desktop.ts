@@ -5,12 +5,11 @@ import sharp from 'sharp';
 import { expect } from 'vitest';
 import { studyUid } from '../../../gateway/demo/stories.ts';
 import { difference, expectedGrey } from '../engine/engine-page.ts';
-import { glassOf, signInAs } from '../setup/viewer-page.ts';
+import { entryOf, glassOf, signInAs } from '../setup/viewer-page.ts';
 import {
   CHEST_NOW,
   cornerOf,
   DESKTOP,
-  entryOf,
   GEORGE,
   HELEN,
   isLit,

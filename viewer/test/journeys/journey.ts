@@ -83,13 +83,6 @@ export async function isLit(page: Page): Promise<void> {
   await expect.poll(async () => (await canvasOf(page)).lit, SLOW).toBeGreaterThan(0.02);
 }
 
-/** The name of the entry of a day that has images: `6 weeks ago (14 Oct 2026) · CT scan …, 261 images`. */
-export const entryName = (day: string) => new RegExp(`\\(${day}\\).*\\d (image|film)`);
-
-/** The entry of the timeline of a day that has images. Titles are as the person wants them: plain or clinical. */
-export const entryOf = (page: Page, day: string) =>
-  page.getByRole('navigation', { name: 'Timeline' }).getByRole('button', { name: entryName(day) });
-
 /** A series of the strip. */
 export const seriesOf = (page: Page, series: RegExp) => page.getByRole('option', { name: series });
 

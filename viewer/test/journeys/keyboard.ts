@@ -1,16 +1,8 @@
 /** A person without a mouse: the focus is moved by Tab and arrow keys only, in the page's own order. */
 import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
-import {
-  CHEST_PRIOR,
-  cornerOf,
-  entryName,
-  entryOf,
-  HELEN,
-  isLit,
-  type JourneySystem,
-  SLOW,
-} from './journey.ts';
+import { entryName, entryOf } from '../setup/viewer-page.ts';
+import { CHEST_PRIOR, cornerOf, HELEN, isLit, type JourneySystem, SLOW } from './journey.ts';
 
 /** Returns the name of what has the focus, and whether the browser shows that it has. */
 function focused(page: Page): Promise<{ name: string; visible: boolean }> {

@@ -1,18 +1,8 @@
 /** A patient with a phone, by touch only. */
 import type { CDPSession } from 'playwright-core';
 import { expect } from 'vitest';
-import { glassOf } from '../setup/viewer-page.ts';
-import {
-  CHEST_NOW,
-  cornerOf,
-  entryOf,
-  HELEN,
-  isLit,
-  type JourneySystem,
-  seriesOf,
-  shot,
-  SLOW,
-} from './journey.ts';
+import { entryOf, glassOf } from '../setup/viewer-page.ts';
+import { CHEST_NOW, cornerOf, HELEN, isLit, type JourneySystem, seriesOf, shot, SLOW } from './journey.ts';
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
 
