@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { studyUid } from '../../gateway/demo/stories.ts';
 import { startChromium } from '../../gateway/test/setup/chromium.ts';
 import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
+import { imagesAreThere } from './setup/images-are-there.ts';
 
 const [NOW, PRIOR] = ['2026', '2025'].map((year) => studyUid(`castellanos-ct-chest-${year}`));
 const shots = join(import.meta.dirname, '../../dist/screenshots');
@@ -19,7 +20,8 @@ beforeAll(async () => {
     startChromium(),
     mkdir(shots, { recursive: true }),
   ]);
-}, 90_000);
+  await imagesAreThere(gateway.url);
+}, 240_000);
 afterAll(async () => {
   await browser?.close();
   await gateway?.stop();

@@ -7,6 +7,7 @@ import { RestSource } from '../src/data/rest/rest-source.ts';
 import { Transport } from '../src/data/transport.ts';
 import { text } from '../src/domain/instance.ts';
 import { startFaultProxy, type FaultProxy } from './setup/fault-proxy.ts';
+import { imagesAreThere } from './setup/images-are-there.ts';
 
 const HELEN = '87a339d0-8cae-418e-89c7-8651e6aab3c6';
 const never = new AbortController().signal;
@@ -19,8 +20,9 @@ beforeAll(async () => {
   proxy = await startFaultProxy();
   gateway = await startGateway({ BASE_URL: proxy.url, VIEWER_URL: `${proxy.url}/app/` });
   proxy.target = Number(new URL(gateway.url).port);
+  await imagesAreThere(proxy.url);
   images = new DicomwebSource(new Transport([`${proxy.url}/open`]));
-}, 120_000);
+}, 240_000);
 afterAll(async () => {
   await gateway?.stop();
   await proxy?.stop();

@@ -14,6 +14,7 @@ import type { RecordSource } from '../src/data/source.ts';
 import { Transport, type Credentials } from '../src/data/transport.ts';
 import { Trouble } from '../src/data/trouble.ts';
 import { startFaultProxy, type Fault, type FaultProxy } from './setup/fault-proxy.ts';
+import { imagesAreThere } from './setup/images-are-there.ts';
 
 const HELEN = '87a339d0-8cae-418e-89c7-8651e6aab3c6';
 const PATIENTS = [
@@ -29,9 +30,8 @@ beforeAll(async () => {
   proxy = await startFaultProxy();
   gateway = await startGateway({ BASE_URL: proxy.url, VIEWER_URL: `${proxy.url}/app/` });
   proxy.target = Number(new URL(gateway.url).port);
-  // Answered when the images of the demonstration are indexed.
-  await records('REST').record(HELEN, never);
-}, 120_000);
+  await imagesAreThere(proxy.url);
+}, 240_000);
 afterAll(async () => {
   await gateway?.stop();
   await proxy?.stop();

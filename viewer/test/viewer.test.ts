@@ -5,6 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startChromium } from '../../gateway/test/setup/chromium.ts';
 import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
+import { imagesAreThere } from './setup/images-are-there.ts';
 import { longTest } from '../../gateway/test/setup/usual-run.ts';
 import { entryOf } from './setup/viewer-page.ts';
 
@@ -20,7 +21,8 @@ beforeAll(async () => {
     startChromium(),
     mkdir(shots, { recursive: true }),
   ]);
-}, 90_000);
+  await imagesAreThere(gateway.url);
+}, 240_000);
 afterAll(async () => {
   await browser?.close();
   await gateway?.stop();

@@ -68,6 +68,7 @@ describe('linked scrolling', () => {
     await openPage(BESIDE);
     await expect.element(prior().getByText('image 11/24')).toBeVisible();
     await userEvent.keyboard('4');
+    await expect.poll(() => asked('layout')).toBe('2x2');
     await page.getByRole('button', { name: 'Choose a series for this place' }).first().click();
     await page.getByRole('option').nth(4).click();
     await expect.element(page.getByText('image 16/30')).toBeVisible();

@@ -1,11 +1,11 @@
 /** A gateway and a browser for whole journeys, from the sign-in to what a person came for. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { startChromium } from '../../../gateway/test/setup/chromium.ts';
 import { startGateway, type GatewayProcess } from '../../../gateway/test/setup/gateway.ts';
+import { imagesAreThere } from '../setup/images-are-there.ts';
 import { canvasOf, openViewer } from '../setup/viewer-page.ts';
 
 export const HELEN = 'Helen Marie Castellanos';
@@ -39,9 +39,7 @@ export class JourneySystem {
         startChromium(),
         mkdir(shots, { recursive: true }),
       ]);
-      // The record is complete without the images, and says so: a journey begins when they are indexed.
-      const studies = `${this.gateway.url}/open/dicomweb/studies?limit=1`;
-      while (!(await fetch(studies)).ok) await delay(300);
+      await imagesAreThere(this.gateway.url);
     }, 120_000);
     afterAll(async () => {
       await this.browser?.close();

@@ -5,6 +5,7 @@ import { startChromium } from '../../../gateway/test/setup/chromium.ts';
 import { freePort } from '../../../gateway/test/setup/free-port.ts';
 import { startGateway, type GatewayProcess } from '../../../gateway/test/setup/gateway.ts';
 import { startFaultProxy, type Fault, type FaultProxy } from './fault-proxy.ts';
+import { imagesAreThere } from './images-are-there.ts';
 import { canvasOf, glassOf, openViewer, type ViewerPage } from './viewer-page.ts';
 
 /** The patient of the demonstration whose images are opened. */
@@ -28,6 +29,7 @@ export class FaultPage {
     this.#port = String(await freePort());
     [, this.browser] = await Promise.all([this.startGateway(), startChromium()]);
     this.proxy.target = Number(this.#port);
+    await imagesAreThere(this.proxy.url);
     const { page } = await this.open();
     await glassOf(page).press('Home');
     for (let image = 1; image <= 3; image++) {
