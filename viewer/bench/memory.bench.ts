@@ -20,9 +20,7 @@ async function heapAfterStudies(): Promise<Figure> {
   await using system = await startBenchSystem();
   const page = await system.browser.newPage({ viewport: { width: 1400, height: 900 } });
   await page.goto(`${system.gateway.url}/app/?${system.query}`);
-  const studies = page
-    .getByRole('navigation', { name: 'Timeline' })
-    .getByRole('button', { name: /CT chest/ });
+  const studies = page.getByRole('navigation', { name: 'Timeline' }).getByRole('button', { name: /\) · CT/ });
   const session = await page.context().newCDPSession(page);
   let third = 0;
   let last = 0;

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startChromium } from '../../gateway/test/setup/chromium.ts';
 import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
 import { imagesAreThere } from './setup/images-are-there.ts';
+import { entryOf } from './setup/viewer-page.ts';
 
 const HELEN = '87a339d0-8cae-418e-89c7-8651e6aab3c6';
 const GEORGE = 'demo-george-whitfield';
@@ -27,15 +28,14 @@ afterAll(async () => {
   await gateway?.stop();
 });
 
-/** Opens a patient of the tenant that needs no sign-in, at a study by a part of its name. */
-async function openStudy(patient: string, study: RegExp): Promise<{ page: Page; errors: string[] }> {
+/** Opens a patient of the tenant that needs no sign-in, at the study of a day. */
+async function openStudy(patient: string, day: string): Promise<{ page: Page; errors: string[] }> {
   const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(error.message));
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
   await page.goto(`${gateway.url}/app/?tenant=open&patient=${patient}`);
-  const timeline = page.getByRole('navigation', { name: 'Timeline' });
-  await timeline.getByRole('button', { name: study }).first().click({ timeout: 90_000 });
+  await entryOf(page, day).click({ timeout: 90_000 });
   return { page, errors };
 }
 
@@ -43,7 +43,7 @@ async function openStudy(patient: string, study: RegExp): Promise<{ page: Page; 
 const choose = (page: Page, series: RegExp) => page.getByRole('option', { name: series }).click();
 
 test('a structured report is read, and its measurement leads to the image', async () => {
-  const { page, errors } = await openStudy(HELEN, /follow-up of nodule/);
+  const { page, errors } = await openStudy(HELEN, '14 Oct 2026');
   await choose(page, /^900 ·/);
   await page.getByRole('heading', { name: 'Imaging Measurement Report' }).waitFor({ timeout: 90_000 });
   const row = page.getByRole('row', { name: /Long Axis/ });
@@ -64,7 +64,7 @@ test('a structured report is read, and its measurement leads to the image', asyn
 }, 240_000);
 
 test('a PDF is shown in the page, as the policy of its content allows', async () => {
-  const { page, errors } = await openStudy(GEORGE, /Echocardiogram/);
+  const { page, errors } = await openStudy(GEORGE, '20 Jan 2026');
   await choose(page, /^900 ·/);
   await page.getByRole('heading', { name: 'Echocardiography report' }).waitFor({ timeout: 90_000 });
   const frame = page.locator('iframe');
@@ -87,7 +87,7 @@ test('a PDF is shown in the page, as the policy of its content allows', async ()
 }, 240_000);
 
 test('an electrocardiogram is drawn, and measured with two points', async () => {
-  const { page, errors } = await openStudy(GEORGE, /Echocardiogram/);
+  const { page, errors } = await openStudy(GEORGE, '20 Jan 2026');
   await choose(page, /^2 ·/);
   const paper = page.getByRole('img', { name: /^Recording of: I, II, III, aVR/ });
   await paper.waitFor({ timeout: 90_000 });

@@ -5,18 +5,18 @@ import sharp from 'sharp';
 import { expect } from 'vitest';
 import { studyUid } from '../../../gateway/demo/stories.ts';
 import { difference, expectedGrey } from '../engine/engine-page.ts';
-import { glassOf, signInAs } from '../setup/viewer-page.ts';
+import { entryOf, glassOf, signInAs } from '../setup/viewer-page.ts';
 import {
+  CHEST_NOW,
   cornerOf,
   DESKTOP,
-  entryOf,
   GEORGE,
   HELEN,
   isLit,
+  type JourneySystem,
   seriesOf,
   shot,
   SLOW,
-  type JourneySystem,
 } from './journey.ts';
 import { imageOf, middle, pixelsOf } from './pixels.ts';
 import { filesOfZip } from './zip.ts';
@@ -38,10 +38,10 @@ export async function withCt(system: JourneySystem): Promise<void> {
   const { page, graphql } = journey;
   await signInAs(page, HELEN);
   await page.getByRole('heading', { name: HELEN, level: 1 }).waitFor(SLOW);
-  await entryOf(page, /follow-up of nodule/).waitFor(SLOW);
+  await entryOf(page, CHEST_NOW).waitFor(SLOW);
   expect(graphql).toHaveLength(1);
 
-  await entryOf(page, /follow-up of nodule/).click();
+  await entryOf(page, CHEST_NOW).click();
   await seriesOf(page, /^2 ·/).click();
   await cornerOf(page, /2 · Soft tissue 1\.5 mm/).waitFor(SLOW);
   await isLit(page);
@@ -133,7 +133,7 @@ export async function withFilms(system: JourneySystem): Promise<void> {
   await using journey = await system.open('?tenant=demo');
   const { page } = journey;
   await signInAs(page, GEORGE);
-  await entryOf(page, /Echocardiogram/).click(SLOW);
+  await entryOf(page, '20 Jan 2026').click(SLOW);
   await isLit(page);
   await page.getByRole('button', { name: 'Play', exact: true }).click();
   const seen = new Set<string | null>();
@@ -148,12 +148,12 @@ export async function withFilms(system: JourneySystem): Promise<void> {
   await page.getByRole('heading', { name: 'Echocardiography report' }).waitFor(SLOW);
   await expect.poll(() => page.frames().map((one) => one.url().split(':')[0]), SLOW).toContain('blob');
 
-  for (const [study, series] of [
-    [/Coronary angiography/, /Right coronary artery/],
-    [/Percutaneous coronary intervention/, /Directional coronary atherectomy/],
-    [/MR heart/, /Cine gradient echo/],
+  for (const [day, series] of [
+    ['2 Feb 2026', /Right coronary artery/],
+    ['5 Feb 2026', /Directional coronary atherectomy/],
+    ['18 Jun 2026', /Cine gradient echo/],
   ] as const) {
-    await entryOf(page, study).click();
+    await entryOf(page, day).click();
     await cornerOf(page, series).waitFor(SLOW);
     await isLit(page);
   }
@@ -164,15 +164,15 @@ export async function withFilms(system: JourneySystem): Promise<void> {
 export async function withOtherModalities(system: JourneySystem): Promise<void> {
   await using journey = await system.open('?tenant=open');
   const { page } = journey;
-  for (const [patient, study, series] of [
-    ['demo-maria-alvarez', /MR brain/, /FSE PD axial/],
-    ['demo-tomas-novak', /CT chest with contrast/, /Axial 5 mm/],
-    ['demo-tomas-novak', /PET\/CT/, /PET attenuation corrected/],
-    ['demo-samir-haddad', /Fundus/, /Colour fundus/],
-    ['demo-ruth-lindqvist', /radiotherapy planning/, /Scout/],
+  for (const [patient, day, series] of [
+    ['demo-maria-alvarez', '12 Mar 2026', /FSE PD axial/],
+    ['demo-tomas-novak', '11 Aug 2026', /Axial 5 mm/],
+    ['demo-tomas-novak', '19 Aug 2026', /PET attenuation corrected/],
+    ['demo-samir-haddad', '7 May 2026', /Colour fundus/],
+    ['demo-ruth-lindqvist', '14 May 2025', /Scout/],
   ] as const) {
     await page.goto(`${system.gateway.url}/app/?tenant=open&patient=${patient}`);
-    await entryOf(page, study).click(SLOW);
+    await entryOf(page, day).click(SLOW);
     await cornerOf(page, series).waitFor(SLOW);
     await isLit(page);
     expect(await page.getByRole('alert').count(), patient).toBe(0);

@@ -1,14 +1,17 @@
 /** A gateway and a browser for whole journeys, from the sign-in to what a person came for. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { startChromium } from '../../../gateway/test/setup/chromium.ts';
 import { startGateway, type GatewayProcess } from '../../../gateway/test/setup/gateway.ts';
+import { imagesAreThere } from '../setup/images-are-there.ts';
 import { canvasOf, openViewer } from '../setup/viewer-page.ts';
 
 export const HELEN = 'Helen Marie Castellanos';
+/** Days of Helen's CTs of the chest. */
+export const CHEST_NOW = '14 Oct 2026';
+export const CHEST_PRIOR = '6 Nov 2025';
 export const GEORGE = 'George Allen Whitfield';
 export const DESKTOP = { width: 1400, height: 900 };
 const shots = join(import.meta.dirname, '../../../dist/screenshots');
@@ -36,9 +39,7 @@ export class JourneySystem {
         startChromium(),
         mkdir(shots, { recursive: true }),
       ]);
-      // The record is complete without the images, and says so: a journey begins when they are indexed.
-      const studies = `${this.gateway.url}/open/dicomweb/studies?limit=1`;
-      while (!(await fetch(studies)).ok) await delay(300);
+      await imagesAreThere(this.gateway.url);
     }, 120_000);
     afterAll(async () => {
       await this.browser?.close();
@@ -79,10 +80,6 @@ export class JourneySystem {
 export async function isLit(page: Page): Promise<void> {
   await expect.poll(async () => (await canvasOf(page)).lit, SLOW).toBeGreaterThan(0.02);
 }
-
-/** The entry of the timeline whose images are named so. */
-export const entryOf = (page: Page, study: RegExp) =>
-  page.getByRole('navigation', { name: 'Timeline' }).getByRole('button', { name: study }).first();
 
 /** A series of the strip. */
 export const seriesOf = (page: Page, series: RegExp) => page.getByRole('option', { name: series });

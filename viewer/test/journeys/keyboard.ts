@@ -1,7 +1,8 @@
 /** A person without a mouse: the focus is moved by Tab and arrow keys only, in the page's own order. */
 import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
-import { cornerOf, entryOf, HELEN, isLit, SLOW, type JourneySystem } from './journey.ts';
+import { entryName, entryOf } from '../setup/viewer-page.ts';
+import { CHEST_PRIOR, cornerOf, HELEN, isLit, type JourneySystem, SLOW } from './journey.ts';
 
 /** Returns the name of what has the focus, and whether the browser shows that it has. */
 function focused(page: Page): Promise<{ name: string; visible: boolean }> {
@@ -37,10 +38,10 @@ export async function byKeys(system: JourneySystem): Promise<void> {
   await page.getByRole('button', { name: 'Allow' }).waitFor(SLOW);
   await tabTo(page, /^Allow$/);
   await page.keyboard.press('Enter');
-  await entryOf(page, /low dose/).waitFor(SLOW);
+  await entryOf(page, CHEST_PRIOR).waitFor(SLOW);
 
   const before = page.url();
-  const passed = await tabTo(page, /CT chest without contrast, low dose/);
+  const passed = await tabTo(page, entryName(CHEST_PRIOR));
   expect(passed).toContain('Search the record');
   await page.keyboard.press('Enter');
   await expect.poll(() => page.url(), SLOW).not.toBe(before);

@@ -1,8 +1,8 @@
 /** A patient with a phone, by touch only. */
 import type { CDPSession } from 'playwright-core';
 import { expect } from 'vitest';
-import { glassOf } from '../setup/viewer-page.ts';
-import { cornerOf, entryOf, HELEN, isLit, seriesOf, shot, SLOW, type JourneySystem } from './journey.ts';
+import { entryOf, glassOf } from '../setup/viewer-page.ts';
+import { CHEST_NOW, cornerOf, HELEN, isLit, type JourneySystem, seriesOf, shot, SLOW } from './journey.ts';
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
 
@@ -29,15 +29,15 @@ export async function byTouch(system: JourneySystem): Promise<void> {
   const client = await page.context().newCDPSession(page);
   await page.getByRole('button', { name: HELEN }).tap(SLOW);
   await page.getByRole('button', { name: 'Allow' }).tap(SLOW);
-  await entryOf(page, /follow-up of nodule/).waitFor(SLOW);
+  await entryOf(page, CHEST_NOW).waitFor(SLOW);
   await page.getByRole('button', { name: 'Back to the patient' }).tap(SLOW);
   await page.getByRole('heading', { name: 'Allergies' }).waitFor();
   await shot(page, 'phone-patient');
   await page.getByRole('button', { name: 'Open the timeline' }).tap(SLOW);
-  await entryOf(page, /follow-up of nodule/).waitFor();
+  await entryOf(page, CHEST_NOW).waitFor();
   await shot(page, 'phone-timeline');
 
-  await entryOf(page, /follow-up of nodule/).tap(SLOW);
+  await entryOf(page, CHEST_NOW).tap(SLOW);
   await seriesOf(page, /^2 ·/).tap(SLOW);
   await cornerOf(page, /image \d+\/208/).waitFor(SLOW);
   await isLit(page);
@@ -70,7 +70,7 @@ export async function byTouch(system: JourneySystem): Promise<void> {
   await glassOf(page).waitFor();
 
   await page.goBack();
-  await entryOf(page, /follow-up of nodule/).waitFor(SLOW);
+  await entryOf(page, CHEST_NOW).waitFor(SLOW);
   await page.goForward();
   await glassOf(page).waitFor(SLOW);
   expect(journey.errors).toEqual([]);

@@ -36,6 +36,13 @@ export async function signInAsClinician(page: Page, patient?: string): Promise<v
 /** The glass: its value is the number of the image on it. */
 export const glassOf = (page: Page) => page.getByRole('slider', { name: 'Image; arrow keys scroll' });
 
+/** The name of the entry of a day that has images: `6 weeks ago (14 Oct 2026) · CT scan …, 261 images`. */
+export const entryName = (day: string) => new RegExp(`\\(${day}\\).*\\d (image|film)`);
+
+/** The entry of the timeline of a day that has images. Titles are as the person wants them: plain or clinical. */
+export const entryOf = (page: Page, day: string) =>
+  page.getByRole('navigation', { name: 'Timeline' }).getByRole('button', { name: entryName(day) });
+
 /** Returns the share of the canvas that is not black, and a checksum of its pixels. */
 export async function canvasOf(page: Page): Promise<{ lit: number; sum: number }> {
   return page.evaluate(() => {
