@@ -127,7 +127,7 @@ describe('the prior beside the current study', () => {
     await expect.element(page.getByRole('region', { name: 'Report' })).toHaveTextContent('One 7 mm lesion.');
     await expect.element(timeline().getByText('shown beside')).toBeVisible();
     await expect
-      .element(timeline().getByRole('button', { name: /with and without contrast/ }))
+      .element(timeline().getByRole('button', { name: /12 Mar 2026.*MRI of the brain/ }))
       .toHaveAttribute('aria-current', 'true');
     await page.getByRole('option').first().click();
     await expect.element(prior()).toHaveTextContent('T1 sagittal');

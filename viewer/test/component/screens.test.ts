@@ -39,7 +39,7 @@ describe('a phone', () => {
     const onerror = ({ message }: ErrorEvent) => errors.push(message);
     addEventListener('error', onerror);
     await open(HELEN, { size: PHONE });
-    await page.getByRole('button', { name: /MRI brain/ }).first().click(); // prettier-ignore
+    await page.getByRole('button', { name: /ago.*MRI of the brain/ }).first().click(); // prettier-ignore
     await userEvent.click(page.getByRole('button', { name: 'Report', exact: true }));
     await expect.element(page.getByRole('region', { name: 'Report' })).toBeVisible();
     history.back();
