@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { clipOf, contentsOf, frameAt, rateOf, timingOf, type CineTiming } from './cine.ts';
+import { clipOf, contentsOf, frameAt, isFilm, rateOf, timingOf, type CineTiming } from './cine.ts';
 import type { StackFrame } from './frames.ts';
 import type { Instance } from './instance.ts';
 
@@ -122,3 +122,10 @@ test.each<[string, StackFrame[], object]>([
     { films: [], images: 2 },
   ],
 ])('what a series has: %s', (_, frames, expected) => expect(contentsOf([{ frames }])).toEqual(expected));
+
+test.each<[string, StackFrame[], boolean]>([
+  ['a film', several('a', 4, { '00181063': [40] }), true],
+  ['a film and an image', [...several('a', 4, { '00181063': [40] }), frame('b', 1)], false],
+  ['slices', several('a', 4), false],
+  ['nothing', [], false],
+])('a stack of %s is a film, or not', (_, frames, expected) => expect(isFilm({ frames })).toBe(expected));

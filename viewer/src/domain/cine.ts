@@ -114,3 +114,8 @@ export function contentsOf(stacks: readonly { frames: readonly StackFrame[] }[])
   });
   return { films, images: frames.length - films.reduce((sum, film) => sum + film.frames, 0) };
 }
+
+/** True if a stack is nothing but films. */
+export function isFilm(stack: { frames: readonly StackFrame[] }): boolean {
+  return stack.frames.length > 0 && stack.frames.every(isMultiFrame) && contentsOf([stack]).images === 0;
+}

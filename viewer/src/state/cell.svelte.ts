@@ -1,4 +1,5 @@
 import { Trouble } from '../data/trouble.ts';
+import { isFilm } from '../domain/cine.ts';
 import type { Place } from '../domain/image-reference.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Stack, StackFrame } from '../domain/stacks.ts';
@@ -124,10 +125,10 @@ export class Cell {
     this.choose(stack, found?.index ?? (start.image === undefined ? undefined : start.image - 1));
   }
 
-  /** Shows another stack of the series. @param index the middle if it is not given */
+  /** Shows another stack of the series. @param index the middle if it is not given, of a film the beginning */
   choose(stack: Stack, index?: number): void {
     this.placed = index !== undefined;
-    this.#put(stack, index ?? Math.floor(stack.frames.length / 2));
+    this.#put(stack, index ?? (isFilm(stack) ? 0 : Math.floor(stack.frames.length / 2)));
   }
 
   #put(stack: Stack, index: number): void {

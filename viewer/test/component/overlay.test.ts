@@ -112,6 +112,8 @@ test('a film says its frames and seconds; documents are no images', async () => 
   await expect
     .element(page.getByRole('button', { name: /ago.*CT chest/ }))
     .toHaveTextContent('4 images or films, 1 document');
+  // From its beginning.
+  await expect.poll(text).toContain('image 1/96');
   await shot('film');
 });
 
