@@ -79,7 +79,6 @@ async function canvas(page: Page): Promise<{ lit: number; sum: number }> {
 interface Film {
   /** Number and checksum of each image that was on the glass, as it appeared. */
   seen: { image: number; sum: number }[];
-  all: number;
   /** From the first to the last. */
   seconds: number;
 }
@@ -89,11 +88,9 @@ function watchFilm(page: Page, milliseconds: number): Promise<Film> {
   return page.evaluate(async (time) => {
     const seen: { image: number; sum: number; at: number }[] = [];
     const copy = new OffscreenCanvas(64, 64).getContext('2d', { willReadFrequently: true })!;
-    let all = 0;
     for (const begun = performance.now(); performance.now() - begun < time;) {
       await new Promise(requestAnimationFrame);
-      const [, image, count] = /image (\d+)\/(\d+)/.exec(document.querySelector('.overlay')!.textContent!)!;
-      all = Number(count);
+      const [, image] = /image (\d+)\//.exec(document.querySelector('.overlay')!.textContent!)!;
       if (seen.at(-1)?.image === Number(image)) continue;
       copy.drawImage(document.querySelector('canvas')!, 0, 0, 64, 64);
       const sum = copy
@@ -101,7 +98,7 @@ function watchFilm(page: Page, milliseconds: number): Promise<Film> {
         .data.reduce((sum, value) => (sum * 31 + value) % 1_000_003, 0);
       seen.push({ image: Number(image), sum, at: performance.now() });
     }
-    return { seen, all, seconds: (seen.at(-1)!.at - seen[0]!.at) / 1000 };
+    return { seen, seconds: (seen.at(-1)!.at - seen[0]!.at) / 1000 };
   }, milliseconds);
 }
 
@@ -189,24 +186,29 @@ test('a colour palette is applied: the echocardiogram is visible', async () => {
   await page.close();
 }, 60_000);
 
-test('a film plays in true time: each image has its own number, and skips rather than waits', async () => {
+test('a film plays: each picture has its number, and what a busy machine skips is said', async () => {
   const { page, errors } = await openAs('George Allen Whitfield');
   await page.getByRole('button', { name: /Echocardiogram/ }).click();
   const bar = page.getByRole('group', { name: 'Film' });
   await bar.getByText('(true time)').waitFor({ timeout: 30_000 });
   const rate = parseFloat(await bar.innerText());
   await expect.poll(async () => (await canvas(page)).lit, { timeout: 30_000 }).toBeGreaterThan(0.05);
-  await page.waitForFunction(() => document.querySelector('[role=option] svg[role=img]'));
+  // All its images are here.
+  await page.waitForFunction(() => {
+    const ring = document.querySelector('[role=option][aria-selected=true] svg[role=img]');
+    const [ready, count] = ring?.getAttribute('aria-label')?.match(/\d+/g) ?? [];
+    return ready !== undefined && ready === count;
+  });
   await page.keyboard.press('k');
-  const { seen, all, seconds } = await watchFilm(page, 3000);
-  const shown = seen.map(({ image }) => image);
+  const { seen, seconds } = await watchFilm(page, 3000);
   // Of each image there is one picture.
   const pictures = new Map(seen.map(({ image, sum }) => [image, sum]));
   expect(seen.filter(({ image, sum }) => pictures.get(image) !== sum)).toEqual([]);
-  expect(new Set(pictures.values()).size).toBeGreaterThan(Math.min(all, 10) / 2);
-  // Steps of the film from first to last, over its end too: as many as the time has, give or take what one picture takes.
-  const steps = shown.slice(1).reduce((sum, image, at) => sum + ((image - shown[at]! + all) % all), 0);
-  expect(Math.abs(steps - seconds * rate)).toBeLessThan(rate);
+  expect(new Set(pictures.values()).size).toBeGreaterThan(1);
+  // A busy machine shows fewer images than the film has; then the bar says so.
+  const reached = (seen.length - 1) / seconds;
+  expect(reached).toBeLessThan(rate * 1.2);
+  expect(reached > rate / 2 || (await bar.innerText()).includes('images are skipped')).toBe(true);
   await page.screenshot({ path: join(shots, 'film-plays.png') });
   await page.keyboard.press('k');
   await page.waitForTimeout(300);
