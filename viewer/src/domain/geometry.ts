@@ -11,6 +11,9 @@ export interface Plane {
   column: Vector;
 }
 
+/** Column and row of an image; 0/0 is the centre of its first pixel (PS3.3 §C.7.6.2.1.1). */
+export type ImagePoint = readonly [column: number, row: number];
+
 export type Orientation = 'axial' | 'coronal' | 'sagittal';
 
 /** Orientations that differ by no more are the same: scanners round, and write tilts of a few hundredths of a degree. */

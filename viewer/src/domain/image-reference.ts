@@ -38,11 +38,19 @@ export function names(
   );
 }
 
-/** Returns where the first image is that a reference names; undefined if none of the series is meant. */
-export function placeOf(reference: ImageReference, stacks: readonly Stack[]): Place | undefined {
+/** Returns where the first image is that is meant; undefined if none is. */
+export function placeWhere(
+  stacks: readonly Stack[],
+  isMeant: (frame: StackFrame) => boolean,
+): Place | undefined {
   for (const stack of stacks) {
-    const index = stack.frames.findIndex((frame) => names(reference, frame));
+    const index = stack.frames.findIndex(isMeant);
     if (index >= 0) return { stack, index };
   }
   return undefined;
+}
+
+/** Returns where the first image is that a reference names; undefined if none of the series is meant. */
+export function placeOf(reference: ImageReference, stacks: readonly Stack[]): Place | undefined {
+  return placeWhere(stacks, (frame) => names(reference, frame));
 }

@@ -1,11 +1,8 @@
 /** Images that lie in the same patient: where one cuts another, and which image of a stack is at a point. */
-import { planeOf, type Plane } from './geometry.ts';
+import { planeOf, type ImagePoint, type Plane } from './geometry.ts';
 import { number, numbers, text, type Instance } from './instance.ts';
 import type { Stack } from './stacks.ts';
 import { along, cross, dot, minus, unit, type Vector } from './vectors.ts';
-
-/** Column and row; 0/0 is the centre of the first pixel. */
-export type ImagePoint = readonly [column: number, row: number];
 
 /** The rectangle that an image covers in the patient. */
 export interface Rectangle extends Plane {
@@ -34,7 +31,10 @@ export function rectangleOf(metadata: Instance): Rectangle | undefined {
 }
 
 /** Returns the point of the patient that a point of the image shows, in millimetres. */
-export function patientPoint({ position, row, column, spacing }: Rectangle, point: ImagePoint): Vector {
+export function patientPoint(
+  { position, row, column, spacing }: Plane & Pick<Rectangle, 'spacing'>,
+  point: ImagePoint,
+): Vector {
   return along(along(position, row, point[0] * spacing[0]), column, point[1] * spacing[1]);
 }
 

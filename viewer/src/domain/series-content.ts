@@ -1,5 +1,5 @@
 /** What a series is made of, by its modality (PS3.3 §C.7.3.1.1.1): not everything in a study is an image. */
-import type { Study } from './study.ts';
+import type { Series, Study } from './study.ts';
 
 /** `clip`: images, or films of many. */
 export type SeriesContent = 'image' | 'clip' | 'document' | 'recording' | 'segmentation';
@@ -34,6 +34,12 @@ function all(content: SeriesContent, modalities: readonly string[]): Record<stri
 /** Returns what the instances of a series are; images where the modality says nothing else. */
 export function contentOf(modality: string): SeriesContent {
   return CONTENT[modality] ?? 'image';
+}
+
+/** Returns false for a series that by its modality has no images. */
+export function hasImages({ modality }: Pick<Series, 'modality'>): boolean {
+  const content = contentOf(modality);
+  return content !== 'document' && content !== 'recording';
 }
 
 /**

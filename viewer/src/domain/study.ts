@@ -53,11 +53,3 @@ export function frameId({ study, series, instance, frame }: FrameName): FrameId 
 export function isStored({ location, series }: Study): boolean {
   return location !== undefined || series.some((one) => one.location !== undefined);
 }
-
-/** Modalities of objects without images (PS3.3 §C.7.3.1.1.1): documents, recordings, plans. */
-const NO_IMAGES = new Set(['SR', 'DOC', 'ECG', 'HD', 'KO', 'PR', 'REG', 'RTPLAN', 'RTSTRUCT', 'PLAN', 'AU']);
-
-/** Returns false for a series that by its modality has no images. */
-export function hasImages({ modality }: Series): boolean {
-  return !NO_IMAGES.has(modality);
-}

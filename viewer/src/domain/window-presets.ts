@@ -1,6 +1,8 @@
 /** Windows that are offered for an image. Values are those that are shown: Hounsfield units of a CT, Bq/ml of a PET. */
 import { isColour } from './colour.ts';
 import { number, text, type Instance } from './instance.ts';
+import { paddingOf } from './padding.ts';
+import type { Pixels } from './pixels.ts';
 
 /** PS3.3 §C.11.2.1.2 */
 export interface PresetWindow {
@@ -87,33 +89,20 @@ function rangeWindow(low: number, high: number): PresetWindow {
   return { centre: (low + high + 1) / 2, width: high - low + 1 };
 }
 
-/**
- * Returns the window that shows all values of an image; undefined if it has none but its padding.
- * @param pixels values by rows; `value × slope + intercept` is what they mean
- */
+/** Returns the window that shows all values of an image; undefined if it has none but its padding. */
 export function fullWindow(
   metadata: Instance,
-  { values, slope, intercept }: { values: ArrayLike<number>; slope: number; intercept: number },
+  { values, slope, intercept }: Pick<Pixels, 'values' | 'slope' | 'intercept'>,
 ): PresetWindow | undefined {
-  const padded = paddingOf(metadata);
+  const isPadding = paddingOf(metadata);
   let [low, high] = [Infinity, -Infinity];
   for (let at = 0; at < values.length; at++) {
     const value = values[at]! * slope + intercept;
-    if (value >= padded.from && value <= padded.to) continue;
+    if (isPadding(value)) continue;
     if (value < low) low = value;
     if (value > high) high = value;
   }
   return low <= high ? rangeWindow(low, high) : undefined;
-}
-
-/** Pixel Padding Value and its Range Limit (PS3.3 §C.7.5.1.1.2), as what they mean. */
-function paddingOf(metadata: Instance): { from: number; to: number } {
-  const padding = number(metadata, '00280120');
-  if (padding === undefined) return { from: Infinity, to: -Infinity };
-  const limit = number(metadata, '00280121') ?? padding;
-  const [slope, intercept] = [number(metadata, '00281053') || 1, number(metadata, '00281052') ?? 0];
-  const [a, b] = [padding * slope + intercept, limit * slope + intercept];
-  return { from: Math.min(a, b), to: Math.max(a, b) };
 }
 
 export function sameWindow(a: PresetWindow, b: PresetWindow): boolean {

@@ -1,4 +1,5 @@
 /** What draws images. `cornerstone/` is the only importer of Cornerstone; `fake.ts` is for tests of components. */
+import type { Pixels } from '../domain/pixels.ts';
 import type { FrameId } from '../domain/study.ts';
 import type { Stack } from '../domain/stacks.ts';
 import type { Trouble } from '../data/trouble.ts';
@@ -36,17 +37,6 @@ export interface Shown {
 
 /** Of an image: column and row, 0/0 in the centre of its first pixel. Of the glass: CSS pixels from its upper left corner. */
 export type Point = readonly [x: number, y: number];
-
-/** Values of an image by rows, as they are stored: `value × slope + intercept` is what they mean (PS3.3 §C.11.1). */
-export interface Pixels {
-  columns: number;
-  rows: number;
-  /** Values of one pixel: 1, or more for colours. */
-  samples: number;
-  values: ArrayLike<number>;
-  slope: number;
-  intercept: number;
-}
 
 export interface View {
   /** Shows a stack; `onShown` follows when its image is on the glass. */

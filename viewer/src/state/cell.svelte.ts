@@ -2,8 +2,9 @@ import { Trouble } from '../data/trouble.ts';
 import { isFilm } from '../domain/cine.ts';
 import type { Place } from '../domain/image-reference.ts';
 import type { Instance } from '../domain/instance.ts';
+import { hasImages } from '../domain/series-content.ts';
 import type { Stack, StackFrame } from '../domain/stacks.ts';
-import { hasImages, type FrameId, type Series, type Study } from '../domain/study.ts';
+import type { FrameId, Series, Study } from '../domain/study.ts';
 import type { Camera, Shown, View, Window } from '../engine/port.ts';
 import type { CellImaging, OpenedSeries } from './imaging.ts';
 import { Picture } from './picture.svelte.ts';
@@ -19,8 +20,6 @@ export interface Start {
   /** SOP Instance UID, in a series of documents. */
   document?: string;
   window?: Window;
-  /** Says that an image is the one to begin with. */
-  prefers?: ((metadata: Instance) => boolean) | undefined;
 }
 
 /** An image that is on the glass. Everything written on it comes from here. */
@@ -119,7 +118,7 @@ export class Cell {
     this.instances = opened.instances;
     this.document = start.document;
     const stacks = (this.stacks = opened.stacks);
-    const found = start.find?.(stacks) ?? preferred(stacks, start.prefers);
+    const found = start.find?.(stacks);
     const stack = found?.stack ?? stacks.find(({ key }) => key === start.stack) ?? longest(stacks);
     if (!stack) return this.preview.close();
     this.choose(stack, found?.index ?? (start.image === undefined ? undefined : start.image - 1));
@@ -283,14 +282,6 @@ export class Cell {
     if (trouble.passes && trouble.retryAfter !== undefined)
       this.#retry = setTimeout(() => void again(), trouble.retryAfter);
   }
-}
-
-function preferred(stacks: readonly Stack[], prefers: Start['prefers']): Place | undefined {
-  for (const stack of prefers ? stacks : []) {
-    const index = stack.frames.findIndex(({ metadata }) => prefers!(metadata));
-    if (index >= 0) return { stack, index };
-  }
-  return undefined;
 }
 
 function longest(stacks: readonly Stack[]): Stack | undefined {

@@ -1,4 +1,5 @@
-import { nearestImage, patientPoint, rectangleOf, type ImagePoint } from '../domain/reference-lines.ts';
+import type { ImagePoint } from '../domain/geometry.ts';
+import { nearestImage, patientPoint, rectangleOf } from '../domain/reference-lines.ts';
 import type { Vector } from '../domain/vectors.ts';
 import type { Cell } from './cell.svelte.ts';
 import type { Pointer } from './pointer.ts';

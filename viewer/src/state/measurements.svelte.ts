@@ -1,4 +1,5 @@
-import type { ImagePoint, Kind } from '../domain/measure/kinds.ts';
+import type { ImagePoint } from '../domain/geometry.ts';
+import type { Kind } from '../domain/measure/kinds.ts';
 import type { Measurement } from '../domain/measure/measurement.ts';
 import type { FrameId } from '../domain/study.ts';
 import type { Pointer } from './pointer.ts';

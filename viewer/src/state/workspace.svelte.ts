@@ -1,5 +1,5 @@
-import { inOrder, longest, PLACES, type Hanging, type Layout } from '../domain/hanging.ts';
-import { placeOf, type ImageReference } from '../domain/image-reference.ts';
+import { inOrder, longest, PLACES, type Hanging, type Hung, type Layout } from '../domain/hanging.ts';
+import { placeOf, placeWhere, type ImageReference } from '../domain/image-reference.ts';
 import type { Stack } from '../domain/stacks.ts';
 import type { Series, Study } from '../domain/study.ts';
 import { Cell, type Start } from './cell.svelte.ts';
@@ -87,7 +87,8 @@ export class Workspace {
     for (const [index, cell] of this.cells.entries()) {
       const hung = hanging.cells[index];
       if (named && index === this.at) void cell.open(study, named, at);
-      else if (hung) void cell.open(hung.study, hung.series, { ...hung, ...(index === this.at && at) });
+      else if (hung)
+        void cell.open(hung.study, hung.series, { ...startOf(hung), ...(index === this.at && at) });
     }
   }
 
@@ -218,4 +219,12 @@ export class Workspace {
   #isOpened({ study }: Cell): boolean {
     return study !== undefined && study.uid === this.study?.uid;
   }
+}
+
+/** Where a series that is hung begins. */
+function startOf({ image, prefers }: Hung): Start {
+  return {
+    ...(image !== undefined && { image }),
+    ...(prefers && { find: (stacks) => placeWhere(stacks, ({ metadata }) => prefers(metadata)) }),
+  };
 }

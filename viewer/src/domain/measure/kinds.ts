@@ -1,8 +1,5 @@
 /** What can be measured, and by which points. */
 
-/** Column and row of an image; 0/0 is the centre of its first pixel. */
-export type ImagePoint = readonly [column: number, row: number];
-
 export type Kind = 'length' | 'angle' | 'rectangle' | 'ellipse' | 'probe' | 'arrow';
 
 /** How many points each kind has. The second one of an angle is its vertex; two opposite corners bound a region. */

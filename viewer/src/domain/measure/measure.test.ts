@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { Instance } from '../instance.ts';
-import type { ImagePoint, Kind } from './kinds.ts';
+import type { ImagePoint } from '../geometry.ts';
+import type { Kind } from './kinds.ts';
 import { patientPointsOf } from './measurement.ts';
+import type { Pixels } from '../pixels.ts';
 import { sizeOf } from './sizes.ts';
-import { valuesOf, valueUnit, type PixelValues } from './values.ts';
+import { valuesOf, valueUnit } from './values.ts';
 
 /** Metadata from numbers and words. */
 function instance(attributes: Record<string, readonly unknown[]>): Instance {
@@ -135,7 +137,7 @@ test('probes and arrows have no size', () => {
 });
 
 /** An image of 8 × 6 pixels whose stored value is 10 × row + column. */
-const IMAGE: PixelValues = {
+const IMAGE: Pixels = {
   ...{ columns: 8, rows: 6, samples: 1, slope: 2, intercept: -100 },
   values: Int16Array.from({ length: 48 }, (_, at) => 10 * Math.floor(at / 8) + (at % 8)),
 };

@@ -1,8 +1,9 @@
 /** What a person has measured on an image. */
-import { planeOf, type Vector } from '../geometry.ts';
+import { planeOf, type ImagePoint, type Vector } from '../geometry.ts';
 import { numbers, type Instance } from '../instance.ts';
+import { patientPoint } from '../reference-lines.ts';
 import type { FrameId } from '../study.ts';
-import type { ImagePoint, Kind } from './kinds.ts';
+import type { Kind } from './kinds.ts';
 import type { Size } from './sizes.ts';
 import type { Values } from './values.ts';
 
@@ -28,10 +29,5 @@ export function patientPointsOf(points: readonly ImagePoint[], metadata: Instanc
   const spacing = numbers(metadata, '00280030', 2);
   if (!plane || !spacing) return undefined;
   const [down, across] = spacing as [number, number];
-  return points.map(
-    ([column, row]) =>
-      plane.position.map(
-        (at, axis) => at + plane.row[axis]! * across * column + plane.column[axis]! * down * row,
-      ) as unknown as Vector,
-  );
+  return points.map((point) => patientPoint({ ...plane, spacing: [across, down] }, point));
 }

@@ -1,17 +1,9 @@
 /** Values of pixels, and what they mean. */
 import { items, number, text, type Instance } from '../instance.ts';
-import type { ImagePoint, Kind } from './kinds.ts';
-
-/** As the engine gives them: `value × slope + intercept` is what a stored value means (PS3.3 §C.11.1). */
-export interface PixelValues {
-  columns: number;
-  rows: number;
-  /** Of one pixel. */
-  samples: number;
-  values: ArrayLike<number>;
-  slope: number;
-  intercept: number;
-}
+import { paddingOf } from '../padding.ts';
+import type { Pixels } from '../pixels.ts';
+import type { ImagePoint } from '../geometry.ts';
+import type { Kind } from './kinds.ts';
 
 export interface Statistics {
   /** Number of pixels. */
@@ -40,7 +32,7 @@ export function valueUnit(metadata: Instance): string | undefined {
 export function valuesOf(
   kind: Kind,
   points: readonly ImagePoint[],
-  { pixels, metadata }: { pixels: PixelValues; metadata: Instance },
+  { pixels, metadata }: { pixels: Pixels; metadata: Instance },
 ): Values | undefined {
   if (kind !== 'probe' && kind !== 'rectangle' && kind !== 'ellipse') return undefined;
   if (pixels.samples !== 1) return { none: 'colour' };
@@ -54,7 +46,7 @@ export function valuesOf(
 function* inside(
   kind: 'probe' | 'rectangle' | 'ellipse',
   points: readonly ImagePoint[],
-  { columns, rows, values, slope, intercept }: PixelValues,
+  { columns, rows, values, slope, intercept }: Pixels,
 ): Generator<number> {
   const [[a, b], [c, d]] = kind === 'probe' ? pixelAt(points[0]!) : [points[0]!, points[1]!];
   const [left, right, top, bottom] = [Math.min(a, c), Math.max(a, c), Math.min(b, d), Math.max(b, d)];
@@ -90,15 +82,4 @@ function statisticsOf(
     maximum = Math.max(maximum, value);
   }
   return count === 0 ? undefined : { count, mean, deviation: Math.sqrt(squares / count), minimum, maximum };
-}
-
-/** Returns whether a value stands for no value: Pixel Padding Value, or a range of them (PS3.3 §C.7.5.1.1.2). */
-function paddingOf(metadata: Instance): (value: number) => boolean {
-  const value = number(metadata, '00280120');
-  if (value === undefined) return () => false;
-  const [slope, intercept] = [number(metadata, '00281053') ?? 1, number(metadata, '00281052') ?? 0];
-  const limits = [value, number(metadata, '00280121') ?? value].map((one) => one * slope + intercept);
-  const [low, high] = [Math.min(...limits), Math.max(...limits)];
-  const tolerance = Math.abs(slope) / 1000;
-  return (one) => one >= low - tolerance && one <= high + tolerance;
 }

@@ -3,7 +3,8 @@
  * series or no image at all, there is none.
  */
 import type { ImageReference } from '../image-reference.ts';
-import { isStored, hasImages, type Series, type Study } from '../study.ts';
+import { hasImages } from '../series-content.ts';
+import { isStored, type Series, type Study } from '../study.ts';
 import { mentionsOf, type Mention } from './mentions.ts';
 import { sentencesOf } from './sentences.ts';
 

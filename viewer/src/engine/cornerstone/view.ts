@@ -1,9 +1,10 @@
 /** One element that shows a stack. What is wanted and what is on the glass are two values. */
 import { Enums, utilities, type Types } from '@cornerstonejs/core';
 import { Trouble } from '../../data/trouble.ts';
+import type { Pixels } from '../../domain/pixels.ts';
 import type { Stack } from '../../domain/stacks.ts';
 import type { FrameStore } from '../../pixels/frame-store.ts';
-import type { Camera, Pixels, Point, Shown, View, Window } from '../port.ts';
+import type { Camera, Point, Shown, View, Window } from '../port.ts';
 import { applyCamera, glassPoint, imagePoint, WHOLE_IMAGE } from './camera.ts';
 import { addImages, decode, imageIdOf } from './images.ts';
 import { nearestLoaded } from './nearest-loaded.ts';

@@ -1,6 +1,7 @@
 import { clipOf, frameAt, isMultiFrame, rateOf, timingOf } from '../../domain/cine.ts';
 import type { Stack } from '../../domain/stacks.ts';
 import type { Cell } from '../../state/cell.svelte.ts';
+import { onePer } from '../../state/one-per.ts';
 
 /** Parts of the true speed. */
 export const SPEEDS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4] as const;
@@ -137,11 +138,5 @@ export class Player {
   }
 }
 
-const players = new WeakMap<Cell, Player>();
-
 /** Returns the one player of a cell: its keys and its bar share it. */
-export function playerOf(cell: Cell): Player {
-  const player = players.get(cell) ?? new Player(cell);
-  players.set(cell, player);
-  return player;
-}
+export const playerOf = onePer((cell: Cell) => new Player(cell));

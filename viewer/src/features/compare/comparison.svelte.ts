@@ -7,6 +7,7 @@ import type { Address } from '../../state/address.ts';
 import { troubleOf } from '../../state/trouble-of.ts';
 import type { Page } from '../../ui/context.ts';
 import { LinkedScroll } from './linked-scroll.svelte.ts';
+import { onePer } from '../../state/one-per.ts';
 
 /** Why nothing was opened: there is no comparable study, its images are not stored, or the record does not have it. */
 export type Nothing = 'none' | 'not-stored' | 'unknown';
@@ -125,11 +126,5 @@ export class Comparison {
   }
 }
 
-const comparisons = new WeakMap<Page, Comparison>();
-
 /** Returns the comparison of a page. */
-export function comparisonOf(page: Page): Comparison {
-  const known = comparisons.get(page) ?? new Comparison(page);
-  comparisons.set(page, known);
-  return known;
-}
+export const comparisonOf = onePer((page: Page) => new Comparison(page));

@@ -1,5 +1,6 @@
 import type { Page } from '../../ui/context.ts';
 import { Saving } from './saving.svelte.ts';
+import { onePer } from '../../state/one-per.ts';
 
 /** What is being saved on a page. */
 export class Downloads {
@@ -11,11 +12,5 @@ export class Downloads {
   }
 }
 
-const known = new WeakMap<Page, Downloads>();
-
 /** Returns the downloads of a page. */
-export function downloadsOf(page: Page): Downloads {
-  const downloads = known.get(page) ?? new Downloads(page);
-  known.set(page, downloads);
-  return downloads;
-}
+export const downloadsOf = onePer((page: Page) => new Downloads(page));

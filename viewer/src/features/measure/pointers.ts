@@ -1,5 +1,5 @@
 /** What pointers and keys on the glass mean for measuring. Pure. */
-import type { ImagePoint } from '../../domain/measure/kinds.ts';
+import type { ImagePoint } from '../../domain/geometry.ts';
 
 type GlassPoint = readonly [x: number, y: number];
 

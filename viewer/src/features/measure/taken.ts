@@ -1,5 +1,6 @@
+import type { ImagePoint } from '../../domain/geometry.ts';
 import { text } from '../../domain/instance.ts';
-import { POINTS, type ImagePoint, type Kind } from '../../domain/measure/kinds.ts';
+import { POINTS, type Kind } from '../../domain/measure/kinds.ts';
 import { patientPointsOf, type Measurement } from '../../domain/measure/measurement.ts';
 import { sizeOf } from '../../domain/measure/sizes.ts';
 import { valuesOf } from '../../domain/measure/values.ts';

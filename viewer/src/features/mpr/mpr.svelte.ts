@@ -6,6 +6,7 @@ import { nativePlane, PLANES } from '../../domain/volume-planes.ts';
 import { Cell } from '../../state/cell.svelte.ts';
 import type { CellImaging, OpenedVolume, VolumeProgress } from '../../state/imaging.ts';
 import type { Workspace } from '../../state/workspace.svelte.ts';
+import { onePer } from '../../state/one-per.ts';
 
 /** A cell that shows a plane of a volume. */
 export class PlaneCell extends Cell {
@@ -175,11 +176,5 @@ export function switchMode(slab: Slab | undefined, mode: Slab['mode']): Slab | u
   return { mode, thickness: slab?.thickness ?? USUAL_THICKNESS };
 }
 
-const all = new WeakMap<Workspace, Mpr>();
-
 /** Returns the planes of a workspace; each has its own. */
-export function mprOf(workspace: Workspace): Mpr {
-  const mpr = all.get(workspace) ?? new Mpr(workspace);
-  all.set(workspace, mpr);
-  return mpr;
-}
+export const mprOf = onePer((workspace: Workspace) => new Mpr(workspace));

@@ -1,4 +1,5 @@
-import { nearestPoint, rectangleOf, referenceLine, type ImagePoint } from '../../domain/reference-lines.ts';
+import type { ImagePoint } from '../../domain/geometry.ts';
+import { nearestPoint, rectangleOf, referenceLine } from '../../domain/reference-lines.ts';
 import type { Cell } from '../../state/cell.svelte.ts';
 import type { Crosshair } from '../../state/crosshair.svelte.ts';
 

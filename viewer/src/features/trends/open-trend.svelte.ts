@@ -2,6 +2,7 @@ import type { Trouble } from '../../data/trouble.ts';
 import type { Concept, Result, Trend } from '../../domain/record.ts';
 import { troubleOf } from '../../state/trouble-of.ts';
 import type { Page } from '../../ui/context.ts';
+import { onePer } from '../../state/one-per.ts';
 
 /** The trend on the page: of no result, on its way, there, or in trouble. */
 export class OpenTrend {
@@ -45,15 +46,8 @@ export class OpenTrend {
   }
 }
 
-/** A page has one at a time. */
-const ofPages = new WeakMap<Page, OpenTrend>();
-
-export function openTrendOf(page: Page): OpenTrend {
-  const known = ofPages.get(page);
-  const open = known ?? new OpenTrend(page);
-  if (!known) ofPages.set(page, open);
-  return open;
-}
+/** Returns the trend of a page, which has one at a time. */
+export const openTrendOf = onePer((page: Page) => new OpenTrend(page));
 
 /**
  * Returns what a trend is asked by: the codes of the numbers of a result (those of its parts, for a blood pressure), or else

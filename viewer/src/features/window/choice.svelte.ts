@@ -3,6 +3,7 @@ import { suvOf } from '../../domain/suv.ts';
 import type { Cell } from '../../state/cell.svelte.ts';
 import type { Workspace } from '../../state/workspace.svelte.ts';
 import type { Page } from '../../ui/context.ts';
+import { onePer } from '../../state/one-per.ts';
 
 /** The windows of the image in the active cell, and which of them is chosen. */
 export class WindowChoice {
@@ -51,11 +52,5 @@ export class WindowChoice {
   }
 }
 
-const choices = new WeakMap<Page, WindowChoice>();
-
 /** Returns the one choice of a page: its keys and its menu share it. */
-export function choiceOf(page: Page): WindowChoice {
-  const choice = choices.get(page) ?? new WindowChoice(page.workspace);
-  choices.set(page, choice);
-  return choice;
-}
+export const choiceOf = onePer((page: Page) => new WindowChoice(page.workspace));
