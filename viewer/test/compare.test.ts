@@ -1,31 +1,12 @@
 /** Two studies of one patient in Chromium with the whole gateway: priors, images of both, linked scrolling. */
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
 import { studyUid } from '../../gateway/demo/stories.ts';
-import { startChromium } from '../../gateway/test/setup/chromium.ts';
-import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
-import { imagesAreThere } from './setup/images-are-there.ts';
+import { saveShot, ViewerSystem } from './setup/viewer-system.ts';
 
 const [NOW, PRIOR] = ['2026', '2025'].map((year) => studyUid(`castellanos-ct-chest-${year}`));
-const shots = join(import.meta.dirname, '../../dist/screenshots');
 
-let gateway: GatewayProcess;
-let browser: Browser;
-
-beforeAll(async () => {
-  [gateway, browser] = await Promise.all([
-    startGateway(),
-    startChromium(),
-    mkdir(shots, { recursive: true }),
-  ]);
-  await imagesAreThere(gateway.url);
-}, 240_000);
-afterAll(async () => {
-  await browser?.close();
-  await gateway?.stop();
-});
+const system = new ViewerSystem({ timeout: 240_000 });
 
 /** Returns the share of each canvas that is not black. */
 function litShares(page: Page): Promise<number[]> {
@@ -52,11 +33,11 @@ async function signIn(page: Page): Promise<void> {
 }
 
 test('`c` shows the CT of the year before; both scroll by position', async () => {
-  const page = await browser.newPage({ viewport: { width: 1600, height: 900 } });
+  const page = await system.browser.newPage({ viewport: { width: 1600, height: 900 } });
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(error.message));
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
-  await page.goto(`${gateway.url}/app/?tenant=demo&study=${NOW}`);
+  await page.goto(`${system.gateway.url}/app/?tenant=demo&study=${NOW}`);
   await signIn(page);
   const images = page.getByRole('slider', { name: 'Image; arrow keys scroll' });
   const at = (index: number) => images.nth(index).getAttribute('aria-valuenow').then(Number);
@@ -71,7 +52,7 @@ test('`c` shows the CT of the year before; both scroll by position', async () =>
     .poll(async () => Math.min(...(await litShares(page))), { timeout: 40_000 })
     .toBeGreaterThan(0.05);
   expect(await litShares(page)).toHaveLength(2);
-  await page.screenshot({ path: join(shots, 'compare-chest.png') });
+  await saveShot(page, 'compare-chest');
 
   // The nodule: image 87 of 208 at 1.5 mm is image 25 of 60 at 5 mm, both measured by the demonstration's reports.
   await page.getByRole('slider', { name: 'Image number' }).first().fill('87');

@@ -1,40 +1,21 @@
 /** Documents of the demonstration in Chromium, with the whole gateway: a report, a PDF and an electrocardiogram. */
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startChromium } from '../../gateway/test/setup/chromium.ts';
-import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
-import { imagesAreThere } from './setup/images-are-there.ts';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
 import { entryOf } from './setup/viewer-page.ts';
+import { saveShot, ViewerSystem } from './setup/viewer-system.ts';
 
 const HELEN = '87a339d0-8cae-418e-89c7-8651e6aab3c6';
 const GEORGE = 'demo-george-whitfield';
-const shots = join(import.meta.dirname, '../../dist/screenshots');
 
-let gateway: GatewayProcess;
-let browser: Browser;
-
-beforeAll(async () => {
-  [gateway, browser] = await Promise.all([
-    startGateway(),
-    startChromium(),
-    mkdir(shots, { recursive: true }),
-  ]);
-  await imagesAreThere(gateway.url);
-}, 240_000);
-afterAll(async () => {
-  await browser?.close();
-  await gateway?.stop();
-});
+const system = new ViewerSystem({ timeout: 240_000 });
 
 /** Opens a patient of the tenant that needs no sign-in, at the study of a day. */
 async function openStudy(patient: string, day: string): Promise<{ page: Page; errors: string[] }> {
-  const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+  const page = await system.browser.newPage({ viewport: { width: 1400, height: 900 } });
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(error.message));
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
-  await page.goto(`${gateway.url}/app/?tenant=open&patient=${patient}`);
+  await page.goto(`${system.gateway.url}/app/?tenant=open&patient=${patient}`);
   await entryOf(page, day).click({ timeout: 90_000 });
   return { page, errors };
 }
@@ -50,13 +31,13 @@ test('a structured report is read, and its measurement leads to the image', asyn
   expect((await row.innerText()).replace(/\s+/g, ' ')).toBe(
     'Long Axis 9 mm Structure of upper lobe of lung, Right Open the image (series 2)',
   );
-  await page.screenshot({ path: join(shots, 'demo-structured-report.png') });
+  await saveShot(page, 'demo-structured-report');
   await row.getByRole('link').click();
   await page.getByText('image 87/208').waitFor({ timeout: 90_000 });
   // The report of the record names the same image.
   await page.getByText('in the report', { exact: true }).waitFor();
   expect(await page.locator('mark').first().innerText()).toContain('now measures 9 mm (series 2, image 87;');
-  await page.screenshot({ path: join(shots, 'demo-in-the-report.png') });
+  await saveShot(page, 'demo-in-the-report');
   await page.getByRole('link', { name: 'series 2, image 25' }).click();
   await page.getByText('image 25/60').waitFor({ timeout: 90_000 });
   expect(errors).toEqual([]);
@@ -81,7 +62,7 @@ test('a PDF is shown in the page, as the policy of its content allows', async ()
   expect(kept).toEqual({ type: 'application/pdf', begins: '%PDF-' });
   // A frame that the policy refuses is an error page.
   await expect.poll(() => page.frames().map((one) => one.url()), { timeout: 10_000 }).toContain(url);
-  await page.screenshot({ path: join(shots, 'demo-pdf.png') });
+  await saveShot(page, 'demo-pdf');
   expect(errors).toEqual([]);
   await page.close();
 }, 240_000);
@@ -102,10 +83,10 @@ test('an electrocardiogram is drawn, and measured with two points', async () => 
   const [, milliseconds, rate] = /^(\d+) ms · (\d+)\/min/.exec(result)!;
   expect(Math.abs(Number(milliseconds) - 833)).toBeLessThanOrEqual(10);
   expect(Math.abs(Number(rate) - 72)).toBeLessThanOrEqual(1);
-  await page.screenshot({ path: join(shots, 'demo-electrocardiogram.png') });
+  await saveShot(page, 'demo-electrocardiogram');
   await page.keyboard.press('g');
   await page.getByText('Waveform Sequence (5400,0100) SQ').waitFor();
-  await page.screenshot({ path: join(shots, 'demo-attributes.png') });
+  await saveShot(page, 'demo-attributes');
   expect(errors).toEqual([]);
   await page.close();
 }, 240_000);

@@ -6,7 +6,7 @@ import { JourneySystem } from './journeys/journey.ts';
 import { byKeys } from './journeys/keyboard.ts';
 import { byTouch } from './journeys/phone.ts';
 
-const system = new JourneySystem();
+const system = new JourneySystem({ timeout: 120_000 });
 
 test.each([
   ['with the mouse: one request, the frame of the server, an earlier study, a report, files, planes', withCt],

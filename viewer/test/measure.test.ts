@@ -1,41 +1,24 @@
 /** A test object of known size, measured in Chromium on the images of a real gateway. */
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
 import { TEST_OBJECT } from '../../gateway/demo/test-object.ts';
-import { startChromium } from '../../gateway/test/setup/chromium.ts';
-import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
+import { saveShot, ViewerSystem } from './setup/viewer-system.ts';
 
 const PATIENT = '87a339d0-8cae-418e-89c7-8651e6aab3c6';
-const shots = join(import.meta.dirname, '../../dist/screenshots');
 const { rods, side, bar, size, spacing } = TEST_OBJECT;
 
-let gateway: GatewayProcess;
-let browser: Browser;
-
-beforeAll(async () => {
-  [gateway, browser] = await Promise.all([
-    startGateway(),
-    startChromium(),
-    mkdir(shots, { recursive: true }),
-  ]);
-}, 90_000);
-afterAll(async () => {
-  await browser?.close();
-  await gateway?.stop();
-});
+const system = new ViewerSystem({ timeout: 90_000, images: false });
 
 /** Returns the study and the series of the test object. */
 async function testObject(): Promise<{ study: string; series: string }> {
-  const url = `${gateway.url}/open/dicomweb/series?SeriesNumber=99&includefield=0008103E`;
+  const url = `${system.gateway.url}/open/dicomweb/series?SeriesNumber=99&includefield=0008103E`;
   let answer = await fetch(url);
   while (answer.status === 503) {
     await new Promise((resolve) => setTimeout(resolve, 500));
     answer = await fetch(url);
   }
   // The first record takes longer than others.
-  await fetch(`${gateway.url}/open/fhir/ImagingStudy?patient=${PATIENT}`);
+  await fetch(`${system.gateway.url}/open/fhir/ImagingStudy?patient=${PATIENT}`);
   const rows = (await answer.json()) as Record<string, { Value?: unknown[] }>[];
   const row = rows.find((one) => String(one['0008103E']?.Value?.[0]).startsWith('Test object'))!;
   return { study: String(row['0020000D']!.Value![0]), series: String(row['0020000E']!.Value![0]) };
@@ -71,12 +54,15 @@ test.each([1, 2])(
   'rods 60 mm apart are 60 mm apart, within a pixel of half a millimetre, with %d pixels of the screen for one of the page',
   async (deviceScaleFactor) => {
     const { study, series } = await testObject();
-    const context = await browser.newContext({ viewport: { width: 1400, height: 900 }, deviceScaleFactor });
+    const context = await system.browser.newContext({
+      viewport: { width: 1400, height: 900 },
+      deviceScaleFactor,
+    });
     const page = await context.newPage();
     const errors: string[] = [];
     page.on('pageerror', (error) => errors.push(error.message));
     await page.goto(
-      `${gateway.url}/app/?tenant=open&patient=${PATIENT}&study=${study}&series=${series}&image=2`,
+      `${system.gateway.url}/app/?tenant=open&patient=${PATIENT}&study=${study}&series=${series}&image=2`,
     );
     await page.getByText('image 2/3').waitFor({ timeout: 60_000 });
     const [first, second] = [rods.first, rods.second];
@@ -105,7 +91,7 @@ test.each([1, 2])(
     await drag(page, [second, second], [second, second]);
     expect(await measured(page, 'Value at a point', 'value')).toBe(700);
     // Not on the next image; and there again, at the same place, however the image is turned.
-    await page.screenshot({ path: join(shots, `measured-${deviceScaleFactor}.png`) });
+    await saveShot(page, `measured-${deviceScaleFactor}`);
     await page.keyboard.press('ArrowDown');
     await page.getByText('image 3/3').waitFor();
     expect(await page.locator('[data-measurement]').count()).toBe(0);
@@ -114,7 +100,7 @@ test.each([1, 2])(
     for (const key of ['r', 'f', '+', '+']) await page.keyboard.press(key);
     await page.getByText('156 %').waitFor();
     expect(await page.locator('[data-measurement]').count()).toBe(6);
-    await page.screenshot({ path: join(shots, `measured-turned-${deviceScaleFactor}.png`) });
+    await saveShot(page, `measured-turned-${deviceScaleFactor}`);
     expect(errors).toEqual([]);
     await context.close();
   },

@@ -1,27 +1,10 @@
 /** SMART launches of the viewer in Chromium, with the authorization server of a real gateway. */
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startChromium } from '../../gateway/test/setup/chromium.ts';
-import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
 import { canvasOf, glassOf, openViewer, signInAs, signInAsClinician } from './setup/viewer-page.ts';
+import { saveShot, ViewerSystem } from './setup/viewer-system.ts';
 
-const shots = join(import.meta.dirname, '../../dist/screenshots');
-
-let gateway: GatewayProcess;
-let browser: Browser;
-beforeAll(async () => {
-  [gateway, browser] = await Promise.all([
-    startGateway(),
-    startChromium(),
-    mkdir(shots, { recursive: true }),
-  ]);
-}, 120_000);
-afterAll(async () => {
-  await browser?.close();
-  await gateway?.stop();
-});
+const system = new ViewerSystem({ timeout: 120_000, images: false });
 
 /** Records the authorization requests of a page: their `prompt` and `launch`. */
 function authorizationsOf(page: Page) {
@@ -38,7 +21,7 @@ const lit = (page: Page) =>
   expect.poll(async () => (await canvasOf(page)).lit, { timeout: 30_000 }).toBeGreaterThan(0.05);
 
 test('a reload comes back to the same picture without a question, again and again', async () => {
-  const { page, errors } = await openViewer(browser, `${gateway.url}/app/`);
+  const { page, errors } = await openViewer(system.browser, `${system.gateway.url}/app/`);
   await signInAs(page, 'Helen Marie Castellanos');
   await glassOf(page).waitFor({ timeout: 30_000 });
   await lit(page);
@@ -64,19 +47,19 @@ test('a reload comes back to the same picture without a question, again and agai
 }, 120_000);
 
 test('after signing out, a reload waits, and the next sign-in asks who it is', async () => {
-  const { page } = await openViewer(browser, `${gateway.url}/app/`);
+  const { page } = await openViewer(system.browser, `${system.gateway.url}/app/`);
   await signInAs(page, 'Samir Haddad');
   await heading(page, 'Samir Haddad').waitFor();
   const seen = authorizationsOf(page);
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByText('You have signed out.').waitFor();
-  await page.screenshot({ path: join(shots, 'signed-out-servers.png') });
+  await saveShot(page, 'signed-out-servers');
   await page.reload();
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
   expect(seen.map((query) => query.get('prompt'))).toEqual([null]);
   // A silent request of this browser is refused too.
-  const silent = new URL(`${gateway.url}/demo/oauth/authorize?${seen[0]}`);
+  const silent = new URL(`${system.gateway.url}/demo/oauth/authorize?${seen[0]}`);
   silent.searchParams.set('prompt', 'none');
   await page.goto(silent.href);
   await page.getByRole('alert').getByText('The server could not sign you in').waitFor();
@@ -84,11 +67,11 @@ test('after signing out, a reload waits, and the next sign-in asks who it is', a
 }, 60_000);
 
 test('two tabs of a clinician with two patients: a reload does not change the patient by itself', async () => {
-  const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
-  const one = (await openViewer(context, `${gateway.url}/app/`)).page;
+  const context = await system.browser.newContext({ viewport: { width: 1400, height: 900 } });
+  const one = (await openViewer(context, `${system.gateway.url}/app/`)).page;
   await signInAsClinician(one, 'Samir Haddad');
   await heading(one, 'Samir Haddad').waitFor();
-  const two = (await openViewer(context, `${gateway.url}/app/`)).page;
+  const two = (await openViewer(context, `${system.gateway.url}/app/`)).page;
   await signInAsClinician(two, 'George Allen Whitfield');
   await heading(two, 'George Allen Whitfield').waitFor();
   await one.reload();
@@ -100,14 +83,17 @@ test('two tabs of a clinician with two patients: a reload does not change the pa
 }, 90_000);
 
 test('launch by an EHR: the patient of the launch is opened, and its id does not stay in the address', async () => {
-  const started = await fetch(`${gateway.url}/demo/oauth/launch`, {
+  const started = await fetch(`${system.gateway.url}/demo/oauth/launch`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ patient: 'demo-maria-alvarez' }),
   });
   const { launch } = (await started.json()) as { launch: string };
-  const iss = encodeURIComponent(`${gateway.url}/demo/fhir`);
-  const { page, errors } = await openViewer(browser, `${gateway.url}/app/?iss=${iss}&launch=${launch}`);
+  const iss = encodeURIComponent(`${system.gateway.url}/demo/fhir`);
+  const { page, errors } = await openViewer(
+    system.browser,
+    `${system.gateway.url}/app/?iss=${iss}&launch=${launch}`,
+  );
   await signInAsClinician(page);
   await heading(page, /Álvarez/).waitFor();
   await expect.poll(() => page.url()).toContain('tenant=demo&patient=demo-maria-alvarez');
@@ -117,10 +103,15 @@ test('launch by an EHR: the patient of the launch is opened, and its id does not
 }, 60_000);
 
 test('choosing another server goes to its address and begins there', async () => {
-  const { page, errors } = await openViewer(browser, `${gateway.url}/app/?tenant=demo&signed-out=`);
+  const { page, errors } = await openViewer(
+    system.browser,
+    `${system.gateway.url}/app/?tenant=demo&signed-out=`,
+  );
   await page.getByRole('button', { name: 'Add a server' }).click();
   await page.getByLabel('Name').fill('The open tenant');
-  await page.getByLabel('FHIR address').fill(`${gateway.url.replace('localhost', '127.0.0.1')}/open/fhir`);
+  await page
+    .getByLabel('FHIR address')
+    .fill(`${system.gateway.url.replace('localhost', '127.0.0.1')}/open/fhir`);
   await page.keyboard.press('Enter');
   await page.getByRole('link', { name: /The open tenant/ }).press('Enter');
   await page.getByRole('heading', { name: 'Whose images?' }).waitFor();

@@ -1,32 +1,13 @@
 /** The viewer in Chromium with the whole gateway: sign-in, one GraphQL request, a visible image, scrolling. */
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startChromium } from '../../gateway/test/setup/chromium.ts';
-import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
-import { imagesAreThere } from './setup/images-are-there.ts';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
 import { longTest } from '../../gateway/test/setup/usual-run.ts';
-import { entryOf } from './setup/viewer-page.ts';
+import { canvasOf, entryOf } from './setup/viewer-page.ts';
+import { saveShot, ViewerSystem } from './setup/viewer-system.ts';
 
 const PATIENT = '87a339d0-8cae-418e-89c7-8651e6aab3c6';
-const shots = join(import.meta.dirname, '../../dist/screenshots');
 
-let gateway: GatewayProcess;
-let browser: Browser;
-
-beforeAll(async () => {
-  [gateway, browser] = await Promise.all([
-    startGateway(),
-    startChromium(),
-    mkdir(shots, { recursive: true }),
-  ]);
-  await imagesAreThere(gateway.url);
-}, 240_000);
-afterAll(async () => {
-  await browser?.close();
-  await gateway?.stop();
-});
+const system = new ViewerSystem({ timeout: 240_000 });
 
 interface Opened {
   page: Page;
@@ -37,7 +18,7 @@ interface Opened {
 
 /** Opens a page in a browser context of its own and records its errors and GraphQL requests. */
 async function openPage(path: string): Promise<Opened> {
-  const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+  const page = await system.browser.newPage({ viewport: { width: 1400, height: 900 } });
   const graphql: string[] = [];
   const errors: string[] = [];
   page.on(
@@ -46,7 +27,7 @@ async function openPage(path: string): Promise<Opened> {
   );
   page.on('pageerror', (error) => errors.push(error.message));
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
-  await page.goto(`${gateway.url}${path}`);
+  await page.goto(`${system.gateway.url}${path}`);
   return { page, graphql, errors };
 }
 
@@ -57,23 +38,6 @@ async function openAs(person: string, path = '/app/?tenant=demo'): Promise<Opene
   await opened.page.getByRole('button', { name: 'Allow' }).click();
   await opened.page.waitForURL(/\/app\/\?tenant=demo&patient=/);
   return opened;
-}
-
-/** Returns the share of the canvas that is not black, and a checksum of its pixels. */
-async function canvas(page: Page): Promise<{ lit: number; sum: number }> {
-  return page.evaluate(() => {
-    const element = document.querySelector('canvas')!;
-    const copy = new OffscreenCanvas(element.width, element.height).getContext('2d')!;
-    copy.drawImage(element, 0, 0);
-    const { data } = copy.getImageData(0, 0, element.width, element.height);
-    let lit = 0;
-    let sum = 0;
-    for (let at = 0; at < data.length; at += 4) {
-      if (data[at]! > 20) lit++;
-      sum = (sum * 31 + data[at]!) % 1_000_003;
-    }
-    return { lit: (lit * 4) / data.length, sum };
-  });
 }
 
 interface Film {
@@ -104,20 +68,20 @@ function watchFilm(page: Page, milliseconds: number): Promise<Film> {
 
 test('a patient opens with one GraphQL request; an image is visible, and the series scrolls', async () => {
   const { page, graphql, errors } = await openAs('Helen Marie Castellanos');
-  expect(page.url()).toBe(`${gateway.url}/app/?tenant=demo&patient=${PATIENT}`);
+  expect(page.url()).toBe(`${system.gateway.url}/app/?tenant=demo&patient=${PATIENT}`);
   const slider = page.getByRole('slider', { name: 'Image; arrow keys scroll' });
   await slider.waitFor({ timeout: 30_000 });
-  await expect.poll(async () => (await canvas(page)).lit, { timeout: 30_000 }).toBeGreaterThan(0.05);
+  await expect.poll(async () => (await canvasOf(page)).lit, { timeout: 30_000 }).toBeGreaterThan(0.05);
   expect(graphql).toHaveLength(1);
   expect(await page.getByText('not for primary diagnosis').isVisible()).toBe(true);
 
-  const before = { index: Number(await slider.getAttribute('aria-valuenow')), ...(await canvas(page)) };
+  const before = { index: Number(await slider.getAttribute('aria-valuenow')), ...(await canvasOf(page)) };
   await slider.hover();
   await page.mouse.wheel(0, 100);
   await expect
     .poll(async () => Number(await slider.getAttribute('aria-valuenow')), { timeout: 10_000 })
     .not.toBe(before.index);
-  await expect.poll(async () => (await canvas(page)).sum, { timeout: 10_000 }).not.toBe(before.sum);
+  await expect.poll(async () => (await canvasOf(page)).sum, { timeout: 10_000 }).not.toBe(before.sum);
 
   await slider.press('Home');
   await expect.poll(() => slider.getAttribute('aria-valuenow'), { timeout: 10_000 }).toBe('1');
@@ -128,28 +92,28 @@ test('a patient opens with one GraphQL request; an image is visible, and the ser
   expect(errors).toEqual([]);
   await slider.press('PageDown');
   await expect.poll(() => slider.getAttribute('aria-valuenow'), { timeout: 10_000 }).toBe('12');
-  await page.screenshot({ path: join(shots, 'patient.png') });
+  await saveShot(page, 'patient');
   await page.close();
 }, 120_000);
 
 test('sign-in: the page lists the access; the keyboard is enough; signing out revokes the token', async () => {
   const { page, errors } = await openPage('/app/');
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
-  await page.screenshot({ path: join(shots, 'sign-in.png') });
+  await saveShot(page, 'sign-in');
   await page.getByRole('button', { name: 'Samir Haddad' }).press('Enter');
   await page.getByRole('heading', { name: 'Allow access?' }).waitFor();
   const consent = await page.getByRole('main').innerText();
   for (const text of ['The viewer', 'Samir Haddad', 'See everything in the record']) {
     expect(consent).toContain(text);
   }
-  await page.screenshot({ path: join(shots, 'consent.png') });
+  await saveShot(page, 'consent');
   const graphqlRequest = page.waitForRequest(/\/demo\/graphql$/);
   await page.getByRole('button', { name: 'Allow' }).press('Enter');
   const authorization = (await (await graphqlRequest).headerValue('authorization'))!;
   expect(authorization).toMatch(/^Bearer ./);
   await page.getByRole('heading', { name: 'Samir Haddad' }).waitFor();
   const read = () =>
-    fetch(`${gateway.url}/demo/fhir/Patient/demo-samir-haddad`, { headers: { authorization } });
+    fetch(`${system.gateway.url}/demo/fhir/Patient/demo-samir-haddad`, { headers: { authorization } });
   expect((await read()).status).toBe(200);
 
   await page.getByRole('button', { name: 'Sign out' }).click();
@@ -157,7 +121,7 @@ test('sign-in: the page lists the access; the keyboard is enough; signing out re
   await page.getByRole('button', { name: 'Sign in' }).waitFor();
   expect((await read()).status).toBe(401);
   expect(errors).toEqual([]);
-  expect(gateway.log()).not.toContain(authorization.slice('Bearer '.length));
+  expect(system.gateway.log()).not.toContain(authorization.slice('Bearer '.length));
   await page.close();
 }, 60_000);
 
@@ -168,8 +132,8 @@ longTest(
     await page.getByRole('button', { name: 'Helen Marie Castellanos' }).click();
     await page.getByRole('button', { name: 'Deny' }).click();
     await page.getByRole('alert').getByText('Access was not allowed').waitFor();
-    expect(page.url()).toBe(`${gateway.url}/app/?tenant=demo&study=1.2.3`);
-    await page.screenshot({ path: join(shots, 'denied.png') });
+    expect(page.url()).toBe(`${system.gateway.url}/app/?tenant=demo&study=1.2.3`);
+    await saveShot(page, 'denied');
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
     expect(graphql).toEqual([]);
@@ -181,7 +145,7 @@ longTest(
 test('a colour palette is applied: the echocardiogram is visible', async () => {
   const { page, errors } = await openAs('George Allen Whitfield');
   await entryOf(page, '20 Jan 2026').click();
-  await expect.poll(async () => (await canvas(page)).lit, { timeout: 30_000 }).toBeGreaterThan(0.05);
+  await expect.poll(async () => (await canvasOf(page)).lit, { timeout: 30_000 }).toBeGreaterThan(0.05);
   expect(errors).toEqual([]);
   await page.close();
 }, 60_000);
@@ -192,7 +156,7 @@ test('a film plays: each picture has its number, and what a busy machine skips i
   const bar = page.getByRole('group', { name: 'Film' });
   await bar.getByText('(true time)').waitFor({ timeout: 30_000 });
   const rate = parseFloat(await bar.innerText());
-  await expect.poll(async () => (await canvas(page)).lit, { timeout: 30_000 }).toBeGreaterThan(0.05);
+  await expect.poll(async () => (await canvasOf(page)).lit, { timeout: 30_000 }).toBeGreaterThan(0.05);
   // All its images are here.
   await page.waitForFunction(() => {
     const ring = document.querySelector('[role=option][aria-selected=true] svg[role=img]');
@@ -209,12 +173,12 @@ test('a film plays: each picture has its number, and what a busy machine skips i
   const reached = (seen.length - 1) / seconds;
   expect(reached).toBeLessThan(rate * 1.2);
   expect(reached > rate / 2 || (await bar.innerText()).includes('images are skipped')).toBe(true);
-  await page.screenshot({ path: join(shots, 'film-plays.png') });
+  await saveShot(page, 'film-plays');
   await page.keyboard.press('k');
   await page.waitForTimeout(300);
-  const stopped = (await canvas(page)).sum;
+  const stopped = (await canvasOf(page)).sum;
   await page.waitForTimeout(300);
-  expect((await canvas(page)).sum).toBe(stopped);
+  expect((await canvasOf(page)).sum).toBe(stopped);
   expect(errors).toEqual([]);
   await page.close();
 }, 90_000);
@@ -224,9 +188,9 @@ test('an EHR that is not in the list cannot open the page: it says what to do, a
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
   const asked: string[] = [];
   page.on('request', (request) => asked.push(new URL(request.url()).host));
-  await page.goto(`${gateway.url}/app/?iss=${encodeURIComponent('https://ehr.example/r4')}&launch=1`);
+  await page.goto(`${system.gateway.url}/app/?iss=${encodeURIComponent('https://ehr.example/r4')}&launch=1`);
   await page.getByRole('alert').getByText('If you trust https://ehr.example/r4').waitFor();
-  expect(new Set(asked)).toEqual(new Set([new URL(gateway.url).host]));
+  expect(new Set(asked)).toEqual(new Set([new URL(system.gateway.url).host]));
   expect(errors).toEqual([]);
   await page.close();
 }, 60_000);

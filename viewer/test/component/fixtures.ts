@@ -209,3 +209,26 @@ export function stackOf(
   });
   return { key: by?.value ?? 'all', ...(by && { by }), frames };
 }
+
+/** Returns a stack of axial slices of 2 mm, with pixels of 1 mm. @param count of the slices */
+export function slicesOf(name: { study: string; series: string }, count: number): Stack {
+  const stack = stackOf(name, { count });
+  const frames = stack.frames.map((frame, at) => ({
+    ...frame,
+    metadata: { ...frame.metadata, ...placeOf(2 * at - count) },
+  }));
+  return { ...stack, frames, spacing: [1, 1] };
+}
+
+function placeOf(height: number): Instance {
+  const values: Record<string, readonly unknown[]> = {
+    '00200032': [-32, -32, height],
+    '00200052': ['1.2.20.9'],
+    '00280004': ['MONOCHROME2'],
+    '00280010': [64],
+    '00280011': [64],
+    '00280030': [1, 1],
+    '00280100': [16],
+  };
+  return Object.fromEntries(Object.entries(values).map(([tag, Value]) => [tag, { vr: 'DS', Value }]));
+}

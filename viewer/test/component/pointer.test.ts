@@ -2,39 +2,16 @@
 import axe from 'axe-core';
 import { expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
-import type { Instance } from '../../src/domain/instance.ts';
-import { stackOf } from './fixtures.ts';
+import { slicesOf } from './fixtures.ts';
 import { open, shot, type Opened } from './open.ts';
 
 const CT = '?tenant=demo&patient=helen&study=1.2.20';
 const crosshair = () => page.getByRole('button', { name: 'Crosshair' });
 const surface = () => page.getByRole('application');
 
-/** Axial slices of 2 mm. */
-function place(at: number): Instance {
-  const values: Record<string, readonly unknown[]> = {
-    '00200032': [-32, -32, 2 * at - 20],
-    '00200052': ['1.2.20.9'],
-    '00280004': ['MONOCHROME2'],
-    '00280010': [64],
-    '00280011': [64],
-    '00280030': [1, 1],
-    '00280100': [16],
-  };
-  return Object.fromEntries(Object.entries(values).map(([tag, Value]) => [tag, { vr: 'DS', Value }]));
-}
-
 async function openChest(): Promise<Opened> {
   const fakes = await open(CT, {
-    prepare: ({ imaging }) =>
-      (imaging.stacks = (name) => {
-        const stack = stackOf(name, { count: 20 });
-        const frames = stack.frames.map((frame, at) => ({
-          ...frame,
-          metadata: { ...frame.metadata, ...place(at) },
-        }));
-        return [{ ...stack, frames, spacing: [1, 1] }];
-      }),
+    prepare: ({ imaging }) => (imaging.stacks = (name) => [slicesOf(name, 20)]),
   });
   await expect.element(page.getByText('image 11/20')).toBeVisible();
   return fakes;

@@ -1,12 +1,11 @@
 import { expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { Trouble } from '../../src/data/trouble.ts';
-import type { Instance } from '../../src/domain/instance.ts';
 import type { Stack } from '../../src/domain/stacks.ts';
 import { mpr } from '../../src/features/mpr/feature.ts';
 import { reference } from '../../src/features/reference/reference.ts';
 import type { FakeImaging } from './fakes.ts';
-import { stackOf } from './fixtures.ts';
+import { slicesOf } from './fixtures.ts';
 import { open, shot, violations } from './open.ts';
 
 const features = [reference, mpr];
@@ -20,25 +19,8 @@ const lines = (index: number) => [
 
 /** A stack of 100 axial slices of 2 mm; the one with the number `missing` is not there. */
 function chest(name: { study: string; series: string }, missing = 0): Stack {
-  const stack = stackOf(name, { count: 100 });
-  const frames = stack.frames.map((frame, at) => ({
-    ...frame,
-    metadata: { ...frame.metadata, ...place(at) },
-  }));
-  return { ...stack, frames: frames.filter((_, at) => at + 1 !== missing), spacing: [1, 1] };
-}
-
-function place(at: number): Instance {
-  const values: Record<string, readonly unknown[]> = {
-    '00200032': [-32, -32, 2 * at - 100],
-    '00200052': ['1.2.20.9'],
-    '00280004': ['MONOCHROME2'],
-    '00280010': [64],
-    '00280011': [64],
-    '00280030': [1, 1],
-    '00280100': [16],
-  };
-  return Object.fromEntries(Object.entries(values).map(([tag, Value]) => [tag, { vr: 'DS', Value }]));
+  const stack = slicesOf(name, 100);
+  return { ...stack, frames: stack.frames.filter((_, at) => at + 1 !== missing) };
 }
 
 async function openChest({ missing = 0, query = CT } = {}): Promise<FakeImaging> {

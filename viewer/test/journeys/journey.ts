@@ -1,12 +1,8 @@
 /** A gateway and a browser for whole journeys, from the sign-in to what a person came for. */
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect } from 'vitest';
-import { startChromium } from '../../../gateway/test/setup/chromium.ts';
-import { startGateway, type GatewayProcess } from '../../../gateway/test/setup/gateway.ts';
-import { imagesAreThere } from '../setup/images-are-there.ts';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { expect } from 'vitest';
 import { canvasOf, openViewer } from '../setup/viewer-page.ts';
+import { saveShot, ViewerSystem } from '../setup/viewer-system.ts';
 
 export const HELEN = 'Helen Marie Castellanos';
 /** Days of Helen's CTs of the chest. */
@@ -14,7 +10,6 @@ export const CHEST_NOW = '14 Oct 2026';
 export const CHEST_PRIOR = '6 Nov 2025';
 export const GEORGE = 'George Allen Whitfield';
 export const DESKTOP = { width: 1400, height: 900 };
-const shots = join(import.meta.dirname, '../../../dist/screenshots');
 
 /** A busy machine is slow. */
 export const SLOW = { timeout: 30_000 };
@@ -27,26 +22,7 @@ export interface Journey extends AsyncDisposable {
   graphql: string[];
 }
 
-export class JourneySystem {
-  gateway!: GatewayProcess;
-  browser!: Browser;
-
-  /** Starts all before the tests of a file, and ends it after them. */
-  constructor() {
-    beforeAll(async () => {
-      [this.gateway, this.browser] = await Promise.all([
-        startGateway(),
-        startChromium(),
-        mkdir(shots, { recursive: true }),
-      ]);
-      await imagesAreThere(this.gateway.url);
-    }, 120_000);
-    afterAll(async () => {
-      await this.browser?.close();
-      await this.gateway?.stop();
-    });
-  }
-
+export class JourneySystem extends ViewerSystem {
   /** Opens the viewer in a browser context of its own. @param script runs in every page before its own scripts */
   async open(
     query: string,
@@ -89,5 +65,5 @@ export const cornerOf = (page: Page, words: string | RegExp) => page.locator('.o
 
 /** Saves what the page looks like in `dist/screenshots/`. */
 export async function shot(page: Page, name: string): Promise<void> {
-  await page.screenshot({ path: join(shots, `journey-${name}.png`) });
+  await saveShot(page, `journey-${name}`);
 }

@@ -12,7 +12,7 @@ import { onePer } from '../../state/one-per.ts';
 /** Why nothing was opened: there is no comparable study, its images are not stored, or the record does not have it. */
 export type Nothing = 'none' | 'not-stored' | 'unknown';
 
-export class Comparison {
+class Comparison {
   /** Comparable earlier studies of a study, newest first. */
   priors = $state.raw<{ of: string; studies: readonly Study[] }>();
   asking = $state(false);

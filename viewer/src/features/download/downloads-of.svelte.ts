@@ -3,7 +3,7 @@ import { Saving } from './saving.svelte.ts';
 import { onePer } from '../../state/one-per.ts';
 
 /** What is being saved on a page. */
-export class Downloads {
+class Downloads {
   open = $state<'picture' | 'files'>();
   readonly saving: Saving;
 

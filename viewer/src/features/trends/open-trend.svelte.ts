@@ -5,7 +5,7 @@ import type { Page } from '../../ui/context.ts';
 import { onePer } from '../../state/one-per.ts';
 
 /** The trend on the page: of no result, on its way, there, or in trouble. */
-export class OpenTrend {
+class OpenTrend {
   result = $state.raw<Result>();
   /** Undefined until they are there. */
   trends = $state.raw<readonly Trend[]>();

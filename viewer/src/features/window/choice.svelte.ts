@@ -6,7 +6,7 @@ import type { Page } from '../../ui/context.ts';
 import { onePer } from '../../state/one-per.ts';
 
 /** The windows of the image in the active cell, and which of them is chosen. */
-export class WindowChoice {
+class WindowChoice {
   readonly #workspace: Workspace;
   /** The full range that was chosen last: it belongs to one image, and stays while others are shown. */
   #full = $state.raw<{ cell: Cell; window: object }>();
