@@ -15,8 +15,13 @@ export async function startBuiltServer(images: object, dataDir: string): Promise
   return startServer(images, dataDir, [await (compiled ??= compile())]);
 }
 
-async function compile(): Promise<string> {
+/** Builds the product into `dist/`, if something has changed since the last build. */
+export function buildProduct(): void {
   execFileSync(process.execPath, [join(root, 'gateway/build.mjs')], { stdio: 'inherit' });
+}
+
+async function compile(): Promise<string> {
+  buildProduct();
   const target = join(root, 'dist', `${NAME}.js`);
   const { outputText } = ts.transpileModule(await readFile(join(root, `${NAME}.ts`), 'utf8'), {
     compilerOptions: {

@@ -8,6 +8,9 @@ import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { isMet, type Figure } from './measure.ts';
 
+// As in a deployment: libraries check more without it.
+process.env['NODE_ENV'] ??= 'production';
+
 const wanted = process.argv.slice(2).filter((argument) => !argument.includes('/'));
 const named = process.argv.slice(2).find((argument) => argument.includes('/'));
 const folder = named === undefined ? import.meta.dirname : resolve(named);

@@ -22,14 +22,16 @@ const DAY = 24 * 60 * MINUTE;
  */
 export function dateRange(text: string): DateRange | undefined {
   // A plus sign that was not escaped in the URL arrives as a space.
-  const match = DATE.exec(text.replace(/ (?=\d{2}:\d{2}$)/, '+'));
+  const match = DATE.exec(text.includes(' ') ? text.replace(/ (?=\d{2}:\d{2}$)/, '+') : text);
   if (!match) return undefined;
   const [, years, months, days, hours, minutes, seconds, fraction, zone] = match;
   const [year, month, day] = [Number(years), Number(months ?? 1) - 1, Number(days ?? 1)];
-  const midnight = startOfDay(year, month, day);
-  if (new Date(midnight).getUTCDate() !== day) return undefined;
-  if (!months) return { low: midnight, high: startOfDay(year + 1, 0, 1) };
-  if (!days) return { low: midnight, high: startOfDay(year, month + 1, 1) };
+  const date = new Date(0);
+  // `Date.UTC` would read the year 50 as 1950.
+  const midnight = date.setUTCFullYear(year, month, day);
+  if (date.getUTCDate() !== day) return undefined;
+  if (!months) return { low: midnight, high: date.setUTCFullYear(year + 1, 0, 1) };
+  if (!days) return { low: midnight, high: date.setUTCFullYear(year, month + 1, 1) };
   if (!hours) return { low: midnight, high: midnight + DAY };
   const minute = midnight + (Number(hours) * 60 + Number(minutes) - offsetMinutes(zone)) * MINUTE;
   if (!seconds) return { low: minute, high: minute + MINUTE };
@@ -37,11 +39,6 @@ export function dateRange(text: string): DateRange | undefined {
   if (!fraction) return { low: second, high: second + 1000 };
   const low = second + Number(fraction.slice(0, 3).padEnd(3, '0'));
   return { low, high: low + 1 };
-}
-
-/** `Date.UTC` would read the year 50 as 1950. */
-function startOfDay(year: number, month: number, day: number): number {
-  return new Date(0).setUTCFullYear(year, month, day);
 }
 
 function offsetMinutes(zone: string | undefined): number {

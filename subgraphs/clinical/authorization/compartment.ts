@@ -1,4 +1,4 @@
-import type { Resource } from 'fhir/r4.js';
+import type { Reference, Resource } from 'fhir/r4.js';
 import { patientCompartment, searchParameter } from '../../../schema/fhir/tables.ts';
 import { reachOf } from '../search/reach.ts';
 import type { Indexer } from '../search/index-rows.ts';
@@ -7,6 +7,7 @@ import { compileIndexer } from '../search/index-rows.ts';
 /** Decides to which patient a resource belongs. Use one per process: it keeps compiled search parameters. */
 export class Compartment {
   readonly #indexers = new Map<string, Indexer | undefined>();
+  readonly #patientElements = new Map<string, PatientElement | undefined>();
 
   /**
    * Returns true when a token for these patients may see the resource: it is in the compartment of one of them, and its
@@ -18,6 +19,8 @@ export class Compartment {
     if (type === 'Patient') return own.has(`Patient/${resource.id}`);
     const reach = reachOf(type);
     if (reach === 'never' || reach === 'attached') return false;
+    const element = this.#patientElement(type);
+    if (element && own.has((resource as WithPatient)[element]?.reference ?? '')) return true;
     const isOwner = (target: string): boolean => own.has(target);
     const patients = this.referenced(resource, 'patient');
     if (patients.some(isOwner)) return true;
@@ -27,6 +30,16 @@ export class Compartment {
     return patientCompartment(type).some((code) =>
       this.referenced(resource, code).some((target) => own.has(target)),
     );
+  }
+
+  /** Returns the element of which the search parameter `patient` of a type consists; undefined if it is more than one. */
+  #patientElement(type: string): PatientElement | undefined {
+    if (!this.#patientElements.has(type)) {
+      const { expression = '' } = searchParameter(type, 'patient') ?? {};
+      const [, of, element] = ONE_ELEMENT.exec(expression) ?? [];
+      this.#patientElements.set(type, of === type ? (element as PatientElement) : undefined);
+    }
+    return this.#patientElements.get(type);
   }
 
   /** Returns the literal targets (`Patient/1`) of a reference parameter in this resource. */
@@ -39,6 +52,11 @@ export class Compartment {
     return this.#indexers.get(key)?.rows(resource).reference ?? [];
   }
 }
+
+type PatientElement = 'patient' | 'subject';
+type WithPatient = Resource & { [element in PatientElement]?: Reference };
+
+const ONE_ELEMENT = /^(\w+)\.(patient|subject)(?:\.where\(resolve\(\) is Patient\))?$/;
 
 /** Also true for a subject with only an identifier or display: it is a person, but an unknown one. */
 function hasSubject(resource: Resource): boolean {

@@ -15,7 +15,7 @@ import { check, type Condition } from './reach-sql.ts';
  * How one page of a search is found. There are two ways, and which one is shorter is known only from the data: to collect
  * the matches of one condition, check the others and sort; or to walk through all resources in the wanted order and check
  * all conditions until the page is full. Statements select the columns `rid`, `k0`, `k1`, …, and take the parameters
- * `$limit` and `$offset`; after a place also `$rid`, `$k0`, ….
+ * `$limit` and `$offset`; after a place also `$rid`, `$k0`, …; those of `sinceDate` also `$since`.
  */
 export interface SearchPlan {
   /** Selects `k0`, `k1`, … of the resource `$rid`, if this search finds it. Undefined: the page begins the list. */
@@ -28,6 +28,8 @@ export interface SearchPlan {
   count: Statement;
   /** True when every resource of the type matches. */
   isWholeType: boolean;
+  /** Ways to collect select only what has a first key of `$since` or later, unless that is NULL. */
+  sinceDate?: boolean;
 }
 
 export interface Collection {
@@ -64,11 +66,13 @@ export interface PlannedSearch {
   after: boolean;
   /** Plans no walks. */
   onlyShort: boolean;
+  /** As that of the plan. */
+  sinceDate?: boolean;
 }
 
 /** @throws Fault `invalid_request` for a value that cannot be read */
 export function planSearch(search: PlannedSearch, context: PlanContext): SearchPlan {
-  const { type, criteria, sort, after, onlyShort } = search;
+  const { type, criteria, sort, after, onlyShort, sinceDate = false } = search;
   const conditions = outermostWithinReach(type, conditionsOf(type, criteria, context), context);
   const keys = sortKeys(type, sort, context);
   const all = [...conditions.own, ...conditions.values.map(check)];
@@ -76,13 +80,14 @@ export function planSearch(search: PlannedSearch, context: PlanContext): SearchP
   const counted = allOf([ofType, ...all]);
   return {
     ...(after && { place: placeOf(keys, [ofType, ...all]) }),
-    collect: collections(type, conditions, { keys, after }),
+    collect: collections(type, conditions, { keys, after, sinceDate }),
     ...(!onlyShort && { walks: walks(type, conditions, { keys, after, context }) }),
     count: {
       sql: `SELECT count(*) FROM resource r INDEXED BY resource_type WHERE ${counted.sql}`,
       binds: counted.binds,
     },
     isWholeType: all.length === 0,
+    ...(sinceDate && { sinceDate }),
   };
 }
 
@@ -99,6 +104,8 @@ interface Order {
   after: boolean;
 }
 
+type CollectedOrder = Order & { sinceDate: boolean };
+
 const columnsOf = (keys: readonly SortKey[]): string[] =>
   keys.map(({ value }, at) => `${value.sql} AS k${at}`);
 const bindsOf = (keys: readonly SortKey[]) => keys.flatMap(({ value }) => value.binds);
@@ -108,7 +115,7 @@ const needsResource = (own: readonly Statement[], keys: readonly SortKey[]): boo
   own.length > 0 || keys.some(({ index }) => !index);
 
 /** Returns a way to collect for each condition that selects resources. */
-function collections(type: string, { own, byId, values }: Conditions, order: Order): Collection[] {
+function collections(type: string, { own, byId, values }: Conditions, order: CollectedOrder): Collection[] {
   if (byId) {
     const selecting = allOf([{ sql: 'r.type = ?', binds: [type] }, ...own]);
     const rows = { sql: `resource r WHERE ${selecting.sql}`, binds: selecting.binds };
@@ -142,20 +149,28 @@ function rowsOf({ table, where, binds }: Condition, withResource: boolean): Stat
 function collected(
   rows: Statement,
   others: readonly Statement[],
-  { keys, after }: Order,
+  { keys, after, sinceDate }: CollectedOrder,
 ): Pick<Collection, 'page' | 'count'> {
   const checks = allOf([rows, ...others]);
+  // The date is looked at first: most resources are older.
+  const late = sinceDate ? keys.slice(0, 1).map(isSince) : [];
+  const wanted = allOf([rows, ...late, ...others]);
   const columns = ['r.rid AS rid', ...columnsOf(keys)].join(', ');
-  const found = `SELECT ${columns} FROM ${checks.sql}`;
+  const found = `SELECT ${columns} FROM ${wanted.sql}`;
   return {
     page: {
       sql: `SELECT * FROM (${found})${after ? ` WHERE ${isAfter(keys)}` : ''}
         ORDER BY ${orderBy(keys)} LIMIT $limit OFFSET $offset`,
-      binds: [...bindsOf(keys), ...checks.binds],
+      binds: [...bindsOf(keys), ...wanted.binds],
     },
     count: { sql: `SELECT count(*) FROM ${checks.sql}`, binds: checks.binds },
   };
 }
+
+const isSince = ({ value: { sql, binds } }: SortKey): Statement => ({
+  sql: `($since IS NULL OR ${sql} >= $since)`,
+  binds,
+});
 
 function walks(
   type: string,

@@ -130,7 +130,7 @@ export class RequestSource {
     const page = source.local ? wanted : Math.min(wanted, MAX_REMOTE_PAGE);
     const asked = { ...rest, count: page, ...(source.local && offset > 0 && { offset }) };
     const gathered = await this.#pagesOf(type, asked, { wanted, from, keep });
-    const isWhole = from === undefined && gathered.next === undefined && !gathered.shortened;
+    const isWhole = from === undefined && gathered.next === undefined && gathered.completeAfter === undefined;
     const sort = search.sort ?? '';
     const sorted =
       isWhole && gathered.notApplied.has('_sort')
@@ -146,7 +146,7 @@ export class RequestSource {
       ...(before !== undefined && { offset: before }),
       ...(next !== undefined && { next }),
       ...(notApplied.length > 0 && { notApplied }),
-      ...(gathered.shortened && { shortened: true }),
+      ...(gathered.completeAfter !== undefined && { completeAfter: gathered.completeAfter }),
     };
   }
 
@@ -179,16 +179,15 @@ export class RequestSource {
       // Whoever asks for more is told that there are no more pages.
       if (page.incomplete)
         return { resources: resources(), next: placeIn(at, cursor), total, offset, notApplied };
-      if (page.next === undefined || page.shortened || found.size >= wanted) {
-        const { shortened = false } = page;
-        return { resources: resources(), next: page.next, total, offset, notApplied, shortened };
-      }
+      const { next, completeAfter } = page;
+      if (next === undefined || completeAfter !== undefined || found.size >= wanted)
+        return { resources: resources(), next, total, offset, notApplied, completeAfter };
       if (looked > MAX_GATHERED) throw tooManyLeftOut(type);
       if (known === found.size && kept.length > before && !mayRepeat)
         throw unreadable('its pages repeat themselves');
       mayRepeat = page.mayRepeat ?? false;
       before = 0;
-      cursor = page.next;
+      cursor = next;
       followed.follow(cursor);
     }
   }
@@ -208,8 +207,8 @@ interface Gathered {
   offset: number | undefined;
   /** Names of parameters that were not applied to one of the pages. */
   notApplied: Set<string>;
-  /** True when what is too old for a page was left out. */
-  shortened?: boolean;
+  /** As that of `SearchPage`. */
+  completeAfter?: number | undefined;
 }
 
 /** Writes a cursor of the source, and the number of matches before the place on its page; the first page has no cursor. */

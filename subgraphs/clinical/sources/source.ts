@@ -64,10 +64,10 @@ export interface SearchPage {
   /** True when `next` begins another search for the same list, whose matches may be among those found. */
   mayRepeat?: boolean;
   /**
-   * True when the page was shortened as `newestOf` allows. It has `next` if one key sorts it; otherwise only another search
-   * finds what was left out.
+   * Of a page that was shortened as `newestOf` allows: all with a later date are here; milliseconds since the epoch. Without
+   * `next`, only another search finds what was left out.
    */
-  shortened?: boolean;
+  completeAfter?: number;
 }
 
 /** Names one resource of the record. */

@@ -1,7 +1,7 @@
 import type { Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Clinical } from '../record/clinical.ts';
-import type { NewestOf, SearchParams } from '../sources/source.ts';
+import type { NewestOf, SearchPage, SearchParams } from '../sources/source.ts';
 import { beginsBy, endOf, isWithin, overlaps, WRITTEN_DAY, type DateBounds, type When } from './dates.ts';
 import type { RecordType } from './types.ts';
 
@@ -74,16 +74,16 @@ export class TypeSearch {
     const search = { params: this.#params(this.#bounds, last), sort: `-${parameter}`, strict: true };
     try {
       const cursor = this.#cursor;
-      const { resources, next } = await this.#clinical.search(type, {
+      const found = await this.#clinical.search(type, {
         ...{ ...search, count },
         ...(cursor !== undefined && { cursor }),
         ...(newestOf && { newestOf }),
       });
-      await this.#add(resources, next);
+      await this.#add(found);
     } catch (error) {
       if (!(error instanceof Fault) || error.code !== 'unsupported_parameter') throw error;
       // A source that does not sort is read whole, and sorted here.
-      await this.#add(await this.#whole(search.params), undefined);
+      await this.#add({ resources: await this.#whole(search.params) });
     }
   }
 
@@ -92,13 +92,13 @@ export class TypeSearch {
     const { dates } = this.type;
     const { local } = await this.#clinical.backend();
     const params = this.#params();
-    if (!newestOf || !dates || !local) return this.#add(await this.#whole(params), undefined);
+    if (!newestOf || !dates || !local) return this.#add({ resources: await this.#whole(params) });
     const sort = dates.map((parameter) => `-${parameter}`).join(',');
     const found = await this.#clinical.search(this.type.type, {
       ...{ params, sort, newestOf, count: MOST_OF_TYPE, strict: true },
     });
     if (found.next !== undefined) throw this.#tooMany();
-    await this.#add(found.resources, undefined, found.shortened !== true);
+    await this.#add(found);
   }
 
   /** Returns all resources within the bounds, of this page or not. @throws Fault like `more` */
@@ -129,11 +129,7 @@ export class TypeSearch {
     return overlaps(this.type.parameter!, this.#options);
   }
 
-  async #add(
-    resources: readonly Resource[],
-    next: string | undefined,
-    isWhole = next === undefined,
-  ): Promise<void> {
+  async #add({ resources, next, completeAfter }: SearchPage): Promise<void> {
     const { local } = await this.#clinical.backend();
     const known = this.#known.size;
     for (const resource of resources) {
@@ -153,7 +149,8 @@ export class TypeSearch {
         service: 'clinical',
       });
     this.#cursor = next;
-    if (isWhole) this.#horizon = -Infinity;
+    if (completeAfter !== undefined) this.#horizon = Math.min(this.#horizon, completeAfter);
+    else if (next === undefined) this.#horizon = -Infinity;
   }
 
   /** Returns the resources without a date; none if dates are bounded. @throws Fault like `more` */

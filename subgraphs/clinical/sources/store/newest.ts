@@ -9,40 +9,27 @@ export interface FoundOfPage {
 }
 
 /**
- * Shortens the lists of one page by what is too old for it. The newest of what is left out stays: it shows how far the list
- * is complete. No list is shortened when all together have too little for the page.
- * @returns the lists in the same order
+ * Returns the date of the last resource that a page needs: milliseconds since the epoch; undefined when the searches that
+ * count have too little for the page.
  */
-export function withoutTooOld(searches: readonly FoundOfPage[]): Found[] {
+export function lastOfPage(searches: readonly FoundOfPage[]): number | undefined {
   const dates = searches
     .filter(({ newestOf }) => newestOf.counts)
     .flatMap(({ found }) => found.rows.map(dateOf).filter((date) => date !== undefined))
     .sort((a, b) => b - a);
-  const last = dates[(searches[0]?.newestOf.size ?? 0) - 1];
-  if (last === undefined) return searches.map(({ found }) => found);
-  return searches.map(({ found, newestOf }) => shortened(found, last - newestOf.margin));
+  return dates[(searches[0]?.newestOf.size ?? 0) - 1];
 }
 
-function shortened(found: Found, oldest: number): Found {
+/** Leaves out the rows that are too old. @param oldest milliseconds since the epoch */
+export function withoutTooOld(found: Found, oldest: number): Found {
   const { rows } = found;
-  const kept = 'k1' in (rows[0] ?? {}) ? newestOfMany(rows, oldest) : newest(rows, oldest);
-  return kept.length === rows.length ? found : { ...found, rows: kept, shortened: true };
+  const isTooOld = (row: Row): boolean => (dateOf(row) ?? Infinity) < oldest;
+  const first = rows.findIndex(isTooOld);
+  if (first < 0) return found;
+  // A list that one date sorts goes on from its end. What has no date comes after all others.
+  const kept = 'k1' in rows[0]! ? rows.filter((row) => !isTooOld(row)) : rows.slice(0, first);
+  return { ...found, rows: kept, completeAfter: oldest - 1 };
 }
-
-/** Returns the rows up to the first one that is too old, of a list that one date sorts. */
-function newest(rows: readonly Row[], oldest: number): Row[] {
-  const end = rows.findIndex((row) => isTooOld(row, oldest));
-  return rows.slice(0, end < 0 ? rows.length : end + 1);
-}
-
-/** Returns the rows that are not too old, and the newest of the others. */
-function newestOfMany(rows: readonly Row[], oldest: number): Row[] {
-  const old = rows.filter((row) => isTooOld(row, oldest));
-  const first = Math.max(...old.map((row) => dateOf(row)!));
-  return rows.filter((row) => !isTooOld(row, oldest) || dateOf(row) === first);
-}
-
-const isTooOld = (row: Row, oldest: number): boolean => (dateOf(row) ?? Infinity) < oldest;
 
 /**
  * Returns the first date by which a row is sorted: milliseconds since the epoch; undefined without a date that has a

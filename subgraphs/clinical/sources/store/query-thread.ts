@@ -8,7 +8,7 @@ import {
   type Question,
   type StoreFacts,
 } from './question.ts';
-import { withoutTooOld } from './newest.ts';
+import { lastOfPage, withoutTooOld, type FoundOfPage } from './newest.ts';
 import { PlanRunner, type Found } from './run-plan.ts';
 
 interface Opened {
@@ -76,21 +76,36 @@ function answersTo(questions: readonly Question[], limits: Limits): Answer[] {
 }
 
 function answersFrom(opened: Opened, questions: readonly Question[], limits: Limits): Answer[] {
-  const all = questions.map((question) => (limits.haveTime() ? findIn(opened, question) : LONG));
-  const ofPage = questions.flatMap((question, at) => {
-    const newestOf = newestOfIn(question);
-    const found = all[at]!;
-    return newestOf && 'rows' in found ? [{ at, found, newestOf }] : [];
-  });
-  for (const [at, found] of withoutTooOld(ofPage).entries()) all[ofPage[at]!.at] = found;
-  return all.map((found) => {
+  return foundIn(opened, questions, limits).map((found) => {
     const whole = 'rows' in found ? opened.runner.page(found) : found;
     return 'texts' in whole && !limits.allow(whole.texts) ? LONG : whole;
   });
 }
 
-/** Answers a question; of a search it finds the rows. */
-function findIn({ db, facts, runner }: Opened, question: Question): Answer | Found {
+/** Finds the rows of the searches of one page, or of one question. Those that count show what is too old for the page. */
+function foundIn(opened: Opened, questions: readonly Question[], limits: Limits): (Answer | Found)[] {
+  const find = (question: Question, since?: number): Answer | Found =>
+    limits.haveTime() ? findIn(opened, question, since) : LONG;
+  const counted = new Map<Question, Answer | Found>();
+  const ofPage: FoundOfPage[] = [];
+  for (const question of questions) {
+    const newestOf = newestOfIn(question);
+    if (!newestOf?.counts) continue;
+    const found = find(question);
+    counted.set(question, found);
+    if ('rows' in found) ofPage.push({ found, newestOf });
+  }
+  const last = lastOfPage(ofPage);
+  return questions.map((question) => {
+    const { margin = Infinity } = newestOfIn(question) ?? {};
+    const oldest = last === undefined ? -Infinity : last - margin;
+    const found = counted.get(question) ?? find(question, oldest);
+    return 'rows' in found && oldest > -Infinity ? withoutTooOld(found, oldest) : found;
+  });
+}
+
+/** Answers a question; of a search it finds the rows. @param since as that of `PlanRunner.find` */
+function findIn({ db, facts, runner }: Opened, question: Question, since?: number): Answer | Found {
   switch (question.ask) {
     case 'facts':
       return facts;
@@ -102,7 +117,7 @@ function findIn({ db, facts, runner }: Opened, question: Question): Answer | Fou
       return { texts: found.filter((json) => json !== undefined) };
     }
     case 'search':
-      return runner.find(question.plan, question.page);
+      return runner.find(question.plan, question.page, since);
   }
 }
 

@@ -104,15 +104,14 @@ describe('FG-6 questions to the threads of stores', () => {
     }, 20_000);
     // Of each patient one a month, and nothing of p2 in the second half of the year.
     expect(lists.map(({ resources }) => resources.map(({ id }) => id))).toEqual([
-      ['p0-12', 'p0-11', 'p0-10'],
-      ['p1-12', 'p1-11', 'p1-10'],
-      ['p2-6'],
+      ['p0-12', 'p0-11'],
+      ['p1-12', 'p1-11'],
+      [],
     ]);
-    expect(lists.map(({ shortened }) => shortened)).toEqual([true, true, true]);
     const next = { params: [['patient', 'p0']] as const, sort: '-date', count: 3, cursor: lists[0]!.next! };
     const rest = await store.search('Procedure', next);
-    expect(rest.resources.map(({ id }) => id)).toEqual(['p0-9', 'p0-8', 'p0-7']);
-    expect(rest.offset).toBe(3);
+    expect(rest.resources.map(({ id }) => id)).toEqual(['p0-10', 'p0-9', 'p0-8']);
+    expect(rest.offset).toBe(2);
   });
 
   it('are refused, each for itself', async () => {

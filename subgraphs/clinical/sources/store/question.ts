@@ -44,8 +44,8 @@ export interface PageFound {
   /** Rows of the resources. */
   rids: number[];
   total?: number;
-  /** True when what is too old for `newestOf` was left out. */
-  shortened?: boolean;
+  /** Of a page without what is too old for `newestOf`: all with a later date are here; milliseconds since the epoch. */
+  completeAfter?: number;
 }
 
 /** What is known of a whole store. */

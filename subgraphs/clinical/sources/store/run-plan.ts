@@ -33,16 +33,27 @@ export class PlanRunner {
     this.#db = db;
   }
 
-  /** Finds one page, unless it takes a walk that is not planned. */
-  find(plan: SearchPlan, wanted: PageWanted): Found | Refusal {
+  /**
+   * Finds one page, unless it takes a walk that is not planned.
+   * @param since of a plan with `sinceDate`: milliseconds since the epoch
+   */
+  find(plan: SearchPlan, wanted: PageWanted, since = -Infinity): Found | Refusal {
     const place = this.#place(plan, wanted);
     if (!place) return { refused: 'foreign' };
-    const named = { ...place, limit: wanted.limit, offset: wanted.offset };
+    const isBounded = plan.sinceDate === true && since > -Infinity;
+    const bound = plan.sinceDate && { since: isBounded ? since : null };
+    const named = { ...place, ...bound, limit: wanted.limit, offset: wanted.offset };
     const few = plan.collect.find((way) => way.isBounded && this.#size(way, FEW) < FEW);
     if (!few && !plan.walks) return LONG;
     const rows = few ? this.#all(few.page, named) : this.#walked(plan, named);
     const total = this.#total(plan, wanted, { few, found: rows.length });
-    return { rows, ...(total !== undefined && { total }) };
+    // A page that is full may have more since then.
+    const isComplete = isBounded && rows.length < wanted.limit;
+    return {
+      rows,
+      ...(total !== undefined && { total }),
+      ...(isComplete && { completeAfter: since - 1 }),
+    };
   }
 
   /** Returns the page with the texts of its resources. */

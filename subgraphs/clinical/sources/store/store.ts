@@ -86,7 +86,8 @@ export class Store implements ClinicalSource {
       // A cursor leads into the content that it was made of.
       if (cursor !== undefined && !cursor.startsWith(`?${this.#facts.generation}.`)) throw replaced();
       const { sort, patients } = search;
-      const planned = { type, criteria, sort, after: place !== undefined, onlyShort };
+      const sinceDate = onlyShort && isKnownLater(search);
+      const planned = { type, criteria, sort, after: place !== undefined, onlyShort, sinceDate };
       const plan = planSearch(planned, this.#context(patients));
       known = plan.isWholeType ? (this.#facts.counts[type] ?? 0) : undefined;
       const total = search.total === 'accurate' ? 'all' : 'cheap';
@@ -107,16 +108,17 @@ export class Store implements ClinicalSource {
     const found = await this.#ask<PageFound>({ short, whole: () => question(false) }, signal);
     const total = search.total ? (known ?? found.total) : undefined;
     const { generation } = this.#facts;
-    const { shortened = false } = found;
+    const { completeAfter } = found;
+    const isShortened = completeAfter !== undefined;
     const texts = found.texts.slice(0, count);
     return {
       resources: await parsed(texts),
       ...(total !== undefined && { total }),
       offset,
-      ...((found.texts.length > count || (shortened && !isSortedByMany(search))) && {
+      ...((found.texts.length > count || (isShortened && texts.length > 0 && !isSortedByMany(search))) && {
         next: `?${generation}.${found.rids[texts.length - 1]}.${offset + texts.length}`,
       }),
-      ...(shortened && { shortened }),
+      ...(isShortened && { completeAfter }),
     };
   }
 
@@ -195,6 +197,10 @@ function replaced(): Fault {
 
 /** Returns true when the dates of resources are in several keys: what is newest is no beginning of the list then. */
 const isSortedByMany = ({ sort = '' }: SourceSearch): boolean => sort.includes(',');
+
+/** Returns true when the other searches of a page decide how old what is wanted may be, and one date sorts it. */
+const isKnownLater = (search: SourceSearch): boolean =>
+  search.newestOf?.counts === false && search.newestOf.margin < Infinity && !isSortedByMany(search);
 
 /** Parses resources. Other requests have their turn in between. */
 async function parsed(texts: readonly string[]): Promise<Resource[]> {
