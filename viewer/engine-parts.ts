@@ -1,4 +1,5 @@
 /** Keeps out of the build what Cornerstone brings along and a stack of images never uses: half of its bytes. */
+import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'vite';
 
 interface Part {
@@ -25,6 +26,15 @@ const DCMJS = `
   export default { log, constants, data, utilities, async };
 `;
 
+const GRAPHICS = fileURLToPath(new URL('src/engine/cornerstone/graphics.ts', import.meta.url));
+const CAPABILITIES = `
+  import { getRenderingCapabilities as detected } from '@cornerstonejs/core/utilities/renderingCapabilities';
+  import { mayLookForCard } from ${JSON.stringify(GRAPHICS)};
+  export * from '@cornerstonejs/core/utilities/renderingCapabilities';
+  const none = { webgl: false, webgl2: false, maxTextureSize: 0, renderer: '', softwareRasterizer: false };
+  export const getRenderingCapabilities = () => (mayLookForCard() ? detected() : none);
+`;
+
 const PARTS: readonly Part[] = [
   // The dictionary of DICOM, and parsers of files.
   { from: /@cornerstonejs\/(metadata|utils)\//, what: /^dcmjs$/, code: DCMJS },
@@ -36,6 +46,12 @@ const PARTS: readonly Part[] = [
   },
   // Meshes are read from files.
   { from: /@cornerstonejs\/core\//, what: /vtk\.js\/IO\//, code: EMPTY_CLASS },
+  // Without a graphics card it need not be asked for once more.
+  {
+    from: /core\/dist\/esm\/(init|index)\.js$/,
+    what: /\/renderingCapabilities\.js$/,
+    code: CAPABILITIES,
+  },
   // There is WebGL, or there are no graphics.
   { from: /@kitware\/vtk\.js\//, what: /\/WebGPU\//, code: EMPTY_CLASS },
 ];

@@ -4,6 +4,9 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { startChromium } from '../../gateway/test/setup/chromium.ts';
 import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
 
+/** No process is started for a page that somebody may open next: it would compete with the one that is measured. */
+const QUIET = ['--disable-features=SpareRendererForSitePerProcess'];
+
 /** The canvas of the images, in pixels. */
 const CANVAS = { width: 740, height: 692 };
 
@@ -27,7 +30,7 @@ interface ImagingStudy {
 }
 
 export async function startBenchSystem(environment: Record<string, string> = {}): Promise<BenchSystem> {
-  const [gateway, browser] = await Promise.all([startGateway(environment), startChromium()]);
+  const [gateway, browser] = await Promise.all([startGateway(environment), startChromium(...QUIET)]);
   const { study, series, patient, count } = await longestSeries(gateway.url);
   return {
     ...{ gateway, browser, study, series, count },
@@ -109,6 +112,8 @@ export async function openedIn(
   try {
     await page.setViewportSize(window);
     await watch(page, pictures);
+    // The browser has to do with the new page itself.
+    await delay(500);
     await page.goto(url, { waitUntil: 'commit' });
     return await drawnIn(page);
   } finally {

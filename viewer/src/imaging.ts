@@ -1,12 +1,10 @@
 import type { ImageSource } from './data/source.ts';
+import { loadedOnce } from './domain/loaded-once.ts';
 import { stacksOf } from './domain/stacks.ts';
 import type { ImageLocation } from './domain/study.ts';
 import { ForeseenImages } from './foreseen-images.ts';
 import { FrameStore } from './pixels/frame-store.ts';
 import type { Imaging } from './state/imaging.ts';
-
-/** On a slow line the first picture comes alone: only after it, or after so many milliseconds, the engine is loaded. */
-const PICTURE_FIRST = 300;
 
 /**
  * Connects the stage with a source of images, the frame store, and Cornerstone, which is loaded with the first image.
@@ -15,27 +13,13 @@ const PICTURE_FIRST = 300;
 export function imagingOf(images: ImageSource, place: () => ImageLocation | undefined): Imaging {
   const foreseen = new ForeseenImages(images, place);
   const store = new FrameStore(images);
-  const engine = () =>
-    import('./engine/cornerstone/engine.ts').then(({ createEngine }) => createEngine(store));
-  let loaded: ReturnType<typeof engine> | undefined;
-  const loadEngine = () => {
-    loaded ??= engine().catch((error: unknown) => {
-      // The next image asks again.
-      loaded = undefined;
-      throw error;
-    });
-    return loaded;
-  };
-  let volumes: ReturnType<typeof loadVolumes> | undefined;
+  const engine = loadedOnce(() =>
+    import('./engine/cornerstone/engine.ts').then(({ createEngine }) => createEngine(store)),
+  );
+  const volumes = loadedOnce(() => import('./volumes.ts').then(({ volumesOf }) => volumesOf(store)));
   return {
     images: { ...images, rendered: foreseen.rendered },
-    foresee(name, size) {
-      const picture = foreseen.open(name, size);
-      const late = new Promise((resolve) => setTimeout(resolve, PICTURE_FIRST));
-      const preload = () => loadEngine().catch(() => undefined);
-      void Promise.race([picture, late]).then(preload, preload);
-      return picture;
-    },
+    foresee: (name, size) => foreseen.open(name, size),
     async openSeries(at, name, signal) {
       const instances = await foreseen.series(at, name, signal);
       const stacks = stacksOf(name, instances);
@@ -48,25 +32,9 @@ export function imagingOf(images: ImageSource, place: () => ImageLocation | unde
         close: () => ends.forEach((end) => end()),
       };
     },
-    engine: loadEngine,
-    async openVolume(stack, geometry) {
-      volumes ??= loadVolumes(store);
-      try {
-        return await (
-          await volumes
-        )(stack, geometry);
-      } catch (error) {
-        // The next volume asks again.
-        volumes = undefined;
-        throw error;
-      }
-    },
+    engine,
+    openVolume: async (stack, geometry) => (await volumes())(stack, geometry),
     onProgress: (listener) => store.subscribe(listener),
     retry: (frame) => store.retry(frame),
   };
-}
-
-/** Loads what shows volumes: with the first volume. */
-async function loadVolumes(store: FrameStore) {
-  return (await import('./volumes.ts')).volumesOf(store);
 }

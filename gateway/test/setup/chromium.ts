@@ -17,7 +17,7 @@ export const CHROMIUM = {
   ],
 };
 
-/** Launches Chromium without a window. Call `close()` on it in `afterAll`. */
-export function startChromium(): Promise<Browser> {
-  return chromium.launch(CHROMIUM);
+/** Launches Chromium without a window. @param more arguments of its command line. Call `close()` on it in `afterAll`. */
+export function startChromium(...more: string[]): Promise<Browser> {
+  return chromium.launch({ ...CHROMIUM, args: [...CHROMIUM.args, ...more] });
 }

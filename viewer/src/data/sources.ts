@@ -1,5 +1,7 @@
-/** The adapters of a server. They are loaded when it is known which: a sign-in needs none. */
+/** The adapters of a server. */
+import { loadedOnce } from '../domain/loaded-once.ts';
 import type { ImageLocation } from '../domain/study.ts';
+import { DicomwebSource } from './dicomweb/dicomweb-source.ts';
 import type { ImageSource, RecordSource } from './source.ts';
 import type { Transport } from './transport.ts';
 
@@ -15,18 +17,25 @@ export function basesOf({ fhirBase, hasGraph }: ServerAddress): string[] {
   return [hasGraph ? tenantOf(fhirBase) : fhirBase];
 }
 
-/** @throws TypeError if the adapters cannot be loaded */
-export async function sourcesOf(
+/** Returns the sources of a server. The first picture needs no records: their adapter is loaded with the first question. */
+export function sourcesOf(
   { fhirBase, hasGraph }: ServerAddress,
   transport: Transport,
-): Promise<{ records: RecordSource; images: ImageSource }> {
-  const [records, { DicomwebSource }] = await Promise.all([
+): { records: RecordSource; images: ImageSource } {
+  const records = loadedOnce<RecordSource>(() =>
     hasGraph
       ? import('./graph/own-tenant.ts').then(({ OwnTenant }) => new OwnTenant(tenantOf(fhirBase), transport))
       : import('./rest/rest-source.ts').then(({ RestSource }) => new RestSource(fhirBase, transport)),
-    import('./dicomweb/dicomweb-source.ts'),
-  ]);
-  return { records, images: new DicomwebSource(transport) };
+  );
+  return {
+    records: {
+      patients: async (...asked) => (await records()).patients(...asked),
+      record: async (...asked) => (await records()).record(...asked),
+      trend: async (...asked) => (await records()).trend(...asked),
+      priors: async (...asked) => (await records()).priors(...asked),
+    },
+    images: new DicomwebSource(transport),
+  };
 }
 
 /** Returns the DICOMweb base of a tenant of our gateway; that of any other server is in its records. */

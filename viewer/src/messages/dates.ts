@@ -23,12 +23,23 @@ export function dayOf(date: string): string {
   if (!year) return date;
   if (!month) return year;
   const at = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day ?? 1)));
-  return at.toLocaleDateString(dateLanguage(), {
-    timeZone: 'UTC',
-    year: 'numeric',
-    month: 'short',
-    ...(day && { day: 'numeric' }),
-  });
+  return formatOf(dateLanguage(), day !== undefined).format(at);
+}
+
+/** Formats of dates by language, with and without the day: to make one takes longer than to use it a hundred times. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatOf(language: string, withDay: boolean): Intl.DateTimeFormat {
+  const key = `${language} ${withDay}`;
+  let format = formats.get(key);
+  if (!format) {
+    format = new Intl.DateTimeFormat(language, {
+      ...{ timeZone: 'UTC', year: 'numeric', month: 'short' },
+      ...(withDay && { day: 'numeric' }),
+    });
+    formats.set(key, format);
+  }
+  return format;
 }
 
 /** Formats the time between two dates as `14 months`; undefined if a day is not known, or both are the same. */

@@ -107,11 +107,11 @@ export class Session {
       return;
     }
     this.#known = opened.known;
-    if (opened.phase === 'ready') this.problem = await this.#begin(opened.known, opened.grant);
+    if (opened.phase === 'ready') this.#begin(opened.known, opened.grant);
     else if (opened.problem) this.problem = opened.problem;
     else if (signedOut === 'not-revoked') this.problem = notRevoked();
     if (opened.returnTo !== undefined) restore(opened.returnTo);
-    this.phase = this.problem ? 'signed-out' : opened.phase;
+    this.phase = opened.phase;
   }
 
   /** Sends the browser to the authorization server. @param returnTo the query string to come back to */
@@ -141,8 +141,7 @@ export class Session {
     return this.#tokens?.token();
   }
 
-  /** @returns why there is no session */
-  async #begin(known: Known, grant: Grant | undefined): Promise<SignInProblem | undefined> {
+  #begin(known: Known, grant: Grant | undefined): void {
     this.#tokens = new Tokens(known, grant, () => {
       this.#grant = undefined;
       this.problem = new SignInProblem(
@@ -154,13 +153,8 @@ export class Session {
     const { fhirBase, isOwn } = known.server;
     const address: ServerAddress = { fhirBase, hasGraph: isOwn };
     const transport = new Transport(basesOf(address), { credentials: this.#tokens });
-    try {
-      this.#data = { transport, ...(await sourcesOf(address, transport)) };
-    } catch (error) {
-      return unreachable(error);
-    }
+    this.#data = { transport, ...sourcesOf(address, transport) };
     this.#grant = grant;
-    return undefined;
   }
 
   get #ready() {

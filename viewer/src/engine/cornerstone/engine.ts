@@ -15,12 +15,14 @@ import {
 import { Trouble } from '../../data/trouble.ts';
 import type { FrameStore } from '../../pixels/frame-store.ts';
 import type { Engine, View } from '../port.ts';
+import { detectGraphics, lookForCard } from './graphics.ts';
 import { registerImages } from './images.ts';
 import { CornerstoneView } from './view.ts';
 
 export interface EngineOptions {
-  /** Without it, WebGL where the machine's graphics do the work. */
+  /** Without it, the first image is drawn without WebGL, and then WebGL is used where a graphics card does the work. */
   rendering?: 'webgl' | 'cpu';
+  detect?: typeof detectGraphics;
 }
 
 /** Decoded images that Cornerstone keeps; the frame store keeps the bytes of more. */
@@ -30,25 +32,31 @@ const DECODER = 'dicomImageLoader';
 const DECODERS = 2;
 /** As many as views in the largest layout. */
 const WEBGL_CONTEXTS = 4;
+/** Milliseconds after the first image until a graphics card is looked for. */
+const FIRST_IMAGES = 1_000;
 /** Graphics that are not restored after this time are done without. Milliseconds. */
 const RESTORE_WAIT = 3_000;
 
 /** Returns an engine; its views read frames of the store. Cornerstone is initialized by the first one of a page. */
 export function createEngine(store: FrameStore, options: EngineOptions = {}): CornerstoneEngine {
   if (!isCornerstoneInitialized()) {
+    lookForCard(options.rendering === 'webgl');
     init({ rendering: { webGlContextCount: WEBGL_CONTEXTS } } as Types.Cornerstone3DConfig);
     const newWorker = () => new Worker(new URL('./decode-worker.ts', import.meta.url), { type: 'module' });
     getWebWorkerManager().registerWorker(DECODER, newWorker, { maxWorkerInstances: DECODERS });
     registerImages();
     cache.setMaxCacheSize(DECODED_BYTES);
     imageLoadPoolManager.grabDelay = 0;
-    const { webgl, softwareRasterizer } = getRenderingCapabilities();
-    // WebGL by the processor is slower than drawing without it. It holds for all engines of the page.
-    const rendering = options.rendering ?? (softwareRasterizer ? 'cpu' : 'webgl');
-    setUseCPURendering(rendering === 'cpu' || !webgl);
+    // It holds for all engines of the page.
+    setUseCPURendering(!getRenderingCapabilities().webgl);
   }
-  return new CornerstoneEngine(store);
+  const engine = new CornerstoneEngine(store, options);
+  engines.add(engine);
+  return engine;
 }
+
+/** The engines of the page. */
+const engines = new Set<CornerstoneEngine>();
 
 interface Place {
   id: string;
@@ -62,11 +70,14 @@ export class CornerstoneEngine implements Engine {
   #places = new Map<string, Place>();
   #opened = 0;
   #works = true;
+  /** Undefined when a graphics card is looked for, or shall not be. */
+  #detect: typeof detectGraphics | undefined;
   #resizing: ResizeObserver;
   #waiting: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(store: FrameStore) {
+  constructor(store: FrameStore, { rendering, detect = detectGraphics }: EngineOptions) {
     this.#store = store;
+    this.#detect = rendering === undefined ? detect : undefined;
     this.#resizing = new ResizeObserver(() => this.#resize());
     eventTarget.addEventListener(Enums.Events.WEBGL_CONTEXT_LOST, this.#onLost);
     eventTarget.addEventListener(Enums.Events.WEBGL_CONTEXT_RESTORED, this.#onRestored);
@@ -89,11 +100,31 @@ export class CornerstoneEngine implements Engine {
       },
     });
     this.#places.set(id, { id, element: div, view });
+    view.onShown(() => this.#lookForCard());
     return view;
+  }
+
+  /** Uses a graphics card if there is one. The first image does not wait for that: it takes long where there is none. */
+  #lookForCard(): void {
+    const detect = this.#detect;
+    this.#detect = undefined;
+    if (!detect || this !== engines.values().next().value) return;
+    setTimeout(() => {
+      void detect().then((found) => {
+        if (found === 'none') return;
+        lookForCard(true);
+        const { webgl, softwareRasterizer } = getRenderingCapabilities();
+        // WebGL by the processor is slower than drawing without it.
+        if (!webgl || (softwareRasterizer && found !== 'card')) return;
+        setUseCPURendering(false, false);
+        for (const engine of engines) engine.#restart();
+      });
+    }, FIRST_IMAGES);
   }
 
   /** Closes all views, and frees the graphics. */
   close(): void {
+    engines.delete(this);
     for (const { view } of [...this.#places.values()]) view.close();
     clearTimeout(this.#waiting);
     this.#resizing.disconnect();
