@@ -16,7 +16,7 @@ import { alternate, duration, type Figure } from './measure.ts';
 // The product as it is built: a compiler that works while the code runs makes small functions slower.
 buildProduct();
 const { clinicalSubgraph } = await built<typeof import('../../subgraphs/clinical/app.ts')>('app');
-const { countOf, timelinePage } =
+const { timelinePage } =
   await built<typeof import('../../subgraphs/clinical/timeline/timeline.ts')>('timeline/timeline');
 const { TypeSearch } =
   await built<typeof import('../../subgraphs/clinical/timeline/type-search.ts')>('timeline/type-search');
@@ -99,11 +99,11 @@ const PAGE = 20;
  * does not know yet how old the page is; and for only as many resources as the page reads of that type from this source.
  */
 async function besideSearches(open: () => Clinical, patientId: string, rounds: number) {
-  const read = await resourcesRead(open, patientId);
+  const { asked, read } = await searchesOfPage(open, patientId);
   const alone = (type: RecordType, count: number) => () =>
     duration(() => new TypeSearch(open(), type, { patientId, count }).more());
   const searches = RECORD_TYPES.flatMap((type) => [
-    [`asked ${type.type}`, alone(type, countOf(type.type, PAGE, true))] as const,
+    [`asked ${type.type}`, alone(type, asked.get(type.type) ?? PAGE)] as const,
     [`read ${type.type}`, alone(type, read.get(type.type) || 1)] as const,
   ]);
   const page = () => duration(() => timelinePage(open(), { patientId, count: PAGE }));
@@ -114,19 +114,20 @@ async function besideSearches(open: () => Clinical, patientId: string, rounds: n
   return { median: measured['page']!.median, toAsked: toLargest('asked'), toRead: toLargest('read') };
 }
 
-/** Returns how many resources of each type the first page reads. */
-async function resourcesRead(open: () => Clinical, patientId: string): Promise<ReadonlyMap<string, number>> {
-  const read = new Map<string, number>();
+/** Returns how many resources of each type the first page asks for, and how many it reads. */
+async function searchesOfPage(open: () => Clinical, patientId: string) {
+  const [asked, read] = [new Map<string, number>(), new Map<string, number>()];
   const page = (clinical: Clinical) => timelinePage(clinical, { patientId, count: PAGE });
   // The first one opens the store.
   await page(open());
   const clinical = open();
   const search = clinical.search.bind(clinical);
-  clinical.search = async (type, asked) => {
-    const found = await search(type, asked);
+  clinical.search = async (type, options) => {
+    if (options.count !== undefined) asked.set(type, options.count);
+    const found = await search(type, options);
     read.set(type, (read.get(type) ?? 0) + found.resources.length);
     return found;
   };
   await page(clinical);
-  return read;
+  return { asked, read };
 }

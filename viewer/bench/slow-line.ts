@@ -33,7 +33,8 @@ export async function startLine({ target, bytesPerSecond, roundTrip }: LineOptio
       socket.on('error', () => undefined);
       socket.on('close', () => sockets.delete(socket));
     }
-    near.on('data', (chunk) => at(Math.max(performance.now(), begun) + half, () => far.write(chunk)));
+    const [there, back] = [inOrder(far), inOrder(near)];
+    near.on('data', (chunk) => there(chunk, Math.max(performance.now(), begun) + half));
     near.on('close', () => at(performance.now() + half, () => far.destroy()));
     far.on('data', (chunk) => {
       let last = 0;
@@ -41,7 +42,7 @@ export async function startLine({ target, bytesPerSecond, roundTrip }: LineOptio
         const part = chunk.subarray(from, from + PACKET);
         free = Math.max(free, performance.now()) + (part.length / bytesPerSecond) * 1000;
         last = free;
-        at(free + half, () => near.write(part));
+        back(part, free + half);
       }
       // Connections take turns: what one server socket has read waits for its turn before it reads more.
       far.pause();
@@ -56,6 +57,15 @@ export async function startLine({ target, bytesPerSecond, roundTrip }: LineOptio
       server.close();
       for (const socket of sockets) socket.destroy();
     },
+  };
+}
+
+/** Returns a function that writes parts at their times. Timers are exact to a millisecond only: two may change places. */
+function inOrder(to: Socket): (part: Buffer, time: number) => void {
+  const parts: Buffer[] = [];
+  return (part, time) => {
+    parts.push(part);
+    at(time, () => to.write(parts.shift()!));
   };
 }
 

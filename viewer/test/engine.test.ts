@@ -35,6 +35,41 @@ testEach(
   60_000,
 );
 
+/** Counts how often the page asks for WebGL. A worker may ask: it holds nothing up. */
+async function countWebgl({ page }: EnginePage): Promise<void> {
+  await page.addInitScript(`{
+    globalThis.asksForWebgl = 0;
+    const { getContext } = HTMLCanvasElement.prototype;
+    HTMLCanvasElement.prototype.getContext = function (type, ...more) {
+      if (/webgl/.test(type)) globalThis.asksForWebgl++;
+      return getContext.call(this, type, ...more);
+    };
+  }`);
+  await page.reload();
+}
+const asksForWebgl = ({ page }: EnginePage) => page.evaluate('asksForWebgl') as Promise<number>;
+
+test.each([
+  ['with a graphics card the first image is drawn without it, and then with it', '?card', 2],
+  ['without a graphics card the page itself never asks for WebGL', '', 1],
+])(
+  '%s',
+  async (_what, query, drawings) => {
+    await using page = await system.open(system.mr, { index: 10, query, before: countWebgl });
+    await page.shows(10);
+    expect(await asksForWebgl(page)).toBe(0);
+    const shown = () => page.page.evaluate(() => window.page.events.filter(({ shown }) => shown).length);
+    if (drawings > 1) await expect.poll(() => asksForWebgl(page), { timeout: 20_000 }).toBeGreaterThan(0);
+    else await page.page.waitForTimeout(4_000);
+    await expect.poll(shown, { timeout: 20_000 }).toBeGreaterThanOrEqual(drawings);
+    expect((await asksForWebgl(page)) > 0).toBe(drawings > 1);
+    const expected = await system.grey(page, system.mr, { index: 10 });
+    await expect.poll(async () => difference(await page.glass(), expected).more, { timeout: 20_000 }).toBe(0);
+    expect(page.errors).toEqual([]);
+  },
+  90_000,
+);
+
 testEach(['cpu', 'webgl'], (rendering) => rendering === 'cpu')(
   'when the network lags, what is said to be shown is what is drawn: %s',
   async (rendering) => {
@@ -133,6 +168,8 @@ test('503: the server is left alone as long as it says, then asked by one reques
     });
   await using page = await system.open(system.ct, { index: 30, before: route });
   await page.shows(30);
+  // It reads ahead.
+  await expect.poll(() => page.page.evaluate(() => window.page.counts().ready)).toBeGreaterThan(6);
   busy = true;
   await page.want(180);
   await expect.poll(() => times.length, { timeout: 15_000 }).toBeGreaterThanOrEqual(3);
@@ -141,7 +178,7 @@ test('503: the server is left alone as long as it says, then asked by one reques
   const later = times.filter((time) => time > first! + 500);
   expect(times.length - later.length).toBeLessThanOrEqual(6);
   for (const [at, time] of later.entries()) expect(time - (later[at - 1] ?? first!)).toBeGreaterThan(1900);
-  expect(await page.page.evaluate(() => window.page.troubles().at(-1)!.kind)).toBe('busy');
+  await expect.poll(() => page.page.evaluate(() => window.page.troubles().at(-1)?.kind)).toBe('busy');
   busy = false;
   await page.shows(180);
 }, 60_000);

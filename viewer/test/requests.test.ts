@@ -98,10 +98,29 @@ test('with a sign-in the picture is asked for with the token, at once after it',
   await page.getByRole('button', { name: 'Allow' }).click();
   expect(await (await picture).headerValue('authorization')).toMatch(/^Bearer /);
   await page.getByText(/image \d+\/\d+/).waitFor({ timeout: 30_000 });
-  expect(asked.slice(0, 3).sort()).toEqual(['metadata', 'picture', 'record']);
-  expect(asked[3]).toBe('engine');
+  expect(asked.slice(0, 4).sort()).toEqual(['engine', 'metadata', 'picture', 'record']);
+  expect(asked.indexOf('engine')).toBeGreaterThan(asked.indexOf('picture'));
   await page.close();
 }, 90_000);
+
+test.each([
+  ['a slow line', 300_000, 'image/jphc'],
+  ['a fast one', -1, 'application/octet-stream'],
+])(
+  'frames that are not compressed come over %s of %s bytes a second as %s',
+  async (_line, downloadThroughput, type) => {
+    const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+    const session = await page.context().newCDPSession(page);
+    const line = { offline: false, latency: 0, uploadThroughput: -1, downloadThroughput };
+    const frame = page.waitForResponse(/\/frames\/1$/, { timeout: 60_000 });
+    await page.goto(`${gateway.url}/app/?tenant=open&patient=${PATIENT}&${series}`, { waitUntil: 'commit' });
+    await session.send('Network.enable');
+    await session.send('Network.emulateNetworkConditions', line);
+    expect(await (await frame).headerValue('content-type')).toContain(`type="${type}"`);
+    await page.close();
+  },
+  90_000,
+);
 
 test('without a study in the address nothing is asked for before its record', async () => {
   const { page, asked } = await opened(`tenant=open&patient=${PATIENT}`);

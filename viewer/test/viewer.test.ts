@@ -152,7 +152,7 @@ test('a colour palette is applied: the echocardiogram is visible', async () => {
 
 test('a film plays: each picture has its number, and what a busy machine skips is said', async () => {
   const { page, errors } = await openAs('George Allen Whitfield');
-  await page.getByRole('button', { name: /Echocardiogram/ }).click();
+  await entryOf(page, '20 Jan 2026').click();
   const bar = page.getByRole('group', { name: 'Film' });
   await bar.getByText('(true time)').waitFor({ timeout: 30_000 });
   const rate = parseFloat(await bar.innerText());

@@ -71,7 +71,7 @@ export async function timelinePage(clinical: Clinical, request: TimelineRequest)
 }
 
 /** Returns how many resources one search for a page reads. @param isOneOfMany false if no other type is on the timeline */
-export function countOf(type: string, size: number, isOneOfMany: boolean): number {
+function countOf(type: string, size: number, isOneOfMany: boolean): number {
   if (type === OBSERVATION) return Math.min(OF_ENTRY * size + MARGIN, PAGE_LIMIT);
   return Math.ceil(size * (isOneOfMany ? SHARE : 1)) + MARGIN;
 }

@@ -131,9 +131,9 @@ export class FrameStore {
   /**
    * Says what a view wants; loading follows it. The direction of reading ahead is that of its last step.
    * @param view who wants it
-   * @param to undefined when the view closes
+   * @param to undefined when the view closes; alone: true if nothing is read ahead yet
    */
-  aim(view: object, to: { stack: Stack; index: number } | undefined): void {
+  aim(view: object, to: { stack: Stack; index: number; alone?: boolean } | undefined): void {
     const before = this.#aims.get(view);
     if (!to) this.#aims.delete(view);
     else {

@@ -22,6 +22,11 @@ test('what views want comes first, then they take turns', () => {
   expect([order.join(' '), wanted]).toEqual(['a3 b0 a4 b1 a5 b2 a6 b3', 2]);
 });
 
+test('a view whose first image is not on the glass yet wants nothing beside it', () => {
+  const { order } = planOf([{ ...aim('a', 3), alone: true }, aim('b', 0)], () => 1, 4);
+  expect(order).toEqual(['a3', 'b0', 'b1', 'b2']);
+});
+
 test('two views of one frame want it once', () => {
   expect(planOf([aim('a', 3), aim('a', 3, -1)], () => 1, 4)).toEqual({
     order: ['a3', 'a4', 'a2', 'a5'],

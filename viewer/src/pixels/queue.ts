@@ -8,6 +8,8 @@ export interface Aim {
   index: number;
   /** The direction of scrolling: 1 forwards, -1 backwards. */
   direction: 1 | -1;
+  /** True: no neighbours yet. */
+  alone?: boolean;
 }
 
 /** Frames are loaded in the direction of scrolling this many times as often as against it. */
@@ -47,7 +49,8 @@ export function planOf(aims: readonly Aim[], bytesOf: (frame: FrameId) => number
   };
   for (const { frames, index } of aims) if (frames[index] !== undefined) take(frames[index]);
   const wanted = planned.size;
-  let turns = aims.map(({ frames, index, direction }) => ({
+  const reading = aims.filter(({ alone }) => !alone);
+  let turns = reading.map(({ frames, index, direction }) => ({
     frames,
     next: readAhead(index, frames.length, direction),
   }));

@@ -29,7 +29,7 @@ export interface ShownImage extends Shown {
 }
 
 /** The picture that stands in for an image until it is there. */
-export const PREVIEW = { width: 768, height: 768 };
+export const PREVIEW = { width: 512, height: 512 };
 const NEUTRAL: Camera = { zoom: 1, pan: [0, 0], rotation: 0, flipped: false };
 const ZOOM = { least: 0.1, most: 30 };
 

@@ -30,6 +30,7 @@ class Page {
   readonly store = new FrameStore(this.source, { maxRequests: 6 });
   engine: CornerstoneEngine = createEngine(this.store, {
     rendering: (query.get('rendering') ?? undefined) as 'cpu' | 'webgl' | undefined,
+    ...(query.has('card') && { detect: () => Promise.resolve('card') }),
   });
   view!: View;
   stacks: Stack[] = [];

@@ -1,9 +1,8 @@
 import type { Attribute, Instance } from '../../domain/instance.ts';
+import { loadedOnce } from '../../domain/loaded-once.ts';
 import type { FrameName, ImageLocation } from '../../domain/study.ts';
 import type { FrameBytes, ImageSource } from '../source.ts';
 import { damaged, type Answer, type Transport } from '../transport.ts';
-import { mediaTypeOf, onlyPart, partsOf } from './multipart.ts';
-import { acceptFrames, transferSyntaxOf } from './transfer-syntaxes.ts';
 
 const MB = 1024 * 1024;
 const MOST_METADATA = 128 * MB;
@@ -14,9 +13,15 @@ const PICTURES = 'image/jpeg, image/png;q=0.9, image/webp;q=0.8, image/gif;q=0.7
 const FILES =
   'multipart/related; type="application/dicom"; transfer-syntax=*, multipart/related; type="application/dicom";q=0.9';
 
+/** What pictures do not need: it is no part of the shell. */
+const forFrames = loadedOnce(() => Promise.all([import('./multipart.ts'), import('./transfer-syntaxes.ts')]));
+
 /** Any DICOMweb server (PS3.18 §10.4). */
 export class DicomwebSource implements ImageSource {
-  /** Transfer Syntax UIDs to which the server shall transcode frames if it can, best first; otherwise they come as stored. */
+  /**
+   * Transfer Syntax UIDs to which the server shall transcode frames if it can, best first; otherwise they come as stored. On a
+   * slow line, which the first picture shows, HTJ2K.
+   */
   preferred: readonly string[] = [];
   readonly #transport: Transport;
 
@@ -29,6 +34,8 @@ export class DicomwebSource implements ImageSource {
     name: { study: string; series: string },
     signal: AbortSignal,
   ): Promise<Instance[]> {
+    // Whoever asks for the metadata asks for frames next.
+    void forFrames().catch(() => undefined);
     const url = `${addressOf(at, name)}/metadata`;
     const accept = 'application/dicom+json, application/json;q=0.9';
     const answer = await this.#transport.json(url, { accept, signal, most: MOST_METADATA });
@@ -38,9 +45,10 @@ export class DicomwebSource implements ImageSource {
 
   async frame(at: ImageLocation, name: FrameName, signal: AbortSignal): Promise<FrameBytes> {
     const url = `${addressOf(at, name)}/frames/${name.frame}`;
+    const { acceptFrames, transferSyntaxOf } = (await forFrames())[1];
     const accept = acceptFrames(this.preferred);
     const answer = await this.#transport.send(url, { accept, signal, most: MOST_FRAME });
-    const { bytes, mediaType, transferSyntax } = partOf(url, answer);
+    const { bytes, mediaType, transferSyntax } = await partOf(url, answer);
     const syntax = transferSyntax ?? transferSyntaxOf(mediaType, bytes);
     if (syntax === undefined) throw damaged(url, 'is no frame');
     if (bytes.length === 0) throw damaged(url, 'is empty');
@@ -70,6 +78,7 @@ export class DicomwebSource implements ImageSource {
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     const url = addressOf(at, name);
+    const [{ partsOf }] = await forFrames();
     const { headers, chunks } = await this.#transport.stream(url, { accept: FILES, signal });
     if (!(yield* partsOf(headers.get('content-type') ?? '', chunks))) throw damaged(url, 'is cut');
   }
@@ -77,7 +86,8 @@ export class DicomwebSource implements ImageSource {
   async bulk(url: string, signal: AbortSignal): Promise<Uint8Array> {
     const accept =
       'multipart/related; type="application/octet-stream", application/octet-stream;q=0.9, */*;q=0.5';
-    return partOf(url, await this.#transport.send(url, { accept, signal, most: MOST_FRAME })).bytes;
+    const answer = await this.#transport.send(url, { accept, signal, most: MOST_FRAME });
+    return (await partOf(url, answer)).bytes;
   }
 
   async #picture(url: string, signal: AbortSignal): Promise<Blob> {
@@ -87,8 +97,25 @@ export class DicomwebSource implements ImageSource {
       most: MOST_PICTURE,
     });
     if (!mediaType.startsWith('image/') || bytes.length === 0) throw damaged(url, 'is no picture');
+    if (isSlow(url)) this.preferred = COMPRESSED;
     return new Blob([bytes], { type: mediaType });
   }
+}
+
+/** HTJ2K, without loss: a server that can do it sends about a third of the bytes. */
+const COMPRESSED = ['1.2.840.10008.1.2.4.201'];
+/** Bytes in a second. On a faster line a frame as it is stored comes sooner than one that is compressed for the line first. */
+const SLOW = 1_000_000;
+
+/**
+ * Returns true if the body of an answer has come slowly. The browser has measured it, apart from what the page did meanwhile;
+ * of another server only if that allows it (Timing-Allow-Origin).
+ */
+function isSlow(url: string): boolean {
+  const [entry] = performance.getEntriesByName(url, 'resource').slice(-1) as PerformanceResourceTiming[];
+  if (!entry?.encodedBodySize) return false;
+  const seconds = (entry.responseEnd - entry.responseStart) / 1000;
+  return entry.encodedBodySize < SLOW * seconds;
 }
 
 /** Returns the address of a study, series or instance (PS3.18 §10.1.2). */
@@ -103,7 +130,8 @@ function addressOf(
 }
 
 /** Returns the bytes of an answer of one part, or without parts. @throws Trouble `damaged` */
-function partOf(url: string, { bytes, mediaType, headers }: Answer) {
+async function partOf(url: string, { bytes, mediaType, headers }: Answer) {
+  const [{ mediaTypeOf, onlyPart }] = await forFrames();
   if (!mediaType.startsWith('multipart/')) {
     if (/^text\/|json$|xml$/.test(mediaType)) throw damaged(url, 'has another media type');
     return { bytes, mediaType: mediaTypeOf(mediaType), transferSyntax: undefined };

@@ -36,6 +36,7 @@ export class CornerstoneView implements View {
   #opened: Opened | undefined;
   #drawn: { opened: Opened; index: number } | undefined;
   #wanted = 0;
+  #begun = false;
   #direction = 1;
   #window: Window | undefined;
   #inverted = false;
@@ -81,8 +82,20 @@ export class CornerstoneView implements View {
     this.#direction = within < this.#wanted ? -1 : 1;
     this.#wanted = within;
     this.#told = undefined;
-    this.#store.aim(this, { stack, index: within });
+    this.#aim();
     this.#update();
+  }
+
+  /** Reads ahead when the first image is on the glass, or is known not to come: on a slow line its decoder comes before. */
+  #aim(): void {
+    const stack = this.#opened?.stack;
+    if (stack) this.#store.aim(this, { stack, index: this.#wanted, alone: !this.#begun });
+  }
+
+  #begin(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    this.#aim();
   }
 
   setWindow(window: Window | undefined): void {
@@ -195,6 +208,7 @@ export class CornerstoneView implements View {
       state.at === 'failed' ? state.trouble : state.at === 'queued' ? state.waits?.trouble : undefined;
     if (!trouble || (this.#told?.frame === frame.id && this.#told.trouble === trouble)) return;
     this.#told = { frame: frame.id, trouble };
+    this.#begin();
     for (const listener of this.#troubleListeners) listener({ frame: frame.id, trouble });
   }
 
@@ -267,6 +281,7 @@ export class CornerstoneView implements View {
     // Of a stack that is closed it says nothing: its metadata may have been missing.
     if (this.#opened !== opened || this.#closed) return;
     this.#store.refuse(opened.stack.frames[index]!.id, trouble);
+    this.#begin();
   }
 
   #decodeAhead(): void {
@@ -323,5 +338,6 @@ export class CornerstoneView implements View {
       camera: this.#camera,
     };
     for (const listener of this.#shownListeners) listener(shown);
+    this.#begin();
   }
 }
