@@ -98,6 +98,8 @@ interface Graphics {
 
 /** Pages of the context draw by WebGL, as with a graphics card: without one, Chromium's name tells that it is software. */
 async function withGraphics(context: BrowserContext): Promise<void> {
+  const answer = { contentType: 'text/javascript', body: `postMessage('A graphics card')` };
+  await context.route(/graphics-worker/, (route) => route.fulfill(answer));
   await context.addInitScript(() => {
     const contexts: WebGL2RenderingContext[] = [];
     Object.assign(globalThis, { graphics: { contexts, lost: [] } satisfies Graphics });
@@ -136,7 +138,14 @@ test('graphics that stop: the page says it, and goes on with them when they are 
   await withGraphics(context);
   const { page, errors } = await faulty.open(`?tenant=open&patient=${HELEN}&image=60`, context);
   await faulty.isShown(page, 60);
-  await page.waitForTimeout(300);
+  // After the first image they are looked for.
+  const working = () =>
+    page.evaluate(() => {
+      const { graphics } = globalThis as unknown as { graphics: Graphics };
+      return graphics.contexts.filter((context) => !context.isContextLost()).length;
+    });
+  await expect.poll(working, { timeout: 20_000 }).toBeGreaterThan(0);
+  await page.waitForTimeout(1_000);
   const before = await canvasOf(page);
 
   expect(await loseGraphics(page)).toBeGreaterThan(0);

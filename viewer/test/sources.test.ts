@@ -164,17 +164,6 @@ describe('images', () => {
     expect(frame.bytes.byteOffset).toBe(0);
   });
 
-  test('a frame comes as HTJ2K to a page that prefers it', async () => {
-    const { at, name } = opened('MR head');
-    const source = images();
-    const [instance] = await source.series(at, name, never);
-    source.preferred = ['1.2.840.10008.1.2.4.201'];
-    const frameName = { ...name, instance: text(instance!, '00080018')!, frame: 1 };
-    const frame = await source.frame(at, frameName, never);
-    expect(frame.transferSyntax).toBe('1.2.840.10008.1.2.4.201');
-    expect(frame.bytes.length).toBeLessThan(256 * 256 * 2);
-  });
-
   test('DW-8, DW-9 studies and series have pictures', async () => {
     const { at, name } = opened('MR head');
     const size = { width: 300, height: 200 };

@@ -18,12 +18,11 @@ const forFrames = loadedOnce(() => Promise.all([import('./multipart.ts'), import
 
 /** Any DICOMweb server (PS3.18 §10.4). */
 export class DicomwebSource implements ImageSource {
-  /**
-   * Transfer Syntax UIDs to which the server shall transcode frames if it can, best first; otherwise they come as stored. On a
-   * slow line, which the first picture shows, HTJ2K.
-   */
-  preferred: readonly string[] = [];
   readonly #transport: Transport;
+  /** What the pictures have shown. */
+  #isSlow = false;
+  /** UIDs of series that are stored without compression. */
+  readonly #plain = new Set<string>();
 
   constructor(transport: Transport) {
     this.#transport = transport;
@@ -40,13 +39,15 @@ export class DicomwebSource implements ImageSource {
     const accept = 'application/dicom+json, application/json;q=0.9';
     const answer = await this.#transport.json(url, { accept, signal, most: MOST_METADATA });
     if (!Array.isArray(answer) || !answer.every(isObject)) throw damaged(url, 'is no list of instances');
+    if (answer.every(isPlain)) this.#plain.add(name.series);
     return answer.map((one) => withAbsoluteUris(one as Instance, url));
   }
 
   async frame(at: ImageLocation, name: FrameName, signal: AbortSignal): Promise<FrameBytes> {
     const url = `${addressOf(at, name)}/frames/${name.frame}`;
     const { acceptFrames, transferSyntaxOf } = (await forFrames())[1];
-    const accept = acceptFrames(this.preferred);
+    // Frames come as stored, or compressed for a slow line.
+    const accept = acceptFrames(this.#isSlow && this.#plain.has(name.series) ? COMPRESSED : []);
     const answer = await this.#transport.send(url, { accept, signal, most: MOST_FRAME });
     const { bytes, mediaType, transferSyntax } = await partOf(url, answer);
     const syntax = transferSyntax ?? transferSyntaxOf(mediaType, bytes);
@@ -97,12 +98,12 @@ export class DicomwebSource implements ImageSource {
       most: MOST_PICTURE,
     });
     if (!mediaType.startsWith('image/') || bytes.length === 0) throw damaged(url, 'is no picture');
-    if (isSlow(url)) this.preferred = COMPRESSED;
+    this.#isSlow ||= cameSlowly(url);
     return new Blob([bytes], { type: mediaType });
   }
 }
 
-/** HTJ2K, without loss: a server that can do it sends about a third of the bytes. */
+/** HTJ2K, without loss: a server that can do it sends less than half of the bytes. */
 const COMPRESSED = ['1.2.840.10008.1.2.4.201'];
 /** Bytes in a second. On a faster line a frame as it is stored comes sooner than one that is compressed for the line first. */
 const SLOW = 1_000_000;
@@ -111,11 +112,20 @@ const SLOW = 1_000_000;
  * Returns true if the body of an answer has come slowly. The browser has measured it, apart from what the page did meanwhile;
  * of another server only if that allows it (Timing-Allow-Origin).
  */
-function isSlow(url: string): boolean {
+function cameSlowly(url: string): boolean {
   const [entry] = performance.getEntriesByName(url, 'resource').slice(-1) as PerformanceResourceTiming[];
   if (!entry?.encodedBodySize) return false;
   const seconds = (entry.responseEnd - entry.responseStart) / 1000;
   return entry.encodedBodySize < SLOW * seconds;
+}
+
+/** Implicit and explicit little endian, deflated, and big endian. */
+const PLAIN = /^1\.2\.840\.10008\.1\.2(\.1(\.99)?|\.2)?$/;
+
+/** Returns true if the metadata say that an instance is stored without compression (Available Transfer Syntax UID). */
+function isPlain(instance: unknown): boolean {
+  const available = (instance as Instance)['00083002']?.Value ?? [];
+  return available.length > 0 && available.every((uid) => PLAIN.test(String(uid)));
 }
 
 /** Returns the address of a study, series or instance (PS3.18 §10.1.2). */
