@@ -28,6 +28,11 @@ test('a reload comes back to the same picture without a question, again and agai
   await glassOf(page).press('Home');
   await glassOf(page).press('ArrowDown');
   await expect.poll(() => new URL(page.url()).searchParams.get('image')).toBe('2');
+  // The address is where the user is; the label is of what is on the glass.
+  await page
+    .getByText(/image 2\/\d+/)
+    .first()
+    .waitFor({ timeout: 30_000 });
   await page.waitForTimeout(500);
   const before = { address: page.url(), ...(await canvasOf(page)) };
   const seen = authorizationsOf(page);
