@@ -19,6 +19,7 @@ export class Compartment {
     if (type === 'Patient') return own.has(`Patient/${resource.id}`);
     const reach = reachOf(type);
     if (reach === 'never' || reach === 'attached') return false;
+    // Most resources name their patient in one element: then no search parameter is evaluated.
     const element = this.#patientElement(type);
     if (element && own.has((resource as WithPatient)[element]?.reference ?? '')) return true;
     const isOwner = (target: string): boolean => own.has(target);

@@ -13,13 +13,13 @@ const PICTURES = 'image/jpeg, image/png;q=0.9, image/webp;q=0.8, image/gif;q=0.7
 const FILES =
   'multipart/related; type="application/dicom"; transfer-syntax=*, multipart/related; type="application/dicom";q=0.9';
 
-/** What pictures do not need: it is no part of the shell. */
+/** Loads the modules that frames need and pictures do not: the first page is smaller without them. */
 const forFrames = loadedOnce(() => Promise.all([import('./multipart.ts'), import('./transfer-syntaxes.ts')]));
 
 /** Any DICOMweb server (PS3.18 §10.4). */
 export class DicomwebSource implements ImageSource {
   readonly #transport: Transport;
-  /** What the pictures have shown. */
+  /** True after a picture that came slowly. */
   #isSlow = false;
   /** UIDs of series that are stored without compression. */
   readonly #plain = new Set<string>();
@@ -33,7 +33,7 @@ export class DicomwebSource implements ImageSource {
     name: { study: string; series: string },
     signal: AbortSignal,
   ): Promise<Instance[]> {
-    // Whoever asks for the metadata asks for frames next.
+    // Frames are asked for after the metadata.
     void forFrames().catch(() => undefined);
     const url = `${addressOf(at, name)}/metadata`;
     const accept = 'application/dicom+json, application/json;q=0.9';
