@@ -34,6 +34,7 @@ export interface Series {
  */
 export function seriesOf(measurements: readonly Measurement[], wanted: string | undefined): Series[] {
   const unit = wanted ?? measurements.findLast(({ isUcum, value }) => isUcum && value !== undefined)?.unit;
+  const convert = convertOnce();
   const convertible = new Map<string, boolean>();
   const all = new Map<string, { series: Series; newest: number; isMain: boolean }>();
   for (const one of measurements) {
@@ -49,19 +50,31 @@ export function seriesOf(measurements: readonly Measurement[], wanted: string | 
       if (target !== undefined) series.unit = target;
       all.set(key, (found = { series, newest: 0, isMain }));
     }
-    found.series.points.push(pointOf(one, target));
+    found.series.points.push(pointOf(one, target, convert));
     found.newest = one.time;
   }
   const sorted = [...all.values()].sort((a, b) => Number(b.isMain) - Number(a.isMain) || b.newest - a.newest);
   return sorted.map(({ series }) => series);
 }
 
-function pointOf(one: Measurement, unit: string | undefined): Point {
+type Convert = typeof converted;
+
+/** Converts each value once: most points of a series have the same range. */
+function convertOnce(): Convert {
+  const known = new Map<string, ReturnType<Convert>>();
+  return (value, from, to) => {
+    const key = `${value} ${from} ${to}`;
+    if (!known.has(key)) known.set(key, converted(value, from, to));
+    return known.get(key);
+  };
+}
+
+function pointOf(one: Measurement, unit: string | undefined, convertFrom: Convert): Point {
   const { observation, date, text, range, flag } = one;
   const convert = (value: number | string | undefined): number | string | undefined =>
     value === undefined || unit === undefined || one.unit === unit
       ? value
-      : converted(value, one.unit!, unit);
+      : convertFrom(value, one.unit!, unit);
   const value = convert(one.value);
   // A range is compared in the unit of the value, before both are converted and rounded.
   const low = boundOf(range?.low, one);
