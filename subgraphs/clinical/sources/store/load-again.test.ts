@@ -2,11 +2,11 @@
 import Database from 'better-sqlite3';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadStore, type LoadProgress } from './load.ts';
 import { QueryThreads } from './query-threads.ts';
@@ -43,15 +43,21 @@ function lines(count: number, identifier: (at: number) => object[]): string {
   ).join('\n');
 }
 
-/** Starts a load in another process. @param until ends the wait for its progress */
-async function loadElsewhere(file: string, until: (progress: LoadProgress) => boolean) {
-  const started = spawn(process.execPath, ['--import', 'tsx', child, input, file], {
+/** Milliseconds until the end of a load that is killed before. */
+const FOR_EVER = 60_000;
+
+/** Starts a load in another process, and returns when it has stopped at a place for some milliseconds. */
+async function loadElsewhere(
+  file: string,
+  place: { step: string; resources?: number; milliseconds: number },
+) {
+  const { step, resources = 0, milliseconds } = place;
+  const stop = [step, resources, milliseconds].map(String);
+  const started = spawn(process.execPath, ['--import', 'tsx', child, input, file, ...stop], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = new Promise<void>((resolve) => started.once('exit', () => resolve()));
-  for await (const line of createInterface({ input: started.stdout })) {
-    if (until(JSON.parse(line) as LoadProgress)) break;
-  }
+  await once(started.stdout, 'data');
   return { started, exited };
 }
 
@@ -71,12 +77,12 @@ function contentOf(file: string): string {
   return hash.digest('hex');
 }
 
-it.each<[when: string, until: (progress: LoadProgress) => boolean]>([
-  ['while it reads', ({ step, resources }) => step === 'loading' && resources >= RESOURCES / 2],
-  ['while it creates indexes', ({ step }) => step === 'indexing'],
-])('a load that is killed %s goes on where it was, with the same result', async (when, until) => {
+it.each([
+  ['while it reads', { step: 'loading', resources: RESOURCES / 2 }],
+  ['while it creates indexes', { step: 'indexing' }],
+])('a load that is killed %s goes on where it was, with the same result', async (when, place) => {
   const file = join(directory, `killed ${when}.sqlite`);
-  const { started, exited } = await loadElsewhere(file, until);
+  const { started, exited } = await loadElsewhere(file, { ...place, milliseconds: FOR_EVER });
   started.kill('SIGKILL');
   await exited;
   expect(existsSync(file)).toBe(false);
@@ -90,7 +96,7 @@ it.each<[when: string, until: (progress: LoadProgress) => boolean]>([
 
 it('a load that is killed begins again when the data have changed', async () => {
   const file = join(directory, 'changed.sqlite');
-  const { started, exited } = await loadElsewhere(file, ({ step }) => step === 'loading');
+  const { started, exited } = await loadElsewhere(file, { step: 'loading', milliseconds: FOR_EVER });
   started.kill('SIGKILL');
   await exited;
   const other = join(directory, 'other.ndjson');
@@ -105,7 +111,7 @@ it('a load that is killed begins again when the data have changed', async () => 
 
 it('of two processes that load the same data one builds, and the other waits for it', async () => {
   const file = join(directory, 'twice.sqlite');
-  const { exited } = await loadElsewhere(file, ({ step }) => step === 'loading');
+  const { exited } = await loadElsewhere(file, { step: 'loading', milliseconds: 2_000 });
   const steps = new Set(load(file).map(({ step }) => step));
   await exited;
   expect([...steps]).toEqual(['waiting']);
