@@ -29,6 +29,8 @@ export class RequestSource {
   readonly #signal: AbortSignal | undefined;
   readonly #readers = new Map<string, DataLoader<string, Resource | undefined>>();
   readonly #pages = new Map<string, Promise<SearchPage>>();
+  /** What searches have returned, by type and id: it need not be read again. */
+  readonly #found = new Map<string, Map<string, Resource>>();
   readonly #turns = new LoopTurns();
   /** Turns by the page whose searches share them. */
   readonly #turnsOfPages = new Map<string, Promise<void>>();
@@ -46,7 +48,8 @@ export class RequestSource {
 
   /** Reads a resource; undefined when it does not exist. Simultaneous reads become one request. */
   read(type: string, id: string): Promise<Resource | undefined> {
-    return this.#reader(type).load(id);
+    const found = this.#found.get(type)?.get(id);
+    return found ? Promise.resolve(found) : this.#reader(type).load(id);
   }
 
   /** Reads one version of a resource; undefined when it does not exist. */
@@ -100,9 +103,9 @@ export class RequestSource {
     if (!page) {
       const found = this.#ask((source) => source.search(type, search, this.#signal), search.newestOf);
       page = found.then((found) => {
-        const reader = this.#reader(type);
-        // A resource that a search returned need not be read again.
-        for (const resource of found.resources) reader.prime(resource.id ?? '', bindContained(resource));
+        const known = this.#found.get(type) ?? new Map<string, Resource>();
+        this.#found.set(type, known);
+        for (const resource of found.resources) known.set(resource.id ?? '', bindContained(resource));
         return found;
       });
       this.#pages.set(key, page);

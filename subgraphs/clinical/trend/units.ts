@@ -54,10 +54,7 @@ function conversion(from: string, to: string): Conversion | undefined {
 
 /** Counts the significant digits of a decimal: 3 in `0.0120`, and in `150`, where zeros count. */
 function significantDigits(text: string): number {
-  const digits = text
-    .replace(/[eE].*$/, '')
-    .replace(/[^\d]/g, '')
-    .replace(/^0+/, '');
+  const digits = text.replace(/^-?[0.]+|^-|\.|[eE].*$/g, '');
   return Math.min(Math.max(digits.length, 1), EXACT_DIGITS);
 }
 
