@@ -111,6 +111,7 @@ const VIEWER = [
     may: [String.raw`data/trouble\.ts$`, 'domain/'],
   },
   { layer: 'engine', path: 'engine/cornerstone/', may: ['engine/', 'pixels/', 'data/', 'domain/'] },
+  { layer: 'first image', path: 'engine/first/', may: [String.raw`engine/[^/]+\.ts$`, 'data/', 'domain/'] },
   {
     layer: 'state',
     path: 'state/',
@@ -151,8 +152,15 @@ const viewerPackages = [
     comment:
       'Only engine/cornerstone/ imports Cornerstone: it is large, is loaded late, and can be replaced.',
     severity: 'error',
-    from: { path: '^viewer/src/', pathNot: '^viewer/src/engine/cornerstone/' },
+    from: { path: '^viewer/src/', pathNot: '^viewer/src/engine/(cornerstone|first)/' },
     to: { path: 'node_modules/@cornerstonejs/' },
+  },
+  {
+    name: 'viewer-first-image-without-engine',
+    comment: 'The first image is drawn before Cornerstone is there; it uses a decoder alone.',
+    severity: 'error',
+    from: { path: '^viewer/src/engine/first/' },
+    to: { path: 'node_modules/@cornerstonejs/', pathNot: 'node_modules/@cornerstonejs/codec-' },
   },
   {
     name: 'viewer-screens-know-no-transport',

@@ -52,6 +52,8 @@ const PARTS: readonly Part[] = [
     what: /\/renderingCapabilities\.js$/,
     code: CAPABILITIES,
   },
+  // What a decoder asks of Node, which it does not need in a browser.
+  { from: /@cornerstonejs\/codec-/, what: /^(fs|path|crypto)$/, code: 'export default {}' },
   // There is WebGL, or there are no graphics.
   { from: /@kitware\/vtk\.js\//, what: /\/WebGPU\//, code: EMPTY_CLASS },
 ];

@@ -26,6 +26,17 @@ export default defineConfig({
     chunkSizeWarningLimit: 4000,
     // Which file imports which: `test/size.test.ts` adds up what a page loads.
     manifest: true,
+    // The shell in one file: what other parts use too would be files of their own, and cost a round trip.
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: 'shell', tags: ['$initial'] },
+            { name: 'shell', test: /viewer\/src\/domain\/(colour|study)\.ts$/ },
+          ],
+        },
+      },
+    },
   },
   // Cornerstone's decoders are ES module workers that load their WASM by import.meta.url.
   worker: { format: 'es', plugins: () => [engineParts()] },

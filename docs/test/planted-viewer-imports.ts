@@ -9,6 +9,7 @@ export const VIEWER_IMPORTS: readonly (readonly [rule: string, file: string, tex
   ['viewer-pixels-imports-downwards', 'viewer/src/pixels/a.ts', imports('../engine/port.ts')],
   ['viewer-engine-port-imports-downwards', 'viewer/src/engine/a.ts', imports('../data/source.ts')],
   ['viewer-engine-imports-downwards', 'viewer/src/engine/cornerstone/a.ts', imports('../../state/file.ts')],
+  ['viewer-first-image-imports-downwards', 'viewer/src/engine/first/a.ts', imports('../cornerstone/file.ts')],
   ['viewer-state-imports-downwards', 'viewer/src/state/a.ts', imports('../engine/cornerstone/file.ts')],
   ['viewer-commands-imports-downwards', 'viewer/src/commands/a.ts', imports('../ui/file.ts')],
   ['viewer-ui-imports-downwards', 'viewer/src/ui/stage/a.ts', imports('../../data/transport.ts')],
@@ -16,6 +17,11 @@ export const VIEWER_IMPORTS: readonly (readonly [rule: string, file: string, tex
   [
     'viewer-cornerstone-behind-its-port',
     'viewer/src/ui/b.ts',
+    `import { cache } from '@cornerstonejs/core';\nexport const b = cache;\n`,
+  ],
+  [
+    'viewer-first-image-without-engine',
+    'viewer/src/engine/first/b.ts',
     `import { cache } from '@cornerstonejs/core';\nexport const b = cache;\n`,
   ],
   [

@@ -60,27 +60,37 @@ async function longestSeries(gateway: string) {
   }
 }
 
-/** Milliseconds since the address was opened at which a page had drawn its first picture and its first frame. */
+/**
+ * Milliseconds since the address was opened at which a page had drawn its first picture, its first frame, and that frame with
+ * the tools for it.
+ */
 export interface Drawn {
   picture: number;
   frame: number;
+  tools: number;
 }
 
 /** Where the pictures of a page are. */
 export interface Pictures {
   /** Pictures that the server draws; empty for a viewer without them. */
   preview: string;
-  /** The canvas of the frames. */
+  /** The canvas of the first frame; empty for a viewer that draws none before its tools are there. */
   frame: string;
+  /** The canvas of the frames that tools act on. */
+  tools: string;
 }
 
-export const OURS: Pictures = { preview: 'img.foreseen, img.preview', frame: '.engine:not(.absent) canvas' };
+export const OURS: Pictures = {
+  preview: 'img.foreseen, img.preview',
+  frame: 'canvas.foreseen',
+  tools: '.engine:not(.absent) canvas',
+};
 
 /**
  * Watches from the start of a page for its pictures: at each drawing of the screen it looks whether one is there that is not
  * black. Runs in the page, so it uses nothing from outside.
  */
-function watchPictures({ preview, frame }: Pictures): void {
+function watchPictures({ preview, frame, tools }: Pictures): void {
   const seen: Partial<Drawn> = {};
   Object.assign(globalThis, { seen });
   const copy = new OffscreenCanvas(24, 24).getContext('2d', { willReadFrequently: true })!;
@@ -96,9 +106,10 @@ function watchPictures({ preview, frame }: Pictures): void {
   const find = (selector: string) =>
     selector === '' ? [] : [...document.querySelectorAll<HTMLCanvasElement | HTMLImageElement>(selector)];
   const look = (): void => {
-    if (find(frame).some(isLit)) seen.frame ??= performance.now();
+    if (find(tools).some(isLit)) seen.tools ??= performance.now();
+    if (seen.tools !== undefined || find(frame).some(isLit)) seen.frame ??= performance.now();
     if (seen.frame !== undefined || find(preview).some(isLit)) seen.picture ??= performance.now();
-    if (seen.frame === undefined) requestAnimationFrame(look);
+    if (seen.tools === undefined) requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
 }
@@ -131,7 +142,7 @@ async function drawnIn(page: Page): Promise<Drawn> {
   const handle = await page.waitForFunction(
     () => {
       const { seen } = globalThis as unknown as { seen?: Partial<Drawn> };
-      return seen?.frame !== undefined && seen;
+      return seen?.tools !== undefined && seen;
     },
     undefined,
     { timeout: 120_000, polling: 50 },
@@ -151,7 +162,7 @@ export async function windowFor(
   await page.goto(url);
   await drawnIn(page);
   for (let round = 0; round < 3; round++) {
-    const box = (await page.locator(pictures.frame).first().boundingBox())!;
+    const box = (await page.locator(pictures.tools).first().boundingBox())!;
     window = {
       width: Math.round(window.width + CANVAS.width - box.width),
       height: Math.round(window.height + CANVAS.height - box.height),

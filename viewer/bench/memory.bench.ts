@@ -25,14 +25,14 @@ async function heapAfterStudies(): Promise<Figure> {
   let third = 0;
   let last = 0;
   for (let opened = 1; opened <= STUDIES; opened++) {
-    await page.locator(OURS.frame).waitFor();
+    await page.locator(OURS.tools).waitFor();
     await delay(1000);
     await session.send('HeapProfiler.collectGarbage');
     last = (await session.send('Runtime.getHeapUsage')).usedSize;
     if (opened === 3) third = last;
     await studies.nth(opened % (await studies.count())).click();
     await page
-      .locator(OURS.frame)
+      .locator(OURS.tools)
       .waitFor({ state: 'detached' })
       .catch(() => undefined);
   }
@@ -58,7 +58,7 @@ async function memoryOfLongSeries(): Promise<Figure> {
     series = system.series;
     const page = await system.browser.newPage({ viewport: { width: 1400, height: 900 } });
     await page.goto(`${url}/app/?${system.query}&image=1`);
-    await page.locator(OURS.frame).waitFor({ timeout: 60_000 });
+    await page.locator(OURS.tools).waitFor({ timeout: 60_000 });
     const most = await scrollThrough(page, system.browser);
     return {
       what: `renderer, ${IMAGES} images scrolled through`,

@@ -5,7 +5,7 @@ import { startOhif } from '../../gateway/test/clients/ohif-app.ts';
 import { openedIn, OURS, startBenchSystem, windowFor, type Drawn, type Pictures } from './bench-system.ts';
 
 const ROUNDS = Number(process.env['ROUNDS'] ?? 10);
-const OHIF: Pictures = { preview: '', frame: '.cornerstone-canvas' };
+const OHIF: Pictures = { preview: '', frame: '', tools: '.cornerstone-canvas' };
 
 interface Contender {
   url: string;
@@ -50,10 +50,12 @@ function figuresOf(state: 'warm' | 'cold', ours: Contender, ohif: Contender): Fi
   const of = ({ samples }: Contender, what: keyof Drawn) =>
     median(samples[state].map((drawn) => drawn[what])) / 1000;
   const [picture, frame, theirs] = [of(ours, 'picture'), of(ours, 'frame'), of(ohif, 'picture')];
+  const tools = of(ours, 'tools');
   const target = TARGETS[state];
   return [
     { what: `${state}: first picture`, value: picture, unit: 's', atMost: target.picture },
     { what: `${state}: diagnostic frame`, value: frame, unit: 's', atMost: target.frame },
+    { what: `${state}: diagnostic frame with its tools`, value: tools, unit: 's' },
     { what: `${state}: first picture of OHIF 3.13.2`, value: theirs, unit: 's' },
     { what: `${state}: first picture, of that of OHIF`, value: picture / theirs, unit: '×', atMost: 0.25 },
     { what: `${state}: diagnostic frame, of that of OHIF`, value: frame / theirs, unit: '×' },

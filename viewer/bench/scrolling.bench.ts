@@ -15,10 +15,10 @@ export async function bench(): Promise<Figure[]> {
   const page = await context.newPage();
   await page.setViewportSize(window);
   await page.goto(url);
-  await page.locator(OURS.frame).waitFor();
+  await page.locator(OURS.tools).waitFor();
   await allLoaded(page, count);
   await page.evaluate(watchSteps);
-  await page.locator(OURS.frame).hover();
+  await page.locator(OURS.tools).hover();
   for (let step = 0; step < STEPS; step++) {
     await page.mouse.wheel(0, 100);
     await delay(100);

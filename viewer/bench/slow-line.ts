@@ -1,8 +1,11 @@
 /** A line of a known speed and delay between the browser and the gateway, shared by all connections. */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Line {
   port: number;
+  /** Ends when nothing is on the line. */
+  idle(): Promise<void>;
   close(): void;
 }
 
@@ -53,6 +56,9 @@ export async function startLine({ target, bytesPerSecond, roundTrip }: LineOptio
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,
+    async idle() {
+      while (free + half > performance.now()) await delay(free + half - performance.now());
+    },
     close() {
       server.close();
       for (const socket of sockets) socket.destroy();

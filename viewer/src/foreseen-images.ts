@@ -41,6 +41,11 @@ export class ForeseenImages {
     return answer;
   }
 
+  /** Returns the metadata of the series that the address names; undefined if they were not asked for. */
+  get metadata(): ReturnType<ImageSource['series']> | undefined {
+    return this.#metadata?.answer;
+  }
+
   readonly rendered: ImageSource['rendered'] = (at, name, ...asked) => {
     const foreseen = this.#picture;
     this.#picture = undefined;

@@ -11,7 +11,7 @@ const system = new ViewerSystem({ timeout: 240_000 });
 /** Returns the share of each canvas that is not black. */
 function litShares(page: Page): Promise<number[]> {
   return page.evaluate(() =>
-    [...document.querySelectorAll('canvas')].map((element) => {
+    [...document.querySelectorAll<HTMLCanvasElement>('.engine canvas')].map((element) => {
       const copy = new OffscreenCanvas(element.width, element.height).getContext('2d')!;
       copy.drawImage(element, 0, 0);
       const { data } = copy.getImageData(0, 0, element.width, element.height);

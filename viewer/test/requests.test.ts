@@ -1,4 +1,4 @@
-/** In which order the page asks, with the whole gateway: the picture of the study in the address does not wait for its record. */
+/** In which order the page asks, with the whole gateway: the study in the address does not wait for its record. */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startChromium } from '../../gateway/test/setup/chromium.ts';
@@ -48,12 +48,17 @@ const KINDS: readonly [RegExp, string][] = [
 ];
 
 /** Opens an address, and notes what is asked for. @param hold keeps the record from coming until it is called back */
-async function opened(address: string, hold?: Promise<void>): Promise<{ page: Page; asked: string[] }> {
+async function opened(
+  address: string,
+  hold?: Promise<void>,
+): Promise<{ page: Page; asked: string[]; frames: string[] }> {
   const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
   const asked: string[] = [];
+  const frames: string[] = [];
   page.on('request', (request) => {
     const kind = KINDS.find(([pattern]) => pattern.test(request.url()))?.[1];
     if (kind) asked.push(kind);
+    if (kind === 'frame') frames.push(request.url());
   });
   if (hold)
     await page.route('**/graphql', async (route) => {
@@ -61,32 +66,33 @@ async function opened(address: string, hold?: Promise<void>): Promise<{ page: Pa
       await route.continue();
     });
   await page.goto(`${gateway.url}/app/?${address}`);
-  return { page, asked };
+  return { page, asked, frames };
 }
 
-const preview = (page: Page) => page.getByRole('img', { name: /Preview/ });
-
-test('the picture of the series in the address is there before the record, and is asked for once', async () => {
+test('the picture and the image in the address are there before the record; each is asked for once', async () => {
   let release = () => undefined as void;
   const held = new Promise<void>((resolve) => (release = resolve));
-  const { page, asked } = await opened(`tenant=open&patient=${PATIENT}&${series}`, held);
-  await preview(page).waitFor({ timeout: 20_000 });
-  await expect.poll(() => asked.includes('engine')).toBe(true);
-  expect(asked.slice(0, 3).sort()).toEqual(['metadata', 'picture', 'record']);
-  expect(asked.slice(3)).toEqual(['engine']);
+  const { page, asked, frames } = await opened(`tenant=open&patient=${PATIENT}&${series}`, held);
+  await page.locator('canvas.foreseen').waitFor({ timeout: 20_000 });
+  await expect.poll(() => asked.length).toBe(5);
+  expect(asked.slice(0, 2).sort()).toEqual(['metadata', 'picture']);
+  expect(asked[2]).toBe('frame');
+  expect(asked.slice(3).sort()).toEqual(['engine', 'record']);
   expect(await page.getByRole('heading', { name: 'Helen' }).count()).toBe(0);
   release();
   await page.getByText(/image \d+\/\d+/).waitFor({ timeout: 30_000 });
-  expect(asked[4]).toBe('frame');
-  expect(asked.slice(4).every((kind) => kind === 'frame')).toBe(true);
-  await expect.poll(() => preview(page).count()).toBe(0);
+  await expect.poll(() => asked.length).toBeGreaterThan(5);
+  expect(asked.slice(5).every((kind) => kind === 'frame')).toBe(true);
+  expect(new Set(frames).size).toBe(frames.length);
+  await expect.poll(() => page.locator('.foreseen').count()).toBe(0);
   await page.close();
 }, 90_000);
 
 test('of a study without a series, the picture of the study comes first', async () => {
   const { page, asked } = await opened(`tenant=open&patient=${PATIENT}&${study}`);
   await page.getByText(/image \d+\/\d+/).waitFor({ timeout: 30_000 });
-  expect(asked.slice(0, 2).sort()).toEqual(['picture', 'record']);
+  expect(asked[0]).toBe('picture');
+  expect(asked.slice(1, 3).sort()).toEqual(['engine', 'record']);
   expect(asked).not.toContain('sign-in configuration');
   await page.close();
 }, 90_000);
@@ -98,8 +104,8 @@ test('with a sign-in the picture is asked for with the token, at once after it',
   await page.getByRole('button', { name: 'Allow' }).click();
   expect(await (await picture).headerValue('authorization')).toMatch(/^Bearer /);
   await page.getByText(/image \d+\/\d+/).waitFor({ timeout: 30_000 });
-  expect(asked.slice(0, 4).sort()).toEqual(['engine', 'metadata', 'picture', 'record']);
-  expect(asked.indexOf('engine')).toBeGreaterThan(asked.indexOf('picture'));
+  expect(asked.slice(0, 2).sort()).toEqual(['metadata', 'picture']);
+  expect(asked.slice(2, 5).sort()).toEqual(['engine', 'frame', 'record']);
   await page.close();
 }, 90_000);
 
@@ -108,18 +114,19 @@ test.each([
   ['a fast one', -1, 'application/octet-stream'],
 ])(
   'frames that are not compressed come over %s of %s bytes a second as %s',
+  // On a busy machine a fast line may be measured as a slow one.
+  { timeout: 90_000, retry: 3 },
   async (_line, downloadThroughput, type) => {
     const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
     const session = await page.context().newCDPSession(page);
     const line = { offline: false, latency: 0, uploadThroughput: -1, downloadThroughput };
     const frame = page.waitForResponse(/\/frames\/1$/, { timeout: 60_000 });
-    await page.goto(`${gateway.url}/app/?tenant=open&patient=${PATIENT}&${series}`, { waitUntil: 'commit' });
     await session.send('Network.enable');
     await session.send('Network.emulateNetworkConditions', line);
+    await page.goto(`${gateway.url}/app/?tenant=open&patient=${PATIENT}&${series}`, { waitUntil: 'commit' });
     expect(await (await frame).headerValue('content-type')).toContain(`type="${type}"`);
     await page.close();
   },
-  90_000,
 );
 
 test('without a study in the address nothing is asked for before its record', async () => {

@@ -56,7 +56,7 @@ function watchFilm(page: Page, milliseconds: number): Promise<Film> {
       await new Promise(requestAnimationFrame);
       const [, image] = /image (\d+)\//.exec(document.querySelector('.overlay')!.textContent!)!;
       if (seen.at(-1)?.image === Number(image)) continue;
-      copy.drawImage(document.querySelector('canvas')!, 0, 0, 64, 64);
+      copy.drawImage(document.querySelector<HTMLCanvasElement>('.engine canvas')!, 0, 0, 64, 64);
       const sum = copy
         .getImageData(0, 0, 64, 64)
         .data.reduce((sum, value) => (sum * 31 + value) % 1_000_003, 0);

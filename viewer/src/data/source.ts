@@ -33,6 +33,8 @@ export interface ImageSource {
   ): Promise<Instance[]>;
   /** Bytes of one frame, compressed or not, with their transfer syntax. */
   frame(at: ImageLocation, name: FrameName, signal: AbortSignal): Promise<FrameBytes>;
+  /** Returns the Transfer Syntax UID that is asked for with the frames of a series; undefined: as they are stored. */
+  preferred?(series: string): string | undefined;
   /** A picture of an instance or of a series' opening image, as the server draws it. Width and height in pixels. */
   rendered(
     at: ImageLocation,

@@ -139,7 +139,7 @@ export class Transport {
         ...{ method, headers, body: body ?? null },
         signal: AbortSignal.any(signal ? [signal, silence.signal] : [silence.signal]),
         // Answers about a patient stay in memory, and cookies authorize nothing here.
-        ...{ cache: 'no-store', credentials: 'omit', referrerPolicy: 'no-referrer' },
+        ...{ cache: 'no-store', credentials: 'same-origin', referrerPolicy: 'no-referrer' },
       });
       call.status = response.status;
       return new Incoming(response, { url, signal, silence, call });
@@ -211,20 +211,23 @@ class Incoming {
 
   /** Returns the whole body. @throws Trouble `damaged` if it is longer */
   async bytes(most: number): Promise<Uint8Array<ArrayBuffer>> {
-    const chunks: Uint8Array[] = [];
+    // A body of known length is put together while it comes, without a second copy.
+    let bytes = new Uint8Array(Math.min(this.#length ?? 0, most));
     let length = 0;
     for await (const chunk of this.chunks()) {
+      const before = length;
       length += chunk.length;
       if (length > most) throw damaged(this.url, `is longer than ${most} bytes`);
-      chunks.push(chunk);
+      if (length > bytes.length) bytes = grown(bytes, Math.min(Math.max(length, 2 * bytes.length), most));
+      bytes.set(chunk, before);
     }
-    const bytes = new Uint8Array(length);
-    let at = 0;
-    for (const chunk of chunks) {
-      bytes.set(chunk, at);
-      at += chunk.length;
-    }
-    return bytes;
+    return length === bytes.length ? bytes : bytes.slice(0, length);
+  }
+
+  /** Bytes of the body, if it comes as it is. */
+  get #length(): number | undefined {
+    const length = Number(this.headers.get('content-length'));
+    return this.headers.has('content-encoding') || !Number.isSafeInteger(length) ? undefined : length;
   }
 }
 
@@ -233,6 +236,12 @@ function failureOf(error: unknown, url: string, signal: AbortSignal | undefined)
   if (signal?.aborted) return signal.reason;
   if (error instanceof Trouble) return error;
   return new Trouble('offline', `${nameOf(url)}: the connection failed or ended early`);
+}
+
+function grown(bytes: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+  const longer = new Uint8Array(length);
+  longer.set(bytes);
+  return longer;
 }
 
 /** Aborts when nothing has come for some time. */

@@ -63,7 +63,7 @@ export class FrameStore {
 
   constructor(source: ImageSource, options: FrameStoreOptions = {}) {
     this.#source = source;
-    this.#maxBytes = options.maxBytes ?? 512 * 1024 * 1024;
+    this.#maxBytes = options.maxBytes ?? 192 * 1024 * 1024;
     this.#maxRequests = options.maxRequests ?? 6;
     this.#clock = options.clock ?? systemClock;
     this.#offOnline = (options.online ?? browserOnline)(() => {

@@ -1,7 +1,7 @@
 import { Trouble } from '../data/trouble.ts';
-import { isFilm } from '../domain/cine.ts';
 import type { Place } from '../domain/image-reference.ts';
 import type { Instance } from '../domain/instance.ts';
+import { openingIndex, openingPlace, within } from '../domain/opening-place.ts';
 import { hasImages } from '../domain/series-content.ts';
 import type { Stack, StackFrame } from '../domain/stacks.ts';
 import type { FrameId, Series, Study } from '../domain/study.ts';
@@ -119,20 +119,21 @@ export class Cell {
     this.document = start.document;
     const stacks = (this.stacks = opened.stacks);
     const found = start.find?.(stacks);
-    const stack = found?.stack ?? stacks.find(({ key }) => key === start.stack) ?? longest(stacks);
-    if (!stack) return this.preview.close();
-    this.choose(stack, found?.index ?? (start.image === undefined ? undefined : start.image - 1));
+    const place = found ?? openingPlace(stacks, start);
+    if (!place) return this.preview.close();
+    this.placed = found !== undefined || start.image !== undefined;
+    this.#put(place.stack, place.index);
   }
 
   /** Shows another stack of the series. @param index the middle if it is not given, of a film the beginning */
   choose(stack: Stack, index?: number): void {
     this.placed = index !== undefined;
-    this.#put(stack, index ?? (isFilm(stack) ? 0 : Math.floor(stack.frames.length / 2)));
+    this.#put(stack, index ?? openingIndex(stack));
   }
 
   #put(stack: Stack, index: number): void {
     this.stack = stack;
-    this.wanted = clamp(index, stack.frames.length);
+    this.wanted = within(stack, index);
     this.trouble = undefined;
     this.view?.setStack(stack, this.wanted);
     if (this.window) this.view?.setWindow(this.window);
@@ -142,7 +143,7 @@ export class Cell {
 
   want(index: number): void {
     if (!this.stack) return;
-    this.wanted = clamp(index, this.count);
+    this.wanted = within(this.stack, index);
     this.trouble = undefined;
     this.view?.want(this.wanted);
   }
@@ -282,15 +283,4 @@ export class Cell {
     if (trouble.passes && trouble.retryAfter !== undefined)
       this.#retry = setTimeout(() => void again(), trouble.retryAfter);
   }
-}
-
-function longest(stacks: readonly Stack[]): Stack | undefined {
-  return stacks.reduce<Stack | undefined>(
-    (best, stack) => (stack.frames.length > (best?.frames.length ?? 0) ? stack : best),
-    undefined,
-  );
-}
-
-function clamp(index: number, count: number): number {
-  return Math.min(Math.max(Math.round(index), 0), Math.max(count - 1, 0));
 }

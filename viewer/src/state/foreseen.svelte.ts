@@ -1,36 +1,55 @@
+import { openingPlace } from '../domain/opening-place.ts';
+import type { FrameId } from '../domain/study.ts';
 import type { Address } from './address.ts';
 import { PREVIEW } from './cell.svelte.ts';
-import type { Imaging } from './imaging.ts';
+import type { FirstImage, Imaging, NamedImage } from './imaging.ts';
 import { Picture } from './picture.svelte.ts';
 
 /** What DICOM calls a UID; an address may also name a study by the id of its resource, which DICOMweb does not know. */
 const UID = /^[\d.]+$/;
 
-/** Milliseconds for which everything else waits for the picture. */
-const PICTURE_FIRST = 800;
+/** Milliseconds for which everything else waits for the picture, and then for the image. */
+const PICTURE_FIRST = 1_500;
+const IMAGE_FIRST = 500;
+const SLOW_IMAGE_FIRST = 2_500;
 
-/** The picture of the study that the address names, while the record is not there yet. */
+/** An image in full quality. */
+export interface ForeseenImage {
+  frame: FrameId;
+  /** From 1. */
+  image: number;
+  count: number;
+  picture: ImageData;
+}
+
+type ForeseenImaging = Pick<Imaging, 'foresee' | 'firstImage' | 'engine'>;
+
+/**
+ * What the address names, while the record is not there yet: the picture that the server draws, then the image itself. Who
+ * follows a link to an image sees it first, before the page around it; on a slow line that is seconds earlier.
+ */
 export class Foreseen {
-  /** Ends when the picture is on the screen, or when nothing shall wait for it: other scripts would hold it up. */
+  /** Ends when all that comes first is on the screen, or nothing shall wait for it: other scripts would hold it up. */
   readonly drawn: Promise<void>;
-  readonly #imaging: Pick<Imaging, 'foresee' | 'engine'>;
+  readonly #imaging: ForeseenImaging;
   readonly #picture = new Picture();
   #study = $state<string>();
+  #image = $state.raw<ForeseenImage>();
+  #first: FirstImage | undefined;
   #goOn!: () => void;
 
-  constructor(imaging: Pick<Imaging, 'foresee' | 'engine'>) {
+  constructor(imaging: ForeseenImaging) {
     this.#imaging = imaging;
     this.drawn = new Promise((resolve) => (this.#goOn = resolve));
   }
 
-  /** Asks for the picture, and then for the engine. */
-  open({ study, series }: Address): void {
+  /** Asks for the picture, for the image, and then for the engine. */
+  open({ study, series, stack, image, window }: Address): void {
     if (study === undefined || !UID.test(study)) return this.#goOn();
     if (study === this.#study) return;
     this.#study = study;
-    const picture = this.#picture.load(() => this.#imaging.foresee({ study, series }, PREVIEW));
-    setTimeout(this.#goOn, PICTURE_FIRST);
-    void picture.then(painted).then(this.#goOn);
+    const find: NamedImage['find'] = (stacks) => openingPlace(stacks, { stack, image });
+    void this.#show({ study, series }, { find, window }).then(this.#goOn);
     // The stage asks again, and says it if the engine does not come.
     void this.drawn.then(() => this.#imaging.engine()).catch(() => undefined);
   }
@@ -40,13 +59,61 @@ export class Foreseen {
     return study !== undefined && study === this.#study ? this.#picture.url : undefined;
   }
 
+  /** The image of a study, as `urlOf`. */
+  imageOf(study: string | undefined): ForeseenImage | undefined {
+    return study !== undefined && study === this.#study ? this.#image : undefined;
+  }
+
+  /** True if there is something to show of a study. */
+  shows(study: string | undefined): boolean {
+    return (this.urlOf(study) ?? this.imageOf(study)) !== undefined;
+  }
+
+  /** The study is on the stage, or another one is. */
   close(): void {
     this.#picture.close();
-    this.#study = undefined;
+    this.#first?.close();
+    this.#study = this.#image = this.#first = undefined;
+  }
+
+  async #show(
+    name: { study: string; series: string | undefined },
+    named: Pick<NamedImage, 'find' | 'window'>,
+  ): Promise<void> {
+    const picture = this.#picture.load(() => this.#imaging.foresee(name, PREVIEW)).then(painted);
+    const { study, series } = name;
+    const image = series !== undefined && this.#draw({ study, series, ...named }, picture);
+    const hasCome = await Promise.race([picture.then(() => true), delay(PICTURE_FIRST)]);
+    if (hasCome) await image;
+  }
+
+  /** Ends when the image is on the screen, or nothing shall wait for it. One that does not come is the stage's to tell. */
+  async #draw(named: NamedImage, picture: Promise<void>): Promise<void> {
+    const first = await this.#imaging.firstImage(named).catch(() => undefined);
+    // On a slow line the picture is through before this comes; else it is sooner when it is alone.
+    if (!first?.isSlow()) await picture;
+    if (!first || named.study !== this.#study) return first?.close();
+    this.#first = first;
+    const drawn = first.draw().then(
+      (picture) => this.#put(first, picture),
+      () => undefined,
+    );
+    await Promise.race([drawn.then(painted), delay(first.isSlow() ? SLOW_IMAGE_FIRST : IMAGE_FIRST)]);
+  }
+
+  #put(first: FirstImage, picture: Awaited<ReturnType<FirstImage['draw']>>): void {
+    if (!picture || first !== this.#first) return;
+    const { frame, image, count } = first;
+    const { pixels, width, height } = picture;
+    this.#image = { frame, image, count, picture: new ImageData(pixels, width, height) };
   }
 }
 
 /** Waits until the screen has been drawn. */
 function painted(): Promise<void> {
   return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+}
+
+function delay(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

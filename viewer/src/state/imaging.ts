@@ -2,10 +2,11 @@ import type { ImageSource } from '../data/source.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Trouble } from '../data/trouble.ts';
 import type { Orientation } from '../domain/geometry.ts';
+import type { Place } from '../domain/image-reference.ts';
 import type { Slab, Stack } from '../domain/stacks.ts';
 import type { FrameId, ImageLocation } from '../domain/study.ts';
 import type { VolumeGeometry } from '../domain/volume.ts';
-import type { Engine } from '../engine/port.ts';
+import type { Engine, Window } from '../engine/port.ts';
 
 /** A series whose frames can be asked for. */
 export interface OpenedSeries {
@@ -51,6 +52,32 @@ export interface PictureSize {
   height: number;
 }
 
+/** An image of a series that the address names. */
+export interface NamedImage {
+  /** Study Instance UID. */
+  study: string;
+  /** Series Instance UID. */
+  series: string;
+  /** Finds it when the stacks are known. */
+  find: (stacks: readonly Stack[]) => Place | undefined;
+  /** In place of its own. */
+  window?: Window | undefined;
+}
+
+/** The image that the address names, while its record and the engine are not there yet. */
+export interface FirstImage {
+  frame: FrameId;
+  /** From 1. */
+  image: number;
+  count: number;
+  /** True if it comes compressed, for a slow line, as far as that is known now. */
+  isSlow(): boolean;
+  /** Asks for it, and draws it in full quality: bytes of red, green, blue and opacity. @returns undefined for an image that waits for the engine */
+  draw(): Promise<{ width: number; height: number; pixels: Uint8ClampedArray<ArrayBuffer> } | undefined>;
+  /** Its bytes are no longer needed here. */
+  close(): void;
+}
+
 /** What the stage needs to show images. The app makes it of an image source, the frame store and the engine. */
 export interface Imaging {
   images: Omit<ImageSource, 'series'>;
@@ -66,6 +93,12 @@ export interface Imaging {
    * @throws Trouble; also where only the record knows the place
    */
   foresee(name: { study: string; series?: string | undefined }, size: PictureSize): Promise<Blob>;
+  /**
+   * Finds the image itself, after `foresee` of its series. Who opens the series then has its bytes.
+   * @returns undefined if there is none
+   * @throws Trouble
+   */
+  firstImage(name: NamedImage): Promise<FirstImage | undefined>;
   /** Loads the engine with the first image. */
   engine(): Promise<Engine>;
   /** Called when frames have become ready. @returns a function that ends it */

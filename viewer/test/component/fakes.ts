@@ -7,7 +7,7 @@ import type { Stack } from '../../src/domain/stacks.ts';
 import type { FrameId } from '../../src/domain/study.ts';
 import type { VolumeGeometry } from '../../src/domain/volume.ts';
 import type { Account } from '../../src/state/account.ts';
-import type { Imaging, OpenedSeries, OpenedVolume } from '../../src/state/imaging.ts';
+import type { FirstImage, Imaging, OpenedSeries, OpenedVolume } from '../../src/state/imaging.ts';
 import { ServerList } from '../../src/state/server-list.svelte.ts';
 import { Servers } from '../../src/state/servers.ts';
 import { FakeVolume } from './volume.ts';
@@ -78,6 +78,13 @@ export class FakeImaging implements Imaging {
   foresee({ study }: { study: string }): Promise<Blob> {
     this.foreseen.push(study);
     return phantomPicture();
+  }
+
+  /** The image that the address names; undefined while it does not come. */
+  first: FirstImage | undefined;
+
+  firstImage(): Promise<FirstImage | undefined> {
+    return Promise.resolve(this.first);
   }
 
   async openSeries(_at: unknown, name: { study: string; series: string }): Promise<OpenedSeries> {

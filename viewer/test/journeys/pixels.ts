@@ -2,10 +2,10 @@
 import type { Page } from 'playwright-core';
 import type { Pixels } from '../engine/engine-page.ts';
 
-/** Returns the pixels of the canvas, red, green and blue. */
-export async function pixelsOf(page: Page): Promise<Pixels> {
-  const { width, height, data } = await page.evaluate(async () => {
-    const element = document.querySelector('canvas')!;
+/** Returns the pixels of a canvas, red, green and blue: of the engine's, if no other is named. */
+export async function pixelsOf(page: Page, canvas = '.engine canvas'): Promise<Pixels> {
+  const { width, height, data } = await page.evaluate(async (selector) => {
+    const element = document.querySelector<HTMLCanvasElement>(selector)!;
     const copy = new OffscreenCanvas(element.width, element.height).getContext('2d')!;
     copy.drawImage(element, 0, 0);
     const { data } = copy.getImageData(0, 0, element.width, element.height);
@@ -16,7 +16,7 @@ export async function pixelsOf(page: Page): Promise<Pixels> {
       reader.readAsDataURL(blob);
     });
     return { width: element.width, height: element.height, data: url.split(',')[1]! };
-  });
+  }, canvas);
   return { width, height, data: Buffer.from(data, 'base64') };
 }
 

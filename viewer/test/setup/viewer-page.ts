@@ -43,10 +43,10 @@ export const entryName = (day: string) => new RegExp(`\\(${day}\\).*\\d (image|f
 export const entryOf = (page: Page, day: string) =>
   page.getByRole('navigation', { name: 'Timeline' }).getByRole('button', { name: entryName(day) });
 
-/** Returns the share of the canvas that is not black, and a checksum of its pixels. */
+/** Returns the share of the engine's canvas that is not black, and a checksum of its pixels. */
 export async function canvasOf(page: Page): Promise<{ lit: number; sum: number }> {
   return page.evaluate(() => {
-    const element = document.querySelector('canvas');
+    const element = document.querySelector<HTMLCanvasElement>('.engine canvas');
     if (!element) return { lit: 0, sum: 0 };
     const copy = new OffscreenCanvas(element.width, element.height).getContext('2d')!;
     copy.drawImage(element, 0, 0);

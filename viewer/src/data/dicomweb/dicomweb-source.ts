@@ -1,8 +1,9 @@
 import type { Attribute, Instance } from '../../domain/instance.ts';
-import { loadedOnce } from '../../domain/loaded-once.ts';
 import type { FrameName, ImageLocation } from '../../domain/study.ts';
 import type { FrameBytes, ImageSource } from '../source.ts';
 import { damaged, type Answer, type Transport } from '../transport.ts';
+import { mediaTypeOf, onlyPart, partsOf } from './multipart.ts';
+import { acceptFrames, transferSyntaxOf } from './transfer-syntaxes.ts';
 
 const MB = 1024 * 1024;
 const MOST_METADATA = 128 * MB;
@@ -13,14 +14,11 @@ const PICTURES = 'image/jpeg, image/png;q=0.9, image/webp;q=0.8, image/gif;q=0.7
 const FILES =
   'multipart/related; type="application/dicom"; transfer-syntax=*, multipart/related; type="application/dicom";q=0.9';
 
-/** Loads the modules that frames need and pictures do not: the first page is smaller without them. */
-const forFrames = loadedOnce(() => Promise.all([import('./multipart.ts'), import('./transfer-syntaxes.ts')]));
-
 /** Any DICOMweb server (PS3.18 §10.4). */
 export class DicomwebSource implements ImageSource {
   readonly #transport: Transport;
-  /** True after a picture that came slowly. */
-  #isSlow = false;
+  /** True after a picture that came slowly; undefined before the first. */
+  #isSlow: boolean | undefined;
   /** UIDs of series that are stored without compression. */
   readonly #plain = new Set<string>();
 
@@ -33,8 +31,6 @@ export class DicomwebSource implements ImageSource {
     name: { study: string; series: string },
     signal: AbortSignal,
   ): Promise<Instance[]> {
-    // Frames are asked for after the metadata.
-    void forFrames().catch(() => undefined);
     const url = `${addressOf(at, name)}/metadata`;
     const accept = 'application/dicom+json, application/json;q=0.9';
     const answer = await this.#transport.json(url, { accept, signal, most: MOST_METADATA });
@@ -45,16 +41,22 @@ export class DicomwebSource implements ImageSource {
 
   async frame(at: ImageLocation, name: FrameName, signal: AbortSignal): Promise<FrameBytes> {
     const url = `${addressOf(at, name)}/frames/${name.frame}`;
-    const { acceptFrames, transferSyntaxOf } = (await forFrames())[1];
-    // Frames come as stored, or compressed for a slow line.
-    const accept = acceptFrames(this.#isSlow && this.#plain.has(name.series) ? COMPRESSED : []);
+    const accept = acceptFrames(this.preferred(name.series));
     const answer = await this.#transport.send(url, { accept, signal, most: MOST_FRAME });
-    const { bytes, mediaType, transferSyntax } = await partOf(url, answer);
+    const { bytes, mediaType, transferSyntax } = partOf(url, answer);
     const syntax = transferSyntax ?? transferSyntaxOf(mediaType, bytes);
     if (syntax === undefined) throw damaged(url, 'is no frame');
     if (bytes.length === 0) throw damaged(url, 'is empty');
-    // A copy: decoders view it as 16-bit numbers, which have to begin at an even place.
-    return { bytes: bytes.slice(), transferSyntax: syntax };
+    return { bytes: atBeginning(bytes), transferSyntax: syntax };
+  }
+
+  /** Frames that are stored without compression are compressed for a slow line. */
+  preferred(series: string): string | undefined {
+    return this.#onSlowLine && this.#plain.has(series) ? COMPRESSED : undefined;
+  }
+
+  get #onSlowLine(): boolean {
+    return this.#isSlow ?? cameSlowly(import.meta.url, VERY_SLOW);
   }
 
   // eslint-disable-next-line @typescript-eslint/max-params -- as the interface has it
@@ -66,7 +68,8 @@ export class DicomwebSource implements ImageSource {
   ): Promise<Blob> {
     const frame = name.instance !== undefined && name.frame !== undefined ? `/frames/${name.frame}` : '';
     const viewport = `${Math.ceil(size.width)},${Math.ceil(size.height)}`;
-    return this.#picture(`${addressOf(at, name)}${frame}/rendered?viewport=${viewport}`, signal);
+    const quality = this.#onSlowLine ? `&quality=${SLOW_QUALITY}` : '';
+    return this.#picture(`${addressOf(at, name)}${frame}/rendered?viewport=${viewport}${quality}`, signal);
   }
 
   thumbnail(at: ImageLocation, name: { study: string; series: string }, signal: AbortSignal): Promise<Blob> {
@@ -79,7 +82,6 @@ export class DicomwebSource implements ImageSource {
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     const url = addressOf(at, name);
-    const [{ partsOf }] = await forFrames();
     const { headers, chunks } = await this.#transport.stream(url, { accept: FILES, signal });
     if (!(yield* partsOf(headers.get('content-type') ?? '', chunks))) throw damaged(url, 'is cut');
   }
@@ -88,7 +90,7 @@ export class DicomwebSource implements ImageSource {
     const accept =
       'multipart/related; type="application/octet-stream", application/octet-stream;q=0.9, */*;q=0.5';
     const answer = await this.#transport.send(url, { accept, signal, most: MOST_FRAME });
-    return (await partOf(url, answer)).bytes;
+    return partOf(url, answer).bytes;
   }
 
   async #picture(url: string, signal: AbortSignal): Promise<Blob> {
@@ -98,26 +100,31 @@ export class DicomwebSource implements ImageSource {
       most: MOST_PICTURE,
     });
     if (!mediaType.startsWith('image/') || bytes.length === 0) throw damaged(url, 'is no picture');
-    this.#isSlow ||= cameSlowly(url);
+    this.#isSlow ||= cameSlowly(url, SLOW);
     return new Blob([bytes], { type: mediaType });
   }
 }
 
 /** HTJ2K, without loss: a server that can do it sends less than half of the bytes. */
-const COMPRESSED = ['1.2.840.10008.1.2.4.201'];
+const COMPRESSED = '1.2.840.10008.1.2.4.201';
 /** Bytes in a second. On a faster line a frame as it is stored comes sooner than one that is compressed for the line first. */
 const SLOW = 1_000_000;
+/** Of the page's own script, before the first picture: it also came slowly where the machine was busy. */
+const VERY_SLOW = 400_000;
 
 /**
  * Returns true if the body of an answer has come slowly. The browser has measured it, apart from what the page did meanwhile;
  * of another server only if that allows it (Timing-Allow-Origin).
  */
-function cameSlowly(url: string): boolean {
+function cameSlowly(url: string, limit: number): boolean {
   const [entry] = performance.getEntriesByName(url, 'resource').slice(-1) as PerformanceResourceTiming[];
   if (!entry?.encodedBodySize) return false;
   const seconds = (entry.responseEnd - entry.responseStart) / 1000;
-  return entry.encodedBodySize < SLOW * seconds;
+  return entry.encodedBodySize < limit * seconds;
 }
+
+/** Of a picture on a slow line, 1 to 100 (PS3.18 §8.3.5.1.2): half of the bytes, and the image follows. */
+const SLOW_QUALITY = 70;
 
 /** Implicit and explicit little endian, deflated, and big endian. */
 const PLAIN = /^1\.2\.840\.10008\.1\.2(\.1(\.99)?|\.2)?$/;
@@ -140,8 +147,7 @@ function addressOf(
 }
 
 /** Returns the bytes of an answer of one part, or without parts. @throws Trouble `damaged` */
-async function partOf(url: string, { bytes, mediaType, headers }: Answer) {
-  const [{ mediaTypeOf, onlyPart }] = await forFrames();
+function partOf(url: string, { bytes, mediaType, headers }: Answer) {
   if (!mediaType.startsWith('multipart/')) {
     if (/^text\/|json$|xml$/.test(mediaType)) throw damaged(url, 'has another media type');
     return { bytes, mediaType: mediaTypeOf(mediaType), transferSyntax: undefined };
@@ -149,6 +155,14 @@ async function partOf(url: string, { bytes, mediaType, headers }: Answer) {
   const part = onlyPart(headers.get('content-type') ?? '', bytes);
   if (!part) throw damaged(url, 'is cut, or has not one part');
   return part;
+}
+
+/**
+ * Moves bytes to the beginning of their buffer, which has nothing else that is needed: decoders view them as 16-bit numbers,
+ * which have to begin at an even place.
+ */
+function atBeginning({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(buffer).copyWithin(0, byteOffset, byteOffset + byteLength).subarray(0, byteLength);
 }
 
 const isObject = (value: unknown): boolean =>

@@ -18,13 +18,11 @@ const DECODABLE: readonly (readonly [mediaType: string, transferSyntaxes: readon
 /**
  * Returns the Accept header of a frame: as stored, so that nobody transcodes without need; what servers that do not know
  * `*` have is named after it.
- * @param preferred Transfer Syntax UIDs to which the server shall transcode if it can, best first
+ * @param preferred Transfer Syntax UID, one of `DECODABLE`, to which the server shall transcode if it can
  */
-export function acceptFrames(preferred: readonly string[] = []): string {
-  const first = preferred.flatMap((uid) => {
-    const type = DECODABLE.find(([, uids]) => uids.includes(uid))?.[0];
-    return type ? [range(type, uid)] : [];
-  });
+export function acceptFrames(preferred?: string): string {
+  const type = DECODABLE.find(([, uids]) => preferred !== undefined && uids.includes(preferred))?.[0];
+  const first = preferred !== undefined && type !== undefined ? [range(type, preferred)] : [];
   const others = DECODABLE.flatMap(([type, uids]) => uids.map((uid) => `${range(type, uid)};q=0.5`));
   return [...first, `${range('application/octet-stream', '*')};q=0.9`, ...others].join(', ');
 }

@@ -26,7 +26,7 @@ export interface EngineOptions {
 }
 
 /** Decoded images that Cornerstone keeps; the frame store keeps the bytes of more. */
-const DECODED_BYTES = 192 * 1024 * 1024;
+const DECODED_BYTES = 128 * 1024 * 1024;
 /** The name by which Cornerstone calls its decoder. */
 const DECODER = 'dicomImageLoader';
 const DECODERS = 2;

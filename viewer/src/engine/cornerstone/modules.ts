@@ -1,6 +1,7 @@
 /** The metadata of a frame in the modules that Cornerstone asks for. */
 import { planeOf } from '../../domain/geometry.ts';
 import { number, numbers, text, type Instance } from '../../domain/instance.ts';
+import { voiOf } from '../../domain/voi.ts';
 import type { Palettes } from './palettes.ts';
 
 type Module = Record<string, unknown>;
@@ -74,16 +75,12 @@ function aspectOf(metadata: Instance): readonly [number, number] {
   return ratio?.every((side) => side > 0) ? [ratio[0]! / ratio[1]!, 1] : [1, 1];
 }
 
-/** PS3.3 §C.11.2. A window that is narrower than the standard allows is none. */
 function voiModule(metadata: Instance): Module {
-  const [centre, width] = ['00281050', '00281051'].map((tag) => number(metadata, tag));
-  const voiLUTFunction = text(metadata, '00281056');
-  const isExact = voiLUTFunction === 'LINEAR_EXACT' || voiLUTFunction === 'SIGMOID';
-  const isWindow = centre !== undefined && width !== undefined && (isExact ? width > 0 : width >= 1);
-  if (!isWindow) return {};
+  const voi = voiOf(metadata);
+  if (!voi) return {};
   return {
-    windowCenter: [centre],
-    windowWidth: [width],
-    ...(isExact && { voiLUTFunction: [voiLUTFunction] }),
+    windowCenter: [voi.centre],
+    windowWidth: [voi.width],
+    ...(voi.function !== 'LINEAR' && { voiLUTFunction: [voi.function] }),
   };
 }
