@@ -1,11 +1,10 @@
 /** What the page keeps: after many studies, and while somebody scrolls through a series of 2,000 images. */
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Browser, Page } from 'playwright-core';
 import type { Figure } from '../../gateway/bench/measure.ts';
 import { freePort } from '../../gateway/test/setup/free-port.ts';
 import { OURS, startBenchSystem } from './bench-system.ts';
 import { startLongerSeries } from './many-images.ts';
+import { PlainPage } from './plain-page.ts';
 
 const STUDIES = 20;
 const IMAGES = 2000;
@@ -56,10 +55,11 @@ async function memoryOfLongSeries(): Promise<Figure> {
     const url = `http://localhost:${longer.port}`;
     await using system = await startBenchSystem({ PORT: String(port), BASE_URL: url });
     series = system.series;
-    const page = await system.browser.newPage({ viewport: { width: 1400, height: 900 } });
-    await page.goto(`${url}/app/?${system.query}&image=1`);
-    await page.locator(OURS.tools).waitFor({ timeout: 60_000 });
-    const most = await scrollThrough(page, system.browser);
+    await using page = await PlainPage.open(`${url}/app/?${system.query}&image=1`, {
+      width: 1400,
+      height: 900,
+    });
+    const most = await scrollThrough(page);
     return {
       what: `renderer, ${IMAGES} images scrolled through`,
       value: most / MB,
@@ -71,26 +71,17 @@ async function memoryOfLongSeries(): Promise<Figure> {
   }
 }
 
+const PAGE_DOWN = 34;
+
 /** Goes on when an image is drawn, ten at a time. @returns the most bytes that the page's process has held */
-async function scrollThrough(page: Page, browser: Browser): Promise<number> {
-  const slider = page.getByRole('slider', { name: 'Image; arrow keys scroll' });
-  await slider.focus();
+async function scrollThrough(page: PlainPage): Promise<number> {
+  await page.until(`document.querySelector('${OURS.tools}')`);
+  await page.until(`document.querySelector('.glass').focus() ?? true`);
   let most = 0;
   for (let image = 11; image <= IMAGES; image += 10) {
-    await page.keyboard.press('PageDown');
-    await page.getByText(`image ${image}/${IMAGES}`).waitFor({ timeout: 30_000 });
-    if (image % 100 === 1) most = Math.max(most, await rendererMemory(browser));
+    await page.press('PageDown', PAGE_DOWN);
+    await page.until(`document.body.textContent.includes('image ${image}/${IMAGES}')`);
+    if (image % 100 === 1) most = Math.max(most, await page.memory());
   }
-  return Math.max(most, await rendererMemory(browser));
-}
-
-/** Resident bytes of the largest page of the browser. */
-async function rendererMemory(browser: Browser): Promise<number> {
-  const session = await browser.newBrowserCDPSession();
-  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
-  await session.detach();
-  const sizes = processInfo
-    .filter(({ type }) => type === 'renderer')
-    .map(({ id }) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${id}/status`, 'utf8'))![1]) * 1024);
-  return Math.max(...sizes);
+  return Math.max(most, await page.memory());
 }

@@ -67,7 +67,7 @@ test.each([
     const drawn = await pixelsOf(page, 'canvas.foreseen');
     expect(drawn.width * drawn.height).toBe(expected.length);
     expect(difference(drawn, expected).more).toBe(0);
-    if (window) await page.getByText(/Image 50\/\d+\. Its tools are loading\./).waitFor();
+    if (window) await page.getByText(/Image 50 of \d+\. Its tools are loading\./).waitFor();
     await saveShot(page, `first-image-${modality}`);
     await page.close();
   },
