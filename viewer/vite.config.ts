@@ -32,6 +32,7 @@ export default defineConfig({
         codeSplitting: {
           groups: [
             { name: 'shell', tags: ['$initial'] },
+            // Two small modules of the chunk of frames that many others share.
             { name: 'shell', test: /viewer\/src\/domain\/(colour|study)\.ts$/ },
           ],
         },

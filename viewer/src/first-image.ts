@@ -2,7 +2,7 @@ import type { FrameBytes, ImageSource } from './data/source.ts';
 import type { Instance } from './domain/instance.ts';
 import { stacksOf } from './domain/stacks.ts';
 import type { FrameId, ImageLocation } from './domain/study.ts';
-import { canDraw, drawFirst, prepare } from './engine/first/first-image.ts';
+import { FirstDrawing } from './engine/first/first-image.ts';
 import type { FrameStore } from './pixels/frame-store.ts';
 import type { FirstImage, NamedImage } from './state/imaging.ts';
 
@@ -19,27 +19,28 @@ export function firstImage(
   const place = find(stacksOf({ study, series }, instances));
   const frame = place?.stack.frames[place.index];
   if (!frame) return undefined;
-  const isDrawn = canDraw(frame, window);
-  const isSlow = (): boolean => {
-    const transferSyntax = images.preferred?.(series);
-    if (isDrawn && transferSyntax !== undefined) prepare(transferSyntax);
-    return transferSyntax !== undefined;
-  };
+  const drawing = new FirstDrawing(frame, window);
+  const preferred = () => images.preferred?.(series);
+  drawing.prepare(preferred());
   const view = {};
   let forget: (() => void) | undefined;
   return {
     ...{ frame: frame.id, image: place.index + 1, count: place.stack.frames.length },
-    isSlow,
+    isSlow: () => preferred() !== undefined,
     async draw() {
       forget = store.add(place.stack, at);
       store.aim(view, { ...place, alone: true });
-      if (!isDrawn) return undefined;
+      if (!drawing.isPossible) return undefined;
+      drawing.prepare(preferred());
       const bytes = await bytesOf(store, frame.id);
-      return bytes && drawFirst(frame, bytes, window);
+      const picture = bytes && (await drawing.draw(bytes));
+      drawing.close();
+      return picture && new ImageData(picture.pixels, picture.width, picture.height);
     },
     close() {
       store.aim(view, undefined);
       forget?.();
+      drawing.close();
     },
   };
 }

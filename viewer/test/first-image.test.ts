@@ -1,9 +1,8 @@
 /** The image that an address names, before the record and the engine are there, in Chromium with the whole gateway. */
-import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { difference, expectedGrey, seriesOf } from './engine/engine-page.ts';
 import { pixelsOf } from './journeys/pixels.ts';
-import { canvasOf } from './setup/viewer-page.ts';
+import { canvasOf, limitLine } from './setup/viewer-page.ts';
 import { saveShot, ViewerSystem } from './setup/viewer-system.ts';
 
 const system = new ViewerSystem({ timeout: 240_000 });
@@ -27,18 +26,11 @@ async function opened(
   });
   const frame = page.waitForResponse(/\/frames\/\d+$/, { timeout: 60_000 });
   const address = `tenant=open&patient=${await patientOf(series.study)}&study=${series.study}&series=${series.series}`;
-  if (bytesPerSecond > 0) await slowDown(page, bytesPerSecond);
+  await limitLine(page, bytesPerSecond);
   await page.goto(`${gateway.url}/app/?${address}${query}`, { waitUntil: 'commit' });
   await page.locator('canvas.foreseen').waitFor({ timeout: 60_000 });
   const [, instance, number] = /\/instances\/([\d.]+)\/frames\/(\d+)$/.exec((await frame).url())!;
   return { page, series, frame: { instance: instance!, frame: Number(number) }, answer: await frame, goOn };
-}
-
-async function slowDown(page: Page, downloadThroughput: number): Promise<void> {
-  const session = await page.context().newCDPSession(page);
-  await session.send('Network.enable');
-  const line = { offline: false, latency: 0, uploadThroughput: -1, downloadThroughput };
-  await session.send('Network.emulateNetworkConditions', line);
 }
 
 /** Returns the logical id of the patient of a study. */

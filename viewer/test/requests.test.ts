@@ -3,6 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startChromium } from '../../gateway/test/setup/chromium.ts';
 import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
+import { limitLine } from './setup/viewer-page.ts';
 
 const PATIENT = '87a339d0-8cae-418e-89c7-8651e6aab3c6';
 
@@ -115,13 +116,10 @@ test.each([
   'frames that are not compressed come over %s of %s bytes a second as %s',
   // On a busy machine a fast line may be measured as a slow one.
   { timeout: 90_000, retry: 3 },
-  async (_line, downloadThroughput, type) => {
+  async (_line, bytesPerSecond, type) => {
     const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
-    const session = await page.context().newCDPSession(page);
-    const line = { offline: false, latency: 0, uploadThroughput: -1, downloadThroughput };
     const frame = page.waitForResponse(/\/frames\/1$/, { timeout: 60_000 });
-    await session.send('Network.enable');
-    await session.send('Network.emulateNetworkConditions', line);
+    await limitLine(page, bytesPerSecond);
     await page.goto(`${gateway.url}/app/?tenant=open&patient=${PATIENT}&${series}`, { waitUntil: 'commit' });
     expect(await (await frame).headerValue('content-type')).toContain(`type="${type}"`);
     await page.close();

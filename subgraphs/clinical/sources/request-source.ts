@@ -29,7 +29,7 @@ export class RequestSource {
   readonly #signal: AbortSignal | undefined;
   readonly #readers = new Map<string, DataLoader<string, Resource | undefined>>();
   readonly #pages = new Map<string, Promise<SearchPage>>();
-  /** What searches have returned, by type and id: it need not be read again. */
+  /** Resources that searches have returned, by type and id: they need not be read again. */
   readonly #found = new Map<string, Map<string, Resource>>();
   readonly #turns = new LoopTurns();
   /** Turns by the page whose searches share them. */

@@ -138,7 +138,8 @@ export class Transport {
       const response = await this.#fetch(url, {
         ...{ method, headers, body: body ?? null },
         signal: AbortSignal.any(signal ? [signal, silence.signal] : [silence.signal]),
-        // Answers about a patient stay in memory, and cookies authorize nothing here.
+        // Answers about a patient stay in memory. Cookies authorize nothing here; without them, which only our own origin
+        // would see, browsers do not use a connection that is open.
         ...{ cache: 'no-store', credentials: 'same-origin', referrerPolicy: 'no-referrer' },
       });
       call.status = response.status;
@@ -211,23 +212,20 @@ class Incoming {
 
   /** Returns the whole body. @throws Trouble `damaged` if it is longer */
   async bytes(most: number): Promise<Uint8Array<ArrayBuffer>> {
-    // A body of known length is put together while it comes, without a second copy.
-    let bytes = new Uint8Array(Math.min(this.#length ?? 0, most));
+    const chunks: Uint8Array[] = [];
     let length = 0;
     for await (const chunk of this.chunks()) {
-      const before = length;
       length += chunk.length;
       if (length > most) throw damaged(this.url, `is longer than ${most} bytes`);
-      if (length > bytes.length) bytes = grown(bytes, Math.min(Math.max(length, 2 * bytes.length), most));
-      bytes.set(chunk, before);
+      chunks.push(chunk);
     }
-    return length === bytes.length ? bytes : bytes.slice(0, length);
-  }
-
-  /** Bytes of the body, if it comes as it is. */
-  get #length(): number | undefined {
-    const length = Number(this.headers.get('content-length'));
-    return this.headers.has('content-encoding') || !Number.isSafeInteger(length) ? undefined : length;
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    for (const chunk of chunks) {
+      bytes.set(chunk, at);
+      at += chunk.length;
+    }
+    return bytes;
   }
 }
 
@@ -236,12 +234,6 @@ function failureOf(error: unknown, url: string, signal: AbortSignal | undefined)
   if (signal?.aborted) return signal.reason;
   if (error instanceof Trouble) return error;
   return new Trouble('offline', `${nameOf(url)}: the connection failed or ended early`);
-}
-
-function grown(bytes: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
-  const longer = new Uint8Array(length);
-  longer.set(bytes);
-  return longer;
 }
 
 /** Aborts when nothing has come for some time. */

@@ -1,5 +1,4 @@
 import { openingPlace } from '../domain/opening-place.ts';
-import type { FrameId } from '../domain/study.ts';
 import type { Address } from './address.ts';
 import { PREVIEW } from './cell.svelte.ts';
 import type { FirstImage, Imaging, NamedImage } from './imaging.ts';
@@ -14,19 +13,13 @@ const IMAGE_FIRST = 500;
 const SLOW_IMAGE_FIRST = 2_500;
 
 /** An image in full quality. */
-export interface ForeseenImage {
-  frame: FrameId;
-  /** From 1. */
-  image: number;
-  count: number;
-  picture: ImageData;
-}
+export type ForeseenImage = Pick<FirstImage, 'frame' | 'image' | 'count'> & { picture: ImageData };
 
 type ForeseenImaging = Pick<Imaging, 'foresee' | 'firstImage' | 'engine'>;
 
 /**
- * What the address names, while the record is not there yet: the picture that the server draws, then the image itself. Who
- * follows a link to an image sees it first, before the page around it; on a slow line that is seconds earlier.
+ * The study that the address names, while its record is not there yet: the picture that the server draws, then the image
+ * itself. A link to an image so shows it before the page around it; on a slow line that is seconds earlier.
  */
 export class Foreseen {
   /** Ends when all that comes first is on the screen, or nothing shall wait for it: other scripts would hold it up. */
@@ -101,11 +94,10 @@ export class Foreseen {
     await Promise.race([drawn.then(painted), delay(first.isSlow() ? SLOW_IMAGE_FIRST : IMAGE_FIRST)]);
   }
 
-  #put(first: FirstImage, picture: Awaited<ReturnType<FirstImage['draw']>>): void {
+  #put(first: FirstImage, picture: ImageData | undefined): void {
     if (!picture || first !== this.#first) return;
     const { frame, image, count } = first;
-    const { pixels, width, height } = picture;
-    this.#image = { frame, image, count, picture: new ImageData(pixels, width, height) };
+    this.#image = { frame, image, count, picture };
   }
 }
 

@@ -72,8 +72,8 @@ export interface FirstImage {
   count: number;
   /** True if it comes compressed, for a slow line, as far as that is known now. */
   isSlow(): boolean;
-  /** Asks for it, and draws it in full quality: bytes of red, green, blue and opacity. @returns undefined for an image that waits for the engine */
-  draw(): Promise<{ width: number; height: number; pixels: Uint8ClampedArray<ArrayBuffer> } | undefined>;
+  /** Asks for it, and draws it in full quality. @returns undefined for an image that waits for the engine */
+  draw(): Promise<ImageData | undefined>;
   /** Its bytes are no longer needed here. */
   close(): void;
 }

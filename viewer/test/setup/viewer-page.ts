@@ -33,6 +33,14 @@ export async function signInAsClinician(page: Page, patient?: string): Promise<v
   await page.getByRole('button', { name: 'Allow' }).click();
 }
 
+/** Slows down all that a page loads. @param bytesPerSecond from servers; -1 for a line without a limit */
+export async function limitLine(page: Page, bytesPerSecond: number): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  const line = { offline: false, latency: 0, uploadThroughput: -1, downloadThroughput: bytesPerSecond };
+  await session.send('Network.enable');
+  await session.send('Network.emulateNetworkConditions', line);
+}
+
 /** The glass: its value is the number of the image on it. */
 export const glassOf = (page: Page) => page.getByRole('slider', { name: 'Image; arrow keys scroll' });
 

@@ -10,24 +10,23 @@ export interface Htj2kAnswer {
   values: Int8Array | Uint8Array | Int16Array | Uint16Array | undefined;
 }
 
-let worker: Worker | undefined;
+/** Decodes one frame in a worker, which is loaded while the frame is on its way. Its creator closes it. */
+export class Htj2kDecoder {
+  readonly #worker = new Worker(new URL('./htj2k-worker.ts', import.meta.url), { type: 'module' });
+  #end: (() => void) | undefined;
 
-/** Starts the decoder: it is loaded while the frame is on its way. */
-export function startHtj2k(): Worker {
-  return (worker ??= new Worker(new URL('./htj2k-worker.ts', import.meta.url), { type: 'module' }));
-}
-
-/** Decodes one frame, and ends the decoder. @returns as `Htj2kAnswer`; undefined also if the decoder does not come */
-export async function decodeHtj2k(frame: Htj2kFrame): Promise<Htj2kAnswer['values']> {
-  const decoder = startHtj2k();
-  try {
-    return await new Promise((resolve) => {
-      decoder.onmessage = ({ data }: MessageEvent<Htj2kAnswer>) => resolve(data.values);
-      decoder.onerror = () => resolve(undefined);
-      decoder.postMessage(frame);
+  /** @returns as `Htj2kAnswer`; undefined also if the decoder does not come, or is closed */
+  decode(frame: Htj2kFrame): Promise<Htj2kAnswer['values']> {
+    return new Promise((resolve) => {
+      this.#end = () => resolve(undefined);
+      this.#worker.onmessage = ({ data }: MessageEvent<Htj2kAnswer>) => resolve(data.values);
+      this.#worker.onerror = this.#end;
+      this.#worker.postMessage(frame);
     });
-  } finally {
-    decoder.terminate();
-    worker = undefined;
+  }
+
+  close(): void {
+    this.#worker.terminate();
+    this.#end?.();
   }
 }
