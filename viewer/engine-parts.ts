@@ -35,6 +35,21 @@ const CAPABILITIES = `
   export const getRenderingCapabilities = () => (mayLookForCard() ? detected() : none);
 `;
 
+/** Cornerstone makes a decoder for each frame, and ends none: each keeps its frame in memory that is never given back. */
+const OPENJPH = `
+  import load from '@cornerstonejs/codec-openjph/wasmjs';
+  export default async function loadOneDecoder(options) {
+    const codec = await load(options);
+    let last;
+    return {
+      HTJ2KDecoder: function () {
+        last?.delete();
+        return (last = new codec.HTJ2KDecoder());
+      },
+    };
+  }
+`;
+
 const PARTS: readonly Part[] = [
   // The dictionary of DICOM, and parsers of files.
   { from: /@cornerstonejs\/(metadata|utils)\//, what: /^dcmjs$/, code: DCMJS },
@@ -54,6 +69,7 @@ const PARTS: readonly Part[] = [
   },
   // What a decoder asks of Node, which it does not need in a browser.
   { from: /@cornerstonejs\/codec-/, what: /^(fs|path|crypto)$/, code: 'export default {}' },
+  { from: /\/decoders\/decodeHTJ2K\.js$/, what: /^@cornerstonejs\/codec-openjph\/wasmjs$/, code: OPENJPH },
   // There is WebGL, or there are no graphics.
   { from: /@kitware\/vtk\.js\//, what: /\/WebGPU\//, code: EMPTY_CLASS },
 ];

@@ -15,16 +15,26 @@ export interface LongerSeries {
   close(): void;
 }
 
-/** @param target port of the gateway @param series UID @param count images that it has then */
+const HTJ2K = 'multipart/related; type="image/jphc"; transfer-syntax=1.2.840.10008.1.2.4.201';
+
+/**
+ * @param target port of the gateway
+ * @param series UID
+ * @param options `count`: images that it has then; `isHtj2k`: frames come in HTJ2K
+ */
 export async function startLongerSeries(
   target: () => number,
   series: () => string,
-  count: number,
+  { count, isHtj2k }: { count: number; isHtj2k: boolean },
 ): Promise<LongerSeries> {
   const server = createServer((incoming, answer) => {
     const path = (incoming.url ?? '/').replace(/(\/instances\/[\d.]+?)\.9999\.\d+(?=\/)/, '$1');
     const isLonger = path.endsWith(`/series/${series()}/metadata`);
-    const headers = { ...incoming.headers, ...(isLonger && { 'accept-encoding': 'identity' }) };
+    const headers = {
+      ...incoming.headers,
+      ...(isLonger && { 'accept-encoding': 'identity' }),
+      ...(isHtj2k && /\/frames\/\d+$/.test(path) && { accept: HTJ2K }),
+    };
     const asked = request({ host: '127.0.0.1', port: target(), path, method: incoming.method, headers });
     asked.on('response', (response) => {
       if (isLonger) return void lengthen(response, answer, count);

@@ -11,7 +11,7 @@ const IMAGES = 2000;
 const MB = 1e6;
 
 export async function bench(): Promise<Figure[]> {
-  return [await heapAfterStudies(), await memoryOfLongSeries()];
+  return [await heapAfterStudies(), await memoryOfLongSeries(false), await memoryOfLongSeries(true)];
 }
 
 /** Opens studies of a patient in turn; how much more the heap holds after all than after the third. */
@@ -43,13 +43,13 @@ async function heapAfterStudies(): Promise<Figure> {
   };
 }
 
-async function memoryOfLongSeries(): Promise<Figure> {
+async function memoryOfLongSeries(isHtj2k: boolean): Promise<Figure> {
   const port = await freePort();
   let series = '';
   const longer = await startLongerSeries(
     () => port,
     () => series,
-    IMAGES,
+    { count: IMAGES, isHtj2k },
   );
   try {
     const url = `http://localhost:${longer.port}`;
@@ -61,7 +61,7 @@ async function memoryOfLongSeries(): Promise<Figure> {
     });
     const most = await scrollThrough(page);
     return {
-      what: `renderer, ${IMAGES} images scrolled through`,
+      what: `renderer, ${IMAGES} images scrolled through${isHtj2k ? ', HTJ2K' : ''}`,
       value: most / MB,
       unit: 'MB',
       atMost: 1000,

@@ -26,7 +26,9 @@ interface Event {
 
 class Page {
   readonly events: Event[] = [];
-  readonly source = query.has('synthetic') ? syntheticSource(query.get('synthetic')!) : testSource();
+  readonly source = query.has('synthetic')
+    ? syntheticSource(query.get('synthetic')!)
+    : testSource(query.has('htj2k'));
   readonly store = new FrameStore(this.source, { maxRequests: 6 });
   engine: CornerstoneEngine = createEngine(this.store, {
     rendering: (query.get('rendering') ?? undefined) as 'cpu' | 'webgl' | undefined,

@@ -3,7 +3,12 @@ import type { FrameBytes, ImageSource } from '../../src/data/source.ts';
 import { Trouble } from '../../src/data/trouble.ts';
 import type { Instance } from '../../src/domain/instance.ts';
 
-export function testSource(): ImageSource {
+const ANY = 'type="application/octet-stream"; transfer-syntax=*';
+const HTJ2K = 'type="image/jphc"; transfer-syntax=1.2.840.10008.1.2.4.201';
+
+/** @param isHtj2k frames are asked for in HTJ2K */
+export function testSource(isHtj2k: boolean): ImageSource {
+  const accept = `multipart/related; ${isHtj2k ? HTJ2K : ANY}`;
   return {
     async series({ dicomweb }, { study, series }, signal) {
       const url = `${dicomweb}/studies/${study}/series/${series}/metadata`;
@@ -11,12 +16,7 @@ export function testSource(): ImageSource {
     },
     async frame({ dicomweb }, { study, series, instance, frame }, signal) {
       const url = `${dicomweb}/studies/${study}/series/${series}/instances/${instance}/frames/${frame}`;
-      const answer = await ask(
-        url,
-        'multipart/related; type="application/octet-stream"; transfer-syntax=*',
-        signal,
-      );
-      return onlyPart(new Uint8Array(await bodyOf(answer)));
+      return onlyPart(new Uint8Array(await bodyOf(await ask(url, accept, signal))));
     },
     rendered: () => Promise.reject(new Trouble('not-found', '')),
     thumbnail: () => Promise.reject(new Trouble('not-found', '')),
