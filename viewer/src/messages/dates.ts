@@ -23,24 +23,23 @@ export function dayOf(date: string): string {
   if (!year) return date;
   if (!month) return year;
   const at = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day ?? 1)));
-  return formatOf(dateLanguage(), day !== undefined).format(at);
+  return (day === undefined ? monthsIn : daysIn)(dateLanguage()).format(at);
 }
 
-/** Formats of dates by language, with and without the day: to make one takes longer than to use it a hundred times. */
-const formats = new Map<string, Intl.DateTimeFormat>();
-
-function formatOf(language: string, withDay: boolean): Intl.DateTimeFormat {
-  const key = `${language} ${withDay}`;
-  let format = formats.get(key);
-  if (!format) {
-    format = new Intl.DateTimeFormat(language, {
-      ...{ timeZone: 'UTC', year: 'numeric', month: 'short' },
-      ...(withDay && { day: 'numeric' }),
-    });
-    formats.set(key, format);
-  }
-  return format;
+/** Returns a function that makes each language's format once: making one takes longer than using it a hundred times. */
+function once<Format>(make: (language: string) => Format): (language: string) => Format {
+  const made = new Map<string, Format>();
+  return (language) => {
+    const format = made.get(language) ?? make(language);
+    made.set(language, format);
+    return format;
+  };
 }
+
+const MONTH = { timeZone: 'UTC', year: 'numeric', month: 'short' } as const;
+const monthsIn = once((language) => new Intl.DateTimeFormat(language, MONTH));
+const daysIn = once((language) => new Intl.DateTimeFormat(language, { ...MONTH, day: 'numeric' }));
+const agoIn = once((language) => new Intl.RelativeTimeFormat(language, { numeric: 'auto' }));
 
 /** Formats the time between two dates as `14 months`; undefined if a day is not known, or both are the same. */
 export function spanOf(from: string, to: string): string | undefined {
@@ -57,7 +56,7 @@ export function agoOf(date: string, today: string): string | undefined {
   const [then, now] = [dayNumber(date), dayNumber(today)];
   if (then === undefined || now === undefined) return undefined;
   const { count, unit } = inUnit(then - now);
-  return new Intl.RelativeTimeFormat(getLocale(), { numeric: 'auto' }).format(count, unit);
+  return agoIn(getLocale()).format(count, unit);
 }
 
 /** Formats a date for the wording: `3 weeks ago (12 Mar 2026)`, or the date alone. */

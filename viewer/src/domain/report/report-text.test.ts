@@ -7,6 +7,7 @@ test.each<[string, string[]]>([
     ['# FINDINGS', 'Normal.', '# Impression', '1. Normal.\n2. None.'],
   ],
   ['IMPRESSION: No change.\nSee above.', ['# IMPRESSION', 'No change.\nSee above.']],
+  ['DATE: 2026-10-14   ACCESSION: RB26-1', ['# DATE', '2026-10-14', '# ACCESSION', 'RB26-1']],
   ['A normal chest.\r\n\r\nNo effusion.', ['A normal chest.', 'No effusion.']],
   ['OK', ['OK']],
   ['', []],

@@ -5,6 +5,8 @@ export type ReportBlock = { kind: 'heading' | 'paragraph'; text: string };
 /** A line of capitals, or one that ends with a colon, is a heading: `FINDINGS`, `Impression:`, `IMPRESSION: normal.` */
 const HEADING = /^(?:([\p{Lu}][\p{Lu}\d /()&-]{2,60}):?|([\p{Lu}][\p{L} /()&-]{2,40}):)$/u;
 const HEADING_WITH_TEXT = /^([\p{Lu}][\p{Lu} /()&-]{3,40}):\s+(\S.*)$/u;
+/** Before a heading that stands beside another text: `DATE: 2026-10-14   ACCESSION: RB26-118204`. */
+const COLUMN = /\s{2,}(?=\p{Lu}[\p{Lu} /()&-]{3,40}:\s)/u;
 
 /** Splits a report into blocks. Lines of one paragraph stay lines; empty lines separate paragraphs. */
 export function reportBlocks(text: string): ReportBlock[] {
@@ -14,7 +16,7 @@ export function reportBlocks(text: string): ReportBlock[] {
     if (lines.length > 0) blocks.push({ kind: 'paragraph', text: lines.join('\n') });
     lines = [];
   };
-  for (const line of text.split(/\r?\n/).map((one) => one.trim())) {
+  for (const line of text.split(/\r?\n/).flatMap((one) => one.trim().split(COLUMN))) {
     const heading = HEADING.exec(line);
     const withText = heading ? null : HEADING_WITH_TEXT.exec(line);
     if (line === '' || heading || withText) endParagraph();
