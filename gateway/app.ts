@@ -9,6 +9,7 @@ import type {
 } from 'fastify';
 import { fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
+import { join } from 'node:path';
 import { ExpressionPool } from '../schema/expressions/pool.ts';
 import { setCacheControl } from '../schema/http/cache-control.ts';
 import { Fault, toFault } from '../schema/fault/fault.ts';
@@ -35,7 +36,7 @@ import type { Limits } from './http/limits.ts';
 import { DEFAULT_LIMITS } from './http/limits.ts';
 import { metrics, observeRequests, requestId } from './http/observe.ts';
 import { closeSilentConnections } from '../schema/http/silent-connections.ts';
-import { playground } from './pages/playground/playground.ts';
+import { playground, playgroundFiles } from './pages/playground.ts';
 import { selfTestRoutes } from './self-test/routes.ts';
 import type { SelfTest } from './self-test/self-test.ts';
 import type { Authorizer } from './smart/authorize.ts';
@@ -73,8 +74,8 @@ export interface AppDeps {
   supergraphSdl: string;
   /** The API schema, for `/schema.graphql`. */
   apiSdl: string;
-  /** Folder of the built viewer. */
-  viewerDirectory: string;
+  /** Folder of the built viewer and of the built playground. */
+  pagesDirectory: string;
   log: Logger;
   metrics?: ReturnType<typeof metrics>;
   /** True when `/metrics` is on a separate port, and not here. */
@@ -164,7 +165,9 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
 
   await app.register(startPage(tenants, { metrics: !deps.separateMetricsPort }));
   const viewer = viewerConfiguration(tenants, authorizer, baseUrl);
-  await app.register(viewerFiles(deps.viewerDirectory, baseUrl, viewer));
+  await app.register(viewerFiles(join(deps.pagesDirectory, 'viewer'), baseUrl, viewer));
+  const playgroundDirectory = join(deps.pagesDirectory, 'playground');
+  await app.register(playgroundFiles(playgroundDirectory));
   const { ready = () => true, sharedReachable: shared } = deps;
   await app.register(healthRoutes({ ready, loading: () => clinical.loading?.() ?? [], shared }, measured));
   if (!deps.separateMetricsPort) await app.register(metricsRoute(measured));
@@ -186,7 +189,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
         await tenant.register(discoveryRoutes({ authorizer, baseUrl, started, claims }));
         await tenant.register(graphqlRoutes(server, introspection, limits));
         await tenant.register(fhirGraphqlRoutes(server, introspection, { limits, expressions }));
-        await tenant.register(playground(baseUrl));
+        await tenant.register(playground(playgroundDirectory, baseUrl, authorizer));
         await tenant.register(clinical.routes);
         if (deps.operations) await tenant.register(deps.operations);
         await tenant.register(imaging.routes);

@@ -1,6 +1,6 @@
 /**
- * Builds the server (TypeScript → dist/) and the viewer (Vite → dist/viewer). A hash of all sources decides if there is
- * anything to do. It is plain JavaScript, because it runs before anything is compiled.
+ * Builds the server (TypeScript → dist/), the viewer and the playground (Vite → dist/viewer, dist/playground). A hash of all
+ * sources decides if there is anything to do. It is plain JavaScript, because it runs before anything is compiled.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -35,17 +35,18 @@ export async function build(print) {
   const start = performance.now();
   const seconds = () => ((performance.now() - start) / 1000).toFixed(1);
   // An interrupted build leaves no stamp and no files of an older build.
-  for (const name of ['.build-hash', ...folders]) rmSync(join(dist, name), { recursive: true, force: true });
+  for (const name of ['.build-hash', ...folders, 'playground'])
+    rmSync(join(dist, name), { recursive: true, force: true });
 
   const step = async (name, script, args) => {
     await run(script, args);
     print(`  ${name} built (${seconds()} s)`);
   };
-  print('Building server and viewer; the next start skips this.');
+  print('Building server and pages; the next start skips this.');
   const steps = await Promise.allSettled([
     // `npm run check` checks the types; a start does not.
     step('server', 'typescript/bin/tsc', ['-p', join(root, 'tsconfig.build.json'), '--noCheck']),
-    existsSync(join(root, 'viewer/vite.config.ts')) && viewer(step),
+    existsSync(join(root, 'viewer/vite.config.ts')) && pages(step),
   ]);
   copyAssets();
   const failed = steps.find(({ status }) => status === 'rejected');
@@ -54,10 +55,14 @@ export async function build(print) {
   return true;
 }
 
-/** Builds the viewer and compresses its files. */
-async function viewer(step) {
-  await step('viewer', 'vite/bin/vite.js', ['build', join(root, 'viewer'), '--logLevel', 'warn']);
-  await precompress(join(dist, 'viewer'), join(root, 'node_modules/.cache/precompressed'));
+/** Builds the viewer and the playground, and compresses their files. */
+async function pages(step) {
+  const vite = (name, config) =>
+    step(name, 'vite/bin/vite.js', ['build', join(root, 'viewer'), '--logLevel', 'warn', ...config]);
+  await vite('viewer', []);
+  await vite('playground', ['--config', join(root, 'viewer/playground.config.ts')]);
+  const built = ['viewer', 'playground'].map((name) => join(dist, name));
+  await precompress(built, join(root, 'node_modules/.cache/precompressed'));
 }
 
 /**

@@ -132,7 +132,7 @@ async function main(): Promise<void> {
     tenants,
     supergraphSdl: readFileSync(join(root, 'schema', 'supergraph.graphql'), 'utf8'),
     apiSdl: readFileSync(join(root, 'schema', 'api.graphql'), 'utf8'),
-    viewerDirectory: join(root, 'dist', 'viewer'),
+    pagesDirectory: join(root, 'dist'),
     log,
     metrics: measured,
     separateMetricsPort: settings.metricsPort !== undefined,

@@ -1,5 +1,5 @@
 /**
- * Compresses the files of the viewer at build time, with Brotli at its highest quality and with gzip, beside each file. It
+ * Compresses the files of pages at build time, with Brotli at its highest quality and with gzip, beside each file. It
  * is plain JavaScript, as the build.
  */
 import { createHash } from 'node:crypto';
@@ -32,16 +32,16 @@ const COMPRESSED = /\.(js|css|wasm|json|svg|webmanifest)$/;
 const WORTH_COMPRESSING = 1400;
 
 /**
- * Writes `name.br` and `name.gz` for each file below a folder. What was compressed by the last build is taken from the cache
+ * Writes `name.br` and `name.gz` for each file below some folders. What was compressed by the last build is taken from the cache
  * by the digest of its content, because this takes seconds and most files do not change.
- * @param {string} folder
+ * @param {string[]} folders
  * @param {string} cache folder of the compressed forms of the last build
  * @returns {Promise<number>} forms that were made anew
  */
-export async function precompress(folder, cache) {
+export async function precompress(folders, cache) {
   mkdirSync(cache, { recursive: true });
   const kept = new Set(readdirSync(cache));
-  const wanted = filesBelow(folder).flatMap((path) => {
+  const wanted = folders.flatMap(filesBelow).flatMap((path) => {
     const bytes = readFileSync(path);
     if (bytes.length < WORTH_COMPRESSING) return [];
     const digest = createHash('sha256').update(bytes).digest('hex');

@@ -1,10 +1,9 @@
-import { Fault } from '../../schema/fault/fault.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { fhirBase } from '../../schema/http/request.ts';
-import { smartConfigurationOf } from '../smart/discovery/discovery.ts';
 import type { Authorizer } from '../smart/authorize.ts';
 import type { SmartConfiguration } from '../smart/discovery/smart-configuration.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
+import { smartIfKnown } from './page-facts.ts';
 
 /**
  * Facts about this gateway in the page of the viewer: without them the viewer would have to ask before it signs in. All of
@@ -20,9 +19,6 @@ export interface ViewerConfiguration {
   /** SMART configuration of the tenant in the address; absent when it is not known at once. */
   smart?: { tenant: string; configuration: SmartConfiguration };
 }
-
-/** Milliseconds that the page waits for the discovery of an EHR. */
-const DISCOVERY_TIMEOUT = 250;
 
 /** Returns a function from the query of an address to the configuration in its page. */
 export function viewerConfiguration(
@@ -41,8 +37,7 @@ export function viewerConfiguration(
   };
   return async (query) => {
     const tenant = tenantOf(query);
-    const found =
-      tenant && (await withinTime(smartConfigurationOf(tenant, authorizer, baseUrl), DISCOVERY_TIMEOUT));
+    const found = tenant && (await smartIfKnown(tenant, authorizer, baseUrl));
     return {
       base: `${baseUrl.replace(/\/+$/, '')}/`,
       tenants: keys,
@@ -50,32 +45,4 @@ export function viewerConfiguration(
       ...(tenant && found && { smart: { tenant: tenant.key, configuration: found } }),
     };
   };
-}
-
-/** Returns undefined for a Fault, or when more time is needed: the viewer then asks by itself, and tells the reason. */
-async function withinTime<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), milliseconds);
-  });
-  try {
-    const known = promise.catch((error: unknown) => {
-      if (!(error instanceof Fault)) throw error;
-      return undefined;
-    });
-    return await Promise.race([known, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/**
- * Writes the configuration into the page as a data block, which runs nothing and which the content security policy
- * therefore allows.
- */
-export function withConfiguration(html: string, configuration: ViewerConfiguration): string {
-  // A value must not end the element.
-  const json = JSON.stringify(configuration).replaceAll('<', '\\u003c');
-  const element = `<script type="application/json" id="viewer-configuration">${json}</script>`;
-  return html.replace('</head>', () => `${element}</head>`);
 }

@@ -12,7 +12,7 @@ import { viewerConfiguration, type ViewerConfiguration } from './viewer-configur
 import { viewerFiles } from './viewer-files.ts';
 
 const { precompress } = (await import(new URL('../precompress.mjs', import.meta.url).href)) as {
-  precompress(folder: string, cache: string): Promise<number>;
+  precompress(folders: string[], cache: string): Promise<number>;
 };
 
 const BASE = 'https://gateway.example.org/imaging';
@@ -70,7 +70,7 @@ describe('the files of the viewer', () => {
     writeFileSync(join(folder, 'index.html'), '<html><head><title>T</title></head><body></body></html>');
     writeFileSync(join(folder, 'assets/a-Bx1.js'), script);
     writeFileSync(join(folder, 'assets/small-Bx2.js'), 'a');
-    expect(await precompress(folder, cache)).toBe(2);
+    expect(await precompress([folder], cache)).toBe(2);
     app = fastify();
     await app.register(viewerFiles(folder, BASE, configured));
   });
@@ -112,11 +112,11 @@ describe('the files of the viewer', () => {
   });
 
   test('are compressed again only when they change; what nobody needs leaves the cache', async () => {
-    expect(await precompress(folder, cache)).toBe(0);
+    expect(await precompress([folder], cache)).toBe(0);
     writeFileSync(join(folder, 'assets/a-Bx1.js'), `${script}//`);
-    expect(await precompress(folder, cache)).toBe(2);
+    expect(await precompress([folder], cache)).toBe(2);
     writeFileSync(join(folder, 'assets/a-Bx1.js'), script);
-    expect(await precompress(folder, cache)).toBe(2);
+    expect(await precompress([folder], cache)).toBe(2);
     expect(String(brotliDecompressSync(readFileSync(join(folder, 'assets/a-Bx1.js.br'))))).toBe(script);
   });
 

@@ -6,7 +6,8 @@ import { CACHE_CONTROL, setCacheControl } from '../../schema/http/cache-control.
 import { isHeldBy, tagOf } from '../../schema/http/entity-tag.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { redirectToCanonicalHost } from '../http/canonical-host.ts';
-import { withConfiguration, type ViewerConfiguration } from './viewer-configuration.ts';
+import { withFacts } from './page-facts.ts';
+import type { ViewerConfiguration } from './viewer-configuration.ts';
 
 /**
  * Serves the viewer at `/app/`: built files are immutable and compressed by the build, the page is revalidated, every other
@@ -33,7 +34,8 @@ export function viewerFiles(
       const [path = '', query] = request.url.split('?', 2);
       // Answering a missing script with the page would only hide the error.
       if (/\.\w+$/.test(path)) throw new Fault('not_found', 'There is no such file.');
-      const page = withConfiguration(html, await configuration(new URLSearchParams(query)));
+      const facts = await configuration(new URLSearchParams(query));
+      const page = withFacts(html, 'viewer-configuration', facts);
       // Weak: the page may be sent compressed.
       const tag = `W/${tagOf(page)}`;
       setCacheControl(reply, 'revalidate').header('etag', tag).header('vary', 'accept-encoding');

@@ -94,7 +94,7 @@ export async function startGatewayAlone(
     imaging: standInImaging(options.broken),
     supergraphSdl: sdl('supergraph'),
     apiSdl: sdl('api'),
-    viewerDirectory: '/nowhere',
+    pagesDirectory: '/nowhere',
     log: logger('debug', sink),
     ...(options.limits && { limits: options.limits }),
   });

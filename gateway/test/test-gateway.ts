@@ -108,7 +108,7 @@ export async function buildTestGateway(
     startGraph: graphOnDemand,
     supergraphSdl: await readFile(join(root, 'schema/supergraph.graphql'), 'utf8'),
     apiSdl: await readFile(join(root, 'schema/api.graphql'), 'utf8'),
-    viewerDirectory: '/nowhere',
+    pagesDirectory: '/nowhere',
     log,
     ...(audit && { audit }),
   });

@@ -17,6 +17,8 @@ export interface Grant {
   expires: number;
   /** The patient in context, SMART App Launch 2.2 §3.0.2. */
   patient?: string;
+  /** Granted scopes. */
+  scope?: string;
 }
 
 const SCOPE = 'launch/patient patient/*.rs online_access';
@@ -26,6 +28,8 @@ export interface Launch {
   returnTo: string;
   /** The EHR's launch id; undefined for a standalone launch. */
   launch?: string | undefined;
+  /** What is asked for; by default the record of one patient. */
+  scope?: string;
   /** Asks the server to show no page (`prompt=none`, OpenID Connect Core §3.1.2.1). */
   isSilent?: boolean;
 }
@@ -36,7 +40,7 @@ export async function beginLaunch(
   launch: Launch,
   storage: TabStorage,
 ): Promise<URL> {
-  const { redirectUri, returnTo, isSilent = false } = launch;
+  const { redirectUri, returnTo, isSilent = false, scope = SCOPE } = launch;
   const verifier = oauth.generateRandomCodeVerifier();
   const state = oauth.generateRandomState();
   const { fhirBase } = server;
@@ -47,7 +51,7 @@ export async function beginLaunch(
     response_type: 'code',
     client_id: server.clientId,
     redirect_uri: redirectUri,
-    scope: launch.launch === undefined ? SCOPE : SCOPE.replace('launch/patient', 'launch'),
+    scope: launch.launch === undefined ? scope : scope.replace('launch/patient', 'launch'),
     state,
     aud: server.fhirBase,
     code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
@@ -166,11 +170,13 @@ async function answering(url: string, init: RequestInit): Promise<Response> {
 }
 
 function grantOf(tokens: oauth.TokenEndpointResponse): Grant {
-  const { access_token: token, refresh_token: refreshToken, expires_in: lifetime = 300, patient } = tokens;
+  const { access_token: token, refresh_token: refreshToken, expires_in: lifetime = 300 } = tokens;
+  const { patient, scope } = tokens;
   return {
     token,
     expires: Date.now() + lifetime * 1000,
     ...(refreshToken !== undefined && { refreshToken }),
     ...(typeof patient === 'string' && { patient }),
+    ...(scope !== undefined && { scope }),
   };
 }

@@ -21,6 +21,11 @@ export class Tokens implements Credentials {
     this.#onEnd = onEnd;
   }
 
+  /** Milliseconds since the epoch; undefined without a token. */
+  get expires(): number | undefined {
+    return this.#grant?.expires;
+  }
+
   /** @throws Trouble `signed-out` if the session has ended, another one if it cannot be renewed now */
   async token(): Promise<string | undefined> {
     const grant = this.#grant;

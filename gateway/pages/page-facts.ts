@@ -1,0 +1,41 @@
+/** Facts about this gateway in a page: without them it would have to ask before it signs in. No token is needed to read them. */
+import { Fault } from '../../schema/fault/fault.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
+import type { Authorizer } from '../smart/authorize.ts';
+import { smartConfigurationOf } from '../smart/discovery/discovery.ts';
+import type { SmartConfiguration } from '../smart/discovery/smart-configuration.ts';
+
+/** Milliseconds that a page waits for the discovery of an EHR. */
+const DISCOVERY_TIMEOUT = 250;
+
+/** Returns undefined for a Fault, or when more time is needed: the page then asks by itself, and tells the reason. */
+export async function smartIfKnown(
+  tenant: Tenant,
+  authorizer: Pick<Authorizer, 'smartConfiguration'>,
+  baseUrl: string,
+): Promise<SmartConfiguration | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), DISCOVERY_TIMEOUT);
+  });
+  try {
+    const known = smartConfigurationOf(tenant, authorizer, baseUrl).catch((error: unknown) => {
+      if (!(error instanceof Fault)) throw error;
+      return undefined;
+    });
+    return await Promise.race([known, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Writes facts into a page as a data block, which runs nothing and which the content security policy therefore allows.
+ * @param id of the element
+ */
+export function withFacts(html: string, id: string, facts: object): string {
+  // A value must not end the element.
+  const json = JSON.stringify(facts).replaceAll('<', '\\u003c');
+  const element = `<script type="application/json" id="${id}">${json}</script>`;
+  return html.replace('</head>', () => `${element}</head>`);
+}

@@ -1,0 +1,75 @@
+import fastifyStatic from '@fastify/static';
+import type { FastifyPluginAsync } from 'fastify';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CACHE_CONTROL, setCacheControl } from '../../schema/http/cache-control.ts';
+import { isHeldBy, tagOf } from '../../schema/http/entity-tag.ts';
+import { tenantBase } from '../../schema/http/request.ts';
+import { Fault } from '../../schema/fault/fault.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { redirectToCanonicalHost } from '../http/canonical-host.ts';
+import type { Authorizer } from '../smart/authorize.ts';
+import { smartIfKnown, withFacts } from './page-facts.ts';
+
+/** Where the built files of the playground are, below the base URL. Tenants cannot have this name. */
+const FILES = '/app/playground';
+
+/** Serves the built files of the playground: they are the same for all tenants. @param directory of the build */
+export function playgroundFiles(directory: string): FastifyPluginAsync {
+  return async (app) => {
+    const assets = join(directory, 'assets');
+    if (!existsSync(assets)) return;
+    await app.register(fastifyStatic, {
+      root: assets,
+      prefix: `${FILES}/assets/`,
+      decorateReply: false,
+      wildcard: false,
+      cacheControl: false,
+      preCompressed: true,
+      globIgnore: ['**/*.br', '**/*.gz'],
+      setHeaders: (response) => {
+        response.setHeader('cache-control', CACHE_CONTROL.immutable);
+        response.setHeader('vary', 'accept-encoding');
+      },
+    });
+  };
+}
+
+/** Serves the page to write and run GraphQL queries, at `/{tenant}/playground`. */
+export function playground(
+  directory: string,
+  baseUrl: string,
+  authorizer: Pick<Authorizer, 'smartConfiguration'>,
+): FastifyPluginAsync {
+  const gateway = `${baseUrl.replace(/\/+$/, '')}/`;
+  const built = join(directory, 'playground.html');
+  // Its files are beside it in the build, and elsewhere here.
+  const html = existsSync(built)
+    ? readFileSync(built, 'utf8').replaceAll(
+        '"./assets/',
+        `"${new URL(gateway).pathname}${FILES.slice(1)}/assets/`,
+      )
+    : undefined;
+  return async (app) => {
+    app.addHook('onRequest', redirectToCanonicalHost(baseUrl));
+    app.get('/playground', { config: { open: true, api: 'page' } }, async ({ tenant, headers }, reply) => {
+      if (!html) throw new Fault('not_found', 'The playground is not built; `npm run build` builds it.');
+      const smart = await smartIfKnown(tenant, authorizer, baseUrl);
+      const page = withFacts(html, 'playground-facts', {
+        ...{ tenant: tenant.key, base: tenantBase(baseUrl, tenant), gateway, access: accessTo(tenant) },
+        ...(smart && { smart }),
+      });
+      // Weak: the page may be sent compressed.
+      const tag = `W/${tagOf(page)}`;
+      setCacheControl(reply, 'revalidate').header('etag', tag).header('vary', 'accept-encoding');
+      if (isHeldBy(headers['if-none-match'], tag)) return reply.code(304).send();
+      return reply.type('text/html; charset=utf-8').send(page);
+    });
+  };
+}
+
+/** No token is needed, or by sign-in where the page is a registered app, or one that another program got. */
+function accessTo({ authorization }: Tenant): 'none' | 'sign-in' | 'pasted' {
+  if (authorization.type === 'mock') return 'none';
+  return authorization.clients.some(({ client_id: id }) => id === 'playground') ? 'sign-in' : 'pasted';
+}

@@ -1,0 +1,152 @@
+/** Queries that run on the demonstration as they are, each with the question that it answers. */
+
+export interface Example {
+  id: string;
+  /** What it answers, in the words of who asks. */
+  question: string;
+  /** What there is to learn from it. */
+  hint: string;
+  /** `several`: it needs a token for several patients. */
+  whose: 'one' | 'several';
+  query: string;
+  /** `id`, where the query has it, is the token's patient. */
+  variables?: Readonly<Record<string, unknown>>;
+}
+
+export const EXAMPLES: readonly Example[] = [
+  {
+    id: 'record-and-images',
+    question: 'What does the record of a patient say, and which images are there?',
+    hint: 'The record and the images live in two systems: one request gets both.',
+    whose: 'one',
+    query: `query RecordAndImages($id: ID!) {
+  Patient(id: $id) {
+    name { given family }
+    birthDate
+    ConditionList { code { text } onsetDateTime }
+    ImagingStudyList {
+      started
+      description
+      modality { code }
+      numberOfInstances
+      series { description modality { code } numberOfInstances thumbnailUrl }
+    }
+  }
+}`,
+  },
+  {
+    id: 'timeline',
+    question: 'What happened to the patient, newest first?',
+    hint: 'Visits, reports, studies, results and treatments in one list. `next` is the `_cursor` of the next page.',
+    whose: 'one',
+    query: `query Timeline($id: ID!) {
+  Patient(id: $id) {
+    timeline(_count: 50) {
+      next
+      missing { type message }
+      entries { kind date end title studies { id description } }
+    }
+  }
+}`,
+  },
+  {
+    id: 'reports-with-images',
+    question: 'Which report belongs to which study?',
+    hint: 'Reports of the record are joined with the studies of the archive, by reference, UID or accession number.',
+    whose: 'one',
+    query: `query ReportsWithImages($id: ID!) {
+  Patient(id: $id) {
+    DiagnosticReportList {
+      effectiveDateTime
+      status
+      code { text }
+      conclusion
+      ImagingStudyList { id description started numberOfInstances }
+    }
+  }
+}`,
+  },
+  {
+    id: 'results-around-a-study',
+    question: 'Which results were not normal around a CT?',
+    hint: 'Results and studies on one axis of time: a flag is H, L or N.',
+    whose: 'one',
+    query: `query ResultsAroundStudies($id: ID!) {
+  Patient(id: $id) {
+    trend(code: ["http://loinc.org|2160-0"]) {
+      series { title unit points { date value low high flag } }
+      events { kind date title studies { id modality { code } } }
+    }
+  }
+}`,
+  },
+  {
+    id: 'tumour-over-time',
+    question: 'How did the measured lesions change?',
+    hint: 'Numbers of structured reports (DICOM SR), of each CT study.',
+    whose: 'one',
+    query: `query MeasurementsOverTime($id: ID!) {
+  Patient(id: $id) {
+    ImagingStudyList(modality: ["CT"], _sort: ["started"]) {
+      started
+      description
+      measurements {
+        code { text }
+        valueQuantity { value code }
+        bodySite { text }
+        effectiveDateTime
+      }
+    }
+  }
+}`,
+  },
+  {
+    id: 'ct-since',
+    question: 'Which CT studies are there since a date?',
+    hint: 'Of all patients that the token opens. A page has a cursor for the next one.',
+    whose: 'several',
+    query: `query CtSince($since: [String!]) {
+  ImagingStudyConnection(modality: ["CT"], started: $since, _sort: ["-started"], _count: 50) {
+    count
+    next
+    edges {
+      resource { id started description numberOfInstances subject { reference } }
+    }
+  }
+}`,
+    variables: { since: ['ge2024-01-01'] },
+  },
+  {
+    id: 'condition-without-images',
+    question: 'Who has a condition and no images?',
+    hint: 'Patients with high blood pressure: those with an empty list of studies have no images.',
+    whose: 'several',
+    query: `query ConditionWithoutImages($text: String!) {
+  PatientList(_has: [$text], _count: 50) {
+    id
+    name { given family }
+    birthDate
+    ImagingStudyList { id started }
+  }
+}`,
+    variables: { text: 'Condition:patient:clinical-status=active' },
+  },
+  {
+    id: 'modality-by-year',
+    question: 'Which modalities were used in which year?',
+    hint: 'Open “Chart” and count by modality or by year.',
+    whose: 'several',
+    query: `query Modalities {
+  ImagingStudyConnection(_sort: ["-started"], _count: 200) {
+    count
+    edges { resource { started modality { code } description } }
+  }
+}`,
+  },
+];
+
+/** Returns the variables of an example as text, with the token's patient. */
+export function variablesOf(example: Example, patient: string | undefined): string {
+  const variables = { ...(/\$id\b/.test(example.query) && { id: patient ?? '' }), ...example.variables };
+  return Object.keys(variables).length > 0 ? JSON.stringify(variables, null, 2) : '';
+}

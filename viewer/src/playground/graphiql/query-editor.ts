@@ -1,0 +1,121 @@
+/** GraphiQL on a part of the page. It is the one part that is made with React; it is loaded after the page is there. */
+import { GraphiQL, HISTORY_PLUGIN } from 'graphiql';
+import 'graphiql/setup-workers/vite';
+import 'graphiql/style.css';
+import type { GraphQLSchema } from 'graphql';
+import { createElement, useEffect } from 'react';
+import { createRoot, type Root } from 'react-dom/client';
+import { useGraphiQL, useGraphiQLActions } from '@graphiql/react';
+import type { Asked, GraphqlAnswer } from '../answer.ts';
+
+export interface EditorOptions {
+  /** Sends a query. */
+  send(asked: Asked): Promise<GraphqlAnswer>;
+  /** Where tabs and history are kept. */
+  storage: Storage;
+  /** What the editor shows if nothing is kept. */
+  first: { query: string; variables: string };
+  /** What the editor shows in a new tab beside what is kept. */
+  linked: { query: string; variables: string } | undefined;
+  onEdit(texts: { query: string; variables: string }): void;
+}
+
+type Actions = ReturnType<typeof useGraphiQLActions>;
+
+export class QueryEditor {
+  readonly #root: Root;
+  readonly #options: EditorOptions;
+  #schema: GraphQLSchema | null = null;
+  #actions: Actions | undefined;
+  #isReady: () => void = () => undefined;
+  /** Settles when the editor takes text. */
+  readonly ready = new Promise<void>((resolve) => (this.#isReady = resolve));
+
+  constructor(element: HTMLElement, options: EditorOptions) {
+    this.#root = createRoot(element);
+    this.#options = options;
+    this.#render();
+  }
+
+  /** Completion, errors and documentation come from the schema. */
+  setSchema(schema: GraphQLSchema): void {
+    this.#schema = schema;
+    this.#render();
+  }
+
+  /** Opens a tab. */
+  open(query: string, variables: string): void {
+    this.#actions?.addTab();
+    this.setTexts(query, variables);
+  }
+
+  run(): void {
+    this.#actions?.run();
+  }
+
+  close(): void {
+    this.#root.unmount();
+  }
+
+  setTexts: (query: string, variables: string) => void = () => undefined;
+
+  #render(): void {
+    const { send, storage, first, linked } = this.#options;
+    this.#root.render(
+      createElement(
+        GraphiQL,
+        {
+          fetcher: (asked) =>
+            send({
+              query: asked.query,
+              variables: (asked.variables ?? {}) as Record<string, unknown>,
+              operationName: asked.operationName ?? undefined,
+            }) as never,
+          schema: this.#schema,
+          storage,
+          defaultQuery: first.query,
+          defaultTabs: [first],
+          ...(linked && { initialQuery: linked.query, initialVariables: linked.variables }),
+          plugins: [HISTORY_PLUGIN],
+          isHeadersEditorEnabled: false,
+          shouldPersistHeaders: false,
+          showPersistHeadersSettings: false,
+          defaultEditorToolsVisibility: 'variables',
+        },
+        createElement(Inside, { connect: this.#connect }),
+      ),
+    );
+  }
+
+  readonly #connect = (inside: Connected): void => {
+    this.#actions = inside.actions;
+    this.setTexts = inside.setTexts;
+    this.#options.onEdit(inside.texts);
+    this.#isReady();
+  };
+}
+
+interface Connected {
+  actions: Actions;
+  setTexts(query: string, variables: string): void;
+  texts: { query: string; variables: string };
+}
+
+/** Draws nothing: it tells what only a component within GraphiQL can know. */
+function Inside({ connect }: { connect: (inside: Connected) => void }): null {
+  const actions = useGraphiQLActions();
+  const queryEditor = useGraphiQL((state) => state.queryEditor);
+  const variableEditor = useGraphiQL((state) => state.variableEditor);
+  const tab = useGraphiQL((state) => state.tabs[state.activeTabIndex]);
+  const query = tab?.query ?? '';
+  const variables = tab?.variables ?? '';
+  useEffect(() => {
+    if (!queryEditor || !variableEditor) return;
+    const setTexts = (nextQuery: string, nextVariables: string) => {
+      queryEditor.setValue(nextQuery);
+      variableEditor.setValue(nextVariables);
+    };
+    connect({ actions, setTexts, texts: { query, variables } });
+  }, [actions, connect, queryEditor, variableEditor, query, variables]);
+  return null;
+}

@@ -1,0 +1,22 @@
+import type { SmartServer } from '../state/smart-server.ts';
+
+/** What the gateway writes into the page. */
+export interface PageFacts {
+  /** Name of the tenant. */
+  tenant: string;
+  /** URL of everything of the tenant, without a slash at its end. */
+  base: string;
+  /** URL of the gateway, with a slash at its end. */
+  gateway: string;
+  /** How the page gets a token: none is needed, by sign-in where the page is a registered app, or only pasted. */
+  access: 'none' | 'sign-in' | 'pasted';
+  /** SMART configuration of the tenant, if it was known at once. */
+  smart?: SmartServer;
+}
+
+/** Returns the facts in the page. @throws Error if no gateway served the page */
+export function pageFacts(page: Document = document): PageFacts {
+  const text = page.getElementById('playground-facts')?.textContent;
+  if (!text) throw new Error('The page does not say where it is: open it from the gateway.');
+  return JSON.parse(text) as PageFacts;
+}

@@ -1,0 +1,128 @@
+import { memoryStorage, storageIfAllowed } from '../../state/browser-storage.ts';
+import { SignInProblem } from '../../state/sign-in-problem.ts';
+import { isAnswer, takePending } from '../../state/smart-answer.ts';
+import type { Grant } from '../../state/smart-launch.ts';
+import { smartServer, type Known, type SmartServer } from '../../state/smart-server.ts';
+import { Tokens } from '../../state/tokens.ts';
+import type { PageFacts } from '../page-facts.ts';
+import { pastedGrant } from './pasted-token.ts';
+
+/** The id with which the page is registered. */
+const CLIENT_ID = 'playground';
+
+/** What the page may say of a token: never the token. */
+export type Granted = Pick<Grant, 'patient' | 'scope'> & { isPasted: boolean };
+
+/** The token of the page: in memory only. */
+export class Access {
+  /** Undefined without a token. */
+  granted = $state.raw<Granted>();
+  problem = $state<string>();
+  /** True while a sign-in is finished or begun. */
+  isBusy = $state(false);
+  readonly #facts: PageFacts;
+  readonly #page: string;
+  readonly #storage = storageIfAllowed('sessionStorage') ?? memoryStorage();
+  #tokens: Tokens | undefined;
+
+  /** @param page address of the page, to which sign-ins come back */
+  constructor(facts: PageFacts, page: string) {
+    this.#facts = facts;
+    this.#page = page;
+  }
+
+  /** Milliseconds since the epoch; undefined without a token. */
+  get expires(): number | undefined {
+    return this.#tokens?.expires;
+  }
+
+  /** Finishes a sign-in that the browser comes back from. */
+  async open(address: URL): Promise<void> {
+    if (!isAnswer(address)) return;
+    // The code works once, and must not stay in the browser's history.
+    history.replaceState(null, '', address.pathname);
+    await this.#try(async () => {
+      const pending = takePending(address, this.#storage);
+      const known = this.#known(pending.smart);
+      const { completeLaunch } = await import('../../state/smart-launch.ts');
+      this.#begin(known, await completeLaunch(known, address, pending), false);
+    });
+  }
+
+  /** Leaves the page for the authorization server. */
+  async signIn(scope: string): Promise<void> {
+    await this.#try(async () => {
+      const known = this.#known(this.#facts.smart ?? (await smartServer(this.#fhirBase)));
+      if (!known.smart.authorization_endpoint)
+        throw new SignInProblem('refused', 'This server does not say where one signs in. Paste a token.');
+      const { beginLaunch } = await import('../../state/smart-launch.ts');
+      const launch = { redirectUri: this.#page, returnTo: '', scope };
+      location.assign(await beginLaunch(known, launch, this.#storage));
+    });
+  }
+
+  /** Takes a token that another program got. */
+  paste(text: string): void {
+    this.problem = undefined;
+    // Who got it renews and revokes it.
+    this.#begin(this.#known({}), pastedGrant(text), true);
+  }
+
+  /** Forgets the token and revokes it. */
+  async signOut(): Promise<void> {
+    const tokens = this.#tokens;
+    const wasPasted = this.granted?.isPasted;
+    this.#tokens = undefined;
+    this.granted = undefined;
+    const isRevoked = await tokens?.end();
+    if (isRevoked === false && !wasPasted)
+      this.problem =
+        'You have signed out here, but the server did not confirm it: its access ends by itself. Close the browser if others use it.';
+  }
+
+  /** Returns the token for a request; undefined without one. @throws Trouble if the session has ended */
+  async token(): Promise<string | undefined> {
+    return this.#tokens?.token();
+  }
+
+  /** Renews a token that the server has refused. @returns false if that is not possible */
+  async renew(refused: string): Promise<boolean> {
+    return (await this.#tokens?.renew(refused)) ?? false;
+  }
+
+  get #fhirBase(): string {
+    return `${this.#facts.base}/fhir`;
+  }
+
+  #known(smart: SmartServer): Known {
+    const fhirBase = this.#fhirBase;
+    const { tenant: id } = this.#facts;
+    return { server: { id, name: id, fhirBase, clientId: CLIENT_ID, isOwn: true }, smart };
+  }
+
+  #begin(known: Known, grant: Grant, isPasted: boolean): void {
+    const { patient, scope } = grant;
+    this.granted = { isPasted, ...(patient && { patient }), ...(scope && { scope }) };
+    this.#tokens = new Tokens(known, grant, () => {
+      this.granted = undefined;
+      this.problem = isPasted
+        ? 'The server does not take this token any more. Your query is kept: paste another one.'
+        : 'Your session has ended. Your query is kept: sign in to go on.';
+    });
+  }
+
+  async #try(step: () => Promise<void>): Promise<void> {
+    this.problem = undefined;
+    this.isBusy = true;
+    try {
+      await step();
+    } catch (error) {
+      this.problem =
+        error instanceof SignInProblem
+          ? error.message
+          : 'The server does not answer. Your query is kept: try again.';
+    } finally {
+      this.isBusy = false;
+    }
+  }
+}

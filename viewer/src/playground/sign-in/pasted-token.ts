@@ -1,0 +1,29 @@
+import type { Grant } from '../../state/smart-launch.ts';
+
+/** A day: a token that does not say its end is refused by the server when it has ended. */
+const UNKNOWN_LIFETIME = 86_400_000;
+
+/**
+ * Returns a token that another program got, with what it says of itself if it is a JWT. (RFC 7519 §3; it is not verified:
+ * that is the server's work.)
+ */
+export function pastedGrant(text: string, now = Date.now()): Grant {
+  const token = text.trim().replace(/^Bearer\s+/i, '');
+  const { exp, scope, patient } = claimsOf(token);
+  return {
+    token,
+    expires: typeof exp === 'number' ? exp * 1000 : now + UNKNOWN_LIFETIME,
+    ...(typeof scope === 'string' && { scope }),
+    ...(typeof patient === 'string' && { patient }),
+  };
+}
+
+function claimsOf(token: string): Record<string, unknown> {
+  try {
+    const payload = token.split('.')[1]!.replaceAll('-', '+').replaceAll('_', '/');
+    const bytes = Uint8Array.from(atob(payload), (one) => one.charCodeAt(0));
+    return JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}
