@@ -150,3 +150,14 @@ export function variablesOf(example: Example, patient: string | undefined): stri
   const variables = { ...(/\$id\b/.test(example.query) && { id: patient ?? '' }), ...example.variables };
   return Object.keys(variables).length > 0 ? JSON.stringify(variables, null, 2) : '';
 }
+
+/** Returns variables with the patient where `id` is empty; undefined where nothing is to be filled in. */
+export function withPatient(query: string, variables: string, patient: string): string | undefined {
+  if (!/\$id\b/.test(query)) return undefined;
+  try {
+    const known = JSON.parse(variables || '{}') as Record<string, unknown>;
+    return known['id'] ? undefined : JSON.stringify({ ...known, id: patient }, null, 2);
+  } catch {
+    return undefined;
+  }
+}
