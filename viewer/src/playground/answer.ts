@@ -8,13 +8,16 @@ export interface Asked {
 
 export interface Answer {
   asked: Asked;
-  /** HTTP status. */
+  /** HTTP status; 0 if there was no answer. */
   status: number;
   /** From sending to the last byte. */
   milliseconds: number;
   /** Of the body, without compression. */
   bytes: number;
-  /** The body as it came, and as JSON; a body that is no JSON is undefined there. */
+  /**
+   * The body as it came, and as the answer of a query; undefined if it is no JSON. A resource of FHIR is the value of one
+   * field with its type.
+   */
   text: string;
   json: GraphqlAnswer | undefined;
 }

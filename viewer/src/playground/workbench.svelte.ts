@@ -7,34 +7,32 @@ export class Workbench {
   answer = $state.raw<Answer>();
   /** The text in the editor. */
   edited = $state.raw<Pick<Answer['asked'], 'query'> & { variables: string }>({ query: '', variables: '' });
-  readonly #url: string;
+  readonly #base: string;
   readonly #access: Access;
   #last = 0;
 
   constructor(base: string, access: Access) {
-    this.#url = `${base}/graphql`;
+    this.#base = base;
     this.#access = access;
   }
 
   /**
-   * Sends a query, with a renewed token if the server takes the first no more.
+   * Sends a query.
    * @returns the answer, or an object with an error in the form of GraphQL that says what to do
    */
   async send(asked: Asked, signal?: AbortSignal): Promise<GraphqlAnswer> {
-    const turn = ++this.#last;
-    try {
-      const answer = await this.#answered(asked, signal);
-      if (turn === this.#last) this.answer = answer;
-      return answer.json ?? failure(`The answer is no JSON. HTTP status: ${answer.status}.`);
-    } catch (error) {
-      if (turn === this.#last) this.answer = undefined;
-      if (signal?.aborted) return failure('Stopped.');
-      return failure(
-        error instanceof Trouble && error.kind === 'signed-out'
-          ? 'The session has ended. Sign in again: the query is kept.'
-          : 'The gateway does not answer. The query is kept: run it again.',
-      );
-    }
+    const answer = await this.#ask(
+      asked,
+      '/graphql',
+      { method: 'POST', body: JSON.stringify(asked) },
+      signal,
+    );
+    return answer.json ?? failure(`The answer is no JSON. HTTP status: ${answer.status}.`);
+  }
+
+  /** Reads by REST. The answer is shown as that of a query with one field. @param path below the tenant */
+  async read(path: string): Promise<void> {
+    await this.#ask({ query: `GET ${path}`, variables: {} }, path, { method: 'GET' });
   }
 
   /** Forgets the answer: another person may come. */
@@ -43,31 +41,48 @@ export class Workbench {
     this.answer = undefined;
   }
 
-  async #answered(asked: Asked, signal: AbortSignal | undefined): Promise<Answer> {
+  async #ask(asked: Asked, path: string, request: RequestInit, signal?: AbortSignal): Promise<Answer> {
+    const turn = ++this.#last;
+    const answer = await this.#answered(asked, path, { ...request, signal: signal ?? null }).catch(
+      (error: unknown) => unanswered(asked, error),
+    );
+    if (turn === this.#last) this.answer = answer;
+    return answer;
+  }
+
+  /** Sends a request, with a renewed token if the server takes the first no more. */
+  async #answered(asked: Asked, path: string, request: RequestInit): Promise<Answer> {
     const token = await this.#access.token();
     const began = performance.now();
-    let response = await this.#once(asked, token, signal);
+    let response = await this.#once(path, request, token);
     if (response.status === 401 && token !== undefined && (await this.#access.renew(token)))
-      response = await this.#once(asked, await this.#access.token(), signal);
+      response = await this.#once(path, request, await this.#access.token());
     const text = await response.text();
     const milliseconds = performance.now() - began;
     const bytes = new TextEncoder().encode(text).length;
     return { asked, status: response.status, milliseconds, bytes, text, json: jsonOf(text) };
   }
 
-  #once(asked: Asked, token: string | undefined, signal: AbortSignal | undefined): Promise<Response> {
-    return fetch(this.#url, {
-      method: 'POST',
+  #once(path: string, request: RequestInit, token: string | undefined): Promise<Response> {
+    return fetch(`${this.#base}${path}`, {
+      ...request,
       headers: {
-        'content-type': 'application/json',
-        accept: 'application/json',
+        accept: path === '/graphql' ? 'application/json' : 'application/fhir+json',
+        ...(request.body && { 'content-type': 'application/json' }),
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
       },
-      body: JSON.stringify(asked),
-      signal: signal ?? null,
       ...{ cache: 'no-store', credentials: 'same-origin', referrerPolicy: 'no-referrer' },
     });
   }
+}
+
+/** What is said when there is no answer. Nothing of the query is lost. */
+function unanswered(asked: Asked, error: unknown): Answer {
+  const message =
+    error instanceof Trouble && error.kind === 'signed-out'
+      ? 'The session has ended. Sign in again: the query is kept.'
+      : 'The gateway does not answer. The query is kept: run it again.';
+  return { asked, status: 0, milliseconds: 0, bytes: 0, text: message, json: failure(message) };
 }
 
 function failure(message: string): GraphqlAnswer {
@@ -77,7 +92,8 @@ function failure(message: string): GraphqlAnswer {
 function jsonOf(text: string): GraphqlAnswer | undefined {
   try {
     const json: unknown = JSON.parse(text);
-    return typeof json === 'object' && json !== null ? json : undefined;
+    if (typeof json !== 'object' || json === null) return undefined;
+    return 'resourceType' in json ? { data: { [String(json.resourceType)]: json } } : json;
   } catch {
     return undefined;
   }

@@ -9,6 +9,8 @@ export interface Example {
   /** `several`: it needs a token for several patients. */
   whose: 'one' | 'several';
   query: string;
+  /** The same by REST: a path below the tenant. `{id}` is the token's patient. */
+  rest?: string;
   /** `id`, where the query has it, is the token's patient. */
   variables?: Readonly<Record<string, unknown>>;
 }
@@ -18,6 +20,7 @@ export const EXAMPLES: readonly Example[] = [
     id: 'record-and-images',
     question: 'What does the record of a patient say, and which images are there?',
     hint: 'The record and the images live in two systems: one request gets both.',
+    rest: '/fhir/Patient/{id}/$everything?_type=Patient,Condition,ImagingStudy',
     whose: 'one',
     query: `query RecordAndImages($id: ID!) {
   Patient(id: $id) {
@@ -53,6 +56,7 @@ export const EXAMPLES: readonly Example[] = [
     id: 'reports-with-images',
     question: 'Which report belongs to which study?',
     hint: 'Reports of the record are joined with the studies of the archive, by reference, UID or accession number.',
+    rest: '/fhir/DiagnosticReport?patient={id}&_sort=-date',
     whose: 'one',
     query: `query ReportsWithImages($id: ID!) {
   Patient(id: $id) {
@@ -68,14 +72,38 @@ export const EXAMPLES: readonly Example[] = [
   },
   {
     id: 'results-around-a-study',
-    question: 'Which results were not normal around a CT?',
-    hint: 'Results and studies on one axis of time: a flag is H, L or N.',
+    question: 'Which laboratory results were not normal around a CT?',
+    hint: 'Two dates bound one range. FHIRPath keeps those that are high or low.',
+    rest: '/fhir/Observation?patient={id}&category=laboratory&date=ge2026-09-14&date=le2026-11-14',
     whose: 'one',
-    query: `query ResultsAroundStudies($id: ID!) {
+    query: `query ResultsAroundStudy($id: ID!, $around: [String!]) {
+  Patient(id: $id) {
+    ObservationList(
+      category: ["laboratory"]
+      date: $around
+      fhirpath: "interpretation.coding.where(code = 'H' or code = 'L').exists()"
+    ) {
+      effectiveDateTime
+      code { coding { display } }
+      valueQuantity { value unit }
+      interpretation { coding { code } }
+      referenceRange { low { value } high { value } }
+    }
+    ImagingStudyList(started: $around) { started description }
+  }
+}`,
+    variables: { around: ['ge2026-09-14', 'le2026-11-14'] },
+  },
+  {
+    id: 'trend',
+    question: 'How did a result change, and when were images taken?',
+    hint: 'Values in one unit, each with its usual range, and studies on the same axis. Open “Chart”.',
+    whose: 'one',
+    query: `query Trend($id: ID!) {
   Patient(id: $id) {
     trend(code: ["http://loinc.org|2160-0"]) {
       series { title unit points { date value low high flag } }
-      events { kind date title studies { id modality { code } } }
+      events { kind date title }
     }
   }
 }`,
@@ -104,6 +132,7 @@ export const EXAMPLES: readonly Example[] = [
     id: 'ct-since',
     question: 'Which CT studies are there since a date?',
     hint: 'Of all patients that the token opens. A page has a cursor for the next one.',
+    rest: '/fhir/ImagingStudy?modality=CT&started=ge2024-01-01&_sort=-started',
     whose: 'several',
     query: `query CtSince($since: [String!]) {
   ImagingStudyConnection(modality: ["CT"], started: $since, _sort: ["-started"], _count: 50) {
@@ -118,18 +147,19 @@ export const EXAMPLES: readonly Example[] = [
   },
   {
     id: 'condition-without-images',
-    question: 'Who has a condition and no images?',
-    hint: 'Patients with high blood pressure: those with an empty list of studies have no images.',
+    question: 'Who has high blood pressure, and had no MRI?',
+    hint: '`_has` finds patients by what refers to them. Those whose list `mri` is empty had none.',
+    rest: '/fhir/Patient?_has:Condition:patient:code=http://snomed.info/sct|59621000',
     whose: 'several',
-    query: `query ConditionWithoutImages($text: String!) {
-  PatientList(_has: [$text], _count: 50) {
+    query: `query ConditionWithoutImages($has: [String!]) {
+  PatientList(_has: $has, _count: 50) {
     id
     name { given family }
     birthDate
-    ImagingStudyList { id started }
+    mri: ImagingStudyList(modality: ["MR"]) { id started }
   }
 }`,
-    variables: { text: 'Condition:patient:clinical-status=active' },
+    variables: { has: ['Condition:patient:code=http://snomed.info/sct|59621000'] },
   },
   {
     id: 'modality-by-year',
