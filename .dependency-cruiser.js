@@ -136,6 +136,16 @@ const VIEWER = [
       String.raw`data/(source|trouble)\.ts$`,
     ],
   },
+  // A page of its own: of the viewer it uses the sign-in and plain controls.
+  {
+    layer: 'playground',
+    path: 'playground/',
+    may: [
+      String.raw`state/(smart-[^/]+|sign-in-problem|tokens|browser-storage|address)\.ts$`,
+      String.raw`data/trouble\.ts$`,
+      String.raw`ui/(controls/|tokens\.css$)`,
+    ],
+  },
 ];
 const viewer = VIEWER.map(({ layer, path, itself = path, may }) => ({
   name: `viewer-${layer.replaceAll(' ', '-')}-imports-downwards`,

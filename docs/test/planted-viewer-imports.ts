@@ -14,6 +14,7 @@ export const VIEWER_IMPORTS: readonly (readonly [rule: string, file: string, tex
   ['viewer-commands-imports-downwards', 'viewer/src/commands/a.ts', imports('../ui/file.ts')],
   ['viewer-ui-imports-downwards', 'viewer/src/ui/stage/a.ts', imports('../../data/transport.ts')],
   ['viewer-features-imports-downwards', 'viewer/src/features/cine/a.ts', imports('../measure/file.ts')],
+  ['viewer-playground-imports-downwards', 'viewer/src/playground/a.ts', imports('../state/file.ts')],
   [
     'viewer-cornerstone-behind-its-port',
     'viewer/src/ui/b.ts',

