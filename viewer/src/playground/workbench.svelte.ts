@@ -20,13 +20,8 @@ export class Workbench {
    * Sends a query.
    * @returns the answer, or an object with an error in the form of GraphQL that says what to do
    */
-  async send(asked: Asked, signal?: AbortSignal): Promise<GraphqlAnswer> {
-    const answer = await this.#ask(
-      asked,
-      '/graphql',
-      { method: 'POST', body: JSON.stringify(asked) },
-      signal,
-    );
+  async send(asked: Asked): Promise<GraphqlAnswer> {
+    const answer = await this.#ask(asked, '/graphql', postOf(asked));
     return answer.json ?? failure(`The answer is no JSON. HTTP status: ${answer.status}.`);
   }
 
@@ -50,10 +45,10 @@ export class Workbench {
     this.answer = undefined;
   }
 
-  async #ask(asked: Asked, path: string, request: RequestInit, signal?: AbortSignal): Promise<Answer> {
+  async #ask(asked: Asked, path: string, request: RequestInit): Promise<Answer> {
     const turn = ++this.#last;
-    const answer = await this.#answered(asked, path, { ...request, signal: signal ?? null }).catch(
-      (error: unknown) => unanswered(asked, error),
+    const answer = await this.#answered(asked, path, request).catch((error: unknown) =>
+      unanswered(asked, error),
     );
     if (turn === this.#last) this.answer = answer;
     return answer;
