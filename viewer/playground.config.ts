@@ -15,6 +15,9 @@ function withoutFonts(): Plugin {
   };
 }
 
+/** Chunks without which there is no editor. */
+const EDITOR = /^(query-editor|monaco-editor)$/;
+
 /** The editor is asked for with the page, not after it: its parts do not wait for each other. */
 function preloadEditor(): Plugin {
   return {
@@ -22,10 +25,15 @@ function preloadEditor(): Plugin {
     transformIndexHtml: {
       order: 'post',
       handler(_html, { bundle = {} }) {
-        const parts = Object.values(bundle).filter(
-          (file) => file.type === 'chunk' && /^(query-editor|monaco-editor)$/.test(file.name),
-        );
-        return parts.map(({ fileName }) => ({
+        const needed = new Set<string>();
+        const need = (fileName: string) => {
+          const file = bundle[fileName];
+          if (file?.type !== 'chunk' || file.isEntry || needed.has(fileName)) return;
+          needed.add(fileName);
+          file.imports.forEach(need);
+        };
+        for (const { fileName, name = '' } of Object.values(bundle)) if (EDITOR.test(name)) need(fileName);
+        return [...needed].map((fileName) => ({
           tag: 'link',
           attrs: { rel: 'modulepreload', crossorigin: true, href: `./${fileName}` },
           injectTo: 'head' as const,
