@@ -133,7 +133,7 @@ test('signs in, runs an example, asks no other host, and keeps the token in memo
   });
   await signIn('Helen Marie Castellanos');
   expect(page.url()).toBe(address);
-  expect(await page.getByRole('status').first().innerText()).toContain(DEMO_PATIENT);
+  await page.getByRole('status').getByText(DEMO_PATIENT).waitFor();
   await example(/What does the record of a patient say/);
   expect(await textOf('query-editor')).toContain('RecordAndImages');
   await run();
@@ -184,6 +184,12 @@ test('a link brings a query, which is not run by itself, and stays through a sig
   expect(sent).toEqual([]);
   await run();
   await expect.poll(answer, { timeout: 10_000 }).toContain('1963-05-17');
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.getByRole('button', { name: 'Copy link' }).click();
+  await page.getByText('The link is copied').waitFor();
+  const link = (await page.evaluate('navigator.clipboard.readText()')) as string;
+  expect(link.startsWith(`${address}#query=query+Linked`)).toBe(true);
+  expect(link).toContain(DEMO_PATIENT);
 }, 60_000);
 
 test('a pasted token is not shown; one that the server refuses is said, and the query is kept', async () => {
