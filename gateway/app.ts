@@ -11,7 +11,6 @@ import { fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { join } from 'node:path';
 import { ExpressionPool } from '../schema/expressions/pool.ts';
-import { setCacheControl } from '../schema/http/cache-control.ts';
 import { Fault, toFault } from '../schema/fault/fault.ts';
 import { nothingAtPath } from '../schema/fault/refusals.ts';
 import { auditRequests, type AuditEvents } from './audit/request-audit.ts';
@@ -23,6 +22,7 @@ import { PreparedIntrospection } from './federation/introspection/prepared.ts';
 import type { LocalSubgraph } from './federation/local-data-source.ts';
 import { persistedQueries } from './federation/persisted-queries.ts';
 import { federatedServer } from './federation/supergraph.ts';
+import { schemaRoute } from './federation/schema-route.ts';
 import { healthRoutes, metricsRoute } from './http/health.ts';
 import { refuseUnparsed } from './http/http-errors.ts';
 import {
@@ -172,9 +172,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(healthRoutes({ ready, loading: () => clinical.loading?.() ?? [], shared }, measured));
   if (!deps.separateMetricsPort) await app.register(metricsRoute(measured));
   await app.register(rootMetadataRoutes(tenants, authorizer, baseUrl));
-  app.get('/schema.graphql', (_request, reply) =>
-    setCacheControl(reply, 'public').type('text/plain; charset=utf-8').send(deps.apiSdl),
-  );
+  await app.register(schemaRoute(deps.apiSdl));
 
   for (const base of ['/:tenant', '/dyn/:encoded']) {
     await app.register(

@@ -39,20 +39,33 @@ export async function build(print) {
     rmSync(join(dist, name), { recursive: true, force: true });
 
   const step = async (name, script, args) => {
-    await run(script, args);
+    await run(join(root, 'node_modules', script), args);
     print(`  ${name} built (${seconds()} s)`);
   };
   print('Building server and pages; the next start skips this.');
   const steps = await Promise.allSettled([
     // `npm run check` checks the types; a start does not.
-    step('server', 'typescript/bin/tsc', ['-p', join(root, 'tsconfig.build.json'), '--noCheck']),
+    server(step),
     existsSync(join(root, 'viewer/vite.config.ts')) && pages(step),
   ]);
-  copyAssets();
   const failed = steps.find(({ status }) => status === 'rejected');
   if (failed) throw failed.reason;
   writeFileSync(stamp, wanted);
   return true;
+}
+
+/** Compiles the server, and prepares its answers to the usual introspections. */
+async function server(step) {
+  await step('server', 'typescript/bin/tsc', ['-p', join(root, 'tsconfig.build.json'), '--noCheck']);
+  copyAssets();
+  const folder = join(dist, 'gateway/federation/introspection');
+  const writer = join(folder, 'prepare-thread.js');
+  if (!existsSync(writer)) return;
+  await run(writer, []);
+  const prepared = join(folder, 'prepared');
+  await precompress([prepared], join(root, 'node_modules/.cache/introspection'));
+  // Only the compressed forms are sent.
+  for (const name of readdirSync(prepared)) if (name.endsWith('.json')) rmSync(join(prepared, name));
 }
 
 /** Builds the viewer and the playground, and compresses their files. */
@@ -108,12 +121,12 @@ function copyAssets() {
 }
 
 /**
- * Runs a program of node_modules, and shows its output only when it fails. It runs in a thread, which always ends with
+ * Runs a program, and shows its output only when it fails. It runs in a thread, which always ends with
  * this process: a compiler that goes on would write into the next build.
  */
 function run(script, args) {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(join(root, 'node_modules', script), { argv: args, stdout: true, stderr: true });
+    const worker = new Worker(script, { argv: args, stdout: true, stderr: true });
     let output = '';
     worker.stdout.on('data', (chunk) => (output += chunk));
     worker.stderr.on('data', (chunk) => (output += chunk));

@@ -140,6 +140,9 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
     'Every example of the FHIR GraphQL specification that is valid GraphQL is answered at `$graphql`, at the base and at a resource of any type.',
   'FG-26':
     'The data flattening directives `@flatten`, `@first`, `@singleton` and `@slice` rearrange the answer at `$graphql`.',
+  'FG-27': 'The description of each field that leads to a type of resource names the scope that it needs.',
+  'FG-28':
+    'A request can ask for its cost without being executed, and for its plan and its calls to sources beside the data.',
 
   // SMART on FHIR
   'SM-1': 'SMART configuration and CapabilityStatement need no token and can be read from any origin.',

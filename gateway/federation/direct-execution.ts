@@ -57,6 +57,7 @@ export function directExecution(
   const run = async (asked: AskedOperation, { scope }: GatewayContext): Promise<Answered | undefined> => {
     const owners = ownersOf(asked);
     if (!owners) return undefined;
+    if (scope.explanation) scope.explanation.plan = { kind: 'direct' };
     const partial: GraphQLError[] = [];
     const budget = new AnswerBudget(fields);
     const cores = [...new Set(owners.values())].map((name) => [name, coreOf(name, subgraphs[name], scope)]);

@@ -1,4 +1,10 @@
-import type { GraphQLCompositeType, GraphQLField, OperationDefinitionNode, SelectionSetNode } from 'graphql';
+import type {
+  FieldNode,
+  GraphQLCompositeType,
+  GraphQLField,
+  OperationDefinitionNode,
+  SelectionSetNode,
+} from 'graphql';
 import { getNamedType, isCompositeType, Kind, valueFromASTUntyped } from 'graphql';
 import { Fault } from '../../schema/fault/fault.ts';
 import type { Limits } from '../http/limits.ts';
@@ -24,11 +30,27 @@ export function requireAffordable(asked: AskedOperation, { cost: most }: Pick<Li
   throw new Fault('invalid_request', message);
 }
 
+/** Takes the part of the cost that a field has, with all fields in it. @param path response names */
+export type TakePart = (path: readonly string[], cost: number, field: FieldNode) => void;
+
+/** What is around a selection. */
+interface Around {
+  /** True within a list. */
+  inner: boolean;
+  /** How often the selection may be in the answer. */
+  times: number;
+  path: readonly string[];
+}
+
 /**
  * Estimates how many fields the answer may hold: each field once, times `_count` for every list of resources, series or
  * instances around it (without `_count`: 100, and 10 for a list within a list or a study).
+ * @param takePart is called for each field, the inner ones first
  */
-export function operationCost({ schema, document, operation, variables }: AskedOperation): number {
+export function operationCost(
+  { schema, document, operation, variables }: AskedOperation,
+  takePart?: TakePart,
+): number {
   const fragments = fragmentsOf(document);
   const known = new Map<string, number>();
   const values = { ...defaultsOf(operation), ...variables };
@@ -36,40 +58,50 @@ export function operationCost({ schema, document, operation, variables }: AskedO
   const ofSet = (
     set: SelectionSetNode | undefined,
     parent: GraphQLCompositeType | undefined,
-    inner: boolean,
+    around: Around,
   ): number =>
     (set?.selections ?? []).reduce((sum, selection) => {
-      if (selection.kind === Kind.FRAGMENT_SPREAD) return sum + ofFragment(selection.name.value, inner);
-      if (selection.kind === Kind.INLINE_FRAGMENT) {
-        const condition = selection.typeCondition?.name.value;
-        return (
-          sum +
-          ofSet(selection.selectionSet, condition ? composite(schema.getType(condition)) : parent, inner)
-        );
-      }
-      const name = selection.name.value;
-      const field = parent && 'getFields' in parent ? parent.getFields()[name] : undefined;
-      const type = field ? composite(getNamedType(field.type)) : undefined;
-      const isPart = LONG_LIST_OF.test(type?.name ?? '');
-      const isList = field !== undefined && (isPart || RESOURCE_LIST.test(name));
-      const within = ofSet(selection.selectionSet, type, inner || isList);
-      if (!isList) return sum + 1 + within;
-      const count = selection.arguments?.find(({ name }) => name.value === '_count');
-      const asked = count ? valueFromASTUntyped(count.value, values) : undefined;
-      return sum + 1 + within * listSize(field, asked, inner || isPart);
+      if (selection.kind === Kind.FIELD) return sum + ofField(selection, parent, around);
+      if (selection.kind === Kind.FRAGMENT_SPREAD) return sum + ofFragment(selection.name.value, around);
+      const condition = selection.typeCondition?.name.value;
+      const type = condition ? composite(schema.getType(condition)) : parent;
+      return sum + ofSet(selection.selectionSet, type, around);
     }, 0);
-  const ofFragment = (name: string, inner: boolean): number => {
-    const key = `${name} ${inner}`;
+  const ofField = (
+    selection: FieldNode,
+    parent: GraphQLCompositeType | undefined,
+    around: Around,
+  ): number => {
+    const name = selection.name.value;
+    const field = parent && 'getFields' in parent ? parent.getFields()[name] : undefined;
+    const type = field ? composite(getNamedType(field.type)) : undefined;
+    const isPart = LONG_LIST_OF.test(type?.name ?? '');
+    const isList = field !== undefined && (isPart || RESOURCE_LIST.test(name));
+    const count = isList ? selection.arguments?.find(({ name }) => name.value === '_count') : undefined;
+    const asked = count ? valueFromASTUntyped(count.value, values) : undefined;
+    const size = isList ? listSize(field, asked, around.inner || isPart) : 1;
+    const path = takePart ? [...around.path, selection.alias?.value ?? name] : around.path;
+    const within = { inner: around.inner || isList, times: around.times * size, path };
+    const cost = 1 + size * ofSet(selection.selectionSet, type, within);
+    takePart?.(path, around.times * cost, selection);
+    return cost;
+  };
+  const ofFragment = (name: string, around: Around): number => {
+    const key = `${name} ${around.inner}`;
     const before = known.get(key);
     if (before !== undefined) return before;
+    // A fragment that contains itself ends here.
     known.set(key, 0);
     const fragment = fragments.get(name);
     const type = fragment && composite(schema.getType(fragment.typeCondition.name.value));
-    const cost = ofSet(fragment?.selectionSet, type, inner);
-    known.set(key, cost);
+    const cost = ofSet(fragment?.selectionSet, type, around);
+    // Each use has parts of its own.
+    if (takePart) known.delete(key);
+    else known.set(key, cost);
     return cost;
   };
-  return ofSet(operation.selectionSet, schema.getRootType(operation.operation) ?? undefined, false);
+  const root = schema.getRootType(operation.operation) ?? undefined;
+  return ofSet(operation.selectionSet, root, { inner: false, times: 1, path: [] });
 }
 
 /** Returns the default values of an operation's variables. */

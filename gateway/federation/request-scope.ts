@@ -2,6 +2,7 @@ import type { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
 import type { Access } from '../../schema/access/access.ts';
 import type { RecordOperation } from '../../schema/fault/audit.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
+import type { Explanation } from './explanation.ts';
 import type { FaultLog } from '../../schema/fault/log-fault.ts';
 
 /**
@@ -22,6 +23,8 @@ export interface RequestScope {
   fhir: boolean;
   /** The usual form of an introspection that is allowed and has a prepared answer (FG-24). */
   introspection?: string;
+  /** What the answer tells of this request, if the caller wants an explanation (FG-28). */
+  explanation?: Explanation;
   /** The subgraphs' per-request cores, opened at first use. */
   cores: Map<string, unknown>;
 }

@@ -8,6 +8,7 @@ import { operationOutcome } from '../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { Limits } from '../http/limits.ts';
 import { responseWith, type AskedOperation } from './asked-operation.ts';
+import { beginExplanation, explainMode, writtenExplanation } from './explanation.ts';
 import { introspectionSize } from './introspection/size.ts';
 import { UsualIntrospection } from './introspection/usual-form.ts';
 import { joinEqualErrors, withoutSuggestions } from './joined-errors.ts';
@@ -32,9 +33,9 @@ export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> 
             throw error instanceof Fault ? refusal(error) : error;
           }
         },
-        // The route sends the prepared answer; there is nothing to execute.
+        // The route sends the prepared answer; there is nothing to execute. Nor is there for the cost alone.
         async responseForOperation({ contextValue: { scope } }) {
-          if (!scope.introspection) return null;
+          if (!scope.introspection && scope.explanation?.mode !== 'cost') return null;
           return responseWith({ data: null });
         },
         async didEncounterErrors({ contextValue, errors }) {
@@ -49,6 +50,9 @@ export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> 
           if (body.kind !== 'single') return;
           const { singleResult } = body;
           const { errors } = singleResult;
+          const { explanation } = contextValue.scope;
+          if (explanation) singleResult.extensions = { explain: writtenExplanation(explanation) };
+          if (explanation?.mode === 'cost') delete singleResult.data;
           if (errors) singleResult.errors = shownErrors(errors, contextValue.scope.tenant);
           const refused = singleResult.errors?.some(({ extensions }) => isRefusal(extensions?.['code']));
           if (refused && contextValue.scope.tenant.authorization.refusedFields === 'reject') {
@@ -72,6 +76,7 @@ function check(
   limits: Limits,
 ): void {
   const { graphql } = scope.tenant;
+  const explain = explainMode(request.extensions, scope.tenant);
   if (!operation)
     throw new Fault('invalid_request', 'operationName must name one operation of the document.');
   if (operation.operation !== 'query') throw queriesOnly();
@@ -85,6 +90,17 @@ function check(
     );
   requireFewValues(request.variables, limits);
   const asked = { schema, document, operation, variables: request.variables ?? {} };
+  if (explain) {
+    if (isIntrospection)
+      throw new Fault(
+        'invalid_request',
+        'An introspection has no plan to explain: leave out extensions.explain.',
+      );
+    const explanation = beginExplanation(explain, asked, limits);
+    scope.explanation = explanation;
+    if (explain === 'cost') return;
+    scope.access = { ...scope.access, calls: (call) => explanation.calls.push(call) };
+  }
   if (isIntrospection) {
     scope.introspection = usual.formOf(document, operation);
     if (scope.introspection) return;

@@ -4,6 +4,7 @@ import { hkdfSync } from 'node:crypto';
 import { Fault } from '../fault/fault.ts';
 import { patientOutOfReach } from '../fault/refusals.ts';
 import type { Permission } from './scopes.ts';
+import type { RecordCall } from './source-calls.ts';
 
 /** Identity of a patient outside FHIR, to find their studies and to verify that a study is theirs (DW-19, DW-21). */
 export interface PatientIdentity {
@@ -51,6 +52,8 @@ export interface Access {
   token?: string;
   /** Seconds since the epoch; undefined when the authorization server did not give the end of the token. */
   tokenExpires?: number;
+  /** Records the calls to sources of a request that wants an explanation (FG-28). */
+  calls?: RecordCall;
 }
 
 /** Returns the caller's grant for a patient; undefined when the patient is out of reach. */

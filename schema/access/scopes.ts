@@ -41,13 +41,18 @@ export function parseScopes(scope: string): Permission[] {
 /** Types that the scope of another type covers (SM-6). */
 const GOVERNED_BY: Record<string, string> = { Endpoint: 'ImagingStudy' };
 
+/** Returns the type whose scope covers a type: of most types, the type itself. */
+export function governingType(type: string): string {
+  return GOVERNED_BY[type] ?? type;
+}
+
 /** Returns the permissions that cover an interaction on a type; an empty list means refusal. */
 export function permitting(
   permissions: readonly Permission[],
   type: string,
   interaction: Interaction,
 ): Permission[] {
-  const governing = GOVERNED_BY[type] ?? type;
+  const governing = governingType(type);
   return permissions.filter(
     (permission) =>
       (permission.type === '*' || permission.type === governing) &&
@@ -73,7 +78,7 @@ export function requireScope(
   const granted = permitting(access.permissions, type, interaction);
   if (granted.length === 0) {
     const level = access.permissions[0]?.level ?? 'patient';
-    const scope = `${level}/${GOVERNED_BY[type] ?? type}.${interaction === 'r' || interaction === 's' ? 'rs' : interaction}`;
+    const scope = `${level}/${governingType(type)}.${interaction === 'r' || interaction === 's' ? 'rs' : interaction}`;
     throw new Fault(
       'insufficient_scope',
       `The token's scopes do not cover this request: ${scope} is needed.`,

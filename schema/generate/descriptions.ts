@@ -1,6 +1,8 @@
 import type { GraphQLArgument, GraphQLField, GraphQLNamedType, GraphQLSchema } from 'graphql';
 import { getNamedType, isEnumType, isInterfaceType, isObjectType } from 'graphql';
 import type { Tables } from '../fhir/tables.ts';
+import { RESOURCE_LIST } from './resources.ts';
+import { scopeLine } from './scope-lines.ts';
 
 /** Arguments that mean the same everywhere. */
 const ARGUMENTS: Readonly<Record<string, string>> = {
@@ -20,11 +22,9 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   optional: 'True: null without an error when the reference cannot be resolved',
 };
 
-const RESOURCE_LIST = /^([A-Z]\w*?)(List|Connection)$/;
-
 /**
  * Describes what the subgraphs leave undescribed, so that the schema needs no manual: arguments, reverse references,
- * extensions of primitives, enums. They are only in the schema for clients: in the subgraphs and the supergraph they
+ * extensions of primitives, enums, and the scopes of fields (FG-27). They are only in the schema for clients: in the subgraphs and the supergraph they
  * would double the work of composing and planning.
  * @param schema is changed
  */
@@ -37,6 +37,7 @@ export function describeSchema(schema: GraphQLSchema, { searchParameters }: Tabl
   );
   const describeField = (field: GraphQLField<unknown, unknown>, parent: GraphQLNamedType): void => {
     field.description ||= ofField(field, parent.name);
+    field.description = [field.description, scopeLine(field, parent.name)].filter(Boolean).join('\n');
     const [, resource = ''] = RESOURCE_LIST.exec(field.name) ?? [];
     const isOfElements = !resource && field.args.some(({ name }) => name === 'fhirpath');
     for (const argument of field.args) {

@@ -91,3 +91,6 @@ export const reverseFieldParameters: readonly string[] = [
   'type',
   'vaccine-code',
 ];
+
+/** Names of the lists and pages of a type of resource. */
+export const RESOURCE_LIST = /^([A-Z]\w*?)(List|Connection)$/;

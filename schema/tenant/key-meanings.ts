@@ -105,6 +105,8 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
   }),
   graphql: 'Settings of the GraphQL API.',
   'graphql.introspection': 'Allows introspection queries.',
+  'graphql.explain':
+    'Tells callers the cost, the plan and the calls to sources of their requests, when they ask for it.',
   'graphql.trustedDocumentsOnly': 'Refuses every GraphQL document: no list of trusted documents exists yet.',
   joins: 'How the record and images are joined.',
   'joins.accessionTypes':

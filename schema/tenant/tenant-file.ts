@@ -229,8 +229,9 @@ export const tenantFile = z.strictObject({
     .strictObject({
       introspection: z.boolean().default(false),
       trustedDocumentsOnly: z.boolean().default(false),
+      explain: z.boolean().default(false),
     })
-    .default({ introspection: false, trustedDocumentsOnly: false }),
+    .default({ introspection: false, trustedDocumentsOnly: false, explain: false }),
   joins: z
     .strictObject({
       /** Only for links: what a caller may reach is always decided by ACSN. */

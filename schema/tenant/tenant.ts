@@ -30,7 +30,7 @@ export interface Tenant {
   clinical: ClinicalConfig;
   /** One or more sources; paths of folders are absolute. */
   images: readonly ImagesConfig[];
-  graphql: { introspection: boolean; trustedDocumentsOnly: boolean };
+  graphql: { introspection: boolean; trustedDocumentsOnly: boolean; explain: boolean };
   joins: JoinRule;
   limits: { objectElements: number; readerTimeout: number };
   audit: AuditConfig;

@@ -84,7 +84,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
     const { dispatcher, recordStudies, onContradiction } = deps;
     const request = {
       ...{ tenant, access, directory, now, log, signal, dispatcher, ...caches },
-      ...{ recordStudies, onContradiction },
+      ...{ recordStudies, onContradiction, calls: access.calls },
     };
     const restricted = sources.of(tenant).map((images) => new RestrictedStudies({ ...request, images }));
     const core = new SeveralStudies(restricted, request);

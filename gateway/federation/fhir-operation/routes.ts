@@ -113,7 +113,10 @@ function executable(
   const { text, finish } = documentOf({ query, operationName: others['operationName'] });
   if (!finish) return { asked: sent };
   const rewrite = (answered: string) => finished(answered, finish);
-  if (inBody) return { asked: { ...sent, search: '', body: { ...others, query: text } }, rewrite };
+  if (inBody) {
+    const { persistedQuery: _, ...kept } = (extensions ?? {}) as Record<string, unknown>;
+    return { asked: { ...sent, search: '', body: { ...others, query: text, extensions: kept } }, rewrite };
+  }
   parameters.delete('extensions');
   parameters.set('query', text);
   return { asked: { ...sent, search: `?${parameters.toString()}` }, rewrite };

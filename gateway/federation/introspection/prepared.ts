@@ -1,40 +1,42 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
+import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { takesCoding } from '../../../schema/http/accept-encoding.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
-import { isHeldBy, tagOf } from '../../../schema/http/entity-tag.ts';
+import { isHeldBy } from '../../../schema/http/entity-tag.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { IdleThreads } from '../../../schema/process/idle-threads.ts';
 import { threadModule } from '../../../schema/process/thread-module.ts';
-import { UsualIntrospection } from './usual-form.ts';
+import { answerNames, PREPARED } from './prepared-files.ts';
 import type { CompressedAnswer } from './worker.ts';
 
-/** Answers that are kept besides those to the standard forms; each has about 200 KB. */
+/** Answers that are kept besides those in files; each has about 300 KB. */
 const KEPT = 32;
 const AWAY = 'The schema cannot be described at the moment. Try again later.';
-
-interface Answers {
-  set(form: string, answer: Promise<CompressedAnswer>): void;
-  delete(form: string): void;
-}
+/** Extensions of the files that the build writes, by content coding. */
+const CODINGS = { br: 'br', gzip: 'gz' } as const;
+type Coding = keyof typeof CODINGS;
 
 /**
- * Answers to introspections in their usual form. Each is made once, in a thread that starts with the first, and kept
- * compressed. Answers to the standard forms are made first and kept for good, so that many other forms can neither
- * displace nor delay them. The creator has to call `close`.
+ * Answers to introspections in their usual form. Those to the standard forms are files of the build, read for each
+ * request. Any other is made once, in a thread that starts with the first, and kept compressed. The creator has to call
+ * `close`.
  */
 export class PreparedIntrospection {
-  readonly #sdl: string;
-  readonly #standardForms = new UsualIntrospection().standardForms();
-  readonly #standard = new Map<string, Promise<CompressedAnswer>>();
+  readonly #nameOf: (form: string) => string;
+  readonly #folder: URL;
   readonly #answers = new LRUCache<string, Promise<CompressedAnswer>>({ max: KEPT });
   readonly #threads: IdleThreads<string, CompressedAnswer>;
 
-  /** @param sdl the schema that the answers describe */
-  constructor(sdl: string) {
-    this.#sdl = sdl;
+  /**
+   * @param sdl the schema that the answers describe
+   * @param folder of the prepared answers; it may be missing
+   */
+  constructor(sdl: string, folder: URL = PREPARED) {
+    this.#nameOf = answerNames(sdl);
+    this.#folder = folder;
     this.#threads = new IdleThreads({
       ...{ module: threadModule('worker', import.meta.url), name: 'run', data: { sdl } },
       // The thread holds a whole schema.
@@ -55,33 +57,29 @@ export class PreparedIntrospection {
     form: string,
     type: string,
   ): Promise<FastifyReply> {
-    const tag = `W/${tagOf(this.#sdl + form)}`;
+    const tag = `W/"${this.#nameOf(form)}"`;
     void setCacheControl(reply, 'private').header('etag', tag);
     if (isHeldBy(request.headers['if-none-match'], tag)) return reply.code(304).send();
-    const { br, gzip } = await this.#answer(form);
     void reply.type(type);
     const accepted = String(request.headers['accept-encoding'] ?? '');
-    for (const [coding, bytes] of Object.entries({ br, gzip })) {
-      if (!takesCoding(accepted, coding)) continue;
-      return reply.header('content-encoding', coding).send(bytes);
-    }
-    return reply.send(Readable.from([gzip]).pipe(createGunzip()));
+    const coding = (Object.keys(CODINGS) as Coding[]).find((one) => takesCoding(accepted, one));
+    const bytes = await this.#answer(form, coding ?? 'gzip');
+    if (coding) return reply.header('content-encoding', coding).send(bytes);
+    return reply.send(Readable.from([bytes]).pipe(createGunzip()));
   }
 
-  #answer(form: string): Promise<CompressedAnswer> {
-    for (const standard of this.#standardForms) {
-      // The requests that wait for it get the error.
-      if (!this.#standard.has(standard)) this.#made(standard, this.#standard).catch(() => undefined);
-    }
-    return this.#standard.get(form) ?? this.#answers.get(form) ?? this.#made(form, this.#answers);
+  async #answer(form: string, coding: Coding): Promise<Uint8Array> {
+    const file = new URL(`${this.#nameOf(form)}.json.${CODINGS[coding]}`, this.#folder);
+    const prepared = await readFile(file).catch(() => undefined);
+    return prepared ?? (await (this.#answers.get(form) ?? this.#made(form)))[coding];
   }
 
-  #made(form: string, kept: Answers): Promise<CompressedAnswer> {
+  #made(form: string): Promise<CompressedAnswer> {
     const answer = this.#threads.run(form).catch((cause: unknown) => {
-      kept.delete(form);
+      this.#answers.delete(form);
       throw new Fault('unavailable', AWAY, { retryAfter: 5, cause });
     });
-    kept.set(form, answer);
+    this.#answers.set(form, answer);
     return answer;
   }
 

@@ -15,12 +15,17 @@ type Fields = ReadonlyMap<string, Fields>;
 const MOST_WRAPPERS = 15;
 
 /** Options with which common tools call `getIntrospectionQuery()`. */
-const STANDARD: readonly IntrospectionOptions[] = [
-  // graphql-js, graphql-codegen, urql.
+const OPTIONS: readonly IntrospectionOptions[] = [
+  // graphql-js, graphql-codegen, urql, GraphiQL.
   {},
-  // GraphiQL.
+  // GraphiQL with its two options.
   { schemaDescription: true, inputValueDeprecation: true },
   { descriptions: false },
+];
+/** The queries that tools send. The last is that of graphql-js before 16.10, which tools in other languages still send. */
+const STANDARD: readonly string[] = [
+  ...OPTIONS.map((options) => getIntrospectionQuery(options)),
+  getIntrospectionQuery({ typeDepth: 7 }).replaceAll('{ name kind }', '{ name }'),
 ];
 
 /** Recognises introspections that ask for no more than the introspection query of graphql-js with all its options. */
@@ -38,10 +43,10 @@ export class UsualIntrospection {
     this.#whole = fieldsOf(operation!.selectionSet, fragmentsOf(document));
   }
 
-  /** Returns the forms that tools send, the most usual first. */
+  /** Returns the forms that tools send. The build prepares their answers. */
   standardForms(): string[] {
-    return STANDARD.map((options) => {
-      const document = parse(getIntrospectionQuery(options), { noLocation: true });
+    return STANDARD.map((query) => {
+      const document = parse(query, { noLocation: true });
       const [operation] = document.definitions as OperationDefinitionNode[];
       return this.formOf(document, operation!)!;
     });

@@ -1,7 +1,7 @@
 /** Executes plans. It is loaded with the first plan: it brings 40 MB, and most operations are executed directly. */
 import type { Schema } from '@apollo/federation-internals';
 import { executeQueryPlan, type ServiceMap } from '@apollo/gateway';
-import type { QueryPlan } from '@apollo/query-planner';
+import { prettyFormatQueryPlan, type QueryPlan } from '@apollo/query-planner';
 import type { ApolloServerOptionsWithGateway, BaseContext } from '@apollo/server';
 import type { GraphQLSchema } from 'graphql';
 import { apiSchemaOf } from './api-schema.ts';
@@ -20,6 +20,11 @@ export class PlannedExecution {
     this.#schema = schema;
     this.#services = services;
     this.#apiSchema = apiSchemaOf(apiSdl);
+  }
+
+  /** Writes a plan as a tree: each fetch with its subgraph and its query, in the order of execution. */
+  written(plan: QueryPlan): string {
+    return prettyFormatQueryPlan(plan);
   }
 
   execute(plan: QueryPlan, asked: Parameters<Executor>[0]): ReturnType<Executor> {

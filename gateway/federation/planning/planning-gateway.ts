@@ -3,6 +3,7 @@ import type { ApolloServerOptionsWithGateway, BaseContext } from '@apollo/server
 import { buildASTSchema, getVariableValues, parse, type GraphQLSchema } from 'graphql';
 import { setImmediate } from 'node:timers/promises';
 import { compact } from '../../../schema/graphql/compact.ts';
+import type { GatewayContext } from '../request-scope.ts';
 import { Planner, type SchemaTexts } from './planner.ts';
 import type { Executor, PlannedExecution } from './planned-execution.ts';
 
@@ -61,6 +62,8 @@ export class PlanningGateway implements Gateway {
       this.#execution,
       this.#planner.plan(queryHash, { source, operationName }),
     ]);
+    const { explanation } = (asked.context as unknown as GatewayContext).scope;
+    if (explanation) explanation.plan = { kind: 'planned', text: execution.written(plan) };
     return execution.execute(plan, asked);
   }
 

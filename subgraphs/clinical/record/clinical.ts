@@ -76,7 +76,7 @@ export class Clinical {
     this.joins = joins;
     this.studiesOfObjects = options.studiesOfObjects;
     this.images = options.images ?? (() => undefined);
-    this.#source = new RequestSource(source, signal);
+    this.#source = new RequestSource(source, signal, access.calls);
     this.#compartment = compartment;
     this.#patients = access.patients === 'all' ? undefined : access.patients.map(({ id }) => id);
     this.#own = this.#patients && new Set(this.#patients.map((id) => `Patient/${id}`));

@@ -1,5 +1,7 @@
 import DataLoader from 'dataloader';
 import type { Resource } from 'fhir/r4.js';
+import { recorded, type CallDescription, type RecordCall } from '../../../schema/access/source-calls.ts';
+import { querySummary } from '../../../schema/fault/audit.ts';
 import { bindContained } from '../../../schema/fhir/contained.ts';
 import { LoopTurns } from '../../../schema/process/event-loop.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
@@ -27,6 +29,7 @@ export const MAX_GATHERED = 20_000;
 export class RequestSource {
   readonly #source: () => Promise<ClinicalSource>;
   readonly #signal: AbortSignal | undefined;
+  readonly #calls: RecordCall | undefined;
   readonly #readers = new Map<string, DataLoader<string, Resource | undefined>>();
   readonly #pages = new Map<string, Promise<SearchPage>>();
   /** Resources that searches have returned, by type and id: they need not be read again. */
@@ -36,9 +39,15 @@ export class RequestSource {
   readonly #turnsOfPages = new Map<string, Promise<void>>();
   #silent: Fault | undefined;
 
-  constructor(source: () => Promise<ClinicalSource>, signal: AbortSignal | undefined) {
+  /** @param calls records the calls to the backend */
+  constructor(
+    source: () => Promise<ClinicalSource>,
+    signal: AbortSignal | undefined,
+    calls?: RecordCall | undefined,
+  ) {
     this.#source = source;
     this.#signal = signal;
+    this.#calls = calls;
   }
 
   /** Returns the backend itself, for its properties. */
@@ -54,19 +63,24 @@ export class RequestSource {
 
   /** Reads one version of a resource; undefined when it does not exist. */
   version(named: ResourceName, versionId: string): Promise<Resource | undefined> {
-    return this.#ask((source) => new Versions(source, this.#signal).read(named, versionId));
+    const request = () => `read a version of ${named.type}`;
+    return this.#ask((source) => new Versions(source, this.#signal).read(named, versionId), { request });
   }
 
   /** Returns one page of the versions of a resource. */
   history(named: ResourceName, search: HistorySearch): Promise<HistoryPage> {
-    return this.#ask((source) => new Versions(source, this.#signal).page(named, search));
+    const request = () => `history of ${named.type}`;
+    return this.#ask((source) => new Versions(source, this.#signal).page(named, search), { request });
   }
 
   #reader(type: string): DataLoader<string, Resource | undefined> {
     let reader = this.#readers.get(type);
     if (!reader) {
       reader = new DataLoader(async (ids) => {
-        const found = await this.#ask((source) => source.read(type, ids, this.#signal));
+        const found = await this.#ask((source) => source.read(type, ids, this.#signal), {
+          request: () => `read ${type} by ${ids.length === 1 ? 'its id' : `${ids.length} ids`}`,
+          found: (resources) => resources.length,
+        });
         const byId = new Map(found.map((resource) => [resource.id, bindContained(resource)]));
         return ids.map((id) => byId.get(id));
       });
@@ -76,12 +90,15 @@ export class RequestSource {
   }
 
   /** After one timeout, the backend is not asked again: a nested query would wait for a timeout at each level. */
-  async #ask<T>(question: (source: ClinicalSource) => Promise<T>, newestOf?: NewestOf): Promise<T> {
+  async #ask<T>(
+    question: (source: ClinicalSource) => Promise<T>,
+    { newestOf, ...call }: Question<T>,
+  ): Promise<T> {
     const source = await this.#source();
     await (newestOf ? this.#turnOf(newestOf) : this.#turns.next());
     if (this.#silent) throw this.#silent;
     try {
-      return await question(source);
+      return await recorded(this.#calls, { source: () => placeOf(source), ...call }, () => question(source));
     } catch (error) {
       if (error instanceof Fault && isTimeout(error.details.cause)) this.#silent = error;
       throw error;
@@ -101,7 +118,11 @@ export class RequestSource {
     const key = JSON.stringify([type, rest, patients !== undefined]);
     let page = this.#pages.get(key);
     if (!page) {
-      const found = this.#ask((source) => source.search(type, search, this.#signal), search.newestOf);
+      const found = this.#ask((source) => source.search(type, search, this.#signal), {
+        request: () => `search ${summaryOf(type, search)}`,
+        found: ({ resources }) => resources.length,
+        newestOf: search.newestOf,
+      });
       page = found.then((found) => {
         const known = this.#found.get(type) ?? new Map<string, Resource>();
         this.#found.set(type, known);
@@ -194,6 +215,20 @@ export class RequestSource {
       followed.follow(cursor);
     }
   }
+}
+
+/** What is known of a question to the backend. */
+interface Question<T> extends Omit<CallDescription<T>, 'source'> {
+  newestOf?: NewestOf | undefined;
+}
+
+const placeOf = ({ local }: ClinicalSource): string => `clinical (${local ? 'store' : 'fhir'})`;
+
+function summaryOf(type: string, { params, count, sort, offset, cursor }: SourceSearch): string {
+  const page = Object.entries({ _sort: sort, _count: count, _offset: offset, _cursor: cursor })
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => [name, String(value)] as const);
+  return querySummary(type, [...params, ...page]);
 }
 
 interface Gathering {

@@ -1,5 +1,8 @@
 import type { LRUCache } from 'lru-cache';
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
+import { recorded, type CallDescription, type RecordCall } from '../../../schema/access/source-calls.ts';
+import { keywordOf } from '../../../schema/dicom/dictionary.ts';
+import { querySummary } from '../../../schema/fault/audit.ts';
 import { RefusalDelay } from '../../../schema/process/refusal-delay.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
@@ -25,6 +28,8 @@ export interface TenantSourceOptions {
   now(): number;
   /** Ends work for this request when its caller leaves. */
   signal?: AbortSignal | undefined;
+  /** Records the calls to the source. */
+  calls?: RecordCall | undefined;
 }
 
 /** One image source of a tenant for one request. It uses the cache and waits no longer than the tenant's `patience`. */
@@ -73,7 +78,7 @@ export class TenantSource {
   ask(query: SourceQuery, ttl = SEARCH_TTL): Rows | Promise<Rows> {
     const { cache } = this.#options;
     const key = this.#question(query);
-    const ask = async () => (await this.open()).search(query);
+    const ask = () => this.#search(query);
     const generation = async () => (await this.open()).generation?.();
     // Does not end with this request: others may wait for the same answer, and the next request finds it kept (IA-19).
     return cache.kept(key) ?? this.#known.get(key) ?? this.shared(cache.rows(key, { ttl, ask, generation }));
@@ -92,7 +97,7 @@ export class TenantSource {
   ): Promise<void> {
     const asked = queries.filter((query) => !this.#options.cache.kept(this.#question(query)));
     if (asked.length === 0) return;
-    const rows = await this.shared(this.open().then((source) => source.search(join(asked))));
+    const rows = await this.shared(this.#search(join(asked)));
     for (const query of asked) {
       this.#known.set(
         this.#question(query),
@@ -115,7 +120,7 @@ export class TenantSource {
 
   /** Asks the source for rows of a search, without using or filling the cache. */
   askFresh(query: SourceQuery): Promise<Rows> {
-    const ask = async () => (await this.open()).search(query);
+    const ask = () => this.#search(query);
     return this.shared(this.#options.cache.fresh(this.#question(query), ask));
   }
 
@@ -137,6 +142,17 @@ export class TenantSource {
     if (rows.length > 0) this.#options.cache.keep(this.#question(query), rows, ttl);
   }
 
+  async #search(query: SourceQuery): Promise<DicomJson[]> {
+    const source = await this.open();
+    const request = () => `search ${summaryOf(query)}`;
+    return this.#recorded({ request, found: (rows) => rows.length }, () => source.search(query));
+  }
+
+  #recorded<T>(call: Omit<CallDescription<T>, 'source'>, work: () => Promise<T>): Promise<T> {
+    const { calls, images } = this.#options;
+    return recorded(calls, { source: () => images.place, ...call }, work);
+  }
+
   #question(query: SourceQuery): string {
     return `${this.key}\n${JSON.stringify({ ...query, match: [...query.match] })}`;
   }
@@ -148,20 +164,40 @@ export class TenantSource {
 
   /**
    * Retrieves objects. When this request cannot wait any longer, the next identical one takes over the retrieval.
-   * @param what names everything that is retrieved
+   * @param what names everything that is retrieved, first its kind
    */
   retrieve<T>(
-    what: readonly unknown[],
+    what: readonly [kind: string, ...unknown[]],
     work: (source: ImagingSource, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const { pendingRetrievals: unfinished, signal } = this.#options;
     const key = `${this.key}\n${JSON.stringify(what)}`;
-    const retrieving = async (ends: AbortSignal) => work(await this.open(), ends);
+    const request = () => `retrieve ${what[0]}`;
+    const retrieving = async (ends: AbortSignal) => {
+      const source = await this.open();
+      return this.#recorded({ request }, () => work(source, ends));
+    };
     return inTheSameWords(
       this.#patience.during((seconds) => unfinished.patiently(key, retrieving, seconds, signal)),
     );
   }
 }
+
+/** Summarizes a search with the keywords of its keys. */
+function summaryOf({ level, studyUid, seriesUid, patientIds, match, limit, offset }: SourceQuery): string {
+  const keys = {
+    ...{ StudyInstanceUID: studyUid, SeriesInstanceUID: seriesUid, PatientID: patientIds },
+    ...Object.fromEntries([...match.keys()].map((tag) => [keywordOf(tag) ?? tag, tag])),
+    ...{ limit, offset },
+  };
+  const names = Object.entries(keys).filter(([, value]) => value !== undefined);
+  return querySummary(
+    LEVELS[level],
+    names.map(([name]) => [name, ''] as const),
+  );
+}
+
+const LEVELS = { study: 'studies', series: 'series', instance: 'instances' } as const;
 
 /** Gives the same refusal for every object that a source does not have (IA-7). */
 async function inTheSameWords<T>(work: Promise<T>): Promise<T> {

@@ -47,6 +47,8 @@ export interface TenantImages {
   mrnPaths(): EvaluatePath;
   /** Key of tenant and source in caches. */
   key: string;
+  /** Place in the tenant file, and type: `images[0] (folder)`. */
+  place: string;
   /** Opens the source. @throws Fault `bad_gateway` when it cannot be opened */
   open(): Promise<ImagingSource>;
 }
@@ -75,13 +77,16 @@ export class Sources {
   of(tenant: Tenant): readonly TenantImages[] {
     let images = this.#known.get(tenant);
     if (!images) {
-      images = tenant.images.map((config) => this.#imagesOf(tenant, config));
+      images = tenant.images.map((config, at) => ({
+        ...this.#imagesOf(tenant, config),
+        place: `images[${at}] (${config.type})`,
+      }));
       this.#known.set(tenant, images);
     }
     return images;
   }
 
-  #imagesOf(tenant: Tenant, config: ImagesConfig): TenantImages {
+  #imagesOf(tenant: Tenant, config: ImagesConfig): Omit<TenantImages, 'place'> {
     const identity = identityOf(config);
     const { objectElements } = tenant.limits;
     if (objectElements !== OBJECT_ELEMENTS) identity.push(String(objectElements));
