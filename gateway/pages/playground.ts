@@ -57,6 +57,7 @@ export function playground(
       const smart = await smartIfKnown(tenant, authorizer, baseUrl);
       const page = withFacts(html, 'playground-facts', {
         ...{ tenant: tenant.key, base: tenantBase(baseUrl, tenant), gateway, access: accessTo(tenant) },
+        explains: tenant.graphql.explain,
         ...(smart && { smart }),
       });
       // Weak: the page may be sent compressed.

@@ -1,5 +1,6 @@
 import { Trouble } from '../data/trouble.ts';
 import type { Answer, Asked, GraphqlAnswer } from './answer.ts';
+import { explainedIn, type Explained } from './cost/explained.ts';
 import type { Access } from './sign-in/access.svelte.ts';
 
 /** Sends queries to the tenant's graph, and keeps the last answer. */
@@ -7,6 +8,10 @@ export class Workbench {
   answer = $state.raw<Answer>();
   /** The text in the editor. */
   edited = $state.raw<Pick<Answer['asked'], 'query'> & { variables: string }>({ query: '', variables: '' });
+  /** What the edited query costs; undefined while it is not known. */
+  cost = $state.raw<Explained>();
+  /** True if plan and calls of the next query shall be told. */
+  isExplained = $state(false);
   readonly #base: string;
   readonly #access: Access;
   #last = 0;
@@ -21,8 +26,17 @@ export class Workbench {
    * @returns the answer, or an object with an error in the form of GraphQL that says what to do
    */
   async send(asked: Asked): Promise<GraphqlAnswer> {
-    const answer = await this.#ask(asked, '/graphql', postOf(asked));
+    const answer = await this.#ask(asked, '/graphql', postOf(asked, this.isExplained ? 'run' : undefined));
     return answer.json ?? failure(`The answer is no JSON. HTTP status: ${answer.status}.`);
+  }
+
+  /** Asks what the edited query costs. One that is no valid query has no cost. */
+  async weigh(): Promise<void> {
+    const { query, variables } = this.edited;
+    const asked = { query, variables: variablesIn(variables) };
+    const answer = await this.#answered(asked, '/graphql', postOf(asked, 'cost')).catch(() => undefined);
+    if (this.edited.query === query && this.edited.variables === variables)
+      this.cost = explainedIn(answer?.json?.extensions);
   }
 
   /** Reads by REST. The answer is shown as that of a query with one field. @param path below the tenant */
@@ -89,8 +103,18 @@ function unanswered(asked: Asked, error: unknown): Answer {
   return { asked, status: 0, milliseconds: 0, bytes: 0, text: message, json: failure(message) };
 }
 
-function postOf(asked: Asked): RequestInit {
-  return { method: 'POST', body: JSON.stringify(asked) };
+/** @param explain `cost`: nothing is executed */
+function postOf(asked: Asked, explain?: 'cost' | 'run'): RequestInit {
+  return { method: 'POST', body: JSON.stringify({ ...asked, ...(explain && { extensions: { explain } }) }) };
+}
+
+/** Returns variables as they are edited; none while they cannot be read. */
+function variablesIn(text: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text || '{}') as Record<string, unknown>;
+  } catch {
+    return {};
+  }
 }
 
 function failure(message: string): GraphqlAnswer {
