@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from './setup/free-port.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
@@ -126,6 +127,16 @@ describe('FG-28 the cost of a request', () => {
       { path: 'b.name', cost: 4 },
     ]);
   });
+});
+
+test('FG-28 the example of docs/graphql.md', async () => {
+  const page = await readFile(new URL('../../docs/graphql.md', import.meta.url), 'utf8');
+  const [request, answer] = [...page.matchAll(/```json\n(.*?)```/gs)].map(
+    ([, text]) => JSON.parse(text!) as unknown,
+  );
+  const { query } = request as { query: string };
+  expect(request).toEqual({ query, extensions: { explain: 'cost' } });
+  expect((await ask(query, { explain: 'cost' })).body).toEqual(answer);
 });
 
 describe('FG-28 a request that runs', () => {

@@ -25,18 +25,23 @@ export interface CallDescription<Answer> {
   found?(answer: Answer): number;
 }
 
-/** Does the work of a call, and records it. @throws what the work throws */
-export async function recorded<Answer>(
+/** Does the work of a call, and records it for a request that wants that. @throws what the work throws */
+export function recorded<Answer>(
   record: RecordCall | undefined,
+  description: CallDescription<Answer>,
+  work: () => Promise<Answer>,
+): Promise<Answer> {
+  return record ? timed(record, description, work) : work();
+}
+
+async function timed<Answer>(
+  record: RecordCall,
   { source, request, found }: CallDescription<Answer>,
   work: () => Promise<Answer>,
 ): Promise<Answer> {
-  if (!record) return work();
   const began = performance.now();
   const call = () => ({
-    source: source(),
-    request: request(),
-    began,
+    ...{ source: source(), request: request(), began },
     milliseconds: performance.now() - began,
   });
   try {
