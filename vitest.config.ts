@@ -51,7 +51,7 @@ export default defineConfig({
         // Found while tests run, they would reload the page.
         optimizeDeps: {
           include: [
-            ...['axe-core', 'bits-ui', 'hyparquet-writer', 'uplot', 'vitest-browser-svelte'],
+            ...['axe-core', 'bits-ui', 'graphql', 'hyparquet-writer', 'uplot', 'vitest-browser-svelte'],
             ...[
               '@tanstack/table-core',
               '@tanstack/table-core/store-reactivity-bindings',

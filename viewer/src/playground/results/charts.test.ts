@@ -1,7 +1,7 @@
 /** Charts, errors and links of an answer. */
 import { describe, expect, test } from 'vitest';
 import type { GraphqlError } from '../answer.ts';
-import { chartOf, choicesFor, kindsFor, type ChartChoice } from './charts.ts';
+import { beginWith, chartOf, choicesFor, kindsFor, type ChartChoice } from './charts.ts';
 import type { Cell, Column } from './lists.ts';
 import { viewerLink } from './pictures.ts';
 import { problemsOf } from './problems.ts';
@@ -96,6 +96,23 @@ describe('charts', () => {
     [[COLUMNS[0]!], ['count']],
     [[], []],
   ])('are those that columns allow', (columns, kinds) => expect(kindsFor(columns)).toEqual(kinds));
+
+  test('begin with columns that say something', () => {
+    const columns: Column[] = [
+      { name: 'birthDate', type: 'date' },
+      { name: 'id', type: 'text' },
+      { name: 'modality', type: 'text' },
+      { name: 'started', type: 'date' },
+    ];
+    const rows = [
+      ['1970-01', 'a', 'CT', '2024-01'],
+      ['1970-01', 'b', 'CT', '2024-02'],
+      ['1970-01', 'c', 'MR', '2024-03'],
+    ];
+    expect(beginWith('time', { columns, rows })).toBe(3);
+    expect(beginWith('count', { columns, rows })).toBe(2);
+    expect(beginWith('count', { columns, rows: rows.slice(0, 1) })).toBe(0);
+  });
 
   test('take numbers from columns of numbers, and dates from columns of dates', () => {
     expect(choicesFor('time', COLUMNS)).toEqual({ by: [1], of: [2] });

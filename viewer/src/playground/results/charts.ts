@@ -41,6 +41,17 @@ export function choicesFor(
   return { by: where(({ type }) => kind === 'count' || type !== 'number'), of };
 }
 
+/**
+ * Returns the column that a chart begins with: of dates the one with most of them, as the date of birth of one patient says
+ * nothing; of categories the one with fewest, but more than one.
+ */
+export function beginWith(kind: ChartKind, { columns, rows }: ResultTable): number {
+  const { by } = choicesFor(kind, columns);
+  const different = new Map(by.map((at) => [at, new Set(rows.map((cells) => cells[at])).size]));
+  const order = [...by].sort((a, b) => different.get(a)! - different.get(b)!);
+  return (kind === 'time' ? order.at(-1) : order.find((at) => different.get(at)! > 1)) ?? by[0]!;
+}
+
 /** Returns the kinds of charts that the columns of a list allow. */
 export function kindsFor(columns: readonly Column[]): ChartKind[] {
   const kinds: ChartKind[] = ['time', 'average', 'count'];
