@@ -50,7 +50,14 @@ export default defineConfig({
         plugins: [svelte({ configFile: false, preprocess: vitePreprocess({ script: false }) })],
         // Found while tests run, they would reload the page.
         optimizeDeps: {
-          include: ['axe-core', 'bits-ui', 'uplot', 'vitest-browser-svelte'],
+          include: [
+            ...['axe-core', 'bits-ui', 'graphql', 'hyparquet-writer', 'uplot', 'vitest-browser-svelte'],
+            ...[
+              '@tanstack/table-core',
+              '@tanstack/table-core/store-reactivity-bindings',
+              '@tanstack/virtual-core',
+            ],
+          ],
           // An icon that is new would be found late.
           exclude: ['@lucide/svelte'],
         },

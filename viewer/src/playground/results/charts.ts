@@ -1,0 +1,112 @@
+/** What a chart of a list shows: numbers over time, numbers by category, or how often each value is there. */
+import { momentOf, type Cell, type Column, type ResultTable } from './lists.ts';
+
+export type ChartKind = 'time' | 'average' | 'count';
+
+export interface ChartChoice {
+  kind: ChartKind;
+  /** Indices of columns: of dates or categories, and of the numbers; counts need no numbers. */
+  by: number;
+  of: number | undefined;
+}
+
+export interface Mark {
+  label: string;
+  value: number;
+  /** Seconds since 1970, over time. */
+  at: number | undefined;
+}
+
+export interface Chart {
+  kind: ChartKind;
+  title: string;
+  marks: readonly Mark[];
+  /** What is not shown; empty if all is. */
+  note: string;
+}
+
+/** Bars that are told apart. */
+const MOST_BARS = 30;
+const NOTHING = '(no value)';
+
+/** Returns the columns among which a chart of a kind has a choice. */
+export function choicesFor(
+  kind: ChartKind,
+  columns: readonly Column[],
+): { by: readonly number[]; of: readonly number[] } {
+  const where = (suits: (column: Column) => boolean) =>
+    columns.flatMap((column, at) => (suits(column) ? [at] : []));
+  const of = kind === 'count' ? [] : where(({ type }) => type === 'number');
+  if (kind === 'time') return { by: where(({ type }) => type === 'date'), of };
+  return { by: where(({ type }) => kind === 'count' || type !== 'number'), of };
+}
+
+/**
+ * Returns the column that a chart begins with: of dates the one with most of them, as the date of birth of one patient says
+ * nothing; of categories the one with fewest, but more than one.
+ */
+export function beginWith(kind: ChartKind, { columns, rows }: ResultTable): number {
+  const { by } = choicesFor(kind, columns);
+  const different = new Map(by.map((at) => [at, new Set(rows.map((cells) => cells[at])).size]));
+  const order = [...by].sort((a, b) => different.get(a)! - different.get(b)!);
+  return (kind === 'time' ? order.at(-1) : order.find((at) => different.get(at)! > 1)) ?? by[0]!;
+}
+
+/** Returns the kinds of charts that the columns of a list allow. */
+export function kindsFor(columns: readonly Column[]): ChartKind[] {
+  const kinds: ChartKind[] = ['time', 'average', 'count'];
+  return kinds.filter((kind) => {
+    const { by, of } = choicesFor(kind, columns);
+    return by.length > 0 && (kind === 'count' || of.length > 0);
+  });
+}
+
+/** Returns the values of a chart: over time in its order, by date in the order of years, else the largest first. */
+export function chartOf({ columns, rows }: ResultTable, { kind, by, of }: ChartChoice): Chart {
+  const byName = columns[by]!.name;
+  const ofName = of === undefined ? '' : columns[of]!.name;
+  if (kind === 'time') {
+    const marks = rows.flatMap((cells) => {
+      const [date, value] = [cells[by], cells[of!]];
+      if (typeof date !== 'string' || typeof value !== 'number') return [];
+      return [{ label: date, value, at: momentOf(date) / 1000 }];
+    });
+    const without = rows.length - marks.length;
+    return {
+      ...{ kind, title: `${ofName} over ${byName}` },
+      marks: marks.sort((a, b) => a.at - b.at),
+      note: without > 0 ? `${without} rows without a date or a number are left out.` : '',
+    };
+  }
+  const isDate = columns[by]!.type === 'date';
+  const bars = barsOf(rows, { kind, by, of }, isDate);
+  bars.sort((a, b) => (isDate ? a.label.localeCompare(b.label) : b.value - a.value));
+  return {
+    ...{ kind, title: kind === 'count' ? `Rows by ${byName}` : `Average of ${ofName} by ${byName}` },
+    marks: bars.slice(0, MOST_BARS),
+    note: bars.length > MOST_BARS ? `The first ${MOST_BARS} of ${bars.length} values are shown.` : '',
+  };
+}
+
+function barsOf(rows: ResultTable['rows'], { kind, by, of }: ChartChoice, isDate: boolean): Mark[] {
+  const groups = new Map<string, { sum: number; count: number }>();
+  for (const cells of rows) {
+    const value = kind === 'count' ? 1 : cells[of!];
+    if (typeof value !== 'number') continue;
+    const label = labelOf(cells[by]!, isDate);
+    const group = groups.get(label) ?? { sum: 0, count: 0 };
+    groups.set(label, { sum: group.sum + value, count: group.count + 1 });
+  }
+  return [...groups].map(([label, { sum, count }]) => ({
+    label,
+    value: kind === 'count' ? count : sum / count,
+    at: undefined,
+  }));
+}
+
+/** Dates are counted by year. */
+function labelOf(cell: Cell, isDate: boolean): string {
+  if (cell === null || cell === '') return NOTHING;
+  if (typeof cell === 'boolean') return cell ? 'yes' : 'no';
+  return isDate ? String(cell).slice(0, 4) : String(cell);
+}

@@ -1,0 +1,54 @@
+/** The rows of a list as files. */
+import type { Cell, ResultTable } from './lists.ts';
+
+/** A number as programs read it. */
+const PLAIN_NUMBER = /^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$/;
+
+/**
+ * Writes CSV (RFC 4180) in UTF-8, with a header.
+ *
+ * A spreadsheet takes a cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return as a formula, and a record may
+ * have such a text from anywhere: it gets an apostrophe in front.
+ */
+export function csvOf({ columns, rows }: ResultTable): string {
+  const lines = [columns.map(({ name }) => name), ...rows];
+  return lines.map((cells) => `${cells.map(csvCell).join(',')}\r\n`).join('');
+}
+
+function csvCell(cell: Cell): string {
+  const text = String(cell ?? '');
+  const safe = /^[=+\-@\t\r]/.test(text) && !PLAIN_NUMBER.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+/** Writes a JSON object for each row, each on a line of its own. */
+export function ndjsonOf(table: ResultTable): string {
+  return objectsOf(table)
+    .map((row) => `${JSON.stringify(row)}\n`)
+    .join('');
+}
+
+/** Returns rows as objects with the names of columns. */
+export function objectsOf({ columns, rows }: ResultTable): Record<string, Cell>[] {
+  return rows.map((cells) => Object.fromEntries(columns.map(({ name }, at) => [name, cells[at]!])));
+}
+
+/**
+ * Writes Apache Parquet, compressed by Snappy. Numbers are doubles, dates are texts as the record has them: they may be a
+ * month, or in any zone.
+ */
+export async function parquetOf({ columns, rows }: ResultTable): Promise<ArrayBuffer> {
+  const { parquetWriteBuffer } = await import('hyparquet-writer');
+  const types = { number: 'DOUBLE', 'yes/no': 'BOOLEAN', date: 'STRING', text: 'STRING' } as const;
+  return parquetWriteBuffer({
+    columnData: columns.map(({ name, type }, at) => ({
+      name,
+      type: types[type],
+      nullable: true,
+      data: rows.map((cells) => {
+        const cell = cells[at]!;
+        return types[type] === 'STRING' && cell !== null ? String(cell) : cell;
+      }),
+    })),
+  });
+}

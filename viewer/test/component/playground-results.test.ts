@@ -1,0 +1,274 @@
+/** The results of the playground: table, chart, files and errors of an answer. */
+import { tick } from 'svelte';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { cleanup, render } from 'vitest-browser-svelte';
+import '../../src/ui/tokens.css';
+import type { Answer, GraphqlAnswer } from '../../src/playground/answer.ts';
+import type { PageFacts } from '../../src/playground/page-facts.ts';
+import type { LoadPicture } from '../../src/playground/results/pictures.ts';
+import Results from '../../src/playground/results/Results.svelte';
+import { PHONE, scrollsSideways, shot, violations } from './open.ts';
+
+const facts: PageFacts = {
+  tenant: 'demo',
+  base: 'http://gateway/demo',
+  gateway: 'http://gateway/',
+  access: 'none',
+};
+const thumbnail = (series: number) =>
+  `http://gateway/demo/dicom-web/studies/1.2.3/series/1.2.3.${series}/thumbnail`;
+
+const STUDIES: GraphqlAnswer = {
+  data: {
+    Patient: {
+      birthDate: '1971-03-02',
+      ImagingStudyList: [
+        ['2024-03-01T09:30:00Z', 'CT', 'CT chest with contrast', 312, true],
+        ['2021-11-20', 'MR', 'MR knee left', 96, false],
+        ['2025-06-02', 'CT', '=HYPERLINK("http://x")', 120, true],
+        ['2019-01', 'US', null, 8, null],
+      ].map(([started, code, description, numberOfInstances, isUrgent], at) => ({
+        ...{ started, modality: [{ code }], description, numberOfInstances, isUrgent },
+        series: [{ uid: `1.2.3.${at}`, thumbnailUrl: thumbnail(at) }],
+      })),
+    },
+  },
+};
+
+function answerOf(json: GraphqlAnswer | undefined, more: Partial<Answer> = {}): Answer {
+  const text = JSON.stringify(json) ?? '<html>';
+  const asked = { query: '{ x }', variables: {} };
+  return { asked, status: 200, milliseconds: 132.4, bytes: text.length, text, json, ...more };
+}
+
+const picture = async () => {
+  const canvas = new OffscreenCanvas(64, 64);
+  const context = canvas.getContext('2d')!;
+  context.fillStyle = '#777';
+  context.fillRect(8, 8, 48, 48);
+  return canvas.convertToBlob();
+};
+
+async function open(
+  answer: Answer,
+  { size = [1400, 450], load = picture }: { size?: readonly [number, number]; load?: LoadPicture } = {},
+) {
+  await cleanup();
+  await page.viewport(...size);
+  const shown = await render(Results, { answer, facts, load });
+  shown.container.style.height = `${size[1]}px`;
+  shown.container.role = 'main';
+  return shown;
+}
+
+const sortBy = (name: string) => page.getByRole('button', { name, exact: true }).click();
+const choose = (name: string) => page.getByText(name, { exact: true }).click();
+const header = (name: string) => page.getByRole('columnheader', { name, exact: true });
+/** Texts of a column, from top to bottom. */
+const column = (at: number) =>
+  [...document.querySelectorAll<HTMLTableRowElement>('tbody tr:not([aria-hidden])')].map(
+    ({ cells }) => cells[at]!.textContent,
+  );
+
+beforeEach(() => {
+  document.body.style.margin = '0';
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  delete document.documentElement.dataset['theme'];
+});
+
+describe('the table of a list', () => {
+  test('has rows that are sorted by each column and found by a text', async () => {
+    await open(answerOf(STUDIES));
+    expect(document.querySelector('table')?.getAttribute('aria-rowcount')).toBe('5');
+    expect(column(1)).toEqual(['CT', 'MR', 'CT', 'US']);
+    await sortBy('started');
+    await expect.element(header('started')).toHaveAttribute('aria-sort', 'ascending');
+    expect(column(0)).toEqual(['2019-01', '2021-11-20', '2024-03-01T09:30:00Z', '2025-06-02']);
+    await sortBy('started');
+    await expect.element(header('started')).toHaveAttribute('aria-sort', 'descending');
+    expect(column(0)[0]).toBe('2025-06-02');
+    await page.getByRole('searchbox', { name: 'Find in all columns' }).fill('knee');
+    await expect.poll(() => column(1)).toEqual(['MR']);
+    await expect.element(page.getByText('1 of 4 rows')).toBeVisible();
+  });
+
+  test('is one of several, with the fields around it', async () => {
+    await open(answerOf(STUDIES));
+    await page.getByRole('combobox', { name: 'List' }).selectOptions('Patient.ImagingStudyList.series');
+    await expect.element(header('Patient.ImagingStudyList.started')).toBeInTheDocument();
+    await expect.element(header('Patient.birthDate')).toBeInTheDocument();
+  });
+
+  test.each([
+    ['wide', [1400, 450]],
+    ['tablet', [800, 500]],
+    ['phone', [PHONE[0], 700]],
+  ] as const)('is read on a %s screen, in both themes', async (name, size) => {
+    await open(answerOf(STUDIES), { size });
+    await page.getByRole('combobox', { name: 'List' }).selectOptions('Patient.ImagingStudyList.series');
+    await expect.poll(() => document.querySelectorAll('td img').length).toBeGreaterThan(1);
+    expect(scrollsSideways()).toBe(false);
+    for (const theme of ['light', 'dark']) {
+      document.documentElement.dataset['theme'] = theme;
+      expect(await violations()).toEqual([]);
+      await shot(`playground-results-${name}-${theme}`);
+    }
+  });
+
+  test('shows pictures in view only, with a link to the viewer, and none of other servers', async () => {
+    const asked: string[] = [];
+    const load: LoadPicture = (url) => {
+      asked.push(url);
+      return picture();
+    };
+    const series = Array.from({ length: 500 }, (_, at) => ({
+      thumbnailUrl: at === 1 ? 'http://elsewhere/studies/1/series/2/thumbnail' : thumbnail(at),
+    }));
+    await open(answerOf({ data: { series } }), { load });
+    await expect
+      .element(page.getByRole('link').first())
+      .toHaveAttribute('href', 'http://gateway/app/?tenant=demo&study=1.2.3&series=1.2.3.0');
+    await expect.poll(() => document.querySelectorAll('td img').length).toBeGreaterThan(2);
+    expect(asked.length).toBeLessThan(12);
+    expect(asked.every((url) => url.startsWith('http://gateway/'))).toBe(true);
+    await expect.element(page.getByRole('cell', { name: 'http://elsewhere' })).toBeVisible();
+  });
+
+  test('of 10,000 rows scrolls without waiting', async () => {
+    const rows = Array.from({ length: 10_000 }, (_, at) => ({
+      ...{
+        id: `row-${at}`,
+        value: at,
+        date: `20${10 + (at % 15)}-01-02`,
+        note: `A note of some length, number ${at}`,
+      },
+      ...{ code: { text: `Code ${at % 97}` }, status: 'final', low: at / 3, high: at * 2 },
+    }));
+    await open(answerOf({ data: { rows } }), { size: [1400, 800] });
+    const scroller = document.querySelector<HTMLElement>('.scroller')!;
+    const frame = () => new Promise<number>((done) => requestAnimationFrame(done));
+    const [frames, works]: number[][] = [[], []];
+    let before = await frame();
+    for (let at = 0; at < 120; at++) {
+      // A fast wheel: 24,000 pixels in a second.
+      scroller.scrollTop += 400;
+      const began = performance.now();
+      scroller.dispatchEvent(new Event('scroll'));
+      await tick();
+      void scroller.scrollHeight;
+      works!.push(performance.now() - began);
+      const now = await frame();
+      frames!.push(now - before);
+      before = now;
+    }
+    const median = (times: number[]) => times.sort((a, b) => a - b)[60]!;
+    console.info(
+      `frame: ${median(frames!).toFixed(1)} ms; script and layout: ${median(works!).toFixed(1)} ms`,
+    );
+    expect(document.querySelectorAll('tbody tr').length).toBeLessThan(50);
+    expect(column(0)).toContain(`row-${Math.ceil(scroller.scrollTop / 36) + 5}`);
+    // What is left of a frame at 60 Hz is for painting, which takes its time where no graphics card helps.
+    expect(median(works!)).toBeLessThan(12);
+    await sortBy('value');
+    await sortBy('value');
+    await expect.poll(() => column(0)[0]).toBe('row-9999');
+    scroller.focus();
+    await userEvent.keyboard('{End}');
+    await expect.poll(() => column(0).at(-1)).toBe('row-0');
+  });
+});
+
+describe('files', () => {
+  test.each([
+    ['CSV', /^started,.*\r\n2024-03-01T09:30:00Z,CT,CT chest with contrast,312,true,.*'=HYPERLINK/s],
+    ['JSON', new RegExp(JSON.stringify(STUDIES).slice(0, 40).replaceAll(/[{[]/g, '\\$&'))],
+    ['NDJSON', /^\{"started":"2024-03-01T09:30:00Z","modality.code":"CT"/],
+    ['Parquet', /^PAR1.*PAR1$/s],
+  ])('%s has all rows', async (format, content) => {
+    const blobs: Blob[] = [];
+    vi.spyOn(URL, 'createObjectURL').mockImplementation((blob) => {
+      if (!(blob as Blob).type.startsWith('image/')) blobs.push(blob as Blob);
+      return '#';
+    });
+    await open(answerOf(STUDIES));
+    await page.getByRole('button', { name: `Download ${format}`, exact: true }).click();
+    await expect.poll(() => blobs.length).toBe(1);
+    expect(await blobs[0]!.text()).toMatch(content);
+  });
+});
+
+describe('a chart', () => {
+  test('counts, averages and follows numbers over time, with a table of its values', async () => {
+    await open(answerOf(STUDIES), { size: [1400, 500] });
+    await choose('Chart');
+    await expect.element(page.getByRole('heading', { name: 'numberOfInstances over started' })).toBeVisible();
+    expect(document.querySelectorAll('canvas')).toHaveLength(1);
+    const values = () =>
+      [...document.querySelectorAll('tbody tr')].map((row) =>
+        [...row.children].map(({ textContent }) => textContent).join(' '),
+      );
+    expect(values()).toEqual(['2019-01 8', '2021-11-20 96', '2024-03-01T09:30:00Z 312', '2025-06-02 120']);
+    await shot('playground-chart-time');
+    await choose('Count');
+    await page.getByRole('combobox', { name: 'By' }).selectOptions('modality.code');
+    await expect.poll(values).toEqual(['CT 2', 'MR 1', 'US 1']);
+    expect(await violations()).toEqual([]);
+    await shot('playground-chart-count');
+    document.documentElement.dataset['theme'] = 'dark';
+    await choose('Average');
+    await expect.poll(values).toEqual(['CT 216', 'MR 96', 'US 8']);
+    await page.viewport(...PHONE);
+    expect(scrollsSideways()).toBe(false);
+    await shot('playground-chart-phone-dark');
+  });
+});
+
+describe('an answer says what is the matter', () => {
+  test('with errors: once each, with place, code, count and what to do', async () => {
+    const error = (at: number) => ({
+      message: 'The image server does not answer in time.',
+      path: ['Patient', 'ImagingStudyList', at, 'series'],
+      extensions: { code: 'gateway_timeout' },
+    });
+    await open(answerOf({ ...STUDIES, errors: [error(0), error(1), { message: 'Unknown field.' }] }));
+    const errors = page.getByRole('alert', { name: 'Errors' });
+    await expect
+      .element(errors)
+      .toHaveTextContent(
+        /does not answer in time\. Run the query again.*In Patient.ImagingStudyList.series\. Code: gateway_timeout\. 2 times\./,
+      );
+    await expect.element(errors).toHaveTextContent(/Unknown field\. Correct the query/);
+    expect(await violations()).toEqual([]);
+    await shot('playground-errors');
+  });
+
+  test.each<[string, Answer, RegExp]>([
+    [
+      'no data',
+      answerOf({ data: null, errors: [{ message: 'No.' }] }, { status: 400 }),
+      /HTTP 400.*1 error.*no data in this answer\. The error above/,
+    ],
+    ['an empty list', answerOf({ data: { PatientList: [] } }), /The answer is empty/],
+    [
+      'no JSON',
+      answerOf(undefined, { status: 502, text: '<html>' }),
+      /The answer is no JSON \(HTTP status 502\)/,
+    ],
+    [
+      'a large answer',
+      answerOf({ data: { a: 1 } }, { bytes: 12_345_678, milliseconds: 4321 }),
+      /4\.3 s · 12\.3 MB/,
+    ],
+  ])('with %s', async (_what, answer, words) => {
+    await open(answer);
+    await expect.element(page.elementLocator(document.body)).toHaveTextContent(words);
+  });
+
+  test('with a single object: as one row', async () => {
+    await open(answerOf({ data: { Patient: { id: 'a', birthDate: '1971-03-02' } } }));
+    expect([column(0), column(1)]).toEqual([['a'], ['1971-03-02']]);
+  });
+});
