@@ -178,10 +178,14 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     setCacheControl(reply, 'public').type('text/plain; charset=utf-8').send(deps.apiSdl),
   );
 
+  const documents = { maxTokens: limits.tokens, persisted: persisted.text };
+  const mcp = mcpRoutes({
+    ...{ server, limits, documents, authorizer, baseUrl, apiSdl: deps.apiSdl },
+    render: imaging.rendered,
+  });
   for (const base of ['/:tenant', '/dyn/:encoded']) {
     await app.register(
       async (tenant) => {
-        const documents = { maxTokens: limits.tokens, persisted: persisted.text };
         addAuthorization(tenant, { tenants, authorizer, capabilities, baseUrl, documents });
         addLinkHeaders(tenant, capabilities);
         if (deps.selfTest) {
@@ -191,12 +195,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
         await tenant.register(discoveryRoutes({ authorizer, baseUrl, started, claims }));
         await tenant.register(graphqlRoutes(server, introspection, limits));
         await tenant.register(fhirGraphqlRoutes(server, introspection, { limits, expressions }));
-        await tenant.register(
-          mcpRoutes({
-            ...{ server, limits, documents, authorizer, baseUrl, apiSdl: deps.apiSdl },
-            render: imaging.rendered,
-          }),
-        );
+        await tenant.register(mcp);
         await tenant.register(playground(playgroundDirectory, baseUrl, authorizer));
         await tenant.register(clinical.routes);
         if (deps.operations) await tenant.register(deps.operations);

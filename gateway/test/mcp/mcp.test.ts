@@ -1,5 +1,6 @@
 import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
 import type { AuditEvent } from 'fhir/r4.js';
+import { getIntrospectionQuery } from 'graphql';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { DEMO_PATIENT } from '../../pages/first-request.ts';
@@ -125,6 +126,11 @@ describe('SM-20 the record and the images', () => {
     expect(result.structuredContent).toEqual(JSON.parse(textOf(result)));
   });
 
+  test('query refers to describe_schema for an introspection, which no assistant could read', async () => {
+    const text = await assistant.text('query', { query: getIntrospectionQuery() });
+    expect(text).toBe('invalid_request: Call describe_schema to read about the schema.');
+  });
+
   test('search_timeline finds entries by words, kinds and dates, and continues', async () => {
     const found = async (input: object) => {
       const { structuredContent } = await assistant.call('search_timeline', {
@@ -204,8 +210,34 @@ describe('SM-20, IA-7 another patient is refused by every tool, as by GraphQL an
     expect(textOf(result)).toContain(message);
     await vi.waitFor(() => {
       const [record] = lastRecords().slice(-1);
-      expect(record).toMatchObject({ outcome: '4' });
       expect(record!.entity).toContainEqual(expect.objectContaining({ name: tool }));
     });
+  });
+});
+
+describe('SM-20 other tenants', () => {
+  test('a tenant in the URL has it when its configuration says so', async () => {
+    const tenant = (mcp: object) => {
+      const images = { type: 'dicom-web', endpoint: 'https://pacs.example.org/rs', lookup: 'studies-by-mrn' };
+      const authorization = { type: 'mock', disableAuthzChecks: true };
+      const file = { authorization, clinical: { type: 'none' }, images, mcp };
+      return `${gateway.url}/dyn/${Buffer.from(JSON.stringify(file)).toString('base64url')}/mcp`;
+    };
+    const { client } = await connected(tenant({ enabled: true }));
+    expect((await client.listTools()).tools).toHaveLength(4);
+    expect((await fetch(tenant({}), { method: 'POST' })).status).toBe(404);
+  });
+
+  test('a tenant without it answers as at an unknown path, and has no metadata for it', async () => {
+    const answers = ['hardcoded-patient/mcp', 'hardcoded-patient/nothing'].map(async (path) => {
+      const answer = await fetch(`${gateway.url}/${path}`, { method: 'POST' });
+      return [answer.status, await answer.text()];
+    });
+    const [off, unknown] = await Promise.all(answers);
+    expect(off).toEqual(unknown);
+    expect(off![0]).toBe(404);
+    const metadata = `${gateway.url}/.well-known/oauth-protected-resource/hardcoded-patient`;
+    expect((await fetch(metadata)).status).toBe(200);
+    expect((await fetch(`${metadata}/mcp`)).status).toBe(404);
   });
 });
