@@ -34,6 +34,8 @@ import {
 } from './http/http-headers.ts';
 import type { Limits } from './http/limits.ts';
 import { DEFAULT_LIMITS } from './http/limits.ts';
+import { mcpRoutes } from './mcp/routes.ts';
+import type { RenderPicture } from './mcp/tool-call.ts';
 import { metrics, observeRequests, requestId } from './http/observe.ts';
 import { closeSilentConnections } from '../schema/http/silent-connections.ts';
 import { playground, playgroundFiles } from './pages/playground.ts';
@@ -68,7 +70,7 @@ export interface AppDeps {
   clinical: Subgraph & Pick<DiscoveryOptions, 'claims'> & { loading?(): readonly object[] };
   /** Operations of FHIR REST over both subgraphs, and batches; without them, these paths answer 404. */
   operations?: FastifyPluginAsync;
-  imaging: Subgraph & { open: OpenStudies };
+  imaging: Subgraph & { open: OpenStudies; rendered: RenderPicture };
   /** Starts the federated graph over both subgraphs; by default `federatedServer`, which starts it at once. */
   startGraph?: typeof federatedServer;
   supergraphSdl: string;
@@ -174,10 +176,14 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(rootMetadataRoutes(tenants, authorizer, baseUrl));
   await app.register(schemaRoute(deps.apiSdl));
 
+  const documents = { maxTokens: limits.tokens, persisted: persisted.text };
+  const mcp = mcpRoutes({
+    ...{ server, limits, documents, authorizer, baseUrl, apiSdl: deps.apiSdl },
+    render: imaging.rendered,
+  });
   for (const base of ['/:tenant', '/dyn/:encoded']) {
     await app.register(
       async (tenant) => {
-        const documents = { maxTokens: limits.tokens, persisted: persisted.text };
         addAuthorization(tenant, { tenants, authorizer, capabilities, baseUrl, documents });
         addLinkHeaders(tenant, capabilities);
         if (deps.selfTest) {
@@ -187,6 +193,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
         await tenant.register(discoveryRoutes({ authorizer, baseUrl, started, claims }));
         await tenant.register(graphqlRoutes(server, introspection, limits));
         await tenant.register(fhirGraphqlRoutes(server, introspection, { limits, expressions }));
+        await tenant.register(mcp);
         await tenant.register(playground(playgroundDirectory, baseUrl, authorizer));
         await tenant.register(clinical.routes);
         if (deps.operations) await tenant.register(deps.operations);

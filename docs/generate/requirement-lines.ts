@@ -173,4 +173,6 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'SM-18': 'An operator can ask what does not work at a tenant, and why, without naming a patient.',
   'SM-19':
     'Failures at sign-in and token endpoints are throttled for each client and address. A failed exchange spends the code.',
+  'SM-20':
+    'Where the tenant turns it on, an assistant reads by MCP with the same token, rights, limits and audit as by GraphQL and DICOMweb.',
 };

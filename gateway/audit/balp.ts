@@ -94,6 +94,7 @@ function entities({
   target,
   query,
   patients,
+  tool,
   request,
 }: AuditEvent): AuditEventEntity[] {
   const found: AuditEventEntity[] = [
@@ -106,6 +107,10 @@ function entities({
       what: { identifier: { value: request } },
     },
   ];
+  if (tool !== undefined) {
+    const description = 'Tool that an assistant called by the Model Context Protocol';
+    found.push({ type: entityType('4', 'Other'), name: tool, description });
+  }
   if (patient !== undefined) {
     const what = { reference: `Patient/${patient}` };
     found.push({ type: entityType('1', 'Person'), role: role('1', 'Patient'), what });

@@ -12,6 +12,13 @@ import type { Capabilities } from '../smart/capability/capability-admission.ts';
 import { namedIn, type DocumentRules } from '../smart/patient/named-patients.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Returns true for a tenant that has the route. Without it, every tenant has it. */
+    isOffered?(tenant: Tenant): boolean;
+  }
+}
+
 const ACCESS = Symbol('access');
 type WithAccess = FastifyRequest & { [ACCESS]?: Access };
 
@@ -59,6 +66,7 @@ export function addAuthorization(
     } catch (error) {
       return sendFault(baseUrl, styleOf(request), toFault(error), request, reply);
     }
+    if (request.routeOptions.config.isOffered?.(request.tenant) === false) return reply.callNotFound();
     requireShortHeaders(request.headers);
     if (request.routeOptions.config.open) return;
     if (capability !== undefined) {

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import {
   faultExtensions,
   faultJson,
+  faultJsonRpc,
   faultOauth,
   faultOutcome,
   type Fault,
@@ -12,7 +13,7 @@ import type { Api } from '../../schema/http/served.ts';
 import { resourceMetadataUrl, tenantBase } from '../../schema/http/request.ts';
 
 /** The form in which an API writes a fault. */
-export type FaultStyle = 'json' | 'fhir' | 'graphql' | 'fhir-graphql' | 'oauth';
+export type FaultStyle = 'json' | 'fhir' | 'graphql' | 'fhir-graphql' | 'mcp' | 'oauth';
 
 const json =
   (write: (fault: Fault) => object): faultReply.FaultRenderer =>
@@ -25,6 +26,7 @@ const RENDERERS: Record<FaultStyle, faultReply.FaultRenderer> = {
   graphql: json((fault) => ({
     errors: [{ message: fault.message, extensions: faultExtensions(fault) }],
   })),
+  mcp: json(faultJsonRpc),
   // FHIR R4 §3.2.0.1, "Error Handling"
   'fhir-graphql': json((fault) => ({
     errors: [
@@ -58,7 +60,7 @@ export function faultHandler(baseUrl: string, style: FaultStyle) {
 
 const STYLES: Record<Api, FaultStyle> = {
   ...{ fhir: 'fhir', graphql: 'graphql', 'fhir-graphql': 'fhir-graphql', oauth: 'oauth' },
-  ...{ dicomweb: 'json', page: 'json' },
+  ...{ dicomweb: 'json', mcp: 'mcp', page: 'json' },
 };
 
 /** Returns the error form of the API that the request's route belongs to. */

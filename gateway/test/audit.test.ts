@@ -401,6 +401,9 @@ describe('IA-30, SM-14 the content of a record', () => {
     await get('/smart/dicomweb/studies/{study}', 'secret-unknown');
     await graphql('{ nonsense }');
     const made = events.map((event) => balpAuditEvent(event, base));
+    const byTool = balpAuditEvent({ ...events[0]!, tool: 'query' }, base);
+    expect(() => validateResource(byTool as never)).not.toThrow();
+    expect(byTool.entity).toContainEqual(expect.objectContaining({ name: 'query' }));
     for (const event of made) expect(() => validateResource(event as never)).not.toThrow();
     expect(
       made.map(({ type, subtype, action, outcome }) => [type.code, subtype![0]!.code, action, outcome]),

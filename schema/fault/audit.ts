@@ -17,6 +17,8 @@ export interface Operation {
   target?: string;
   /** Names of the search parameters; values only where they cannot identify a person. */
   query?: string;
+  /** Tool of the Model Context Protocol through which an assistant asked (SM-20). */
+  tool?: string;
   /** Number of patients whose data an export gave: it leaves one record, not one for each of them. */
   patients?: number;
   outcome: Outcome;

@@ -31,6 +31,11 @@ const FAULTS = {
 
 export type FaultCode = keyof typeof FAULTS;
 
+/** Returns true for a code of a fault, such as the one in the `extensions` of a GraphQL error. */
+export function isFaultCode(code: unknown): code is FaultCode {
+  return typeof code === 'string' && Object.hasOwn(FAULTS, code);
+}
+
 export interface FaultDetails {
   /** A sufficient scope (RFC 6750 §3, `insufficient_scope`). */
   scope?: string;
@@ -89,6 +94,18 @@ export function faultOutcome(fault: Fault): OperationOutcome {
 export function faultJson(fault: Fault): { error: FaultCode; message: string } {
   return { error: fault.code, message: fault.message };
 }
+
+/**
+ * Renders a fault that refuses a whole request of the Model Context Protocol, as a JSON-RPC 2.0 error (§5.1). The request
+ * was not run, so its id is not repeated.
+ */
+export function faultJsonRpc(fault: Fault): object {
+  const { code, message } = fault;
+  return { jsonrpc: '2.0', id: null, error: { code: INVALID_REQUEST, message, data: { code } } };
+}
+
+/** The code of JSON-RPC 2.0 for a request that cannot be run as it is. */
+const INVALID_REQUEST = -32600;
 
 /**
  * Renders a fault as an OAuth error answer (RFC 6749 §5.2). Errors that the client cannot correct have the codes of

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { faultHeaders, faultJson, toFault, type Fault } from '../fault/fault.ts';
 import { logFault } from '../fault/log-fault.ts';
-import { resourceMetadataUrl, tenantBase } from './request.ts';
+import { resourceMetadataUrl, resourceOfApi, tenantBase } from './request.ts';
 
 /** Renders a fault for an API: media type and text of the body. */
 export type FaultRenderer = (fault: Fault, request: FastifyRequest) => { type: string; body: string };
@@ -25,7 +25,8 @@ export function sendFault(
   // There is no tenant before the request is routed.
   const { tenant } = request as { tenant?: FastifyRequest['tenant'] };
   const base = tenant && tenantBase(baseUrl, tenant);
-  const headers = faultHeaders(fault, base ?? baseUrl, base && resourceMetadataUrl(base));
+  const resource = base && resourceOfApi(base, request.routeOptions.config.api);
+  const headers = faultHeaders(fault, base ?? baseUrl, resource && resourceMetadataUrl(resource));
   const { type, body } = render(fault, request);
   return reply.code(fault.status).headers(headers).type(type).send(body);
 }

@@ -2,6 +2,7 @@ import type {} from 'fastify';
 import type { Access } from '../access/access.ts';
 import type { RecordOperation } from '../fault/audit.ts';
 import type { Tenant } from '../tenant/tenant.ts';
+import type { Api } from './served.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -24,8 +25,16 @@ export function fhirBase(baseUrl: string, tenant: Pick<Tenant, 'path'>): string 
   return `${tenantBase(baseUrl, tenant)}/fhir`;
 }
 
-/** Returns the URL of the tenant's protected resource metadata (RFC 9728 §3.1). @param base of the tenant */
-export function resourceMetadataUrl(base: string): string {
-  const { origin, pathname } = new URL(base);
+/**
+ * Returns the protected resource (RFC 9728) that an API belongs to: the tenant's base. Assistants compare it with the address
+ * that they called, so that theirs is this address.
+ */
+export function resourceOfApi(base: string, api: Api | undefined): string {
+  return api === 'mcp' ? `${base}/mcp` : base;
+}
+
+/** Returns the URL of the metadata of a protected resource (RFC 9728 §3.1). @param resource its URL */
+export function resourceMetadataUrl(resource: string): string {
+  const { origin, pathname } = new URL(resource);
   return `${origin}/.well-known/oauth-protected-resource${pathname}`;
 }

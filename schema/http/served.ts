@@ -1,7 +1,7 @@
 import type {} from 'fastify';
 
 /** The APIs of the gateway. Each writes its errors in its own form. */
-export type Api = 'fhir' | 'graphql' | 'fhir-graphql' | 'dicomweb' | 'oauth' | 'page';
+export type Api = 'fhir' | 'graphql' | 'fhir-graphql' | 'dicomweb' | 'mcp' | 'oauth' | 'page';
 
 /**
  * Declares what a route serves. It is given where the route is registered, and authorization and audit read it: they never

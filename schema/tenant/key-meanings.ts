@@ -117,6 +117,9 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
     'Elements and values together that one stored object may have. A larger one counts as damaged and is sent only as it is stored.',
   'limits.readerTimeout':
     'Seconds after which the connection of a client that reads (almost) nothing of its images is closed.',
+  mcp: 'The Model Context Protocol, by which assistants read the record and the images.',
+  'mcp.enabled':
+    'Serves `/{tenant}/mcp`; see `docs/assistants.md`. Without it, there is nothing at this path.',
   audit: 'The destination of audit records.',
   'audit.type': 'Lines on standard output, a file, or a FHIR server.',
   'audit.path': 'File to append to, relative to the tenant file.',

@@ -251,6 +251,7 @@ export const tenantFile = z.strictObject({
       readerTimeout: z.number().positive().max(3600).default(READER_TIMEOUT),
     })
     .default({ objectElements: OBJECT_ELEMENTS, readerTimeout: READER_TIMEOUT }),
+  mcp: z.strictObject({ enabled: z.boolean().default(false) }).default({ enabled: false }),
   audit: audit.default({ type: 'stdout' }),
 });
 

@@ -33,6 +33,8 @@ export interface Tenant {
   graphql: { introspection: boolean; trustedDocumentsOnly: boolean; explain: boolean };
   joins: JoinRule;
   limits: { objectElements: number; readerTimeout: number };
+  /** The Model Context Protocol, for assistants (SM-20). */
+  mcp: { enabled: boolean };
   audit: AuditConfig;
 }
 
@@ -91,6 +93,7 @@ export function parseTenant(
     graphql: file.graphql,
     joins: file.joins,
     limits: file.limits,
+    mcp: file.mcp,
     audit:
       file.audit.type === 'file' ? { ...file.audit, path: resolve(directory, file.audit.path) } : file.audit,
   };

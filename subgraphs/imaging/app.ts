@@ -2,6 +2,8 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Access } from '../../schema/access/access.ts';
+import type { RecordOperation } from '../../schema/fault/audit.ts';
 import { ItemSelector } from '../../schema/expressions/item-selector.ts';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
 import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
@@ -17,7 +19,7 @@ import type { RecordJoins } from './fhir/joins/record-joins.ts';
 import { MetadataCache } from './cache/metadata-cache.ts';
 import { ParsingThreads } from './threads/parsing-threads.ts';
 import { PixelPool } from './threads/pool.ts';
-import { Pictures } from './render/pictures.ts';
+import { Pictures, type PictureRequest } from './render/pictures.ts';
 import { ThumbnailCache } from './render/thumbnail-cache.ts';
 import { imagingResolvers } from './graphql/resolvers.ts';
 import { RestrictedStudies } from './study/restricted-studies.ts';
@@ -29,6 +31,7 @@ import type { PatientDirectory } from './authorization/patient-directory.ts';
 import type { RecordStudies } from './study/record/record-study.ts';
 import { SeveralStudies } from './study/several-studies.ts';
 import { OWNER_TTL, StudyCache } from './cache/study-cache.ts';
+import type { Payload } from './study/payload.ts';
 import type { AbsentStudies, StudyCounts } from './study/study-holders.ts';
 import { studyOwner } from './authorization/study-owner.ts';
 import { TenantSource, type RefusalDelays } from './cache/tenant-source.ts';
@@ -68,6 +71,14 @@ export interface ImagingDeps {
   shared?: { seen: FirstSeen; cache: SharedCache };
   /** Evaluates FHIRPath of callers; the default pool closes with the subgraph. */
   expressions?: ExpressionPool;
+}
+
+/** The caller of one request, and where its operations are recorded. */
+interface Caller {
+  tenant: Tenant;
+  access: Access;
+  signal: AbortSignal;
+  audit: RecordOperation | undefined;
 }
 
 /** Makes the imaging subgraph: one core over the tenants' image sources, below the GraphQL, FHIR and DICOMweb APIs. */
@@ -116,6 +127,13 @@ export function imagingSubgraph(deps: ImagingDeps) {
       await app.register(imagingFhirRoutes({ ...options, open }));
     },
     ...questionsOfRecord({ open, options }),
+    /** Renders an image as the rendered resources of WADO-RS do (DW-8). */
+    rendered(
+      { tenant, access, signal, audit }: Caller,
+      asked: Omit<PictureRequest, 'ifNoneMatch' | 'signal'>,
+    ): Promise<Payload> {
+      return pictures.rendered(open(tenant, access, signal, audit), { ...asked, signal });
+    },
     /** Returns the PatientID that a study states; only for the authorization hook. */
     studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined> {
       const own = sources

@@ -1,8 +1,10 @@
 import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { nothingAtPath } from '../../../schema/fault/refusals.ts';
 import { FHIR_JSON } from '../../../schema/fhir/fhir.ts';
 import { requireFhirJson } from '../../../schema/fhir/fhir-format.ts';
+import { resourceOfApi, tenantBase } from '../../../schema/http/request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Tenants } from '../../tenants/loading/settings.ts';
 import type { Authorizer } from '../authorize.ts';
@@ -69,8 +71,8 @@ async function unlessFault<T>(value: Promise<T>, otherwise: T): Promise<T> {
 
 /**
  * Returns the metadata routes at the root of the host, where the well-known name comes before the path: of every tenant's
- * base as a protected resource (SM-3, RFC 9728 §3), and of our own authorization servers (RFC 8414 §3.1), whose issuer is
- * `{base}/oauth`.
+ * base, and of its address for assistants, as protected resources (SM-3, SM-20, RFC 9728 §3), and of our own authorization
+ * servers (RFC 8414 §3.1), whose issuer is `{base}/oauth`.
  */
 export function rootMetadataRoutes(
   tenants: Tenants,
@@ -87,9 +89,12 @@ export function rootMetadataRoutes(
     app.get<{ Params: { '*': string } }>(
       '/.well-known/oauth-protected-resource/*',
       async ({ params }, reply) => {
-        const tenant = await tenantAt(params['*']);
+        const [, path = '', api] = /^(.*?)(?:\/(mcp))?$/.exec(params['*']) ?? [];
+        const tenant = await tenantAt(path);
+        if (api === 'mcp' && !tenant.mcp.enabled) throw nothingAtPath();
         discovered(reply, tenant).type('application/json');
-        return JSON.stringify(await protectedResource(tenant, authorizer, baseUrl));
+        const resource = resourceOfApi(tenantBase(baseUrl, tenant), api as 'mcp' | undefined);
+        return JSON.stringify(await protectedResource(tenant, authorizer, resource));
       },
     );
     app.get<{ Params: { '*': string } }>(

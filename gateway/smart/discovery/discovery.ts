@@ -110,17 +110,18 @@ function withImaging(document: SmartConfiguration, config: ExternalConfig | OwnC
 /**
  * Returns the protected resource metadata (RFC 9728 §2). When the EHR does not answer, `fhirBaseUrl` stands for the issuer.
  * It throws no fault.
+ * @param resource URL of the resource
  */
 export async function protectedResource(
   tenant: Tenant,
   authorizer: Pick<Authorizer, 'smartConfiguration'>,
-  baseUrl: string,
+  resource: string,
 ): Promise<Record<string, unknown>> {
   const config = tenant.authorization;
   const known = isExternal(config) || isOwn(config);
   const issuer = known ? await issuerOf(tenant, authorizer, config) : undefined;
   return {
-    resource: tenantBase(baseUrl, tenant),
+    resource,
     ...(issuer && { authorization_servers: [issuer] }),
     bearer_methods_supported: ['header'],
     scopes_supported: clinicalScopes(config.modes),

@@ -102,6 +102,7 @@ test.each([
   ['PKCE plain', { code_challenge_method: 'plain' }, 'invalid_request'],
   ['no method (plain by default)', { code_challenge_method: undefined }, 'invalid_request'],
   ['no aud', { aud: undefined }, 'invalid_request'],
+  ['another resource', { aud: undefined, resource: 'https://elsewhere.example.org/' }, 'invalid_target'],
   ['another aud', { aud: 'https://elsewhere.example.org/fhir' }, 'invalid_request'],
   ['aud of another tenant', { aud: 'http://127.0.0.1/other/fhir' }, 'invalid_request'],
   ['launch scope without launch', { scope: 'launch patient/*.rs' }, 'invalid_request'],
@@ -227,6 +228,23 @@ test.each(['form_post', 'form_post for an error'])(
     expect(page.headers.get('x-frame-options')).toBe('DENY');
   },
 );
+
+test.each(['', '/mcp'])('SM-20 resource is enough instead of aud: {base}%s (RFC 8707)', async (path) => {
+  const app = new SmartApp(started);
+  const parameters = { aud: undefined, resource: `${started.base}${path}` };
+  const tokens = await app.tokens({ parameters });
+  expect(set(tokens.scope)).toEqual(set(PATIENT_SCOPE));
+  // The same token as for the FHIR base, also after a refresh.
+  expect(await app.introspect(tokens.access_token)).toMatchObject({
+    active: true,
+    aud: `${started.base}/fhir`,
+  });
+  const refreshed = await json(app.refresh(tokens.refresh_token!));
+  expect(await app.introspect(String(refreshed['access_token']))).toMatchObject({
+    active: true,
+    patient: 'p1',
+  });
+});
 
 test('aud may be the tenant base or the FHIR base, with or without a slash', async () => {
   for (const aud of [started.base, `${started.base}/`, `${started.base}/fhir`, `${started.base}/fhir/`]) {

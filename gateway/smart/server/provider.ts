@@ -43,6 +43,8 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
   const base = tenantBase(baseUrl, tenant);
   const issuer = `${base}/oauth`;
   const resource = `${base}/fhir`;
+  // Clients of OAuth without SMART name the tenant by the protected resource (RFC 8707 §2; SM-3, SM-20).
+  const resources = [resource, base, `${base}/mcp`];
   const clients = clientsOf(tenant);
   const contexts = launchContexts(state, tenant.key);
   const consents = silentConsents(state, tenant.key, contexts);
@@ -85,7 +87,11 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
       url: (_ctx, interaction) => `${new URL(issuer).pathname}/interaction/${interaction.uid}`,
     },
     extraParams: {
-      aud: async (_ctx: KoaContextWithOIDC, aud: string | undefined) => requireAudience(aud, base),
+      aud: async ({ oidc }: KoaContextWithOIDC, aud: string | undefined) => {
+        // A client of OAuth without SMART has named the tenant by `resource` instead.
+        const named = oidc.params?.['resource'];
+        if (aud !== undefined || named === resource) requireAudience(aud, base);
+      },
       launch: async (ctx: KoaContextWithOIDC, id: string | undefined) => requireLaunch(ctx, id, contexts),
     },
     async findAccount(_ctx, account, token) {
@@ -118,7 +124,7 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
         defaultResource: () => resource,
         useGrantedResource: () => true,
         getResourceServerInfo(ctx, indicator, client) {
-          if (indicator !== resource) throw new errors.InvalidTarget();
+          if (!resources.includes(indicator)) throw new errors.InvalidTarget();
           // There is no complete list of clinical scopes, as some are granular: those of this request are allowed.
           const backend = ctx.oidc.params?.['grant_type'] === 'client_credentials';
           const scopes = (backend ? backendScopes : appScopes)(requestedScope(ctx), client.clientId);

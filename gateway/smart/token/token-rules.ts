@@ -70,7 +70,7 @@ export function requireMeantForUs(
   if (token.aud === undefined) return;
   const base = tenantBase(baseUrl, tenant);
   const clinical = tenant.clinical.type === 'fhir' ? [tenant.clinical.baseUrl] : [];
-  const ours = [base, `${base}/fhir`, config.fhirBaseUrl, ...clinical, ...config.audience];
+  const ours = [base, `${base}/fhir`, `${base}/mcp`, config.fhirBaseUrl, ...clinical, ...config.audience];
   if (![token.aud].flat().some((audience) => ours.some((url) => same(audience, url)))) throw invalid();
 }
 

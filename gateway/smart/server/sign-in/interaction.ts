@@ -232,8 +232,10 @@ export class InteractionSteps {
     granted: readonly string[],
     context: Context,
   ): Promise<string> {
-    const { provider, resource, contexts, consents } = this.#server;
+    const { provider, contexts, consents } = this.#server;
     const clientId = String(interaction.params['client_id']);
+    // The tenant's FHIR base, unless the client named another URL of the tenant.
+    const resource = String(interaction.params['resource']);
     const grant = new provider.Grant({ accountId: user.account, clientId });
     // OpenID Connect's claims depend on the first list, tokens on the second. Refused scopes are set too, or the provider
     // would ask again.

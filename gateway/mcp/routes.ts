@@ -1,0 +1,94 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { setCacheControl } from '../../schema/http/cache-control.ts';
+import { Fault } from '../../schema/fault/fault.ts';
+import { withDecimals } from '../../schema/fhir/decimal.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { refuseCrossSite } from '../smart/server/request.ts';
+import { describeSchema } from './describe-schema.ts';
+import { query } from './query.ts';
+import { renderedImage } from './rendered-image.ts';
+import { SchemaGuide } from './schema-guide.ts';
+import { searchTimeline } from './search-timeline.ts';
+import { outcomeOfResult, ToolCall, type ToolCallDeps } from './tool-call.ts';
+
+export interface McpOptions extends ToolCallDeps {
+  /** Public base URL of the gateway. */
+  baseUrl: string;
+  /** The API schema. */
+  apiSdl: string;
+}
+
+/** Each tool authorizes what it reads, as each request of a batch does. */
+const CONFIG = {
+  api: 'mcp' as const,
+  serves: { interaction: 'batch' as const },
+  isOffered: ({ mcp }: Tenant) => mcp.enabled,
+};
+
+/**
+ * Serves the Model Context Protocol at `/mcp`, where the tenant turns it on (SM-20): streamable HTTP without sessions and
+ * without streams, one message in each POST.
+ */
+export function mcpRoutes(options: McpOptions): FastifyPluginAsync {
+  const { origin } = new URL(options.baseUrl);
+  const tools = [describeSchema(new SchemaGuide(options.apiSdl)), query, searchTimeline, renderedImage];
+  return async (app) => {
+    // A page of another site could reach a gateway of the local network by DNS rebinding.
+    app.addHook('onRequest', async (request) => refuseCrossSite(request, origin));
+    app.post('/mcp', { config: CONFIG }, async (request, reply) => {
+      const name = toolNamed(request.body);
+      const known = tools.some((tool) => tool.name === name) ? name : 'unknown';
+      const call = name === undefined ? undefined : new ToolCall(options, { request, reply }, known!);
+      const url = new URL(request.url, origin).href;
+      // The library takes long to load, and most gateways never need it.
+      const { answerMessage } = await import('./server.ts');
+      const message = { url, headers: headersOf(request), body: request.body };
+      const answer = await answerMessage(message, tools, { call, log: request.log });
+      // The library has refused a tool that does not exist, or its arguments.
+      call?.ended(outcomeOfResult(true));
+      return sendAnswer(reply, answer);
+    });
+    app.route({
+      method: ['GET', 'PUT', 'PATCH', 'DELETE'],
+      url: '/mcp',
+      config: CONFIG,
+      handler: () => {
+        throw new Fault(
+          'method_not_allowed',
+          'Send each message by POST: there are no streams or sessions.',
+          {
+            allow: 'POST',
+          },
+        );
+      },
+    });
+  };
+}
+
+/**
+ * Returns the name of the tool that a message calls.
+ * @throws Fault `invalid_request` for several messages in one body, which the protocol has not had since 2025-06-18
+ */
+function toolNamed(body: unknown): string | undefined {
+  if (Array.isArray(body))
+    throw new Fault('invalid_request', 'Send one message in each request, not a batch.');
+  const { method, params } = (body ?? {}) as { method?: unknown; params?: { name?: unknown } };
+  return method === 'tools/call' ? String(params?.name) : undefined;
+}
+
+function headersOf({ headers }: FastifyRequest): Headers {
+  const sent = ['accept', 'content-type', 'mcp-protocol-version'] as const;
+  return new Headers(
+    sent.flatMap((name) => (headers[name] === undefined ? [] : [[name, String(headers[name])]])) as [
+      string,
+      string,
+    ][],
+  );
+}
+
+async function sendAnswer(reply: FastifyReply, answer: Response): Promise<FastifyReply> {
+  reply.code(answer.status);
+  const type = answer.headers.get('content-type');
+  if (type !== null) reply.type(type);
+  return setCacheControl(reply, 'noStore').send(withDecimals(await answer.text()));
+}

@@ -1,0 +1,55 @@
+import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
+import type { z } from 'zod';
+import { Fault, faultExtensions } from '../../schema/fault/fault.ts';
+import type { ToolCall } from './tool-call.ts';
+
+/** A tool of the Model Context Protocol. All tools only read (SM-20). */
+export interface Tool {
+  name: string;
+  title: string;
+  /** For the assistant: when to call it, and what it gives. */
+  description: string;
+  input: z.ZodObject;
+  /** @param input has been checked against the schema. @throws Fault, which becomes a tool error */
+  run(input: unknown, call: ToolCall): Promise<CallToolResult>;
+}
+
+/** Declares a tool, whose input has the type of its schema. */
+export function toolOf<Input extends z.ZodObject>(
+  tool: Omit<Tool, 'input' | 'run'> & {
+    input: Input;
+    run(input: z.infer<Input>, call: ToolCall): Promise<CallToolResult>;
+  },
+): Tool {
+  return { ...tool, run: (input, call) => tool.run(input as z.infer<Input>, call) };
+}
+
+/** Largest answer of a tool, in characters: more would displace everything else from the memory of an assistant. */
+const MOST_CHARACTERS = 100_000;
+
+/**
+ * Returns a result as text and as structured content.
+ * @param text JSON of the content, or the same in another form
+ * @param advice what to do when the text is too long
+ * @throws Fault `too_large`
+ */
+export function answered(text: string, content: Record<string, unknown>, advice: string): CallToolResult {
+  if (text.length > MOST_CHARACTERS) {
+    const message = `The answer has ${text.length} characters, and a tool gives at most ${MOST_CHARACTERS}. ${advice}`;
+    throw new Fault('too_large', message);
+  }
+  return { content: [{ type: 'text', text }], structuredContent: content };
+}
+
+/** Returns the tool error of a fault: its code, and its message, which says what to do. */
+export function toolError(fault: Fault): CallToolResult {
+  const { code, message } = fault;
+  const { retryAfter } = fault.details;
+  const again =
+    retryAfter === undefined ? '' : ` Call the tool again after ${Math.ceil(retryAfter)} seconds.`;
+  return {
+    isError: true,
+    content: [{ type: 'text', text: `${code}: ${message}${again}` }],
+    structuredContent: { errors: [{ message, ...faultExtensions(fault) }] },
+  };
+}
