@@ -11,8 +11,8 @@ export function describeSchema(guide: SchemaGuide): Tool {
     title: 'Read about the schema',
     description:
       'Describes the GraphQL schema in small portions. Give a type to see its fields, a type and a field to see all ' +
-      'arguments of the field, or search for words. Useful types: Query, Patient, ImagingStudy, DiagnosticReport, ' +
-      'Observation, Timeline, Trend.',
+      'arguments of the field (lists have so many that the type shows none), or search for words. Useful types: Query, ' +
+      'Patient, ImagingStudy, DiagnosticReport, Observation, Timeline, Trend.',
     input: z.strictObject({
       type: z.string().max(100).optional().describe('Name of a type, such as Patient'),
       field: z.string().max(100).optional().describe('Name of a field of that type, such as timeline'),
@@ -26,7 +26,7 @@ export function describeSchema(guide: SchemaGuide): Tool {
     async run({ type, field, search, offset }): Promise<CallToolResult> {
       const described = await describe(guide, { type, field, search, offset });
       const rest = described.next === undefined ? '' : `\nThere is more: give offset ${described.next}.`;
-      return answered(described.text + rest, { ...described }, 'Describe one of its fields.');
+      return answered(described.text + rest, described);
     },
   });
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { withDecimals } from '../../schema/fhir/decimal.ts';
-import { answered, toolOf } from './tool.ts';
+import { answered, requireShort, toolOf } from './tool.ts';
 
 const ADVICE =
   'Ask for less: select fewer fields, give _count, or read a page of a Connection (_count: 20) and continue with _cursor.';
@@ -20,9 +20,10 @@ export const query = toolOf({
   }),
   async run(input, call) {
     const text = await call.graph(input);
+    requireShort(text, ADVICE);
     const answer = JSON.parse(text) as { data?: Record<string, unknown> | null; errors?: unknown[] };
     const hasData = Object.values(answer.data ?? {}).some((value) => value !== null);
-    const result = answered(withDecimals(text), answer, ADVICE);
+    const result = answered(withDecimals(text), answer);
     return answer.errors && !hasData ? { ...result, isError: true } : result;
   },
 });

@@ -36,13 +36,12 @@ export function mcpRoutes(options: McpOptions): FastifyPluginAsync {
     // A page of another site could reach a gateway of the local network by DNS rebinding.
     app.addHook('onRequest', async (request) => refuseCrossSite(request, origin));
     app.post('/mcp', { config: CONFIG }, async (request, reply) => {
-      const name = toolNamed(request.body);
-      const known = tools.some((tool) => tool.name === name) ? name : 'unknown';
-      const call = name === undefined ? undefined : new ToolCall(options, { request, reply }, known!);
-      const url = new URL(request.url, origin).href;
+      const asked = toolNamed(request.body);
+      const { name } = tools.find((tool) => tool.name === asked) ?? { name: 'unknown' };
+      const call = asked === undefined ? undefined : new ToolCall(options, { request, reply }, name);
       // The library takes long to load, and most gateways never need it.
       const { answerMessage } = await import('./server.ts');
-      const message = { url, headers: headersOf(request), body: request.body };
+      const message = { headers: headersOf(request), body: request.body };
       const answer = await answerMessage(message, tools, { call, log: request.log });
       // The library has refused a tool that does not exist, or its arguments.
       call?.ended(outcomeOfResult(true));
@@ -53,13 +52,8 @@ export function mcpRoutes(options: McpOptions): FastifyPluginAsync {
       url: '/mcp',
       config: CONFIG,
       handler: () => {
-        throw new Fault(
-          'method_not_allowed',
-          'Send each message by POST: there are no streams or sessions.',
-          {
-            allow: 'POST',
-          },
-        );
+        const message = 'Send each message by POST: there are no streams or sessions.';
+        throw new Fault('method_not_allowed', message, { allow: 'POST' });
       },
     });
   };
@@ -76,14 +70,13 @@ function toolNamed(body: unknown): string | undefined {
   return method === 'tools/call' ? String(params?.name) : undefined;
 }
 
+/** Returns the headers of the protocol. The token is for the gateway alone. */
 function headersOf({ headers }: FastifyRequest): Headers {
-  const sent = ['accept', 'content-type', 'mcp-protocol-version'] as const;
-  return new Headers(
-    sent.flatMap((name) => (headers[name] === undefined ? [] : [[name, String(headers[name])]])) as [
-      string,
-      string,
-    ][],
-  );
+  const passed = new Headers();
+  for (const name of ['accept', 'content-type', 'mcp-protocol-version']) {
+    if (headers[name] !== undefined) passed.set(name, String(headers[name]));
+  }
+  return passed;
 }
 
 async function sendAnswer(reply: FastifyReply, answer: Response): Promise<FastifyReply> {

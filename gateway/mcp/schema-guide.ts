@@ -20,8 +20,8 @@ export interface Described {
 
 /** Lines of one answer. */
 const MOST_LINES = 60;
-/** A field of more arguments is listed with their number alone. */
-const MOST_ARGUMENTS = 6;
+/** A field with more characters of arguments is listed without them. */
+const LONG_ARGUMENTS = 1000;
 /** Characters of a description in a line. */
 const MOST_DESCRIPTION = 300;
 
@@ -31,9 +31,16 @@ interface Line {
   text: string;
 }
 
+/** Between two definitions, of which the second may have a description. */
+const BETWEEN = /\n\n(?="""|(?:type|enum|union|scalar|input|interface|directive) )/;
+/** The name of a definition, behind its description. */
+const NAME = /^(?:"""[^]*?"""\n)?\w+ @?(\w+)/;
+/** The arguments of a field, which graphql-js prints one below the other when they have descriptions. */
+const ARGUMENTS = /^ {2}(\w+)(\(\n(?: {4}.*\n|\n)+ {2}\))/gm;
+
 /**
- * Describes the API schema in small portions. The text of the schema is split into definitions, and each is parsed when it is
- * needed: parsing all at once would hold up other requests.
+ * Describes the API schema in small portions. The text of the schema is split into definitions, and of each only the part
+ * that is needed is parsed: parsing all at once would hold up other requests.
  */
 export class SchemaGuide {
   readonly #definitions: ReadonlyMap<string, string>;
@@ -41,12 +48,8 @@ export class SchemaGuide {
 
   /** @param sdl as graphql-js prints it, with an empty line between two definitions */
   constructor(sdl: string) {
-    const blocks = sdl.split(/\n\n(?=\S)/).map((block): [string, string] => {
-      const [, name = ''] =
-        /^(?:type|enum|union|scalar|input|interface|directive) @?(\w+)/m.exec(block) ?? [];
-      return [name, block];
-    });
-    this.#definitions = new Map(blocks);
+    const blocks = sdl.split(BETWEEN);
+    this.#definitions = new Map(blocks.map((block) => [NAME.exec(block)?.[1] ?? '', block]));
   }
 
   /**
@@ -56,7 +59,7 @@ export class SchemaGuide {
   type(name: string, offset: number): Described {
     const definition = this.#definition(name);
     const about = oneLine(definition);
-    const lines = listsLast(membersOf(definition), ({ name: { value } }) => value).map(lineOf);
+    const lines = mainFirst(membersOf(definition), ({ name: { value } }) => value).map(lineOf);
     return portion([`${name}: ${about}`], lines, offset);
   }
 
@@ -65,44 +68,36 @@ export class SchemaGuide {
    * @throws Fault `not_found` for an unknown type or field
    */
   field(type: string, name: string): Described {
-    const members = membersOf(this.#definition(type));
+    const members = membersOf(this.#definition(type, name));
     const found = members.find((member) => member.name.value === name);
     if (found) return { text: print(found) };
-    const nearest = nearestName(
-      name,
-      members.map((member) => member.name.value),
-    );
-    throw new Fault(
-      'not_found',
-      `${type} has no field ${name}.${nearest ? ` Did you mean ${nearest}?` : ''}`,
-    );
+    const names = members.map((member) => member.name.value);
+    throw unknown(`${type} has no field ${name}.`, nearestName(name, names));
   }
 
   /** Finds types and fields that have every word in their name or description; those with the words in the name first. */
   async search(text: string, offset: number): Promise<Described> {
-    const words = text
-      .toLowerCase()
-      .split(/[^a-z0-9_]+/)
-      .filter(Boolean);
+    const words: string[] = text.toLowerCase().match(/[a-z0-9_]+/g) ?? [];
     const lines = await (this.#lines ??= this.#read());
     const has = (where: string) => words.every((word) => where.toLowerCase().includes(word));
     const named = lines.filter(({ name }) => has(name));
     const described = lines.filter((line) => !has(line.name) && has(`${line.name} ${line.text}`));
-    const found = [named, described].flatMap((some) => listsLast(some, ({ name }) => name));
-    if (found.length === 0)
-      return { text: 'Nothing in the schema has these words. Try fewer, or other words.' };
-    return portion(
-      [],
-      found.map((line) => line.text),
-      offset,
-    );
+    const found = [named, described].flatMap((some) => mainFirst(some, ({ name }) => name));
+    const none = 'Nothing in the schema has these words. Try fewer, or other words.';
+    const texts = found.map((line) => line.text);
+    return portion(found.length > 0 ? [] : [none], texts, offset);
   }
 
-  #definition(name: string): DefinitionNode {
+  /** Returns a definition without long lists of arguments, except those of one field. */
+  #definition(name: string, field?: string): DefinitionNode {
     const text = this.#definitions.get(name);
-    if (text !== undefined) return parse(text, { noLocation: true }).definitions[0]!;
-    const nearest = nearestName(name, this.#definitions.keys());
-    throw new Fault('not_found', `There is no type ${name}.${nearest ? ` Did you mean ${nearest}?` : ''}`);
+    if (text !== undefined) {
+      const short = text.replace(ARGUMENTS, (whole, of: string, given: string) =>
+        of === field || given.length < LONG_ARGUMENTS ? whole : `  ${of}`,
+      );
+      return parse(short, { noLocation: true }).definitions[0]!;
+    }
+    throw unknown(`There is no type ${name}.`, nearestName(name, this.#definitions.keys()));
   }
 
   async #read(): Promise<Line[]> {
@@ -120,12 +115,16 @@ export class SchemaGuide {
   }
 }
 
+function unknown(what: string, nearest: string | undefined): Fault {
+  return new Fault('not_found', nearest === undefined ? what : `${what} Did you mean ${nearest}?`);
+}
+
 type Member = FieldDefinitionNode | InputValueDefinitionNode | EnumValueDefinitionNode | NamedTypeNode;
 
-/** Puts the many lists of resources, which every type has, behind what is its own. */
-function listsLast<Item>(items: readonly Item[], nameOf: (item: Item) => string): Item[] {
-  const isList = (item: Item) => /(List|Connection)$/.test(nameOf(item));
-  return [...items.filter((item) => !isList(item)), ...items.filter(isList)];
+/** Puts what every type has behind the rest: lists of resources that refer to it, and extensions of primitive values. */
+function mainFirst<Item>(items: readonly Item[], nameOf: (item: Item) => string): Item[] {
+  const isCommon = (item: Item) => /(^|\.)_|(List|Connection)$/.test(nameOf(item));
+  return [...items.filter((item) => !isCommon(item)), ...items.filter(isCommon)];
 }
 
 /** Returns the fields of a type, the values of an enum, or the types of a union. */
@@ -139,7 +138,7 @@ function membersOf(definition: DefinitionNode): readonly Member[] {
 function lineOf(member: Member): string {
   const given = 'arguments' in member ? (member.arguments ?? []) : [];
   const named = given.map(({ name, type }) => `${name.value}: ${print(type)}`).join(', ');
-  const list = given.length > MOST_ARGUMENTS ? `(${given.length} arguments)` : named && `(${named})`;
+  const list = named && `(${named})`;
   const type = 'type' in member ? `: ${print(member.type)}` : '';
   const about = oneLine(member);
   return `${member.name.value}${list}${type}${about && ` - ${about}`}`;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { withDecimals } from '../../schema/fhir/decimal.ts';
 import { Fault, isFaultCode } from '../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../schema/fhir/fhir.ts';
-import { answered, toolOf } from './tool.ts';
+import { answered, requireShort, toolOf } from './tool.ts';
 import type { ToolCall } from './tool-call.ts';
 
 const KINDS = [
@@ -10,20 +10,11 @@ const KINDS = [
   ...['document', 'laboratory', 'vitalSigns'],
 ] as const;
 
-const RESOURCES = [
-  ...[
-    'Condition',
-    'DocumentReference',
-    'Encounter',
-    'Immunization',
-    'MedicationRequest',
-    'MedicationStatement',
-  ],
-  'Procedure',
-]
-  .map((type) => `... on ${type} { __typename id }`)
-  .concat('... on DiagnosticReport { __typename id conclusion }')
-  .join(' ');
+/** Resources of entries; reports are read with their conclusion. */
+const TYPES = [
+  ...['Condition', 'DocumentReference', 'Encounter', 'Immunization', 'MedicationRequest'],
+  ...['MedicationStatement', 'Procedure'],
+];
 
 const TIMELINE = `query Timeline($patient: ID!, $from: dateTime, $to: dateTime, $count: Int, $cursor: ID) {
   Patient(id: $patient) {
@@ -32,7 +23,11 @@ const TIMELINE = `query Timeline($patient: ID!, $from: dateTime, $to: dateTime, 
       missing { type code message }
       entries {
         kind date end title
-        resource { ${RESOURCES} }
+        resource {
+          __typename
+          ... on DiagnosticReport { id conclusion }
+          ${TYPES.map((type) => `... on ${type} { id }`).join(' ')}
+        }
         studies { id description modality { code } identifier { value } }
         observations { id code { text coding { display } } valueQuantity { value unit } valueString valueCodeableConcept { text } }
       }
@@ -86,26 +81,35 @@ export const searchTimeline = toolOf({
     const found = { next: cursor ?? null, missing: [] as object[], entries: [] as Timeline['entries'] };
     for (let page = 0; page < MOST_PAGES; page++) {
       const size = isSearch ? ON_A_PAGE : count;
-      const timeline = await read(call, { patient, from, to, count: size, cursor: found.next ?? undefined });
+      const variables = { patient, from, to, count: size, cursor: found.next ?? undefined };
+      const timeline = await read(call, variables).catch((error: unknown) => {
+        // The limit of a request is reached: the next call goes on from here.
+        if (page > 0 && error instanceof Fault && error.code === 'too_large') return undefined;
+        throw error;
+      });
+      if (!timeline) break;
       found.entries.push(...timeline.entries.filter(isWanted));
       found.next = timeline.next;
       found.missing = timeline.missing ?? [];
       if (found.next === null || found.entries.length >= count) break;
     }
-    const advice = 'Give words, kinds or dates that fit fewer entries, or a smaller count.';
-    return answered(withDecimals(JSON.stringify(found)), found, advice);
+    const given = withDecimals(JSON.stringify(found));
+    requireShort(given, 'Give words, kinds or dates that fit fewer entries, or a smaller count.');
+    return answered(given, found);
   },
 });
 
-/** Reads a page. @throws Fault when there is none: the first error of GraphQL */
+/** Reads a page. @throws Fault when there is none, or not all of it: an error of GraphQL */
 async function read(call: ToolCall, variables: Record<string, unknown>): Promise<Timeline> {
   const { data, errors = [] } = JSON.parse(await call.graph({ query: TIMELINE, variables })) as {
     data?: { Patient: { timeline: Timeline | null } | null } | null;
     errors?: { message: string; extensions?: { code?: unknown } }[];
   };
   const timeline = data?.Patient?.timeline;
-  if (timeline) return timeline;
-  const [error] = errors;
+  const cut = errors.find(({ extensions }) => extensions?.code === 'too_large');
+  // Any other error beside a timeline is one of its missing types.
+  if (timeline && !cut) return timeline;
+  const error = cut ?? errors[0];
   const code = error?.extensions?.code;
   throw new Fault(
     isFaultCode(code) ? code : 'invalid_request',

@@ -9,6 +9,8 @@ import { outcomeOfResult, type ToolCall } from './tool-call.ts';
 import { toolError, type Tool } from './tool.ts';
 
 const IDENTITY = { name: 'smart-imaging-gateway', title: 'SMART Imaging Gateway', version: '1' };
+/** The library asks for an address, and does not use it. */
+const ADDRESS = 'http://localhost/mcp';
 /** All tools read what the gateway has, and nothing else. */
 const ANNOTATIONS = {
   readOnlyHint: true,
@@ -18,8 +20,6 @@ const ANNOTATIONS = {
 };
 
 export interface Message {
-  /** Of HTTP. */
-  url: string;
   headers: Headers;
   /** The parsed body: one message of JSON-RPC. */
   body: unknown;
@@ -32,7 +32,7 @@ export interface Message {
  * @returns 200 with the answer as JSON; 202 for a notification; 400, 406 or 415 for a request against the protocol
  */
 export async function answerMessage(
-  { url, headers, body }: Message,
+  { headers, body }: Message,
   tools: readonly Tool[],
   { call, log }: { call: ToolCall | undefined; log: FaultLog },
 ): Promise<Response> {
@@ -46,7 +46,9 @@ export async function answerMessage(
   const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
   await server.connect(transport);
   try {
-    return await transport.handleRequest(new Request(url, { method: 'POST', headers }), { parsedBody: body });
+    return await transport.handleRequest(new Request(ADDRESS, { method: 'POST', headers }), {
+      parsedBody: body,
+    });
   } finally {
     await server.close();
   }

@@ -27,18 +27,16 @@ export function toolOf<Input extends z.ZodObject>(
 /** Largest answer of a tool, in characters: more would displace everything else from the memory of an assistant. */
 const MOST_CHARACTERS = 100_000;
 
-/**
- * Returns a result as text and as structured content.
- * @param text JSON of the content, or the same in another form
- * @param advice what to do when the text is too long
- * @throws Fault `too_large`
- */
-export function answered(text: string, content: Record<string, unknown>, advice: string): CallToolResult {
-  if (text.length > MOST_CHARACTERS) {
-    const message = `The answer has ${text.length} characters, and a tool gives at most ${MOST_CHARACTERS}. ${advice}`;
-    throw new Fault('too_large', message);
-  }
-  return { content: [{ type: 'text', text }], structuredContent: content };
+/** Refuses an answer that is too long. @param advice what to do then. @throws Fault `too_large` */
+export function requireShort({ length }: string, advice: string): void {
+  if (length <= MOST_CHARACTERS) return;
+  const message = `The answer has ${length} characters, and a tool gives at most ${MOST_CHARACTERS}.`;
+  throw new Fault('too_large', `${message} ${advice}`);
+}
+
+/** Returns a result as text and as structured content. @param text JSON of the content, or the same in another form */
+export function answered(text: string, content: object): CallToolResult {
+  return { content: [{ type: 'text', text }], structuredContent: { ...content } };
 }
 
 /** Returns the tool error of a fault: its code, and its message, which says what to do. */

@@ -28,8 +28,11 @@ beforeAll(async () => {
 afterAll(() => gateway?.stop());
 
 async function firstStudy(of: Assistant): Promise<string> {
-  const { ImagingStudyList: studies } = await of.data('{ ImagingStudyList { id } }');
-  return String(studies![0]!['id']);
+  // The folder is indexed after the start.
+  return vi.waitFor(async () => {
+    const { ImagingStudyList: studies } = await of.data('{ ImagingStudyList { id } }');
+    return String(studies![0]!['id']);
+  }, 60_000);
 }
 
 /** Returns the audit records among the last lines of the process. */

@@ -258,7 +258,9 @@ describe('SM-20, IA-30 audit', () => {
       .map(({ time: _, request: __, ...event }) => ({ ...event, tool: 'query' }));
     await called('query', { query });
     const found = events.map(({ time: _, request: __, ...event }) => event);
-    expect(found).toEqual(expected);
+    // Lists of one query are searched at the same time.
+    expect(found).toEqual(expect.arrayContaining(expected));
+    expect(found).toHaveLength(expected.length);
     expect(found.length).toBeGreaterThan(0);
   });
 
