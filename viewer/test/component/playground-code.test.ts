@@ -15,6 +15,7 @@ const facts: PageFacts = {
   base: 'http://gateway/demo',
   gateway: 'http://gateway/',
   access: 'sign-in',
+  explains: false,
 };
 const query = 'query Q($id: ID!) {\n  Patient(id: $id) {\n    ConditionList { code { text } }\n  }\n}';
 const edited = { query, variables: '{ "id": "helen" }' };

@@ -15,6 +15,7 @@ const facts: PageFacts = {
   base: 'http://gateway/demo',
   gateway: 'http://gateway/',
   access: 'none',
+  explains: false,
 };
 const thumbnail = (series: number) =>
   `http://gateway/demo/dicom-web/studies/1.2.3/series/1.2.3.${series}/thumbnail`;
