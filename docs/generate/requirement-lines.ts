@@ -140,6 +140,8 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
     'Every example of the FHIR GraphQL specification that is valid GraphQL is answered at `$graphql`, at the base and at a resource of any type.',
   'FG-26':
     'The data flattening directives `@flatten`, `@first`, `@singleton` and `@slice` rearrange the answer at `$graphql`.',
+  'FG-27':
+    'The rows of a connection are a stream of NDJSON or CSV to its end, in constant memory, resumable by cursor; a stream that fails never looks complete.',
 
   // SMART on FHIR
   'SM-1': 'SMART configuration and CapabilityStatement need no token and can be read from any origin.',

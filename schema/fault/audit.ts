@@ -17,8 +17,10 @@ export interface Operation {
   target?: string;
   /** Names of the search parameters; values only where they cannot identify a person. */
   query?: string;
-  /** Number of patients whose data an export gave: it leaves one record, not one for each of them. */
+  /** Number of patients whose data an export or a stream gave: it leaves one record, not one for each of them. */
   patients?: number;
+  /** Number of rows that a stream gave. */
+  rows?: number;
   outcome: Outcome;
 }
 
