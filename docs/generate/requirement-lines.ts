@@ -142,6 +142,8 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
     'The data flattening directives `@flatten`, `@first`, `@singleton` and `@slice` rearrange the answer at `$graphql`.',
   'FG-27':
     'The rows of a connection are a stream of NDJSON or CSV to its end, in constant memory, resumable by cursor; a stream that fails never looks complete.',
+  'FG-28':
+    'Facets of a connection count the values of coded elements in the store, restricted as the search is; what is left out is said.',
 
   // SMART on FHIR
   'SM-1': 'SMART configuration and CapabilityStatement need no token and can be read from any origin.',

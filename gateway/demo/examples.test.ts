@@ -152,8 +152,19 @@ describe('docs/examples.md', () => {
     expect(lines.every((line) => line.includes(',Patient/'))).toBe(true);
   });
 
+  test('Modalities of a year', async () => {
+    const { count, facets } = await shown<{ count: number; facets: { value: string; count: number }[] }>(
+      'Modalities of a year',
+    );
+    expect(count).toBeGreaterThan(3);
+    expect(facets.length).toBeGreaterThan(2);
+    expect(facets.map(({ count }) => count)).toEqual(
+      facets.map(({ count }) => count).toSorted((a, b) => b - a),
+    );
+  });
+
   test('has no other requests', () => {
-    expect(requests.size).toBe(8);
-    expect(page.match(/```graphql/g)).toHaveLength(8);
+    expect(requests.size).toBe(9);
+    expect(page.match(/```graphql/g)).toHaveLength(9);
   });
 });
