@@ -60,7 +60,9 @@ async function figures(server: WholeGateway, directory: string): Promise<Figure[
   };
   // A first stream loads code.
   await streamed(server, file('stream'));
-  const before = await server.memory();
+  const { now: before } = await server.memory();
+  let most = 0;
+  const look = setInterval(() => void server.memory().then(({ now }) => (most = Math.max(most, now))), 50);
   const { select, stream } = await alternate(
     {
       select: perSecond(() => selected(database, file('select'))),
@@ -68,7 +70,7 @@ async function figures(server: WholeGateway, directory: string): Promise<Figure[
     },
     ROUNDS,
   );
-  const after = await server.memory();
+  clearInterval(look);
   const [ours, plain] = await Promise.all(
     ['stream', 'select'].map(async (name) => (await stat(file(name))).size),
   );
@@ -85,7 +87,7 @@ async function figures(server: WholeGateway, directory: string): Promise<Figure[
       atLeast: 1,
       atMost: 1.01,
     },
-    { what: 'stream: memory more than before', value: after.peak - before.peak, unit: 'MB', atMost: 50 },
+    { what: 'stream: memory more than before', value: most - before, unit: 'MB', atMost: 50 },
   ];
 }
 
