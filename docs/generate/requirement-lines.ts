@@ -143,6 +143,10 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'FG-27': 'The description of each field that leads to a type of resource names the scope that it needs.',
   'FG-28':
     'A request can ask for its cost without being executed, and for its plan and its calls to sources beside the data.',
+  'FG-29':
+    'The rows of a connection are a stream of NDJSON or CSV to its end, in constant memory, resumable by cursor; a stream that fails never looks complete.',
+  'FG-30':
+    'Facets of a connection count the values of coded elements in the store, restricted as the search is; what is left out is said.',
 
   // SMART on FHIR
   'SM-1': 'SMART configuration and CapabilityStatement need no token and can be read from any origin.',

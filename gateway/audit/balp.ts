@@ -95,6 +95,7 @@ function entities({
   query,
   patients,
   tool,
+  rows,
   request,
 }: AuditEvent): AuditEventEntity[] {
   const found: AuditEventEntity[] = [
@@ -129,9 +130,13 @@ function entities({
   }
   if (action === 'search') {
     const text = Buffer.from(query ?? type ?? '').toString('base64');
-    const detail =
-      patients === undefined ? {} : { detail: [{ type: 'patients', valueString: `${patients}` }] };
-    found.push({ type: SYSTEM_OBJECT, role: role('24', 'Query'), query: text, ...detail });
+    const detail = Object.entries({ patients, rows }).flatMap(([type, count]) =>
+      count === undefined ? [] : [{ type, valueString: `${count}` }],
+    );
+    found.push({
+      ...{ type: SYSTEM_OBJECT, role: role('24', 'Query'), query: text },
+      ...(detail.length > 0 && { detail }),
+    });
   }
   return found;
 }

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { sharedDataPresent } from '../test/setup/shared-data.ts';
 import { alternate, duration, median, type Figure } from './measure.ts';
+import { facetFigures } from './facet-figures.ts';
 import { policyRate } from './policy-pages.ts';
 import { startWholeGateway, statusOf, writeOpenTenant, type WholeGateway } from './whole-gateway.ts';
 import { writePopulation, type Population } from './data/synthea-copies.ts';
@@ -54,6 +55,7 @@ export async function bench(): Promise<Figure[]> {
     });
     const seconds = await secondsOfStart(servers, current, directory);
     figures.push({ what: 'store: first answer of a later start', value: seconds, unit: 's', atMost: 2 });
+    figures.push(...(await facetFigures(directory, population)));
     figures.push(...(await policyRate(directory, population, OLD)));
     return figures;
   } finally {

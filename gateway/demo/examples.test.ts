@@ -36,13 +36,16 @@ interface Measured {
   valueQuantity: { value: number; code: string };
 }
 
-/** Sends a request of the page. @returns the value of its only root field, without errors */
-async function shown<T>(title: string): Promise<T> {
-  const response = await fetch(`${gateway.tenant}/graphql`, {
+const sent = (title: string, accept = 'application/json') =>
+  fetch(`${gateway.tenant}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    headers: { accept, 'content-type': 'application/json', authorization: `Bearer ${token}` },
     body: JSON.stringify({ query: requests.get(title) }),
   });
+
+/** Sends a request of the page. @returns the value of its only root field, without errors */
+async function shown<T>(title: string): Promise<T> {
+  const response = await sent(title);
   const { data, errors } = (await response.json()) as { data: Record<string, T>; errors?: unknown };
   expect(errors).toBeUndefined();
   return Object.values(data)[0]!;
@@ -139,8 +142,29 @@ describe('docs/examples.md', () => {
     expect(reports.every(({ ImagingStudyList }) => ImagingStudyList.length > 0)).toBe(true);
   });
 
+  test('All observations as CSV', async () => {
+    const [head, ...lines] = (await (await sent('All observations as CSV', 'text/csv')).text()).split('\r\n');
+    expect(head).toBe(
+      'id,subject.reference,code.text,effectiveDateTime,valueQuantity.value,valueQuantity.unit,_next',
+    );
+    expect(lines.length).toBeGreaterThan(10);
+    expect(lines.pop()).toBe('');
+    expect(lines.every((line) => line.includes(',Patient/'))).toBe(true);
+  });
+
+  test('Modalities of a year', async () => {
+    const { count, facets } = await shown<{ count: number; facets: { value: string; count: number }[] }>(
+      'Modalities of a year',
+    );
+    expect(count).toBeGreaterThan(3);
+    expect(facets.length).toBeGreaterThan(2);
+    expect(facets.map(({ count }) => count)).toEqual(
+      facets.map(({ count }) => count).toSorted((a, b) => b - a),
+    );
+  });
+
   test('has no other requests', () => {
-    expect(requests.size).toBe(7);
-    expect(page.match(/```graphql/g)).toHaveLength(7);
+    expect(requests.size).toBe(9);
+    expect(page.match(/```graphql/g)).toHaveLength(9);
   });
 });

@@ -7,6 +7,7 @@ import { abortWhenClientLeaves } from '../../schema/http/client-left.ts';
 import { setCacheControl } from '../../schema/http/cache-control.ts';
 import { withDecimals } from '../../schema/fhir/decimal.ts';
 import { Fault } from '../../schema/fault/fault.ts';
+import { incrementalDelivery } from '../../schema/fault/refusals.ts';
 import type { Limits } from '../http/limits.ts';
 import { requireShallow } from './document-limits.ts';
 import type { PreparedIntrospection } from './introspection/prepared.ts';
@@ -32,17 +33,30 @@ export function scopeOf(
   fhir: boolean,
 ): GatewayContext['scope'] {
   const over = new AbortController();
-  const end = () =>
-    over.abort(
-      new Fault('gateway_timeout', `The request took longer than ${limits.seconds} seconds. Ask for less.`),
-    );
-  const timer = setTimeout(end, limits.seconds * 1000);
+  const timer = endAfterLimit(over, limits);
   reply.raw.once('close', () => clearTimeout(timer));
   abortWhenClientLeaves(reply, over);
-  const { tenant, access, log, audit } = request;
+  return { ...newScope(request, limits, over.signal), fhir };
+}
+
+/** Aborts when the time limit of an execution is over. @returns the timer, for the execution that ends earlier */
+export function endAfterLimit(over: AbortController, { seconds }: Limits): NodeJS.Timeout {
+  const end = () =>
+    over.abort(
+      new Fault('gateway_timeout', `The request took longer than ${seconds} seconds. Ask for less.`),
+    );
+  return setTimeout(end, seconds * 1000);
+}
+
+/** Creates the state of one execution for a request. */
+export function newScope(
+  { tenant, access, log, audit }: FastifyRequest,
+  limits: Limits,
+  signal: AbortSignal,
+): GatewayContext['scope'] {
   const budget = new AnswerBudget(limits.cost);
-  // An Access of its own: what is remembered with it ends with the request.
-  return { tenant, access: { ...access }, signal: over.signal, log, budget, audit, fhir, cores: new Map() };
+  // An Access of its own: what is remembered with it ends with the execution.
+  return { tenant, access: { ...access }, signal, log, budget, audit, fhir: false, cores: new Map() };
 }
 
 /** A GraphQL request as it is executed. */
@@ -77,7 +91,7 @@ export async function run(
 }
 
 /** Rejects after the time limit and a grace period: fields that stop in time become errors in the answer. */
-function outOfTime(signal: AbortSignal): Promise<never> {
+export function outOfTime(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => {
       if (signal.reason instanceof Fault) setTimeout(reject, GRACE_MILLISECONDS, signal.reason);
@@ -108,11 +122,7 @@ export async function answer(
     return introspection.send(request, reply, scope.introspection, type);
   }
   const text = body.kind === 'complete' ? body.string : '';
-  if (body.kind !== 'complete')
-    throw new Fault(
-      'not_implemented',
-      'Incremental delivery is not supported. Leave out @defer and @stream.',
-    );
+  if (body.kind !== 'complete') throw incrementalDelivery();
   await setImmediate();
   reply.code(status ?? 200);
   for (const [name, value] of headers) if (name !== 'content-length') reply.header(name, value);

@@ -3,9 +3,11 @@ import { Fault } from '../../schema/fault/fault.ts';
 import type { Limits } from '../http/limits.ts';
 import { answer, askedGraphql, refuseDeepDocuments, run, scopeOf } from './graphql-request.ts';
 import type { PreparedIntrospection } from './introspection/prepared.ts';
+import { acceptedFormat } from './stream/accepted-format.ts';
+import { streamRows } from './stream/stream-rows.ts';
 import type { FederatedServer } from './supergraph.ts';
 
-/** Serves GraphQL over HTTP at `/graphql` (FG-11). */
+/** Serves GraphQL over HTTP at `/graphql` (FG-11), and the rows of a connection as a stream (FG-29). */
 export function graphqlRoutes(
   server: FederatedServer,
   introspection: PreparedIntrospection,
@@ -19,6 +21,8 @@ export function graphqlRoutes(
       config: { api: 'graphql', serves: { interaction: 'graphql' } },
       bodyLimit: limits.body,
       handler: async (request, reply) => {
+        const format = request.method === 'HEAD' ? undefined : acceptedFormat(request.headers.accept);
+        if (format) return streamRows(request, reply, { server, limits, format });
         const scope = scopeOf({ request, reply }, limits, false);
         const response = await run(server, scope, askedGraphql(request));
         return answer(request, reply, { scope, response, introspection });

@@ -6,8 +6,15 @@ import {
   ApolloServerPluginSchemaReportingDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
-import { getIntrospectionQuery, parse, validate, type GraphQLSchema } from 'graphql';
+import {
+  getIntrospectionQuery,
+  parse,
+  validate,
+  type GraphQLFormattedError,
+  type GraphQLSchema,
+} from 'graphql';
 import { setImmediate } from 'node:timers/promises';
+import { incrementalDelivery } from '../../schema/fault/refusals.ts';
 import type { Limits } from '../http/limits.ts';
 import { DocumentCache } from './document-cache.ts';
 import { directExecution } from './direct-execution.ts';
@@ -16,7 +23,7 @@ import { formatError } from './format-error.ts';
 import { localDataSource, type LocalSubgraph, type ServiceName } from './local-data-source.ts';
 import type { PersistedQueries } from './persisted-queries.ts';
 import { PlanningGateway } from './planning/planning-gateway.ts';
-import type { GatewayContext } from './request-scope.ts';
+import type { GatewayContext, RequestScope } from './request-scope.ts';
 import { tenantRules } from './tenant-rules.ts';
 
 export interface FederatedServer extends Pick<
@@ -25,6 +32,19 @@ export interface FederatedServer extends Pick<
 > {
   /** Returns the API schema. */
   schema(): Promise<GraphQLSchema>;
+  /**
+   * Executes a query with all checks of a request, for an answer that is not the JSON text of GraphQL over HTTP.
+   * @throws Fault like `executeHTTPGraphQLRequest`
+   */
+  execute(query: string, variables: Record<string, unknown>, scope: RequestScope): Promise<Executed>;
+}
+
+/** What an execution gave; errors are written for the caller. */
+export interface Executed {
+  data: Record<string, unknown> | null;
+  errors: readonly GraphQLFormattedError[];
+  /** HTTP status of a refusal of the whole request. */
+  status: number | undefined;
 }
 
 export interface ApolloLog {
@@ -96,6 +116,12 @@ export async function federatedServer(deps: {
   validate(gateway.schema, parse(getIntrospectionQuery()));
   return {
     executeHTTPGraphQLRequest: (request) => server.executeHTTPGraphQLRequest(request),
+    async execute(query, variables, scope) {
+      const { body, http } = await server.executeOperation({ query, variables }, { contextValue: { scope } });
+      if (body.kind !== 'single') throw incrementalDelivery();
+      const { data = null, errors = [] } = body.singleResult;
+      return { data, errors, status: http.status };
+    },
     stop: () => server.stop(),
     schema: async () => gateway.schema,
   };

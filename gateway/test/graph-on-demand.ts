@@ -11,6 +11,10 @@ export const graphOnDemand: typeof federatedServer = async (deps) => {
       const server = await (starting ??= federatedServer(deps));
       return server.executeHTTPGraphQLRequest(request);
     },
+    async execute(...request) {
+      const server = await (starting ??= federatedServer(deps));
+      return server.execute(...request);
+    },
     async schema() {
       const server = await (starting ??= federatedServer(deps));
       return server.schema();

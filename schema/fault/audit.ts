@@ -19,8 +19,10 @@ export interface Operation {
   query?: string;
   /** Tool of the Model Context Protocol through which an assistant asked (SM-20). */
   tool?: string;
-  /** Number of patients whose data an export gave: it leaves one record, not one for each of them. */
+  /** Number of patients whose data an export or a stream gave: it leaves one record, not one for each of them. */
   patients?: number;
+  /** Number of rows that a stream gave. */
+  rows?: number;
   outcome: Outcome;
 }
 

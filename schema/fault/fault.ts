@@ -136,6 +136,13 @@ export function faultExtensions(fault: Fault): Record<string, unknown> {
   };
 }
 
+/** Returns the Fault that a GraphQL error was written of. Errors of a document, with codes of GraphQL, are `invalid_request`. */
+export function faultOfGraphql(error: { message: string; extensions?: Record<string, unknown> }): Fault {
+  const { code, ...details } = error.extensions ?? {};
+  const isFault = typeof code === 'string' && Object.hasOwn(FAULTS, code);
+  return new Fault(isFault ? (code as FaultCode) : 'invalid_request', error.message, isFault ? details : {});
+}
+
 /**
  * Returns the response headers of a fault: `WWW-Authenticate` (RFC 6750 §3, with `resource_metadata` of RFC 9728 §5.1),
  * `Retry-After`, `Allow`, `Content-Range`, `Cache-Control`.

@@ -45,6 +45,12 @@ export function queriesOnly(): Fault {
   return new Fault('invalid_request', 'Only queries are supported: nothing can be changed here.');
 }
 
+/** Refuses `@defer` and `@stream`. */
+export function incrementalDelivery(): Fault {
+  const message = 'Incremental delivery is not supported. Leave out @defer and @stream.';
+  return new Fault('not_implemented', message);
+}
+
 /** Refuses to store or change images. @param allow the methods of the path (RFC 9110 §10.2.1) */
 export function imagesAreReadOnly(allow: string): Fault {
   return new Fault('method_not_allowed', 'Images can only be read here, not stored or changed.', { allow });

@@ -128,8 +128,34 @@ export function referenceEnum(source: string, target: string): string {
   return `${source}Referencing${target}`;
 }
 
-/** Returns the two page types of a resource: `XConnection` and `XEdge`. */
-export function connectionTypes(resource: string): ObjectType[] {
+/** The type of a counted value, in both subgraphs. */
+export const facetType: ObjectType = {
+  name: 'Facet',
+  description: 'A value, and how many of the resources that match have it',
+  directives: ['@shareable'],
+  fields: [
+    `${described('The code; null in the last entry, for the values that are left out')}value: String`,
+    `${described('The system of the code')}system: String`,
+    `${described('The display of the code in the first resource that has it')}display: String`,
+    `${described('How many resources have the value; one with several values is counted at each')}count: Int!`,
+    `${described('How many values are left out; only in the last entry')}others: Int`,
+  ],
+};
+
+/** Returns the name of the enum of the facets of a resource. */
+export const facetEnum = (resource: string): string => `${resource}Facet`;
+
+/**
+ * Returns the two page types of a resource: `XConnection` and `XEdge`.
+ * @param hasFacets true when the enum `facetEnum` exists
+ */
+export function connectionTypes(resource: string, hasFacets: boolean): ObjectType[] {
+  const facets = `${described('The values of all that match, the most frequent first')}facets(
+  ${described('The element whose values are counted').trim()}
+  by: ${facetEnum(resource)}!
+  ${described('The largest number of values: 100, at most 1,000. Those that are left out are the last entry').trim()}
+  _count: Int
+): [Facet!]`;
   return [
     {
       name: `${resource}Connection`,
@@ -143,6 +169,7 @@ export function connectionTypes(resource: string): ObjectType[] {
           (page) => `${described(`_cursor of the ${page} page`)}${page}: ID`,
         ),
         `edges: [${resource}Edge!]`,
+        ...(hasFacets ? [facets] : []),
       ],
     },
     {

@@ -1,3 +1,4 @@
+import { facetCodes, STUDY_FACETS } from '../fhir/facets.ts';
 import { compare } from './definitions.ts';
 import { mergeContributions } from './contributions.ts';
 import type { Model } from './model.ts';
@@ -5,6 +6,8 @@ import { typesUsed } from './model.ts';
 import type { ObjectType } from './sdl.ts';
 import {
   connectionTypes,
+  facetEnum,
+  facetType,
   graphqlName,
   objectType,
   printEnum,
@@ -53,7 +56,7 @@ export function clinicalSdl(model: Model, contributions: string): string {
   const types = new Map<string, ObjectType>();
   const enums: string[] = [];
   const query: ObjectType = { name: 'Query', description: searchingDescription, directives: [], fields: [] };
-  put(types, query);
+  put(types, query, facetType);
   for (const name of model.clinicalResources) {
     const type = resourceType(model, name);
     const sources = [...(model.reverse.get(name) ?? [])].sort(([a], [b]) => compare(a, b));
@@ -66,7 +69,9 @@ export function clinicalSdl(model: Model, contributions: string): string {
         ),
       );
     }
-    put(types, type, ...connectionTypes(name));
+    const facets = facetCodes(model.searchParameters.get(name) ?? []);
+    if (facets.length > 0) enums.push(facetsOf(name, facets));
+    put(types, type, ...connectionTypes(name, facets.length > 0));
     query.fields.push(...rootFields(name, model.searchParameters.get(name) ?? []));
   }
   putValueTypes(types, model, model.clinicalResources);
@@ -80,11 +85,17 @@ export function imagingSdl(model: Model, contributions: string): string {
   const types = new Map<string, ObjectType>();
   put(types, { name: 'Query', directives: [], fields: [] });
   model.imagingResources.forEach((name) => put(types, resourceType(model, name)));
-  put(types, ...connectionTypes('ImagingStudy'));
+  put(types, facetType, ...connectionTypes('ImagingStudy', true));
   putValueTypes(types, model, model.imagingResources);
   model.clinicalResources.forEach((name) => put(types, stub(name)));
   const added = mergeContributions(types, contributions);
-  return subgraph(model, types, [added]);
+  return subgraph(model, types, [facetsOf('ImagingStudy', STUDY_FACETS), added]);
+}
+
+/** Prints the enum of what the resources of a type are counted by. */
+function facetsOf(name: string, codes: readonly string[]): string {
+  const values = codes.map((code) => code.replaceAll('-', '_'));
+  return printEnum(facetEnum(name), values, `What ${name} resources are counted by`);
 }
 
 function resourceType(model: Model, name: string): ObjectType {

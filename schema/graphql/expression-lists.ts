@@ -3,7 +3,7 @@ import { GraphQLError, Kind } from 'graphql';
 import type { ItemSelector } from '../expressions/item-selector.ts';
 import { Fault } from '../fault/fault.ts';
 import { itemsOfPage, type ListArguments, type RequestContext } from './datatype-resolvers.ts';
-import { faultsAsErrors } from './graphql-fault.ts';
+import { faultsAsErrors, fieldMember } from './graphql-fault.ts';
 
 /** `ConditionList`, `PatientConnection`: lists of resources, not of elements. */
 const RESOURCE_LIST = /^([A-Z]\w*?)(List|Connection)$/;
@@ -14,7 +14,8 @@ type Resolver<Context> = GraphQLFieldResolver<unknown, Context, ListArguments>;
 type Choose = (resources: readonly unknown[]) => Promise<unknown[]>;
 
 interface Connection {
-  edges: readonly { resource: unknown }[];
+  /** Undefined where only facets are selected. */
+  edges?: readonly { resource: unknown }[];
 }
 
 /**
@@ -79,10 +80,16 @@ function chosenPage<Context>(resolve: Resolver<Context>) {
   return (choose: Choose): Resolver<Context> =>
     async (...[source, search, context, info]) => {
       const page = (await resolve(source, search, context, info)) as Connection;
-      const kept = new Set(await choose(page.edges.map(({ resource }) => resource)));
-      return { ...page, edges: page.edges.filter(({ resource }) => kept.has(resource)) };
+      const kept = new Set(await choose((page.edges ?? []).map(({ resource }) => resource)));
+      const edges = page.edges?.filter(({ resource }) => kept.has(resource));
+      return { ...page, edges, facets: refuseFacets };
     };
 }
+
+/** Facets count what the search finds, without looking at the resources. */
+const refuseFacets = fieldMember(() => {
+  throw new Fault('invalid_request', 'facets do not take fhirpath into account. Leave out one of them.');
+});
 
 const isTooLarge = (error: unknown): boolean =>
   error instanceof GraphQLError && error.extensions['code'] === 'too_large';

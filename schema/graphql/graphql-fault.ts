@@ -42,6 +42,12 @@ export function faultsAsErrors<Source, Context, Args>(
   };
 }
 
+/** Makes a member of an object that resolves the field of its name: graphql-js calls it with the field's arguments. */
+export function fieldMember<Args, Context>(resolve: (args: Args, context: Context) => unknown) {
+  const guarded = faultsAsErrors<undefined, Context, Args>((_, args, context) => resolve(args, context));
+  return (args: Args, context: Context, info: GraphQLResolveInfo) => guarded(undefined, args, context, info);
+}
+
 function rethrow(error: unknown): never {
   throw toGraphqlError(error);
 }

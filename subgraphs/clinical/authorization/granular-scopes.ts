@@ -34,6 +34,19 @@ export class GranularScopes {
       : this.#judged(source, type, search, constraints);
   }
 
+  /**
+   * Returns the parameters that narrow a search of a store to what the scopes cover.
+   * @throws Fault `insufficient_scope` when none of the constraints can be judged, `not_implemented` when they are more than
+   * one search
+   */
+  narrowing(type: string, { constraints }: Coverage): SearchParams {
+    if (!constraints) return [];
+    const [only, ...others] = mergeAlternatives(this.#judgeable(type, constraints));
+    if (others.length === 0) return only!;
+    const message = `The token's scopes narrow ${type} in several ways, which are not counted together. Leave out facets.`;
+    throw new Fault('not_implemented', message);
+  }
+
   /** Returns the resources that a granular scope covers. */
   async satisfying(
     type: string,

@@ -14,7 +14,7 @@ import { studyUidOfReference } from '../joins/study-links.ts';
 import { overTime } from './over-time.ts';
 import { studyFields } from './study-fields.ts';
 import { pageOf, relatedPageOf } from '../record/page.ts';
-import type { Relation } from '../record/related.ts';
+import { searchAlone, type Relation } from '../record/related.ts';
 import { patientOrId, resolversOfUnreadablePatient } from './patient.ts';
 import { connectionResolver, resolver, type ClinicalContext, type Fields } from './resolver.ts';
 import { referenceOf, searchOf } from './search-arguments.ts';
@@ -76,8 +76,10 @@ function reverseFields(target: string): Fields {
     fields[`${type}List`] = resolver((source: Resource, args, clinical) =>
       clinical.related(relationOf(source, args), searchOf(type, args)),
     );
-    fields[`${type}Connection`] = connectionResolver<Resource>(type, (search, source, { args, clinical }) =>
-      relatedPageOf(clinical, relationOf(source, args), search),
+    fields[`${type}Connection`] = connectionResolver<Resource>(
+      type,
+      (search, source, { args, clinical }) => relatedPageOf(clinical, relationOf(source, args), search),
+      (search, source, args) => searchAlone(relationOf(source, args), search),
     );
   }
   return fields;

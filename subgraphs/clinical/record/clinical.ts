@@ -22,7 +22,14 @@ import type { Search, SearchResult } from './search.ts';
 import { notAppliedFault } from '../sources/fhir-server-fault.ts';
 import { RequestSource } from '../sources/request-source.ts';
 import { reachOf } from '../search/reach.ts';
-import type { ClinicalSource, HistoryPage, HistorySearch, SearchParams } from '../sources/source.ts';
+import type { Facet } from '../../../schema/fhir/facets.ts';
+import type {
+  ClinicalSource,
+  FacetsWanted,
+  HistoryPage,
+  HistorySearch,
+  SearchParams,
+} from '../sources/source.ts';
 
 /** Finds the studies that have some UIDs, by patient: UID → Study Instance UID. It gives only what the caller may see. */
 export type StudiesOfObjects = (
@@ -185,7 +192,23 @@ export class Clinical {
     return this.#record.search(type, search.params, () => this.#search(type, search));
   }
 
-  async #search(type: string, search: Search): Promise<SearchResult> {
+  /**
+   * Counts the values of a search parameter among all that a search finds, the most frequent first (FG-30).
+   * @throws Fault like `search`; `not_implemented` for a source that cannot count
+   */
+  async facets(type: string, search: Search, wanted: FacetsWanted): Promise<Facet[]> {
+    const run = async () => {
+      const { coverage, params } = await this.#authorized(type, search);
+      const narrowed = [...params, ...this.#granular.narrowing(type, coverage)];
+      const patients = this.#patients;
+      const within = { ...wanted, params: narrowed, ...(patients && { patients }) };
+      return { facets: await this.#source.facets(type, within), resources: [] };
+    };
+    return (await this.#record.search(type, search.params, run)).facets;
+  }
+
+  /** Checks a search, and returns what the source is asked. */
+  async #authorized(type: string, search: Search) {
     if (!isResourceType(type)) throw noSuchResource();
     const coverage = requireScope(this.access, type, 's');
     const source = await this.#source.backend();
@@ -193,6 +216,11 @@ export class Clinical {
     requireSearchInReach(this.access, type, applied);
     requireInnerSearches(this.access, type, applied);
     const params = source.local ? withOwnReferences(type, applied, this.#base) : applied;
+    return { coverage, source, applied, sort, ignored, params };
+  }
+
+  async #search(type: string, search: Search): Promise<SearchResult> {
+    const { coverage, source, applied, sort, ignored, params } = await this.#authorized(type, search);
     const patients = this.#patients;
     const { offset, cursor, total, strict, newestOf, count = LIST_LIMIT } = search;
     // The other searches of the page, which find whether the store is still the same, need not wait for this one.

@@ -111,7 +111,7 @@ const columnsOf = (keys: readonly SortKey[]): string[] =>
 const bindsOf = (keys: readonly SortKey[]) => keys.flatMap(({ value }) => value.binds);
 
 /** Returns true when more than the rows of values are read. */
-const needsResource = (own: readonly Statement[], keys: readonly SortKey[]): boolean =>
+export const needsResource = (own: readonly Statement[], keys: readonly SortKey[]): boolean =>
   own.length > 0 || keys.some(({ index }) => !index);
 
 /** Returns a way to collect for each condition that selects resources. */
@@ -139,7 +139,7 @@ function collections(type: string, { own, byId, values }: Conditions, order: Col
 }
 
 /** Returns the `FROM` of the resources, as `r`, that have a value. */
-function rowsOf({ table, where, binds }: Condition, withResource: boolean): Statement {
+export function rowsOf({ table, where, binds }: Condition, withResource: boolean): Statement {
   const rows = `(SELECT DISTINCT rid FROM ${table} WHERE ${where})`;
   return withResource
     ? { sql: `${rows} d CROSS JOIN resource r ON r.rid = d.rid WHERE 1`, binds }

@@ -3,6 +3,7 @@ import type { Resource } from 'fhir/r4.js';
 import { recorded, type CallDescription, type RecordCall } from '../../../schema/access/source-calls.ts';
 import { querySummary } from '../../../schema/fault/audit.ts';
 import { bindContained } from '../../../schema/fhir/contained.ts';
+import type { Facet } from '../../../schema/fhir/facets.ts';
 import { LoopTurns } from '../../../schema/process/event-loop.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { isTimeout } from '../../../schema/outbound/unreachable.ts';
@@ -12,6 +13,7 @@ import { Versions } from './history.ts';
 import { MAX_REMOTE_PAGE } from './source.ts';
 import type {
   ClinicalSource,
+  FacetSearch,
   HistoryPage,
   HistorySearch,
   NewestOf,
@@ -109,6 +111,16 @@ export class RequestSource {
     const turn = this.#turnsOfPages.get(page) ?? this.#turns.next();
     this.#turnsOfPages.set(page, turn);
     return turn;
+  }
+
+  /** Counts values. @throws Fault `not_implemented` for a source that cannot count them */
+  facets(type: string, search: FacetSearch): Promise<Facet[]> {
+    const count = (source: ClinicalSource) => {
+      if (source.facets) return source.facets(type, search, this.#signal);
+      const message = 'The FHIR server of this record does not count values. Leave out facets.';
+      throw new Fault('not_implemented', message, { service: 'clinical' });
+    };
+    return this.#ask(count, { request: () => `count values of ${type}`, found: (facets) => facets.length });
   }
 
   /** Returns one page; equal searches of a request are sent once. */

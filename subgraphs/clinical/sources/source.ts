@@ -1,4 +1,5 @@
 import type { BundleEntry, Resource } from 'fhir/r4.js';
+import type { Facet } from '../../../schema/fhir/facets.ts';
 import type { Total } from '../../../schema/fhir/search/search-request.ts';
 import type { SearchParams } from '../search/search-params.ts';
 
@@ -45,6 +46,15 @@ export interface SourceSearch {
   strict?: boolean;
   newestOf?: NewestOf;
 }
+
+/** Which values are counted: of a token parameter, and the largest number of values. */
+export interface FacetsWanted {
+  code: string;
+  limit: number;
+}
+
+/** Which values are counted, and of which resources. */
+export type FacetSearch = FacetsWanted & Pick<SourceSearch, 'params' | 'patients'>;
 
 /** One page of matches, in order. Only matches: no includes, no outcomes. */
 export interface SearchPage {
@@ -128,6 +138,12 @@ export interface ClinicalSource {
   read(type: string, ids: readonly string[], signal?: AbortSignal): Promise<Resource[]>;
 
   search(type: string, search: SourceSearch, signal?: AbortSignal): Promise<SearchPage>;
+
+  /**
+   * Counts the values of a search parameter among all that a search finds, the most frequent first. Left out by sources that
+   * cannot count.
+   */
+  facets?(type: string, search: FacetSearch, signal?: AbortSignal): Promise<Facet[]>;
 
   /** Returns false when the backend is known to have no resource of the type: it need not be searched. */
   holds(type: string): boolean | Promise<boolean>;

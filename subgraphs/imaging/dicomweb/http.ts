@@ -9,7 +9,7 @@ import { readParameters } from '../../../schema/http/request-bounds.ts';
 import type { ServingRoute } from '../../../schema/http/served.ts';
 import { giveBack } from '../multipart/buffer-pool.ts';
 import { MAX_UIDS } from './qido.ts';
-import { endIdleReader } from './reader-timeout.ts';
+import { endIdleReader } from '../../../schema/http/reader-timeout.ts';
 import type { Payload } from '../study/payload.ts';
 
 /** HTTP handling that DICOMweb and WADO-URI share. */

@@ -48,6 +48,8 @@ export interface Found {
   total: number;
   /** Faults of image sources that did not answer, while others did (DW-18). */
   failed: readonly Fault[];
+  /** All that match, in order. */
+  all: readonly FoundStudy[];
   /** The requested page, in order. */
   page: readonly FoundStudy[];
   /** The query to the core, for fetching more of the same studies. */
@@ -89,6 +91,7 @@ export async function findStudies(
   const { offset, count } = search;
   return {
     total: all.length,
+    all,
     failed: [...new Set(lists.flatMap(({ failed }) => failed))],
     page: offset === 0 && count >= all.length ? all : all.slice(offset, offset + count),
     asked: {

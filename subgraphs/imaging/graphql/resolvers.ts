@@ -36,6 +36,7 @@ import {
 import { findStudies, type ResourceOptions, type FoundStudy } from '../fhir/find.ts';
 import { linkedStudies, sameAccession } from './linked-studies.ts';
 import { loaders, type GraphqlOptions } from './graphql-loaders.ts';
+import { studyFacets } from './study-facets.ts';
 import { priorsOfStudy, type PriorsPage } from './priors.ts';
 import { PAGE_LIMIT, parseSearch, type ImagingStudySearch } from '../fhir/search.ts';
 import { keysOf } from '../study/study-keys.ts';
@@ -243,7 +244,7 @@ function listed(
   return page.map(joined);
 }
 
-function page({ page, total }: Results, _args: Args, search: ImagingStudySearch): object {
+function page({ page, total, all }: Results, _args: Args, search: ImagingStudySearch): object {
   const size = Math.max(1, search.count);
   const { offset } = search;
   return {
@@ -251,6 +252,7 @@ function page({ page, total }: Results, _args: Args, search: ImagingStudySearch)
     offset,
     pagesize: size,
     ...mapNeighbours(neighbours({ offset, size, total }), encodeCursor),
+    facets: studyFacets(all),
     edges: page.map((found) => ({ mode: 'match', resource: joined(found) })),
   };
 }

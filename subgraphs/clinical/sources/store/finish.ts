@@ -1,6 +1,7 @@
 import type Database from 'better-sqlite3';
 import type { Resource } from 'fhir/r4.js';
 import { LRUCache } from 'lru-cache';
+import { CODED } from '../../../../schema/fhir/facets.ts';
 import { parseFhirJson } from '../../../../schema/fhir/decimal.ts';
 import { exactCode } from '../../search/index-rows.ts';
 import { rewriteReferences } from '../bundle.ts';
@@ -24,6 +25,11 @@ export function finishStore(db: Database.Database, onStep: () => void): void {
   // A sorted search need not look for resources without a value when there are none.
   db.exec(`UPDATE param SET valued = (SELECT count(DISTINCT rid) FROM date WHERE date.param = param.param)
     WHERE param IN (SELECT DISTINCT param FROM date)`);
+  db.exec('DELETE FROM facet');
+  db.prepare(
+    `INSERT INTO facet SELECT param, code, system, count(*), min(rid) FROM token
+     WHERE param IN (SELECT param FROM param WHERE code IN (SELECT value FROM json_each(?))) GROUP BY 1, 2, 3`,
+  ).run(JSON.stringify(CODED));
   const counts = db.prepare(
     'SELECT json_group_object(type, n) FROM (SELECT type, count(*) AS n FROM resource GROUP BY type)',
   );

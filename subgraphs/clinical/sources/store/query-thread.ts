@@ -77,7 +77,7 @@ function answersTo(questions: readonly Question[], limits: Limits): Answer[] {
 
 function answersFrom(opened: Opened, questions: readonly Question[], limits: Limits): Answer[] {
   return foundIn(opened, questions, limits).map((found) => {
-    const whole = 'rows' in found ? opened.runner.page(found) : found;
+    const whole = isPage(found) ? opened.runner.page(found) : found;
     return 'texts' in whole && !limits.allow(whole.texts) ? LONG : whole;
   });
 }
@@ -93,16 +93,19 @@ function foundIn(opened: Opened, questions: readonly Question[], limits: Limits)
     if (!newestOf?.counts) continue;
     const found = find(question);
     counted.set(question, found);
-    if ('rows' in found) ofPage.push({ found, newestOf });
+    if (isPage(found)) ofPage.push({ found, newestOf });
   }
   const last = lastOfPage(ofPage);
   return questions.map((question) => {
     const { margin = Infinity } = newestOfIn(question) ?? {};
     const oldest = last === undefined ? -Infinity : last - margin;
     const found = counted.get(question) ?? find(question, oldest);
-    return 'rows' in found && oldest > -Infinity ? withoutTooOld(found, oldest) : found;
+    return isPage(found) && oldest > -Infinity ? withoutTooOld(found, oldest) : found;
   });
 }
+
+/** Returns true for the rows of a search, whose texts are still to be read. */
+const isPage = (found: Answer | Found): found is Found => 'rows' in found && !('others' in found);
 
 /** Answers a question; of a search it finds the rows. @param since as that of `PlanRunner.find` */
 function findIn({ db, facts, runner }: Opened, question: Question, since?: number): Answer | Found {
@@ -116,6 +119,8 @@ function findIn({ db, facts, runner }: Opened, question: Question, since?: numbe
       const found = question.ids.map((id) => text.pluck().get(question.type, id));
       return { texts: found.filter((json) => json !== undefined) };
     }
+    case 'facets':
+      return runner.facets(question.plan, question.limit);
     case 'search':
       return runner.find(question.plan, question.page, since);
   }

@@ -1,10 +1,12 @@
 import type { NewestOf } from '../source.ts';
 import type { SearchPlan } from '../../search/plan.ts';
+import type { Statement } from '../../search/sql.ts';
 
 /** What a thread of the store is asked. Everything in it is plain data. */
 export type Question = { database: DatabaseVersion } & (
   | { ask: 'read'; type: string; ids: readonly string[] }
   | { ask: 'search'; plan: SearchPlan; page: PageWanted }
+  | { ask: 'facets'; plan: Statement; limit: number }
   | { ask: 'facts' }
 );
 
@@ -48,6 +50,15 @@ export interface PageFound {
   completeAfter?: number;
 }
 
+/** The most frequent values of a parameter. */
+export interface FacetsFound {
+  /** Each with the text of the first resource that has it. */
+  rows: { code: string; system: string; count: number; json: string }[];
+  /** Values that are left out, and the resources with them. */
+  others: number;
+  count: number;
+}
+
 /** What is known of a whole store. */
 export interface StoreFacts {
   /** Names the content: it differs after every change. */
@@ -67,7 +78,7 @@ export interface Refusal {
   refused: 'replaced' | 'foreign' | 'long';
 }
 
-export type Answer = { texts: string[] } | PageFound | StoreFacts | Refusal;
+export type Answer = { texts: string[] } | PageFound | FacetsFound | StoreFacts | Refusal;
 
 /** The answer to a question that has to be put alone. */
 export const LONG = { refused: 'long' } as const;

@@ -1,8 +1,9 @@
 import type Database from 'better-sqlite3';
+import { mostFrequent } from '../../../../schema/fhir/facets.ts';
 import { LRUCache } from 'lru-cache';
 import type { Collection, SearchPlan, Walk } from '../../search/plan.ts';
 import type { Statement } from '../../search/sql.ts';
-import { LONG, type PageFound, type PageWanted, type Refusal } from './question.ts';
+import { LONG, type FacetsFound, type PageFound, type PageWanted, type Refusal } from './question.ts';
 
 /** Matches of one condition that are collected without further thought: some milliseconds. */
 const FEW = 1_000;
@@ -17,6 +18,9 @@ type Value = string | number | null;
 /** Parameters of a statement, by name. */
 type Named = Record<string, Value>;
 export type Row = { rid: number } & Record<string, Value>;
+
+/** A value with its number of resources. */
+type Counted = Row & { code: string; system: string; count: number };
 
 /** A page without the texts of its resources. */
 export interface Found extends Omit<PageFound, 'texts' | 'rids'> {
@@ -61,6 +65,17 @@ export class PlanRunner {
     const text = this.#statement('SELECT json FROM resource WHERE rid = ?').pluck();
     const rids = rows.map(({ rid }) => rid);
     return { texts: rids.map((rid) => text.get(rid) as string), rids, ...rest };
+  }
+
+  /** Counts values; at most `limit` of them are named. */
+  facets(plan: Statement, limit: number): FacetsFound {
+    const { top, ...left } = mostFrequent(this.#all(plan, {}) as Counted[], limit);
+    const text = this.#statement('SELECT json FROM resource WHERE rid = ?').pluck();
+    const rows = top.map(({ code, system, count, rid }) => {
+      const json = text.get(rid) as string;
+      return { code, system, count, json };
+    });
+    return { rows, ...left };
   }
 
   /** Returns the values by which the place is sorted: a place out of the search's reach says nothing. */

@@ -3,13 +3,17 @@ import { LRUCache } from 'lru-cache';
 import { setImmediate } from 'node:timers/promises';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { foreignCursor } from '../../../../schema/fault/refusals.ts';
+import type { Facet } from '../../../../schema/fhir/facets.ts';
 import { parseFhirJson } from '../../../../schema/fhir/decimal.ts';
 import { isPlain, parseCriteria, parseName } from '../../search/criteria.ts';
+import { planFacets } from '../../search/facet-plan.ts';
 import { planSearch, type PlanContext } from '../../search/plan.ts';
-import type { ClinicalSource, SearchPage, SourceSearch } from '../source.ts';
+import type { ClinicalSource, FacetSearch, SearchPage, SourceSearch } from '../source.ts';
+import { facetValues } from './facet-values.ts';
 import type {
   Answer,
   DatabaseVersion,
+  FacetsFound,
   PageFound,
   PageWanted,
   Question,
@@ -120,6 +124,17 @@ export class Store implements ClinicalSource {
       }),
       ...(isShortened && { completeAfter }),
     };
+  }
+
+  async facets(type: string, search: FacetSearch, signal?: AbortSignal): Promise<Facet[]> {
+    const { params, patients, code, limit } = search;
+    const criteria = parseCriteria(type, params);
+    const whole = (): Question => {
+      const plan = planFacets({ type, criteria, code }, this.#context(patients));
+      return { ask: 'facets', database: this.#database, plan, limit };
+    };
+    const found = await this.#ask<FacetsFound>({ short: () => undefined, whole }, signal);
+    return facetValues(type, code, found);
   }
 
   #context(patients: readonly string[] | undefined): PlanContext {

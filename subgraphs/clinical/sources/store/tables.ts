@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { tables } from '../../../../schema/fhir/tables.ts';
 
 /** Increase it when the rows change, so that stores of older versions are built again. */
-const STORE_VERSION = 6;
+const STORE_VERSION = 7;
 
 /** Returns a hash of the version and the search parameters. A store with another one cannot be searched. */
 export function storeSchema(): string {
@@ -35,6 +35,8 @@ CREATE TABLE identifier (rid INTEGER, param INTEGER, value TEXT, kind TEXT,
 CREATE TABLE presence (rid INTEGER, param INTEGER, PRIMARY KEY (rid, param)) WITHOUT ROWID;
 CREATE TABLE composite (rid INTEGER, param INTEGER, head_code TEXT, head_system TEXT, code TEXT, system TEXT,
   low REAL, high REAL, unit TEXT, value TEXT, target TEXT);
+CREATE TABLE facet (param INTEGER, code TEXT, system TEXT, count INTEGER, rid INTEGER,
+  PRIMARY KEY (param, code, system)) WITHOUT ROWID;
 `;
 
 /** The tables of values, each with its columns after `rid` and `param`. The first is the one by which it is sorted. */

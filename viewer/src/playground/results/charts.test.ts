@@ -158,6 +158,7 @@ describe('links of thumbnails', () => {
     tenant: 'demo',
     base: 'http://gateway/demo',
     gateway: 'http://gateway/',
+    explains: false,
     access: 'none',
   } as const;
   const link = 'http://gateway/app/?tenant=demo&study=1.2&series=1.2.3';

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { decimalOf } from '../../../schema/fhir/decimal.ts';
+import { csv } from './csv.ts';
+
+const written = (value: unknown) => csv.row({ value }, [['value']], undefined);
+
+test.each([
+  ['a text', 'plain', 'plain,\r\n'],
+  ['nothing', null, ',\r\n'],
+  ['a comma', 'a,b', '"a,b",\r\n'],
+  ['a quote', 'say "a"', '"say ""a""",\r\n'],
+  ['a line break', 'a\nb', '"a\nb",\r\n'],
+  ['true', true, 'true,\r\n'],
+  ['a decimal as recorded', decimalOf('1.10'), '1.10,\r\n'],
+  ['a negative number', -1.5, '-1.5,\r\n'],
+  ['a number with a sign', '+5', '+5,\r\n'],
+  ['a list of texts', ['a', 'b'], 'a; b,\r\n'],
+  ['a list with a gap', ['a', null, 'b'], 'a; ; b,\r\n'],
+  ['a list of objects', [{ code: 'a' }], '"[{""code"":""a""}]",\r\n'],
+  ['a list of objects with a decimal', [{ a: decimalOf('2.50') }], '"[{""a"":2.50}]",\r\n'],
+])('%s is one cell', (_what, value, text) => {
+  expect(written(value)).toBe(text);
+});
+
+test.each(['=1+1', '+cmd', '-1+2', '@SUM(A1)', '\tx', '\rx', '-'])(
+  'the formula %j begins with an apostrophe',
+  (formula) => {
+    const quoted = formula.startsWith('\r') ? `"'${formula}"` : `'${formula}`;
+    expect(written(formula)).toBe(`${quoted},\r\n`);
+  },
+);
+
+test('the header has the paths of the leaves and _next, and the last row of a page the next cursor', () => {
+  const leaves = [['id'], ['code', 'text']];
+  expect(csv.head(leaves)).toBe('id,code.text,_next\r\n');
+  expect(csv.row({ id: '1', code: null }, leaves, 'abc')).toBe('1,,abc\r\n');
+});

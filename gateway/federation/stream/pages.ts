@@ -1,0 +1,104 @@
+import type { FastifyRequest } from 'fastify';
+import type { GraphQLSchema } from 'graphql';
+import type { RecordOperation } from '../../../schema/fault/audit.ts';
+import { Fault, faultOfGraphql } from '../../../schema/fault/fault.ts';
+import type { Limits } from '../../http/limits.ts';
+import { endAfterLimit, newScope, outOfTime } from '../graphql-request.ts';
+import { operationCost } from '../operation-cost.ts';
+import type { Executed, FederatedServer } from '../supergraph.ts';
+import { COUNT, CURSOR, type StreamedQuery } from './streamed-query.ts';
+
+/** Largest number of rows on a page, as of a connection. */
+const LARGEST_PAGE = 1_000;
+
+/** One page of rows, and the cursor of the page after it. */
+export interface Page {
+  rows: readonly object[];
+  next: string | undefined;
+}
+
+export interface PagesOptions {
+  server: FederatedServer;
+  schema: GraphQLSchema;
+  query: StreamedQuery;
+  request: FastifyRequest;
+  limits: Limits;
+  /** Aborts when the client has left. */
+  left: AbortSignal;
+  audit: RecordOperation;
+}
+
+/**
+ * Reads the pages of a connection. Each is one execution of the query with the checks, the limits and the time of a
+ * request, and keeps nothing of the page before.
+ */
+export class Pages {
+  readonly #options: PagesOptions;
+  #size: number;
+
+  constructor(options: PagesOptions) {
+    this.#options = options;
+    this.#size = pageSize(options);
+  }
+
+  /**
+   * Reads the page at a cursor; undefined: the first. A page whose answer is too large is read again with half as many rows.
+   * @throws Fault of the first error in a page: a stream has all of its rows, or fails; `invalid_token` when the token has
+   * expired meanwhile, `gateway_timeout` after the time limit
+   */
+  async read(cursor: string | undefined): Promise<Page> {
+    for (;;) {
+      requireNotExpired(this.#options.request);
+      const executed = await this.#execute(cursor);
+      const isTooLarge = executed.errors.some(({ extensions }) => extensions?.['code'] === 'too_large');
+      if (!isTooLarge || this.#size === 1) return pageOf(executed, this.#options.query);
+      this.#size = Math.ceil(this.#size / 2);
+    }
+  }
+
+  async #execute(cursor: string | undefined): Promise<Executed> {
+    const { server, query, request, limits, left, audit } = this.#options;
+    left.throwIfAborted();
+    const over = new AbortController();
+    const leave = () => over.abort(left.reason);
+    left.addEventListener('abort', leave);
+    const timer = endAfterLimit(over, limits);
+    try {
+      const scope = { ...newScope(request, limits, over.signal), audit };
+      const variables = { ...query.variables, [COUNT]: this.#size, [CURSOR]: cursor };
+      const executed = await Promise.race([
+        server.execute(query.text, variables, scope),
+        outOfTime(over.signal),
+      ]);
+      // What was executed for a client who has left is no page.
+      left.throwIfAborted();
+      return executed;
+    } finally {
+      clearTimeout(timer);
+      left.removeEventListener('abort', leave);
+    }
+  }
+}
+
+function pageOf(executed: Executed, { path }: StreamedQuery): Page {
+  const [error] = executed.errors;
+  if (error) throw faultOfGraphql(error);
+  let page: unknown = executed.data;
+  for (const name of path) page = (page as Record<string, unknown> | null)?.[name];
+  const { edges, next } = (page ?? {}) as { edges?: { resource: object }[]; next?: string | null };
+  return { rows: (edges ?? []).map(({ resource }) => resource), next: next ?? undefined };
+}
+
+/** Returns the rows of a page: as many as the cost limit allows, and not more than the client's `_count`. */
+function pageSize({ schema, query, limits }: PagesOptions): number {
+  const { document, operation, count = LARGEST_PAGE } = query;
+  const cost = (rows: number) =>
+    operationCost({ schema, document, operation, variables: { ...query.variables, [COUNT]: rows } });
+  const affordable = Math.floor((limits.cost - cost(0)) / Math.max(1, cost(1) - cost(0)));
+  return Math.min(count, LARGEST_PAGE, Math.max(1, affordable));
+}
+
+function requireNotExpired({ access }: FastifyRequest): void {
+  if (Date.now() / 1000 < access.expires) return;
+  throw new Fault('invalid_token', 'The token has expired. Continue at the last _next with a new token.');
+}
