@@ -47,7 +47,7 @@ beforeAll(async () => {
     { port: await freePort() },
   );
   const isLoaded = async () => {
-    const { statusCode, body } = await ask(rows('id', '(_count: 1)'), { accept: 'application/json' });
+    const { statusCode, body } = await ask(rows('id', '(_id: "p0-0")'));
     await body.dump();
     expect(statusCode).toBe(200);
   };
@@ -97,23 +97,14 @@ async function received(body: AsyncIterable<Buffer>, enough = (_text: string): b
 }
 
 describe('under a policy of half of the patients', () => {
-  test('the stream has each Observation of theirs once, and no other, in flat memory', async () => {
+  // `npm run bench stream` looks at the memory: here, the client is in the same process.
+  test('the stream has each Observation of theirs once, and no other', async () => {
     const { statusCode, headers, body } = await ask(rows('id subject { reference }'));
     expect([statusCode, headers['content-type']]).toEqual([200, NDJSON]);
-    const seen: string[] = [];
-    let [rest, before, most] = ['', 0, 0];
-    for await (const chunk of body) {
-      const lines = (rest + String(chunk)).split('\n');
-      rest = lines.pop()!;
-      for (const line of lines) seen.push((JSON.parse(line) as Row).id);
-      const { rss } = process.memoryUsage();
-      // The first fifth loads code.
-      if (seen.length > WANTED.size / 5) before ||= rss;
-      most = Math.max(most, rss);
-    }
+    const { text } = await received(body);
+    const seen = parsed(text).map(({ id }) => id);
     expect(seen).toHaveLength(WANTED.size);
     expect(new Set(seen)).toEqual(WANTED);
-    if (LONG) expect((most - before) / 1e6).toBeLessThan(50);
   });
 
   test.each([NDJSON, 'text/csv'])(
