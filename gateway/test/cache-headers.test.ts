@@ -106,7 +106,7 @@ function cacheControlOf(pattern: string): string {
 
 describe('DW-14 Cache-Control of answers', () => {
   /** Routes that a plain GET cannot read. */
-  const NOTHING = /\/oauth\/|\*$|\/_search$|self-test$|graphql$|capability|^\/app|\/playground$|links$/;
+  const NOTHING = /\/oauth\/|\*$|\/_search$|self-test$|graphql$|capability|^\/app|\/(playground|mcp)$|links$/;
 
   /** Endpoints cannot be searched, the base of an API is no resource, and operations need parameters. */
   const REFUSED: Record<string, number> = {
