@@ -39,7 +39,7 @@ const ANSWERS: Record<string, { graph: readonly string[]; rest?: string }> = {
     graph: ['"family":"Castellanos"}],"birthDate":"1963-05-17","mri":[]', '"family":"Whitfield"'],
     rest: '"family":"Whitfield"',
   },
-  'modality-by-year': { graph: ['"code":"MR"', '"started":"2025-'] },
+  'modality-by-year': { graph: ['"value":"2025"', '"in2026":{"facets":[{"value":"MR"'] },
 };
 
 const headers = () => ({ authorization: `Bearer ${token}`, 'content-type': 'application/json' });

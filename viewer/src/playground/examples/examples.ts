@@ -164,13 +164,12 @@ export const EXAMPLES: readonly Example[] = [
   {
     id: 'modality-by-year',
     question: 'Which modalities were used in which year?',
-    hint: 'Open “Chart” and count by modality or by year.',
+    hint: 'Facets count the values of all matches without reading them. Open “Chart” and count by value.',
     whose: 'several',
-    query: `query Modalities {
-  ImagingStudyConnection(_sort: ["-started"], _count: 200) {
-    count
-    edges { resource { started modality { code } description } }
-  }
+    query: `query ModalitiesByYear {
+  years: ImagingStudyConnection { facets(by: startedYear) { value count } }
+  in2026: ImagingStudyConnection(started: ["2026"]) { facets(by: modality) { value count } }
+  in2025: ImagingStudyConnection(started: ["2025"]) { facets(by: modality) { value count } }
 }`,
   },
 ];

@@ -23,7 +23,7 @@ export function drawChart(
   const values = chart.marks.map(({ value }) => value);
   const isTime = chart.kind === 'time';
   const xs = chart.marks.map(({ at }, index) => (isTime ? at! : index));
-  const options = isTime ? timeOptions(style) : barOptions(chart, size.width, style);
+  const options = isTime ? timeOptions(chart, style) : barOptions(chart, size.width, style);
   const y = axisOf(style);
   const plot = new uPlot(
     {
@@ -58,10 +58,28 @@ function axisOf({ quiet, line, font }: PlotStyle): uPlot.Axis {
   return { stroke: quiet, font, grid: { stroke: line, width: 1 }, ticks: { show: false } };
 }
 
-function timeOptions(style: PlotStyle): Drawn {
+/** Seconds beside the first and the last date: half a day, or more where years are shown. */
+const MARGIN = 43_200;
+
+function timeOptions({ marks }: Chart, style: PlotStyle): Drawn {
+  const [dates, values] = [marks.map(({ at }) => at!), marks.map(({ value }) => value)];
+  const [first, last] = [Math.min(...dates), Math.max(...dates)];
+  const margin = Math.max(MARGIN, (last - first) * 0.03);
+  // A line through several values of one date says nothing.
+  const repeats = new Set(dates).size < dates.length;
   return {
-    scales: { x: { time: true } },
-    series: [{}, { stroke: style.accent, width: 2, points: { show: true, size: 8, fill: style.accent } }],
+    scales: {
+      x: { time: true, range: [first - margin, last + margin] },
+      // Of all values: by itself uPlot leaves out some of those that share the first or the last date.
+      y: { range: () => uPlot.rangeNum(Math.min(...values), Math.max(...values), 0.1, true) },
+    },
+    series: [
+      {},
+      {
+        ...{ stroke: style.accent, width: 2, points: { show: true, size: 8, fill: style.accent } },
+        ...(repeats && { paths: () => null }),
+      },
+    ],
     axis: { ...axisOf(style), space: 84, size: 32 },
   };
 }
