@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { withDecimals } from '../../schema/fhir/decimal.ts';
 import { Fault, isFaultCode } from '../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../schema/fhir/fhir.ts';
+import { foldedText } from '../../schema/fhir/folded-text.ts';
 import { answered, requireShort, toolOf } from './tool.ts';
 import type { ToolCall } from './tool-call.ts';
 
@@ -71,10 +72,10 @@ export const searchTimeline = toolOf({
     cursor: z.string().max(200).optional().describe('The `next` of the answer before, with the same search'),
   }),
   async run({ patient, text, kinds, from, to, count, cursor }, call) {
-    const words = folded(text).split(/\s+/).filter(Boolean);
+    const words = foldedText(text).split(/\s+/).filter(Boolean);
     const isWanted = (entry: Timeline['entries'][number]) => {
       if (kinds && !kinds.includes(entry['kind'] as (typeof KINDS)[number])) return false;
-      const found = words.length > 0 ? folded(textOf(entry)) : '';
+      const found = words.length > 0 ? foldedText(textOf(entry)) : '';
       return words.every((word) => found.includes(word));
     };
     const isSearch = words.length > 0 || kinds !== undefined;
@@ -126,9 +127,4 @@ function textOf(value: unknown): string {
     .filter(([name]) => name !== '__typename' && name !== 'id')
     .map(([, child]) => textOf(child))
     .join(' ');
-}
-
-/** Case and accents do not count, as in the viewer. */
-function folded(text: string): string {
-  return text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();
 }

@@ -16,6 +16,7 @@ import { dateRange } from '../../../schema/fhir/date-range.ts';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
 import type { SearchParameter } from '../../../schema/fhir/tables.ts';
 import { searchParameter } from '../../../schema/fhir/tables.ts';
+import { foldedText } from '../../../schema/fhir/folded-text.ts';
 import type { Expression, TypedValue } from './expression.ts';
 import { compileExpression, compileItemExpression } from './expression.ts';
 import type { Span } from './range.ts';
@@ -282,10 +283,5 @@ function isOfTargets({ value }: TypedValue, { targets }: SearchParameter, resour
 
 /** Returns the form in which strings are compared: without accents, case and double spaces (R4 §3.1.1.4.8). */
 export function foldString(text: string): string {
-  return text
-    .normalize('NFD')
-    .replace(/\p{M}+/gu, '')
-    .toLowerCase()
-    .replace(/\s+/g, ' ')
-    .trim();
+  return foldedText(text).replace(/\s+/g, ' ').trim();
 }

@@ -1,4 +1,5 @@
 /** Compares the patient whom an image names with the patient of the record. */
+import { foldedText } from '../../../schema/fhir/folded-text.ts';
 import { text, type Instance } from './instance.ts';
 import type { Person } from './record.ts';
 
@@ -64,6 +65,6 @@ function sameName(one: string, other: string): boolean {
 }
 
 function words(name: string): Set<string> {
-  const plain = name.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();
+  const plain = foldedText(name);
   return new Set(plain.split(/[^\p{L}\p{N}]+/u).filter((word) => word.length > 1));
 }

@@ -1,4 +1,5 @@
 /** Which series of one study shows the same as a series of another one. */
+import { foldedText } from '../../../schema/fhir/folded-text.ts';
 import type { Series, Study } from './study.ts';
 
 /** Modalities of projection radiographs: the archive of one year writes CR, that of the next DX. */
@@ -57,7 +58,7 @@ function familyOf({ modality }: Series): string {
 
 /** Numbers belong to their unit: `5 mm` and `1.5 mm` have no word in common. */
 function wordsOf({ description = '' }: Series): ReadonlySet<string> {
-  const plain = description.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();
+  const plain = foldedText(description);
   const joined = plain.replace(/(\d)\s+(mm|ms|s)\b/g, '$1$2');
   return new Set(joined.split(/[^\p{L}\p{N}.]+/u).filter(Boolean));
 }

@@ -2,6 +2,7 @@
  * Plain names for what clinicians name by codes. A name comes from a table, or there is none: what is not in a table, and
  * what could mean two things, stays as the record says it.
  */
+import { foldedText } from '../../../../schema/fhir/folded-text.ts';
 import { m } from '../compiled/messages.js';
 import { getLocale } from '../compiled/runtime.js';
 import { modalityName, type Wording } from '../modalities.ts';
@@ -61,7 +62,7 @@ const SIDES = {
 export function plainStudy({ description = '', modalities, series }: Imaged): string | undefined {
   const taken = modalities.filter((code) => !ACCOMPANYING.includes(code));
   const [modality] = taken;
-  const words = folded(description);
+  const words = foldedText(description);
   if (modality === undefined || taken.length > 1 || INTERVENTION.test(words)) return undefined;
   if (words.split(/[^a-z]+/).some((word) => MODALITY_WORDS.get(word)?.includes(modality) === false))
     return undefined;
@@ -88,7 +89,7 @@ function withSide(name: string, side: Side | undefined): string {
 
 /** Returns the key of the only region that the body sites and the description name. */
 function regionOf(words: string, series: Imaged['series']): string | undefined {
-  const sites = series.flatMap(({ bodySite }) => (bodySite ? [folded(bodySite)] : []));
+  const sites = series.flatMap(({ bodySite }) => (bodySite ? [foldedText(bodySite)] : []));
   const named = [...sites, words].map(regionsIn);
   // A body site that no table knows may be any.
   if (sites.some((_, index) => named[index]!.length === 0)) return 'ambiguous';
@@ -102,8 +103,4 @@ function regionsIn(text: string): string[] {
   return Object.entries(REGIONS).flatMap(([key, region]) =>
     region.words.some((word) => words.includes(word)) ? [key] : [],
   );
-}
-
-function folded(text: string): string {
-  return text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();
 }

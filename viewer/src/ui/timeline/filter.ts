@@ -1,3 +1,4 @@
+import { foldedText } from '../../../../schema/fhir/folded-text.ts';
 import type { EntryKind, TimelineEntry } from '../../domain/record.ts';
 
 export const GROUPS = ['all', 'images', 'reports', 'visits', 'results', 'other'] as const;
@@ -30,11 +31,11 @@ export function filterEntries(
   { group, text }: { group: Group; text: string },
   wordsOf: (entry: TimelineEntry) => string,
 ): readonly TimelineEntry[] {
-  const words = folded(text).split(/\s+/).filter(Boolean);
+  const words = foldedText(text).split(/\s+/).filter(Boolean);
   return entries.filter((entry) => {
     if (!inGroup(entry, group)) return false;
     if (words.length === 0) return true;
-    const found = folded(wordsOf(entry));
+    const found = foldedText(wordsOf(entry));
     return words.every((word) => found.includes(word));
   });
 }
@@ -51,8 +52,4 @@ export function byYear(
   return [...years]
     .map(([year, all]) => ({ year, entries: all }))
     .sort((a, b) => (b.year ?? '').localeCompare(a.year ?? ''));
-}
-
-function folded(text: string): string {
-  return text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();
 }
