@@ -1,4 +1,5 @@
 import { primitiveText, writeFhirJson } from '../../../schema/fhir/decimal.ts';
+import { csvRecord } from '../../../schema/http/csv.ts';
 import type { Leaf } from './row-leaves.ts';
 import { NEXT, type RowFormat } from './row-format.ts';
 
@@ -8,13 +9,11 @@ import { NEXT, type RowFormat } from './row-format.ts';
  */
 export const csv: RowFormat = {
   type: 'text/csv; charset=utf-8; header=present',
-  head: (leaves) => record([...leaves.map((path) => path.join('.')), NEXT]),
-  row: (row, leaves, next = '') => record([...leaves.map((path) => textOf(valueAt(row, path))), next]),
+  head: (leaves) => csvRecord([...leaves.map((path) => path.join('.')), NEXT]),
+  row: (row, leaves, next = '') => csvRecord([...leaves.map((path) => textOf(valueAt(row, path))), next]),
   // A line of CSV about an error would be read as a row.
   error: () => '',
 };
-
-const record = (cells: readonly string[]) => `${cells.map(cell).join(',')}\r\n`;
 
 function valueAt(row: object, path: Leaf): unknown {
   let value: unknown = row;
@@ -27,14 +26,4 @@ function textOf(value: unknown): string {
   if (typeof value !== 'object') return primitiveText(value);
   const isOfScalars = Array.isArray(value) && value.every((one) => typeof one !== 'object' || one === null);
   return isOfScalars ? value.map(textOf).join('; ') : writeFhirJson(value);
-}
-
-/** Matches what spreadsheets take for a formula. */
-const FORMULA = /^[=+\-@\t\r]/;
-const NUMBER = /^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$/;
-
-/** Writes one cell. A text that a spreadsheet would execute begins with an apostrophe (OWASP, CSV Injection). */
-function cell(text: string): string {
-  const safe = FORMULA.test(text) && !NUMBER.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

@@ -1,24 +1,14 @@
 /** The rows of a list as files. */
+import { csvRecord } from '../../../../schema/http/csv.ts';
 import type { Cell, ResultTable } from './lists.ts';
 
-/** A number as programs read it. */
-const PLAIN_NUMBER = /^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$/;
-
-/**
- * Writes CSV (RFC 4180) in UTF-8, with a header.
- *
- * A spreadsheet takes a cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return as a formula, and a record may
- * have such a text from anywhere: it gets an apostrophe in front.
- */
+/** Writes CSV in UTF-8, with a header. */
 export function csvOf({ columns, rows }: ResultTable): string {
-  const lines = [columns.map(({ name }) => name), ...rows];
-  return lines.map((cells) => `${cells.map(csvCell).join(',')}\r\n`).join('');
-}
-
-function csvCell(cell: Cell): string {
-  const text = String(cell ?? '');
-  const safe = /^[=+\-@\t\r]/.test(text) && !PLAIN_NUMBER.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  const lines = [
+    columns.map(({ name }) => name),
+    ...rows.map((cells) => cells.map((cell) => String(cell ?? ''))),
+  ];
+  return lines.map(csvRecord).join('');
 }
 
 /** Writes a JSON object for each row, each on a line of its own. */
