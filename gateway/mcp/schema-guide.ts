@@ -43,13 +43,20 @@ const ARGUMENTS = /^ {2}(\w+)(\(\n(?: {4}.*\n|\n)+ {2}\))/gm;
  * that is needed is parsed: parsing all at once would hold up other requests.
  */
 export class SchemaGuide {
-  readonly #definitions: ReadonlyMap<string, string>;
+  readonly #sdl: string;
+  #split: ReadonlyMap<string, string> | undefined;
   #lines: Promise<readonly Line[]> | undefined;
 
   /** @param sdl as graphql-js prints it, with an empty line between two definitions */
   constructor(sdl: string) {
-    const blocks = sdl.split(BETWEEN);
-    this.#definitions = new Map(blocks.map((block) => [NAME.exec(block)?.[1] ?? '', block]));
+    this.#sdl = sdl;
+  }
+
+  /** Definitions by their names. A gateway that no assistant asks does not split the text. */
+  get #definitions(): ReadonlyMap<string, string> {
+    return (this.#split ??= new Map(
+      this.#sdl.split(BETWEEN).map((block) => [NAME.exec(block)?.[1] ?? '', block]),
+    ));
   }
 
   /**
