@@ -6,6 +6,17 @@ export interface Asked {
   operationName?: string | undefined;
 }
 
+/** Returns variables as they are edited; undefined while they are no object of JSON. */
+export function variablesIn(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text.trim() || '{}');
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 export interface Answer {
   asked: Asked;
   /** HTTP status; 0 if there was no answer. */

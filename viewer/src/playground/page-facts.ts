@@ -22,3 +22,8 @@ export function pageFacts(page: Document = document): PageFacts {
   if (!text) throw new Error('The page does not say where it is: open it from the gateway.');
   return JSON.parse(text) as PageFacts;
 }
+
+/** Returns the tenant as addresses of the viewer name it: a tenant in the URL has no name of its own. */
+export function tenantIn({ base, gateway }: PageFacts): string {
+  return base.slice(gateway.length);
+}

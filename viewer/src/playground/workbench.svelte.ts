@@ -1,5 +1,5 @@
 import { Trouble } from '../data/trouble.ts';
-import type { Answer, Asked, GraphqlAnswer } from './answer.ts';
+import { variablesIn, type Answer, type Asked, type GraphqlAnswer } from './answer.ts';
 import { explainedIn, type Explained } from './cost/explained.ts';
 import type { Access } from './sign-in/access.svelte.ts';
 
@@ -33,7 +33,7 @@ export class Workbench {
   /** Asks what the edited query costs. One that is no valid query has no cost. */
   async weigh(): Promise<void> {
     const { query, variables } = this.edited;
-    const asked = { query, variables: variablesIn(variables) };
+    const asked = { query, variables: variablesIn(variables) ?? {} };
     const answer = await this.#answered(asked, '/graphql', postOf(asked, 'cost')).catch(() => undefined);
     if (this.edited.query === query && this.edited.variables === variables)
       this.cost = explainedIn(answer?.json?.extensions);
@@ -68,29 +68,20 @@ export class Workbench {
     return answer;
   }
 
-  /** Sends a request, with a renewed token if the server takes the first no more. */
   async #answered(asked: Asked, path: string, request: RequestInit): Promise<Answer> {
-    const token = await this.#access.token();
     const began = performance.now();
-    let response = await this.#once(path, request, token);
-    if (response.status === 401 && token !== undefined && (await this.#access.renew(token)))
-      response = await this.#once(path, request, await this.#access.token());
-    const text = await response.text();
-    const milliseconds = performance.now() - began;
-    const bytes = new TextEncoder().encode(text).length;
-    return { asked, status: response.status, milliseconds, bytes, text, json: jsonOf(text) };
-  }
-
-  #once(path: string, request: RequestInit, token: string | undefined): Promise<Response> {
-    return fetch(`${this.#base}${path}`, {
+    const response = await this.#access.fetch(`${this.#base}${path}`, {
       ...request,
       headers: {
         accept: path === '/graphql' ? 'application/json' : 'application/fhir+json',
         ...(request.body && { 'content-type': 'application/json' }),
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
       },
-      ...{ cache: 'no-store', credentials: 'same-origin', referrerPolicy: 'no-referrer' },
+      cache: 'no-store',
     });
+    const text = await response.text();
+    const milliseconds = performance.now() - began;
+    const bytes = new TextEncoder().encode(text).length;
+    return { asked, status: response.status, milliseconds, bytes, text, json: jsonOf(text) };
   }
 }
 
@@ -106,15 +97,6 @@ function unanswered(asked: Asked, error: unknown): Answer {
 /** @param explain `cost`: nothing is executed */
 function postOf(asked: Asked, explain?: 'cost' | 'run'): RequestInit {
   return { method: 'POST', body: JSON.stringify({ ...asked, ...(explain && { extensions: { explain } }) }) };
-}
-
-/** Returns variables as they are edited; none while they cannot be read. */
-function variablesIn(text: string): Record<string, unknown> {
-  try {
-    return JSON.parse(text || '{}') as Record<string, unknown>;
-  } catch {
-    return {};
-  }
 }
 
 function failure(message: string): GraphqlAnswer {

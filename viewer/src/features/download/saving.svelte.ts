@@ -1,7 +1,7 @@
 import { Trouble } from '../../data/trouble.ts';
 import type { ImageSource } from '../../data/source.ts';
 import type { Series, Study } from '../../domain/study.ts';
-import { saveBlob } from './file-names.ts';
+import { saveBlob } from '../../ui/controls/save-blob.ts';
 
 /** What the browser gives where a person can choose a file to write into. */
 interface FileHandle {

@@ -1,6 +1,7 @@
 /** Draws a trend with uPlot. It is loaded when the first trend is opened. */
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { axisWidth } from '../../ui/controls/plot-axis.ts';
 import type { Flag } from '../../messages/plain/codes.ts';
 import type { TimeRange } from './time.ts';
 
@@ -115,7 +116,7 @@ export class Plot {
         },
         {
           ...axis,
-          size: (plot, labels) => widthOf(plot, labels, font),
+          size: (plot, labels) => axisWidth(plot, labels, font),
           values: (_plot, splits) => splits.map((one) => one.toLocaleString(this.#options.language)),
         },
       ],
@@ -228,13 +229,4 @@ function shapeOf(flag: Flag | undefined, x: number, y: number): Path2D {
   for (const [dx, dy] of corners) path.lineTo(x + dx, y + dy);
   path.closePath();
   return path;
-}
-
-/** Pixels of the page that the longest number needs. */
-function widthOf(plot: uPlot, labels: readonly string[] | null, font: string): number {
-  plot.ctx.save();
-  plot.ctx.font = font;
-  const widest = Math.max(...(labels ?? ['']).map((label) => plot.ctx.measureText(label).width));
-  plot.ctx.restore();
-  return Math.ceil(widest) + 16;
 }

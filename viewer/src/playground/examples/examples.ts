@@ -1,5 +1,7 @@
 /** Queries that run on the demonstration as they are, each with the question that it answers. */
 
+import { variablesIn } from '../answer.ts';
+
 export interface Example {
   id: string;
   /** What it answers, in the words of who asks. */
@@ -183,10 +185,6 @@ export function variablesOf(example: Example, patient: string | undefined): stri
 /** Returns variables with the patient where `id` is empty; undefined where nothing is to be filled in. */
 export function withPatient(query: string, variables: string, patient: string): string | undefined {
   if (!/\$id\b/.test(query)) return undefined;
-  try {
-    const known = JSON.parse(variables || '{}') as Record<string, unknown>;
-    return known['id'] ? undefined : JSON.stringify({ ...known, id: patient }, null, 2);
-  } catch {
-    return undefined;
-  }
+  const known = variablesIn(variables);
+  return !known || known['id'] ? undefined : JSON.stringify({ ...known, id: patient }, null, 2);
 }

@@ -1,19 +1,14 @@
 import { formatAddress } from '../../state/address.ts';
-import type { PageFacts } from '../page-facts.ts';
+import { tenantIn, type PageFacts } from '../page-facts.ts';
 import type { Access } from '../sign-in/access.svelte.ts';
 
 /** Fetches a thumbnail. @throws Error if there is none */
 export type LoadPicture = (url: string, signal: AbortSignal) => Promise<Blob>;
 
 /** Returns a function that fetches thumbnails with the token of the page. */
-export function pictureLoader(access: Pick<Access, 'token'>): LoadPicture {
+export function pictureLoader(access: Pick<Access, 'fetch'>): LoadPicture {
   return async (url, signal) => {
-    const token = await access.token();
-    const response = await fetch(url, {
-      headers: { accept: 'image/*', ...(token !== undefined && { authorization: `Bearer ${token}` }) },
-      signal,
-      ...{ credentials: 'same-origin', referrerPolicy: 'no-referrer' },
-    });
+    const response = await access.fetch(url, { headers: { accept: 'image/*' }, signal });
     if (!response.ok) throw new Error(`HTTP status ${response.status}`);
     return response.blob();
   };
@@ -23,9 +18,10 @@ export function pictureLoader(access: Pick<Access, 'token'>): LoadPicture {
  * Returns the address in the viewer of the series that a thumbnail is of; undefined for what is no thumbnail of this tenant:
  * the token goes to no other place.
  */
-export function viewerLink(url: unknown, { base, gateway, tenant }: PageFacts): string | undefined {
+export function viewerLink(url: unknown, facts: PageFacts): string | undefined {
+  const { base, gateway } = facts;
   if (typeof url !== 'string' || !url.startsWith(`${base}/`) || url.includes('..')) return undefined;
   const found = /\/studies\/([\d.]+)\/series\/([\d.]+)(\/instances\/[\d.]+)?\/thumbnail$/.exec(url);
   if (!found) return undefined;
-  return `${gateway}app/?${formatAddress({ tenant, study: found[1]!, series: found[2]! })}`;
+  return `${gateway}app/?${formatAddress({ tenant: tenantIn(facts), study: found[1]!, series: found[2]! })}`;
 }

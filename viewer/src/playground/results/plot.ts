@@ -1,6 +1,7 @@
 /** Draws a chart with uPlot. It is loaded when the first chart is opened. */
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { axisWidth } from '../../ui/controls/plot-axis.ts';
 import type { Chart } from './charts.ts';
 
 /** CSS colours and font. */
@@ -37,7 +38,7 @@ export function drawChart(
         options.axis,
         {
           ...y,
-          size: (self, labels) => widthOf(self, labels, style.font),
+          size: (self, labels) => axisWidth(self, labels, style.font),
           // There are no half rows.
           values: (_plot, splits) =>
             splits.map((split) =>
@@ -106,13 +107,4 @@ function barOptions({ marks }: Chart, width: number, style: PlotStyle): Drawn {
       ...(isTurned ? { rotate: -45, size: longest * 5.5 + 24 } : { size: 32 }),
     },
   };
-}
-
-/** Pixels of the page that the longest number needs. */
-function widthOf(plot: uPlot, labels: readonly string[] | null, font: string): number {
-  plot.ctx.save();
-  plot.ctx.font = font;
-  const widest = Math.max(...(labels ?? ['']).map((label) => plot.ctx.measureText(label).width));
-  plot.ctx.restore();
-  return Math.ceil(widest / devicePixelRatio) + 20;
 }

@@ -80,14 +80,25 @@ export class Access {
         'You have signed out here, but the server did not confirm it: its access ends by itself. Close the browser if others use it.';
   }
 
-  /** Returns the token for a request; undefined without one. @throws Trouble if the session has ended */
-  async token(): Promise<string | undefined> {
-    return this.#tokens?.token();
-  }
-
-  /** Renews a token that the server has refused. @returns false if that is not possible */
-  async renew(refused: string): Promise<boolean> {
-    return (await this.#tokens?.renew(refused)) ?? false;
+  /**
+   * Sends a request to the tenant with the token, and with a renewed one if the server takes the first no more.
+   * @throws Trouble if the session has ended; TypeError if there is no answer
+   */
+  async fetch(
+    url: string,
+    request: Omit<RequestInit, 'headers'> & { headers: Record<string, string> },
+  ): Promise<Response> {
+    const send = (token: string | undefined) =>
+      fetch(url, {
+        ...request,
+        headers: { ...request.headers, ...(token !== undefined && { authorization: `Bearer ${token}` }) },
+        ...{ credentials: 'same-origin', referrerPolicy: 'no-referrer' },
+      });
+    const tokens = this.#tokens;
+    const token = await tokens?.token();
+    const response = await send(token);
+    if (response.status !== 401 || token === undefined || !(await tokens!.renew(token))) return response;
+    return send(await tokens!.token());
   }
 
   get #fhirBase(): string {
