@@ -2,13 +2,13 @@ import fastifyStatic from '@fastify/static';
 import type { FastifyPluginAsync } from 'fastify';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CACHE_CONTROL, setCacheControl } from '../../schema/http/cache-control.ts';
-import { isHeldBy, tagOf } from '../../schema/http/entity-tag.ts';
+import { CACHE_CONTROL } from '../../schema/http/cache-control.ts';
 import { tenantBase } from '../../schema/http/request.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { redirectToCanonicalHost } from '../http/canonical-host.ts';
 import type { Authorizer } from '../smart/authorize.ts';
+import { BUILT_FILES, sendBuiltPage } from './built-page.ts';
 import { smartIfKnown, withFacts } from './page-facts.ts';
 
 /** Where the built files of the playground are, below the base URL. Tenants cannot have this name. */
@@ -22,10 +22,7 @@ export function playgroundFiles(directory: string): FastifyPluginAsync {
     await app.register(fastifyStatic, {
       root: assets,
       prefix: `${FILES}/assets/`,
-      decorateReply: false,
-      wildcard: false,
-      cacheControl: false,
-      preCompressed: true,
+      ...BUILT_FILES,
       globIgnore: ['**/*.br', '**/*.gz'],
       setHeaders: (response) => {
         response.setHeader('cache-control', CACHE_CONTROL.immutable);
@@ -52,7 +49,8 @@ export function playground(
     : undefined;
   return async (app) => {
     app.addHook('onRequest', redirectToCanonicalHost(baseUrl));
-    app.get('/playground', { config: { open: true, api: 'page' } }, async ({ tenant, headers }, reply) => {
+    app.get('/playground', { config: { open: true, api: 'page' } }, async (request, reply) => {
+      const { tenant } = request;
       if (!html) throw new Fault('not_found', 'The playground is not built; `npm run build` builds it.');
       const smart = await smartIfKnown(tenant, authorizer, baseUrl);
       const page = withFacts(html, 'playground-facts', {
@@ -60,11 +58,7 @@ export function playground(
         explains: tenant.graphql.explain,
         ...(smart && { smart }),
       });
-      // Weak: the page may be sent compressed.
-      const tag = `W/${tagOf(page)}`;
-      setCacheControl(reply, 'revalidate').header('etag', tag).header('vary', 'accept-encoding');
-      if (isHeldBy(headers['if-none-match'], tag)) return reply.code(304).send();
-      return reply.type('text/html; charset=utf-8').send(page);
+      return sendBuiltPage(request, reply, page);
     });
   };
 }

@@ -2,10 +2,10 @@ import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CACHE_CONTROL, setCacheControl } from '../../schema/http/cache-control.ts';
-import { isHeldBy, tagOf } from '../../schema/http/entity-tag.ts';
+import { CACHE_CONTROL } from '../../schema/http/cache-control.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { redirectToCanonicalHost } from '../http/canonical-host.ts';
+import { BUILT_FILES, sendBuiltPage } from './built-page.ts';
 import { withFacts } from './page-facts.ts';
 import type { ViewerConfiguration } from './viewer-configuration.ts';
 
@@ -36,11 +36,7 @@ export function viewerFiles(
       if (/\.\w+$/.test(path)) throw new Fault('not_found', 'There is no such file.');
       const facts = await configuration(new URLSearchParams(query));
       const page = withFacts(html, 'viewer-configuration', facts);
-      // Weak: the page may be sent compressed.
-      const tag = `W/${tagOf(page)}`;
-      setCacheControl(reply, 'revalidate').header('etag', tag).header('vary', 'accept-encoding');
-      if (isHeldBy(request.headers['if-none-match'], tag)) return reply.code(304).send();
-      return reply.type('text/html; charset=utf-8').send(page);
+      return sendBuiltPage(request, reply, page);
     });
   };
 }
@@ -50,10 +46,7 @@ async function serveFiles(app: FastifyInstance, directory: string): Promise<void
   await app.register(fastifyStatic, {
     root: directory,
     prefix: '/app/',
-    decorateReply: false,
-    wildcard: false,
-    cacheControl: false,
-    preCompressed: true,
+    ...BUILT_FILES,
     globIgnore: ['index.html', '**/*.br', '**/*.gz'],
     setHeaders: (response, path) => {
       const hashed = path.startsWith(assets);
