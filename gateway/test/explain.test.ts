@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Explained } from '../../viewer/src/playground/cost/explained.ts';
 import { freePort } from './setup/free-port.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
@@ -41,24 +42,6 @@ beforeAll(async () => {
   await gateway.indexed();
 }, 120_000);
 afterAll(() => gateway?.close());
-
-interface Explained {
-  cost: number;
-  limit: number;
-  depth: number;
-  depthLimit: number;
-  fields: { path: string; cost: number }[];
-  plan?: { kind: string; text?: string };
-  calls?: {
-    source: string;
-    request: string;
-    at: number;
-    milliseconds: number;
-    found?: number;
-    error?: string;
-  }[];
-  milliseconds?: number;
-}
 
 async function ask(
   query: string,
