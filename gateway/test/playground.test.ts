@@ -172,6 +172,17 @@ test('SM-12, IA-7 gives no data without a token, nor with the token of another p
   expect(await answer()).not.toContain('Castellanos');
 }, 60_000);
 
+test('an example that is chosen before the editor is there opens with it', async () => {
+  await page.context().route('**/assets/query-editor*.js', async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await route.continue();
+  });
+  await page.goto(address);
+  await example(/What happened to the patient/);
+  await editorIsThere();
+  await expect.poll(() => textOf('query-editor')).toContain('query Timeline');
+}, 60_000);
+
 test('a link brings a query, which is not run by itself, and stays through a sign-in', async () => {
   const sent: string[] = [];
   page.on('request', (request) => request.url().endsWith('/graphql') && sent.push(request.url()));
