@@ -15,7 +15,7 @@ export interface Explanation {
   /** When the operation was found valid, by `performance.now()`. */
   began: number;
   /** Undefined until it is executed. */
-  plan?: { kind: 'direct' } | { kind: 'planned'; text: string };
+  plan?: { kind: 'direct' | 'planned'; text: string };
   calls: SourceCall[];
 }
 

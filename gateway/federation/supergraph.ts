@@ -17,7 +17,8 @@ import { setImmediate } from 'node:timers/promises';
 import { incrementalDelivery } from '../../schema/fault/refusals.ts';
 import type { Limits } from '../http/limits.ts';
 import { DocumentCache } from './document-cache.ts';
-import { directExecution } from './direct-execution.ts';
+import { compiledExecution } from './executor/plugin.ts';
+import { answerText, WrittenData } from './executor/written-data.ts';
 import { documentLimits } from './document-limits.ts';
 import { formatError } from './format-error.ts';
 import { localDataSource, type LocalSubgraph, type ServiceName } from './local-data-source.ts';
@@ -98,7 +99,7 @@ export async function federatedServer(deps: {
     // Each step of a large answer runs in a separate turn of the event loop.
     stringifyResult: async (result) => {
       await setImmediate();
-      return `${JSON.stringify(result)}\n`;
+      return `${answerText(result)}\n`;
     },
     plugins: [
       ApolloServerPluginCacheControlDisabled(),
@@ -108,7 +109,7 @@ export async function federatedServer(deps: {
       ApolloServerPluginUsageReportingDisabled(),
       tenantRules(limits),
       // After the rules: it answers, so that nothing is asked after it.
-      directExecution(subgraphs, limits.cost),
+      compiledExecution(subgraphs, limits.cost),
     ],
   });
   await server.start();
@@ -120,7 +121,8 @@ export async function federatedServer(deps: {
       const { body, http } = await server.executeOperation({ query, variables }, { contextValue: { scope } });
       if (body.kind !== 'single') throw incrementalDelivery();
       const { data = null, errors = [] } = body.singleResult;
-      return { data, errors, status: http.status };
+      const values = data instanceof WrittenData ? data.values() : data;
+      return { data: values, errors, status: http.status };
     },
     stop: () => server.stop(),
     schema: async () => gateway.schema,

@@ -17,7 +17,7 @@ import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
 import { mrnOf, writePatients } from '../bench/data/large-patient.ts';
-import { directExecution } from '../federation/direct-execution.ts';
+import { compiledExecution } from '../federation/executor/plugin.ts';
 import { formatError } from '../federation/format-error.ts';
 import { localDataSource, type ServiceName } from '../federation/local-data-source.ts';
 import { PlanningGateway } from '../federation/planning/planning-gateway.ts';
@@ -82,7 +82,7 @@ beforeAll(async () => {
   direct = new ApolloServer({
     gateway: gateway(),
     formatError,
-    plugins: [directExecution(subgraphs, 50_000)],
+    plugins: [compiledExecution(subgraphs, 50_000)],
   });
   planned = new ApolloServer({ gateway: gateway(), formatError });
   stockGateway = new ApolloServer({
@@ -185,7 +185,7 @@ describe.each<[what: string, query: string, scope: string, isDirect: boolean]>([
     `{ ImagingStudyList(_count: 2) { id sameAccession { id } ProcedureList { id } ObservationList { id }
       EncounterList { id ImagingStudyList { id } } } ObservationList(_count: 3) { id ImagingStudyList { id } } }`,
     'patient/*.rs',
-    false,
+    true,
   ],
   [
     'a timeline with the keys of studies, and a trend',
@@ -200,7 +200,7 @@ describe.each<[what: string, query: string, scope: string, isDirect: boolean]>([
     'a timeline with studies',
     '{ Patient(id: "p1") { timeline { entries { kind studies { id started series { uid } } } } } }',
     'patient/*.rs',
-    false,
+    true,
   ],
   [
     'a timeline of types, one of which the scopes do not cover',
@@ -233,19 +233,19 @@ describe.each<[what: string, query: string, scope: string, isDirect: boolean]>([
     'reports of studies, which are joined by other fields',
     '{ ImagingStudyList(_count: 1) { id DiagnosticReportList { id } } }',
     'patient/*.rs',
-    false,
+    true,
   ],
   [
     'targets of references',
     '{ ImagingStudyList(_count: 1) { subject { resource { ... on Patient { birthDate } } } } }',
     'patient/*.rs',
-    false,
+    true,
   ],
   [
     'parts that an expression chooses',
     `{ Patient(id: "p1") { id name(fhirpath: "family = 'One'") { family } } }`,
     'patient/*.rs',
-    false,
+    true,
   ],
   [
     'resources and studies that an expression chooses',
@@ -253,13 +253,13 @@ describe.each<[what: string, query: string, scope: string, isDirect: boolean]>([
        ImagingStudyList(fhirpath: "series.modality.code = 'SR' or series.count() > 3", _count: 1) { id }
        ImagingStudyConnection(fhirpath: "series.count() > 3", _count: 2) { count edges { resource { id } } } } }`,
     'patient/*.rs',
-    false,
+    true,
   ],
   [
     'a list with an invalid expression',
     '{ Patient(id: "p1") { id name(fhirpath: "given(") { family } } }',
     'patient/*.rs',
-    false,
+    true,
   ],
 ])('%s', (_what, query, scope, isDirect) => {
   test(isDirect ? 'is executed directly' : 'is planned', async () => {

@@ -61,9 +61,13 @@ export class AnswerBudget {
 
   /** @throws Fault `too_large` when the lists hold too many fields */
   requireNotExceeded(): void {
-    if (!this.isExceeded) return;
+    if (this.isExceeded) throw this.refusal();
+  }
+
+  /** Returns the fault for too many fields. */
+  refusal(): Fault {
     const message = `The answer holds more than ${this.#most} fields: ask for less with _count, or for fewer fields.`;
-    throw new Fault('too_large', message);
+    return new Fault('too_large', message);
   }
 
   /** Resolves in a turn of the event loop that no other slice of the answer uses. */

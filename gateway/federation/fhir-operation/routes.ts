@@ -2,6 +2,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { ItemSelector } from '../../../schema/expressions/item-selector.ts';
 import type { ExpressionPool } from '../../../schema/expressions/pool.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { parseFhirJson } from '../../../schema/fhir/decimal.ts';
 import { FHIR_ID, FHIR_JSON } from '../../../schema/fhir/fhir.ts';
 import { isResourceType } from '../../../schema/fhir/tables.ts';
 import type { Served } from '../../../schema/http/served.ts';
@@ -130,7 +131,7 @@ const needsText = () =>
   );
 
 async function finished(text: string, finish: (answer: Answer) => Promise<void>): Promise<string> {
-  const answer = JSON.parse(text) as Answer;
+  const answer = parseFhirJson(text) as Answer;
   await finish(answer);
   return `${JSON.stringify(answer)}\n`;
 }

@@ -1,0 +1,268 @@
+import type {
+  FieldNode,
+  GraphQLObjectType,
+  GraphQLOutputType,
+  GraphQLSchema,
+  GraphQLUnionType,
+  OperationDefinitionNode,
+  SelectionNode,
+  SelectionSetNode,
+} from 'graphql';
+import {
+  getArgumentValues,
+  getDirectiveValues,
+  getNullableType,
+  GraphQLError,
+  GraphQLIncludeDirective,
+  GraphQLSkipDirective,
+  isAbstractType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  isUnionType,
+  Kind,
+} from 'graphql';
+import type { Fragments } from '../fragments.ts';
+import type { ServiceName } from '../local-data-source.ts';
+import type {
+  CompiledField,
+  CompiledOperation,
+  CompiledSelection,
+  Crossing,
+  Resolver,
+  TypeName,
+  Write,
+} from './compiled.ts';
+import { crossingTo, declaredField, ownField, type SubgraphSchemas } from './crossing.ts';
+import { leafWriter, quoted } from './leaf-text.ts';
+import { listWriter, nullRefused, objectText } from './write.ts';
+
+interface Source {
+  /** The API schema, which clients see. */
+  schema: GraphQLSchema;
+  subgraphs: SubgraphSchemas;
+  fragments: Fragments;
+  /** Values of the variables, of which conditions are read. */
+  variables: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Compiles an operation: each field with the resolver of the subgraph that has it, and with the step to the other subgraph
+ * where one is needed (GraphQL §6.3, CollectFields is done here).
+ * @returns undefined for an operation that is not compiled: it introspects, or a field is of no subgraph
+ */
+export function compile(source: Source, operation: OperationDefinitionNode): CompiledOperation | undefined {
+  const compiler = new Compiler(source);
+  const query = source.schema.getQueryType();
+  const root = query && compiler.selection(query, undefined, [operation.selectionSet]);
+  return root ? { root, services: compiler.services, fields: compiler.fields } : undefined;
+}
+
+class Compiler {
+  readonly services = new Set<ServiceName>();
+  fields = 0;
+  readonly #source: Source;
+  readonly #names: readonly ServiceName[];
+
+  constructor(source: Source) {
+    this.#source = source;
+    this.#names = Object.keys(source.subgraphs) as ServiceName[];
+  }
+
+  /** @param from the subgraph that an object comes from; undefined for the root */
+  selection(
+    type: GraphQLObjectType,
+    from: ServiceName | undefined,
+    sets: readonly SelectionSetNode[],
+  ): CompiledSelection | undefined {
+    const crossings = new Map<string, Crossing>();
+    const fields: (CompiledField | TypeName)[] = [];
+    for (const [name, nodes] of this.#collected(type, sets)) {
+      const field =
+        nodes[0]!.name.value === '__typename'
+          ? { text: `${quoted(name)}:${quoted(type.name)}` }
+          : this.#field({ type, from, crossings }, name, nodes);
+      if (!field) return undefined;
+      fields.push(field);
+      this.fields++;
+    }
+    return { type, fields };
+  }
+
+  /** Returns the selected fields of a type by their names in the answer (GraphQL §6.3.2). */
+  #collected(type: GraphQLObjectType, sets: readonly SelectionSetNode[]): Map<string, FieldNode[]> {
+    const { fragments, schema } = this.#source;
+    const found = new Map<string, FieldNode[]>();
+    const spread = new Set<string>();
+    const collect = (set: SelectionSetNode): void => {
+      for (const selection of set.selections) {
+        if (!this.#isIncluded(selection)) continue;
+        if (selection.kind === Kind.FIELD) {
+          const name = (selection.alias ?? selection.name).value;
+          const before = found.get(name);
+          if (before) before.push(selection);
+          else found.set(name, [selection]);
+          continue;
+        }
+        const isSpread = selection.kind === Kind.FRAGMENT_SPREAD;
+        if (isSpread && spread.has(selection.name.value)) continue;
+        if (isSpread) spread.add(selection.name.value);
+        const fragment = isSpread ? fragments.get(selection.name.value)! : selection;
+        const condition = fragment.typeCondition && schema.getType(fragment.typeCondition.name.value);
+        const matches =
+          !condition ||
+          condition === type ||
+          (isAbstractType(condition) && schema.isSubType(condition, type));
+        if (matches) collect(fragment.selectionSet);
+      }
+    };
+    sets.forEach(collect);
+    return found;
+  }
+
+  #isIncluded(selection: SelectionNode): boolean {
+    if (!selection.directives?.length) return true;
+    const { variables } = this.#source;
+    const skip = getDirectiveValues(GraphQLSkipDirective, selection, variables);
+    const include = getDirectiveValues(GraphQLIncludeDirective, selection, variables);
+    return skip?.['if'] !== true && include?.['if'] !== false;
+  }
+
+  #field(
+    around: { type: GraphQLObjectType; from: ServiceName | undefined; crossings: Map<string, Crossing> },
+    name: string,
+    nodes: readonly FieldNode[],
+  ): CompiledField | undefined {
+    const [node] = nodes as [FieldNode];
+    const { type: parent, from } = around;
+    const fieldName = node.name.value;
+    const definition = parent.getFields()[fieldName];
+    const owner = definition && this.#owner(around, fieldName);
+    if (!owner) return undefined;
+    const { service, crossing } = owner;
+    this.services.add(service);
+    if (from) this.services.add(from);
+    const sets = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
+    const field: CompiledField = {
+      ...{
+        name,
+        key: `${quoted(name)}:`,
+        fieldName,
+        nodes,
+        parent,
+        type: definition.type,
+        service,
+        crossing,
+      },
+      resolve: declaredField(this.#source.subgraphs[service], parent.name, fieldName)!.resolve as
+        Resolver | undefined,
+      argumentsIn: (variables) => getArgumentValues(definition, node, variables),
+      isNonNull: isNonNullType(definition.type),
+      isLeaf: isLeafType(getNullableType(definition.type)),
+      write: unwritten,
+      selections: [],
+    };
+    const write = this.#writer(definition.type, { field, sets, service });
+    if (!write) return undefined;
+    field.write = write;
+    return field;
+  }
+
+  #owner(
+    {
+      type,
+      from,
+      crossings,
+    }: { type: GraphQLObjectType; from: ServiceName | undefined; crossings: Map<string, Crossing> },
+    field: string,
+  ): { service: ServiceName; crossing: Crossing | undefined } | undefined {
+    const { subgraphs } = this.#source;
+    if (from !== undefined && ownField(subgraphs[from], type.name, field)) {
+      return { service: from, crossing: undefined };
+    }
+    const service = this.#names.find(
+      (name) => name !== from && declaredField(subgraphs[name], type.name, field),
+    );
+    if (!service) return undefined;
+    if (from === undefined) return { service, crossing: undefined };
+    const crossing = crossingTo(service, { subgraphs, from, type: type.name, field });
+    if (!crossing) return { service, crossing: undefined };
+    // Fields that need the same of an object share one step.
+    const key = crossing.required.map(({ name }) => name).join(' ');
+    const known = crossings.get(key) ?? crossing;
+    crossings.set(key, known);
+    return { service, crossing: known };
+  }
+
+  /** Returns the function that writes the values of a type; undefined where a selection is not compiled. */
+  #writer(
+    type: GraphQLOutputType,
+    within: { field: CompiledField; sets: readonly SelectionSetNode[]; service: ServiceName },
+  ): Write | undefined {
+    const { field, sets, service } = within;
+    if (isNonNullType(type)) {
+      const write = this.#writer(type.ofType as GraphQLOutputType, within);
+      return write && required(write, field);
+    }
+    if (isListType(type)) {
+      const item = type.ofType as GraphQLOutputType;
+      const write = this.#writer(item, within);
+      return write && orNull(listWriter(write, field, isNonNullType(item)));
+    }
+    if (isLeafType(type)) {
+      const write = leafWriter(type);
+      return (value) => (value === undefined || value === null ? 'null' : write(value));
+    }
+    if (isObjectType(type)) {
+      const selection = this.selection(type, service, sets);
+      if (selection) field.selections = [selection];
+      return selection && orNull((value, place) => objectText(selection, value as object, place));
+    }
+    return isUnionType(type) ? this.#unionWriter(type, within) : undefined;
+  }
+
+  #unionWriter(
+    union: GraphQLUnionType,
+    {
+      field,
+      sets,
+      service,
+    }: { field: CompiledField; sets: readonly SelectionSetNode[]; service: ServiceName },
+  ): Write | undefined {
+    const { resolveType } = this.#source.subgraphs[service].getType(union.name) as GraphQLUnionType;
+    const selections = new Map<string, CompiledSelection>();
+    for (const member of union.getTypes()) {
+      const selection = this.selection(member, service, sets);
+      if (!selection) return undefined;
+      selections.set(member.name, selection);
+    }
+    field.selections = [...selections.values()];
+    return orNull((value, place) => {
+      const { run } = place;
+      const name = resolveType?.(value, run.context, run.infoOf(field, place), union) as string | undefined;
+      const selection = selections.get(name ?? '');
+      if (!selection) throw new GraphQLError(`The value is of no type that ${union.name} has.`);
+      return objectText(selection, value as object, place);
+    });
+  }
+}
+
+const unwritten: Write = () => 'null';
+
+/** Returns the function that also writes what is not there. */
+function orNull(write: Write): Write {
+  return (value, place) => (value === undefined || value === null ? 'null' : write(value, place));
+}
+
+/** Returns the function that refuses null. */
+function required(write: Write, field: CompiledField): Write {
+  const refuseNull = (text: string): string => {
+    if (text === 'null') throw nullRefused(field);
+    return text;
+  };
+  return (value, place) => {
+    const text = write(value, place);
+    return typeof text === 'string' ? refuseNull(text) : text.then(refuseNull);
+  };
+}

@@ -1,0 +1,59 @@
+import type { GraphQLFieldResolver, GraphQLObjectType, GraphQLResolveInfo } from 'graphql';
+import type { ServiceName } from '../local-data-source.ts';
+import type { Place, ResolvedField } from './run.ts';
+
+/** JSON text of a part of an answer, at once where everything is at hand. */
+export type Text = string | Promise<string>;
+export type Resolver = GraphQLFieldResolver<unknown, object>;
+/** Writes a value. @throws any error: the field around it becomes null */
+export type Write = (value: unknown, place: Place) => Text;
+
+/** A field of a selection. */
+export interface CompiledField extends ResolvedField {
+  /** Name in the answer. */
+  name: string;
+  /** The name as JSON, with its colon. */
+  key: string;
+  /** Undefined: the property of the field's name. */
+  resolve: Resolver | undefined;
+  /** Undefined: the field is resolved from the object around it. */
+  crossing: Crossing | undefined;
+  write: Write;
+  /** Of an object, its selection; of a union, one for each of its types. */
+  selections: readonly CompiledSelection[];
+  isNonNull: boolean;
+  /** True for scalars and enums: their values need no place. */
+  isLeaf: boolean;
+}
+
+/** The step from an object of one subgraph to the same entity in the other. All fields behind it share its result. */
+export interface Crossing {
+  type: string;
+  from: ServiceName;
+  /** The subgraph that the step leads to. */
+  service: ServiceName;
+  /** Fields of the subgraph around it that the other needs (`@requires`). */
+  required: readonly { name: string; resolve: Resolver | undefined }[];
+  /** Undefined: the other subgraph resolves the fields from the key and the required fields alone. */
+  resolveReference: ((reference: object, context: object, info: GraphQLResolveInfo) => unknown) | undefined;
+}
+
+/** The selection of an object type. */
+export interface CompiledSelection {
+  type: GraphQLObjectType;
+  fields: readonly (CompiledField | TypeName)[];
+}
+
+/** `__typename`, with its whole text. */
+export interface TypeName {
+  text: string;
+}
+
+/** A selection on both subgraphs as functions: made once for an operation, used for each request. */
+export interface CompiledOperation {
+  root: CompiledSelection;
+  /** The subgraphs whose resolvers it calls. */
+  services: ReadonlySet<ServiceName>;
+  /** Number of fields, by which its memory is measured. */
+  fields: number;
+}

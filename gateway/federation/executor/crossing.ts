@@ -1,0 +1,52 @@
+import type { GraphQLSchema } from 'graphql';
+import { isObjectType, valueFromASTUntyped, type ConstDirectiveNode } from 'graphql';
+import type { ServiceName } from '../local-data-source.ts';
+import type { Crossing, Resolver } from './compiled.ts';
+
+export type SubgraphSchemas = Readonly<Record<ServiceName, GraphQLSchema>>;
+
+/** A field as the SDL of a subgraph declares it. */
+interface DeclaredField {
+  astNode?: { directives?: readonly ConstDirectiveNode[] | undefined } | null | undefined;
+}
+
+const directive = ({ astNode }: DeclaredField, name: string): ConstDirectiveNode | undefined =>
+  astNode?.directives?.find((one) => one.name.value === name);
+
+/** Returns the field of a type if this subgraph resolves it: only another one does where it is `@external`. */
+export function declaredField(schema: GraphQLSchema, typeName: string, fieldName: string) {
+  const type = schema.getType(typeName);
+  const field = isObjectType(type) ? type.getFields()[fieldName] : undefined;
+  return field && !directive(field, 'external') ? field : undefined;
+}
+
+/** Returns the field of a type if this subgraph resolves it without fields of another one (`@requires`). */
+export function ownField(schema: GraphQLSchema, typeName: string, fieldName: string) {
+  const field = declaredField(schema, typeName, fieldName);
+  return field && !directive(field, 'requires') ? field : undefined;
+}
+
+/**
+ * Returns the step to the subgraph that has a field, from an object of another one.
+ * @returns undefined where no step is needed: the subgraph resolves the field from any object with the key
+ */
+export function crossingTo(
+  service: ServiceName,
+  around: { subgraphs: SubgraphSchemas; from: ServiceName; type: string; field: string },
+): Crossing | undefined {
+  const { subgraphs, from, type, field } = around;
+  const target = subgraphs[service].getType(type);
+  const { apollo } = (target?.extensions ?? {}) as {
+    apollo?: { subgraph?: { resolveReference?: Crossing['resolveReference'] } };
+  };
+  const resolveReference = apollo?.subgraph?.resolveReference;
+  const declared = isObjectType(target) ? target.getFields()[field] : undefined;
+  const requires = declared && directive(declared, 'requires');
+  if (!resolveReference && !requires) return undefined;
+  const names = requires ? String(valueFromASTUntyped(requires.arguments![0]!.value)).split(' ') : [];
+  const required = names.map((name) => ({
+    name,
+    resolve: ownField(subgraphs[from], type, name)?.resolve as Resolver | undefined,
+  }));
+  return { ...{ type, from, service, required }, resolveReference };
+}

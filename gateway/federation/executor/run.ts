@@ -1,0 +1,174 @@
+import type {
+  FieldNode,
+  GraphQLError,
+  GraphQLObjectType,
+  GraphQLOutputType,
+  GraphQLResolveInfo,
+  GraphQLSchema,
+  OperationDefinitionNode,
+} from 'graphql';
+import { locatedError, responsePathAsArray } from 'graphql';
+import type { ServiceName } from '../local-data-source.ts';
+
+type Path = GraphQLResolveInfo['path'];
+
+/** Where a value is in the answer of a run: a path of graphql-js. The root is the only place that is no path. */
+export interface Place extends Path {
+  run: Run;
+}
+
+/** Key of the root; no field has this name. */
+const ROOT = '';
+
+export const rootOf = (run: Run): Place => ({ run, prev: undefined, key: ROOT, typename: undefined });
+
+/** Returns the place of a field or an item. @param key name in the answer, or index */
+export function within(place: Place, key: string | number, typename?: string): Place {
+  return { run: place.run, prev: pathOf(place), key, typename };
+}
+
+/** Returns the path of a place; undefined for the root. */
+const pathOf = (place: Place): Path | undefined => (place.key === ROOT ? undefined : place);
+
+/** A field, as its resolver is told of it and as its errors name it. */
+export interface ResolvedField {
+  fieldName: string;
+  /** All selections of the field under one name; the first has the arguments. */
+  nodes: readonly FieldNode[];
+  parent: GraphQLObjectType;
+  type: GraphQLOutputType;
+  /** The subgraph that resolves the field. */
+  service: ServiceName;
+  /** Returns the values of the arguments. @throws GraphQLError */
+  argumentsIn: (variables: Record<string, unknown>) => Record<string, unknown>;
+}
+
+/** What the resolvers of one execution are told of it. */
+export type RunInfo = Pick<GraphQLResolveInfo, 'schema' | 'fragments' | 'operation' | 'variableValues'> & {
+  schema: GraphQLSchema;
+  operation: OperationDefinitionNode;
+};
+
+/** An error of a field, and the subgraph that made it. */
+export interface FieldError {
+  error: GraphQLError;
+  service: ServiceName;
+}
+
+/** Where something failed. */
+interface Failed {
+  field: ResolvedField;
+  place: Place;
+  isNonNull: boolean;
+}
+
+/** One execution of a compiled operation. */
+export class Run {
+  readonly errors: FieldError[] = [];
+  /** For the resolvers. */
+  readonly context: object;
+  readonly #info: RunInfo;
+  readonly #arguments = new Map<ResolvedField, Record<string, unknown>>();
+  /** Subgraphs of errors on their way to a field that may be null. */
+  readonly #services = new Map<GraphQLError, ServiceName>();
+
+  /** Values that the resolvers of each subgraph have promised. */
+  readonly #promised = new Map<ServiceName, number>();
+  /** Steps that begin when a subgraph has given all values. */
+  readonly #waiting = new Map<ServiceName, (() => void)[]>();
+
+  constructor(context: object, info: RunInfo) {
+    this.context = context;
+    this.#info = info;
+  }
+
+  /** Returns the arguments of a field, the same for each object that has it. @throws GraphQLError */
+  argumentsOf(field: ResolvedField): Record<string, unknown> {
+    let values = this.#arguments.get(field);
+    if (!values) {
+      values = Object.freeze(field.argumentsIn(this.#info.variableValues));
+      this.#arguments.set(field, values);
+    }
+    return values;
+  }
+
+  /** Returns what the resolver of a field is told (GraphQL.js `GraphQLResolveInfo`). */
+  infoOf({ fieldName, nodes, parent, type }: ResolvedField, path: Path): GraphQLResolveInfo {
+    const { schema, fragments, operation, variableValues } = this.#info;
+    return {
+      ...{ fieldName, fieldNodes: nodes, parentType: parent, returnType: type, path },
+      ...{ schema, fragments, operation, variableValues, rootValue: undefined },
+    };
+  }
+
+  /** Uses a value when its subgraph gives it. */
+  whenGiven<T>(
+    service: ServiceName,
+    value: Promise<unknown>,
+    use: (value: unknown) => T | Promise<T>,
+  ): Promise<T> {
+    this.#promised.set(service, (this.#promised.get(service) ?? 0) + 1);
+    return value.then(
+      (given) => {
+        // What it promises in turn is counted before it is given itself.
+        try {
+          return use(given);
+        } finally {
+          this.#given(service);
+        }
+      },
+      (error: unknown) => {
+        this.#given(service);
+        throw error;
+      },
+    );
+  }
+
+  /**
+   * Resolves when a subgraph has given all values that it has promised, for all who wait at once: the steps from its
+   * objects to the other subgraph are then taken together, and become one search instead of one for each object.
+   */
+  async allGiven(service: ServiceName): Promise<void> {
+    if (!this.#promised.get(service)) return;
+    await new Promise<void>((resolve) => {
+      const waiting = this.#waiting.get(service);
+      if (waiting) waiting.push(resolve);
+      else this.#waiting.set(service, [resolve]);
+    });
+  }
+
+  #given(service: ServiceName): void {
+    const left = this.#promised.get(service)! - 1;
+    this.#promised.set(service, left);
+    if (left > 0) return;
+    const waiting = this.#waiting.get(service) ?? [];
+    this.#waiting.delete(service);
+    for (const begin of waiting) begin();
+  }
+
+  /**
+   * Takes an error of a field, or of an item of a list: what may be null becomes null.
+   * @throws GraphQLError where null is not allowed: the field around it fails (GraphQL §6.4.4)
+   */
+  failed(thrown: unknown, { field, place, isNonNull }: Failed): string {
+    const error = locatedError(thrown, field.nodes, responsePathAsArray(pathOf(place)));
+    const service = this.#services.get(error) ?? field.service;
+    if (isNonNull) {
+      this.#services.set(error, service);
+      throw error;
+    }
+    this.errors.push({ error, service });
+    return 'null';
+  }
+
+  /** Reports an error at a place whose fields are null. */
+  report(
+    thrown: unknown,
+    { field, place, service }: Omit<Failed, 'isNonNull'> & { service: ServiceName },
+  ): void {
+    this.errors.push({
+      error: locatedError(thrown, field.nodes, responsePathAsArray(pathOf(place))),
+      service,
+    });
+  }
+}
