@@ -12,8 +12,8 @@ import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
-import { parseFhirJson } from '../../schema/fhir/decimal.ts';
-import { csv } from '../federation/stream/csv.ts';
+import { parseFhirJson, primitiveText } from '../../schema/fhir/decimal.ts';
+import { csvRecord } from '../../schema/http/csv.ts';
 import { sharedDataPresent } from '../test/setup/shared-data.ts';
 import { writePopulation } from './data/synthea-copies.ts';
 import { alternate, type Figure } from './measure.ts';
@@ -120,10 +120,18 @@ async function selected(database: string, file: string): Promise<void> {
   const db = new Database(database, { readonly: true });
   const texts = db.prepare<[], string>("SELECT json FROM resource WHERE type = 'Observation' ORDER BY rid");
   const lines = function* () {
-    yield csv.head(LEAVES);
-    for (const text of texts.pluck().iterate())
-      yield csv.row(parseFhirJson(text) as object, LEAVES, undefined);
+    yield csvRecord(LEAVES.map((path) => path.join('.')));
+    for (const text of texts.pluck().iterate()) {
+      const resource = parseFhirJson(text);
+      yield csvRecord(LEAVES.map((path) => cellAt(resource, path)));
+    }
   };
   await pipeline(Readable.from(lines()), createWriteStream(file));
   db.close();
+}
+
+function cellAt(resource: unknown, path: readonly string[]): string {
+  let value = resource;
+  for (const name of path) value = (value as Record<string, unknown> | undefined)?.[name];
+  return value === undefined ? '' : primitiveText(value);
 }

@@ -10,14 +10,13 @@ import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { logFault } from '../../schema/fault/log-fault.ts';
 import { KEPT_CHARACTERS } from './document-cache.ts';
 import type { GatewayContext, RequestScope } from './request-scope.ts';
+import type { ServiceName } from './service-name.ts';
 
 /** A subgraph of this process: its schema, and how its core for one request is opened, which its resolvers use. */
 export interface LocalSubgraph {
   schema: GraphQLSchema;
   open(tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation): unknown;
 }
-
-export type ServiceName = 'clinical' | 'imaging';
 
 type Response = Awaited<ReturnType<GraphQLDataSource['process']>>;
 

@@ -2,6 +2,7 @@ import type { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
 import type { Access } from '../../schema/access/access.ts';
 import type { RecordOperation } from '../../schema/fault/audit.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
+import type { WantedRows } from './executor/rows.ts';
 import type { Explanation } from './explanation.ts';
 import type { FaultLog } from '../../schema/fault/log-fault.ts';
 
@@ -25,6 +26,8 @@ export interface RequestScope {
   introspection?: string;
   /** What the answer tells of this request, if the caller wants an explanation (FG-28). */
   explanation?: Explanation;
+  /** The rows of the answer are taken out of it, and written one by one (FG-29). */
+  rows?: WantedRows;
   /** The subgraphs' per-request cores, opened at first use. */
   cores: Map<string, unknown>;
 }

@@ -21,10 +21,11 @@ import { compiledExecution } from './executor/plugin.ts';
 import { answerText, WrittenData } from './executor/written-data.ts';
 import { documentLimits } from './document-limits.ts';
 import { formatError } from './format-error.ts';
-import { localDataSource, type LocalSubgraph, type ServiceName } from './local-data-source.ts';
+import { localDataSource, type LocalSubgraph } from './local-data-source.ts';
 import type { PersistedQueries } from './persisted-queries.ts';
 import { PlanningGateway } from './planning/planning-gateway.ts';
 import type { GatewayContext, RequestScope } from './request-scope.ts';
+import type { ServiceName } from './service-name.ts';
 import { tenantRules } from './tenant-rules.ts';
 
 export interface FederatedServer extends Pick<

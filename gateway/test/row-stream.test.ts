@@ -96,7 +96,6 @@ async function received(body: AsyncIterable<Buffer>, enough = (_text: string): b
 }
 
 describe('under a policy of half of the patients', () => {
-  // `npm run bench stream` looks at the memory: here, the client is in the same process.
   test('the stream has each Observation of theirs once, and no other', async () => {
     const { statusCode, headers, body } = await ask(rows('id subject { reference }'));
     expect([statusCode, headers['content-type']]).toEqual([200, NDJSON]);
@@ -185,6 +184,17 @@ describe('format', () => {
     expect(await csv('nobody')).toBe(head);
     expect(await csv('p0-1')).toBe(
       `${head}p0-1,"'=code, 1","[{""code"":""c1""}]",1.10,"[{""text"":""other""}]",\r\n`,
+    );
+  });
+
+  test('CSV has the columns of every type that a reference may lead to, beside each other', async () => {
+    const target = 'resource { __typename ... on Group { id name } ... on Patient { gender id } }';
+    const query = rows(`code { text } subject { ${target} } code { coding { code } }`, '(_id: "p0-2")');
+    const { text } = await received((await ask(query, { accept: 'text/csv' })).body);
+    const columns = ['__typename', 'id', 'name', 'gender'].map((name) => `subject.resource.${name}`);
+    expect(text).toBe(
+      `code.text,code.coding,${columns.join(',')},_next\r\n` +
+        `"'=code, 2","[{""code"":""c2""}]",Patient,p0,,male,\r\n`,
     );
   });
 

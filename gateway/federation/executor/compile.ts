@@ -24,7 +24,7 @@ import {
   Kind,
 } from 'graphql';
 import type { Fragments } from '../fragments.ts';
-import type { ServiceName } from '../local-data-source.ts';
+import type { ServiceName } from '../service-name.ts';
 import type {
   CompiledField,
   CompiledOperation,
@@ -81,7 +81,7 @@ class Compiler {
     for (const [name, nodes] of this.#collected(type, sets)) {
       const field =
         nodes[0]!.name.value === '__typename'
-          ? { text: `${quoted(name)}:${quoted(type.name)}` }
+          ? { name, key: `${quoted(name)}:`, text: quoted(type.name) }
           : this.#field({ type, from, crossings }, name, nodes);
       if (!field) return undefined;
       fields.push(field);
@@ -161,7 +161,7 @@ class Compiler {
       isNonNull: isNonNullType(definition.type),
       isLeaf: isLeafType(getNullableType(definition.type)),
       write: unwritten,
-      selections: [],
+      ...{ selections: [], selectionOf: noSelection },
     };
     const write = this.#writer(definition.type, { field, sets, service });
     if (!write) return undefined;
@@ -216,8 +216,10 @@ class Compiler {
     }
     if (isObjectType(type)) {
       const selection = this.selection(type, service, sets);
-      if (selection) field.selections = [selection];
-      return selection && orNull((value, place) => objectText(selection, value as object, place));
+      if (!selection) return undefined;
+      field.selections = [selection];
+      field.selectionOf = () => selection;
+      return orNull((value, place) => objectText(selection, value as object, place));
     }
     return isUnionType(type) ? this.#unionWriter(type, within) : undefined;
   }
@@ -238,17 +240,21 @@ class Compiler {
       selections.set(member.name, selection);
     }
     field.selections = [...selections.values()];
-    return orNull((value, place) => {
+    field.selectionOf = (value, place) => {
       const { run } = place;
       const name = resolveType?.(value, run.context, run.infoOf(field, place), union) as string | undefined;
       const selection = selections.get(name ?? '');
       if (!selection) throw new GraphQLError(`The value is of no type that ${union.name} has.`);
-      return objectText(selection, value as object, place);
-    });
+      return selection;
+    };
+    return orNull((value, place) => objectText(field.selectionOf(value, place), value as object, place));
   }
 }
 
 const unwritten: Write = () => 'null';
+const noSelection = (): never => {
+  throw new Error('A scalar has no selection.');
+};
 
 /** Returns the function that also writes what is not there. */
 function orNull(write: Write): Write {

@@ -1,5 +1,5 @@
 import type { GraphQLFieldResolver, GraphQLObjectType, GraphQLResolveInfo } from 'graphql';
-import type { ServiceName } from '../local-data-source.ts';
+import type { ServiceName } from '../service-name.ts';
 import type { Place, ResolvedField } from './run.ts';
 
 /** JSON text of a part of an answer, at once where everything is at hand. */
@@ -21,6 +21,8 @@ export interface CompiledField extends ResolvedField {
   write: Write;
   /** Of an object, its selection; of a union, one for each of its types. */
   selections: readonly CompiledSelection[];
+  /** Returns the selection of an object, or of an item of a list of objects. @throws GraphQLError */
+  selectionOf: (value: unknown, place: Place) => CompiledSelection;
   isNonNull: boolean;
   /** True for scalars and enums: their values need no place. */
   isLeaf: boolean;
@@ -44,8 +46,11 @@ export interface CompiledSelection {
   fields: readonly (CompiledField | TypeName)[];
 }
 
-/** `__typename`, with its whole text. */
+/** `__typename`, which is known. */
 export interface TypeName {
+  name: string;
+  key: string;
+  /** As JSON. */
   text: string;
 }
 
@@ -56,4 +61,14 @@ export interface CompiledOperation {
   services: ReadonlySet<ServiceName>;
   /** Number of fields, by which its memory is measured. */
   fields: number;
+  /** How the rows are written that are taken out of the answer. */
+  rows?: RowWriter;
+}
+
+/** Writes rows of one selection. */
+export interface RowWriter {
+  /** Text before the first row. */
+  head: string;
+  /** Writes a row without what separates it from the next one. */
+  write: (row: object, place: Place) => Text;
 }

@@ -1,6 +1,6 @@
 import type { GraphQLSchema } from 'graphql';
 import { isObjectType, valueFromASTUntyped, type ConstDirectiveNode } from 'graphql';
-import type { ServiceName } from '../local-data-source.ts';
+import type { ServiceName } from '../service-name.ts';
 import type { Crossing, Resolver } from './compiled.ts';
 
 export type SubgraphSchemas = Readonly<Record<ServiceName, GraphQLSchema>>;

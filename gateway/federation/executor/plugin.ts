@@ -1,6 +1,5 @@
 import type { ApolloServerPlugin, GraphQLRequestContext } from '@apollo/server';
 import { getVariableValues, type GraphQLError, type GraphQLFormattedError } from 'graphql';
-import { LRUCache } from 'lru-cache';
 import { setImmediate } from 'node:timers/promises';
 import { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import { strictScalars } from '../../../schema/graphql/fhir-scalars.ts';
@@ -8,18 +7,15 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { responseWith, type AskedOperation } from '../asked-operation.ts';
 import { formatError } from '../format-error.ts';
 import { fragmentsOf } from '../fragments.ts';
-import { coreOf, formatted, type LocalSubgraph, type ServiceName } from '../local-data-source.ts';
+import { coreOf, formatted, type LocalSubgraph } from '../local-data-source.ts';
 import type { GatewayContext } from '../request-scope.ts';
-import { compile } from './compile.ts';
+import type { ServiceName } from '../service-name.ts';
 import type { CompiledOperation } from './compiled.ts';
-import { conditionsOf } from './conditions.ts';
+import { CompiledOperations } from './compiled-operations.ts';
 import { planText } from './plan-text.ts';
 import { rootOf, Run, type FieldError } from './run.ts';
 import { objectText } from './write.ts';
 import { WrittenData } from './written-data.ts';
-
-/** Fields of all compiled operations that are kept: each takes about 500 bytes. */
-const KEPT_FIELDS = 20_000;
 
 /** Errors are written for the caller. */
 interface Answered {
@@ -37,21 +33,10 @@ export function compiledExecution(
   subgraphs: Readonly<Record<ServiceName, LocalSubgraph>>,
   fields: number,
 ): ApolloServerPlugin<GatewayContext> {
-  const schemas = { clinical: subgraphs.clinical.schema, imaging: subgraphs.imaging.schema };
-  const compiled = new LRUCache<string, { operation: CompiledOperation | undefined }>({
-    maxSize: KEPT_FIELDS,
-    sizeCalculation: ({ operation }) => 1 + (operation?.fields ?? 0),
+  const operations = new CompiledOperations({
+    clinical: subgraphs.clinical.schema,
+    imaging: subgraphs.imaging.schema,
   });
-  const compiledOf = (hash: string, { schema, document, operation, variables }: AskedOperation) => {
-    const chosen = conditionsOf(document).map((name) => String(variables[name]));
-    const key = [hash, operation.name?.value ?? '', ...chosen].join('\n');
-    let known = compiled.get(key);
-    if (!known) {
-      const source = { schema, subgraphs: schemas, fragments: fragmentsOf(document), variables };
-      compiled.set(key, (known = { operation: compile(source, operation) }));
-    }
-    return known.operation;
-  };
 
   /** @returns undefined where the gateway has to plan, or to refuse the variables */
   const run = async (
@@ -63,7 +48,7 @@ export function compiledExecution(
     const { schema, document, operation } = asked;
     const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], asked.variables);
     if (!coerced) return undefined;
-    const compiled = compiledOf(hash, { ...asked, variables: coerced });
+    const compiled = operations.of(hash, { ...asked, variables: coerced }, scope.rows);
     if (!compiled) return undefined;
     if (scope.explanation) scope.explanation.plan = { kind: 'direct', text: planText(compiled) };
     const partial: GraphQLError[] = [];
@@ -74,6 +59,8 @@ export function compiledExecution(
       { schema, operation, fragments: Object.fromEntries(fragmentsOf(document)), variableValues: coerced },
     );
     const text = await dataText(execution, compiled);
+    if (scope.rows && compiled.rows)
+      scope.rows.found = { head: compiled.rows.head, texts: await Promise.all(execution.rows) };
     // Validation has used much of this turn of the event loop.
     await setImmediate();
     const { aborted, reason } = scope.signal;

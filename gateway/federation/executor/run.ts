@@ -8,23 +8,27 @@ import type {
   OperationDefinitionNode,
 } from 'graphql';
 import { locatedError, responsePathAsArray } from 'graphql';
-import type { ServiceName } from '../local-data-source.ts';
+import type { ServiceName } from '../service-name.ts';
 
 type Path = GraphQLResolveInfo['path'];
 
 /** Where a value is in the answer of a run: a path of graphql-js. The root is the only place that is no path. */
 export interface Place extends Path {
   run: Run;
+  /** Of an object: its entities in the other subgraph, by the step to each. */
+  steps: Map<object, Promise<unknown>> | undefined;
 }
 
 /** Key of the root; no field has this name. */
 const ROOT = '';
 
-export const rootOf = (run: Run): Place => ({ run, prev: undefined, key: ROOT, typename: undefined });
+export const rootOf = (run: Run): Place => ({
+  ...{ run, prev: undefined, key: ROOT, typename: undefined, steps: undefined },
+});
 
 /** Returns the place of a field or an item. @param key name in the answer, or index */
 export function within(place: Place, key: string | number, typename?: string): Place {
-  return { run: place.run, prev: pathOf(place), key, typename };
+  return { run: place.run, prev: pathOf(place), key, typename, steps: undefined };
 }
 
 /** Returns the path of a place; undefined for the root. */
@@ -65,6 +69,8 @@ interface Failed {
 /** One execution of a compiled operation. */
 export class Run {
   readonly errors: FieldError[] = [];
+  /** The rows that were taken out of the answer. */
+  readonly rows: (string | Promise<string>)[] = [];
   /** For the resolvers. */
   readonly context: object;
   readonly #info: RunInfo;

@@ -1,34 +1,52 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import { GraphQLError } from 'graphql';
-import type { CompiledField, CompiledSelection, Crossing, Text, Write } from './compiled.ts';
+import type { CompiledField, CompiledSelection, Crossing, Text, TypeName, Write } from './compiled.ts';
 import { within, type Place } from './run.ts';
 
-/** Writes an object with the fields of its selection. All resolvers are called before the first promise is awaited. */
+/**
+ * Writes an object with the fields of its selection, as JSON. All resolvers are called before the first promise is awaited.
+ */
 export function objectText({ fields }: CompiledSelection, source: object, place: Place): Text {
-  let text = '{';
-  /** Parts of the text up to and with the last promise. */
-  let parts: Text[] | undefined;
-  let entities: Map<Crossing, Promise<unknown>> | undefined;
-  for (const field of fields) {
-    if (text.length > 1 || parts) text += ',';
-    if (!('nodes' in field)) {
-      text += field.text;
-      continue;
-    }
-    text += field.key;
-    const written = field.crossing
-      ? behindStep(field, source, { place, entities: (entities ??= new Map()) })
-      : fieldText(field, source, place);
-    if (typeof written === 'string') text += written;
+  const parts = new Parts('{');
+  for (let index = 0; index < fields.length; index++) {
+    const field = fields[index]!;
+    if (index > 0) parts.add(',');
+    parts.add(field.key);
+    parts.add(memberText(field, source, place));
+  }
+  parts.add('}');
+  return parts.text();
+}
+
+/** Text that is put together while some of it is awaited. */
+export class Parts {
+  #last: string;
+  /** The text up to and with the last promise. */
+  #before: Text[] | undefined;
+
+  constructor(begin = '') {
+    this.#last = begin;
+  }
+
+  add(text: Text): void {
+    if (typeof text === 'string') this.#last += text;
     else {
-      (parts ??= []).push(text, written);
-      text = '';
+      (this.#before ??= []).push(this.#last, text);
+      this.#last = '';
     }
   }
-  text += '}';
-  if (!parts) return text;
-  parts.push(text);
-  return Promise.all(parts).then((texts) => texts.join(''));
+
+  text(): Text {
+    if (!this.#before) return this.#last;
+    this.#before.push(this.#last);
+    return Promise.all(this.#before).then((texts) => texts.join(''));
+  }
+}
+
+/** Writes the value of a field of an object as JSON. @param place of the object */
+export function memberText(field: CompiledField | TypeName, source: object, place: Place): Text {
+  if (!('nodes' in field)) return field.text;
+  return field.crossing ? behindStep(field, source, place) : fieldText(field, source, place);
 }
 
 /** In place of the place of a leaf, which is made only for an error. */
@@ -65,22 +83,16 @@ function propertyOf(field: CompiledField, source: object, place: Place): unknown
   return method.call(source, run.argumentsOf(field), run.context, run.infoOf(field, place));
 }
 
-/** What the fields of one object share that are behind steps to the other subgraph. */
-interface Steps {
-  place: Place;
-  entities: Map<Crossing, Promise<unknown>>;
+/** Writes a field of the entity of the other subgraph; null when the entity cannot be read, which is reported once. */
+async function behindStep(field: CompiledField, source: object, place: Place): Promise<string> {
+  const steps = (place.steps ??= new Map<object, Promise<unknown>>());
+  let entity = steps.get(field.crossing!);
+  if (!entity) steps.set(field.crossing!, (entity = entityOf(field, source, place)));
+  const found = await entity;
+  return found ? fieldText(field, found, place) : fieldText({ ...field, resolve: undefined }, NOTHING, place);
 }
 
-/** Writes a field of the entity of the other subgraph; null when the entity cannot be read, which is reported once. */
-async function behindStep(field: CompiledField, source: object, { place, entities }: Steps): Promise<string> {
-  const crossing = field.crossing!;
-  let entity = entities.get(crossing);
-  if (!entity) entities.set(crossing, (entity = entityOf(field, source, place)));
-  const found = await entity;
-  if (found) return fieldText(field, found, place);
-  if (!field.isNonNull) return 'null';
-  return place.run.failed(nullRefused(field), { field, place: placeOf(field, place), isNonNull: true });
-}
+const NOTHING = Object.freeze({});
 
 async function entityOf(field: CompiledField, source: object, place: Place): Promise<unknown> {
   const { type, from, required, resolveReference, service } = field.crossing!;

@@ -1,19 +1,18 @@
-import { writeFhirJson } from '../../../schema/fhir/decimal.ts';
 import { parseAccept } from '../../../schema/http/media-ranges.ts';
+import { objectText } from '../executor/write.ts';
 import { csv } from './csv.ts';
-import { NEXT, type RowFormat } from './row-format.ts';
+import { NEXT, type StreamFormat } from './row-format.ts';
 
 /** One JSON object in each line, with decimals as in other answers. */
-const ndjson: RowFormat = {
+const ndjson: StreamFormat = {
   type: 'application/x-ndjson',
-  head: () => '',
-  row: (row, _leaves, next) => line(next === undefined ? row : { ...row, [NEXT]: next }),
-  error: (error) => line({ _error: error }),
+  of: (selection) => ({ head: '', write: (row, place) => objectText(selection, row, place) }),
+  line: (row, next) =>
+    next === undefined ? `${row}\n` : `${row.slice(0, -1)},"${NEXT}":${JSON.stringify(next)}}\n`,
+  error: (error) => `${JSON.stringify({ _error: error })}\n`,
 };
 
-const line = (value: object) => `${writeFhirJson(value)}\n`;
-
-const FORMATS: ReadonlyMap<string, RowFormat> = new Map([
+const FORMATS: ReadonlyMap<string, StreamFormat> = new Map([
   ['application/x-ndjson', ndjson],
   ['text/csv', csv],
 ]);
@@ -23,6 +22,6 @@ const FORMATS: ReadonlyMap<string, RowFormat> = new Map([
  * answer or names no such format (RFC 9110 §12.5.1, FG-29).
  * @throws Fault like `parseAccept`
  */
-export function acceptedFormat(accept: string | undefined): RowFormat | undefined {
+export function acceptedFormat(accept: string | undefined): StreamFormat | undefined {
   return FORMATS.get(parseAccept(accept)[0]?.type ?? '');
 }

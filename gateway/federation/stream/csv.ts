@@ -1,29 +1,36 @@
-import { primitiveText, writeFhirJson } from '../../../schema/fhir/decimal.ts';
-import { csvRecord } from '../../../schema/http/csv.ts';
-import type { Leaf } from './row-leaves.ts';
-import { NEXT, type RowFormat } from './row-format.ts';
+import { parseFhirJson, primitiveText } from '../../../schema/fhir/decimal.ts';
+import { csvCell, csvRecord } from '../../../schema/http/csv.ts';
+import { blockWriter, columnsOf, pathsOf } from './columns.ts';
+import { NEXT, type StreamFormat } from './row-format.ts';
 
 /**
  * CSV (RFC 4180): one column for each leaf of the selection, named by its path (`code.text`), and `_next`. Lists of scalars
  * are joined by `; `, lists of objects are JSON.
  */
-export const csv: RowFormat = {
+export const csv: StreamFormat = {
   type: 'text/csv; charset=utf-8; header=present',
-  head: (leaves) => csvRecord([...leaves.map((path) => path.join('.')), NEXT]),
-  row: (row, leaves, next = '') => csvRecord([...leaves.map((path) => textOf(valueAt(row, path))), next]),
+  of(selection) {
+    const columns = columnsOf([selection]);
+    return {
+      head: csvRecord([...pathsOf(columns), NEXT]),
+      write: blockWriter(columns, cellOf)(selection),
+    };
+  },
+  line: (row, next = '') => `${row},${next}\r\n`,
   // A line of CSV about an error would be read as a row.
   error: () => '',
 };
 
-function valueAt(row: object, path: Leaf): unknown {
-  let value: unknown = row;
-  for (const name of path) value = (value as Record<string, unknown> | null | undefined)?.[name];
-  return value;
+/** Returns the cell for a value in JSON. */
+export function cellOf(json: string): string {
+  if (json === 'null') return '';
+  if (json.startsWith('"'))
+    return csvCell(json.includes('\\') ? (JSON.parse(json) as string) : json.slice(1, -1));
+  return json.startsWith('[') ? csvCell(listText(json)) : json;
 }
 
-function textOf(value: unknown): string {
-  if (value === undefined || value === null) return '';
-  if (typeof value !== 'object') return primitiveText(value);
-  const isOfScalars = Array.isArray(value) && value.every((one) => typeof one !== 'object' || one === null);
-  return isOfScalars ? value.map(textOf).join('; ') : writeFhirJson(value);
+function listText(json: string): string {
+  const items = parseFhirJson(json) as unknown[];
+  const isOfScalars = items.every((one) => typeof one !== 'object' || one === null);
+  return isOfScalars ? items.map((one) => (one === null ? '' : primitiveText(one))).join('; ') : json;
 }

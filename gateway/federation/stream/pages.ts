@@ -4,16 +4,20 @@ import type { RecordOperation } from '../../../schema/fault/audit.ts';
 import { Fault, faultOfGraphql } from '../../../schema/fault/fault.ts';
 import type { Limits } from '../../http/limits.ts';
 import { endAfterLimit, newScope, outOfTime } from '../graphql-request.ts';
+import type { RowFormat, WantedRows } from '../executor/rows.ts';
 import { operationCost } from '../operation-cost.ts';
 import type { Executed, FederatedServer } from '../supergraph.ts';
 import { COUNT, CURSOR, type StreamedQuery } from './streamed-query.ts';
 
-/** Largest number of rows on a page, as of a connection. */
-const LARGEST_PAGE = 1_000;
+/** Largest number of rows on a page: the resources of more would outlive the collector's young space. */
+const LARGEST_PAGE = 250;
 
 /** One page of rows, and the cursor of the page after it. */
 export interface Page {
-  rows: readonly object[];
+  /** Text before the first row. */
+  head: string;
+  /** Each without its end. */
+  rows: readonly string[];
   next: string | undefined;
 }
 
@@ -23,6 +27,7 @@ export interface PagesOptions {
   query: StreamedQuery;
   request: FastifyRequest;
   limits: Limits;
+  format: RowFormat;
   /** Aborts when the client has left. */
   left: AbortSignal;
   audit: RecordOperation;
@@ -49,14 +54,16 @@ export class Pages {
   async read(cursor: string | undefined): Promise<Page> {
     for (;;) {
       requireNotExpired(this.#options.request);
-      const executed = await this.#execute(cursor);
+      const { query, format } = this.#options;
+      const rows: WantedRows = { format, path: [...query.path, 'edges', 'resource'] };
+      const executed = await this.#execute(cursor, rows);
       const isTooLarge = executed.errors.some(({ extensions }) => extensions?.['code'] === 'too_large');
-      if (!isTooLarge || this.#size === 1) return pageOf(executed, this.#options.query);
+      if (!isTooLarge || this.#size === 1) return pageOf(executed, rows, query);
       this.#size = Math.ceil(this.#size / 2);
     }
   }
 
-  async #execute(cursor: string | undefined): Promise<Executed> {
+  async #execute(cursor: string | undefined, rows: WantedRows): Promise<Executed> {
     const { server, query, request, limits, left, audit } = this.#options;
     left.throwIfAborted();
     const over = new AbortController();
@@ -64,7 +71,7 @@ export class Pages {
     left.addEventListener('abort', leave);
     const timer = endAfterLimit(over, limits);
     try {
-      const scope = { ...newScope(request, limits, over.signal), audit };
+      const scope = { ...newScope(request, limits, over.signal), audit, rows };
       const variables = { ...query.variables, [COUNT]: this.#size, [CURSOR]: cursor };
       const executed = await Promise.race([
         server.execute(query.text, variables, scope),
@@ -80,13 +87,13 @@ export class Pages {
   }
 }
 
-function pageOf(executed: Executed, { path }: StreamedQuery): Page {
-  const [error] = executed.errors;
+function pageOf({ data, errors }: Executed, { found }: WantedRows, { path }: StreamedQuery): Page {
+  const [error] = errors;
   if (error) throw faultOfGraphql(error);
-  let page: unknown = executed.data;
+  let page: unknown = data;
   for (const name of path) page = (page as Record<string, unknown> | null)?.[name];
-  const { edges, next } = (page ?? {}) as { edges?: { resource: object }[]; next?: string | null };
-  return { rows: (edges ?? []).map(({ resource }) => resource), next: next ?? undefined };
+  const { next } = (page ?? {}) as { next?: string | null };
+  return { head: found?.head ?? '', rows: found?.texts ?? [], next: next ?? undefined };
 }
 
 /** Returns the rows of a page: as many as the cost limit allows, and not more than the client's `_count`. */

@@ -1,13 +1,9 @@
-import type { Leaf } from './row-leaves.ts';
+import type { RowFormat } from '../executor/rows.ts';
 
 /** How the rows of a stream are written. */
-export interface RowFormat {
-  /** The value of Content-Type. */
-  type: string;
-  /** Returns the text before the first row. */
-  head(leaves: readonly Leaf[]): string;
-  /** Returns the text of one row. @param next the cursor of the next page, on the last row of a page */
-  row(row: object, leaves: readonly Leaf[], next: string | undefined): string;
+export interface StreamFormat extends RowFormat {
+  /** Returns a row with its end. @param next the cursor of the next page, on the last row of a page */
+  line(row: string, next: string | undefined): string;
   /** Returns the last line of a stream that fails after its beginning; empty where the format has no place for it. */
   error(error: object): string;
 }

@@ -3,7 +3,6 @@ import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { ALLOWED, outcomeOf, type Outcome } from '../../../schema/fault/audit.ts';
 import { Fault, faultExtensions, toFault } from '../../../schema/fault/fault.ts';
-import { graphqlType } from '../../../schema/fhir/tables.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { clientLeft } from '../../../schema/http/client-left.ts';
 import { endIdleReader } from '../../../schema/http/reader-timeout.ts';
@@ -11,8 +10,7 @@ import type { Limits } from '../../http/limits.ts';
 import { askedGraphql, type AskedGraphql } from '../graphql-request.ts';
 import type { FederatedServer } from '../supergraph.ts';
 import { Pages, type Page } from './pages.ts';
-import type { RowFormat } from './row-format.ts';
-import { leavesOf, type Leaf } from './row-leaves.ts';
+import type { StreamFormat } from './row-format.ts';
 import { StreamAudit } from './stream-audit.ts';
 import { streamedQuery } from './streamed-query.ts';
 
@@ -22,7 +20,7 @@ const SLICE = 100;
 interface StreamOptions {
   server: FederatedServer;
   limits: Limits;
-  format: RowFormat;
+  format: StreamFormat;
 }
 
 /**
@@ -40,7 +38,7 @@ export async function streamRows(
   const schema = await server.schema();
   const audit = new StreamAudit(request.audit, query.type);
   const left = clientLeft(reply);
-  const options = { server, schema, query, request, limits, left, audit: audit.recordOfPage };
+  const options = { server, schema, query, request, limits, left, format, audit: audit.recordOfPage };
   const pages = new Pages(options);
   let first: Page;
   try {
@@ -49,8 +47,7 @@ export async function streamRows(
     audit.end(outcomeOf(error));
     throw error;
   }
-  const leaves = leavesOf({ schema, ...query }, query.row, schema.getType(graphqlType(query.type))!);
-  const texts = textsOf({ first, pages, leaves, format, audit });
+  const texts = textsOf({ first, pages, format, audit });
   const { readerTimeout } = request.tenant.limits;
   endIdleReader(reply.raw, readerTimeout, () =>
     request.log.warn({ seconds: readerTimeout }, 'a client that did not read its rows was disconnected'),
@@ -63,16 +60,15 @@ export async function streamRows(
 interface Rows {
   first: Page;
   pages: Pages;
-  leaves: readonly Leaf[];
-  format: RowFormat;
+  format: StreamFormat;
   audit: StreamAudit;
 }
 
 /** Writes the rows of all pages. While a page is sent, the next one is read, and none beyond. */
-async function* textsOf({ first, pages, leaves, format, audit }: Rows): AsyncGenerator<Buffer> {
+async function* textsOf({ first, pages, format, audit }: Rows): AsyncGenerator<Buffer> {
   let outcome: Outcome = ALLOWED;
   try {
-    yield Buffer.from(format.head(leaves));
+    yield Buffer.from(first.head);
     for (let page: Page | undefined = first; page;) {
       const { rows, next }: Page = page;
       const following: Promise<Page> | undefined = next === undefined ? undefined : pages.read(next);
@@ -81,7 +77,7 @@ async function* textsOf({ first, pages, leaves, format, audit }: Rows): AsyncGen
       for (let start = 0; start < rows.length; start += SLICE) {
         const slice = rows.slice(start, start + SLICE);
         const isLast = (at: number) => start + at === rows.length - 1;
-        const lines = slice.map((row, at) => format.row(row, leaves, isLast(at) ? next : undefined));
+        const lines = slice.map((row, at) => format.line(row, isLast(at) ? next : undefined));
         audit.given(slice.length);
         yield Buffer.from(lines.join(''));
         await setImmediate();

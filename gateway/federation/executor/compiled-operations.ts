@@ -1,0 +1,59 @@
+import { Kind, visit, type DocumentNode } from 'graphql';
+import { LRUCache } from 'lru-cache';
+import type { AskedOperation } from '../asked-operation.ts';
+import { fragmentsOf } from '../fragments.ts';
+import { compile } from './compile.ts';
+import type { CompiledOperation } from './compiled.ts';
+import type { SubgraphSchemas } from './crossing.ts';
+import { takeRows, type WantedRows } from './rows.ts';
+
+/** Fields of all compiled operations that are kept: each takes about 500 bytes. */
+const KEPT_FIELDS = 20_000;
+
+/** Compiles operations, and keeps the last ones. */
+export class CompiledOperations {
+  readonly #subgraphs: SubgraphSchemas;
+  readonly #known = new LRUCache<string, { operation: CompiledOperation | undefined }>({
+    maxSize: KEPT_FIELDS,
+    sizeCalculation: ({ operation }) => 1 + (operation?.fields ?? 0),
+  });
+
+  readonly #conditions = new WeakMap<DocumentNode, readonly string[]>();
+
+  constructor(subgraphs: SubgraphSchemas) {
+    this.#subgraphs = subgraphs;
+  }
+
+  /**
+   * @param hash identifies the text of the document
+   * @param asked with the values of all variables
+   * @returns undefined for an operation that is not compiled
+   */
+  of(hash: string, asked: AskedOperation, rows: WantedRows | undefined): CompiledOperation | undefined {
+    const { schema, document, operation, variables } = asked;
+    const conditions = this.#conditions.get(document) ?? conditionsOf(document);
+    this.#conditions.set(document, conditions);
+    const chosen = conditions.map((name) => String(variables[name]));
+    const key = [hash, operation.name?.value ?? '', rows?.format.type ?? '', ...chosen].join('\n');
+    let known = this.#known.get(key);
+    if (!known) {
+      const fragments = fragmentsOf(document);
+      known = { operation: compile({ schema, subgraphs: this.#subgraphs, fragments, variables }, operation) };
+      if (known.operation && rows) takeRows(known.operation, rows);
+      this.#known.set(key, known);
+    }
+    return known.operation;
+  }
+}
+
+/** Returns the variables that decide which fields are included (`@skip`, `@include`), each once. */
+function conditionsOf(document: DocumentNode): readonly string[] {
+  const names = new Set<string>();
+  visit(document, {
+    Directive({ name, arguments: given }) {
+      if (name.value !== 'skip' && name.value !== 'include') return;
+      for (const { value } of given ?? []) if (value.kind === Kind.VARIABLE) names.add(value.name.value);
+    },
+  });
+  return [...names];
+}

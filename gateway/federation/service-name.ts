@@ -1,0 +1,2 @@
+/** The subgraphs of the supergraph. */
+export type ServiceName = 'clinical' | 'imaging';
