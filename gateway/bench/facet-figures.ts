@@ -35,22 +35,14 @@ export async function facetFigures(directory: string, { patients }: Population):
     }
     return median(times);
   };
-  const laboratory: [string, string][] = [['category', 'laboratory']];
-  const figures: Figure[] = [
-    { what: 'facets: codes of all Observations', value: await time('all', 'code'), unit: 'ms', atMost: 200 },
-    {
-      what: 'facets: status of all Observations',
-      value: await time('all', 'status'),
-      unit: 'ms',
-      atMost: 200,
-    },
-    { what: 'facets: codes of a search', value: await time('all', 'code', laboratory), unit: 'ms' },
-    {
-      what: 'facets: codes by a policy of half of the patients',
-      value: await time(half, 'code'),
-      unit: 'ms',
-    },
-  ];
+  const figures: Figure[] = [];
+  const add = (what: string, value: number): void => {
+    figures.push({ what: `facets: ${what}`, value, unit: 'ms', atMost: 200 });
+  };
+  add('codes of all Observations', await time('all', 'code'));
+  add('status of all Observations', await time('all', 'status'));
+  add('codes of a search', await time('all', 'code', [['category', 'laboratory']]));
+  add('codes by a policy of half of the patients', await time(half, 'code'));
   await subgraph.close();
   return figures;
 }

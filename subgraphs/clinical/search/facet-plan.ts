@@ -1,41 +1,122 @@
 import type { Criterion } from './criteria.ts';
-import { needsResource, rowsOf } from './plan.ts';
+import { needsResource, rowsOf, sizeOf } from './plan.ts';
 import { check } from './reach-sql.ts';
 import {
   allOf,
   byYield,
   conditionsOf,
   outermostWithinReach,
+  type Conditions,
   type SqlContext,
   type Statement,
+  type ValueCondition,
 } from './sql.ts';
+
+/**
+ * How the values of a parameter are counted among the resources that a search finds. There are two ways, and which one is
+ * shorter is known only from the data: to collect the few matches of one condition, check the others and group the values of
+ * what is left; or to mark the matches of each condition, and to count the marked resources in the list of every value.
+ */
+export interface FacetPlan {
+  /** Ways to collect. One without `size` is short. */
+  collect: readonly FacetCollection[];
+  lists: ListCount;
+}
+
+export interface FacetCollection {
+  /** Counts the rows of the condition, at most `$most`. */
+  size?: Statement;
+  /** Selects `code`, `system`, `count` and `rid`, the first resource that has the value. */
+  counts: Statement;
+}
+
+export interface ListCount {
+  /** A resource has to meet all of them. */
+  conditions: readonly ResourceSet[];
+  /** Selects `code`, `system` and `rids`, the resources of the type that have the value, as 32-bit integers. */
+  values: Statement;
+}
+
+export interface ResourceSet {
+  /** Selects `rids`, as those of the values, which together are the set. No row: the values have no lists. */
+  lists?: Statement;
+  /** Selects `rid`. */
+  rows: Statement;
+  /** The resources that are not in the set meet the condition. */
+  negated: boolean;
+}
 
 /**
  * Plans how the values of a token parameter are counted among the resources that a search finds, within the caller's reach.
  * The values of a whole type are counted when the store is loaded.
- * @param code of a token parameter
- * @returns a statement that selects `code`, `system`, `count` and `rid`, the first resource that has the value
+ * @param code of a token parameter of `CODED`
  * @throws Fault `invalid_request` for a value that cannot be read
  */
 export function planFacets(
   { type, criteria, code }: { type: string; criteria: readonly Criterion[]; code: string },
   context: SqlContext,
-): Statement {
+): FacetPlan {
   const param = context.param(type, code) ?? -1;
-  const { own, values } = outermostWithinReach(type, conditionsOf(type, criteria, context), context);
-  if (own.length + values.length === 0) {
-    return { sql: 'SELECT code, system, count, rid FROM facet WHERE param = ?', binds: [param] };
-  }
-  const driver = values.filter(({ negated }) => !negated).sort(byYield)[0];
-  const others = [...own, ...values.filter((other) => other !== driver).map(check)];
+  const conditions = outermostWithinReach(type, conditionsOf(type, criteria, context), context);
+  const { own, byId, values } = conditions;
+  const drivers = byId ? [] : values.filter(({ negated }) => !negated).sort(byYield);
+  const collected = (driver?: ValueCondition): Statement =>
+    countsOf(allOf([matchesOf(type, own, driver), ...checksOf(values, driver)]), param);
+  const isWholeType = own.length + values.length === 0;
+  const short = isWholeType ? countsOfType(param) : byId ? collected() : undefined;
+  return {
+    collect: short
+      ? [{ counts: short }]
+      : drivers.map((driver) => ({ size: sizeOf(driver), counts: collected(driver) })),
+    lists: {
+      conditions: setsOf(type, conditions, drivers[0]),
+      values: {
+        sql: 'SELECT code, system, rids FROM facet WHERE param = ? ORDER BY code, system',
+        binds: [param],
+      },
+    },
+  };
+}
+
+const countsOfType = (param: number): Statement => ({
+  sql: 'SELECT code, system, count, rid FROM facet WHERE param = ?',
+  binds: [param],
+});
+
+/** Returns the `FROM` of the resources, as `r`, that meet the conditions on themselves, and that of the driver. */
+function matchesOf(type: string, own: readonly Statement[], driver: ValueCondition | undefined): Statement {
   const rows = driver
     ? rowsOf(driver, needsResource(own, []))
     : { sql: 'resource r WHERE r.type = ?', binds: [type] };
-  const matches = allOf([rows, ...others]);
+  return allOf([rows, ...own]);
+}
+
+const checksOf = (values: readonly ValueCondition[], driver: ValueCondition | undefined): Statement[] =>
+  values.filter((other) => other !== driver).map(check);
+
+function countsOf(matches: Statement, param: number): Statement {
   return {
     sql: `SELECT t.code, t.system, count(*) AS count, min(t.rid) AS rid
       FROM (SELECT r.rid AS rid FROM ${matches.sql}) m CROSS JOIN token t ON t.rid = m.rid
       WHERE t.param = ? GROUP BY t.code, t.system`,
     binds: [...matches.binds, param],
   };
+}
+
+/** Returns a set for each condition on values, and one for those on the resource itself, which are checked one by one. */
+function setsOf(type: string, { own, values }: Conditions, driver?: ValueCondition): ResourceSet[] {
+  if (own.length === 0) return values.map(setOf);
+  const matches = matchesOf(type, own, driver);
+  const rows = { sql: `SELECT r.rid FROM ${matches.sql}`, binds: matches.binds };
+  return [{ rows, negated: false }, ...values.filter((other) => other !== driver).map(setOf)];
+}
+
+function setOf({ table, where, binds, negated = false }: ValueCondition): ResourceSet {
+  const selected = (column: string, from: string): Statement => ({
+    sql: `SELECT ${column} FROM ${from} WHERE ${where}`,
+    binds,
+  });
+  // The table of facets has the columns of a token.
+  const lists = table === 'token' ? selected('rids', 'facet') : undefined;
+  return { ...(lists && { lists }), rows: selected('rid', table), negated };
 }

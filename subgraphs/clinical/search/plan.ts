@@ -128,14 +128,16 @@ function collections(type: string, { own, byId, values }: Conditions, order: Col
     .map((driver) => {
       const others = [...own, ...values.filter((other) => other !== driver).map(check)];
       return {
-        size: {
-          sql: `SELECT count(*) FROM (SELECT 1 FROM ${driver.table} WHERE ${driver.where} LIMIT $most)`,
-          binds: driver.binds,
-        },
+        size: sizeOf(driver),
         isBounded: driver.table !== 'date' && driver.table !== 'number',
         ...collected(rowsOf(driver, needsResource(own, order.keys)), others, order),
       };
     });
+}
+
+/** Returns the number of rows of a condition, at most `$most`. */
+export function sizeOf({ table, where, binds }: Condition): Statement {
+  return { sql: `SELECT count(*) FROM (SELECT 1 FROM ${table} WHERE ${where} LIMIT $most)`, binds };
 }
 
 /** Returns the `FROM` of the resources, as `r`, that have a value. */

@@ -5,6 +5,7 @@ import { CODED } from '../../../../schema/fhir/facets.ts';
 import { parseFhirJson } from '../../../../schema/fhir/decimal.ts';
 import { exactCode } from '../../search/index-rows.ts';
 import { rewriteReferences } from '../bundle.ts';
+import { packRids } from './facet-lists.ts';
 import { entryOf } from './inputs.ts';
 import { StoreWriter } from './store-writer.ts';
 import { RESOURCE_INDEXES, ROW_TABLES, VALUE_INDEXES } from './tables.ts';
@@ -25,16 +26,26 @@ export function finishStore(db: Database.Database, onStep: () => void): void {
   // A sorted search need not look for resources without a value when there are none.
   db.exec(`UPDATE param SET valued = (SELECT count(DISTINCT rid) FROM date WHERE date.param = param.param)
     WHERE param IN (SELECT DISTINCT param FROM date)`);
-  db.exec('DELETE FROM facet');
-  db.prepare(
-    `INSERT INTO facet SELECT param, code, system, count(*), min(rid) FROM token
-     WHERE param IN (SELECT param FROM param WHERE code IN (SELECT value FROM json_each(?))) GROUP BY 1, 2, 3`,
-  ).run(JSON.stringify(CODED));
+  fillFacets(db);
   const counts = db.prepare(
     'SELECT json_group_object(type, n) FROM (SELECT type, count(*) AS n FROM resource GROUP BY type)',
   );
   db.prepare("INSERT OR REPLACE INTO fingerprint VALUES ('counts', ?)").run(counts.pluck().get());
   db.exec('PRAGMA analysis_limit = 1000; ANALYZE');
+}
+
+/** Counts the values of coded elements, and lists the resources that have each. */
+function fillFacets(db: Database.Database): void {
+  db.aggregate<number[]>('rids', {
+    start: () => [],
+    step: (rids, rid: number) => void rids.push(rid),
+    result: packRids,
+  });
+  db.exec('DELETE FROM facet');
+  db.prepare(
+    `INSERT INTO facet SELECT param, code, system, count(*), min(rid), rids(rid) FROM token
+     WHERE param IN (SELECT param FROM param WHERE code IN (SELECT value FROM json_each(?))) GROUP BY 1, 2, 3`,
+  ).run(JSON.stringify(CODED));
 }
 
 function step(db: Database.Database, sql: string, onStep: () => void): void {

@@ -1,12 +1,12 @@
 import type { NewestOf } from '../source.ts';
 import type { SearchPlan } from '../../search/plan.ts';
-import type { Statement } from '../../search/sql.ts';
+import type { FacetPlan } from '../../search/facet-plan.ts';
 
 /** What a thread of the store is asked. Everything in it is plain data. */
 export type Question = { database: DatabaseVersion } & (
   | { ask: 'read'; type: string; ids: readonly string[] }
   | { ask: 'search'; plan: SearchPlan; page: PageWanted }
-  | { ask: 'facets'; plan: Statement; limit: number }
+  | { ask: 'facets'; plan: FacetPlan; limit: number }
   | { ask: 'facts' }
 );
 

@@ -2,7 +2,9 @@ import type Database from 'better-sqlite3';
 import { mostFrequent } from '../../../../schema/fhir/facets.ts';
 import { LRUCache } from 'lru-cache';
 import type { Collection, SearchPlan, Walk } from '../../search/plan.ts';
+import type { FacetPlan } from '../../search/facet-plan.ts';
 import type { Statement } from '../../search/sql.ts';
+import { countListed, type Counted } from './facet-lists.ts';
 import { LONG, type FacetsFound, type PageFound, type PageWanted, type Refusal } from './question.ts';
 
 /** Matches of one condition that are collected without further thought: some milliseconds. */
@@ -18,9 +20,6 @@ type Value = string | number | null;
 /** Parameters of a statement, by name. */
 type Named = Record<string, Value>;
 export type Row = { rid: number } & Record<string, Value>;
-
-/** A value with its number of resources. */
-type Counted = Row & { code: string; system: string; count: number };
 
 /** A page without the texts of its resources. */
 export interface Found extends Omit<PageFound, 'texts' | 'rids'> {
@@ -68,8 +67,12 @@ export class PlanRunner {
   }
 
   /** Counts values; at most `limit` of them are named. */
-  facets(plan: Statement, limit: number): FacetsFound {
-    const { top, ...left } = mostFrequent(this.#all(plan, {}) as Counted[], limit);
+  facets({ collect, lists }: FacetPlan, limit: number): FacetsFound {
+    const few = collect.find(({ size }) => !size || this.#number(size, { most: FEW }) < FEW);
+    const counted = few
+      ? (this.#all(few.counts, {}) as unknown as Counted[])
+      : countListed(lists, (sql) => this.#statement(sql));
+    const { top, ...left } = mostFrequent(counted, limit);
     const text = this.#statement('SELECT json FROM resource WHERE rid = ?').pluck();
     const rows = top.map(({ code, system, count, rid }) => {
       const json = text.get(rid) as string;

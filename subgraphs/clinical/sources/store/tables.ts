@@ -1,18 +1,20 @@
 import { createHash } from 'node:crypto';
+import { CODED } from '../../../../schema/fhir/facets.ts';
 import { tables } from '../../../../schema/fhir/tables.ts';
 
 /** Increase it when the rows change, so that stores of older versions are built again. */
-const STORE_VERSION = 7;
+const STORE_VERSION = 8;
 
-/** Returns a hash of the version and the search parameters. A store with another one cannot be searched. */
+/** Returns a hash of the version, the search parameters and those that facets count by. A store with another one cannot be searched. */
 export function storeSchema(): string {
   const hash = createHash('sha256').update(`${STORE_VERSION}\n`);
-  return hash.update(JSON.stringify(tables.searchParameters)).digest('hex');
+  return hash.update(JSON.stringify([tables.searchParameters, CODED])).digest('hex');
 }
 
 /**
  * Tables of the store. `param` is the number of one search parameter of one resource type. The index tables are ordered by
  * resource: rows are only appended during a load, and the conditions on one resource are checked without another index.
+ * `facet` has the values of coded elements: the number of resources, the first one, and all of them as 32-bit integers.
  */
 export const TABLES = `
 CREATE TABLE fingerprint (name TEXT PRIMARY KEY, value TEXT);
@@ -35,7 +37,7 @@ CREATE TABLE identifier (rid INTEGER, param INTEGER, value TEXT, kind TEXT,
 CREATE TABLE presence (rid INTEGER, param INTEGER, PRIMARY KEY (rid, param)) WITHOUT ROWID;
 CREATE TABLE composite (rid INTEGER, param INTEGER, head_code TEXT, head_system TEXT, code TEXT, system TEXT,
   low REAL, high REAL, unit TEXT, value TEXT, target TEXT);
-CREATE TABLE facet (param INTEGER, code TEXT, system TEXT, count INTEGER, rid INTEGER,
+CREATE TABLE facet (param INTEGER, code TEXT, system TEXT, count INTEGER, rid INTEGER, rids BLOB,
   PRIMARY KEY (param, code, system)) WITHOUT ROWID;
 `;
 
