@@ -13,10 +13,10 @@ export interface Counted {
 }
 
 /** Returns rows of resources as 32-bit integers. */
-export const packRids = (rids: readonly number[]): Buffer => Buffer.from(Uint32Array.from(rids).buffer);
+export const packRids = (rids: Uint32Array): Buffer => Buffer.from(rids.slice().buffer);
 
 /** A Uint32Array begins at a multiple of 4 bytes: the packed rows may not, but their copy does. */
-const unpackRids = (packed: Uint8Array): Uint32Array => new Uint32Array(Uint8Array.from(packed).buffer);
+const unpackRids = (packed: Uint8Array): Uint32Array => new Uint32Array(new Uint8Array(packed).buffer);
 
 type Prepare = (sql: string) => Database.Statement<unknown[], unknown>;
 
@@ -63,7 +63,7 @@ function within(marks: Uint8Array, sets: readonly Rids[]): Uint8Array<ArrayBuffe
 }
 
 function without(marks: Uint8Array, sets: readonly Rids[]): Uint8Array<ArrayBuffer> {
-  const kept = Uint8Array.from(marks);
+  const kept = new Uint8Array(marks);
   for (const rids of sets) for (const rid of rids) kept[rid] = 0;
   return kept;
 }

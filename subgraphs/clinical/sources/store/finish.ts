@@ -36,10 +36,16 @@ export function finishStore(db: Database.Database, onStep: () => void): void {
 
 /** Counts the values of coded elements, and lists the resources that have each. */
 function fillFacets(db: Database.Database): void {
-  db.aggregate<number[]>('rids', {
-    start: () => [],
-    step: (rids, rid: number) => void rids.push(rid),
-    result: packRids,
+  const last = db.prepare<[], number>('SELECT coalesce(max(rid), 0) FROM resource').pluck().get()!;
+  // SQLite makes one list after the other: all are made in the same place.
+  const rows = new Uint32Array(last);
+  db.aggregate<number>('rids', {
+    start: 0,
+    step: (length, rid) => {
+      rows[length] = rid;
+      return length + 1;
+    },
+    result: (length) => packRids(rows.subarray(0, length)),
   });
   db.exec('DELETE FROM facet');
   db.prepare(
