@@ -9,6 +9,7 @@ import { withDecimals } from '../../schema/fhir/decimal.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { incrementalDelivery } from '../../schema/fault/refusals.ts';
 import type { Limits } from '../http/limits.ts';
+import { searchOf, type AskedGraphql } from './asked-graphql.ts';
 import { requireShallow } from './document-limits.ts';
 import type { PreparedIntrospection } from './introspection/prepared.ts';
 import type { GatewayContext } from './request-scope.ts';
@@ -21,7 +22,7 @@ import type { FederatedServer } from './supergraph.ts';
 export function refuseDeepDocuments(app: FastifyInstance, limits: Limits): void {
   app.addHook('preHandler', async (request) => {
     const body = request.body as { query?: unknown } | null | undefined;
-    const sent = [body?.query, ...new URLSearchParams(search(request)).getAll('query')];
+    const sent = [body?.query, ...new URLSearchParams(searchOf(request)).getAll('query')];
     for (const query of sent) if (typeof query === 'string') requireShallow(query, limits);
   });
 }
@@ -59,35 +60,28 @@ export function newScope(
   return { tenant, access: { ...access }, signal, log, budget, audit, fhir: false, cores: new Map() };
 }
 
-/** A GraphQL request as it is executed. */
-export interface AskedGraphql extends Pick<FastifyRequest, 'method' | 'headers'> {
-  /** The query of the URL, with its question mark. */
-  search: string;
-  body: unknown;
-}
-
-/** Returns what a client sent. */
-export function askedGraphql(request: FastifyRequest): AskedGraphql {
-  const { method, headers, body } = request;
-  return { method, headers, search: search(request), body };
-}
-
 /** Executes a GraphQL request. */
 export async function run(
   server: FederatedServer,
   scope: GatewayContext['scope'],
   asked: AskedGraphql,
 ): Promise<HTTPGraphQLResponse> {
+  return Promise.race([executed(server, scope, asked), outOfTime(scope.signal)]);
+}
+
+async function executed(
+  server: FederatedServer,
+  scope: GatewayContext['scope'],
+  asked: AskedGraphql,
+): Promise<HTTPGraphQLResponse> {
+  const known = await server.answerKnown(asked, scope);
+  if (known) return known;
   const headers = new HeaderMap();
   for (const [name, value] of Object.entries(asked.headers)) {
     if (value !== undefined) headers.set(name, [value].flat().join(', '));
   }
   const httpGraphQLRequest = { ...asked, headers };
-  const answered = server.executeHTTPGraphQLRequest({
-    httpGraphQLRequest,
-    context: () => Promise.resolve({ scope }),
-  });
-  return Promise.race([answered, outOfTime(scope.signal)]);
+  return server.executeHTTPGraphQLRequest({ httpGraphQLRequest, context: () => Promise.resolve({ scope }) });
 }
 
 /** Rejects after the time limit and a grace period: fields that stop in time become errors in the answer. */
@@ -128,5 +122,3 @@ export async function answer(
   for (const [name, value] of headers) if (name !== 'content-length') reply.header(name, value);
   return setCacheControl(reply, 'noStore').send(withDecimals(rewrite ? await rewrite(text) : text));
 }
-
-const search = (request: FastifyRequest) => new URL(request.url, 'http://x').search;

@@ -1,7 +1,8 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { Fault } from '../../schema/fault/fault.ts';
 import type { Limits } from '../http/limits.ts';
-import { answer, askedGraphql, refuseDeepDocuments, run, scopeOf } from './graphql-request.ts';
+import { askedGraphql } from './asked-graphql.ts';
+import { answer, refuseDeepDocuments, run, scopeOf } from './graphql-request.ts';
 import type { PreparedIntrospection } from './introspection/prepared.ts';
 import { acceptedFormat } from './stream/accepted-format.ts';
 import { streamRows } from './stream/stream-rows.ts';

@@ -1,4 +1,4 @@
-import { ApolloServer } from '@apollo/server';
+import { ApolloServer, type HTTPGraphQLResponse } from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -17,10 +17,13 @@ import { setImmediate } from 'node:timers/promises';
 import { incrementalDelivery } from '../../schema/fault/refusals.ts';
 import type { Limits } from '../http/limits.ts';
 import { DocumentCache } from './document-cache.ts';
+import { CompiledExecution } from './executor/compiled-execution.ts';
 import { compiledExecution } from './executor/plugin.ts';
 import { answerText, WrittenData } from './executor/written-data.ts';
 import { documentLimits } from './document-limits.ts';
 import { formatError } from './format-error.ts';
+import type { AskedGraphql } from './asked-graphql.ts';
+import { KnownOperations } from './known-operations.ts';
 import { localDataSource, type LocalSubgraph } from './local-data-source.ts';
 import type { PersistedQueries } from './persisted-queries.ts';
 import { PlanningGateway } from './planning/planning-gateway.ts';
@@ -32,6 +35,8 @@ export interface FederatedServer extends Pick<
   ApolloServer<GatewayContext>,
   'executeHTTPGraphQLRequest' | 'stop'
 > {
+  /** Answers a request for an operation that it knows; undefined for one that it has to execute otherwise. */
+  answerKnown(asked: AskedGraphql, scope: RequestScope): Promise<HTTPGraphQLResponse | undefined>;
   /** Returns the API schema. */
   schema(): Promise<GraphQLSchema>;
   /**
@@ -79,6 +84,8 @@ export async function federatedServer(deps: {
       imaging: localDataSource('imaging', subgraphs.imaging),
     },
   });
+  const execution = new CompiledExecution(subgraphs, limits.cost);
+  const known = new KnownOperations(execution, limits);
   const server = new ApolloServer<GatewayContext>({
     gateway,
     logger: log,
@@ -110,13 +117,14 @@ export async function federatedServer(deps: {
       ApolloServerPluginUsageReportingDisabled(),
       tenantRules(limits),
       // After the rules: it answers, so that nothing is asked after it.
-      compiledExecution(subgraphs, limits.cost),
+      compiledExecution(execution, known),
     ],
   });
   await server.start();
   // Compiles the code of validation, for which the first request would wait 20 ms.
   validate(gateway.schema, parse(getIntrospectionQuery()));
   return {
+    answerKnown: (asked, scope) => known.answer(asked, scope),
     executeHTTPGraphQLRequest: (request) => server.executeHTTPGraphQLRequest(request),
     async execute(query, variables, scope) {
       const { body, http } = await server.executeOperation({ query, variables }, { contextValue: { scope } });

@@ -14,7 +14,7 @@ import { UsualIntrospection } from './introspection/usual-form.ts';
 import { joinEqualErrors, withoutSuggestions } from './joined-errors.ts';
 import { faultOf } from './local-data-source.ts';
 import { defaultsOf, requireAffordable } from './operation-cost.ts';
-import type { GatewayContext } from './request-scope.ts';
+import type { GatewayContext, RequestScope } from './request-scope.ts';
 
 type Resolved = GraphQLRequestContextDidResolveOperation<GatewayContext>;
 
@@ -48,25 +48,39 @@ export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> 
         async willSendResponse({ contextValue, response }) {
           const { body, http } = response;
           if (body.kind !== 'single') return;
-          const { singleResult } = body;
-          const { errors } = singleResult;
-          const { explanation } = contextValue.scope;
-          if (explanation) singleResult.extensions = { explain: writtenExplanation(explanation) };
-          if (explanation?.mode === 'cost') delete singleResult.data;
-          if (errors) singleResult.errors = shownErrors(errors, contextValue.scope.tenant);
-          const refused = singleResult.errors?.some(({ extensions }) => isRefusal(extensions?.['code']));
-          if (refused && contextValue.scope.tenant.authorization.refusedFields === 'reject') {
-            http.status = 403;
-            delete singleResult.data;
-          }
-          // At FHIR's own addresses each error has an OperationOutcome (FG-11).
-          if (contextValue.scope.fhir) {
-            body.singleResult = { ...singleResult, ...withOutcomes(singleResult.errors) };
-          }
+          const status = finishAnswer(body.singleResult, contextValue.scope);
+          if (status !== undefined) http.status = status;
         },
       };
     },
   };
+}
+
+/** An answer on its way to the caller. */
+interface Answer {
+  data?: unknown;
+  errors?: readonly GraphQLFormattedError[];
+  extensions?: Record<string, unknown>;
+}
+
+/**
+ * Changes an answer as the tenant wants it.
+ * @returns the HTTP status, if it is not the usual one
+ */
+export function finishAnswer(
+  answer: Answer,
+  { tenant, explanation, fhir }: RequestScope,
+): number | undefined {
+  if (explanation) answer.extensions = { explain: writtenExplanation(explanation) };
+  if (explanation?.mode === 'cost') delete answer.data;
+  if (!answer.errors) return undefined;
+  const errors = shownErrors(answer.errors, tenant);
+  const refused = errors.some(({ extensions }) => isRefusal(extensions?.['code']));
+  const isRejected = refused && tenant.authorization.refusedFields === 'reject';
+  if (isRejected) delete answer.data;
+  // At FHIR's own addresses each error has an OperationOutcome (FG-11).
+  answer.errors = fhir ? errors.map(withOutcome) : errors;
+  return isRejected ? 403 : undefined;
 }
 
 /** Checks an operation before it is executed. @throws Fault that refuses the whole request */
@@ -80,8 +94,7 @@ function check(
   if (!operation)
     throw new Fault('invalid_request', 'operationName must name one operation of the document.');
   if (operation.operation !== 'query') throw queriesOnly();
-  if (graphql.trustedDocumentsOnly)
-    throw new Fault('not_implemented', 'This tenant accepts only trusted documents, and has none yet.');
+  requireUntrustedAllowed(scope.tenant);
   const isIntrospection = introspects(document, operation);
   if (!graphql.introspection && isIntrospection)
     throw new Fault(
@@ -119,8 +132,14 @@ function requireLittleIntrospection(asked: AskedOperation, { introspection: most
   throw new Fault('invalid_request', message);
 }
 
+/** Refuses a document of the caller where only trusted ones are accepted. */
+export function requireUntrustedAllowed({ graphql }: Tenant): void {
+  if (!graphql.trustedDocumentsOnly) return;
+  throw new Fault('not_implemented', 'This tenant accepts only trusted documents, and has none yet.');
+}
+
 /** Refuses too many values in variables. It runs before they are checked, which makes an error for each wrong value. */
-function requireFewValues(variables: unknown, { variableValues }: Limits): void {
+export function requireFewValues(variables: unknown, { variableValues }: Limits): void {
   const waiting = [variables];
   for (let count = 0; waiting.length > 0; count++) {
     if (count > variableValues || waiting.length > variableValues) {
@@ -167,14 +186,8 @@ function shownErrors(
 
 const isRefusal = (code: unknown) => code === 'insufficient_scope' || code === 'forbidden';
 
-/** Adds an OperationOutcome to each error (FHIR R4 §2.1.2.10). */
-function withOutcomes(errors: readonly GraphQLFormattedError[] | undefined) {
-  return (
-    errors && {
-      errors: errors.map((error) => ({
-        ...error,
-        extensions: { ...error.extensions, resource: operationOutcome('error', 'processing', error.message) },
-      })),
-    }
-  );
+/** Adds an OperationOutcome to an error (FHIR R4 §2.1.2.10). */
+function withOutcome(error: GraphQLFormattedError): GraphQLFormattedError {
+  const resource = operationOutcome('error', 'processing', error.message);
+  return { ...error, extensions: { ...error.extensions, resource } };
 }

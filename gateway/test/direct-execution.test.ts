@@ -17,6 +17,7 @@ import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
 import { mrnOf, writePatients } from '../bench/data/large-patient.ts';
+import { CompiledExecution } from '../federation/executor/compiled-execution.ts';
 import { compiledExecution } from '../federation/executor/plugin.ts';
 import { formatError } from '../federation/format-error.ts';
 import { localDataSource } from '../federation/local-data-source.ts';
@@ -83,7 +84,7 @@ beforeAll(async () => {
   direct = new ApolloServer({
     gateway: gateway(),
     formatError,
-    plugins: [compiledExecution(subgraphs, 50_000)],
+    plugins: [compiledExecution(new CompiledExecution(subgraphs, 50_000))],
   });
   planned = new ApolloServer({ gateway: gateway(), formatError });
   stockGateway = new ApolloServer({

@@ -7,6 +7,10 @@ import { federatedServer, type FederatedServer } from '../federation/supergraph.
 export const graphOnDemand: typeof federatedServer = async (deps) => {
   let starting: Promise<FederatedServer> | undefined;
   return {
+    async answerKnown(...request) {
+      const server = await (starting ??= federatedServer(deps));
+      return server.answerKnown(...request);
+    },
     async executeHTTPGraphQLRequest(request) {
       const server = await (starting ??= federatedServer(deps));
       return server.executeHTTPGraphQLRequest(request);

@@ -1,96 +1,31 @@
 import type { ApolloServerPlugin, GraphQLRequestContext } from '@apollo/server';
-import { getVariableValues, type GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { setImmediate } from 'node:timers/promises';
-import { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import { strictScalars } from '../../../schema/graphql/fhir-scalars.ts';
-import { Fault } from '../../../schema/fault/fault.ts';
-import { responseWith, type AskedOperation } from '../asked-operation.ts';
-import { formatError } from '../format-error.ts';
-import { fragmentsOf } from '../fragments.ts';
-import { coreOf, formatted, type LocalSubgraph } from '../local-data-source.ts';
+import { responseWith } from '../asked-operation.ts';
+import type { KnownOperations } from '../known-operations.ts';
 import type { GatewayContext } from '../request-scope.ts';
-import type { ServiceName } from '../service-name.ts';
-import type { CompiledOperation } from './compiled.ts';
-import { CompiledOperations } from './compiled-operations.ts';
-import { planText } from './plan-text.ts';
-import { rootOf, Run, type FieldError } from './run.ts';
-import { objectText } from './write.ts';
-import { WrittenData } from './written-data.ts';
-
-/** Errors are written for the caller. */
-interface Answered {
-  data: WrittenData | null;
-  errors: readonly GraphQLFormattedError[];
-}
+import type { CompiledExecution } from './compiled-execution.ts';
 
 /**
- * Executes operations as functions that were compiled from them: each field is written as text where the resolver of its
- * subgraph gives it, in one pass over both subgraphs, without a plan, documents for the subgraphs, or merged data. The
- * gateway plans what is not compiled. A field that fails is null, with the same error as in a planned answer.
- * @param fields limit of the fields that the lists of one answer may hold
+ * Executes operations for Apollo Server by compiling them. The gateway plans what is not compiled.
+ * @param known is told what was executed; undefined: nobody is
  */
 export function compiledExecution(
-  subgraphs: Readonly<Record<ServiceName, LocalSubgraph>>,
-  fields: number,
+  execution: CompiledExecution,
+  known?: KnownOperations,
 ): ApolloServerPlugin<GatewayContext> {
-  const operations = new CompiledOperations({
-    clinical: subgraphs.clinical.schema,
-    imaging: subgraphs.imaging.schema,
-  });
-
-  /** @returns undefined where the gateway has to plan, or to refuse the variables */
-  const run = async (
-    hash: string,
-    asked: AskedOperation,
-    context: GatewayContext,
-  ): Promise<Answered | undefined> => {
-    const { scope } = context;
-    const { schema, document, operation } = asked;
-    const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], asked.variables);
-    if (!coerced) return undefined;
-    const compiled = operations.of(hash, { ...asked, variables: coerced }, scope.rows);
-    if (!compiled) return undefined;
-    if (scope.explanation) scope.explanation.plan = { kind: 'direct', text: planText(compiled) };
-    const partial: GraphQLError[] = [];
-    const budget = new AnswerBudget(fields);
-    const cores = [...compiled.services].map((name) => [name, coreOf(name, subgraphs[name], scope)]);
-    const execution = new Run(
-      { ...Object.fromEntries(cores), ...{ partial, request: scope, budget } },
-      { schema, operation, fragments: Object.fromEntries(fragmentsOf(document)), variableValues: coerced },
-    );
-    const text = await dataText(execution, compiled);
-    if (scope.rows && compiled.rows)
-      scope.rows.found = { head: compiled.rows.head, texts: await Promise.all(execution.rows) };
-    // Validation has used much of this turn of the event loop.
-    await setImmediate();
-    const { aborted, reason } = scope.signal;
-    // The client has left.
-    if (aborted && !(reason instanceof Fault)) return { data: null, errors: [] };
-    const [first] = compiled.services;
-    const write = (error: unknown, service: ServiceName) => {
-      const written = formatted(error, service, scope);
-      return formatError(written, written);
-    };
-    if (budget.isExceeded) {
-      const nothing = compiled.root.fields.map((field) => `${'key' in field ? field.key : ''}null`).join();
-      return { data: new WrittenData(`{${nothing}}`), errors: [write(budget.refusal(), first!)] };
-    }
-    const errors = [
-      ...inOrder(execution.errors, first!).map(({ error, service }) => write(error, service)),
-      // A fault that does not name its service is of the images: of the record only whole fields fail.
-      ...partial.map((error) => write(error, 'imaging')),
-    ];
-    return { data: text === undefined ? null : new WrittenData(text), errors };
-  };
-
   // One for all requests: it holds nothing of any.
   const listener = {
     async responseForOperation(context: GraphQLRequestContext<GatewayContext>) {
-      const { schema, document, operation, request, contextValue, queryHash } = context;
+      const { schema, document, operation, request, queryHash, source } = context;
+      const { scope } = context.contextValue;
       const variables = request.variables ?? {};
       const asked = { schema, document: document!, operation: operation!, variables };
-      const found = await run(queryHash!, asked, contextValue);
+      // Validation has used much of this turn of the event loop.
+      await setImmediate();
+      const found = await execution.run(queryHash!, asked, scope);
       if (!found) return null;
+      known?.add(queryHash!, { source: source!, operationName: request.operationName, ...asked });
       const { data, errors } = found;
       return responseWith({
         ...(errors.length > 0 && { errors }),
@@ -104,25 +39,4 @@ export function compiledExecution(
     }),
     requestDidStart: async () => listener,
   };
-}
-
-/** Returns the text of the data; undefined when null is not allowed where something failed. */
-async function dataText(run: Run, { root }: CompiledOperation): Promise<string | undefined> {
-  try {
-    return await objectText(root, ROOT, rootOf(run));
-  } catch (error) {
-    const service: ServiceName = 'clinical';
-    run.errors.push({ error: error as GraphQLError, service });
-    return undefined;
-  }
-}
-
-const ROOT = Object.freeze({});
-
-/** Returns errors in the order of a planned answer: those of the first field's subgraph first. */
-function inOrder(errors: readonly FieldError[], first: ServiceName): FieldError[] {
-  return [
-    ...errors.filter(({ service }) => service === first),
-    ...errors.filter(({ service }) => service !== first),
-  ];
 }

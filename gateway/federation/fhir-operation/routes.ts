@@ -7,14 +7,8 @@ import { FHIR_ID, FHIR_JSON } from '../../../schema/fhir/fhir.ts';
 import { isResourceType } from '../../../schema/fhir/tables.ts';
 import type { Served } from '../../../schema/http/served.ts';
 import type { Limits } from '../../http/limits.ts';
-import {
-  answer,
-  askedGraphql,
-  refuseDeepDocuments,
-  run,
-  scopeOf,
-  type AskedGraphql,
-} from '../graphql-request.ts';
+import { askedGraphql, type AskedGraphql } from '../asked-graphql.ts';
+import { answer, refuseDeepDocuments, run, scopeOf } from '../graphql-request.ts';
 import type { PreparedIntrospection } from '../introspection/prepared.ts';
 import type { FederatedServer } from '../supergraph.ts';
 import type { Answer } from './answer.ts';

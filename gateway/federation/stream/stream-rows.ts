@@ -7,7 +7,7 @@ import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { clientLeft } from '../../../schema/http/client-left.ts';
 import { endIdleReader } from '../../../schema/http/reader-timeout.ts';
 import type { Limits } from '../../http/limits.ts';
-import { askedGraphql, type AskedGraphql } from '../graphql-request.ts';
+import { askedGraphql, type AskedGraphql } from '../asked-graphql.ts';
 import type { FederatedServer } from '../supergraph.ts';
 import { Pages, type Page } from './pages.ts';
 import type { StreamFormat } from './row-format.ts';

@@ -1,0 +1,116 @@
+import { HeaderMap, type HTTPGraphQLResponse } from '@apollo/server';
+import type { DocumentNode } from 'graphql';
+import { Kind, visit } from 'graphql';
+import { LRUCache } from 'lru-cache';
+import { setImmediate } from 'node:timers/promises';
+import type { Limits } from '../http/limits.ts';
+import type { AskedOperation } from './asked-operation.ts';
+import { KEPT_CHARACTERS } from './document-cache.ts';
+import type { CompiledExecution } from './executor/compiled-execution.ts';
+import { answerText } from './executor/written-data.ts';
+import type { AskedGraphql } from './asked-graphql.ts';
+import { requireAffordable } from './operation-cost.ts';
+import type { RequestScope } from './request-scope.ts';
+import { finishAnswer, requireFewValues, requireUntrustedAllowed } from './tenant-rules.ts';
+
+interface Known extends Omit<AskedOperation, 'variables'> {
+  hash: string;
+  /** True when no variable changes what the operation costs, and it was found affordable. */
+  isAffordable: boolean;
+}
+
+/** Characters of an answer that is written in one turn of the event loop with its execution. */
+const SHORT = 100_000;
+
+/**
+ * Operations that Apollo Server has taken once: it has parsed and validated the document, and found the operation in it.
+ * What is left to do for each request is done here, in one step: the rules of the tenant, the limits of the variables, the
+ * execution. Requests that are not of the usual form go through Apollo Server again.
+ */
+export class KnownOperations {
+  readonly #execution: CompiledExecution;
+  readonly #limits: Limits;
+  readonly #known = new LRUCache<string, Known>({
+    maxSize: KEPT_CHARACTERS,
+    sizeCalculation: (_known, text) => text.length,
+  });
+
+  constructor(execution: CompiledExecution, limits: Limits) {
+    this.#execution = execution;
+    this.#limits = limits;
+  }
+
+  /** Takes an operation that was executed. */
+  add(
+    hash: string,
+    taken: Omit<AskedOperation, 'variables'> & { source: string; operationName: string | undefined },
+  ): void {
+    const { source, operationName, schema, document, operation } = taken;
+    const key = keyOf(source, operationName);
+    if (this.#known.has(key)) return;
+    this.#known.set(key, { hash, schema, document, operation, isAffordable: !countsByVariable(document) });
+  }
+
+  /** @returns undefined for a request that Apollo Server has to answer; nothing is executed then */
+  async answer(asked: AskedGraphql, scope: RequestScope): Promise<HTTPGraphQLResponse | undefined> {
+    const usual = usualForm(asked);
+    const known = usual && this.#known.get(keyOf(usual.query, usual.operationName));
+    if (!known) return undefined;
+    const { variables } = usual;
+    try {
+      requireUntrustedAllowed(scope.tenant);
+      requireFewValues(variables, this.#limits);
+      if (!known.isAffordable) requireAffordable({ ...known, variables }, this.#limits);
+    } catch {
+      // Apollo Server writes the refusal.
+      return undefined;
+    }
+    const result = await this.#execution.run(known.hash, { ...known, variables }, scope);
+    if (!result) return undefined;
+    if ((result.data?.text.length ?? 0) > SHORT) await setImmediate();
+    const { errors, data } = result;
+    const answer = { ...(errors.length > 0 && { errors }), data };
+    const status = finishAnswer(answer, scope);
+    return {
+      ...{ status, headers: new HeaderMap([['content-type', 'application/json; charset=utf-8']]) },
+      body: { kind: 'complete', string: `${answerText(answer)}\n` },
+    };
+  }
+}
+
+const keyOf = (query: string, operationName: string | undefined): string =>
+  `${operationName ?? ''}\n${query}`;
+
+interface UsualForm {
+  query: string;
+  operationName: string | undefined;
+  variables: Record<string, unknown>;
+}
+
+/** Returns what a usual client sends: JSON by POST, without extensions, for an answer in JSON. */
+function usualForm({ method, headers, body }: AskedGraphql): UsualForm | undefined {
+  const { accept = '*/*', 'content-type': type } = headers;
+  const isJson = method === 'POST' && /^application\/json(; *charset=utf-8)?$/i.test(type ?? '');
+  if (!isJson || (accept !== '*/*' && accept !== 'application/json')) return undefined;
+  if (typeof body !== 'object' || body === null) return undefined;
+  const { query, operationName, variables, extensions } = body as Record<string, unknown>;
+  if (typeof query !== 'string' || !isNothing(extensions)) return undefined;
+  if (!isNothing(operationName) && typeof operationName !== 'string') return undefined;
+  if (!isNothing(variables) && (typeof variables !== 'object' || Array.isArray(variables))) return undefined;
+  return {
+    query,
+    operationName: operationName ?? undefined,
+    variables: (variables ?? {}) as Record<string, unknown>,
+  };
+}
+
+const isNothing = (value: unknown): value is undefined | null => value === undefined || value === null;
+
+/** Tells if the size of a list is a variable. */
+function countsByVariable(document: DocumentNode): boolean {
+  let found = false;
+  visit(document, {
+    Argument: ({ name, value }) => void (found ||= name.value === '_count' && value.kind === Kind.VARIABLE),
+  });
+  return found;
+}
