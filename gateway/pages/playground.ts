@@ -8,6 +8,7 @@ import { Fault } from '../../schema/fault/fault.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { redirectToCanonicalHost } from '../http/canonical-host.ts';
 import type { Authorizer } from '../smart/authorize.ts';
+import { isOwn } from '../smart/discovery/smart-configuration.ts';
 import { BUILT_FILES, sendBuiltPage } from './built-page.ts';
 import { smartIfKnown, withFacts } from './page-facts.ts';
 
@@ -56,6 +57,8 @@ export function playground(
       const page = withFacts(html, 'playground-facts', {
         ...{ tenant: tenant.key, base: tenantBase(baseUrl, tenant), gateway, access: accessTo(tenant) },
         explains: tenant.graphql.explain,
+        // Tokens of our own server are for one patient; an EHR decides whom its users may see.
+        severalPatients: !isOwn(tenant.authorization),
         ...(smart && { smart }),
       });
       return sendBuiltPage(request, reply, page);

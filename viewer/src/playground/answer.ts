@@ -26,8 +26,8 @@ export interface Answer {
   /** Of the body, without compression. */
   bytes: number;
   /**
-   * The body as it came, and as the answer of a query; undefined if it is no JSON. A resource of FHIR is the value of one
-   * field with its type.
+   * The body as it came, and as the answer of a query, as `parseFhirJson` gives it; undefined if it is no JSON. A resource
+   * of FHIR is the value of one field with its type.
    */
   text: string;
   json: GraphqlAnswer | undefined;

@@ -10,6 +10,8 @@ export interface PageFacts {
   gateway: string;
   /** How the page gets a token: none is needed, by sign-in where the page is a registered app, or only pasted. */
   access: 'none' | 'sign-in' | 'pasted';
+  /** True if a user can sign in for all patients that the user may see, not only for one. */
+  severalPatients?: boolean;
   /** True if the tenant tells what a query costs and how it was answered. */
   explains: boolean;
   /** SMART configuration of the tenant, if it was known at once. */

@@ -1,3 +1,4 @@
+import { parseFhirJson, withPlainNumbers } from '../../../schema/fhir/decimal.ts';
 import { Trouble } from '../data/trouble.ts';
 import { variablesIn, type Answer, type Asked, type GraphqlAnswer } from './answer.ts';
 import { explainedIn, type Explained } from './cost/explained.ts';
@@ -27,7 +28,9 @@ export class Workbench {
    */
   async send(asked: Asked): Promise<GraphqlAnswer> {
     const answer = await this.#ask(asked, '/graphql', postOf(asked, this.isExplained ? 'run' : undefined));
-    return answer.json ?? failure(`The answer is no JSON. HTTP status: ${answer.status}.`);
+    // The editor shows JavaScript's numbers.
+    if (answer.json) return withPlainNumbers(answer.json) as GraphqlAnswer;
+    return failure(`The answer is no JSON. HTTP status: ${answer.status}.`);
   }
 
   /** Asks what the edited query costs. One that is no valid query has no cost. */
@@ -57,6 +60,7 @@ export class Workbench {
   clear(): void {
     this.#last++;
     this.answer = undefined;
+    this.cost = undefined;
   }
 
   async #ask(asked: Asked, path: string, request: RequestInit): Promise<Answer> {
@@ -105,7 +109,7 @@ function failure(message: string): GraphqlAnswer {
 
 function jsonOf(text: string): GraphqlAnswer | undefined {
   try {
-    const json: unknown = JSON.parse(text);
+    const json = parseFhirJson(text);
     if (typeof json !== 'object' || json === null) return undefined;
     return 'resourceType' in json ? { data: { [String(json.resourceType)]: json } } : json;
   } catch {

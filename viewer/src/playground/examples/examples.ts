@@ -42,7 +42,7 @@ export const EXAMPLES: readonly Example[] = [
   {
     id: 'timeline',
     question: 'What happened to the patient, newest first?',
-    hint: 'Visits, reports, studies, results and treatments in one list. `next` is the `_cursor` of the next page.',
+    hint: 'Visits, reports, studies, results and treatments in one list. The value of “next” is the _cursor of the next page.',
     whose: 'one',
     query: `query Timeline($id: ID!) {
   Patient(id: $id) {
@@ -99,7 +99,7 @@ export const EXAMPLES: readonly Example[] = [
   {
     id: 'trend',
     question: 'How did a result change, and when were images taken?',
-    hint: 'Values in one unit, each with its usual range, and studies on the same axis. Open “Chart”.',
+    hint: 'Values in one unit, each with its usual range, and studies on the same axis. Choose the list “…series.points”, then “Chart”.',
     whose: 'one',
     query: `query Trend($id: ID!) {
   Patient(id: $id) {
@@ -150,7 +150,7 @@ export const EXAMPLES: readonly Example[] = [
   {
     id: 'condition-without-images',
     question: 'Who has high blood pressure, and had no MRI?',
-    hint: '`_has` finds patients by what refers to them. Those whose list `mri` is empty had none.',
+    hint: 'The argument _has finds patients by what refers to them. Those whose list “mri” is empty had none.',
     rest: '/fhir/Patient?_has:Condition:patient:code=http://snomed.info/sct|59621000',
     whose: 'several',
     query: `query ConditionWithoutImages($has: [String!]) {
@@ -166,7 +166,7 @@ export const EXAMPLES: readonly Example[] = [
   {
     id: 'modality-by-year',
     question: 'Which modalities were used in which year?',
-    hint: 'Facets count the values of all matches without reading them. Open “Chart” and count by value.',
+    hint: 'Facets count the values of all matches without reading them. Open “Chart”.',
     whose: 'several',
     query: `query ModalitiesByYear {
   years: ImagingStudyConnection { facets(by: startedYear) { value count } }

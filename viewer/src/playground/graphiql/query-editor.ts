@@ -25,7 +25,9 @@ type Actions = ReturnType<typeof useGraphiQLActions>;
 export class QueryEditor {
   readonly #root: Root;
   readonly #options: EditorOptions;
+  readonly #storage: Storage;
   #schema: GraphQLSchema | null = null;
+  #isClosed = false;
   #actions: Actions | undefined;
   #isReady: () => void = () => undefined;
   /** Settles when the editor takes text. */
@@ -34,6 +36,8 @@ export class QueryEditor {
   constructor(element: HTMLElement, options: EditorOptions) {
     this.#root = createRoot(element);
     this.#options = options;
+    // GraphiQL still writes some moments after it was closed.
+    this.#storage = writtenWhile(options.storage, () => !this.#isClosed);
     this.#render();
   }
 
@@ -53,14 +57,16 @@ export class QueryEditor {
     this.#actions?.run();
   }
 
+  /** Ends the editor. It keeps nothing after this. */
   close(): void {
+    this.#isClosed = true;
     this.#root.unmount();
   }
 
   setTexts: (query: string, variables: string) => void = () => undefined;
 
   #render(): void {
-    const { send, storage, first, linked } = this.#options;
+    const { send, first, linked } = this.#options;
     this.#root.render(
       createElement(
         GraphiQL,
@@ -72,7 +78,7 @@ export class QueryEditor {
               operationName: asked.operationName ?? undefined,
             }) as never,
           schema: this.#schema,
-          storage,
+          storage: this.#storage,
           defaultQuery: first.query,
           defaultTabs: [first],
           ...(linked && { initialQuery: linked.query, initialVariables: linked.variables }),
@@ -95,6 +101,20 @@ export class QueryEditor {
   };
 }
 
+/** Returns a storage that takes values only while a condition holds. */
+function writtenWhile(storage: Storage, isOpen: () => boolean): Storage {
+  return {
+    get length() {
+      return storage.length;
+    },
+    key: (index) => storage.key(index),
+    getItem: (key) => storage.getItem(key),
+    setItem: (key, value) => void (isOpen() && storage.setItem(key, value)),
+    removeItem: (key) => storage.removeItem(key),
+    clear: () => storage.clear(),
+  };
+}
+
 interface Connected {
   actions: Actions;
   setTexts(query: string, variables: string): void;
@@ -107,6 +127,7 @@ function Inside({ connect }: { connect: (inside: Connected) => void }): null {
   const queryEditor = useGraphiQL((state) => state.queryEditor);
   const variableEditor = useGraphiQL((state) => state.variableEditor);
   const tab = useGraphiQL((state) => state.tabs[state.activeTabIndex]);
+  const theme = useGraphiQL((state) => state.theme);
   const query = tab?.query ?? '';
   const variables = tab?.variables ?? '';
   useEffect(() => {
@@ -117,5 +138,12 @@ function Inside({ connect }: { connect: (inside: Connected) => void }): null {
     };
     connect({ actions, setTexts, texts: { query, variables } });
   }, [actions, connect, queryEditor, variableEditor, query, variables]);
+  useEffect(() => {
+    // The editors take the colours of the system only once.
+    const dark = matchMedia('(prefers-color-scheme: dark)');
+    const follow = () => actions.setTheme(theme);
+    dark.addEventListener('change', follow);
+    return () => dark.removeEventListener('change', follow);
+  }, [actions, theme]);
   return null;
 }

@@ -1,8 +1,9 @@
 /** Charts, errors and links of an answer. */
 import { describe, expect, test } from 'vitest';
+import { parseFhirJson } from '../../../../schema/fhir/decimal.ts';
 import type { GraphqlError } from '../answer.ts';
 import { beginWith, chartOf, choicesFor, kindsFor, type ChartChoice } from './charts.ts';
-import type { Cell, Column } from './lists.ts';
+import { tableOf, type Cell, type Column, type Data } from './lists.ts';
 import { viewerLink } from './pictures.ts';
 import { problemsOf } from './problems.ts';
 
@@ -78,6 +79,23 @@ describe('charts', () => {
     const chart = chartOf({ columns: COLUMNS, rows: ROWS }, choice);
     expect(chart.marks.map(({ label, value }) => [label, value])).toEqual(marks);
     expect(chart.note).toBe(note);
+  });
+
+  test('count a row with several values once for each of them', () => {
+    const columns: Column[] = [{ name: 'modality.code', type: 'text', several: true }];
+    const rows = [['CT; SR'], ['CT'], ['SR; SR; MR'], [null]];
+    const chart = chartOf({ columns, rows }, { kind: 'count', by: 0, of: undefined });
+    const counts = chart.marks.map(({ label, value }) => `${label} ${value}`);
+    expect(counts).toEqual(['CT 2', 'SR 2', 'MR 1', '(no value) 1']);
+  });
+
+  test('average decimals as the record has them', () => {
+    const { rows, columns } = tableOf(
+      parseFhirJson('{"list":[{"unit":"mm","value":1.10},{"unit":"mm","value":2.90}]}') as Data,
+      { steps: [{ field: 'list', isList: true }], count: 2 },
+    );
+    const chart = chartOf({ columns, rows }, { kind: 'average', by: 0, of: 1 });
+    expect(chart.marks.map(({ value }) => value)).toEqual([2]);
   });
 
   test('have a limited number of bars, and say so', () => {

@@ -1,5 +1,5 @@
 /** What a chart of a list shows: numbers over time, numbers by category, or how often each value is there. */
-import { momentOf, type Cell, type Column, type ResultTable } from './lists.ts';
+import { momentOf, numberOf, textOf, valuesOf, type Cell, type Column, type ResultTable } from './lists.ts';
 
 export type ChartKind = 'time' | 'average' | 'count';
 
@@ -67,8 +67,8 @@ export function chartOf({ columns, rows }: ResultTable, { kind, by, of }: ChartC
   const ofName = of === undefined ? '' : columns[of]!.name;
   if (kind === 'time') {
     const marks = rows.flatMap((cells) => {
-      const [date, value] = [cells[by], cells[of!]];
-      if (typeof date !== 'string' || typeof value !== 'number') return [];
+      const [date, value] = [cells[by], numberOf(cells[of!]!)];
+      if (typeof date !== 'string' || value === undefined) return [];
       return [{ label: date, value, at: momentOf(date) / 1000 }];
     });
     const without = rows.length - marks.length;
@@ -79,7 +79,7 @@ export function chartOf({ columns, rows }: ResultTable, { kind, by, of }: ChartC
     };
   }
   const isDate = columns[by]!.type === 'date';
-  const bars = barsOf(rows, { kind, by, of }, isDate);
+  const bars = barsOf(rows, { kind, by, of }, columns[by]!);
   bars.sort((a, b) => (isDate ? a.label.localeCompare(b.label) : b.value - a.value));
   return {
     ...{ kind, title: kind === 'count' ? `Rows by ${byName}` : `Average of ${ofName} by ${byName}` },
@@ -88,14 +88,17 @@ export function chartOf({ columns, rows }: ResultTable, { kind, by, of }: ChartC
   };
 }
 
-function barsOf(rows: ResultTable['rows'], { kind, by, of }: ChartChoice, isDate: boolean): Mark[] {
+/** A row with several values is in the bar of each. */
+function barsOf(rows: ResultTable['rows'], { kind, by, of }: ChartChoice, column: Column): Mark[] {
   const groups = new Map<string, { sum: number; count: number }>();
   for (const cells of rows) {
-    const value = kind === 'count' ? 1 : cells[of!];
-    if (typeof value !== 'number') continue;
-    const label = labelOf(cells[by]!, isDate);
-    const group = groups.get(label) ?? { sum: 0, count: 0 };
-    groups.set(label, { sum: group.sum + value, count: group.count + 1 });
+    const value = kind === 'count' ? 1 : numberOf(cells[of!]!);
+    if (value === undefined) continue;
+    for (const category of valuesOf(cells[by]!, column)) {
+      const label = labelOf(category, column.type === 'date');
+      const group = groups.get(label) ?? { sum: 0, count: 0 };
+      groups.set(label, { sum: group.sum + value, count: group.count + 1 });
+    }
   }
   return [...groups].map(([label, { sum, count }]) => ({
     label,
@@ -108,5 +111,5 @@ function barsOf(rows: ResultTable['rows'], { kind, by, of }: ChartChoice, isDate
 function labelOf(cell: Cell, isDate: boolean): string {
   if (cell === null || cell === '') return NOTHING;
   if (typeof cell === 'boolean') return cell ? 'yes' : 'no';
-  return isDate ? String(cell).slice(0, 4) : String(cell);
+  return isDate ? textOf(cell).slice(0, 4) : textOf(cell);
 }

@@ -1,20 +1,18 @@
 /** The rows of a list as files. */
+import { writeFhirJson } from '../../../../schema/fhir/decimal.ts';
 import { csvRecord } from '../../../../schema/http/csv.ts';
-import type { Cell, ResultTable } from './lists.ts';
+import { numberOf, textOf, type Cell, type ResultTable } from './lists.ts';
 
 /** Writes CSV in UTF-8, with a header. */
 export function csvOf({ columns, rows }: ResultTable): string {
-  const lines = [
-    columns.map(({ name }) => name),
-    ...rows.map((cells) => cells.map((cell) => String(cell ?? ''))),
-  ];
+  const lines = [columns.map(({ name }) => name), ...rows.map((cells) => cells.map(textOf))];
   return lines.map(csvRecord).join('');
 }
 
 /** Writes a JSON object for each row, each on a line of its own. */
 export function ndjsonOf(table: ResultTable): string {
   return objectsOf(table)
-    .map((row) => `${JSON.stringify(row)}\n`)
+    .map((row) => `${writeFhirJson(row)}\n`)
     .join('');
 }
 
@@ -37,7 +35,8 @@ export async function parquetOf({ columns, rows }: ResultTable): Promise<ArrayBu
       nullable: true,
       data: rows.map((cells) => {
         const cell = cells[at]!;
-        return types[type] === 'STRING' && cell !== null ? String(cell) : cell;
+        if (cell === null || type === 'yes/no') return cell;
+        return type === 'number' ? numberOf(cell) : textOf(cell);
       }),
     })),
   });

@@ -1,5 +1,8 @@
 /** The lists of an answer, as tables: an answer of GraphQL is a tree, and people read, sort and count rows. */
 
+import { isDecimal, primitiveText } from '../../../../schema/fhir/decimal.ts';
+
+/** A number that JavaScript would change, such as 1.10, is a marked text: read it with `textOf` and `numberOf`. */
 export type Cell = string | number | boolean | null;
 
 export type ColumnType = 'number' | 'date' | 'text' | 'yes/no';
@@ -8,6 +11,8 @@ export interface Column {
   /** Dotted; unique in its table. */
   name: string;
   type: ColumnType;
+  /** True if cells have several values: see `valuesOf`. */
+  several?: boolean;
 }
 
 /** A field on the way from the root of the answer to a list. */
@@ -37,6 +42,21 @@ const BETWEEN = '; ';
 
 const isNode = (value: unknown): value is Node =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Returns what is read in a cell: numbers as the answer has them, nothing for null. */
+export function textOf(cell: Cell): string {
+  return cell === null ? '' : primitiveText(cell);
+}
+
+/** Returns the number in a cell; undefined for any other value. */
+export function numberOf(cell: Cell): number | undefined {
+  return isDecimal(cell) ? Number(primitiveText(cell)) : undefined;
+}
+
+/** Returns the values of a cell, each once. */
+export function valuesOf(cell: Cell, { several }: Column): readonly Cell[] {
+  return several && typeof cell === 'string' ? [...new Set(cell.split(BETWEEN))] : [cell];
+}
 
 /** Returns the dotted name of a list. */
 export function nameOf({ steps }: ResultList): string {
@@ -82,9 +102,10 @@ export function firstOf(lists: readonly ResultList[]): ResultList | undefined {
 export function tableOf(data: Data, { steps }: ResultList): ResultTable {
   const own = new Map<string, Cell[]>();
   const around = new Map<string, Cell[]>();
+  const several = new Set<string>();
   let count = 0;
   const addRow = (item: unknown, parents: ReadonlyMap<string, Cell>) => {
-    set(own, count, ownCells(item));
+    set(own, count, ownCells(item, several));
     set(around, count, parents);
     count++;
   };
@@ -106,7 +127,9 @@ export function tableOf(data: Data, { steps }: ResultList): ResultTable {
   const all = [...withoutObjects(own), ...filledColumns].map(([name, cells]) => {
     cells.length = count;
     const filled = Array.from(cells, (cell) => cell ?? null);
-    return { column: { name: unusedName(name, names), type: typeOf(filled) }, cells: filled };
+    const unused = unusedName(name, names);
+    const column = { name: unused, type: typeOf(filled), ...(several.has(unused) && { several: true }) };
+    return { column, cells: filled };
   });
   const rows = Array.from({ length: count }, (_, row) => all.map(({ cells }) => cells[row]!));
   return { columns: all.map(({ column }) => column), rows };
@@ -128,8 +151,11 @@ function withoutObjects(columns: ReadonlyMap<string, Cell[]>): [string, Cell[]][
   return [...columns].filter(isFilled);
 }
 
-/** Returns the values of an object by their dotted names; several values of a name are one text. */
-function ownCells(item: unknown): Map<string, Cell> {
+/**
+ * Returns the values of an object by their dotted names; several values of a name are one text.
+ * @param several gets the names that have several values
+ */
+function ownCells(item: unknown, several = new Set<string>()): Map<string, Cell> {
   const values = new Map<string, Cell[]>();
   const visit = (value: unknown, name: string): void => {
     if (Array.isArray(value)) for (const inner of value) visit(inner, name);
@@ -142,13 +168,14 @@ function ownCells(item: unknown): Map<string, Cell> {
     }
   };
   visit(item, '');
+  for (const [name, { length }] of values) if (length > 1) several.add(name);
   return new Map([...values].map(([name, all]) => [name, cellOf(all)]));
 }
 
 /** An absent value keeps its place: the second code belongs to the second number. */
 function cellOf(values: readonly Cell[]): Cell {
   if (values.length === 1) return values[0]!;
-  return values.every((value) => value === null) ? null : values.map((value) => value ?? '').join(BETWEEN);
+  return values.every((value) => value === null) ? null : values.map(textOf).join(BETWEEN);
 }
 
 /** Returns the values of an object around a list that are in no list of objects. */
@@ -180,7 +207,7 @@ const YEAR = /^\d{4}$/;
 function typeOf(cells: readonly Cell[]): ColumnType {
   const values = cells.filter((cell) => cell !== null);
   if (values.length === 0) return 'text';
-  if (values.every((value) => typeof value === 'number')) return 'number';
+  if (values.every(isDecimal)) return 'number';
   if (values.every((value) => typeof value === 'boolean')) return 'yes/no';
   const isDate = (value: Cell) => typeof value === 'string' && DATE.test(value);
   const isYear = (value: Cell) => typeof value === 'string' && YEAR.test(value);

@@ -1,6 +1,7 @@
 /** Answers as tables, and tables as files. */
 import { parquetReadObjects } from 'hyparquet';
 import { describe, expect, test } from 'vitest';
+import { parseFhirJson } from '../../../../schema/fhir/decimal.ts';
 import { csvOf, ndjsonOf, objectsOf, parquetOf } from './formats.ts';
 import {
   firstOf,
@@ -8,6 +9,7 @@ import {
   momentOf,
   nameOf,
   tableOf,
+  textOf,
   type Cell,
   type Data,
   type ResultTable,
@@ -97,6 +99,12 @@ describe('lists of an answer', () => {
         ...{ 'series.description': 'Knee', 'series.numberOfInstances': 5 },
       }),
     ]);
+  });
+
+  test('knows the columns whose cells have several values', () => {
+    const { columns } = tableOf(RECORD, listsOf(RECORD)[2]!);
+    const several = columns.filter((column) => column.several).map(({ name }) => name);
+    expect(several).toEqual(['modality.code', 'series.description', 'series.numberOfInstances']);
   });
 
   test('merges lists over the objects that have them, with the fields of each', () => {
@@ -215,6 +223,20 @@ describe('files', () => {
       { text: '5', number: -3e10, when: '2024-01-02T10:00:00+01:00', is: false, none: null },
     ]);
   });
+});
+
+test('FG-4 decimals are in table and files as the answer has them, and sorted as numbers', async () => {
+  const data = parseFhirJson('{"list":[{"value":1.10},{"value":1e2},{"value":9.0},{"value":-2.5}]}') as Data;
+  const result = tableOf(data, listsOf(data)[0]!);
+  expect(result.columns).toEqual([{ name: 'value', type: 'number' }]);
+  expect(result.rows.map(([cell]) => textOf(cell!))).toEqual(['1.10', '1e2', '9.0', '-2.5']);
+  const sorted = viewOf(result)({ sorting: { column: 0, descending: false }, filter: '' });
+  expect(sorted.map(([cell]) => textOf(cell!))).toEqual(['-2.5', '1.10', '9.0', '1e2']);
+  expect(viewOf(result)({ sorting: undefined, filter: '1.10' })).toHaveLength(1);
+  expect(csvOf(result)).toBe('value\r\n1.10\r\n1e2\r\n9.0\r\n-2.5\r\n');
+  expect(ndjsonOf(result)).toBe('{"value":1.10}\n{"value":1e2}\n{"value":9.0}\n{"value":-2.5}\n');
+  const file = await parquetOf(result);
+  expect(await parquetReadObjects({ file })).toEqual([1.1, 100, 9, -2.5].map((value) => ({ value })));
 });
 
 describe('rows that are shown', () => {

@@ -11,7 +11,15 @@ import {
   tableFeatures,
 } from '@tanstack/table-core';
 import { storeReactivityBindings } from '@tanstack/table-core/store-reactivity-bindings';
-import { momentOf, type Cell, type Column, type ColumnType, type ResultTable } from './lists.ts';
+import {
+  momentOf,
+  numberOf,
+  textOf,
+  type Cell,
+  type Column,
+  type ColumnType,
+  type ResultTable,
+} from './lists.ts';
 
 export interface Sorting {
   /** Index of the column. */
@@ -25,10 +33,10 @@ export type RowsOf = (shown: { sorting: Sorting | undefined; filter: string }) =
 const collator = new Intl.Collator('en', { numeric: true });
 /** Cells of one type, of which none is null. */
 const COMPARE: Readonly<Record<ColumnType, (a: never, b: never) => number>> = {
-  number: (a: number, b: number) => a - b,
+  number: (a: Cell, b: Cell) => numberOf(a)! - numberOf(b)!,
   'yes/no': (a: boolean, b: boolean) => Number(a) - Number(b),
   date: (a: string, b: string) => momentOf(a) - momentOf(b),
-  text: (a: Cell, b: Cell) => collator.compare(String(a), String(b)),
+  text: (a: Cell, b: Cell) => collator.compare(textOf(a), textOf(b)),
 };
 
 /** Returns a function that gives the rows of a table; cells without a value are last in both directions. */
@@ -53,7 +61,7 @@ export function viewOf({ columns, rows }: ResultTable): RowsOf {
     })),
     globalFilterFn: constructFilterFn({
       filter: (cell: Cell | undefined, text: string) =>
-        String(cell ?? '')
+        textOf(cell ?? null)
           .toLowerCase()
           .includes(text),
     }),
@@ -79,7 +87,7 @@ const WIDEST = 40;
 export function widthsOf(columns: readonly Column[], rows: readonly ResultRow[]): number[] {
   const sample = rows.slice(0, 100);
   return columns.map(({ name }, at) => {
-    const lengths = sample.map((cells) => String(cells[at] ?? '').length);
+    const lengths = sample.map((cells) => textOf(cells[at] ?? null).length);
     // The name has a mark for the order beside it.
     return Math.min(Math.max(name.length + 3, 6, ...lengths), WIDEST);
   });
