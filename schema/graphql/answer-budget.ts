@@ -17,6 +17,7 @@ import {
 } from 'graphql';
 import { LoopTurns } from '../process/event-loop.ts';
 import { Fault } from '../fault/fault.ts';
+import { pure, pureIf } from './pure.ts';
 
 /** Fields of lists that are completed in one turn of the event loop: about 20 ms. */
 const SLICE = 5000;
@@ -38,6 +39,11 @@ export class AnswerBudget {
   /** @param most fields in all lists of the answer together */
   constructor(most: number) {
     this.#most = most;
+  }
+
+  /** Fields of all lists so far. */
+  get spent(): number {
+    return this.#spent;
   }
 
   get isExceeded(): boolean {
@@ -91,15 +97,17 @@ export function chargeLists(schema: GraphQLSchema): void {
   for (const type of Object.values(schema.getTypeMap())) {
     if (!isObjectType(type) || type.name.startsWith('__')) continue;
     for (const field of Object.values(type.getFields())) {
-      if (isObjectList(field.type)) field.resolve = charged(field.resolve ?? defaultFieldResolver, fields);
+      if (isObjectList(field.type)) field.resolve = charged(field.resolve ?? property, fields);
     }
   }
 }
 
 type Resolver = GraphQLFieldResolver<unknown, BudgetContext>;
 
+const property = pure<Resolver>((...asked) => defaultFieldResolver(...asked) as unknown);
+
 function charged(resolve: Resolver, fields: FieldCounter): Resolver {
-  return (source, args, context, info) => {
+  return pureIf(resolve, (source, args, context, info) => {
     const { budget } = context;
     if (!budget) return resolve(source, args, context, info);
     if (budget.isExceeded) return [];
@@ -117,7 +125,7 @@ function charged(resolve: Resolver, fields: FieldCounter): Resolver {
     };
     const value = resolve(source, args, context, info);
     return isPromise(value) ? value.then(charge) : charge(value);
-  };
+  });
 }
 
 const isPromise = (value: unknown): value is Promise<unknown> => value instanceof Promise;

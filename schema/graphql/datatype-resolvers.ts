@@ -5,6 +5,7 @@ import { containedTarget } from '../fhir/contained.ts';
 import type { ItemSelector } from '../expressions/item-selector.ts';
 import { Fault } from '../fault/fault.ts';
 import { faultsAsErrors } from './graphql-fault.ts';
+import { pure } from './pure.ts';
 import { fieldsOf, graphqlType, isResourceType, tables } from '../fhir/tables.ts';
 
 /** A member of `ResourceUnion`: a resource, or the type and id of an entity of the other subgraph. */
@@ -80,7 +81,7 @@ function listResolver<Context extends RequestContext>(
   type: string,
   selector: ItemSelector,
 ): GraphQLFieldResolver<never, Context> {
-  return faultsAsErrors((source: Record<string, unknown>, args: ListArguments, context: Context) => {
+  const resolve = (source: Record<string, unknown>, args: ListArguments, context: Context): unknown => {
     const value = source[name];
     if (value === undefined || value === null) return value;
     const items = (Array.isArray(value) ? value : [value]).filter((item) => item !== null);
@@ -91,7 +92,8 @@ function listResolver<Context extends RequestContext>(
     return selector
       .select(found, expression, type, context.request ?? context)
       .then((selected) => itemsOfPage(selected, args));
-  }) as GraphQLFieldResolver<never, Context>;
+  };
+  return faultsAsErrors(pure(resolve)) as GraphQLFieldResolver<never, Context>;
 }
 
 function filtered(items: unknown[], filters: Record<string, unknown>): unknown[] {
@@ -122,11 +124,11 @@ export function itemsOfPage(
 
 /** Resolves contained resources; null for types that the graph does not have. */
 function containedResolver<Context>(name: string): GraphQLFieldResolver<never, Context> {
-  return (source: Record<string, unknown>) => {
+  return pure((source: Record<string, unknown>) => {
     const value = source[name];
     if (!Array.isArray(value)) return value;
     return value.map((item: Resource | null) => (item && isResourceType(item.resourceType) ? item : null));
-  };
+  });
 }
 
 function referenceResolver<Context>(

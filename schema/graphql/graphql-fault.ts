@@ -1,6 +1,7 @@
 import type { GraphQLFieldResolver, GraphQLResolveInfo } from 'graphql';
 import { GraphQLError, responsePathAsArray } from 'graphql';
 import { faultExtensions, toFault, type Fault } from '../fault/fault.ts';
+import { pureIf } from './pure.ts';
 
 /**
  * Converts anything thrown to a GraphQL error. Its `extensions` say the same as the other APIs (FG-10, SM-12).
@@ -32,14 +33,14 @@ export function reportPartial(
 export function faultsAsErrors<Source, Context, Args>(
   resolver: GraphQLFieldResolver<Source, Context, Args>,
 ): GraphQLFieldResolver<Source, Context, Args> {
-  return (source, args, context, info) => {
+  return pureIf(resolver, (source, args, context, info) => {
     try {
       const result = resolver(source, args, context, info);
       return result instanceof Promise ? result.catch(rethrow) : result;
     } catch (error) {
       return rethrow(error);
     }
-  };
+  });
 }
 
 /** Makes a member of an object that resolves the field of its name: graphql-js calls it with the field's arguments. */

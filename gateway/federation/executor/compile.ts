@@ -35,7 +35,9 @@ import type {
   Write,
 } from './compiled.ts';
 import { crossingTo, declaredField, ownField, type SubgraphSchemas } from './crossing.ts';
+import type { TextMemory } from './kept-texts.ts';
 import { leafWriter, quoted } from './leaf-text.ts';
+import { isPureField, keepingTexts } from './pure-selections.ts';
 import { listWriter, nullRefused, objectText } from './write.ts';
 
 interface Source {
@@ -43,6 +45,7 @@ interface Source {
   schema: GraphQLSchema;
   subgraphs: SubgraphSchemas;
   fragments: Fragments;
+  texts: TextMemory;
   /** Values of the variables, of which conditions are read. */
   variables: Readonly<Record<string, unknown>>;
 }
@@ -87,7 +90,10 @@ class Compiler {
       fields.push(field);
       this.fields++;
     }
-    return { type, fields };
+    return keepingTexts(
+      { type, fields, isPure: fields.every(isPureField), kept: undefined },
+      this.#source.texts,
+    );
   }
 
   /** Returns the selected fields of a type by their names in the answer (GraphQL §6.3.2). */

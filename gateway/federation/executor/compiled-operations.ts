@@ -5,6 +5,7 @@ import { fragmentsOf } from '../fragments.ts';
 import { compile } from './compile.ts';
 import type { CompiledOperation } from './compiled.ts';
 import type { SubgraphSchemas } from './crossing.ts';
+import { TextMemory } from './kept-texts.ts';
 import { takeRows, type WantedRows } from './rows.ts';
 
 /** Fields of all compiled operations that are kept: each takes about 500 bytes. */
@@ -18,6 +19,7 @@ export class CompiledOperations {
     sizeCalculation: ({ operation }) => 1 + (operation?.fields ?? 0),
   });
 
+  readonly #texts = new TextMemory();
   readonly #conditions = new WeakMap<DocumentNode, readonly string[]>();
 
   constructor(subgraphs: SubgraphSchemas) {
@@ -38,7 +40,12 @@ export class CompiledOperations {
     let known = this.#known.get(key);
     if (!known) {
       const fragments = fragmentsOf(document);
-      known = { operation: compile({ schema, subgraphs: this.#subgraphs, fragments, variables }, operation) };
+      known = {
+        operation: compile(
+          { schema, subgraphs: this.#subgraphs, fragments, texts: this.#texts, variables },
+          operation,
+        ),
+      };
       if (known.operation && rows) takeRows(known.operation, rows);
       this.#known.set(key, known);
     }

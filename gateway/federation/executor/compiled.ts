@@ -1,5 +1,6 @@
 import type { GraphQLFieldResolver, GraphQLObjectType, GraphQLResolveInfo } from 'graphql';
 import type { ServiceName } from '../service-name.ts';
+import type { KeptTexts } from './kept-texts.ts';
 import type { Place, ResolvedField } from './run.ts';
 
 /** JSON text of a part of an answer, at once where everything is at hand. */
@@ -44,6 +45,10 @@ export interface Crossing {
 export interface CompiledSelection {
   type: GraphQLObjectType;
   fields: readonly (CompiledField | TypeName)[];
+  /** True when the text of an object depends on nothing but the object. */
+  isPure: boolean;
+  /** Texts of objects that never change. Undefined: they are not kept, or with the objects around them. */
+  kept: KeptTexts | undefined;
 }
 
 /** `__typename`, which is known. */

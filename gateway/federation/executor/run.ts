@@ -8,6 +8,7 @@ import type {
   OperationDefinitionNode,
 } from 'graphql';
 import { locatedError, responsePathAsArray } from 'graphql';
+import type { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import type { ServiceName } from '../service-name.ts';
 
 type Path = GraphQLResolveInfo['path'];
@@ -73,6 +74,7 @@ export class Run {
   readonly rows: (string | Promise<string>)[] = [];
   /** For the resolvers. */
   readonly context: object;
+  readonly budget: AnswerBudget;
   readonly #info: RunInfo;
   readonly #arguments = new Map<ResolvedField, Record<string, unknown>>();
   /** Subgraphs of errors on their way to a field that may be null. */
@@ -83,8 +85,9 @@ export class Run {
   /** Steps that begin when a subgraph has given all values. */
   readonly #waiting = new Map<ServiceName, (() => void)[]>();
 
-  constructor(context: object, info: RunInfo) {
+  constructor(context: { budget: AnswerBudget }, info: RunInfo) {
     this.context = context;
+    this.budget = context.budget;
     this.#info = info;
   }
 
@@ -102,8 +105,16 @@ export class Run {
   infoOf({ fieldName, nodes, parent, type }: ResolvedField, path: Path): GraphQLResolveInfo {
     const { schema, fragments, operation, variableValues } = this.#info;
     return {
-      ...{ fieldName, fieldNodes: nodes, parentType: parent, returnType: type, path },
-      ...{ schema, fragments, operation, variableValues, rootValue: undefined },
+      fieldName,
+      fieldNodes: nodes,
+      parentType: parent,
+      returnType: type,
+      path,
+      schema,
+      fragments,
+      rootValue: undefined,
+      operation,
+      variableValues,
     };
   }
 

@@ -6,7 +6,24 @@ import { within, type Place } from './run.ts';
 /**
  * Writes an object with the fields of its selection, as JSON. All resolvers are called before the first promise is awaited.
  */
-export function objectText({ fields }: CompiledSelection, source: object, place: Place): Text {
+export function objectText(selection: CompiledSelection, source: object, place: Place): Text {
+  const { kept } = selection;
+  if (!kept) return membersText(selection, source, place);
+  const { errors, budget } = place.run;
+  const known = kept.of(source);
+  if (known) {
+    budget.charge(known.charged);
+    return known.text;
+  }
+  const { length } = errors;
+  const { spent } = budget;
+  const text = membersText(selection, source, place);
+  const isWhole = typeof text === 'string' && errors.length === length && !budget.isExceeded;
+  if (isWhole) kept.keep(source, { text, charged: budget.spent - spent });
+  return text;
+}
+
+function membersText({ fields }: CompiledSelection, source: object, place: Place): Text {
   const parts = new Parts('{');
   for (let index = 0; index < fields.length; index++) {
     const field = fields[index]!;

@@ -2,6 +2,7 @@ import type { ImagingStudySeries, ImagingStudySeriesInstance } from 'fhir/r4.js'
 import { keywordOf, tagOf } from '../../../schema/dicom/dictionary.ts';
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { pure } from '../../../schema/graphql/pure.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
 import { string, uid, unsignedInt } from '../dicom/dicom-text.ts';
 import type { FoundStudy } from '../fhir/find.ts';
@@ -127,7 +128,7 @@ export const seriesFacts = {
     unsignedInt((await factsOfSeries(series, facts)).firstImage, Tag.Columns),
   numberOfFrames: async (series, _, facts) => (await factsOfSeries(series, facts)).numberOfFrames,
   transferSyntax: async (series, _, facts) => transferSyntax((await factsOfSeries(series, facts)).firstImage),
-  bodyPartExamined: (series) => string(series[ORIGIN].row, Tag.BodyPartExamined),
+  bodyPartExamined: pure((series: SeriesSource) => string(series[ORIGIN].row, Tag.BodyPartExamined)),
   wadoUrl: (series, _, facts) => wadoUrl(series, facts),
   thumbnailUrl: (series, _, facts) => below(wadoUrl(series, facts), '/thumbnail'),
   renderedUrl: (series, args: Rendering, facts) => renderedUrl(series, args, facts),
@@ -143,15 +144,15 @@ export const seriesFacts = {
 
 /** Resolvers of `ImagingStudySeriesInstance`. */
 export const instanceFacts = {
-  rows: (instance) => unsignedInt(instance[ORIGIN].row, Tag.Rows),
-  columns: (instance) => unsignedInt(instance[ORIGIN].row, Tag.Columns),
-  numberOfFrames: (instance) => frames(instance[ORIGIN].row),
-  transferSyntax: (instance) => transferSyntax(instance[ORIGIN].row),
-  bodyPartExamined(instance) {
+  rows: pure((instance: InstanceSource) => unsignedInt(instance[ORIGIN].row, Tag.Rows)),
+  columns: pure((instance: InstanceSource) => unsignedInt(instance[ORIGIN].row, Tag.Columns)),
+  numberOfFrames: pure((instance: InstanceSource) => frames(instance[ORIGIN].row)),
+  transferSyntax: pure((instance: InstanceSource) => transferSyntax(instance[ORIGIN].row)),
+  bodyPartExamined: pure((instance: InstanceSource) => {
     const { found, seriesUid, row } = instance[ORIGIN];
     const series = found.record?.series.find((one) => uid(one, Tag.SeriesInstanceUID) === seriesUid);
     return string(row, Tag.BodyPartExamined) ?? string(series ?? {}, Tag.BodyPartExamined);
-  },
+  }),
   wadoUrl: (instance, _, facts) => wadoUrl(instance, facts),
   thumbnailUrl: (instance, _, facts) => below(wadoUrl(instance, facts), '/thumbnail'),
   renderedUrl: (instance, args: Rendering, facts) => renderedUrl(instance, args, facts),

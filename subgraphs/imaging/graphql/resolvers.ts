@@ -20,6 +20,7 @@ import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { decodeCursor, encodeCursor, mapNeighbours, neighbours } from '../../../schema/fhir/search/paging.ts';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
 import { faultsAsErrors, reportPartial } from '../../../schema/graphql/graphql-fault.ts';
+import { pure, pureIf } from '../../../schema/graphql/pure.ts';
 import { searchArguments, type Args } from '../../../schema/fhir/search/search-arguments.ts';
 import type { Parameter } from '../../../schema/fhir/search/search-request.ts';
 import { joinedTypes } from '../../../schema/fhir/joined-types.ts';
@@ -98,7 +99,10 @@ export function imagingResolvers(
     });
   const fields = (table: Record<string, (source: never, args: never, facts: Facts) => unknown>) =>
     Object.fromEntries(
-      Object.entries(table).map(([name, resolve]) => [name, field(resolve as (source: unknown) => unknown)]),
+      Object.entries(table).map(([name, resolve]) => [
+        name,
+        pureIf(resolve, field(resolve as (source: unknown) => unknown)),
+      ]),
     );
   const entity = <T>(resolve: (id: string, facts: Facts, report: Report) => T) => {
     const guarded = field<{ id: string }>(({ id }, _, facts, report) => resolve(id, facts, report));
@@ -169,8 +173,10 @@ export function imagingResolvers(
     ...Object.fromEntries(joinedTypes.map((type) => [type, linked])),
     ImagingStudy: {
       ...generated['ImagingStudy'],
-      series: faultsAsErrors<Joined, ImagingContext, Args>((found, args, context, info) =>
-        selectSeries({ series: seriesOf(found[FOUND]) }, args, context, info),
+      series: faultsAsErrors<Joined, ImagingContext, Args>(
+        pure((found, args, context, info) =>
+          selectSeries({ series: seriesOf(found[FOUND]) }, args, context, info),
+        ),
       ),
       sameAccession: linkedList<Joined>(sameAccession),
       priors: partial(async (found: Joined, args: PriorsPage, { imaging, loaders }) => {

@@ -1,0 +1,47 @@
+import { visit, type ValueNode } from 'graphql';
+import { isPure } from '../../../schema/graphql/pure.ts';
+import type { CompiledField, CompiledSelection, TypeName } from './compiled.ts';
+import { KeptTexts, type TextMemory } from './kept-texts.ts';
+
+/** Fields of an object whose text is worth keeping. */
+const WORTH_KEEPING = 4;
+
+/**
+ * Lets the objects of a selection keep their texts, where these depend on nothing but the object: the largest such objects,
+ * not those within them, and no small ones.
+ */
+export function keepingTexts(selection: CompiledSelection, memory: TextMemory): CompiledSelection {
+  if (selection.isPure) return selection;
+  for (const field of selection.fields) {
+    if (!('nodes' in field)) continue;
+    for (const inner of field.selections) {
+      if (inner.isPure && sizeOf(inner) >= WORTH_KEEPING) inner.kept = new KeptTexts(memory);
+    }
+  }
+  return selection;
+}
+
+function sizeOf({ fields }: CompiledSelection): number {
+  return fields.reduce(
+    (sum, field) =>
+      'nodes' in field ? field.selections.reduce((all, one) => all + sizeOf(one), sum + 1) : sum + 1,
+    0,
+  );
+}
+
+/** Tells if the value of a field depends on nothing but its object. */
+export function isPureField(field: CompiledField | TypeName): boolean {
+  if (!('nodes' in field)) return true;
+  const { resolve, crossing, selections, nodes } = field;
+  const isConstant = (nodes[0]!.arguments ?? []).every(
+    ({ name, value }) => name.value !== 'fhirpath' && !hasVariable(value),
+  );
+  const isOwn = !crossing && (!resolve || isPure(resolve));
+  return isOwn && isConstant && selections.every((selection) => selection.isPure);
+}
+
+function hasVariable(value: ValueNode): boolean {
+  let found = false;
+  visit(value, { Variable: () => void (found = true) });
+  return found;
+}
