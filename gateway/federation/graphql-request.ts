@@ -1,16 +1,18 @@
 import type { HTTPGraphQLResponse } from '@apollo/server';
 import { HeaderMap } from '@apollo/server';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
 import { abortWhenClientLeaves } from '../../schema/http/client-left.ts';
 import { setCacheControl } from '../../schema/http/cache-control.ts';
 import { withDecimals } from '../../schema/fhir/decimal.ts';
 import { Fault } from '../../schema/fault/fault.ts';
-import { incrementalDelivery } from '../../schema/fault/refusals.ts';
 import type { Limits } from '../http/limits.ts';
 import { searchOf, type AskedGraphql } from './asked-graphql.ts';
 import { requireShallow } from './document-limits.ts';
+import { withIncrementalForm } from './incremental.ts';
+import { outOfTime } from './out-of-time.ts';
 import type { PreparedIntrospection } from './introspection/prepared.ts';
 import type { GatewayContext } from './request-scope.ts';
 import type { FederatedServer } from './supergraph.ts';
@@ -80,21 +82,11 @@ async function executed(
   for (const [name, value] of Object.entries(asked.headers)) {
     if (value !== undefined) headers.set(name, [value].flat().join(', '));
   }
+  const { accept } = asked.headers;
+  if (accept !== undefined) headers.set('accept', withIncrementalForm(accept));
   const httpGraphQLRequest = { ...asked, headers };
   return server.executeHTTPGraphQLRequest({ httpGraphQLRequest, context: () => Promise.resolve({ scope }) });
 }
-
-/** Rejects after the time limit and a grace period: fields that stop in time become errors in the answer. */
-export function outOfTime(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => {
-      if (signal.reason instanceof Fault) setTimeout(reject, GRACE_MILLISECONDS, signal.reason);
-    });
-  });
-}
-
-/** Time after the limit to send an answer with the fields that were in time. */
-const GRACE_MILLISECONDS = 500;
 
 interface Answered {
   scope: GatewayContext['scope'];
@@ -102,6 +94,11 @@ interface Answered {
   introspection: PreparedIntrospection;
   /** Changes the text of an answer that was executed. */
   rewrite?: ((text: string) => Promise<string>) | undefined;
+}
+
+/** Writes the parts of an answer that is delivered incrementally, each as soon as there is one (FG-22). */
+async function* written(parts: AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const part of parts) yield withDecimals(part);
 }
 
 /** Sends the response of the execution. */
@@ -115,10 +112,10 @@ export async function answer(
     const type = headers.get('content-type') ?? 'application/json; charset=utf-8';
     return introspection.send(request, reply, scope.introspection, type);
   }
-  const text = body.kind === 'complete' ? body.string : '';
-  if (body.kind !== 'complete') throw incrementalDelivery();
   await setImmediate();
   reply.code(status ?? 200);
   for (const [name, value] of headers) if (name !== 'content-length') reply.header(name, value);
-  return setCacheControl(reply, 'noStore').send(withDecimals(rewrite ? await rewrite(text) : text));
+  setCacheControl(reply, 'noStore');
+  if (body.kind === 'chunked') return reply.send(Readable.from(written(body.asyncIterator)));
+  return reply.send(withDecimals(rewrite ? await rewrite(body.string) : body.string));
 }

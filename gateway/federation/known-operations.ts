@@ -65,7 +65,7 @@ export class KnownOperations {
       // Apollo Server writes the refusal.
       return undefined;
     }
-    const result = await this.#execution.run(known.hash, { ...known, variables }, scope);
+    const result = await this.#execution.run(known.hash, { ...known, variables }, { scope });
     if (!result) return undefined;
     if ((result.data?.text.length ?? 0) > SHORT) await setImmediate();
     const { errors, data } = result;

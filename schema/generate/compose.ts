@@ -21,7 +21,7 @@ export function composeSubgraphs(subgraphs: Readonly<Record<string, string>>, ta
     })),
   );
   if (result.errors) throw new Error(result.errors.map(({ message }) => message).join('\n'));
-  const api = lexicographicSortSchema(result.schema.toAPISchema().toGraphQLJSSchema());
+  const api = lexicographicSortSchema(result.schema.toAPISchema().toGraphQLJSSchema({ includeDefer: true }));
   describeSchema(api, JSON.parse(tables) as Tables);
   return {
     'supergraph.graphql': `${result.supergraphSdl}\n`,

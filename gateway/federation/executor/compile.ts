@@ -2,34 +2,28 @@ import type {
   FieldNode,
   GraphQLObjectType,
   GraphQLOutputType,
-  GraphQLSchema,
   GraphQLUnionType,
   OperationDefinitionNode,
-  SelectionNode,
   SelectionSetNode,
 } from 'graphql';
 import {
   getArgumentValues,
-  getDirectiveValues,
   getNullableType,
   GraphQLError,
-  GraphQLIncludeDirective,
-  GraphQLSkipDirective,
-  isAbstractType,
   isLeafType,
   isListType,
   isNonNullType,
   isObjectType,
   isUnionType,
-  Kind,
 } from 'graphql';
-import type { Fragments } from '../fragments.ts';
 import type { ServiceName } from '../service-name.ts';
+import { collectFields, type CollectedFrom } from './collect-fields.ts';
 import type {
   CompiledField,
   CompiledOperation,
   CompiledSelection,
   Crossing,
+  DeferredFragment,
   Resolver,
   TypeName,
   Write,
@@ -40,14 +34,9 @@ import { leafWriter, quoted } from './leaf-text.ts';
 import { isPureField, keepingTexts } from './pure-selections.ts';
 import { listWriter, nullRefused, objectText } from './write.ts';
 
-interface Source {
-  /** The API schema, which clients see. */
-  schema: GraphQLSchema;
+interface Source extends CollectedFrom {
   subgraphs: SubgraphSchemas;
-  fragments: Fragments;
   texts: TextMemory;
-  /** Values of the variables, of which conditions are read. */
-  variables: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -80,8 +69,9 @@ class Compiler {
     sets: readonly SelectionSetNode[],
   ): CompiledSelection | undefined {
     const crossings = new Map<string, Crossing>();
+    const collected = collectFields(this.#source, type, sets);
     const fields: (CompiledField | TypeName)[] = [];
-    for (const [name, nodes] of this.#collected(type, sets)) {
+    for (const [name, nodes] of collected.fields) {
       const field =
         nodes[0]!.name.value === '__typename'
           ? { name, key: `${quoted(name)}:`, text: quoted(type.name) }
@@ -90,49 +80,14 @@ class Compiler {
       fields.push(field);
       this.fields++;
     }
-    return keepingTexts(
-      { type, fields, isPure: fields.every(isPureField), kept: undefined },
-      this.#source.texts,
-    );
-  }
-
-  /** Returns the selected fields of a type by their names in the answer (GraphQL §6.3.2). */
-  #collected(type: GraphQLObjectType, sets: readonly SelectionSetNode[]): Map<string, FieldNode[]> {
-    const { fragments, schema } = this.#source;
-    const found = new Map<string, FieldNode[]>();
-    const spread = new Set<string>();
-    const collect = (set: SelectionSetNode): void => {
-      for (const selection of set.selections) {
-        if (!this.#isIncluded(selection)) continue;
-        if (selection.kind === Kind.FIELD) {
-          const name = (selection.alias ?? selection.name).value;
-          const before = found.get(name);
-          if (before) before.push(selection);
-          else found.set(name, [selection]);
-          continue;
-        }
-        const isSpread = selection.kind === Kind.FRAGMENT_SPREAD;
-        if (isSpread && spread.has(selection.name.value)) continue;
-        if (isSpread) spread.add(selection.name.value);
-        const fragment = isSpread ? fragments.get(selection.name.value)! : selection;
-        const condition = fragment.typeCondition && schema.getType(fragment.typeCondition.name.value);
-        const matches =
-          !condition ||
-          condition === type ||
-          (isAbstractType(condition) && schema.isSubType(condition, type));
-        if (matches) collect(fragment.selectionSet);
-      }
-    };
-    sets.forEach(collect);
-    return found;
-  }
-
-  #isIncluded(selection: SelectionNode): boolean {
-    if (!selection.directives?.length) return true;
-    const { variables } = this.#source;
-    const skip = getDirectiveValues(GraphQLSkipDirective, selection, variables);
-    const include = getDirectiveValues(GraphQLIncludeDirective, selection, variables);
-    return skip?.['if'] !== true && include?.['if'] !== false;
+    const deferred: DeferredFragment[] = [];
+    for (const { label, set } of collected.deferred) {
+      const selection = this.selection(type, from, [set]);
+      if (!selection) return undefined;
+      deferred.push({ label, selection });
+    }
+    const isPure = deferred.length === 0 && fields.every(isPureField);
+    return keepingTexts({ type, fields, deferred, isPure, kept: undefined }, this.#source.texts);
   }
 
   #field(

@@ -7,17 +7,26 @@ import { fragmentsOf } from '../fragments.ts';
 import { coreOf, formatted, type LocalSubgraph } from '../local-data-source.ts';
 import type { RequestScope } from '../request-scope.ts';
 import type { ServiceName } from '../service-name.ts';
-import type { CompiledOperation } from './compiled.ts';
+import type { Text } from './compiled.ts';
 import { CompiledOperations } from './compiled-operations.ts';
 import { planText } from './plan-text.ts';
-import { rootOf, Run, type FieldError } from './run.ts';
+import { firstParts, partsOf, type AnnouncedPart, type PartsOfAnswer } from './parts.ts';
+import { rootOf, Run } from './run.ts';
 import { objectText } from './write.ts';
 import { WrittenData } from './written-data.ts';
+
+interface Wanted {
+  scope: RequestScope;
+  /** True for a caller who takes parts that come later (`@defer`). */
+  defers?: boolean;
+}
 
 /** Errors are written for the caller. */
 interface Answered {
   data: WrittenData | null;
   errors: readonly GraphQLFormattedError[];
+  /** Parts that come later; undefined for a whole answer. */
+  later?: { announced: readonly AnnouncedPart[]; parts: AsyncIterable<PartsOfAnswer> };
 }
 
 /**
@@ -42,61 +51,71 @@ export class CompiledExecution {
    * @param hash identifies the text of the document
    * @returns undefined where the gateway has to plan, or to refuse the variables; nothing is executed then
    */
-  async run(hash: string, asked: AskedOperation, scope: RequestScope): Promise<Answered | undefined> {
+  async run(
+    hash: string,
+    asked: AskedOperation,
+    { scope, defers = false }: Wanted,
+  ): Promise<Answered | undefined> {
     const { schema, document, operation } = asked;
     const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], asked.variables);
     if (!coerced) return undefined;
-    const compiled = this.#operations.of(hash, { ...asked, variables: coerced }, scope.rows);
+    const form = { rows: scope.rows, defers };
+    const compiled = this.#operations.of(hash, { ...asked, variables: coerced }, form);
     if (!compiled) return undefined;
     if (scope.explanation) scope.explanation.plan = { kind: 'direct', text: planText(compiled) };
-    const partial: GraphQLError[] = [];
     const budget = new AnswerBudget(this.#fields);
     const cores = [...compiled.services].map((name) => [name, coreOf(name, this.#subgraphs[name], scope)]);
     const run = new Run(
-      { ...Object.fromEntries(cores), ...{ partial, request: scope, budget } },
+      { ...Object.fromEntries(cores), ...{ partial: [], request: scope, budget } },
       { schema, operation, fragments: Object.fromEntries(fragmentsOf(document)), variableValues: coerced },
     );
-    const text = await dataText(run, compiled);
+    const text = await textOf(run, () => objectText(compiled.root, ROOT, rootOf(run)));
     if (scope.rows && compiled.rows)
       scope.rows.found = { head: compiled.rows.head, texts: await Promise.all(run.rows) };
     const { aborted, reason } = scope.signal;
     // The client has left.
     if (aborted && !(reason instanceof Fault)) return { data: null, errors: [] };
-    const [first] = compiled.services;
-    const write = (error: unknown, service: ServiceName) => {
-      const written = formatted(error, service, scope);
-      return formatError(written, written);
-    };
+    const [first = 'clinical'] = compiled.services;
+    const finish = (of: Run): readonly GraphQLFormattedError[] => errorsOf(of, first, scope);
     if (budget.isExceeded) {
       const nothing = compiled.root.fields.map((field) => `${field.key}null`).join();
-      return { data: new WrittenData(`{${nothing}}`), errors: [write(budget.refusal(), first!)] };
+      return { data: new WrittenData(`{${nothing}}`), errors: [written(budget.refusal(), first, scope)] };
     }
-    const errors = [
-      ...inOrder(run.errors, first!).map(({ error, service }) => write(error, service)),
-      // A fault that does not name its service is of the images: of the record only whole fields fail.
-      ...partial.map((error) => write(error, 'imaging')),
-    ];
-    return { data: text === undefined ? null : new WrittenData(text), errors };
+    return {
+      data: text === undefined ? null : new WrittenData(text),
+      errors: finish(run),
+      ...(run.deferred.length > 0 && {
+        later: { announced: firstParts(run), parts: partsOf(run, finish, scope.signal) },
+      }),
+    };
   }
 }
 
-/** Returns the text of the data; undefined when null is not allowed where something failed. */
-async function dataText(run: Run, { root }: CompiledOperation): Promise<string | undefined> {
+/** Returns the text of data; undefined when null is not allowed where something failed. */
+async function textOf(run: Run, write: () => Text): Promise<string | undefined> {
   try {
-    return await objectText(root, ROOT, rootOf(run));
+    return await write();
   } catch (error) {
-    const service: ServiceName = 'clinical';
-    run.errors.push({ error: error as GraphQLError, service });
+    run.errors.push({ error: error as GraphQLError, service: 'clinical' });
     return undefined;
   }
 }
 
 const ROOT = Object.freeze({});
 
-/** Returns errors in the order of a planned answer: those of the first field's subgraph first. */
-function inOrder(errors: readonly FieldError[], first: ServiceName): FieldError[] {
+/** Returns the errors of a run for the caller, in the order of a planned answer: those of the first subgraph first. */
+function errorsOf(run: Run, first: ServiceName, scope: RequestScope): GraphQLFormattedError[] {
+  const { errors, context } = run;
+  const ofFirst = errors.filter(({ service }) => service === first);
+  const others = errors.filter(({ service }) => service !== first);
   return [
-    ...errors.filter(({ service }) => service === first),
-    ...errors.filter(({ service }) => service !== first),
+    ...[...ofFirst, ...others].map(({ error, service }) => written(error, service, scope)),
+    // A fault that does not name its service is of the images: of the record only whole fields fail.
+    ...context.partial.map((error) => written(error, 'imaging', scope)),
   ];
+}
+
+function written(error: unknown, service: ServiceName, scope: RequestScope): GraphQLFormattedError {
+  const formattedError = formatted(error, service, scope);
+  return formatError(formattedError, formattedError);
 }

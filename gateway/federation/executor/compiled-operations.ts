@@ -11,6 +11,13 @@ import { takeRows, type WantedRows } from './rows.ts';
 /** Fields of all compiled operations that are kept: each takes about 500 bytes. */
 const KEPT_FIELDS = 20_000;
 
+/** The form in which the caller wants an answer. */
+export interface AnswerForm {
+  rows?: WantedRows | undefined;
+  /** True for a caller who takes parts that come later (`@defer`). */
+  defers: boolean;
+}
+
 /** Compiles operations, and keeps the last ones. */
 export class CompiledOperations {
   readonly #subgraphs: SubgraphSchemas;
@@ -29,20 +36,21 @@ export class CompiledOperations {
   /**
    * @param hash identifies the text of the document
    * @param asked with the values of all variables
+   * @param form what the caller wants: rows, or parts that come later
    * @returns undefined for an operation that is not compiled
    */
-  of(hash: string, asked: AskedOperation, rows: WantedRows | undefined): CompiledOperation | undefined {
+  of(hash: string, asked: AskedOperation, { rows, defers }: AnswerForm): CompiledOperation | undefined {
     const { schema, document, operation, variables } = asked;
     const conditions = this.#conditions.get(document) ?? conditionsOf(document);
     this.#conditions.set(document, conditions);
     const chosen = conditions.map((name) => String(variables[name]));
-    const key = [hash, operation.name?.value ?? '', rows?.format.type ?? '', ...chosen].join('\n');
+    const key = [hash, operation.name?.value ?? '', rows?.format.type ?? '', defers, ...chosen].join('\n');
     let known = this.#known.get(key);
     if (!known) {
       const fragments = fragmentsOf(document);
       known = {
         operation: compile(
-          { schema, subgraphs: this.#subgraphs, fragments, texts: this.#texts, variables },
+          { schema, subgraphs: this.#subgraphs, fragments, texts: this.#texts, variables, defers },
           operation,
         ),
       };
@@ -53,12 +61,14 @@ export class CompiledOperations {
   }
 }
 
-/** Returns the variables that decide which fields are included (`@skip`, `@include`), each once. */
+const CONDITIONAL = new Set(['skip', 'include', 'defer']);
+
+/** Returns the variables that decide which fields are included, and which come later; each once. */
 function conditionsOf(document: DocumentNode): readonly string[] {
   const names = new Set<string>();
   visit(document, {
     Directive({ name, arguments: given }) {
-      if (name.value !== 'skip' && name.value !== 'include') return;
+      if (!CONDITIONAL.has(name.value)) return;
       for (const { value } of given ?? []) if (value.kind === Kind.VARIABLE) names.add(value.name.value);
     },
   });

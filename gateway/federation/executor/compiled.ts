@@ -45,10 +45,18 @@ export interface Crossing {
 export interface CompiledSelection {
   type: GraphQLObjectType;
   fields: readonly (CompiledField | TypeName)[];
+  /** Parts that come later (`@defer`); empty where the caller wants all at once. */
+  deferred: readonly DeferredFragment[];
   /** True when the text of an object depends on nothing but the object. */
   isPure: boolean;
   /** Texts of objects that never change. Undefined: they are not kept, or with the objects around them. */
   kept: KeptTexts | undefined;
+}
+
+/** A fragment of an object that comes later. */
+export interface DeferredFragment {
+  label: string | undefined;
+  selection: CompiledSelection;
 }
 
 /** `__typename`, which is known. */

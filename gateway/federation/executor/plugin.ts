@@ -3,7 +3,8 @@ import { setImmediate } from 'node:timers/promises';
 import { strictScalars } from '../../../schema/graphql/fhir-scalars.ts';
 import { responseWith } from '../asked-operation.ts';
 import type { KnownOperations } from '../known-operations.ts';
-import type { GatewayContext } from '../request-scope.ts';
+import { incrementalForm, incrementalResponse } from '../incremental.ts';
+import type { GatewayContext, RequestScope } from '../request-scope.ts';
 import type { CompiledExecution } from './compiled-execution.ts';
 
 /**
@@ -23,10 +24,12 @@ export function compiledExecution(
       const asked = { schema, document: document!, operation: operation!, variables };
       // Validation has used much of this turn of the event loop.
       await setImmediate();
-      const found = await execution.run(queryHash!, asked, scope);
+      const form = takesParts(scope) ? incrementalForm(request.http?.headers.get('accept')) : undefined;
+      const found = await execution.run(queryHash!, asked, { scope, defers: form !== undefined });
       if (!found) return null;
       known?.add(queryHash!, { source: source!, operationName: request.operationName, ...asked });
-      const { data, errors } = found;
+      const { data, errors, later } = found;
+      if (later && form) return incrementalResponse({ data, errors, later }, scope, form);
       return responseWith({
         ...(errors.length > 0 && { errors }),
         data: data as Record<string, never> | null,
@@ -39,4 +42,9 @@ export function compiledExecution(
     }),
     requestDidStart: async () => listener,
   };
+}
+
+/** Tells if an answer may come in parts: not where all of it is changed, counted or refused together. */
+function takesParts({ fhir, rows, explanation, tenant }: RequestScope): boolean {
+  return !fhir && !rows && !explanation && tenant.authorization.refusedFields !== 'reject';
 }

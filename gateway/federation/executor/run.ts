@@ -8,6 +8,8 @@ import type {
   OperationDefinitionNode,
 } from 'graphql';
 import { locatedError, responsePathAsArray } from 'graphql';
+import { setImmediate } from 'node:timers/promises';
+import { Fault } from '../../../schema/fault/fault.ts';
 import type { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import type { ServiceName } from '../service-name.ts';
 
@@ -67,14 +69,44 @@ interface Failed {
   isNonNull: boolean;
 }
 
+/** A part of an answer that comes later (`@defer`). */
+export interface DeferredPart {
+  label: string | undefined;
+  path: readonly (string | number)[];
+  /** The execution of the part, with its own errors. */
+  run: Run;
+  /** The members of the object at the path. @throws GraphQLError where null is not allowed */
+  text: Promise<string>;
+}
+
+interface Deferred {
+  label: string | undefined;
+  /** Of the object that the part belongs to. */
+  place: Place;
+  write: (place: Place) => string | Promise<string>;
+}
+
+/** Parts that may come later in one answer. */
+const MOST_PARTS = 100;
+
+/** What the resolvers of an execution get, and where they leave errors of data that they can give only in part. */
+export interface RunContext {
+  budget: AnswerBudget;
+  partial: GraphQLError[];
+}
+
 /** One execution of a compiled operation. */
 export class Run {
   readonly errors: FieldError[] = [];
   /** The rows that were taken out of the answer. */
   readonly rows: (string | Promise<string>)[] = [];
   /** For the resolvers. */
-  readonly context: object;
+  readonly context: RunContext;
   readonly budget: AnswerBudget;
+  /** Parts of this execution that come later. */
+  readonly deferred: DeferredPart[] = [];
+  /** Number of parts of the whole answer. */
+  readonly #parts: { count: number };
   readonly #info: RunInfo;
   readonly #arguments = new Map<ResolvedField, Record<string, unknown>>();
   /** Subgraphs of errors on their way to a field that may be null. */
@@ -85,10 +117,28 @@ export class Run {
   /** Steps that begin when a subgraph has given all values. */
   readonly #waiting = new Map<ServiceName, (() => void)[]>();
 
-  constructor(context: { budget: AnswerBudget }, info: RunInfo) {
+  constructor(context: RunContext, info: RunInfo, parts = { count: 0 }) {
     this.context = context;
     this.budget = context.budget;
     this.#info = info;
+    this.#parts = parts;
+  }
+
+  /**
+   * Begins a part that comes later, as an execution of its own: this one does not wait for what it waits for.
+   * @throws Fault `too_large` for too many parts
+   */
+  defer({ label, place, write }: Deferred): void {
+    if (++this.#parts.count > MOST_PARTS) {
+      const message = `The answer would come in more than ${MOST_PARTS} parts: use @defer outside of lists.`;
+      throw new Fault('too_large', message);
+    }
+    const run = new Run({ ...this.context, partial: [] }, this.#info, this.#parts);
+    // What comes first is written first.
+    const text = setImmediate().then(() => write({ ...place, run, steps: undefined }));
+    // It may fail before it is awaited.
+    text.catch(() => undefined);
+    this.deferred.push({ label, path: responsePathAsArray(pathOf(place)), run, text });
   }
 
   /** Returns the arguments of a field, the same for each object that has it. @throws GraphQLError */
@@ -175,7 +225,16 @@ export class Run {
       throw error;
     }
     this.errors.push({ error, service });
+    this.#forgetBelow(responsePathAsArray(pathOf(place)));
     return 'null';
+  }
+
+  /** Forgets the parts of objects that are null now. */
+  #forgetBelow(path: readonly (string | number)[]): void {
+    const isBelow = (part: DeferredPart): boolean => path.every((key, index) => part.path[index] === key);
+    for (let index = this.deferred.length - 1; index >= 0; index--) {
+      if (isBelow(this.deferred[index]!)) this.deferred.splice(index, 1);
+    }
   }
 
   /** Reports an error at a place whose fields are null. */

@@ -23,7 +23,7 @@ export function objectText(selection: CompiledSelection, source: object, place: 
   return text;
 }
 
-function membersText({ fields }: CompiledSelection, source: object, place: Place): Text {
+function membersText({ fields, deferred }: CompiledSelection, source: object, place: Place): Text {
   const parts = new Parts('{');
   for (let index = 0; index < fields.length; index++) {
     const field = fields[index]!;
@@ -32,6 +32,9 @@ function membersText({ fields }: CompiledSelection, source: object, place: Place
     parts.add(memberText(field, source, place));
   }
   parts.add('}');
+  for (const { label, selection } of deferred) {
+    place.run.defer({ label, place, write: (later) => membersText(selection, source, later) });
+  }
   return parts.text();
 }
 
