@@ -95,6 +95,15 @@ describe('FG-7, IA-14 the record', () => {
     expect(proxy.seen.map(({ path }) => path)).toEqual(['/open/graphql']);
   });
 
+  test('begins by GraphQL with what does not wait for the archive', async () => {
+    const begun: PatientRecord[] = [];
+    const whole = await records('GraphQL').record(HELEN, never, (record) => begun.push(record));
+    expect(whole.studies).toHaveLength(15);
+    const { person, allergies, problems, medications } = whole;
+    const nothing = { studies: [], reports: [], timeline: [], missing: [] };
+    expect(begun).toEqual([{ person, allergies, problems, medications, ...nothing }]);
+  });
+
   test.each(APIS)('lists and finds patients by %s', async (api) => {
     const source = records(api);
     const names = async (text?: string) =>

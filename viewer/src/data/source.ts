@@ -10,8 +10,15 @@ import type { FrameName, ImageLocation } from '../domain/study.ts';
 export interface RecordSource {
   /** Patients whose name, birth date or number begins with the text; a page at a time. */
   patients(asked: { text?: string; next?: string }, signal: AbortSignal): Promise<Page<Person>>;
-  /** The record with its studies, in one request where the server can. */
-  record(patientId: string, signal: AbortSignal): Promise<PatientRecord>;
+  /**
+   * The record with its studies, in one request where the server can.
+   * @param onBegun is given the record without studies, reports and timeline, where these come later
+   */
+  record(
+    patientId: string,
+    signal: AbortSignal,
+    onBegun?: (record: PatientRecord) => void,
+  ): Promise<PatientRecord>;
   /** Values of a code over time, a series for each unit. */
   trend(patientId: string, code: string, signal: AbortSignal): Promise<readonly Trend[]>;
   /** Study Instance UIDs of comparable earlier studies, newest first. */

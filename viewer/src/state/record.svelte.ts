@@ -3,7 +3,10 @@ import type { Trouble } from '../data/trouble.ts';
 import type { PatientRecord } from '../domain/record.ts';
 import { troubleOf } from './trouble-of.ts';
 
-/** The record on the page: loading, there, or in trouble. A record that is there stays while it is asked for again. */
+/**
+ * The record on the page: loading, begun, there, or in trouble. A begun record has no images yet, and is loading still. A
+ * record that is there stays while it is asked for again.
+ */
 export class RecordState {
   record = $state.raw<PatientRecord>();
   trouble = $state.raw<Trouble>();
@@ -31,11 +34,17 @@ export class RecordState {
     const asking = (this.#asking = new AbortController());
     this.loading = true;
     this.trouble = undefined;
+    let begun: PatientRecord | undefined;
     try {
-      const record = await this.#source.record(this.#patient, asking.signal);
+      const record = await this.#source.record(this.#patient, asking.signal, (first) => {
+        if (!asking.signal.aborted) this.record ??= begun = first;
+      });
       if (!asking.signal.aborted) this.record = record;
     } catch (error) {
-      if (!asking.signal.aborted) this.trouble = troubleOf(error);
+      if (asking.signal.aborted) return;
+      this.trouble = troubleOf(error);
+      // It would say that there are no images.
+      if (begun && this.record === begun) this.record = undefined;
     } finally {
       if (this.#asking === asking) this.loading = false;
     }

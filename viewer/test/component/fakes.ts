@@ -32,8 +32,16 @@ export class FakeRecords implements RecordSource {
   /** Records do not arrive. */
   held = false;
 
-  record(patientId: string): Promise<PatientRecord> {
+  /** What comes of a record before the rest. */
+  begun: PatientRecord | undefined;
+
+  record(
+    patientId: string,
+    _signal?: AbortSignal,
+    onBegun?: (record: PatientRecord) => void,
+  ): Promise<PatientRecord> {
     this.asked.push(patientId);
+    if (this.begun) onBegun?.(this.begun);
     if (this.held) return new Promise(() => undefined);
     return this.trouble ? Promise.reject(this.trouble) : Promise.resolve(this.answer);
   }

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { commands, page, userEvent } from 'vitest/browser';
+import { Trouble } from '../../src/data/trouble.ts';
+import { RECORD } from './fixtures.ts';
 import type { Opened } from './open.ts';
 import { open, PHONE, scrollsSideways, shot, TABLET, violations } from './open.ts';
 
@@ -180,5 +182,45 @@ describe('axe and forced colours', () => {
     expect(outline('[role="option"][aria-selected="false"]')).toBe('none');
     expect(outline('[aria-current="true"]')).toBe('solid');
     await shot('forced-colours');
+  });
+});
+
+describe('a record whose images come later', () => {
+  const { person, allergies, problems, medications } = RECORD;
+  const begun = {
+    person,
+    allergies,
+    problems,
+    medications,
+    studies: [],
+    reports: [],
+    timeline: [],
+    missing: [],
+  };
+
+  test('shows the allergies, and says that the rest is loading, not that there is none', async () => {
+    await open(HELEN, {
+      prepare: ({ records }) => {
+        records.begun = begun;
+        records.held = true;
+      },
+    });
+    await expect.element(page.getByRole('banner')).toHaveTextContent(/Penicillin/);
+    await expect.element(page.getByRole('navigation', { name: 'Timeline' })).toHaveTextContent(/Loading/);
+    await expect.element(page.getByRole('main')).toHaveTextContent(/Loading/);
+    await expect.element(page.getByText(/No images/)).not.toBeInTheDocument();
+    expect(await violations()).toEqual([]);
+    await shot('record-begun');
+  });
+
+  test('is not shown when the rest does not come', async () => {
+    await open(HELEN, {
+      prepare: ({ records }) => {
+        records.begun = begun;
+        records.trouble = new Trouble('offline', 'nothing came');
+      },
+    });
+    await expect.element(page.getByRole('button', { name: 'Try again' })).toBeVisible();
+    await expect.element(page.getByText(/No images|No entries/)).not.toBeInTheDocument();
   });
 });

@@ -5,7 +5,37 @@ import { graphql } from './graphql.ts';
 /** Entries of the timeline that are asked for at once. */
 export const TIMELINE_ENTRIES = 200;
 
-/** The whole page in one request. */
+/** What waits for the archive: the images, and what names them. */
+export const IMAGES = graphql(
+  `
+    fragment ImageParts on Patient @_unmask {
+      DiagnosticReportList {
+        ...ReportParts
+      }
+      ImagingStudyList {
+        ...StudyParts
+      }
+      timeline(_count: $entries) {
+        next
+        entries {
+          kind
+          date
+          end
+          title
+          resource {
+            ...ResourceParts
+          }
+          observations {
+            ...ObservationParts
+          }
+        }
+      }
+    }
+  `,
+  [OBSERVATION, REPORT, STUDY, RESOURCE],
+);
+
+/** The whole page in one request: the record, and later what waits for the archive. */
 export const RECORD = graphql(
   `
     query PatientRecord($id: ID!, $entries: Int!) {
@@ -51,31 +81,11 @@ export const RECORD = graphql(
             display
           }
         }
-        DiagnosticReportList {
-          ...ReportParts
-        }
-        ImagingStudyList {
-          ...StudyParts
-        }
-        timeline(_count: $entries) {
-          next
-          entries {
-            kind
-            date
-            end
-            title
-            resource {
-              ...ResourceParts
-            }
-            observations {
-              ...ObservationParts
-            }
-          }
-        }
+        ...ImageParts @defer
       }
     }
   `,
-  [CONCEPT, PERSON, OBSERVATION, REPORT, STUDY, RESOURCE],
+  [CONCEPT, PERSON, IMAGES],
 );
 
 export const TREND = graphql(`

@@ -2,7 +2,7 @@ import type { ResultOf } from 'gql.tada';
 import type { EntryKind, PatientRecord, Result, TimelineEntry, Trend } from '../../domain/record.ts';
 import type { Study } from '../../domain/study.ts';
 import { reportOf } from '../fhir/lists.ts';
-import { recordOf } from '../fhir/record.ts';
+import { recordOf, type RecordParts } from '../fhir/record.ts';
 import { withTexts } from '../fhir/report-texts.ts';
 import { omitEmpty, present } from '../fhir/shapes.ts';
 import { studyOf, studyUid } from '../fhir/studies.ts';
@@ -10,11 +10,13 @@ import { eventOf, resultsEvent } from '../fhir/timeline.ts';
 import { isError, resultOf } from '../fhir/words.ts';
 import type { RecordSource } from '../source.ts';
 import type { Transport } from '../transport.ts';
-import { PRIORS, RECORD, TIMELINE_ENTRIES, TREND } from './documents.ts';
-import { ask, troubleOf, type Endpoint, type GraphError } from './graphql.ts';
+import { PRIORS, RECORD, TIMELINE_ENTRIES, TREND, type IMAGES } from './documents.ts';
+import { ask, troubleOf, type Endpoint, type GraphAnswer, type GraphError } from './graphql.ts';
 
 type Record = NonNullable<ResultOf<typeof RECORD>['Patient']>;
-type Timeline = NonNullable<NonNullable<Record['timeline']>['entries']>;
+/** What comes later. */
+type Images = ResultOf<typeof IMAGES>;
+type Timeline = NonNullable<NonNullable<Images['timeline']>['entries']>;
 type Entry = NonNullable<Timeline[number]>;
 
 /** Records of a tenant of our gateway, by GraphQL. */
@@ -28,36 +30,51 @@ export class GraphRecords implements Omit<RecordSource, 'patients'> {
     this.#fhirBase = `${tenant}/fhir/`;
   }
 
-  async record(patientId: string, signal: AbortSignal): Promise<PatientRecord> {
+  async record(
+    patientId: string,
+    signal: AbortSignal,
+    onBegun?: (record: PatientRecord) => void,
+  ): Promise<PatientRecord> {
     const variables = { id: patientId, entries: TIMELINE_ENTRIES };
-    const { data, errors } = await ask({ ...this.#endpoint, signal }, RECORD, variables);
+    const begun = onBegun && {
+      onBegun: ({ data, errors }: GraphAnswer<Partial<ResultOf<typeof RECORD>>>) => {
+        if (data?.Patient) onBegun(recordOf(begunRecord(data.Patient, errors)));
+      },
+    };
+    const { data, errors } = await ask({ ...this.#endpoint, signal, ...begun }, RECORD, variables);
     const patient = data?.Patient;
     if (!patient) throw troubleOf(errors);
-    const missing = errors.map(missingOf);
-    const reports = present(patient.DiagnosticReportList).flatMap(
+    return recordOf(await this.#wholeRecord(patient, { errors, signal }));
+  }
+
+  async #wholeRecord(
+    patient: Record,
+    { errors, signal }: { errors: readonly GraphError[]; signal: AbortSignal },
+  ): Promise<RecordParts> {
+    const images = patient as Partial<Images>;
+    const begun = begunRecord(patient, errors);
+    const missing = [...begun.missing];
+    const reports = present(images.DiagnosticReportList).flatMap(
       (one) => reportOf(one, present(one.ImagingStudyList).map(uidOf), this.#fhirBase) ?? [],
     );
     const { transport } = this.#endpoint;
     const texts = await withTexts(reports, { transport, base: this.#fhirBase, signal });
     if (texts.failed > 0)
       missing.push({ part: 'record', message: `The text of ${texts.failed} reports did not arrive.` });
-    if (patient.timeline?.next)
+    if (images.timeline?.next)
       missing.push({
         part: 'record',
         message: `The timeline has the newest ${TIMELINE_ENTRIES} events, and all studies and reports.`,
       });
-    const entries = present(patient.timeline?.entries);
-    return recordOf({
-      patient,
-      allergies: patient.AllergyIntoleranceList,
-      conditions: patient.ConditionList,
-      medications: patient.MedicationRequestList,
-      studies: present(patient.ImagingStudyList).flatMap(graphStudy),
+    const entries = present(images.timeline?.entries);
+    return {
+      ...begun,
+      studies: present(images.ImagingStudyList).flatMap(graphStudy),
       reports: texts.reports,
       events: entries.flatMap(graphEvent),
       resultsOfReport: resultsOfReports(entries),
       missing,
-    });
+    };
   }
 
   async trend(patientId: string, code: string, signal: AbortSignal): Promise<readonly Trend[]> {
@@ -92,6 +109,18 @@ export class GraphRecords implements Omit<RecordSource, 'patients'> {
   }
 }
 
+/** Returns what of a record does not wait for the archive. */
+function begunRecord(patient: Record, errors: readonly GraphError[]): RecordParts {
+  return {
+    patient,
+    allergies: patient.AllergyIntoleranceList,
+    conditions: patient.ConditionList,
+    medications: patient.MedicationRequestList,
+    ...{ studies: [], reports: [], events: [], resultsOfReport: new Map<string, Result[]>() },
+    missing: errors.map(missingOf),
+  };
+}
+
 function missingOf({ service, message }: GraphError): { part: 'images' | 'record'; message: string } {
   return { part: service === 'imaging' ? 'images' : 'record', message };
 }
@@ -104,7 +133,7 @@ function uidOf(study: {
 }
 
 /** Images are where the retrieve URLs of the series say: below the DICOMweb base. */
-function graphStudy(study: NonNullable<NonNullable<Record['ImagingStudyList']>[number]>): Study | [] {
+function graphStudy(study: NonNullable<NonNullable<Images['ImagingStudyList']>[number]>): Study | [] {
   const series = ({ wadoUrl }: { wadoUrl: string | null }) =>
     wadoUrl?.includes('/studies/')
       ? { dicomweb: wadoUrl.slice(0, wadoUrl.lastIndexOf('/studies/')) }

@@ -1,4 +1,4 @@
-import { Client, fetchExchange, type CombinedError } from '@urql/core';
+import { Client, fetchExchange, type CombinedError, type OperationResult } from '@urql/core';
 import { initGraphQLTada, type TadaDocumentNode } from 'gql.tada';
 import type { introspection } from '../../graphql-env.d.ts';
 import { kindOf, type Transport } from '../transport.ts';
@@ -32,28 +32,32 @@ export interface Endpoint {
   transport: Transport;
 }
 
-export interface Asking extends Endpoint {
+export interface Asking<Data = unknown> extends Endpoint {
   signal: AbortSignal;
+  /** Called with what is there before the parts of a query that come later (`@defer`), where the server sends parts. */
+  onBegun?: ((answer: GraphAnswer<Partial<Data>>) => void) | undefined;
 }
+
+const JSON_TYPES = 'application/graphql-response+json, application/json';
 
 /**
  * Sends one query. There is no cache: the screen always shows the current record.
  * @throws Trouble if there is no answer; the reason of the signal
  */
 export async function ask<Data, Variables extends Record<string, unknown>>(
-  { address, transport, signal }: Asking,
+  { address, transport, signal, onBegun }: Asking<Data>,
   document: TadaDocumentNode<Data, Variables>,
   variables: Variables,
 ): Promise<GraphAnswer<Data>> {
   const send: typeof fetch = async (_input, init) => {
-    const { bytes, headers } = await transport.send(address, {
+    const { chunks, headers } = await transport.stream(address, {
       method: 'POST',
-      accept: 'application/graphql-response+json, application/json',
+      accept: onBegun ? `multipart/mixed;deferSpec=20220824, ${JSON_TYPES}` : JSON_TYPES,
       contentType: 'application/json',
       body: init?.body as string,
       signal,
     });
-    return new Response(bytes, { headers });
+    return new Response(streamOf(chunks), { headers });
   };
   const client = new Client({
     url: address,
@@ -61,10 +65,29 @@ export async function ask<Data, Variables extends Record<string, unknown>>(
     exchanges: [fetchExchange],
     preferGetMethod: false,
   });
-  const { data, error } = await client.query(document, variables).toPromise();
+  const { data, error } = await new Promise<OperationResult<Data>>((resolve) => {
+    client.query(document, variables).subscribe((result) => {
+      if (!result.hasNext) resolve(result);
+      else if (!signal.aborted) onBegun?.({ data: result.data, errors: errorsOf(result.error) });
+    });
+  });
   if (signal.aborted) throw signal.reason;
   if (error?.networkError) throw failed(error.networkError);
   return { data, errors: errorsOf(error) };
+}
+
+function streamOf(chunks: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await iterator.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    async cancel() {
+      await iterator.return?.();
+    },
+  });
 }
 
 function failed(error: Error): Error {

@@ -20,8 +20,8 @@ export class OwnTenant implements RecordSource {
     return findPatients({ base: `${this.#tenant}/fhir`, transport: this.#transport, signal }, asked);
   }
 
-  async record(patientId: string, signal: AbortSignal): Promise<PatientRecord> {
-    return (await this.#records()).record(patientId, signal);
+  async record(...asked: Parameters<RecordSource['record']>): Promise<PatientRecord> {
+    return (await this.#records()).record(...asked);
   }
 
   async trend(patientId: string, code: string, signal: AbortSignal): Promise<readonly Trend[]> {
