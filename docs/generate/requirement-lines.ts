@@ -132,6 +132,8 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
     'A study has its priors (earlier, comparable studies of the same patient), and the measurements and dose of its structured reports; a report has the reports of priors.',
   'FG-20':
     'Searches are strict: what cannot be applied is refused, never dropped. Values with a prefix bound a range, on every list, in both subgraphs.',
+  'FG-22':
+    'A fragment with `@defer` comes later (`multipart/mixed`): the record first, the images when the archive has answered. Other clients get the whole answer at once.',
   'FG-23':
     'FHIRPath that callers send is judged by an allow-list and evaluated off the event loop under a time limit.',
   'FG-24':
