@@ -23,14 +23,19 @@ export async function writePatients(directory: string, count = 1, resources = 20
   for (let patient = 1; patient <= count; patient++) {
     const file = join(data.patients, `p${patient}.json`);
     await writeFile(file, JSON.stringify(record(patient, resources)));
-    for (let study = 0; study < STUDIES; study++) {
-      const folder = join(data.images, `${patient}`, `${study}`);
-      await mkdir(folder, { recursive: true });
-      for (let series = 0; series < SERIES; series++)
-        await writeFile(join(folder, `${series}.dcm`), instance(patient, study, series));
-    }
+    await writeStudies(data.images, patient);
   }
   return data;
+}
+
+/** Writes the images of a patient into a folder. */
+export async function writeStudies(images: string, patient: number): Promise<void> {
+  for (let study = 0; study < STUDIES; study++) {
+    const folder = join(images, `${patient}`, `${study}`);
+    await mkdir(folder, { recursive: true });
+    for (let series = 0; series < SERIES; series++)
+      await writeFile(join(folder, `${series}.dcm`), instance(patient, study, series));
+  }
 }
 
 function record(patient: number, resources: number): object {

@@ -1,0 +1,139 @@
+/** The same two subgraphs behind each way to execute an operation: ours, and those of others that judge it. */
+import { ApolloGateway, type GraphQLDataSource } from '@apollo/gateway';
+import { ApolloServer } from '@apollo/server';
+import type { GraphQLFormattedError } from 'graphql';
+import { readFileSync } from 'node:fs';
+import type { Access } from '../../../schema/access/access.ts';
+import type { Operation } from '../../../schema/fault/audit.ts';
+import { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
+import { writeFhirJson } from '../../../schema/fhir/decimal.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import { clinicalSubgraph } from '../../../subgraphs/clinical/app.ts';
+import { imagingSubgraph } from '../../../subgraphs/imaging/app.ts';
+import { CompiledExecution } from '../../federation/executor/compiled-execution.ts';
+import { compiledExecution } from '../../federation/executor/plugin.ts';
+import { WrittenData } from '../../federation/executor/written-data.ts';
+import { formatError } from '../../federation/format-error.ts';
+import { localDataSource } from '../../federation/local-data-source.ts';
+import { PlanningGateway } from '../../federation/planning/planning-gateway.ts';
+import type { GatewayContext } from '../../federation/request-scope.ts';
+import type { ServiceName } from '../../federation/service-name.ts';
+import { logger } from '../../http/observe.ts';
+import { patientDirectory } from '../../joins/record-directory.ts';
+import { recordStudies } from '../../joins/record-studies.ts';
+import { stitchedMonolith } from './stitched.ts';
+
+const log = logger('silent');
+const sdl = (name: string) =>
+  readFileSync(new URL(`../../../schema/${name}.graphql`, import.meta.url), 'utf8');
+/** Fields of one answer, as in a gateway with default limits. */
+const FIELDS = 50_000;
+
+/** A request, and who sends it. */
+export interface Asked {
+  query: string;
+  variables?: Readonly<Record<string, unknown>> | undefined;
+  access: Access;
+  tenant: Tenant;
+}
+
+export interface Answered {
+  /** JSON of the member `data`. */
+  data: string;
+  errors: readonly GraphQLFormattedError[];
+  /** The audit records as JSON, each once, sorted. */
+  recorded: readonly string[];
+  /** Requests to the subgraphs that a plan made. */
+  fetches: number;
+}
+
+type Ask = (asked: Asked) => Promise<Answered>;
+
+export interface ExecutorServers {
+  /** Our compiled execution. */
+  compiled: Ask;
+  /** Our gateway without it: Apollo's planner and executor. */
+  planned: Ask;
+  /** A stock ApolloGateway. */
+  stock: Ask;
+  /** One schema, stitched by a library that is not Apollo's. */
+  stitched: Ask;
+  close(): Promise<void>;
+}
+
+/** Starts the subgraphs and all servers over them. @param dataDir for the files of the subgraphs */
+export async function executorServers(dataDir: string): Promise<ExecutorServers> {
+  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+  const subgraphs = startSubgraphs(dataDir);
+  let fetches = 0;
+  const counted = (name: ServiceName): GraphQLDataSource<GatewayContext> => {
+    const source = localDataSource(name, subgraphs[name]);
+    return { process: (options) => (fetches++, source.process(options)) };
+  };
+  const services = { clinical: counted('clinical'), imaging: counted('imaging') };
+  const supergraphSdl = sdl('supergraph');
+  const gateway = () => new PlanningGateway({ supergraphSdl, apiSdl: sdl('api'), services });
+  const compiled = new ApolloServer<GatewayContext>({
+    ...{ gateway: gateway(), formatError },
+    plugins: [compiledExecution(new CompiledExecution(subgraphs, FIELDS))],
+  });
+  const planned = new ApolloServer<GatewayContext>({ gateway: gateway(), formatError });
+  const stock = new ApolloServer<GatewayContext>({
+    formatError,
+    gateway: new ApolloGateway({
+      ...{ supergraphSdl, logger: log },
+      buildService: ({ name }) => services[name as ServiceName],
+    }),
+  });
+  const stitched = new ApolloServer<GatewayContext>({
+    ...{ formatError, schema: stitchedMonolith(supergraphSdl, services) },
+  });
+  const servers = [compiled, planned, stock, stitched];
+  await Promise.all(servers.map((server) => server.start()));
+  const ask =
+    (server: ApolloServer<GatewayContext>): Ask =>
+    async (asked) => {
+      const before = fetches;
+      return { ...(await answerOf(server, asked)), fetches: fetches - before };
+    };
+  return {
+    ...{ compiled: ask(compiled), planned: ask(planned), stock: ask(stock), stitched: ask(stitched) },
+    async close() {
+      await Promise.all(servers.map((server) => server.stop()));
+      await Promise.all([subgraphs.clinical.close(), subgraphs.imaging.close()]);
+    },
+  };
+}
+
+function startSubgraphs(dataDir: string) {
+  const clinical = clinicalSubgraph({
+    ...{ dataDir, baseUrl: 'http://localhost', loadWait: 30_000 },
+    studyImages: (...request) => imaging.studyImages(...request),
+  });
+  const imaging: ReturnType<typeof imagingSubgraph> = imagingSubgraph({
+    ...{ baseUrl: 'http://localhost', dataDir, now: () => Date.now() / 1000, log: log as never },
+    directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
+    recordStudies: recordStudies((tenant, access) => clinical.open(tenant, access), clinical.mayHold),
+  });
+  return { clinical, imaging };
+}
+
+async function answerOf(
+  server: ApolloServer<GatewayContext>,
+  { query, variables, access, tenant }: Asked,
+): Promise<Omit<Answered, 'fetches'>> {
+  const recorded = new Set<string>();
+  const scope = {
+    ...{ tenant, access: { ...access }, log, fhir: false, cores: new Map() },
+    ...{ signal: new AbortController().signal, budget: new AnswerBudget(FIELDS) },
+    audit: (operation: Operation) => void recorded.add(JSON.stringify(operation)),
+  };
+  const request = { query, ...(variables && { variables }) };
+  const { body } = await server.executeOperation(request, { contextValue: { scope } });
+  if (body.kind !== 'single') throw new Error('The answer is in parts.');
+  const { data = null, errors = [] } = body.singleResult;
+  // Written data are compared as they are sent.
+  const text =
+    (data as unknown) instanceof WrittenData ? (data as unknown as WrittenData).text : writeFhirJson(data);
+  return { data: text, errors, recorded: [...recorded].sort() };
+}
