@@ -28,5 +28,7 @@ function bind(value: unknown, container: Resource): void {
 export function containedTarget(reference: Reference): Resource | undefined {
   const container = (reference as { [CONTAINER]?: DomainResource })[CONTAINER];
   if (reference.reference === '#') return container;
-  return container?.contained?.find(({ id }) => `#${id}` === reference.reference);
+  // A record that is not valid may have null there.
+  const contained = container?.contained as readonly (Resource | null)[] | undefined;
+  return contained?.find((one) => one && `#${one.id}` === reference.reference) ?? undefined;
 }

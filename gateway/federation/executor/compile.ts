@@ -28,7 +28,7 @@ import type {
   TypeName,
   Write,
 } from './compiled.ts';
-import { crossingTo, declaredField, ownField, type SubgraphSchemas } from './crossing.ts';
+import { crossingTo, declaredField, KEY, ownField, type SubgraphSchemas } from './crossing.ts';
 import type { TextMemory } from './kept-texts.ts';
 import { leafWriter, quoted } from './leaf-text.ts';
 import { isPureField, keepingTexts } from './pure-selections.ts';
@@ -142,18 +142,29 @@ class Compiler {
     if (from !== undefined && ownField(subgraphs[from], type.name, field)) {
       return { service: from, crossing: undefined };
     }
-    const service = this.#names.find(
-      (name) => name !== from && declaredField(subgraphs[name], type.name, field),
+    const others = this.#names.filter((name) => name !== from);
+    const service = [...others, ...(from ? [from] : [])].find((name) =>
+      declaredField(subgraphs[name], type.name, field),
     );
     if (!service) return undefined;
     if (from === undefined) return { service, crossing: undefined };
-    const crossing = crossingTo(service, { subgraphs, from, type: type.name, field });
-    if (!crossing) return { service, crossing: undefined };
     // Fields that need the same of an object share one step.
-    const key = crossing.required.map(({ name }) => name).join(' ');
-    const known = crossings.get(key) ?? crossing;
-    crossings.set(key, known);
-    return { service, crossing: known };
+    const shared = (crossing: Crossing | undefined): Crossing | undefined => {
+      if (!crossing) return undefined;
+      const key = crossing.required.map(({ name }) => name).join(' ');
+      const known = crossings.get(key) ?? crossing;
+      crossings.set(key, known);
+      return known;
+    };
+    const around = { subgraphs, type: type.name };
+    if (service !== from)
+      return { service, crossing: shared(crossingTo(service, { ...around, from, field })) };
+    // The field needs fields of the other subgraph: there and back.
+    const [other] = others as [ServiceName];
+    this.services.add(other);
+    const via = shared(crossingTo(other, { ...around, from, field: KEY }));
+    const back = crossingTo(service, { ...around, from: other, field });
+    return { service, crossing: shared(back && { ...back, via }) };
   }
 
   /** Returns the function that writes the values of a type; undefined where a selection is not compiled. */

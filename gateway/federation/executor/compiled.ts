@@ -32,9 +32,12 @@ export interface CompiledField extends ResolvedField {
 /** The step from an object of one subgraph to the same entity in the other. All fields behind it share its result. */
 export interface Crossing {
   type: string;
+  /** The subgraph that has the required fields. */
   from: ServiceName;
   /** The subgraph that the step leads to. */
   service: ServiceName;
+  /** The step before this one, from whose entity the required fields are taken; undefined: from the object itself. */
+  via: Crossing | undefined;
   /** Fields of the subgraph around it that the other needs (`@requires`). */
   required: readonly { name: string; resolve: Resolver | undefined }[];
   /** Undefined: the other subgraph resolves the fields from the key and the required fields alone. */

@@ -3,6 +3,9 @@ import { isObjectType, valueFromASTUntyped, type ConstDirectiveNode } from 'grap
 import type { ServiceName } from '../service-name.ts';
 import type { Crossing, Resolver } from './compiled.ts';
 
+/** The field by which both subgraphs know an entity (`@key`). */
+export const KEY = 'id';
+
 export type SubgraphSchemas = Readonly<Record<ServiceName, GraphQLSchema>>;
 
 /** A field as the SDL of a subgraph declares it. */
@@ -48,5 +51,5 @@ export function crossingTo(
     name,
     resolve: ownField(subgraphs[from], type, name)?.resolve as Resolver | undefined,
   }));
-  return { ...{ type, from, service, required }, resolveReference };
+  return { ...{ type, from, service, required, via: undefined }, resolveReference };
 }

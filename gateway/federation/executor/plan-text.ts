@@ -11,7 +11,7 @@ export function planText({ root }: CompiledOperation): string {
       if (!('nodes' in field)) continue;
       const { service, selections } = field;
       const inner = path === '' ? field.name : `${path}.${field.name}`;
-      if (service !== from) lines.add(`${inner}: ${service}${stepText(field)}`);
+      if (service !== from || field.crossing) lines.add(`${inner}: ${service}${stepText(field)}`);
       for (const selection of selections) add(selection, service, inner);
     }
   };

@@ -105,23 +105,38 @@ function propertyOf(field: CompiledField, source: object, place: Place): unknown
 
 /** Writes a field of the entity of the other subgraph; null when the entity cannot be read, which is reported once. */
 async function behindStep(field: CompiledField, source: object, place: Place): Promise<string> {
-  const steps = (place.steps ??= new Map<object, Promise<unknown>>());
-  let entity = steps.get(field.crossing!);
-  if (!entity) steps.set(field.crossing!, (entity = entityOf(field, source, place)));
-  const found = await entity;
+  const found = await stepTo(field.crossing!, { field, source, place });
   return found ? fieldText(field, found, place) : fieldText({ ...field, resolve: undefined }, NOTHING, place);
 }
 
 const NOTHING = Object.freeze({});
 
-async function entityOf(field: CompiledField, source: object, place: Place): Promise<unknown> {
-  const { type, from, required, resolveReference, service } = field.crossing!;
+/** An object, and a field of it that needs an entity of the other subgraph. */
+interface Step {
+  field: CompiledField;
+  source: object;
+  place: Place;
+}
+
+/** Returns the entity behind a step, which is taken once for an object; undefined when it cannot be read. */
+function stepTo(crossing: Crossing, step: Step): Promise<unknown> {
+  const steps = (step.place.steps ??= new Map<object, Promise<unknown>>());
+  let entity = steps.get(crossing);
+  if (!entity) steps.set(crossing, (entity = entityOf(crossing, step)));
+  return entity;
+}
+
+async function entityOf(crossing: Crossing, step: Step): Promise<unknown> {
+  const { type, from, required, resolveReference, service, via } = crossing;
+  const { field, source, place } = step;
   const { run } = place;
+  const holder = via ? await stepTo(via, step) : source;
+  if (!holder) return undefined;
   const info = run.infoOf(field, place);
   const valueOf = ({ name, resolve }: Crossing['required'][number]) => {
     const value = resolve
-      ? resolve(source, {}, run.context, info)
-      : (source as Record<string, unknown>)[name];
+      ? resolve(holder, {}, run.context, info)
+      : (holder as Record<string, unknown>)[name];
     return value instanceof Promise ? run.whenGiven(from, value, (given) => given) : value;
   };
   try {
