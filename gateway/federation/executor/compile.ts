@@ -228,9 +228,12 @@ const noSelection = (): never => {
   throw new Error('A scalar has no selection.');
 };
 
-/** Returns the function that also writes what is not there. */
+/** Returns the function that also writes what is not there, and throws an error that is given as a value. */
 function orNull(write: Write): Write {
-  return (value, place) => (value === undefined || value === null ? 'null' : write(value, place));
+  return (value, place) => {
+    if (value instanceof Error) throw value;
+    return value === undefined || value === null ? 'null' : write(value, place);
+  };
 }
 
 /** Returns the function that refuses null. */

@@ -19,6 +19,7 @@ const NUMBERS = new Set(['Float', 'decimal']);
  */
 export function leafWriter(type: GraphQLLeafType): (value: unknown) => string {
   const serialized = (value: unknown): string => {
+    if (value instanceof Error) throw value;
     const result = type.serialize(value);
     if (result !== undefined && result !== null) return writeFhirJson(result);
     throw new Error(`A value of ${type.name} was serialized to nothing.`);
