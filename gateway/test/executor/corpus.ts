@@ -1,4 +1,4 @@
-/** The documents of the corpus: those that are written by hand for a rule each, and generated ones. */
+/** The documents of the corpus: each by hand for a rule, and generated ones. */
 import type { GraphQLSchema } from 'graphql';
 import { Random } from '../setup/random.ts';
 import { generatedDocument, type Document, type Wanted } from './documents.ts';
@@ -6,19 +6,27 @@ import { generatedDocument, type Document, type Wanted } from './documents.ts';
 /** Whose token asks: one patient's, with all scopes or few; a user's for both patients; or a system's for all. */
 export type Caller = 'patient' | 'few scopes' | 'user' | 'system';
 
+/**
+ * Where the stock gateway is wrong.
+ * - `positions`: it counts objects for which it does not ask the other subgraph, so that the path of an error names a
+ *   neighbour in the list.
+ * - `audit`: where a condition with a variable holds for all fields of a request to a subgraph, it drops conditions with
+ *   literals below, and reads what is skipped.
+ * - `order`: it puts fragments of two selections of one field together, so that the fields between them come later than
+ *   in the document (GraphQL §7.2.2).
+ */
+export type Wrong = 'positions' | 'audit' | 'order';
+
 export interface CorpusDocument extends Document {
   what: string;
   caller: Caller;
   /** True for the tenant whose second archive does not answer. */
   isHalved: boolean;
+  isGenerated: boolean;
   /** A code that an error of the answer has. */
   code?: string;
-  /**
-   * What the stock gateway does wrong. `positions`: it counts objects that it does not ask the other subgraph for, so that
-   * the path of an error names a neighbour in the list. `audit`: where a condition with a variable holds for all fields of
-   * a request to a subgraph, it drops conditions with literals below, and reads what is skipped.
-   */
-  wrong?: 'positions' | 'audit';
+  /** What the stock gateway does wrong. */
+  wrong?: Wrong;
   /**
    * True where the stitched schema has other data: it leaves out a field that needs fields of the other subgraph
    * (`@requires`) for all objects of a list, if one of them cannot be read there.
@@ -39,7 +47,7 @@ type Row = [what: string, query: string, more?: Partial<Omit<CorpusDocument, 'wh
 /** Returns the documents that are written by hand. */
 export function handWritten(asker: Asker): CorpusDocument[] {
   return rows(asker).map(([what, query, more]) => ({
-    ...{ what, query, variables: {}, caller: 'patient', isHalved: false, ...more },
+    ...{ what, query, variables: {}, caller: 'patient', isHalved: false, isGenerated: false, ...more },
   }));
 }
 
@@ -50,11 +58,17 @@ export function generated(
   [first, end]: readonly [number, number],
 ): CorpusDocument[] {
   return Array.from({ length: end - first }, (_, index) => {
-    const seed = first + index;
+    const seed = index + first;
     const random = new Random(seed);
     const document = generatedDocument(schema, asker, random);
     const caller = random.of<Caller>(['patient', 'patient', 'patient', 'few scopes', 'user', 'system']);
-    return { ...document, what: `generated ${seed}`, caller, isHalved: random.chance(0.05) };
+    return {
+      ...document,
+      what: `generated ${seed}`,
+      isGenerated: true,
+      caller,
+      isHalved: random.chance(0.05),
+    };
   });
 }
 
@@ -204,7 +218,6 @@ function rows(asker: Asker): Row[] {
       '{ ConditionList(_sort: "no-such-key") { id } }',
       { code: 'unsupported_parameter' },
     ],
-    ['a list that is longer than the record', '{ ObservationList(_count: 2000) { id } }'],
     [
       'an archive that does not answer',
       `{ ImagingStudyList(_count: 2) { id series { uid } DiagnosticReportList { id } } Patient(id: "${id}") { id ImagingStudyConnection { count } } }`,
@@ -226,6 +239,11 @@ function rows(asker: Asker): Row[] {
          ... @include(if: $no) { gender } ... on Patient @skip(if: $no) { active } ImagingStudyList(_count: 1) @include(if: $yes) { id description @include(if: $no) } }
          two: ImagingStudyList @skip(if: $yes) { id } }`,
       { variables: { no: false } },
+    ],
+    [
+      'fragments in two selections of one field',
+      `{ Patient(id: "${id}") { id ... on Patient { gender } } Patient(id: "${id}") { birthDate ... on Patient { active } } }`,
+      { wrong: 'order' },
     ],
     [
       'a condition by a literal below one by a variable',
