@@ -33,10 +33,13 @@ import {
   noStoreByDefault,
 } from './http/http-headers.ts';
 import type { Limits } from './http/limits.ts';
+import { limitLoad, type LoadLimits } from './http/load.ts';
+import { rateLimits, type RateOptions } from './http/rate-limits.ts';
 import { DEFAULT_LIMITS } from './http/limits.ts';
 import { mcpRoutes } from './mcp/routes.ts';
 import type { RenderPicture } from './mcp/tool-call.ts';
-import { metrics, observeRequests, requestId } from './http/observe.ts';
+import { metrics } from './http/metrics.ts';
+import { observeRequests, requestId } from './http/observe.ts';
 import { closeSilentConnections } from '../schema/http/silent-connections.ts';
 import { playground, playgroundFiles } from './pages/playground.ts';
 import { selfTestRoutes } from './self-test/routes.ts';
@@ -93,8 +96,12 @@ export interface AppDeps {
   ready?: () => boolean;
   /** Runs a tenant's self-test for a caller with the operator's key (SM-18); without a key there is no such route. */
   selfTest?: { run: SelfTest; operatorKey?: string | undefined };
-  /** Returns true when the store that gateways share answers; undefined without a store. */
-  sharedReachable?: () => boolean;
+  /** The store that gateways share. */
+  redis?: RateOptions['redis'];
+  /** Limits of the load; without them, no request is refused because of it. */
+  load?: LoadLimits;
+  /** Milliseconds from which on a GraphQL operation is logged as slow; by default none is. */
+  slowOperation?: number;
 }
 
 /** Builds the server with every route of the gateway. The imports name the files that serve the routes. */
@@ -145,6 +152,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     limits,
     log,
     persisted: persisted.cache,
+    measures: measured,
+    slow: deps.slowOperation,
   });
   const introspection = new PreparedIntrospection(deps.apiSdl);
   const { expressions = new ExpressionPool() } = deps;
@@ -159,6 +168,9 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   nameResourceMetadata(app, baseUrl);
   noStoreByDefault(app);
   await addFixedHeaders(app, fixed);
+  await limitLoad(app, { baseUrl, metrics: measured, limits: deps.load });
+  const { redis } = deps;
+  const limitRate = await rateLimits(app, { redis, refused: measured.loadRefused });
   await app.register(fastifyCompress, COMPRESSED);
   app.setErrorHandler((error, request, reply) =>
     faultHandler(baseUrl, styleOf(request))(error, request, reply),
@@ -170,7 +182,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(viewerFiles(join(deps.pagesDirectory, 'viewer'), baseUrl, viewer));
   const playgroundDirectory = join(deps.pagesDirectory, 'playground');
   await app.register(playgroundFiles(playgroundDirectory));
-  const { ready = () => true, sharedReachable: shared } = deps;
+  const { ready = () => true } = deps;
+  const shared = redis?.reachable;
   await app.register(healthRoutes({ ready, loading: () => clinical.loading?.() ?? [], shared }, measured));
   if (!deps.separateMetricsPort) await app.register(metricsRoute(measured));
   await app.register(rootMetadataRoutes(tenants, authorizer, baseUrl));
@@ -185,6 +198,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     await app.register(
       async (tenant) => {
         addAuthorization(tenant, { tenants, authorizer, capabilities, baseUrl, documents });
+        tenant.addHook('onRequest', limitRate);
         addLinkHeaders(tenant, capabilities);
         if (deps.selfTest) {
           await tenant.register(selfTestRoutes(deps.selfTest.run, deps.selfTest.operatorKey));

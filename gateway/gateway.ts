@@ -1,6 +1,8 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Dispatcher } from 'undici';
 import type { ExpressionPool } from '../schema/expressions/pool.ts';
+import { measuredFetch, type MeasureCall } from '../schema/access/source-calls.ts';
+import type { CountLookup } from '../schema/process/cache-lookups.ts';
 import type { Tenant } from '../schema/tenant/tenant.ts';
 import { clinicalSubgraph } from '../subgraphs/clinical/app.ts';
 import type { OpenStudyImages } from '../subgraphs/clinical/record/study-images.ts';
@@ -38,6 +40,10 @@ export interface PartsOptions extends Omit<UpstreamDeps, 'onUnclear'> {
   /** Counts identities of which a part is withheld. */
   onUnclear?: (reason: UnclearReason) => void;
   onContradiction?: ImagingDeps['onContradiction'];
+  /** Measures the calls to sources, those of authorization too. */
+  measure?: MeasureCall | undefined;
+  /** Counts hits of caches. */
+  countLookup?: CountLookup | undefined;
   /** Milliseconds that a request waits for a record that is being loaded. */
   loadWait?: number;
   /** The state that the gateways of one installation share. */
@@ -47,10 +53,11 @@ export interface PartsOptions extends Omit<UpstreamDeps, 'onUnclear'> {
 /** Creates the parts of a gateway, each after the parts that it needs: nothing is called before it exists. */
 export function gatewayParts(options: PartsOptions) {
   const { baseUrl, dataDir, secrets, log, dispatcher, expressions, exports } = options;
-  const { dimse, onRefused, shared = {} } = options;
+  const { dimse, onRefused, shared = {}, measure, countLookup } = options;
+  const measured = (own: typeof fetch) => (measure ? measuredFetch(own, measure) : own);
   const outside: UpstreamDeps = {
-    fetch: options.fetch,
-    guardedFetch: options.guardedFetch,
+    fetch: measured(options.fetch),
+    guardedFetch: measured(options.guardedFetch),
     now: options.now,
     onUnclear: (tenant, reason) => {
       log.warn({ tenant: tenant.key, reason }, 'withheld: it is not clear whose a record number is');
@@ -63,7 +70,7 @@ export function gatewayParts(options: PartsOptions) {
   const studyImages: OpenStudyImages = (...request) => imaging.studyImages(...request);
   const clinical = clinicalSubgraph({
     studyImages,
-    ...{ dataDir, baseUrl, dispatcher, expressions, exports, now },
+    ...{ dataDir, baseUrl, dispatcher, expressions, exports, now, measure },
     loadWait: options.loadWait,
     // The record and the images need each other; a request comes when both are there.
     studiesOfObjects: (...asked) => imaging.studiesOfObjects(...asked),
@@ -73,7 +80,7 @@ export function gatewayParts(options: PartsOptions) {
   const record = peopleOfRecord(clinical.open, outside);
   const sealer = capabilitySealer({ secrets, now, links: shared.links });
   const imaging = imagingSubgraph({
-    ...{ baseUrl, dataDir, log, dispatcher, expressions, dimse, onRefused },
+    ...{ baseUrl, dataDir, log, dispatcher, expressions, dimse, onRefused, measure, countLookup },
     now: () => now() / 1000,
     capability: sealer.seal,
     directory: patientDirectory(records.open, outside),
@@ -96,6 +103,7 @@ export function gatewayParts(options: PartsOptions) {
       smartConfiguration: server.smartConfiguration,
     },
     shared: shared.cache,
+    countLookup,
     studyOwners: { ofImages: imaging.studyOwner, ofRecord: studies.subject },
     onInsecure: (tenant, reason) => log.warn({ tenant, reason }, 'an insecure tenant is used'),
   });

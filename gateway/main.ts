@@ -13,10 +13,12 @@ import { gatewayParts } from './gateway.ts';
 import { GracefulShutdown } from './http/graceful-shutdown.ts';
 import { fetchThrough, guardedDispatcher } from './outbound/guarded-dispatcher.ts';
 import { metricsServer } from './http/metrics-server.ts';
-import { logger, metrics } from './http/observe.ts';
+import { metrics } from './http/metrics.ts';
+import { logger } from './http/observe.ts';
 import { firstRequestCommands } from './pages/first-request.ts';
 import { checkTenant, COMMAND } from './self-test/command.ts';
 import { readSettings, SettingsError } from './settings.ts';
+import { countedCache } from './state/cache.ts';
 import { openRedis } from './state/redis.ts';
 import { sharedState } from './state/shared-state.ts';
 import { readTenants, TenantsError } from './tenants/loading/tenants.ts';
@@ -79,13 +81,15 @@ async function main(): Promise<void> {
 
   const secrets = settings.sealingKeys.length > 0 ? settings.sealingKeys : [randomBytes(32).toString('hex')];
   const redis = settings.redisUrl && !checking ? openRedis(settings.redisUrl) : undefined;
-  const shared = redis && {
-    ...sharedState(redis, secrets, Date.now),
+  const measured = metrics();
+  const state = redis && sharedState(redis, secrets, Date.now);
+  const shared = state && {
+    ...state,
+    cache: countedCache(state.cache, measured.cacheLookup),
     seen: sharedFirstSeen(redis.client, () => Date.now() / 1000),
   };
   const guarded = guardedDispatcher(settings.dynamicHosts);
   const guardedFetch = fetchThrough(guarded);
-  const measured = metrics();
   const parts = gatewayParts({
     ...{ fetch, guardedFetch, now: Date.now },
     ...{ baseUrl, dataDir, secrets, expressions, shared },
@@ -96,6 +100,7 @@ async function main(): Promise<void> {
     onRefused: measured.imageRefused,
     onUnclear: measured.identityUnclear,
     onContradiction: measured.studyContradicted,
+    ...{ measure: measured.sourceCall, countLookup: measured.cacheLookup },
   });
   const { clinical, server } = parts;
   redis?.onChange((reachable, reason) => {
@@ -141,7 +146,9 @@ async function main(): Promise<void> {
     selfTest: { run: parts.selfTest, operatorKey: settings.operatorKey },
     trustedProxies: settings.trustedProxies,
     ready: () => shutdown.isReady,
-    ...(redis && { sharedReachable: redis.reachable }),
+    ...(redis && { redis }),
+    load: settings,
+    slowOperation: settings.slowOperation,
   });
   const metricsApp = settings.metricsPort === undefined ? undefined : metricsServer(measured);
   const close = async () => {

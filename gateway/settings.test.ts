@@ -20,6 +20,9 @@ test('an empty environment gives settings for a laptop', () => {
     mockAllowed: true,
     trustedProxies: [],
     logLevel: 'info',
+    maxInFlight: 1000,
+    maxEventLoopDelay: 2000,
+    slowOperation: 1000,
     shutdownDelaySeconds: 5,
   });
 });
@@ -58,6 +61,11 @@ describe('variables set', () => {
       { sealingKeys: ['a'.repeat(32), 'b'.repeat(40)] },
     ],
     ['hosts of dynamic tenants', { DYN_ALLOWED_HOSTS: 'a, b:80' }, { dynamicHosts: new Set(['a', 'b:80']) }],
+    [
+      'limits of the load',
+      { MAX_IN_FLIGHT: '50', MAX_EVENT_LOOP_DELAY_MS: '500', SLOW_OPERATION_MS: '0' },
+      { maxInFlight: 50, maxEventLoopDelay: 500, slowOperation: 0 },
+    ],
     ['the port of metrics', { METRICS_PORT: '9464' }, { metricsPort: 9464 }],
     ['no delay of shutdown', { SHUTDOWN_DELAY_SECONDS: '0' }, { shutdownDelaySeconds: 0 }],
     [

@@ -30,6 +30,12 @@ export interface Settings {
   /** Key with which an operator may ask for a tenant's self-test (SM-18). */
   operatorKey?: string;
   logLevel: string;
+  /** Requests that are worked on at one time. */
+  maxInFlight: number;
+  /** Milliseconds: mean delay of the event loop, over a second, above which requests are refused. */
+  maxEventLoopDelay: number;
+  /** Milliseconds from which on a GraphQL operation is logged as slow. */
+  slowOperation: number;
   /** Port of `/metrics`, on the same host; undefined for the main port. */
   metricsPort?: number;
   /** Seconds after SIGTERM in which the server still listens while readiness answers 503. */
@@ -83,6 +89,9 @@ export const environment = z.object({
     .string()
     .regex(/^[\w.~+/-]{32,}=*$/, 'must have 32 characters or more, all of them letters, digits or -._~+/')
     .optional(),
+  MAX_IN_FLIGHT: z.coerce.number('must be a number').int().min(1).max(1_000_000).default(1000),
+  MAX_EVENT_LOOP_DELAY_MS: z.coerce.number('must be a number of milliseconds').min(100).default(2000),
+  SLOW_OPERATION_MS: z.coerce.number('must be a number of milliseconds').min(0).default(1000),
   METRICS_PORT: z.coerce.number('must be a number').int().min(1).max(65_535).optional(),
   SHUTDOWN_DELAY_SECONDS: z.coerce.number('must be a number of seconds').min(0).max(3600).default(5),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
@@ -127,6 +136,9 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     ...(read.REDIS_URL !== undefined && { redisUrl: read.REDIS_URL }),
     ...(read.OPERATOR_KEY !== undefined && { operatorKey: read.OPERATOR_KEY }),
     logLevel: read.LOG_LEVEL,
+    maxInFlight: read.MAX_IN_FLIGHT,
+    maxEventLoopDelay: read.MAX_EVENT_LOOP_DELAY_MS,
+    slowOperation: read.SLOW_OPERATION_MS,
     ...(read.METRICS_PORT !== undefined && { metricsPort: read.METRICS_PORT }),
     shutdownDelaySeconds: read.SHUTDOWN_DELAY_SECONDS,
   };

@@ -34,7 +34,7 @@ export const ENVIRONMENT_MEANINGS: Readonly<
     text: 'Private hosts (`name` or `name:port`, comma-separated) that such a tenant may reach. Public hosts are always allowed.',
   },
   TRUSTED_PROXIES: {
-    text: 'Addresses or networks of the proxies in front of the gateway, such as `10.0.0.0/8`. Their `X-Forwarded-For` is used to count the failures of each client. Behind a proxy that is not listed here, all clients count as one.',
+    text: 'Addresses or networks of the proxies in front of the gateway, such as `10.0.0.0/8`. Their `X-Forwarded-For` is used to count the requests and failures of each client. Behind a proxy that is not listed here, all clients count as one.',
   },
   REDIS_URL: {
     text: '`redis://` or `rediss://`: the state that several gateways share (sign-ins, tokens, keys, links, introspection results), encrypted with `SEALING_KEY`. `SEALING_KEY` is then required and has to be the same for all gateways.',
@@ -57,6 +57,13 @@ export const ENVIRONMENT_MEANINGS: Readonly<
   SHUTDOWN_DELAY_SECONDS: {
     text: 'Seconds after SIGTERM during which the gateway still answers while `/health/ready` says 503. After that it refuses new connections and gives open requests 20 s to finish. SIGINT (Ctrl-C) skips the delay; a second signal ends the process at once.',
   },
+  MAX_IN_FLIGHT: {
+    text: 'Requests that are worked on at one time. Further ones are 503 with `Retry-After`. Ten answers that are being streamed count as one request.',
+  },
+  MAX_EVENT_LOOP_DELAY_MS: {
+    text: 'Mean delay of the event loop, over a second, above which requests are 503 with `Retry-After`.',
+  },
+  SLOW_OPERATION_MS: { text: 'Milliseconds from which on a GraphQL operation is logged as slow.' },
   LOG_LEVEL: { text: 'Level of the log (pino).' },
   CLINICAL_URL: { text: 'Not supported yet: the gateway does not start when it is set.' },
   IMAGING_URL: { text: 'Not supported yet: the gateway does not start when it is set.' },

@@ -10,6 +10,11 @@ export interface AskedOperation {
   variables: Readonly<Record<string, unknown>>;
 }
 
+/** A valid operation, with the hash of its document's text. */
+export interface TakenOperation extends AskedOperation {
+  hash: string;
+}
+
 /** Returns the response to an operation that Apollo does not execute itself. */
 export function responseWith(result: {
   data: Record<string, unknown> | null;

@@ -76,8 +76,19 @@ async function executed(
   scope: GatewayContext['scope'],
   asked: AskedGraphql,
 ): Promise<HTTPGraphQLResponse> {
-  const known = await server.answerKnown(asked, scope);
-  if (known) return known;
+  const began = performance.now();
+  try {
+    return (await server.answerKnown(asked, scope)) ?? (await executedByApollo(server, scope, asked));
+  } finally {
+    server.answered(scope, performance.now() - began);
+  }
+}
+
+async function executedByApollo(
+  server: FederatedServer,
+  scope: GatewayContext['scope'],
+  asked: AskedGraphql,
+): Promise<HTTPGraphQLResponse> {
   const headers = new HeaderMap();
   for (const [name, value] of Object.entries(asked.headers)) {
     if (value !== undefined) headers.set(name, [value].flat().join(', '));

@@ -4,7 +4,7 @@ import { Kind, visit } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { setImmediate } from 'node:timers/promises';
 import type { Limits } from '../http/limits.ts';
-import type { AskedOperation } from './asked-operation.ts';
+import type { AskedOperation, TakenOperation } from './asked-operation.ts';
 import { KEPT_CHARACTERS } from './document-cache.ts';
 import type { CompiledExecution } from './executor/compiled-execution.ts';
 import { answerText } from './executor/written-data.ts';
@@ -13,8 +13,7 @@ import { requireAffordable } from './operation-cost.ts';
 import type { RequestScope } from './request-scope.ts';
 import { finishAnswer, requireFewValues, requireUntrustedAllowed } from './tenant-rules.ts';
 
-interface Known extends Omit<AskedOperation, 'variables'> {
-  hash: string;
+interface Known extends Omit<TakenOperation, 'variables'> {
   /** True when no variable changes what the operation costs, and it was found affordable. */
   isAffordable: boolean;
 }
@@ -57,15 +56,17 @@ export class KnownOperations {
     const known = usual && this.#known.get(keyOf(usual.query, usual.operationName));
     if (!known) return undefined;
     const { variables } = usual;
+    const taken = { ...known, variables };
     try {
       requireUntrustedAllowed(scope.tenant);
       requireFewValues(variables, this.#limits);
-      if (!known.isAffordable) requireAffordable({ ...known, variables }, this.#limits);
+      if (!known.isAffordable) requireAffordable(taken, this.#limits);
     } catch {
       // Apollo Server writes the refusal.
       return undefined;
     }
-    const result = await this.#execution.run(known.hash, { ...known, variables }, { scope });
+    scope.operation = taken;
+    const result = await this.#execution.run(known.hash, taken, { scope });
     if (!result) return undefined;
     if ((result.data?.text.length ?? 0) > SHORT) await setImmediate();
     const { errors, data } = result;

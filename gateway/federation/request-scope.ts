@@ -2,6 +2,7 @@ import type { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
 import type { Access } from '../../schema/access/access.ts';
 import type { RecordOperation } from '../../schema/fault/audit.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
+import type { TakenOperation } from './asked-operation.ts';
 import type { WantedRows } from './executor/rows.ts';
 import type { Explanation } from './explanation.ts';
 import type { FaultLog } from '../../schema/fault/log-fault.ts';
@@ -22,6 +23,8 @@ export interface RequestScope {
   audit: RecordOperation | undefined;
   /** True for a request to FHIR's `$graphql`: errors then carry an OperationOutcome (FG-11). */
   fhir: boolean;
+  /** The operation, once it is found valid. */
+  operation?: TakenOperation;
   /** The usual form of an introspection that is allowed and has a prepared answer (FG-24). */
   introspection?: string;
   /** What the answer tells of this request, if the caller wants an explanation (FG-28). */

@@ -22,6 +22,7 @@ import { compiledExecution } from './executor/plugin.ts';
 import { answerText, WrittenData } from './executor/written-data.ts';
 import { documentLimits } from './document-limits.ts';
 import { formatError } from './format-error.ts';
+import { answeredOperations, type GraphqlMeasures } from './answered-operations.ts';
 import type { AskedGraphql } from './asked-graphql.ts';
 import { KnownOperations } from './known-operations.ts';
 import { localDataSource, type LocalSubgraph } from './local-data-source.ts';
@@ -37,6 +38,8 @@ export interface FederatedServer extends Pick<
 > {
   /** Answers a request for an operation that it knows; undefined for one that it has to execute otherwise. */
   answerKnown(asked: AskedGraphql, scope: RequestScope): Promise<HTTPGraphQLResponse | undefined>;
+  /** Measures an operation that was answered. @param milliseconds from the request to the answer */
+  answered(scope: RequestScope, milliseconds: number): void;
   /** Returns the API schema. */
   schema(): Promise<GraphQLSchema>;
   /**
@@ -74,17 +77,22 @@ export async function federatedServer(deps: {
   limits: Limits;
   log: ApolloLog;
   persisted: PersistedQueries['cache'];
+  measures?: GraphqlMeasures | undefined;
+  /** Milliseconds from which on an operation is logged as slow; undefined: none is. */
+  slow?: number | undefined;
 }): Promise<FederatedServer> {
-  const { supergraphSdl, apiSdl, subgraphs, limits } = deps;
+  const { supergraphSdl, apiSdl, subgraphs, limits, measures } = deps;
+  const answered = answeredOperations(measures, deps.slow);
   const log = quieter(deps.log);
   const gateway = new PlanningGateway({
     ...{ supergraphSdl, apiSdl },
+    onExecute: () => measures?.executed('planned'),
     services: {
       clinical: localDataSource('clinical', subgraphs.clinical),
       imaging: localDataSource('imaging', subgraphs.imaging),
     },
   });
-  const execution = new CompiledExecution(subgraphs, limits.cost);
+  const execution = new CompiledExecution(subgraphs, limits.cost, () => measures?.executed('compiled'));
   const known = new KnownOperations(execution, limits);
   const server = new ApolloServer<GatewayContext>({
     gateway,
@@ -124,10 +132,17 @@ export async function federatedServer(deps: {
   // Compiles the code of validation, for which the first request would wait 20 ms.
   validate(gateway.schema, parse(getIntrospectionQuery()));
   return {
-    answerKnown: (asked, scope) => known.answer(asked, scope),
+    async answerKnown(asked, scope) {
+      const answer = await known.answer(asked, scope);
+      measures?.cacheLookup('operations', answer !== undefined);
+      return answer;
+    },
+    answered,
     executeHTTPGraphQLRequest: (request) => server.executeHTTPGraphQLRequest(request),
     async execute(query, variables, scope) {
+      const began = performance.now();
       const { body, http } = await server.executeOperation({ query, variables }, { contextValue: { scope } });
+      answered(scope, performance.now() - began);
       if (body.kind !== 'single') throw incrementalDelivery();
       const { data = null, errors = [] } = body.singleResult;
       const values = data instanceof WrittenData ? data.values() : data;

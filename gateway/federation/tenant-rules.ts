@@ -85,7 +85,7 @@ export function finishAnswer(
 
 /** Checks an operation before it is executed. @throws Fault that refuses the whole request */
 function check(
-  { contextValue: { scope }, document, operation, schema, request }: Resolved,
+  { contextValue: { scope }, document, operation, schema, request, queryHash }: Resolved,
   usual: UsualIntrospection,
   limits: Limits,
 ): void {
@@ -102,7 +102,8 @@ function check(
       'Introspection is off for this tenant; its schema is at /schema.graphql.',
     );
   requireFewValues(request.variables, limits);
-  const asked = { schema, document, operation, variables: request.variables ?? {} };
+  const asked = { schema, document, operation, variables: request.variables ?? {}, hash: queryHash };
+  scope.operation = asked;
   if (explain) {
     if (isIntrospection)
       throw new Fault(

@@ -1,6 +1,8 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { Gauge } from 'prom-client';
-import type { Metrics } from './observe.ts';
+import type { Metrics } from './metrics.ts';
+
+const PROBE = { config: { probe: true } };
 
 /** The conditions of readiness. */
 export interface Readiness {
@@ -35,8 +37,8 @@ export function healthRoutes(
   }
   const sharedState = () => shared && { sharedState: shared() ? 'reachable' : 'unreachable' };
   return async (app) => {
-    app.get('/health/live', async () => ({ status: 'ok' }));
-    app.get('/health/ready', async (_request, reply) => {
+    app.get('/health/live', PROBE, async () => ({ status: 'ok' }));
+    app.get('/health/ready', PROBE, async (_request, reply) => {
       if (!ready()) return reply.code(503).send({ status: 'stopping' });
       const records = loading();
       if (records.length === 0) return { status: 'ready', ...sharedState() };
@@ -48,7 +50,7 @@ export function healthRoutes(
 /** Serves `/metrics` for Prometheus. */
 export function metricsRoute({ registry }: Metrics): FastifyPluginAsync {
   return async (app) => {
-    app.get('/metrics', async (_request, reply) => {
+    app.get('/metrics', PROBE, async (_request, reply) => {
       reply.type(registry.contentType);
       return registry.metrics();
     });

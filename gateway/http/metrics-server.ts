@@ -1,7 +1,7 @@
 import { fastify, type FastifyInstance } from 'fastify';
 import { metricsRoute } from './health.ts';
 import { noStoreByDefault } from './http-headers.ts';
-import type { Metrics } from './observe.ts';
+import type { Metrics } from './metrics.ts';
 
 /** Serves `/metrics` on a separate port (METRICS_PORT), which no ingress exposes. */
 export function metricsServer(metrics: Metrics): FastifyInstance {

@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { shortHash, logger, metrics, requestId, withoutCredentials } from './observe.ts';
+import { metrics } from './metrics.ts';
+import { shortHash, logger, requestId, withoutCredentials } from './observe.ts';
 
 const JWT = 'eyJhbGciOiJFUzM4NCJ9.eyJzdWIiOiJKYW5lIn0.c2lnbmF0dXJl';
 

@@ -2,7 +2,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { DestinationStream, Logger } from 'pino';
 import { pino } from 'pino';
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import type {} from '../../schema/http/served.ts';
+import type { Metrics } from './metrics.ts';
 
 /** Matches credentials anywhere in a line: bearer and basic credentials, JWTs, tokens in a query. */
 const CREDENTIALS =
@@ -59,70 +60,26 @@ export function requestId(headers: Readonly<Record<string, unknown>>): string {
   return typeof sent === 'string' && /^[A-Za-z0-9-]{8,64}$/.test(sent) ? sent : randomUUID();
 }
 
-export interface Metrics {
-  registry: Registry;
-  observe(method: string, route: string, status: number, seconds: number): void;
-  /** Counts an object of an image source that is not the requested one, or an association refused by our C-STORE SCP. */
-  imageRefused(source: string, reason: string): void;
-  /** Counts a patient's identity of which a part is withheld because it is not clear. */
-  identityUnclear(reason: string): void;
-  /** Counts a study for which the clinical record and an archive name different patients (IA-34). */
-  studyContradicted(): void;
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** True for routes by which the process is watched: they are always answered, and not logged. */
+    probe?: boolean;
+  }
 }
 
-/** Creates the Prometheus metrics. No label names a patient, a token or a dynamic tenant. */
-export function metrics(): Metrics {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  const requests = new Histogram({
-    name: 'http_request_duration_seconds',
-    help: 'Time to answer, by route pattern',
-    labelNames: ['method', 'route', 'status'],
-    buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
-    registers: [registry],
-  });
-  const refused = new Counter({
-    name: 'images_refused_total',
-    help: 'Objects and DIMSE associations of image sources that were refused, by source and reason',
-    labelNames: ['source', 'reason'],
-    registers: [registry],
-  });
-  const unclear = new Counter({
-    name: 'identity_unclear_total',
-    help: 'Identities of patients of which a part was withheld, by reason',
-    labelNames: ['reason'],
-    registers: [registry],
-  });
-  const contradictions = new Counter({
-    name: 'study_contradictions_total',
-    help: 'Studies that were not joined, because the record and an archive name different patients',
-    registers: [registry],
-  });
-  /** Series by method, route and status: few, because a route is a pattern. */
-  const series = new Map<string, ReturnType<typeof requests.labels>>();
-  const seriesOf = (method: string, route: string, status: number) => {
-    const key = `${method} ${status} ${route}`;
-    let found = series.get(key);
-    if (!found) series.set(key, (found = requests.labels(method, route, String(status))));
-    return found;
-  };
-  return {
-    registry,
-    imageRefused: (source, reason) => refused.inc({ source, reason }),
-    identityUnclear: (reason) => unclear.inc({ reason }),
-    studyContradicted: () => contradictions.inc(),
-    observe: (method, route, status, seconds) => seriesOf(method, route, status).observe(seconds),
-  };
-}
-
-/** Logs and measures every request, and sends the request id with every answer. */
+/**
+ * Logs and measures every request. Every answer has the request id; one with data has its time in `Server-Timing` (W3C),
+ * up to its first byte.
+ */
 export function observeRequests(app: FastifyInstance, { observe }: Metrics): void {
   app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
+  app.addHook('onSend', async ({ routeOptions }, reply) => {
+    if (routeOptions.config.serves) reply.header('server-timing', `total;dur=${milliseconds(reply)}`);
+  });
   app.addHook('onResponse', async (request, reply) => {
-    const route = request.routeOptions.url ?? 'none';
-    const seconds = reply.elapsedTime / 1000;
-    observe(request.method, route, reply.statusCode, seconds);
-    if (route.startsWith('/health/') || route === '/metrics') return;
+    const { url: route = 'none', config } = request.routeOptions;
+    observe(request, reply);
+    if (config.probe) return;
     const { capability } = (request.params ?? {}) as { capability?: string };
     request.log.info(
       {
@@ -130,10 +87,12 @@ export function observeRequests(app: FastifyInstance, { observe }: Metrics): voi
         method: request.method,
         route,
         status: reply.statusCode,
-        ms: Math.round(reply.elapsedTime * 10) / 10,
+        ms: milliseconds(reply),
         ...(capability && { capability: shortHash(capability) }),
       },
       'answered',
     );
   });
 }
+
+const milliseconds = ({ elapsedTime }: { elapsedTime: number }): number => Math.round(elapsedTime * 10) / 10;

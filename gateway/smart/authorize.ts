@@ -5,6 +5,7 @@ import { Fault } from '../../schema/fault/fault.ts';
 import { tokenNeeded } from '../../schema/fault/refusals.ts';
 import type { Permission } from '../../schema/access/scopes.ts';
 import { parseScopes } from '../../schema/access/scopes.ts';
+import type { CountLookup } from '../../schema/process/cache-lookups.ts';
 import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { askedPatients, type Named } from './patient/asked-patients.ts';
@@ -75,6 +76,8 @@ export interface AuthorizerDeps extends UpstreamDeps {
   onInsecure?: (tenant: string, reason: string) => void;
   /** Shares introspection answers with other gateways. */
   shared?: SharedCache;
+  /** Counts tokens whose check is remembered. */
+  countLookup?: CountLookup | undefined;
 }
 
 /** The result of a token check that is remembered, without the token itself. */
@@ -109,7 +112,7 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
   };
   const asked = askedPatients(deps, records, deps.studyOwners);
   const warned = new LRUCache<string, true>({ max: 1000 });
-  const known = expiringCache<Known>(MOST_TOKENS, deps.now);
+  const known = expiringCache<Known>(MOST_TOKENS, deps.now, (isHit) => deps.countLookup?.('tokens', isHit));
   // Tokens of one app have the same scopes and share one list.
   const scopes = new LRUCache<string, readonly Permission[]>({ max: 1000 });
   const seconds = () => deps.now() / 1000;

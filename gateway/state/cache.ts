@@ -1,4 +1,5 @@
 import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
+import type { CountLookup } from '../../schema/process/cache-lookups.ts';
 import type { SharedRedis } from './redis.ts';
 import { entryName, readEntry } from './redis.ts';
 import type { Sealer } from './sealed.ts';
@@ -40,5 +41,17 @@ export function redisCache(
       const name = entryName('cache', key);
       await client.set(name, seal(text, name), 'PX', milliseconds).catch(() => null);
     },
+  };
+}
+
+/** Counts the questions to a shared cache. */
+export function countedCache({ get, set }: SharedCache, count: CountLookup): SharedCache {
+  return {
+    async get(key) {
+      const found = await get(key);
+      count('shared', found !== undefined);
+      return found;
+    },
+    set,
   };
 }

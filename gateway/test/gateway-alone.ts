@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { parseTenant, type Tenant } from '../../schema/tenant/tenant.ts';
 import { Fault } from '../../schema/fault/fault.ts';
-import { buildApp } from '../app.ts';
+import { buildApp, type AppDeps } from '../app.ts';
 import type { Limits } from '../http/limits.ts';
 import { logger } from '../http/observe.ts';
 import { authorizer } from '../smart/authorize.ts';
@@ -38,6 +38,9 @@ export async function startGatewayAlone(
     /** The setting `images.retrieve` of the standard tenants. */
     retrieve?: string;
     more?: Record<string, unknown>;
+    /** The setting `limits` of the tenant `smart`. */
+    ofTenant?: object;
+    app?: Pick<AppDeps, 'load' | 'redis' | 'metrics' | 'audit'>;
   } = {},
 ): Promise<GatewayAlone> {
   const images = { ...IMAGES, ...(options.retrieve && { retrieve: options.retrieve }) };
@@ -47,7 +50,7 @@ export async function startGatewayAlone(
   const tenants = tenantsOf({
     open: { authorization: mock, images },
     introspectable: { authorization: mock, images, graphql: { introspection: true } },
-    smart: { authorization: smart, images },
+    smart: { authorization: smart, images, ...(options.ofTenant && { limits: options.ofTenant }) },
     rejecting: { authorization: { ...smart, refusedFields: 'reject' }, images },
     backend: {
       authorization: {
@@ -97,6 +100,7 @@ export async function startGatewayAlone(
     pagesDirectory: '/nowhere',
     log: logger('debug', sink),
     ...(options.limits && { limits: options.limits }),
+    ...options.app,
   });
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   return {

@@ -11,6 +11,9 @@ export const graphOnDemand: typeof federatedServer = async (deps) => {
       const server = await (starting ??= federatedServer(deps));
       return server.answerKnown(...request);
     },
+    answered(...request) {
+      void starting?.then((server) => server.answered(...request));
+    },
     async executeHTTPGraphQLRequest(request) {
       const server = await (starting ??= federatedServer(deps));
       return server.executeHTTPGraphQLRequest(request);

@@ -113,7 +113,7 @@ test('starts, prints commands for a token and a first request, answers /dyn, and
 
     // With METRICS_PORT the metrics are on that port only, and on HOST only.
     expect(await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()).toContain(
-      'http_request_duration_seconds_count{method="GET",route="/:tenant/fhir/ImagingStudy",status="401"} 1',
+      'http_request_duration_seconds_count{method="GET",route="/:tenant/fhir/ImagingStudy",status="401",api="fhir"} 1',
     );
     expect((await fetch(`${url}/metrics`)).status).toBe(404);
     expect(await (await fetch(url)).text()).not.toContain('href="metrics"');

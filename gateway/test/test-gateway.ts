@@ -7,10 +7,11 @@ import type { Logger } from 'pino';
 import { vi } from 'vitest';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { ImagingDeps } from '../../subgraphs/imaging/app.ts';
-import { buildApp } from '../app.ts';
+import { buildApp, type AppDeps } from '../app.ts';
 import type { AuditEvents } from '../audit/request-audit.ts';
 import { buildDemoImages } from '../demo/images.ts';
 import { gatewayParts } from '../gateway.ts';
+import type { Metrics } from '../http/metrics.ts';
 import { logger } from '../http/observe.ts';
 import type { SharedState } from '../state/shared-state.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
@@ -69,6 +70,8 @@ export async function buildTestGateway(
     dimse,
     shared,
     onContradiction,
+    measured,
+    limits = {},
   }: {
     now?: () => number;
     log?: Logger;
@@ -82,6 +85,8 @@ export async function buildTestGateway(
     onContradiction?: ImagingDeps['onContradiction'];
     /** State that its authorization servers share with those of other gateways. */
     shared?: Pick<SharedState, 'state' | 'shareKeys'>;
+    measured?: Metrics;
+    limits?: Pick<AppDeps, 'load' | 'redis' | 'slowOperation'>;
   } = {},
 ): Promise<TestGateway> {
   const dataDir = await mkdtemp(join(tmpdir(), 'test-gateway-'));
@@ -95,6 +100,7 @@ export async function buildTestGateway(
   }
   const parts = gatewayParts({
     ...{ fetch, guardedFetch: fetch, now, baseUrl, dataDir, dimse, shared, onContradiction },
+    ...{ measure: measured?.sourceCall, countLookup: measured?.cacheLookup },
     loadWait: 30_000,
     secrets: ['a secret of the test gateway, long enough'],
     log: log as FastifyBaseLogger,
@@ -111,6 +117,8 @@ export async function buildTestGateway(
     pagesDirectory: '/nowhere',
     log,
     ...(audit && { audit }),
+    ...(measured && { metrics: measured }),
+    ...limits,
   });
   if (port !== undefined) await app.listen({ host: '127.0.0.1', port });
   return {

@@ -117,6 +117,9 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
     'Elements and values together that one stored object may have. A larger one counts as damaged and is sent only as it is stored.',
   'limits.readerTimeout':
     'Seconds after which the connection of a client that reads (almost) nothing of its images is closed.',
+  'limits.requestsPerMinute':
+    'Requests for data in a minute of one client: of its `client_id`, or of its address if the token names none. Further ones are 429. See `docs/operations.md`.',
+  'limits.tenantRequestsPerMinute': 'The same for all clients of the tenant together.',
   mcp: 'The Model Context Protocol, by which assistants read the record and the images.',
   'mcp.enabled':
     'Serves `/{tenant}/mcp`; see `docs/assistants.md`. Without it, there is nothing at this path.',

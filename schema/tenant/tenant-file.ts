@@ -219,6 +219,9 @@ export const audit = z.discriminatedUnion('type', [
   }),
 ]);
 
+/** Requests in a minute; null: as many as are sent. */
+const requestsPerMinute = z.number().int().min(1).max(10_000_000).nullable().default(null);
+
 /** A tenant file; `schema/tenant.schema.json` is generated from it. */
 export const tenantFile = z.strictObject({
   $schema: z.string().optional(),
@@ -249,8 +252,17 @@ export const tenantFile = z.strictObject({
       objectElements: z.number().int().min(1000).max(1_000_000).default(OBJECT_ELEMENTS),
       /** Seconds after which the connection of a client that does not read its images is closed. */
       readerTimeout: z.number().positive().max(3600).default(READER_TIMEOUT),
+      /** Of one client. */
+      requestsPerMinute,
+      /** Of all clients together. */
+      tenantRequestsPerMinute: requestsPerMinute,
     })
-    .default({ objectElements: OBJECT_ELEMENTS, readerTimeout: READER_TIMEOUT }),
+    .default({
+      objectElements: OBJECT_ELEMENTS,
+      readerTimeout: READER_TIMEOUT,
+      requestsPerMinute: null,
+      tenantRequestsPerMinute: null,
+    }),
   mcp: z.strictObject({ enabled: z.boolean().default(false) }).default({ enabled: false }),
   audit: audit.default({ type: 'stdout' }),
 });

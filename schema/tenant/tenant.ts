@@ -32,7 +32,7 @@ export interface Tenant {
   images: readonly ImagesConfig[];
   graphql: { introspection: boolean; trustedDocumentsOnly: boolean; explain: boolean };
   joins: JoinRule;
-  limits: { objectElements: number; readerTimeout: number };
+  limits: z.infer<typeof tenantFile>['limits'];
   /** The Model Context Protocol, for assistants (SM-20). */
   mcp: { enabled: boolean };
   audit: AuditConfig;

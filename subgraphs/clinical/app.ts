@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dispatcher } from 'undici';
 import type { Access } from '../../schema/access/access.ts';
+import type { MeasureCall } from '../../schema/access/source-calls.ts';
 import type { RecordOperation } from '../../schema/fault/audit.ts';
 import { ItemSelector } from '../../schema/expressions/item-selector.ts';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
@@ -58,6 +59,8 @@ export interface ClinicalDependencies {
   studyImages?: OpenStudyImages;
   /** Limits of exports, where they differ from `EXPORT_LIMITS`. */
   exports?: Partial<ExportLimits> | undefined;
+  /** Measures the calls to records. */
+  measure?: MeasureCall | undefined;
 }
 
 export interface ClinicalSubgraph {
@@ -129,6 +132,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       compartment,
       granular,
       joins: tenant.joins,
+      measure: dependencies.measure,
       ...(studiesOfObjects && { studiesOfObjects: (wanted) => studiesOfObjects(tenant, access, wanted) }),
       base: fhirBase(baseUrl, tenant),
       images: () => (images ??= dependencies.studyImages?.(tenant, access, signal, audit)),

@@ -3,6 +3,8 @@ import { LRUCache } from 'lru-cache';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Access } from '../../schema/access/access.ts';
+import type { MeasureCall } from '../../schema/access/source-calls.ts';
+import type { CountLookup } from '../../schema/process/cache-lookups.ts';
 import type { RecordOperation } from '../../schema/fault/audit.ts';
 import { ItemSelector } from '../../schema/expressions/item-selector.ts';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
@@ -69,6 +71,10 @@ export interface ImagingDeps {
   onRefused?: SourcesOptions['onRefused'];
   /** Memory that several gateways share: when studies were first seen, and recent answers of sources. */
   shared?: { seen: FirstSeen; cache: SharedCache };
+  /** Measures the calls to sources. */
+  measure?: MeasureCall | undefined;
+  /** Counts hits of caches. */
+  countLookup?: CountLookup | undefined;
   /** Evaluates FHIRPath of callers; the default pool closes with the subgraph. */
   expressions?: ExpressionPool;
 }
@@ -83,7 +89,7 @@ interface Caller {
 
 /** Makes the imaging subgraph: one core over the tenants' image sources, below the GraphQL, FHIR and DICOMweb APIs. */
 export function imagingSubgraph(deps: ImagingDeps) {
-  const { baseUrl, dataDir, log, directory, now, capability, record } = deps;
+  const { baseUrl, dataDir, log, directory, now, capability, record, measure } = deps;
   const pixels = new PixelPool();
   const threads = new ParsingThreads();
   const expressions = deps.expressions ?? new ExpressionPool();
@@ -95,7 +101,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
     const { dispatcher, recordStudies, onContradiction } = deps;
     const request = {
       ...{ tenant, access, directory, now, log, signal, dispatcher, ...caches },
-      ...{ recordStudies, onContradiction, calls: access.calls },
+      ...{ recordStudies, onContradiction, calls: access.calls, measure },
     };
     const restricted = sources.of(tenant).map((images) => new RestrictedStudies({ ...request, images }));
     const core = new SeveralStudies(restricted, request);
@@ -107,6 +113,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
     threads,
     thumbnails: new ThumbnailCache({
       directory: join(dataDir, 'thumbnails'),
+      countLookup: deps.countLookup,
       onFailure: (error) =>
         log.warn({ code: (error as NodeJS.ErrnoException).code }, 'thumbnails cannot be kept'),
     }),
@@ -138,7 +145,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
     studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined> {
       const own = sources
         .of(tenant)
-        .map((images) => new TenantSource({ images, cache, refusalDelays, pendingRetrievals, now }));
+        .map((images) => new TenantSource({ images, measure, cache, refusalDelays, pendingRetrievals, now }));
       return studyOwner(own, studyUid);
     },
     checks: sourceChecks(sources),
@@ -161,14 +168,14 @@ export function imagingSubgraph(deps: ImagingDeps) {
 }
 
 /** Makes the caches that the requests of all tenants share. */
-function cachesOf({ shared }: ImagingDeps, threads: ParsingThreads) {
+function cachesOf({ shared, countLookup }: ImagingDeps, threads: ParsingThreads) {
   const accessionNumbers: AccessionNumbers = new LRUCache({ ...maxEntries(10_000), ttl: OWNER_TTL * 1000 });
   const absentStudies: AbsentStudies = new LRUCache({ ...maxEntries(100_000), ttl: OWNER_TTL * 1000 });
   const counts: StudyCounts = new LRUCache({ ...maxEntries(100_000) });
   const refusalDelays: RefusalDelays = new LRUCache({ ...maxEntries(10_000) });
   return {
-    cache: new StudyCache(shared?.cache),
-    metadata: new MetadataCache(threads),
+    cache: new StudyCache(shared?.cache, countLookup),
+    metadata: new MetadataCache(threads, countLookup),
     pendingRetrievals: new PendingRetrievals(),
     decisions: new DecisionCache(),
     recordDecisions: new DecisionCache(),

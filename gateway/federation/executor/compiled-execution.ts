@@ -38,9 +38,18 @@ export class CompiledExecution {
   readonly #subgraphs: Readonly<Record<ServiceName, LocalSubgraph>>;
   readonly #fields: number;
   readonly #operations: CompiledOperations;
+  readonly #onExecute: (() => void) | undefined;
 
-  /** @param fields limit of the fields that the lists of one answer may hold */
-  constructor(subgraphs: Readonly<Record<ServiceName, LocalSubgraph>>, fields: number) {
+  /**
+   * @param fields limit of the fields that the lists of one answer may hold
+   * @param onExecute called for each execution
+   */
+  constructor(
+    subgraphs: Readonly<Record<ServiceName, LocalSubgraph>>,
+    fields: number,
+    onExecute?: () => void,
+  ) {
+    this.#onExecute = onExecute;
     this.#subgraphs = subgraphs;
     this.#fields = fields;
     const { clinical, imaging } = subgraphs;
@@ -62,6 +71,7 @@ export class CompiledExecution {
     const form = { rows: scope.rows, defers };
     const compiled = this.#operations.of(hash, { ...asked, variables: coerced }, form);
     if (!compiled) return undefined;
+    this.#onExecute?.();
     if (scope.explanation) scope.explanation.plan = { kind: 'direct', text: planText(compiled) };
     const budget = new AnswerBudget(this.#fields);
     const cores = [...compiled.services].map((name) => [name, coreOf(name, this.#subgraphs[name], scope)]);

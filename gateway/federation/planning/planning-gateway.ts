@@ -20,10 +20,16 @@ export class PlanningGateway implements Gateway {
   readonly #services: ServiceMap;
   readonly #schema: GraphQLSchema;
   readonly #planner: Planner;
+  readonly #onExecute: (() => void) | undefined;
   #execution: Promise<PlannedExecution> | undefined;
 
-  /** @param options the supergraph is not validated again */
-  constructor({ services, ...texts }: SchemaTexts & { services: ServiceMap }) {
+  /** @param options the supergraph is not validated again; `onExecute` is called for each execution of a plan */
+  constructor({
+    services,
+    onExecute,
+    ...texts
+  }: SchemaTexts & { services: ServiceMap; onExecute?: (() => void) | undefined }) {
+    this.#onExecute = onExecute;
     this.#texts = texts;
     this.#services = services;
     this.#planner = new Planner(texts);
@@ -64,6 +70,7 @@ export class PlanningGateway implements Gateway {
     ]);
     const { explanation } = (asked.context as unknown as GatewayContext).scope;
     if (explanation) explanation.plan = { kind: 'planned', text: execution.written(plan) };
+    this.#onExecute?.();
     return execution.execute(plan, asked);
   }
 

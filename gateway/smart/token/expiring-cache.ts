@@ -32,8 +32,13 @@ interface Attempt<V> {
  * Creates a bounded cache of values, each with its own lifetime.
  * @param max entries; the least recently used are removed first
  * @param now milliseconds since the epoch
+ * @param count told whether a value was kept
  */
-export function expiringCache<V extends object>(max: number, now: () => number): ExpiringCache<V> {
+export function expiringCache<V extends object>(
+  max: number,
+  now: () => number,
+  count?: (isHit: boolean) => void,
+): ExpiringCache<V> {
   const kept = new LRUCache<string, { value: V; until: number }>(maxEntries(max));
   /** Running computations by key, the youngest last. */
   const underWay = new Map<string, Attempt<V>[]>();
@@ -72,7 +77,9 @@ export function expiringCache<V extends object>(max: number, now: () => number):
   return {
     get(key, compute) {
       const hit = kept.get(key);
-      return hit && now() < hit.until ? Promise.resolve(hit.value) : renew(key, compute);
+      const isHit = hit !== undefined && now() < hit.until;
+      count?.(isHit);
+      return isHit ? Promise.resolve(hit.value) : renew(key, compute);
     },
     renew,
     delete: (key) => void kept.delete(key),

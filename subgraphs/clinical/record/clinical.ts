@@ -1,5 +1,6 @@
 import type { Binary, Resource } from 'fhir/r4.js';
 import type { Access } from '../../../schema/access/access.ts';
+import type { MeasureCall } from '../../../schema/access/source-calls.ts';
 import type { RecordOperation } from '../../../schema/fault/audit.ts';
 import { requirePatient } from '../../../schema/access/access.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
@@ -44,6 +45,8 @@ export interface ClinicalOptions {
   signal?: AbortSignal;
   /** Records reads and searches (IA-30). */
   audit?: RecordOperation;
+  /** Measures the calls to the record. */
+  measure?: MeasureCall | undefined;
   /** How the tenant joins the record with images. */
   joins: JoinRule;
   /** The images, for UIDs of series and instances; undefined: there are none to ask. */
@@ -83,7 +86,7 @@ export class Clinical {
     this.joins = joins;
     this.studiesOfObjects = options.studiesOfObjects;
     this.images = options.images ?? (() => undefined);
-    this.#source = new RequestSource(source, signal, access.calls);
+    this.#source = new RequestSource(source, signal, { calls: access.calls, measure: options.measure });
     this.#compartment = compartment;
     this.#patients = access.patients === 'all' ? undefined : access.patients.map(({ id }) => id);
     this.#own = this.#patients && new Set(this.#patients.map((id) => `Patient/${id}`));

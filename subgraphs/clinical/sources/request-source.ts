@@ -1,6 +1,6 @@
 import DataLoader from 'dataloader';
 import type { Resource } from 'fhir/r4.js';
-import { recorded, type CallDescription, type RecordCall } from '../../../schema/access/source-calls.ts';
+import { observed, type CallDescription, type CallObservers } from '../../../schema/access/source-calls.ts';
 import { querySummary } from '../../../schema/fault/audit.ts';
 import { bindContained } from '../../../schema/fhir/contained.ts';
 import type { Facet } from '../../../schema/fhir/facets.ts';
@@ -31,7 +31,7 @@ export const MAX_GATHERED = 20_000;
 export class RequestSource {
   readonly #source: () => Promise<ClinicalSource>;
   readonly #signal: AbortSignal | undefined;
-  readonly #calls: RecordCall | undefined;
+  readonly #observers: CallObservers;
   readonly #readers = new Map<string, DataLoader<string, Resource | undefined>>();
   readonly #pages = new Map<string, Promise<SearchPage>>();
   /** Resources that searches have returned, by type and id: they need not be read again. */
@@ -41,15 +41,15 @@ export class RequestSource {
   readonly #turnsOfPages = new Map<string, Promise<void>>();
   #silent: Fault | undefined;
 
-  /** @param calls records the calls to the backend */
+  /** @param observers are told of the calls to the backend */
   constructor(
     source: () => Promise<ClinicalSource>,
     signal: AbortSignal | undefined,
-    calls?: RecordCall | undefined,
+    observers: CallObservers = {},
   ) {
     this.#source = source;
     this.#signal = signal;
-    this.#calls = calls;
+    this.#observers = observers;
   }
 
   /** Returns the backend itself, for its properties. */
@@ -100,7 +100,9 @@ export class RequestSource {
     await (newestOf ? this.#turnOf(newestOf) : this.#turns.next());
     if (this.#silent) throw this.#silent;
     try {
-      return await recorded(this.#calls, { source: () => placeOf(source), ...call }, () => question(source));
+      const kind = source.local ? 'store' : 'fhir';
+      const description = { kind, source: () => `clinical (${kind})`, ...call } as const;
+      return await observed(this.#observers, description, () => question(source));
     } catch (error) {
       if (error instanceof Fault && isTimeout(error.details.cause)) this.#silent = error;
       throw error;
@@ -230,11 +232,9 @@ export class RequestSource {
 }
 
 /** What is known of a question to the backend. */
-interface Question<T> extends Omit<CallDescription<T>, 'source'> {
+interface Question<T> extends Omit<CallDescription<T>, 'source' | 'kind'> {
   newestOf?: NewestOf | undefined;
 }
-
-const placeOf = ({ local }: ClinicalSource): string => `clinical (${local ? 'store' : 'fhir'})`;
 
 function summaryOf(type: string, { params, count, sort, offset, cursor }: SourceSearch): string {
   const page = Object.entries({ _sort: sort, _count: count, _offset: offset, _cursor: cursor })

@@ -1,4 +1,5 @@
 import { SingleFlight } from '../../../schema/concurrency/single-flight.ts';
+import type { CountLookup } from '../../../schema/process/cache-lookups.ts';
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { withBase } from '../dicom/bulk-data-base.ts';
@@ -63,10 +64,12 @@ export class MetadataCache {
   });
   readonly #loading = new SingleFlight<EncodedMetadata>();
   readonly #threads: ParsingThreads;
+  readonly #count: CountLookup | undefined;
 
   /** @param threads parse rows of which single attributes are asked */
-  constructor(threads: ParsingThreads) {
+  constructor(threads: ParsingThreads, count?: CountLookup) {
     this.#threads = threads;
+    this.#count = count;
   }
 
   /**
@@ -83,6 +86,7 @@ export class MetadataCache {
     // One instance of many: loading it is cheaper than finding it in its series.
     if (instanceUid !== undefined) return this.#encoded([await pack(await load(target))]);
     const kept = this.kept(version, target);
+    this.#count?.('metadata', kept !== undefined);
     if (kept) return kept;
     const key = (uid: string) => keyOf(version, uid);
     return this.#loading.run(`${version}\n${seriesUid ?? ''}`, async () => {

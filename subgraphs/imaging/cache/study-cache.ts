@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { SingleFlight } from '../../../schema/concurrency/single-flight.ts';
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
+import type { CountLookup } from '../../../schema/process/cache-lookups.ts';
 import type { SharedCache } from '../../../schema/outbound/shared-cache.ts';
 
 /** Seconds for which the answer to a search is kept (IA-29). */
@@ -47,15 +48,20 @@ export class StudyCache {
   });
   readonly #asking = new SingleFlight<Rows>();
   readonly #shared: SharedCache | undefined;
+  readonly #count: CountLookup | undefined;
 
-  constructor(shared?: SharedCache) {
+  /** @param count counts kept answers, and questions to a source */
+  constructor(shared?: SharedCache, count?: CountLookup) {
     this.#shared = shared;
+    this.#count = count;
   }
 
   /** Returns the answer that this process keeps, without asking or waiting. */
   kept(key: string): Rows | undefined {
     const kept = this.#kept.get(key);
-    return kept && performance.now() < kept.until ? kept.rows : undefined;
+    if (!kept || performance.now() >= kept.until) return undefined;
+    this.#count?.('searches', true);
+    return kept.rows;
   }
 
   /**
@@ -120,6 +126,7 @@ export class StudyCache {
       this.#keep(key, theirs, Math.min(found.seconds, ttl));
       return theirs;
     }
+    this.#count?.('searches', false);
     const rows = await ask();
     if (rows.length > 0) {
       this.#keep(key, rows, ttl, generation);

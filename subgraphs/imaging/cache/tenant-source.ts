@@ -1,6 +1,6 @@
 import type { LRUCache } from 'lru-cache';
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
-import { recorded, type CallDescription, type RecordCall } from '../../../schema/access/source-calls.ts';
+import { observed, type CallDescription, type CallObservers } from '../../../schema/access/source-calls.ts';
 import { keywordOf } from '../../../schema/dicom/dictionary.ts';
 import { querySummary } from '../../../schema/fault/audit.ts';
 import { RefusalDelay } from '../../../schema/process/refusal-delay.ts';
@@ -19,7 +19,7 @@ export type CacheLevel = 'here' | 'shared';
 /** Duration of refusals, by tenant and source. */
 export type RefusalDelays = LRUCache<string, RefusalDelay>;
 
-export interface TenantSourceOptions {
+export interface TenantSourceOptions extends CallObservers {
   images: TenantImages;
   cache: StudyCache;
   refusalDelays: RefusalDelays;
@@ -28,8 +28,6 @@ export interface TenantSourceOptions {
   now(): number;
   /** Ends work for this request when its caller leaves. */
   signal?: AbortSignal | undefined;
-  /** Records the calls to the source. */
-  calls?: RecordCall | undefined;
 }
 
 /** One image source of a tenant for one request. It uses the cache and waits no longer than the tenant's `patience`. */
@@ -145,12 +143,12 @@ export class TenantSource {
   async #search(query: SourceQuery): Promise<DicomJson[]> {
     const source = await this.open();
     const request = () => `search ${summaryOf(query)}`;
-    return this.#recorded({ request, found: (rows) => rows.length }, () => source.search(query));
+    return this.#observed({ request, found: (rows) => rows.length }, () => source.search(query));
   }
 
-  #recorded<T>(call: Omit<CallDescription<T>, 'source'>, work: () => Promise<T>): Promise<T> {
-    const { calls, images } = this.#options;
-    return recorded(calls, { source: () => images.place, ...call }, work);
+  #observed<T>(call: Omit<CallDescription<T>, 'source' | 'kind'>, work: () => Promise<T>): Promise<T> {
+    const { images } = this.#options;
+    return observed(this.#options, { kind: images.config.type, source: () => images.place, ...call }, work);
   }
 
   #question(query: SourceQuery): string {
@@ -175,7 +173,7 @@ export class TenantSource {
     const request = () => `retrieve ${what[0]}`;
     const retrieving = async (ends: AbortSignal) => {
       const source = await this.open();
-      return this.#recorded({ request }, () => work(source, ends));
+      return this.#observed({ request }, () => work(source, ends));
     };
     return inTheSameWords(
       this.#patience.during((seconds) => unfinished.patiently(key, retrieving, seconds, signal)),

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
+import type { CountLookup } from '../../../schema/process/cache-lookups.ts';
 
 /** Maximum bytes on disk; a thumbnail has about four thousand. */
 const MAX_BYTES = 256 * 1024 * 1024;
@@ -13,6 +14,7 @@ export interface ThumbnailCacheOptions {
   maxBytes?: number;
   /** Reports a disk that cannot be written, once. */
   onFailure?: (error: unknown) => void;
+  countLookup?: CountLookup | undefined;
 }
 
 /**
@@ -22,13 +24,16 @@ export interface ThumbnailCacheOptions {
 export class ThumbnailCache {
   readonly #directory: string;
   readonly #onFailure: (error: unknown) => void;
+  readonly #count: CountLookup | undefined;
   readonly #files: LRUCache<string, number>;
   #opening: Promise<void> | undefined;
   #failed = false;
 
-  constructor({ directory, maxBytes = MAX_BYTES, onFailure = () => {} }: ThumbnailCacheOptions) {
+  constructor(options: ThumbnailCacheOptions) {
+    const { directory, maxBytes = MAX_BYTES, onFailure = () => {}, countLookup } = options;
     this.#directory = directory;
     this.#onFailure = onFailure;
+    this.#count = countLookup;
     this.#files = new LRUCache({
       maxSize: maxBytes,
       sizeCalculation: (size) => Math.max(1, size),
@@ -43,7 +48,9 @@ export class ThumbnailCache {
     const name = nameOf(key);
     try {
       await this.#open();
-      if (this.#files.get(name) === undefined) return undefined;
+      const isKept = this.#files.get(name) !== undefined;
+      this.#count?.('thumbnails', isKept);
+      if (!isKept) return undefined;
       return await readFile(join(this.#directory, name));
     } catch {
       this.#files.delete(name);

@@ -1,0 +1,70 @@
+import underPressure from '@fastify/under-pressure';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Readable } from 'node:stream';
+import { getHeapStatistics } from 'node:v8';
+import { Fault } from '../../schema/fault/fault.ts';
+import { sendFault, styleOf } from './fault-reply.ts';
+import type { Load, LoadRefusal, Metrics } from './metrics.ts';
+
+/** Answers that are streamed and count as one request: they wait for their readers and archives, and hold little. */
+const STREAMS_OF_ONE = 10;
+/** Share of the largest heap above which the process would soon be ended for lack of memory. */
+const FULL_HEAP = 0.95;
+/** Seconds. */
+const RETRY_AFTER = 2;
+
+export interface LoadLimits {
+  /** Requests that are worked on at one time. */
+  maxInFlight: number;
+  /** Milliseconds: mean delay of the event loop over a second. */
+  maxEventLoopDelay: number;
+}
+
+const PLACE = Symbol('place');
+type Counted = FastifyRequest & { [PLACE]?: keyof Load };
+
+/**
+ * Refuses requests with 503 and `Retry-After` while the process has as many as it can work on, before it learns who
+ * asks. A request counts until its answer is sent; a streamed one, such as images or rows, counts as a request until its
+ * first byte and then as a stream. Probes are always answered.
+ * @param limits undefined: the load is only shown
+ */
+export async function limitLoad(
+  app: FastifyInstance,
+  { baseUrl, metrics, limits }: { baseUrl: string; metrics: Metrics; limits: LoadLimits | undefined },
+): Promise<void> {
+  const load: Load = { requests: 0, streams: 0 };
+  metrics.showLoad(load);
+  // It measures each second. The hook below refuses, in the form of the API.
+  await app.register(underPressure);
+  const fullHeap = FULL_HEAP * getHeapStatistics().heap_size_limit;
+  const refusal = (): LoadRefusal | undefined => {
+    if (!limits) return undefined;
+    if (load.requests + load.streams / STREAMS_OF_ONE >= limits.maxInFlight) return 'in-flight';
+    const { eventLoopDelay, heapUsed } = app.memoryUsage();
+    // It is infinite while there is no sample, as after a start that has taken long.
+    const isLate = Number.isFinite(eventLoopDelay) && eventLoopDelay > limits.maxEventLoopDelay;
+    return isLate || heapUsed > fullHeap ? 'pressure' : undefined;
+  };
+  const move = (request: Counted, place?: keyof Load) => {
+    if (request[PLACE]) load[request[PLACE]]--;
+    if (place) load[place]++;
+    request[PLACE] = place;
+  };
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.routeOptions.config.probe) return;
+    const reason = refusal();
+    if (reason) {
+      metrics.loadRefused(reason);
+      const fault = new Fault('unavailable', BUSY, { retryAfter: RETRY_AFTER });
+      return sendFault(baseUrl, styleOf(request), fault, request, reply);
+    }
+    move(request, 'requests');
+    reply.raw.once('close', () => move(request));
+  });
+  app.addHook('onSend', async (request: Counted, _reply, payload) => {
+    if (request[PLACE] && payload instanceof Readable) move(request, 'streams');
+  });
+}
+
+const BUSY = 'This service has too many requests at the moment; try again in a few seconds.';

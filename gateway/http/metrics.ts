@@ -1,0 +1,172 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { MeasureCall } from '../../schema/access/source-calls.ts';
+import type { CountLookup } from '../../schema/process/cache-lookups.ts';
+import { keptChildren } from './kept-children.ts';
+
+/** Why a request was refused before any work for it began. */
+export type LoadRefusal = 'client-rate' | 'tenant-rate' | 'in-flight' | 'pressure';
+
+/** Requests that are worked on, and answers that are being streamed. */
+export interface Load {
+  requests: number;
+  streams: number;
+}
+
+/** How an operation was executed: by functions that were compiled from it, or by a query plan. */
+export type ExecutionWay = 'compiled' | 'planned';
+
+type AnsweredRequest = Pick<FastifyRequest, 'method' | 'routeOptions'>;
+type Answer = Pick<FastifyReply, 'statusCode' | 'elapsedTime'>;
+
+export interface Metrics {
+  registry: Registry;
+  /** Measures an answer. */
+  observe(request: AnsweredRequest, answer: Answer): void;
+  /** Counts a request that was refused because of the load. */
+  loadRefused(reason: LoadRefusal): void;
+  /** Shows the present load. */
+  showLoad(load: Load): void;
+  /** Counts an execution of a GraphQL operation. */
+  executed(way: ExecutionWay): void;
+  /** Measures a GraphQL operation. @param name undefined for one without a name */
+  operation(name: string | undefined, seconds: number): void;
+  sourceCall: MeasureCall;
+  cacheLookup: CountLookup;
+  /** Counts an object of an image source that is not the requested one, or an association refused by our C-STORE SCP. */
+  imageRefused(source: string, reason: string): void;
+  /** Counts a patient's identity of which a part is withheld because it is not clear. */
+  identityUnclear(reason: string): void;
+  /** Counts a study for which the clinical record and an archive name different patients (IA-34). */
+  studyContradicted(): void;
+}
+
+const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** Creates the Prometheus metrics. No label names a patient, a token or a dynamic tenant, and each has few values. */
+export function metrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const refused = new Counter({
+    name: 'images_refused_total',
+    help: 'Objects and DIMSE associations of image sources that were refused, by source and reason',
+    labelNames: ['source', 'reason'],
+    registers,
+  });
+  const unclear = new Counter({
+    name: 'identity_unclear_total',
+    help: 'Identities of patients of which a part was withheld, by reason',
+    labelNames: ['reason'],
+    registers,
+  });
+  const contradictions = new Counter({
+    name: 'study_contradictions_total',
+    help: 'Studies that were not joined, because the record and an archive name different patients',
+    registers,
+  });
+  return {
+    registry,
+    ...requestMetrics(registers),
+    ...graphqlMetrics(registers),
+    ...sourceMetrics(registers),
+    imageRefused: (source, reason) => refused.inc({ source, reason }),
+    identityUnclear: (reason) => unclear.inc({ reason }),
+    studyContradicted: () => contradictions.inc(),
+  };
+}
+
+function requestMetrics(registers: Registry[]) {
+  const requests = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Time to answer, by route pattern and API',
+    labelNames: ['method', 'route', 'status', 'api'],
+    buckets: SECONDS,
+    registers,
+  });
+  const refused = new Counter({
+    name: 'requests_refused_total',
+    help: 'Requests that were refused because of a rate or of the load',
+    labelNames: ['reason'],
+    registers,
+  });
+  const ofAnswer = keptChildren(requests);
+  const ofReason = keptChildren(refused);
+  return {
+    observe: ({ method, routeOptions }: AnsweredRequest, { statusCode, elapsedTime }: Answer) => {
+      const { url = 'none', config } = routeOptions;
+      ofAnswer(method, url, String(statusCode), config.api ?? 'page').observe(elapsedTime / 1000);
+    },
+    loadRefused: (reason: LoadRefusal) => ofReason(reason).inc(),
+    showLoad(load: Load) {
+      const gauge = (name: string, help: string, now: () => number) =>
+        new Gauge({
+          ...{ name, help, registers },
+          collect() {
+            this.set(now());
+          },
+        });
+      gauge('requests_in_flight', 'Requests whose answer has not begun', () => load.requests);
+      gauge('streams_in_flight', 'Answers that are being streamed', () => load.streams);
+    },
+  };
+}
+
+/** Names of operations that are labels. A client cannot make more series. */
+const MOST_NAMES = 100;
+const LONGEST_NAME = 64;
+
+function graphqlMetrics(registers: Registry[]) {
+  const executions = new Counter({
+    name: 'graphql_executions_total',
+    help: 'Executed GraphQL operations, by the way of execution',
+    labelNames: ['way'],
+    registers,
+  });
+  const operations = new Histogram({
+    name: 'graphql_operation_duration_seconds',
+    help: 'Time of GraphQL operations, by name; later names are "other"',
+    labelNames: ['operation'],
+    buckets: SECONDS,
+    registers,
+  });
+  const ofWay = { compiled: executions.labels('compiled'), planned: executions.labels('planned') };
+  const other = operations.labels('other');
+  const anonymous = operations.labels('anonymous');
+  const named = new Map<string, typeof other>();
+  const ofName = (name: string) => {
+    const known = named.get(name);
+    if (known) return known;
+    if (named.size >= MOST_NAMES || name.length > LONGEST_NAME) return other;
+    const child = operations.labels(name);
+    named.set(name, child);
+    return child;
+  };
+  return {
+    executed: (way: ExecutionWay) => ofWay[way].inc(),
+    operation: (name: string | undefined, seconds: number) =>
+      (name === undefined ? anonymous : ofName(name)).observe(seconds),
+  };
+}
+
+function sourceMetrics(registers: Registry[]): Pick<Metrics, 'sourceCall' | 'cacheLookup'> {
+  const calls = new Histogram({
+    name: 'source_call_duration_seconds',
+    help: 'Time of calls to sources until their answer begins, by kind of source and outcome',
+    labelNames: ['kind', 'outcome'],
+    buckets: SECONDS,
+    registers,
+  });
+  const lookups = new Counter({
+    name: 'cache_lookups_total',
+    help: 'Questions to caches, by result',
+    labelNames: ['cache', 'result'],
+    registers,
+  });
+  const ofCall = keptChildren(calls);
+  const ofLookup = keptChildren(lookups);
+  return {
+    sourceCall: (kind, seconds, outcome) => ofCall(kind, outcome).observe(seconds),
+    cacheLookup: (cache, isHit) => ofLookup(cache, isHit ? 'hit' : 'miss').inc(),
+  };
+}
