@@ -51,16 +51,17 @@ export async function limitLoad(
     if (place) load[place]++;
     request[PLACE] = place;
   };
-  app.addHook('onRequest', async (request, reply) => {
-    if (request.routeOptions.config.probe) return;
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.routeOptions.config.probe) return done();
     const reason = refusal();
     if (reason) {
       metrics.loadRefused(reason);
       const fault = new Fault('unavailable', BUSY, { retryAfter: RETRY_AFTER });
-      return sendFault(baseUrl, styleOf(request), fault, request, reply);
+      return void sendFault(baseUrl, styleOf(request), fault, request, reply);
     }
     move(request, 'requests');
     reply.raw.once('close', () => move(request));
+    done();
   });
   app.addHook('onSend', async (request: Counted, _reply, payload) => {
     if (request[PLACE] && payload instanceof Readable) move(request, 'streams');

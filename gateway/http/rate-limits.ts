@@ -1,5 +1,5 @@
 import rateLimit, { normalizeIP, type RateLimitPluginOptions } from '@fastify/rate-limit';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify';
 import { Fault } from '../../schema/fault/fault.ts';
 import { entryName, type SharedRedis } from '../state/redis.ts';
 import type { LoadRefusal } from './metrics.ts';
@@ -23,12 +23,12 @@ export interface RateOptions {
  * Creates the hook that refuses requests above the rates of the tenant (`limits.requestsPerMinute` of each client,
  * `limits.tenantRequestsPerMinute` of all). It runs after authorization: requests without a valid token use up nobody's
  * rate.
- * @returns a hook that throws Fault `too_many_requests`
+ * @returns a hook that refuses with Fault `too_many_requests`
  */
 export async function rateLimits(
   app: FastifyInstance,
   { redis, refused }: RateOptions,
-): Promise<(request: FastifyRequest) => Promise<void>> {
+): Promise<onRequestHookHandler> {
   const ofClient = await counter(app, redis, {
     max: ({ tenant }) => tenant.limits.requestsPerMinute!,
     keyGenerator: (request) => entryName('rate', request.tenant.path, clientOf(request)),
@@ -43,11 +43,17 @@ export async function rateLimits(
     refused(reason);
     throw new Fault('too_many_requests', MESSAGES[reason], { retryAfter: ttlInSeconds });
   };
-  return async (request) => {
+  const checkRates = async (request: FastifyRequest) => {
     const { requestsPerMinute, tenantRequestsPerMinute } = request.tenant.limits;
-    if (request.routeOptions.config.open) return;
     if (requestsPerMinute !== null) await check(request, ofClient, 'client-rate');
     if (tenantRequestsPerMinute !== null) await check(request, ofTenant, 'tenant-rate');
+  };
+  // No promise for the many requests that are not counted.
+  return (request, _reply, done) => {
+    const { requestsPerMinute, tenantRequestsPerMinute } = request.tenant.limits;
+    const isCounted = requestsPerMinute !== null || tenantRequestsPerMinute !== null;
+    if (!isCounted || request.routeOptions.config.open) return done();
+    checkRates(request).then(() => done(), done);
   };
 }
 

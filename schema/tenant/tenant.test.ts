@@ -173,6 +173,11 @@ describe('a wrong file is refused with path and reason', () => {
       { authorization: { ...smart, policy: [{ client_id: 'c', patients: ['..'] }] }, images: web },
       /^authorization.policy/,
     ],
+    [
+      'rate that answers nothing',
+      { authorization: mock, images: web, limits: { requestsPerMinute: 0 } },
+      /^limits.requestsPerMinute: /,
+    ],
     ['not an object', 'text', /^: /],
   ])('%s', (_name, json, expected) => {
     expect(issues(json).some((issue) => expected.test(issue))).toBe(true);
