@@ -58,13 +58,12 @@ export function generated(
   [first, end]: readonly [number, number],
 ): CorpusDocument[] {
   return Array.from({ length: end - first }, (_, index) => {
-    const seed = index + first;
-    const random = new Random(seed);
+    const random = new Random(first + index);
     const document = generatedDocument(schema, asker, random);
     const caller = random.of<Caller>(['patient', 'patient', 'patient', 'few scopes', 'user', 'system']);
     return {
       ...document,
-      what: `generated ${seed}`,
+      what: `generated ${first + index}`,
       isGenerated: true,
       caller,
       isHalved: random.chance(0.05),
