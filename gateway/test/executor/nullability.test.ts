@@ -5,7 +5,9 @@
 import type { GraphQLObjectType, GraphQLSchema, OperationDefinitionNode } from 'graphql';
 import { buildSchema, execute, parse } from 'graphql';
 import { expect, test } from 'vitest';
+import { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import { compile } from '../../federation/executor/compile.ts';
+import { TextMemory } from '../../federation/executor/kept-texts.ts';
 import { rootOf, Run } from '../../federation/executor/run.ts';
 import { objectText } from '../../federation/executor/write.ts';
 
@@ -83,8 +85,14 @@ async function executed(schema: GraphQLSchema, query: string) {
 async function compiled(schema: GraphQLSchema, query: string) {
   const operation = parse(query).definitions[0] as OperationDefinitionNode;
   const subgraphs = { clinical: schema, imaging: buildSchema('type Query { none: Int }') };
-  const found = compile({ schema, subgraphs, fragments: new Map(), variables: {} }, operation)!;
-  const run = new Run({}, { schema, operation, fragments: {}, variableValues: {} });
+  const found = compile(
+    { schema, subgraphs, fragments: new Map(), variables: {}, texts: new TextMemory(), defers: false },
+    operation,
+  )!;
+  const run = new Run(
+    { budget: new AnswerBudget(1_000), partial: [] },
+    { schema, operation, fragments: {}, variableValues: {} },
+  );
   let data: string | undefined;
   let refused: unknown[] = [];
   try {
