@@ -25,6 +25,8 @@ export const LARGE_FILES = {
   'gateway/test/self-test.test.ts': ONE_SYSTEM,
   'gateway/test/shared-state.test.ts': ONE_SYSTEM,
   'gateway/test/whole.test.ts': ONE_SYSTEM,
+  'gateway/test/trusted-documents.test.ts': ONE_SYSTEM,
+  'gateway/test/user-tokens.test.ts': ONE_SYSTEM,
   'subgraphs/clinical/graphql/resolvers.test.ts': ONE_SYSTEM,
   'subgraphs/imaging/dicomweb/dicomweb-failures.test.ts': ONE_SYSTEM,
   'subgraphs/imaging/dicomweb/dicomweb.test.ts': ONE_SYSTEM,

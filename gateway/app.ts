@@ -12,6 +12,8 @@ import type { Logger } from 'pino';
 import { join } from 'node:path';
 import { ExpressionPool } from '../schema/expressions/pool.ts';
 import { Fault, toFault } from '../schema/fault/fault.ts';
+import type { TrustedManifest } from '../schema/graphql/trusted-manifest.ts';
+import type { Tenant } from '../schema/tenant/tenant.ts';
 import { nothingAtPath } from '../schema/fault/refusals.ts';
 import { auditRequests, type AuditEvents } from './audit/request-audit.ts';
 import { addAuthorization, decorateRequests } from './http/authorization-hook.ts';
@@ -19,6 +21,7 @@ import { faultHandler, nameResourceMetadata, sendFault, styleOf } from './http/f
 import { fhirGraphqlRoutes } from './federation/fhir-operation/routes.ts';
 import { graphqlRoutes } from './federation/graphql-routes.ts';
 import { PreparedIntrospection } from './federation/introspection/prepared.ts';
+import { TrustedDocuments } from './federation/trusted-documents.ts';
 import type { LocalSubgraph } from './federation/local-data-source.ts';
 import { persistedQueries } from './federation/persisted-queries.ts';
 import { federatedServer } from './federation/supergraph.ts';
@@ -79,6 +82,8 @@ export interface AppDeps {
   supergraphSdl: string;
   /** The API schema, for `/schema.graphql`. */
   apiSdl: string;
+  /** Documents of the gateway's own pages and tools (FG-13); by default there are none. */
+  trustedDocuments?: TrustedManifest;
   /** Folder of the built viewer and of the built playground. */
   pagesDirectory: string;
   log: Logger;
@@ -145,6 +150,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     return503OnClosing: false,
   });
   const persisted = persistedQueries();
+  const trusted = new TrustedDocuments(deps.trustedDocuments ?? new Map(), measured.untrustedDocument);
   const server = await startGraph({
     supergraphSdl: deps.supergraphSdl,
     apiSdl: deps.apiSdl,
@@ -160,6 +166,15 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   app.addHook('onClose', () =>
     Promise.all([server.stop(), introspection.close(), deps.expressions ?? expressions.close()]),
   );
+
+  // Before this it would delay the start by more than 50 ms.
+  const closed = new AbortController();
+  app.addHook('onListen', async () => {
+    const documents = await server.prepare(trusted.texts(tenants.all), closed.signal);
+    log.debug({ documents }, 'trusted documents are prepared');
+  });
+
+  app.addHook('preClose', async () => closed.abort());
 
   closeSilentConnections(app);
   decorateRequests(app);
@@ -189,9 +204,12 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(rootMetadataRoutes(tenants, authorizer, baseUrl));
   await app.register(schemaRoute(deps.apiSdl));
 
-  const documents = { maxTokens: limits.tokens, persisted: persisted.text };
+  const documents = (tenant: Tenant) => ({
+    maxTokens: limits.tokens,
+    named: (id: string) => trusted.text(tenant, id) ?? persisted.text(id),
+  });
   const mcp = mcpRoutes({
-    ...{ server, limits, documents, authorizer, baseUrl, apiSdl: deps.apiSdl },
+    ...{ server, limits, documents, trusted, authorizer, baseUrl, apiSdl: deps.apiSdl },
     render: imaging.rendered,
   });
   for (const base of ['/:tenant', '/dyn/:encoded']) {
@@ -205,8 +223,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
         }
         const { claims } = clinical;
         await tenant.register(discoveryRoutes({ authorizer, baseUrl, started, claims }));
-        await tenant.register(graphqlRoutes(server, introspection, limits));
-        await tenant.register(fhirGraphqlRoutes(server, introspection, { limits, expressions }));
+        await tenant.register(graphqlRoutes(server, introspection, { limits, trusted }));
+        await tenant.register(fhirGraphqlRoutes(server, introspection, { limits, expressions, trusted }));
         await tenant.register(mcp);
         await tenant.register(playground(playgroundDirectory, baseUrl, authorizer));
         await tenant.register(clinical.routes);

@@ -4,6 +4,7 @@ import { dirname, join, sep } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import type { FastifyBaseLogger } from 'fastify';
 import { ExpressionPool } from '../schema/expressions/pool.ts';
+import { trustedManifest } from '../schema/graphql/trusted-manifest.ts';
 import { sharedFirstSeen } from '../subgraphs/imaging/cache/shared-first-seen.ts';
 import { buildApp } from './app.ts';
 import { auditSinks } from './audit/sinks.ts';
@@ -131,12 +132,14 @@ async function main(): Promise<void> {
   });
   const { shutdownDelaySeconds: delaySeconds } = settings;
   const shutdown = new GracefulShutdown({ delaySeconds, exit: process.exit, log });
+  const schemaFile = (name: string) => readFileSync(join(root, 'schema', name), 'utf8');
   const app = await buildApp({
     ...parts,
     baseUrl,
     tenants,
-    supergraphSdl: readFileSync(join(root, 'schema', 'supergraph.graphql'), 'utf8'),
-    apiSdl: readFileSync(join(root, 'schema', 'api.graphql'), 'utf8'),
+    supergraphSdl: schemaFile('supergraph.graphql'),
+    apiSdl: schemaFile('api.graphql'),
+    trustedDocuments: trustedManifest.parse(JSON.parse(schemaFile('trusted-documents.json'))),
     pagesDirectory: join(root, 'dist'),
     log,
     metrics: measured,

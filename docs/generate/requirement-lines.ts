@@ -120,7 +120,8 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'FG-11': "GraphQL is also at FHIR's own addresses, `$graphql`, with an OperationOutcome in each error.",
   'FG-12':
     'A GraphQL request has limits for depth, tokens, aliases, cost, size and time, each with a clear error.',
-  'FG-13': 'Automatic persisted queries, protection against cross-site requests, and a limit for batches.',
+  'FG-13':
+    'Automatic persisted queries, trusted documents by every way in, protection against cross-site requests, and a limit for batches.',
   'FG-14': 'The supergraph is composed when the project is built, and the check fails when it is stale.',
   'FG-16':
     '`_reference` is an enum of what is possible, and both subgraphs share the types of the one generator.',

@@ -1,10 +1,13 @@
 import type { FastifyRequest } from 'fastify';
+import { isRecord, type SentDocument } from './sent-document.ts';
 
 /** A GraphQL request as it is executed. */
 export interface AskedGraphql extends Pick<FastifyRequest, 'method' | 'headers'> {
   /** The query of the URL, with its question mark. */
   search: string;
   body: unknown;
+  /** What is known of the document that was sent, where a tenant asks (FG-13). */
+  document?: SentDocument;
 }
 
 /** Returns what a client sent. */
@@ -15,3 +18,14 @@ export function askedGraphql(request: FastifyRequest): AskedGraphql {
 
 /** Returns the query of a URL, with its question mark. */
 export const searchOf = (request: FastifyRequest): string => new URL(request.url, 'http://x').search;
+
+/**
+ * Returns the members of the body, or the parameters of the URL that occur once: others are refused, or read differently by
+ * different readers.
+ */
+export function membersOf({ method, search, body }: AskedGraphql): Record<string, unknown> {
+  if (method === 'POST') return isRecord(body) ? body : {};
+  const parameters = [...new URLSearchParams(search)];
+  const isOnce = (name: string) => parameters.filter(([other]) => other === name).length === 1;
+  return Object.fromEntries(parameters.filter(([name]) => isOnce(name)));
+}

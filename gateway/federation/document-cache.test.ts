@@ -14,6 +14,13 @@ test('keeps documents up to a number of characters, the most recently used ones 
   expect(kept.filter(Boolean)).toEqual(['a', 'e', 'f']);
 });
 
+test('finds a document by the hash of its text, whatever Apollo Server puts before it', async () => {
+  const cache = new DocumentCache();
+  const document = parse('{ a }');
+  await cache.set('hash', document);
+  expect(await cache.get('schema:hash')).toBe(document);
+});
+
 test('does not keep a document that alone is larger than this', async () => {
   const cache = new DocumentCache();
   await cache.set('large', parse(`{ ${'a '.repeat(KEPT_CHARACTERS / 2)} }`));

@@ -6,7 +6,8 @@ export const KEPT_CHARACTERS = 256 * 1024;
 
 /**
  * Parsed and validated documents by the hash of their text, for Apollo Server. Its default store writes each document as
- * JSON to measure it, and uses several times that much memory.
+ * JSON to measure it, and uses several times that much memory. Apollo Server puts the hash of the schema before that of the
+ * text; here there is one schema.
  */
 export class DocumentCache {
   readonly #documents = new LRUCache<string, DocumentNode>({
@@ -15,14 +16,16 @@ export class DocumentCache {
   });
 
   async get(key: string): Promise<DocumentNode | undefined> {
-    return this.#documents.get(key);
+    return this.#documents.get(textHash(key));
   }
 
   async set(key: string, document: DocumentNode): Promise<void> {
-    this.#documents.set(key, document);
+    this.#documents.set(textHash(key), document);
   }
 
   async delete(key: string): Promise<boolean> {
-    return this.#documents.delete(key);
+    return this.#documents.delete(textHash(key));
   }
 }
+
+const textHash = (key: string) => key.slice(key.lastIndexOf(':') + 1);

@@ -68,6 +68,7 @@ export async function run(
   scope: GatewayContext['scope'],
   asked: AskedGraphql,
 ): Promise<HTTPGraphQLResponse> {
+  scope.document = asked.document;
   return Promise.race([executed(server, scope, asked), outOfTime(scope.signal)]);
 }
 

@@ -7,12 +7,13 @@ import type { PreparedIntrospection } from './introspection/prepared.ts';
 import { acceptedFormat } from './stream/accepted-format.ts';
 import { streamRows } from './stream/stream-rows.ts';
 import type { FederatedServer } from './supergraph.ts';
+import type { TrustedDocuments } from './trusted-documents.ts';
 
 /** Serves GraphQL over HTTP at `/graphql` (FG-11), and the rows of a connection as a stream (FG-29). */
 export function graphqlRoutes(
   server: FederatedServer,
   introspection: PreparedIntrospection,
-  limits: Limits,
+  { limits, trusted }: { limits: Limits; trusted: TrustedDocuments },
 ): FastifyPluginAsync {
   return async (app) => {
     refuseDeepDocuments(app, limits);
@@ -23,9 +24,10 @@ export function graphqlRoutes(
       bodyLimit: limits.body,
       handler: async (request, reply) => {
         const format = request.method === 'HEAD' ? undefined : acceptedFormat(request.headers.accept);
-        if (format) return streamRows(request, reply, { server, limits, format });
+        const asked = trusted.admit(askedGraphql(request), request);
+        if (format) return streamRows(request, reply, { server, limits, format, asked });
         const scope = scopeOf({ request, reply }, limits, false);
-        const response = await run(server, scope, askedGraphql(request));
+        const response = await run(server, scope, asked);
         return answer(request, reply, { scope, response, introspection });
       },
     });

@@ -11,7 +11,8 @@ import { answerText } from './executor/written-data.ts';
 import type { AskedGraphql } from './asked-graphql.ts';
 import { requireAffordable } from './operation-cost.ts';
 import type { RequestScope } from './request-scope.ts';
-import { finishAnswer, requireFewValues, requireUntrustedAllowed } from './tenant-rules.ts';
+import { finishAnswer, requireFewValues } from './tenant-rules.ts';
+import { requireTrusted } from './trusted-documents.ts';
 
 interface Known extends Omit<TakenOperation, 'variables'> {
   /** True when no variable changes what the operation costs, and it was found affordable. */
@@ -58,7 +59,7 @@ export class KnownOperations {
     const { variables } = usual;
     const taken = { ...known, variables };
     try {
-      requireUntrustedAllowed(scope.tenant);
+      requireTrusted(scope, known.operation.name?.value);
       requireFewValues(variables, this.#limits);
       if (!known.isAffordable) requireAffordable(taken, this.#limits);
     } catch {

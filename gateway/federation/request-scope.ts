@@ -5,6 +5,7 @@ import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { TakenOperation } from './asked-operation.ts';
 import type { WantedRows } from './executor/rows.ts';
 import type { Explanation } from './explanation.ts';
+import type { SentDocument } from './sent-document.ts';
 import type { FaultLog } from '../../schema/fault/log-fault.ts';
 
 /**
@@ -31,6 +32,8 @@ export interface RequestScope {
   explanation?: Explanation;
   /** The rows of the answer are taken out of it, and written one by one (FG-29). */
   rows?: WantedRows;
+  /** The client's own document, where the tenant asks if it is trusted (FG-13); without it, it is not. */
+  document?: SentDocument | undefined;
   /** The subgraphs' per-request cores, opened at first use. */
   cores: Map<string, unknown>;
 }

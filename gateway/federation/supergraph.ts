@@ -26,6 +26,7 @@ import { answeredOperations, type GraphqlMeasures } from './answered-operations.
 import type { AskedGraphql } from './asked-graphql.ts';
 import { KnownOperations } from './known-operations.ts';
 import { localDataSource, type LocalSubgraph } from './local-data-source.ts';
+import { prepareDocuments } from './prepare-documents.ts';
 import type { PersistedQueries } from './persisted-queries.ts';
 import { PlanningGateway } from './planning/planning-gateway.ts';
 import type { GatewayContext, RequestScope } from './request-scope.ts';
@@ -40,6 +41,12 @@ export interface FederatedServer extends Pick<
   answerKnown(asked: AskedGraphql, scope: RequestScope): Promise<HTTPGraphQLResponse | undefined>;
   /** Measures an operation that was answered. @param milliseconds from the request to the answer */
   answered(scope: RequestScope, milliseconds: number): void;
+  /**
+   * Parses, validates and compiles documents, so that their first request does not wait for it.
+   * @param signal ends it
+   * @returns how many are ready
+   */
+  prepare(texts: Iterable<string>, signal?: AbortSignal): Promise<number>;
   /** Returns the API schema. */
   schema(): Promise<GraphQLSchema>;
   /**
@@ -94,6 +101,8 @@ export async function federatedServer(deps: {
   });
   const execution = new CompiledExecution(subgraphs, limits.cost, () => measures?.executed('compiled'));
   const known = new KnownOperations(execution, limits);
+  const cache = new DocumentCache();
+  const rules = [documentLimits(limits)];
   const server = new ApolloServer<GatewayContext>({
     gateway,
     logger: log,
@@ -106,9 +115,9 @@ export async function federatedServer(deps: {
     csrfPrevention: {
       requestHeaders: ['authorization', 'apollo-require-preflight', 'x-apollo-operation-name'],
     },
-    documentStore: new DocumentCache(),
+    documentStore: cache,
     parseOptions: { maxTokens: limits.tokens },
-    validationRules: [documentLimits(limits)],
+    validationRules: rules,
     // Each error about an unknown name searches for similar names, which takes time.
     validationOptions: { maxErrors: 20 },
     formatError,
@@ -118,11 +127,7 @@ export async function federatedServer(deps: {
       return `${answerText(result)}\n`;
     },
     plugins: [
-      ApolloServerPluginCacheControlDisabled(),
-      ApolloServerPluginInlineTraceDisabled(),
-      ApolloServerPluginLandingPageDisabled(),
-      ApolloServerPluginSchemaReportingDisabled(),
-      ApolloServerPluginUsageReportingDisabled(),
+      ...withoutApolloPlugins(),
       tenantRules(limits),
       // After the rules: it answers, so that nothing is asked after it.
       compiledExecution(execution, known),
@@ -148,10 +153,23 @@ export async function federatedServer(deps: {
       const values = data instanceof WrittenData ? data.values() : data;
       return { data: values, errors, status: http.status };
     },
+    prepare(texts, signal) {
+      const means = { schema: gateway.schema, maxTokens: limits.tokens, rules, cache, execution };
+      return prepareDocuments(texts, means, signal);
+    },
     stop: () => server.stop(),
     schema: async () => gateway.schema,
   };
 }
+
+/** Returns what turns off the plugins that Apollo Server adds by itself. */
+const withoutApolloPlugins = () => [
+  ApolloServerPluginCacheControlDisabled(),
+  ApolloServerPluginInlineTraceDisabled(),
+  ApolloServerPluginLandingPageDisabled(),
+  ApolloServerPluginSchemaReportingDisabled(),
+  ApolloServerPluginUsageReportingDisabled(),
+];
 
 /** Logs Apollo's information at debug level; warnings and errors keep their level. */
 function quieter(log: ApolloLog): ApolloLog {

@@ -15,6 +15,7 @@ import { joinEqualErrors, withoutSuggestions } from './joined-errors.ts';
 import { faultOf } from './local-data-source.ts';
 import { defaultsOf, requireAffordable } from './operation-cost.ts';
 import type { GatewayContext, RequestScope } from './request-scope.ts';
+import { requireTrusted } from './trusted-documents.ts';
 
 type Resolved = GraphQLRequestContextDidResolveOperation<GatewayContext>;
 
@@ -94,7 +95,7 @@ function check(
   if (!operation)
     throw new Fault('invalid_request', 'operationName must name one operation of the document.');
   if (operation.operation !== 'query') throw queriesOnly();
-  requireUntrustedAllowed(scope.tenant);
+  requireTrusted(scope, operation.name?.value);
   const isIntrospection = introspects(document, operation);
   if (!graphql.introspection && isIntrospection)
     throw new Fault(
@@ -131,12 +132,6 @@ function requireLittleIntrospection(asked: AskedOperation, { introspection: most
     `The answer would hold more than ${most} fields about the schema. Ask with the introspection query of ` +
     'graphql-js (`getIntrospectionQuery()`), which is answered whole, or read /schema.graphql.';
   throw new Fault('invalid_request', message);
-}
-
-/** Refuses a document of the caller where only trusted ones are accepted. */
-export function requireUntrustedAllowed({ graphql }: Tenant): void {
-  if (!graphql.trustedDocumentsOnly) return;
-  throw new Fault('not_implemented', 'This tenant accepts only trusted documents, and has none yet.');
 }
 
 /** Refuses too many values in variables. It runs before they are checked, which makes an error for each wrong value. */

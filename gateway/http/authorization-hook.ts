@@ -48,7 +48,7 @@ export function addAuthorization(
     authorizer: Authorizer;
     capabilities?: Capabilities;
     baseUrl: string;
-    documents?: DocumentRules;
+    documents?: (tenant: Tenant) => DocumentRules;
   },
 ): void {
   const { tenants, authorizer, capabilities, baseUrl, documents } = deps;
@@ -86,7 +86,7 @@ export function addAuthorization(
     // A capability is for one patient: nothing in the request widens it (IA-23).
     const { capability } = request.params as { capability?: string };
     if (request.routeOptions.config.open || capability !== undefined) return;
-    const named = () => namedIn(askedRequest(request), documents);
+    const named = () => namedIn(askedRequest(request), documents?.(request.tenant));
     request.access = await authorizer.reach(request.tenant, request.access, named);
   });
 }

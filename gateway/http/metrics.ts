@@ -29,6 +29,8 @@ export interface Metrics {
   showLoad(load: Load): void;
   /** Counts an execution of a GraphQL operation. */
   executed(way: ExecutionWay): void;
+  /** Counts a GraphQL document that is not trusted, where a tenant asks (FG-13). @param tenant never one in a URL */
+  untrustedDocument(tenant: string, decision: 'accepted' | 'refused'): void;
   /** Measures a GraphQL operation. @param name undefined for one without a name */
   operation(name: string | undefined, seconds: number): void;
   sourceCall: MeasureCall;
@@ -130,6 +132,12 @@ function graphqlMetrics(registers: Registry[]) {
     buckets: SECONDS,
     registers,
   });
+  const untrusted = new Counter({
+    name: 'graphql_untrusted_documents_total',
+    help: 'GraphQL requests with a document that is not trusted, by tenant and decision',
+    labelNames: ['tenant', 'decision'],
+    registers,
+  });
   const ofWay = { compiled: executions.labels('compiled'), planned: executions.labels('planned') };
   const other = operations.labels('other');
   const anonymous = operations.labels('anonymous');
@@ -144,6 +152,8 @@ function graphqlMetrics(registers: Registry[]) {
   };
   return {
     executed: (way: ExecutionWay) => ofWay[way].inc(),
+    untrustedDocument: (tenant: string, decision: 'accepted' | 'refused') =>
+      untrusted.inc({ tenant, decision }),
     operation: (name: string | undefined, seconds: number) =>
       (name === undefined ? anonymous : ofName(name)).observe(seconds),
   };

@@ -17,7 +17,8 @@ const TYPES = [
   ...['MedicationStatement', 'Procedure'],
 ];
 
-const TIMELINE = `query Timeline($patient: ID!, $from: dateTime, $to: dateTime, $count: Int, $cursor: ID) {
+/** The query of a page of the timeline; a trusted document (FG-13). */
+export const TIMELINE = `query Timeline($patient: ID!, $from: dateTime, $to: dateTime, $count: Int, $cursor: ID) {
   Patient(id: $patient) {
     timeline(from: $from, to: $to, _count: $count, _cursor: $cursor) {
       next

@@ -7,6 +7,7 @@ import { imagesRoute, type AskedRequest } from '../../schema/http/served.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { requireShallow } from '../federation/document-limits.ts';
 import { run, scopeOf } from '../federation/graphql-request.ts';
+import type { TrustedDocuments } from '../federation/trusted-documents.ts';
 import type { RequestScope } from '../federation/request-scope.ts';
 import type { FederatedServer } from '../federation/supergraph.ts';
 import type { Limits } from '../http/limits.ts';
@@ -31,7 +32,8 @@ export type RenderPicture = (
 export interface ToolCallDeps {
   server: FederatedServer;
   limits: Limits;
-  documents: DocumentRules;
+  documents: (tenant: Tenant) => DocumentRules;
+  trusted: TrustedDocuments;
   authorizer: Pick<Authorizer, 'reach'>;
   render: RenderPicture;
 }
@@ -68,14 +70,16 @@ export class ToolCall {
   /**
    * Runs a GraphQL document as `/graphql` does.
    * @returns the answer as JSON, in which some decimals are marked (see `withDecimals`)
-   * @throws Fault: the refusals of the authorization hook and of the limits; `invalid_request` for an introspection
+   * @throws Fault: the refusals of the authorization hook, of the limits and of documents that are not trusted;
+   *   `invalid_request` for an introspection
    */
   async graph(body: AskedGraph): Promise<string> {
-    const { server, limits } = this.#deps;
+    const { server, limits, trusted } = this.#deps;
     requireShallow(body.query, limits);
-    await this.#reach({ serves: { interaction: 'graphql' }, params: {}, body });
     const headers = { 'content-type': 'application/json' };
-    const response = await run(server, this.#scope, { method: 'POST', headers, search: '', body });
+    const asked = trusted.admit({ method: 'POST', headers, search: '', body }, this.#scope);
+    await this.#reach({ serves: { interaction: 'graphql' }, params: {}, body });
+    const response = await run(server, this.#scope, asked);
     if (this.#scope.introspection) {
       throw new Fault('invalid_request', 'Call describe_schema to read about the schema.');
     }
@@ -98,7 +102,7 @@ export class ToolCall {
   /** Extends the Access by what the call names, as the authorization hook does for a request. */
   async #reach(asked: Omit<AskedRequest, 'query'>): Promise<void> {
     const { authorizer, documents } = this.#deps;
-    const named = () => namedIn({ ...asked, query: new URLSearchParams() }, documents);
+    const named = () => namedIn({ ...asked, query: new URLSearchParams() }, documents(this.#scope.tenant));
     this.#scope.access = { ...(await authorizer.reach(this.#scope.tenant, this.#access, named)) };
   }
 }

@@ -22,6 +22,9 @@ export const graphOnDemand: typeof federatedServer = async (deps) => {
       const server = await (starting ??= federatedServer(deps));
       return server.execute(...request);
     },
+    async prepare(...request) {
+      return starting ? (await starting).prepare(...request) : 0;
+    },
     async schema() {
       const server = await (starting ??= federatedServer(deps));
       return server.schema();

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { vi } from 'vitest';
+import { trustedManifest } from '../../schema/graphql/trusted-manifest.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { ImagingDeps } from '../../subgraphs/imaging/app.ts';
 import { buildApp, type AppDeps } from '../app.ts';
@@ -114,6 +115,9 @@ export async function buildTestGateway(
     startGraph: graphOnDemand,
     supergraphSdl: await readFile(join(root, 'schema/supergraph.graphql'), 'utf8'),
     apiSdl: await readFile(join(root, 'schema/api.graphql'), 'utf8'),
+    trustedDocuments: trustedManifest.parse(
+      JSON.parse(await readFile(join(root, 'schema/trusted-documents.json'), 'utf8')),
+    ),
     pagesDirectory: '/nowhere',
     log,
     ...(audit && { audit }),

@@ -1,6 +1,6 @@
 import type { Bundle, Endpoint } from 'fhir/r4.js';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -238,6 +238,20 @@ describe('GraphQL: the named patients are read from the document as it is execut
     }
     ehr.tokens.set('unread', ehr.tokens.get('images')!);
     expect((await ask({ extensions }, 'graphql', 'unread')).statusCode).toBe(403);
+  });
+
+  test('FG-13 a trusted document gives access to the patient of its variables, by its documentId', async () => {
+    const manifest = readFileSync(new URL('../../schema/trusted-documents.json', import.meta.url), 'utf8');
+    const { operations } = JSON.parse(manifest) as { operations: { id: string; name: string }[] };
+    const { id: documentId } = operations.find(({ name }) => name === 'MeasurementsOverTime')!;
+    const sent = { documentId, variables: { id: GEORGE } };
+    expect((await ask(sent)).body).toContain('{"Patient":{"ImagingStudyList":[');
+    const search = new URLSearchParams({ documentId, variables: JSON.stringify(sent.variables) }).toString();
+    expect((await get(`/user/graphql?${search}`, 'images')).body).toContain(
+      '{"Patient":{"ImagingStudyList":[',
+    );
+    ehr.tokens.set('unread', ehr.tokens.get('images')!);
+    expect((await ask(sent, 'graphql', 'unread')).statusCode).toBe(403);
   });
 
   test('an unknown persisted document gives access to no patient', async () => {

@@ -107,7 +107,11 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
   'graphql.introspection': 'Allows introspection queries.',
   'graphql.explain':
     'Tells callers the cost, the plan and the calls to sources of their requests, when they ask for it.',
-  'graphql.trustedDocumentsOnly': 'Refuses every GraphQL document: no list of trusted documents exists yet.',
+  'graphql.trustedDocuments':
+    'What happens to a document that is not [trusted](graphql.md#trusted-documents): nothing; it is executed, logged and counted; or it is refused.',
+  'graphql.trustedDocumentsFile':
+    'File with the documents of your own apps, relative to the tenant file: a manifest in the format of Apollo. Put it into a folder below that of the tenants, where each `.json` file is a tenant.',
+  'graphql.trustedDocumentsOnly': 'The older form: `true` means `"trustedDocuments": "enforce"`.',
   joins: 'How the record and images are joined.',
   'joins.accessionTypes':
     'Types (HL7 v2-0203 codes) of the identifiers that are accession numbers. They only link resources that the caller may see anyway. `lookup: studies-by-accession` always uses only `ACSN`.',

@@ -231,10 +231,12 @@ export const tenantFile = z.strictObject({
   graphql: z
     .strictObject({
       introspection: z.boolean().default(false),
+      trustedDocuments: z.enum(['off', 'log', 'enforce']).default('off'),
+      trustedDocumentsFile: z.string().min(1).optional(),
       trustedDocumentsOnly: z.boolean().default(false),
       explain: z.boolean().default(false),
     })
-    .default({ introspection: false, trustedDocumentsOnly: false, explain: false }),
+    .default({ introspection: false, trustedDocuments: 'off', trustedDocumentsOnly: false, explain: false }),
   joins: z
     .strictObject({
       /** Only for links: what a caller may reach is always decided by ACSN. */

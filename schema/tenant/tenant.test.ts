@@ -135,6 +135,20 @@ describe('the parsed tenant', () => {
   });
 });
 
+test.each([
+  [{}, 'off'],
+  [{ trustedDocuments: 'log' }, 'log'],
+  [{ trustedDocuments: 'enforce' }, 'enforce'],
+  [{ trustedDocumentsOnly: true }, 'enforce'],
+  [{ trustedDocuments: 'log', trustedDocumentsOnly: true }, 'enforce'],
+  [{ trustedDocumentsOnly: false }, 'off'],
+])('FG-13 graphql %j means %s', (graphql, trustedDocuments) => {
+  const file = { trustedDocumentsFile: 'documents/apps.json' };
+  const { tenant } = parse({ authorization: mock, images: web, graphql: { ...file, ...graphql } });
+  const trustedDocumentsFile = '/etc/tenants/documents/apps.json';
+  expect(tenant.graphql).toMatchObject({ trustedDocuments, trustedDocumentsFile });
+});
+
 describe('a wrong file is refused with path and reason', () => {
   test.each<[string, unknown, RegExp]>([
     ['unknown key', { authorization: { ...mock, colour: 1 }, images: web }, /^authorization: .*colour/],
@@ -297,6 +311,11 @@ describe('SM-15 a dynamic tenant', () => {
       'a file to write',
       { authorization: mock, images: web, audit: { type: 'file', path: '/x' } },
       'audit.type',
+    ],
+    [
+      'a file of trusted documents',
+      { authorization: mock, images: web, graphql: { trustedDocumentsFile: '/x' } },
+      'graphql.trustedDocumentsFile',
     ],
     [
       'our environment',

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { JoinRule } from '../fhir/accession-types.ts';
+import type { TrustedManifest } from '../graphql/trusted-manifest.ts';
 import type { z } from 'zod';
 import { OBJECT_ELEMENTS } from '../dicom/dicom.ts';
 import { refusalOf, refusalOfSize } from '../expressions/judge.ts';
@@ -19,6 +20,17 @@ export type ImagesConfig = z.infer<typeof images>;
 export type AuditConfig = z.infer<typeof audit>;
 export type ServiceAuthentication = z.infer<typeof serviceAuthentication>;
 
+export interface GraphqlConfig {
+  introspection: boolean;
+  explain: boolean;
+  /** What happens to documents that are not trusted (FG-13). */
+  trustedDocuments: 'off' | 'log' | 'enforce';
+  /** Absolute path of the manifest of the operator's own apps. */
+  trustedDocumentsFile: string | undefined;
+  /** The documents in that file; undefined until it is read. */
+  documents?: TrustedManifest;
+}
+
 /** The parsed configuration of one tenant. */
 export interface Tenant {
   /** File name without `.json`, or a hash of a dynamic configuration. Safe to log. */
@@ -30,7 +42,7 @@ export interface Tenant {
   clinical: ClinicalConfig;
   /** One or more sources; paths of folders are absolute. */
   images: readonly ImagesConfig[];
-  graphql: { introspection: boolean; trustedDocumentsOnly: boolean; explain: boolean };
+  graphql: GraphqlConfig;
   joins: JoinRule;
   limits: z.infer<typeof tenantFile>['limits'];
   /** The Model Context Protocol, for assistants (SM-20). */
@@ -90,7 +102,7 @@ export function parseTenant(
     authorization: withPresets(file.authorization),
     clinical: clinicalOf(file, directory),
     images,
-    graphql: file.graphql,
+    graphql: graphqlOf(file, directory),
     joins: file.joins,
     limits: file.limits,
     mcp: file.mcp,
@@ -110,6 +122,7 @@ function refuseLocal(file: z.infer<typeof tenantFile>): void {
     ...(file.clinical?.type === 'store' ? ['clinical.type'] : []),
     ...(file.authorization.type === 'embedded' ? ['authorization.type'] : []),
     ...(file.audit.type === 'file' ? ['audit.type'] : []),
+    ...(file.graphql.trustedDocumentsFile === undefined ? [] : ['graphql.trustedDocumentsFile']),
   ].map((path) => ({ path, reason: 'a dynamic tenant may not use anything local' }));
   if (file.limits.objectElements > OBJECT_ELEMENTS)
     issues.push({ path: 'limits.objectElements', reason: 'a dynamic tenant may not raise it' });
@@ -137,6 +150,15 @@ function withPresets(config: AuthorizationConfig): AuthorizationConfig {
   return config.type === 'mock' && config.disabled !== undefined
     ? { ...config, disableAuthzChecks: config.disableAuthzChecks || config.disabled }
     : config;
+}
+
+function graphqlOf({ graphql }: z.infer<typeof tenantFile>, directory: string): GraphqlConfig {
+  const { introspection, explain, trustedDocuments, trustedDocumentsFile: path } = graphql;
+  return {
+    ...{ introspection, explain },
+    trustedDocuments: graphql.trustedDocumentsOnly ? 'enforce' : trustedDocuments,
+    trustedDocumentsFile: path === undefined ? undefined : resolve(directory, path),
+  };
 }
 
 function clinicalOf(file: z.infer<typeof tenantFile>, directory: string): ClinicalConfig {

@@ -56,6 +56,11 @@ export class CompiledExecution {
     this.#operations = new CompiledOperations({ clinical: clinical.schema, imaging: imaging.schema });
   }
 
+  /** Compiles an operation before it is asked for. @returns false where the gateway has to plan */
+  prepare(hash: string, asked: AskedOperation): boolean {
+    return this.#operations.of(hash, asked, { defers: false }) !== undefined;
+  }
+
   /**
    * @param hash identifies the text of the document
    * @returns undefined where the gateway has to plan, or to refuse the variables; nothing is executed then

@@ -11,21 +11,28 @@ import { askedGraphql, type AskedGraphql } from '../asked-graphql.ts';
 import { answer, refuseDeepDocuments, run, scopeOf } from '../graphql-request.ts';
 import type { PreparedIntrospection } from '../introspection/prepared.ts';
 import type { FederatedServer } from '../supergraph.ts';
+import type { TrustedDocuments } from '../trusted-documents.ts';
 import type { Answer } from './answer.ts';
 import { fhirDocument, type FhirDocument, type Instance } from './fhir-document.ts';
 import { queryOfParameters } from './query-parameters.ts';
+
+interface FhirGraphqlOptions {
+  limits: Limits;
+  expressions: ExpressionPool;
+  trusted: TrustedDocuments;
+}
 
 /** Serves FHIR's `$graphql`, at the base and at a resource of any type (FHIR R4 §3.2.0.1, FG-11). */
 export function fhirGraphqlRoutes(
   server: FederatedServer,
   introspection: PreparedIntrospection,
-  { limits, expressions }: { limits: Limits; expressions: ExpressionPool },
+  { limits, expressions, trusted }: FhirGraphqlOptions,
 ): FastifyPluginAsync {
   const selector = new ItemSelector(expressions);
   const operation = async (request: FastifyRequest, reply: FastifyReply, instance?: Instance) => {
     const scope = scopeOf({ request, reply }, limits, true);
     const schema = await server.schema();
-    const sent = acceptingJson(askedGraphql(request));
+    const sent = acceptingJson(trusted.admit(askedGraphql(request), request));
     const { asked, rewrite } = executable(
       sent,
       (text) => fhirDocument(text, { schema, limits, instance, selector, request: scope }),

@@ -8,6 +8,7 @@ import type { RowFormat, WantedRows } from '../executor/rows.ts';
 import { outOfTime } from '../out-of-time.ts';
 import { operationCost } from '../operation-cost.ts';
 import type { Executed, FederatedServer } from '../supergraph.ts';
+import type { SentDocument } from '../sent-document.ts';
 import { COUNT, CURSOR, type StreamedQuery } from './streamed-query.ts';
 
 /** Largest number of rows on a page: the resources of more would outlive the collector's young space. */
@@ -32,6 +33,8 @@ export interface PagesOptions {
   /** Aborts when the client has left. */
   left: AbortSignal;
   audit: RecordOperation;
+  /** The client's own document: the query of a page is made of it. */
+  document: SentDocument | undefined;
 }
 
 /**
@@ -65,14 +68,14 @@ export class Pages {
   }
 
   async #execute(cursor: string | undefined, rows: WantedRows): Promise<Executed> {
-    const { server, query, request, limits, left, audit } = this.#options;
+    const { server, query, request, limits, left, audit, document } = this.#options;
     left.throwIfAborted();
     const over = new AbortController();
     const leave = () => over.abort(left.reason);
     left.addEventListener('abort', leave);
     const timer = endAfterLimit(over, limits);
     try {
-      const scope = { ...newScope(request, limits, over.signal), audit, rows };
+      const scope = { ...newScope(request, limits, over.signal), audit, rows, document };
       const variables = { ...query.variables, [COUNT]: this.#size, [CURSOR]: cursor };
       const executed = await Promise.race([
         server.execute(query.text, variables, scope),

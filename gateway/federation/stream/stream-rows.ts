@@ -7,7 +7,7 @@ import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { clientLeft } from '../../../schema/http/client-left.ts';
 import { endIdleReader } from '../../../schema/http/reader-timeout.ts';
 import type { Limits } from '../../http/limits.ts';
-import { askedGraphql, type AskedGraphql } from '../asked-graphql.ts';
+import type { AskedGraphql } from '../asked-graphql.ts';
 import type { FederatedServer } from '../supergraph.ts';
 import { Pages, type Page } from './pages.ts';
 import type { StreamFormat } from './row-format.ts';
@@ -21,6 +21,7 @@ interface StreamOptions {
   server: FederatedServer;
   limits: Limits;
   format: StreamFormat;
+  asked: AskedGraphql;
 }
 
 /**
@@ -31,14 +32,17 @@ interface StreamOptions {
 export async function streamRows(
   request: FastifyRequest,
   reply: FastifyReply,
-  { server, limits, format }: StreamOptions,
+  { server, limits, format, asked: sent }: StreamOptions,
 ): Promise<FastifyReply> {
-  const { text, ...asked } = textAndVariables(askedGraphql(request));
+  const { text, ...asked } = textAndVariables(sent);
   const query = streamedQuery(text, { ...asked, tokens: limits.tokens });
   const schema = await server.schema();
   const audit = new StreamAudit(request.audit, query.type);
   const left = clientLeft(reply);
-  const options = { server, schema, query, request, limits, left, format, audit: audit.recordOfPage };
+  const options = {
+    ...{ server, schema, query, request, limits, left, format },
+    ...{ audit: audit.recordOfPage, document: sent.document },
+  };
   const pages = new Pages(options);
   let first: Page;
   try {

@@ -2,6 +2,7 @@ import { parse, visit, type DocumentNode, type FieldNode, type ValueNode } from 
 import { isDottedUid } from '../../../schema/dicom/dicom.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import { compartmentNamed, resourceOf, studyNamed, type AskedRequest } from '../../../schema/http/served.ts';
+import { isRecord, namedDocument, recordOf } from '../../federation/sent-document.ts';
 import { DEFAULT_LIMITS } from '../../http/limits.ts';
 import type { Named } from './asked-patients.ts';
 
@@ -20,8 +21,8 @@ const PARAMETER = /^(patient|subject)(:Patient)?$/;
 export interface DocumentRules {
   /** Largest number of lexical tokens. */
   maxTokens: number;
-  /** Returns the document that was sent before with this SHA-256, in hexadecimal (automatic persisted queries). */
-  persisted: (sha256: string) => string | undefined;
+  /** Returns the trusted or persisted document with this SHA-256, in hexadecimal (FG-13). */
+  named: (sha256: string) => string | undefined;
 }
 
 /** Values in a GraphQL request that may name patients or studies. */
@@ -90,7 +91,7 @@ export function namedStudies(request: AskedRequest, graphql = namedInGraphql(req
  */
 function namedInGraphql(
   { serves, query, body }: AskedRequest,
-  documents: DocumentRules = { maxTokens: DEFAULT_LIMITS.tokens, persisted: () => undefined },
+  documents: DocumentRules = { maxTokens: DEFAULT_LIMITS.tokens, named: () => undefined },
 ): NamedInGraphql {
   if (serves.interaction !== 'graphql') return { values: [], studies: [], runs: true };
   const request = isRecord(body) ? body : Object.fromEntries(query);
@@ -115,11 +116,11 @@ function namedInGraphql(
 const NO_STUDIES = { literals: [] as string[], variables: new Set<string>() };
 
 function documentOf(
-  { query, extensions }: Record<string, unknown>,
-  { maxTokens, persisted }: DocumentRules,
+  sent: Record<string, unknown>,
+  { maxTokens, named }: DocumentRules,
 ): DocumentNode | undefined {
-  const { sha256Hash: hash } = recordOf(recordOf(extensions)['persistedQuery']);
-  const text = query ?? (typeof hash === 'string' ? persisted(hash) : undefined);
+  const { id } = namedDocument(sent);
+  const text = sent['query'] ?? (id === undefined ? undefined : named(id));
   try {
     return typeof text === 'string' ? parse(text, { noLocation: true, maxTokens }) : undefined;
   } catch {
@@ -167,19 +168,6 @@ function isNaming({ name: { value: field } }: FieldNode, argument: string): bool
 
 const listed = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);
 const isText = (value: unknown): value is string => typeof value === 'string';
-
-/** Reads an object, or the JSON of one in a URL; empty for anything else. */
-function recordOf(value: unknown): Record<string, unknown> {
-  try {
-    const parsed = typeof value === 'string' ? (JSON.parse(value) as unknown) : value;
-    return isRecord(parsed) ? parsed : {};
-  } catch {
-    return {};
-  }
-}
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Returns the patients and studies that a request names, and whether it runs at all. */
 export function namedIn(request: AskedRequest, documents?: DocumentRules): Named {

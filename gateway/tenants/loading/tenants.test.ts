@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { ExpressionPool } from '../../../schema/expressions/pool.ts';
+import { documentIdOf } from '../../../schema/graphql/trusted-manifest.ts';
 import { readTenants } from './tenants.ts';
 import type { TenantSettings } from './settings.ts';
 
@@ -211,5 +212,54 @@ describe('SM-15 dynamic tenants', () => {
     expect(tenant).toMatchObject({ path: `dyn/${encoded}`, dynamic: true });
     expect(tenant.key).toMatch(/^dyn:[0-9a-f]{32}$/);
     expect(await tenants.dynamic(encoded)).toBe(tenant);
+  });
+});
+
+describe('FG-13 a file of trusted documents', () => {
+  const operation = (more: object = {}) => ({
+    ...{ id: documentIdOf('{ __typename }'), name: 'One', type: 'query', body: '{ __typename }' },
+    ...more,
+  });
+  const manifest = (operations: unknown, more: object = {}) => ({
+    ...{ format: 'apollo-persisted-query-manifest', version: 1, operations },
+    ...more,
+  });
+  const withManifest = (content: unknown) => {
+    const graphql = { trustedDocumentsFile: 'documents.txt' };
+    return directory({
+      'a.json': { ...mock, graphql },
+      ...(content !== undefined && { 'documents.txt': content }),
+    });
+  };
+
+  test('is read with its tenant', () => {
+    const { all } = readTenants({
+      ...base,
+      directory: withManifest(manifest([operation({ clientName: null })])),
+    });
+    expect([...all[0]!.graphql.documents!.values()]).toEqual(['{ __typename }']);
+  });
+
+  test.each<[string, unknown, string]>([
+    ['that is missing', undefined, 'the file cannot be read'],
+    ['that is not JSON', '{ "format"', 'the file is not JSON'],
+    ['that is a list', [], 'no manifest of trusted documents: (root): '],
+    ['of another format', manifest([], { format: 'relay' }), 'trusted documents: format: '],
+    ['of another version', manifest([], { version: 2 }), 'trusted documents: version: '],
+    ['without operations', manifest(undefined), 'trusted documents: operations: '],
+    [
+      'with an operation without text',
+      manifest([operation(), operation({ body: undefined })]),
+      'operations[1].body: ',
+    ],
+    [
+      'with an id of another text',
+      manifest([operation({ body: '{ a }' })]),
+      'operations[0].id: must be the SHA-256 of body',
+    ],
+  ])('%s is an error', (_what, content, reason) => {
+    const wrong = message(() => readTenants({ ...base, directory: withManifest(content) }));
+    expect(wrong).toContain('a.json: graphql.trustedDocumentsFile: the file ');
+    expect(wrong).toContain(reason);
   });
 });

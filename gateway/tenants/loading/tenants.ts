@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { trustedManifest, type TrustedManifest } from '../../../schema/graphql/trusted-manifest.ts';
+import { jsonPath } from '../../../schema/tenant/tenant-environment.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { parseTenant, TenantError } from '../../../schema/tenant/tenant.ts';
 import { dynamicTenants, unknownTenant } from './dynamic-tenants.ts';
@@ -65,15 +67,33 @@ function tenantFiles(directory: string): string[] {
 function readTenant(settings: TenantSettings, name: string, key: string) {
   if (!KEY.test(key) || RESERVED.has(key))
     throw wrongFile('cannot be a tenant: the name is taken or malformed');
-  let json: unknown;
+  const { directory, environment } = settings;
+  const json = readJson(join(directory, name), wrongFile);
+  const { tenant, literalSecrets } = parseTenant(json, {
+    ...{ key, path: key, dynamic: false, directory, environment },
+  });
+  const { trustedDocumentsFile: file } = tenant.graphql;
+  if (file !== undefined) tenant.graphql.documents = readDocuments(file);
+  return { tenant, literalSecrets };
+}
+
+/** Reads the trusted documents of an operator (FG-13). @throws TenantError that names the wrong part */
+function readDocuments(file: string): TrustedManifest {
+  const wrong = (reason: string) => new TenantError([{ path: 'graphql.trustedDocumentsFile', reason }]);
+  const { data, error } = trustedManifest.safeParse(readJson(file, (reason) => wrong(`the file ${reason}`)));
+  if (data) return data;
+  const { path, message } = error!.issues[0]!;
+  const place = jsonPath(path) || '(root)';
+  throw wrong(`the file is no manifest of trusted documents: ${place}: ${message}`);
+}
+
+function readJson(file: string, wrong: (reason: string) => TenantError): unknown {
   try {
-    json = JSON.parse(readFileSync(join(settings.directory, name), 'utf8'));
+    return JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
     // The parser's message may quote the file, and so a secret.
-    throw wrongFile(error instanceof SyntaxError ? 'is not JSON' : 'cannot be read');
+    throw wrong(error instanceof SyntaxError ? 'is not JSON' : 'cannot be read');
   }
-  const { directory, environment } = settings;
-  return parseTenant(json, { key, path: key, dynamic: false, directory, environment });
 }
 
 const wrongFile = (reason: string) => new TenantError([{ path: '', reason }]);

@@ -6,6 +6,9 @@ export interface Asked {
   operationName?: string | undefined;
 }
 
+/** Finds one of the patients that a token for several opens. */
+export const ANY_PATIENT = 'query AnyPatient { PatientList(_count: 1) { id } }';
+
 /** Returns variables as they are edited; undefined while they are no object of JSON. */
 export function variablesIn(text: string): Record<string, unknown> | undefined {
   try {

@@ -1,6 +1,6 @@
 import { parseFhirJson, withPlainNumbers } from '../../../schema/fhir/decimal.ts';
 import { Trouble } from '../data/trouble.ts';
-import { variablesIn, type Answer, type Asked, type GraphqlAnswer } from './answer.ts';
+import { ANY_PATIENT, variablesIn, type Answer, type Asked, type GraphqlAnswer } from './answer.ts';
 import { explainedIn, type Explained } from './cost/explained.ts';
 import type { Access } from './sign-in/access.svelte.ts';
 
@@ -49,8 +49,7 @@ export class Workbench {
 
   /** Returns the id of one of the patients that a token for several opens; undefined if it opens none. */
   async anyPatient(): Promise<string | undefined> {
-    const query = '{ PatientList(_count: 1) { id } }';
-    const asked = { query, variables: {} };
+    const asked = { query: ANY_PATIENT, variables: {} };
     const answer = await this.#answered(asked, '/graphql', postOf(asked)).catch(() => undefined);
     const found = answer?.json?.data?.['PatientList'] as readonly { id?: string }[] | null | undefined;
     return found?.[0]?.id;

@@ -1,39 +1,9 @@
 /** The queries of the viewer. */
-import { CONCEPT, OBSERVATION, PERSON, REPORT, RESOURCE, STUDY } from './fragments.ts';
+import { CONCEPT, IMAGES, PERSON } from './fragments.ts';
 import { graphql } from './graphql.ts';
 
 /** Entries of the timeline that are asked for at once. */
 export const TIMELINE_ENTRIES = 200;
-
-/** What waits for the archive: the images, and what names them. */
-export const IMAGES = graphql(
-  `
-    fragment ImageParts on Patient @_unmask {
-      DiagnosticReportList {
-        ...ReportParts
-      }
-      ImagingStudyList {
-        ...StudyParts
-      }
-      timeline(_count: $entries) {
-        next
-        entries {
-          kind
-          date
-          end
-          title
-          resource {
-            ...ResourceParts
-          }
-          observations {
-            ...ObservationParts
-          }
-        }
-      }
-    }
-  `,
-  [OBSERVATION, REPORT, STUDY, RESOURCE],
-);
 
 /** The whole page in one request: the record, and later what waits for the archive. */
 export const RECORD = graphql(

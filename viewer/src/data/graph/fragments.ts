@@ -215,3 +215,33 @@ export const RESOURCE = graphql(
   `,
   [CONCEPT],
 );
+
+/** What waits for the archive: the images, and what names them. */
+export const IMAGES = graphql(
+  `
+    fragment ImageParts on Patient @_unmask {
+      DiagnosticReportList {
+        ...ReportParts
+      }
+      ImagingStudyList {
+        ...StudyParts
+      }
+      timeline(_count: $entries) {
+        next
+        entries {
+          kind
+          date
+          end
+          title
+          resource {
+            ...ResourceParts
+          }
+          observations {
+            ...ObservationParts
+          }
+        }
+      }
+    }
+  `,
+  [OBSERVATION, REPORT, STUDY, RESOURCE],
+);

@@ -10,7 +10,8 @@ import { eventOf, resultsEvent } from '../fhir/timeline.ts';
 import { isError, resultOf } from '../fhir/words.ts';
 import type { RecordSource } from '../source.ts';
 import type { Transport } from '../transport.ts';
-import { PRIORS, RECORD, TIMELINE_ENTRIES, TREND, type IMAGES } from './documents.ts';
+import { PRIORS, RECORD, TIMELINE_ENTRIES, TREND } from './documents.ts';
+import type { IMAGES } from './fragments.ts';
 import { ask, troubleOf, type Endpoint, type GraphAnswer, type GraphError } from './graphql.ts';
 
 type Record = NonNullable<ResultOf<typeof RECORD>['Patient']>;

@@ -1,0 +1,78 @@
+import {
+  Kind,
+  parse,
+  specifiedRules,
+  validate,
+  type DocumentNode,
+  type GraphQLSchema,
+  type ValidationRule,
+} from 'graphql';
+import { setTimeout } from 'node:timers/promises';
+import { documentIdOf } from '../../schema/graphql/trusted-manifest.ts';
+import { KEPT_CHARACTERS, type DocumentCache } from './document-cache.ts';
+import type { CompiledExecution } from './executor/compiled-execution.ts';
+import { defaultsOf } from './operation-cost.ts';
+
+/** Of the cache of documents, half is left to those of requests. */
+const MOST_CHARACTERS = KEPT_CHARACTERS / 2;
+
+/** Milliseconds between two steps, each of which takes up to 30: a request that comes waits for one of them at most. */
+const PAUSE = 20;
+
+export interface Preparation {
+  schema: GraphQLSchema;
+  maxTokens: number;
+  /** Rules beside those of GraphQL. */
+  rules: readonly ValidationRule[];
+  cache: DocumentCache;
+  execution: CompiledExecution;
+}
+
+/**
+ * Parses, validates and compiles documents before they are asked for, a step at a time, until half of the cache is
+ * full. Documents that are not valid are left out: those of `$graphql` are rewritten before they are.
+ * @param signal ends it with the document that is being prepared
+ * @returns the number of documents that are ready, with all their operations
+ */
+export async function prepareDocuments(
+  texts: Iterable<string>,
+  means: Preparation,
+  signal?: AbortSignal,
+): Promise<number> {
+  let characters = 0;
+  let count = 0;
+  for (const text of texts) {
+    characters += text.length;
+    if (characters > MOST_CHARACTERS || signal?.aborted) break;
+    if (await prepared(text, means)) count++;
+  }
+  return count;
+}
+
+async function prepared(
+  text: string,
+  { schema, maxTokens, rules, cache, execution }: Preparation,
+): Promise<boolean> {
+  const document = parsed(text, maxTokens);
+  await setTimeout(PAUSE);
+  if (!document || validate(schema, document, [...specifiedRules, ...rules]).length > 0) return false;
+  await setTimeout(PAUSE);
+  const hash = documentIdOf(text);
+  await cache.set(hash, document);
+  let isReady = true;
+  for (const operation of document.definitions) {
+    if (operation.kind !== Kind.OPERATION_DEFINITION) continue;
+    const asked = { schema, document, operation, variables: defaultsOf(operation) };
+    isReady = execution.prepare(hash, asked) && isReady;
+    await setTimeout(PAUSE);
+  }
+  return isReady;
+}
+
+function parsed(text: string, maxTokens: number): DocumentNode | undefined {
+  try {
+    return parse(text, { maxTokens });
+  } catch {
+    return undefined;
+  }
+}
