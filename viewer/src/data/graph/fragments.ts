@@ -45,7 +45,7 @@ const QUANTITY = graphql(`
   }
 `);
 
-export const OBSERVATION = graphql(
+const OBSERVATION = graphql(
   `
     fragment ObservationParts on Observation @_unmask {
       id
@@ -103,7 +103,7 @@ export const OBSERVATION = graphql(
   [CONCEPT, QUANTITY],
 );
 
-export const REPORT = graphql(
+const REPORT = graphql(
   `
     fragment ReportParts on DiagnosticReport @_unmask {
       id
@@ -137,7 +137,7 @@ export const REPORT = graphql(
   [CONCEPT],
 );
 
-export const STUDY = graphql(`
+const STUDY = graphql(`
   fragment StudyParts on ImagingStudy @_unmask {
     id
     status
@@ -174,7 +174,7 @@ export const STUDY = graphql(`
 `);
 
 /** The types of the union have no field in common: each names its id. */
-export const RESOURCE = graphql(
+const RESOURCE = graphql(
   `
     fragment ResourceParts on ResourceUnion @_unmask {
       __typename
