@@ -40,7 +40,8 @@ export class KeptTexts {
   }
 
   keep(source: object, kept: KeptText): void {
-    if (!Object.isFrozen(source)) return;
+    // A record may have a text where an object belongs: it counts as frozen.
+    if (typeof source !== 'object' || !Object.isFrozen(source)) return;
     this.#memory.take(kept.text.length);
     if (this.#generation !== this.#memory.generation) {
       this.#generation = this.#memory.generation;
