@@ -14,11 +14,11 @@ test('FG-13 the manifest has the documents of the pages and tools as they are (n
 test('FG-13 the viewer sends the texts of the manifest', async () => {
   const trusted = trustedManifest.parse(JSON.parse(committed));
   const sent: string[] = [];
-  const send: Transport['send'] = async (_address, { body }) => {
+  const stream: Transport['stream'] = async (_address, { body }) => {
     sent.push((JSON.parse(body as string) as { query: string }).query);
     throw new Error('enough');
   };
-  const records = new GraphRecords('http://localhost/t', { send } as Transport);
+  const records = new GraphRecords('http://localhost/t', { stream } as Transport);
   const { signal } = new AbortController();
   await expect(records.record('p1', signal)).rejects.toThrow();
   await expect(records.trend('p1', '8310-5', signal)).rejects.toThrow();

@@ -43,7 +43,12 @@ test('a document that is prepared is neither parsed nor compiled by its first re
     patients: [{ id: 'p1', identity: { id: 'p1', identifier: [] } }],
   };
   const scope = {
-    ...{ tenant: { graphql: { trustedDocuments: 'off' } }, access, cores: new Map(), log: logger('silent') },
+    ...{
+      tenant: { authorization: {}, graphql: { trustedDocuments: 'off' } },
+      access,
+      cores: new Map(),
+      log: logger('silent'),
+    },
     ...{ signal: new AbortController().signal, budget: new AnswerBudget(DEFAULT_LIMITS.cost), fhir: false },
   };
   const { data } = await server.execute(text, {}, scope as never);

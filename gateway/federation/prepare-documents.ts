@@ -63,7 +63,7 @@ async function prepared(
   for (const operation of document.definitions) {
     if (operation.kind !== Kind.OPERATION_DEFINITION) continue;
     const asked = { schema, document, operation, variables: defaultsOf(operation) };
-    isReady = execution.prepare(hash, asked) && isReady;
+    isReady = execution.prepare(hash, asked, text.includes('@defer')) && isReady;
     await setTimeout(PAUSE);
   }
   return isReady;

@@ -56,9 +56,15 @@ export class CompiledExecution {
     this.#operations = new CompiledOperations({ clinical: clinical.schema, imaging: imaging.schema });
   }
 
-  /** Compiles an operation before it is asked for. @returns false where the gateway has to plan */
-  prepare(hash: string, asked: AskedOperation): boolean {
-    return this.#operations.of(hash, asked, { defers: false }) !== undefined;
+  /**
+   * Compiles an operation before it is asked for.
+   * @param defers true: also for callers who take parts that come later
+   * @returns false where the gateway has to plan
+   */
+  prepare(hash: string, asked: AskedOperation, defers: boolean): boolean {
+    const isCompiled = this.#operations.of(hash, asked, { defers: false }) !== undefined;
+    if (isCompiled && defers) this.#operations.of(hash, asked, { defers });
+    return isCompiled;
   }
 
   /**
