@@ -12,7 +12,7 @@ import type { SentDocument } from '../sent-document.ts';
 import { COUNT, CURSOR, type StreamedQuery } from './streamed-query.ts';
 
 /** Largest number of rows on a page: the resources of more would outlive the collector's young space. */
-const LARGEST_PAGE = 250;
+const LARGEST_PAGE = 500;
 
 /** One page of rows, and the cursor of the page after it. */
 export interface Page {

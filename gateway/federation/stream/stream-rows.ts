@@ -14,9 +14,6 @@ import type { StreamFormat } from './row-format.ts';
 import { StreamAudit } from './stream-audit.ts';
 import { streamedQuery } from './streamed-query.ts';
 
-/** Rows that are written in one turn of the event loop. */
-const SLICE = 100;
-
 interface StreamOptions {
   server: FederatedServer;
   limits: Limits;
@@ -78,14 +75,11 @@ async function* textsOf({ first, pages, format, audit }: Rows): AsyncGenerator<B
       const following: Promise<Page> | undefined = next === undefined ? undefined : pages.read(next);
       // It may fail before it is awaited.
       following?.catch(() => undefined);
-      for (let start = 0; start < rows.length; start += SLICE) {
-        const slice = rows.slice(start, start + SLICE);
-        const isLast = (at: number) => start + at === rows.length - 1;
-        const lines = slice.map((row, at) => format.line(row, isLast(at) ? next : undefined));
-        audit.given(slice.length);
-        yield Buffer.from(lines.join(''));
-        await setImmediate();
-      }
+      const last = rows.length - 1;
+      const lines = rows.map((row, at) => format.line(row, at === last ? next : undefined));
+      audit.given(rows.length);
+      yield Buffer.from(lines.join(''));
+      await setImmediate();
       page = await following;
     }
   } catch (error) {
