@@ -85,7 +85,10 @@ interface Part {
 }
 
 /** Returns the parts of a multipart answer, each with the time after the request. */
-async function parts(query: string, accept = 'multipart/mixed;deferSpec=20220824, application/json') {
+async function parts(
+  query: string,
+  { accept = 'multipart/mixed;deferSpec=20220824, application/json', most = Infinity } = {},
+) {
   const begun = performance.now();
   const { headers, body } = await post(query, accept);
   const found: (Part & { at: number })[] = [];
@@ -96,6 +99,7 @@ async function parts(query: string, accept = 'multipart/mixed;deferSpec=20220824
       const json = text.slice(0, end).split('\r\n\r\n')[1];
       if (json) found.push({ ...(JSON.parse(json) as Part), at: performance.now() - begun });
     }
+    if (found.length >= most) break;
   }
   return { type: headers['content-type'], parts: found };
 }
@@ -106,16 +110,18 @@ describe('while the archive takes five seconds', () => {
   });
 
   test('the first part comes within 1.3 × the time of the record alone', async () => {
+    expect((await parts(DEFERRED)).parts.at(-1)!.at).toBeGreaterThan(SLOW - 100);
+    gateway.forget();
     const alone: number[] = [];
     const first: number[] = [];
-    for (let round = 0; round < 3; round++) {
+    // Alternated, and often: other tests use the processors at the same time.
+    for (let round = 0; round < 15; round++) {
       const begun = performance.now();
       await whole(`{ Patient(id: "p1") { ${RECORD} } }`);
       alone.push(performance.now() - begun);
       gateway.forget();
-      const { parts: found } = await parts(DEFERRED);
-      first.push(found[0]!.at);
-      expect(found.at(-1)!.at).toBeGreaterThan(SLOW - 100);
+      first.push((await parts(DEFERRED, { most: 1 })).parts[0]!.at);
+      gateway.forget();
     }
     // A few milliseconds are the timers'.
     expect(median(first)).toBeLessThan(1.3 * median(alone) + 5);
@@ -135,7 +141,7 @@ test.each([
 ])('%s: the parts together are the whole answer', async (accept, form) => {
   const { data } = (await whole()) as { data: { Patient: object } };
   gateway.forget();
-  const { type, parts: found } = await parts(DEFERRED, accept);
+  const { type, parts: found } = await parts(DEFERRED, { accept });
   expect(type).toBe(`multipart/mixed; boundary="-"; ${form}`);
   const [first, later, ...others] = found;
   expect(others).toEqual([]);
