@@ -6,7 +6,7 @@ export interface AskedGraphql extends Pick<FastifyRequest, 'method' | 'headers'>
   /** The query of the URL, with its question mark. */
   search: string;
   body: unknown;
-  /** What is known of the document that was sent, where a tenant asks (FG-13). */
+  /** The document as it was sent, judged for a tenant that asks for trusted ones (FG-13). */
   document?: SentDocument;
 }
 

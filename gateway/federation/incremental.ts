@@ -1,5 +1,5 @@
 import { HeaderMap, type GraphQLResponse } from '@apollo/server';
-import type { AnnouncedPart, PartOfAnswer, PartsOfAnswer } from './executor/parts.ts';
+import type { LaterParts, PartOfAnswer } from './executor/parts.ts';
 import type { WrittenData } from './executor/written-data.ts';
 import type { RequestScope } from './request-scope.ts';
 import { finishAnswer } from './tenant-rules.ts';
@@ -24,7 +24,7 @@ export const withIncrementalForm = (accept: string): string =>
 interface Begun {
   data: WrittenData | null;
   errors: PartOfAnswer['errors'];
-  later: { announced: readonly AnnouncedPart[]; parts: AsyncIterable<PartsOfAnswer> };
+  later: LaterParts;
 }
 
 /** Returns the response with the first part of an answer, and the others as they come. */
@@ -47,7 +47,7 @@ export function incrementalResponse(
   };
 }
 
-async function* results(all: AsyncIterable<PartsOfAnswer>, scope: RequestScope, isLatest: boolean) {
+async function* results(all: LaterParts['parts'], scope: RequestScope, isLatest: boolean) {
   for await (const { parts, announced, hasNext } of all) {
     const incremental = parts.map(({ id, label, path, data, errors }) => {
       const part = { ...(errors.length > 0 && { errors }), data };

@@ -10,6 +10,7 @@ import type { CompiledExecution } from './executor/compiled-execution.ts';
 import { answerText } from './executor/written-data.ts';
 import type { AskedGraphql } from './asked-graphql.ts';
 import { requireAffordable } from './operation-cost.ts';
+import { isRecord } from './sent-document.ts';
 import type { RequestScope } from './request-scope.ts';
 import { finishAnswer, requireFewValues } from './tenant-rules.ts';
 import { requireTrusted } from './trusted-documents.ts';
@@ -24,7 +25,7 @@ const SHORT = 100_000;
 
 /**
  * Operations that Apollo Server has taken once: it has parsed and validated the document, and found the operation in it.
- * What is left to do for each request is done here, in one step: the rules of the tenant, the limits of the variables, the
+ * The rest is done here for each request, in one step: the rules of the tenant, the limits of the variables, the
  * execution. Requests that are not of the usual form go through Apollo Server again.
  */
 export class KnownOperations {
@@ -94,15 +95,15 @@ function usualForm({ method, headers, body }: AskedGraphql): UsualForm | undefin
   const { accept = '*/*', 'content-type': type } = headers;
   const isJson = method === 'POST' && /^application\/json(; *charset=utf-8)?$/i.test(type ?? '');
   if (!isJson || (accept !== '*/*' && accept !== 'application/json')) return undefined;
-  if (typeof body !== 'object' || body === null) return undefined;
-  const { query, operationName, variables, extensions } = body as Record<string, unknown>;
+  if (!isRecord(body)) return undefined;
+  const { query, operationName, variables, extensions } = body;
   if (typeof query !== 'string' || !isNothing(extensions)) return undefined;
   if (!isNothing(operationName) && typeof operationName !== 'string') return undefined;
-  if (!isNothing(variables) && (typeof variables !== 'object' || Array.isArray(variables))) return undefined;
+  if (!isNothing(variables) && !isRecord(variables)) return undefined;
   return {
     query,
     operationName: operationName ?? undefined,
-    variables: (variables ?? {}) as Record<string, unknown>,
+    variables: variables ?? {},
   };
 }
 

@@ -138,24 +138,20 @@ function graphqlMetrics(registers: Registry[]) {
     labelNames: ['tenant', 'decision'],
     registers,
   });
-  const ofWay = { compiled: executions.labels('compiled'), planned: executions.labels('planned') };
-  const other = operations.labels('other');
-  const anonymous = operations.labels('anonymous');
-  const named = new Map<string, typeof other>();
-  const ofName = (name: string) => {
-    const known = named.get(name);
-    if (known) return known;
-    if (named.size >= MOST_NAMES || name.length > LONGEST_NAME) return other;
-    const child = operations.labels(name);
-    named.set(name, child);
-    return child;
+  const ofWay = keptChildren(executions);
+  const ofDecision = keptChildren(untrusted);
+  const ofOperation = keptChildren(operations);
+  const names = new Set<string>();
+  const label = (name: string | undefined): string => {
+    if (name === undefined) return 'anonymous';
+    if (name.length <= LONGEST_NAME && names.size < MOST_NAMES) names.add(name);
+    return names.has(name) ? name : 'other';
   };
   return {
-    executed: (way: ExecutionWay) => ofWay[way].inc(),
+    executed: (way: ExecutionWay) => ofWay(way).inc(),
     untrustedDocument: (tenant: string, decision: 'accepted' | 'refused') =>
-      untrusted.inc({ tenant, decision }),
-    operation: (name: string | undefined, seconds: number) =>
-      (name === undefined ? anonymous : ofName(name)).observe(seconds),
+      ofDecision(tenant, decision).inc(),
+    operation: (name: string | undefined, seconds: number) => ofOperation(label(name)).observe(seconds),
   };
 }
 

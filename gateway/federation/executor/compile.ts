@@ -48,7 +48,9 @@ export function compile(source: Source, operation: OperationDefinitionNode): Com
   const compiler = new Compiler(source);
   const query = source.schema.getQueryType();
   const root = query && compiler.selection(query, undefined, [operation.selectionSet]);
-  return root ? { root, services: compiler.services, fields: compiler.fields } : undefined;
+  if (!root) return undefined;
+  const { services, fields } = compiler;
+  return { root, services, fields, fragments: Object.fromEntries(source.fragments) };
 }
 
 class Compiler {

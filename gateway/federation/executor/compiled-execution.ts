@@ -3,14 +3,13 @@ import { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { AskedOperation } from '../asked-operation.ts';
 import { formatError } from '../format-error.ts';
-import { fragmentsOf } from '../fragments.ts';
 import { coreOf, formatted, type LocalSubgraph } from '../local-data-source.ts';
 import type { RequestScope } from '../request-scope.ts';
 import type { ServiceName } from '../service-name.ts';
 import type { Text } from './compiled.ts';
 import { CompiledOperations } from './compiled-operations.ts';
 import { planText } from './plan-text.ts';
-import { firstParts, partsOf, type AnnouncedPart, type PartsOfAnswer } from './parts.ts';
+import { partsOf, type LaterParts } from './parts.ts';
 import { rootOf, Run } from './run.ts';
 import { objectText } from './write.ts';
 import { WrittenData } from './written-data.ts';
@@ -26,7 +25,7 @@ interface Answered {
   data: WrittenData | null;
   errors: readonly GraphQLFormattedError[];
   /** Parts that come later; undefined for a whole answer. */
-  later?: { announced: readonly AnnouncedPart[]; parts: AsyncIterable<PartsOfAnswer> };
+  later?: LaterParts;
 }
 
 /**
@@ -76,7 +75,7 @@ export class CompiledExecution {
     asked: AskedOperation,
     { scope, defers = false }: Wanted,
   ): Promise<Answered | undefined> {
-    const { schema, document, operation } = asked;
+    const { schema, operation } = asked;
     const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], asked.variables);
     if (!coerced) return undefined;
     const form = { rows: scope.rows, defers };
@@ -88,7 +87,7 @@ export class CompiledExecution {
     const cores = [...compiled.services].map((name) => [name, coreOf(name, this.#subgraphs[name], scope)]);
     const run = new Run(
       { ...Object.fromEntries(cores), ...{ partial: [], request: scope, budget } },
-      { schema, operation, fragments: Object.fromEntries(fragmentsOf(document)), variableValues: coerced },
+      { schema, operation, fragments: compiled.fragments, variableValues: coerced },
     );
     const text = await textOf(run, () => objectText(compiled.root, ROOT, rootOf(run)));
     if (scope.rows && compiled.rows)
@@ -105,9 +104,7 @@ export class CompiledExecution {
     return {
       data: text === undefined ? null : new WrittenData(text),
       errors: finish(run),
-      ...(run.deferred.length > 0 && {
-        later: { announced: firstParts(run), parts: partsOf(run, finish, scope.signal) },
-      }),
+      ...(run.deferred.length > 0 && { later: partsOf(run, finish, scope.signal) }),
     };
   }
 }

@@ -75,6 +75,8 @@ export interface CompiledOperation {
   root: CompiledSelection;
   /** The subgraphs whose resolvers it calls. */
   services: ReadonlySet<ServiceName>;
+  /** Named fragments of its document, of which resolvers are told. */
+  fragments: GraphQLResolveInfo['fragments'];
   /** Number of fields, by which its memory is measured. */
   fields: number;
   /** How the rows are written that are taken out of the answer. */

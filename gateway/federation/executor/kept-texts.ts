@@ -1,7 +1,7 @@
 /** Characters that are kept; then all are forgotten. An object that is collected takes its texts with it. */
 const MOST = 16_000_000;
 
-/** What was written of an object. */
+/** The text of an object. */
 export interface KeptText {
   text: string;
   /** Fields that its lists have charged to the budget of the answer. */

@@ -27,16 +27,23 @@ export interface PartOfAnswer extends AnnouncedPart {
   errors: readonly GraphQLFormattedError[];
 }
 
+/** The parts of an answer that come later. */
+export interface LaterParts {
+  /** Those that are known with the first part of the answer. */
+  announced: readonly AnnouncedPart[];
+  parts: AsyncIterable<PartsOfAnswer>;
+}
+
 /**
  * Gives the parts of an answer that come later, each as soon as it is ready.
  * @param errorsOf returns the errors of a part for the caller
  * @param signal ends parts that are not ready: with an error after the time limit, without when the caller has left
  */
-export async function* partsOf(
+export function partsOf(
   run: Run,
   errorsOf: (run: Run) => readonly GraphQLFormattedError[],
   signal: AbortSignal,
-): AsyncGenerator<PartsOfAnswer> {
+): LaterParts {
   const ready: Awaited<ReturnType<typeof finished>>[] = [];
   let waiting = 0;
   let wake = (): void => undefined;
@@ -55,23 +62,21 @@ export async function* partsOf(
       });
       return announced;
     });
-  announce(run.deferred);
-  while (waiting > 0) {
-    if (ready.length === 0) await new Promise<void>((resolve) => (wake = resolve));
-    const done = ready.splice(0);
-    waiting -= done.length;
-    const announced = done.flatMap(({ run: part }) => announce(part.deferred));
-    yield {
-      parts: done.map(({ announced: of, data, run: part }) => ({ ...of, data, errors: errorsOf(part) })),
-      announced,
-      hasNext: waiting > 0,
-    };
+  async function* parts(): AsyncGenerator<PartsOfAnswer> {
+    while (waiting > 0) {
+      if (ready.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+      const done = ready.splice(0);
+      waiting -= done.length;
+      const announced = done.flatMap(({ run: part }) => announce(part.deferred));
+      yield {
+        parts: done.map(({ announced: of, data, run: part }) => ({ ...of, data, errors: errorsOf(part) })),
+        announced,
+        hasNext: waiting > 0,
+      };
+    }
   }
+  return { announced: announce(run.deferred), parts: parts() };
 }
-
-/** Returns the ids of the first parts, as `partsOf` gives them. */
-export const firstParts = (run: Run): AnnouncedPart[] =>
-  run.deferred.map(({ label, path }, index) => ({ id: String(index), label, path }));
 
 /** Resolves when a part is ready or has failed. @param over rejects when there is no more time for it */
 async function finished({ run, text }: DeferredPart, announced: AnnouncedPart, over: Promise<never>) {

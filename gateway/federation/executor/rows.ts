@@ -5,7 +5,7 @@ export interface WantedRows {
   format: RowFormat;
   /** Names of the answer's members down to a row, through lists. */
   path: readonly string[];
-  /** What the execution has found. */
+  /** The rows, after the execution. */
   found?: { head: string; texts: readonly string[] };
 }
 

@@ -50,7 +50,7 @@ export interface ResolvedField {
   argumentsIn: (variables: Record<string, unknown>) => Record<string, unknown>;
 }
 
-/** What the resolvers of one execution are told of it. */
+/** The facts of an execution that its resolvers are told. */
 export type RunInfo = Pick<GraphQLResolveInfo, 'schema' | 'fragments' | 'operation' | 'variableValues'> & {
   schema: GraphQLSchema;
   operation: OperationDefinitionNode;
@@ -89,7 +89,7 @@ interface Deferred {
 /** Parts that may come later in one answer. */
 const MOST_PARTS = 100;
 
-/** What the resolvers of an execution get, and where they leave errors of data that they can give only in part. */
+/** The context of the resolvers. They add errors of data that they can give only in part to `partial`. */
 export interface RunContext {
   budget: AnswerBudget;
   partial: GraphQLError[];
@@ -134,7 +134,7 @@ export class Run {
       throw new Fault('too_large', message);
     }
     const run = new Run({ ...this.context, partial: [] }, this.#info, this.#parts);
-    // What comes first is written first.
+    // The first part of the answer is written before it.
     const text = setImmediate().then(() => write({ ...place, run, steps: undefined }));
     // It may fail before it is awaited.
     text.catch(() => undefined);
@@ -177,7 +177,7 @@ export class Run {
     this.#promised.set(service, (this.#promised.get(service) ?? 0) + 1);
     return value.then(
       (given) => {
-        // What it promises in turn is counted before it is given itself.
+        // Values that are promised within it are counted before it counts as given.
         try {
           return use(given);
         } finally {

@@ -10,9 +10,8 @@ import type { Access } from '../../../schema/access/access.ts';
 import { parseScopes } from '../../../schema/access/scopes.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { mrnOf, writePatients } from '../../bench/data/large-patient.ts';
-import { tenantsOf } from '../gateway-alone.ts';
 import { num, srFile } from '../setup/sr-objects.ts';
-import { executorServers, type Asked, type ExecutorServers } from './servers.ts';
+import { executorServers, wholeAndHalved, type Asked, type ExecutorServers } from './servers.ts';
 
 let directory: string;
 let tenant: Tenant;
@@ -31,14 +30,7 @@ beforeAll(async () => {
     onlyInRecord.map((one) => JSON.stringify(one)).join('\n'),
   );
   await writeFile(join(data.images, 'sr.dcm'), measurements);
-  const folder = { type: 'folder', path: data.images, lookup: 'studies-by-mrn' };
-  const away = { type: 'dicom-web', endpoint: 'http://127.0.0.1:1/', lookup: 'studies-by-mrn' };
-  const file = (images: object) => ({
-    authorization: { type: 'mock', disableAuthzChecks: true },
-    clinical: { type: 'store', path: data.patients },
-    images,
-  });
-  [tenant, halved] = tenantsOf({ t: file(folder), u: file([folder, away]) }).all as [Tenant, Tenant];
+  [tenant, halved] = wholeAndHalved(data);
   servers = await executorServers(directory);
   const studies = asked('{ Patient(id: "p1") { ImagingStudyList { id } } }');
   await vi.waitFor(async () => expect((await servers.compiled(studies)).errors).toEqual([]), 30_000);

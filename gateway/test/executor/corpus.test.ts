@@ -10,7 +10,6 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import { tenantsOf } from '../gateway-alone.ts';
 import { LONG } from '../setup/long.ts';
 import { Random } from '../setup/random.ts';
 import { describeWithSharedData } from '../setup/shared-data.ts';
@@ -23,7 +22,13 @@ import {
   type Wrong,
 } from './corpus.ts';
 import { accessTo, ownIds, writeCorpus, type CorpusPatient } from './record.ts';
-import { executorServers, type Answered, type Asked, type ExecutorServers } from './servers.ts';
+import {
+  executorServers,
+  wholeAndHalved,
+  type Answered,
+  type Asked,
+  type ExecutorServers,
+} from './servers.ts';
 
 /** Generated documents. */
 const GENERATED = LONG ? 5000 : 300;
@@ -67,14 +72,7 @@ describeWithSharedData('the corpus', () => {
       ...{ ids: patients[number].ids, elements, members },
     });
     askers = [asker(0), asker(1)];
-    const folder = { type: 'folder', path: data.images, lookup: 'studies-by-mrn' };
-    const away = { type: 'dicom-web', endpoint: 'http://127.0.0.1:1/', lookup: 'studies-by-mrn' };
-    const file = (images: object) => ({
-      authorization: { type: 'mock', disableAuthzChecks: true },
-      clinical: { type: 'store', path: data.patients },
-      images,
-    });
-    tenants = tenantsOf({ t: file(folder), u: file([folder, away]) }).all as [Tenant, Tenant];
+    tenants = wholeAndHalved(data);
     servers = await executorServers(directory);
     const query = '{ ImagingStudyList { id } }';
     for (const tenant of tenants) {

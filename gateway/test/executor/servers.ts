@@ -21,6 +21,8 @@ import type { ServiceName } from '../../federation/service-name.ts';
 import { logger } from '../../http/observe.ts';
 import { patientDirectory } from '../../joins/record-directory.ts';
 import { recordStudies } from '../../joins/record-studies.ts';
+import { tenantsOf } from '../gateway-alone.ts';
+import type { DemoData } from '../test-gateway.ts';
 import { stitchedMonolith } from './stitched.ts';
 
 const log = logger('silent');
@@ -136,4 +138,16 @@ async function answerOf(
   const text =
     (data as unknown) instanceof WrittenData ? (data as unknown as WrittenData).text : writeFhirJson(data);
   return { data: text, errors, recorded: [...recorded].sort() };
+}
+
+/** Returns a tenant over records and images in folders, and the same with a second archive, which does not answer. */
+export function wholeAndHalved(data: DemoData): [whole: Tenant, halved: Tenant] {
+  const folder = { type: 'folder', path: data.images, lookup: 'studies-by-mrn' };
+  const away = { type: 'dicom-web', endpoint: 'http://127.0.0.1:1/', lookup: 'studies-by-mrn' };
+  const file = (images: object) => ({
+    authorization: { type: 'mock', disableAuthzChecks: true },
+    clinical: { type: 'store', path: data.patients },
+    images,
+  });
+  return tenantsOf({ t: file(folder), u: file([folder, away]) }).all as [Tenant, Tenant];
 }
