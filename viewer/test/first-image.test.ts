@@ -7,14 +7,18 @@ import { saveShot, ViewerSystem } from './setup/viewer-system.ts';
 
 const system = new ViewerSystem({ timeout: 240_000 });
 
+interface Opening {
+  query?: string;
+  bytesPerSecond?: number;
+  /** Milliseconds for which answers are held, by the last part of their address. */
+  late?: Record<string, number>;
+}
+
 /**
  * Opens an image of the longest series of a modality; the engine does not come before `goOn` is called.
  * @returns also the frame that was asked for first
  */
-async function opened(
-  modality: string,
-  { query = '', bytesPerSecond = -1 }: { query?: string; bytesPerSecond?: number },
-) {
+async function opened(modality: string, { query = '', bytesPerSecond = -1, late = {} }: Opening) {
   const { gateway, browser } = system;
   const series = await seriesOf(gateway.url, modality);
   const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
@@ -24,6 +28,11 @@ async function opened(
     await held;
     await route.continue();
   });
+  for (const [ending, milliseconds] of Object.entries(late))
+    await page.route(new RegExp(`/${ending}(\\?|$)`), async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, milliseconds));
+      await route.continue();
+    });
   const frame = page.waitForResponse(/\/frames\/\d+$/, { timeout: 60_000 });
   const address = `tenant=open&patient=${await patientOf(series.study)}&study=${series.study}&series=${series.series}`;
   await limitLine(page, bytesPerSecond);
@@ -65,6 +74,13 @@ test.each([
   },
   120_000,
 );
+
+test('it is drawn also when the record is there before it', async () => {
+  const late = { rendered: 2500, metadata: 3500 };
+  const { page } = await opened('CT', { late });
+  expect(await page.getByRole('navigation', { name: 'Timeline' }).count()).toBe(1);
+  await page.close();
+}, 120_000);
 
 test('the record is there beside it, and the engine draws in its place', async () => {
   const { page, goOn } = await opened('CT', { query: '&image=50' });

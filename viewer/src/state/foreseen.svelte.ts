@@ -49,12 +49,17 @@ export class Foreseen {
 
   /** The picture of a study; undefined while it has not come, and for any other study. */
   urlOf(study: string | undefined): string | undefined {
-    return study !== undefined && study === this.#study ? this.#picture.url : undefined;
+    return this.isOf(study) ? this.#picture.url : undefined;
   }
 
   /** The image of a study, as `urlOf`. */
   imageOf(study: string | undefined): ForeseenImage | undefined {
-    return study !== undefined && study === this.#study ? this.#image : undefined;
+    return this.isOf(study) ? this.#image : undefined;
+  }
+
+  /** True if the address named this study: its picture and image are there, or may still come. */
+  isOf(study: string | undefined): boolean {
+    return study !== undefined && study === this.#study;
   }
 
   /** True if there is something to show of a study. */

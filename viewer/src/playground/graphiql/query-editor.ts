@@ -7,6 +7,7 @@ import { createElement, useEffect } from 'react';
 import { createRoot, type Root } from 'react-dom/client';
 import { useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 import type { Asked, GraphqlAnswer } from '../answer.ts';
+import { operationName } from './operation-name.ts';
 
 export interface EditorOptions {
   /** Sends a query. */
@@ -75,7 +76,7 @@ export class QueryEditor {
             send({
               query: asked.query,
               variables: (asked.variables ?? {}) as Record<string, unknown>,
-              operationName: asked.operationName ?? undefined,
+              operationName: operationName(asked.query, asked.operationName),
             }) as never,
           schema: this.#schema,
           storage: this.#storage,
