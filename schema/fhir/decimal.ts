@@ -7,10 +7,14 @@
 const MARK = '\uE000';
 
 /**
- * Matches a text that may hold such a decimal: with a trailing zero, an exponent, or many digits. No two repeated groups
+ * Matches a number that may be such a decimal: with a trailing zero, an exponent, or many digits. No two repeated groups
  * that match the same characters are adjacent: a number of a million digits would backtrack through every split.
  */
-const SUSPECT = /[:,[]\s*-?(?:\d+(?:\.\d*0|\.\d{13,}|(?:\.\d+)?[eE][+-]?\d+)|\d{14,}\.\d+)\s*[,}\]]/;
+const SUSPECT = String.raw`-?(?:\d+(?:\.\d*0|\.\d{13,}|(?:\.\d+)?[eE][+-]?\d+)|\d{14,}\.\d+)`;
+const AFTER = String.raw`\s*[,}\]]`;
+const HAS_SUSPECT = new RegExp(`[:,[]\\s*${SUSPECT}${AFTER}`);
+/** Matches one that is a member of an object. No string has two quotes with a name in between, so it is in none. */
+const MEMBER = new RegExp(`([{,]\\s*"\\w+"\\s*:\\s*)(${SUSPECT})(?=${AFTER})`, 'g');
 /** An unterminated string matches up to the end of the text, so that it is scanned only once. */
 const STRING_OR_DECIMAL = /"[^"\\]*(?:\\[^][^"\\]*)*(?:"|\\?$)|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
@@ -19,7 +23,13 @@ const MARKED = /"\uE000(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)"/g;
 
 /** Parses FHIR JSON. Decimals that a JavaScript number would change become marked strings. */
 export function parseFhirJson(text: string): unknown {
-  return JSON.parse(SUSPECT.test(text) ? text.replace(STRING_OR_DECIMAL, marked) : text);
+  return JSON.parse(HAS_SUSPECT.test(text) ? withMarks(text) : text);
+}
+
+/** Marks decimals. Nearly all are members of objects: these are found without a look at each string. */
+function withMarks(text: string): string {
+  const membersMarked = text.replace(MEMBER, (_, before: string, number: string) => before + marked(number));
+  return HAS_SUSPECT.test(membersMarked) ? text.replace(STRING_OR_DECIMAL, marked) : membersMarked;
 }
 
 function marked(token: string): string {

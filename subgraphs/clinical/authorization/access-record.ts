@@ -3,7 +3,7 @@ import type { Access } from '../../../schema/access/access.ts';
 import type { Operation, RecordOperation } from '../../../schema/fault/audit.ts';
 import { ALLOWED, outcomeOf, querySummary } from '../../../schema/fault/audit.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
+import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import { isResourceType } from '../../../schema/fhir/tables.ts';
 import type { Compartment } from './compartment.ts';
 import type { SearchParams } from '../sources/source.ts';
@@ -69,17 +69,7 @@ export class AccessRecord {
   }
 
   #owners(resources: readonly Resource[]): string[] {
-    const owners = new Set<string>();
-    for (const resource of resources) {
-      if (resource.resourceType === 'Patient') owners.add(resource.id ?? '');
-      const references = ['patient', 'subject'].flatMap((code) =>
-        this.#compartment.referenced(resource, code),
-      );
-      for (const reference of references) {
-        const target = parseReference(reference);
-        if (target?.type === 'Patient') owners.add(target.id);
-      }
-    }
+    const owners = new Set(resources.flatMap((resource) => this.#compartment.owners(resource)));
     const { patients } = this.#access;
     // A resource of several patients counts only for those in the caller's reach.
     return [...owners].filter((id) => patients === 'all' || patients.some((patient) => patient.id === id));

@@ -1,6 +1,6 @@
 import type { Resource } from 'fhir/r4.js';
 import { describe, expect, it } from 'vitest';
-import { clinicalResources } from '../../../schema/fhir/tables.ts';
+import { clinicalResources, searchParameter } from '../../../schema/fhir/tables.ts';
 import { bindingParameter, reachOf } from '../search/reach.ts';
 import { Compartment } from './compartment.ts';
 
@@ -88,6 +88,38 @@ describe('SM-16 resources that a token of Patient/ana shows', () => {
     expect(compartment.includes({ resourceType: 'Condition', subject: ana } as Resource, new Set())).toBe(
       false,
     );
+  });
+});
+
+describe('owners of a resource', () => {
+  const device = { reference: 'Device/d' };
+  it.each<[string, object, string[]]>([
+    ['a patient', { resourceType: 'Patient', id: 'ana' }, ['ana']],
+    ['its subject', { resourceType: 'Condition', subject: ana }, ['ana']],
+    ['its patient', { resourceType: 'AllergyIntolerance', patient: ana }, ['ana']],
+    [
+      'a subject with a version',
+      { resourceType: 'Condition', subject: { reference: 'Patient/ana/_history/2' } },
+      ['ana'],
+    ],
+    ['no device', { resourceType: 'Observation', subject: device }, []],
+    ['no performer', { resourceType: 'Observation', performer: [ana] }, []],
+  ])('%s: %j', (_, resource, owners) => {
+    const found = new Compartment().owners(resource as Resource);
+    expect([...new Set(found)]).toEqual(owners);
+  });
+
+  it('no type has its patient in one element and another one as its subject', () => {
+    const elements = (type: string, code: string) =>
+      [...(searchParameter(type, code)?.expression ?? '').matchAll(/\b[A-Z]\w+\.(\w+)/g)].map(
+        ([, one]) => one!,
+      );
+    const differ = clinicalResources.filter((type) =>
+      elements(type, 'subject').some(
+        (one) => !elements(type, 'patient').includes(one) && searchParameter(type, 'patient'),
+      ),
+    );
+    expect(differ).toEqual([]);
   });
 });
 

@@ -1,4 +1,5 @@
 import type { Reference, Resource } from 'fhir/r4.js';
+import { parseReference } from '../../../schema/fhir/fhir.ts';
 import { patientCompartment, searchParameter } from '../../../schema/fhir/tables.ts';
 import { reachOf } from '../search/reach.ts';
 import type { Indexer } from '../search/index-rows.ts';
@@ -33,6 +34,20 @@ export class Compartment {
     );
   }
 
+  /** Returns the ids of the patients that a resource names as its patient or subject. */
+  owners(resource: Resource): readonly string[] {
+    const type = resource.resourceType;
+    if (type === 'Patient') return [resource.id ?? ''];
+    // As above: the parameter `subject` of these types consists of the same element.
+    const element = this.#patientElement(type);
+    const reference = element && (resource as WithPatient)[element]?.reference;
+    if (reference !== undefined && ONE_PATIENT.test(reference)) return [reference.slice('Patient/'.length)];
+    return ['patient', 'subject']
+      .flatMap((code) => this.referenced(resource, code))
+      .map(parseReference)
+      .flatMap((target) => (target?.type === 'Patient' ? target.id : []));
+  }
+
   /** Returns the element of which the search parameter `patient` of a type consists; undefined if it is more than one. */
   #patientElement(type: string): PatientElement | undefined {
     if (!this.#patientElements.has(type)) {
@@ -57,6 +72,7 @@ export class Compartment {
 type PatientElement = 'patient' | 'subject';
 type WithPatient = Resource & { [element in PatientElement]?: Reference };
 
+const ONE_PATIENT = /^Patient\/[A-Za-z0-9\-.]{1,64}$/;
 const ONE_ELEMENT = /^(\w+)\.(patient|subject)(?:\.where\(resolve\(\) is Patient\))?$/;
 
 /** Also true for a subject with only an identifier or display: it is a person, but an unknown one. */

@@ -5,7 +5,7 @@ import { Fault } from '../../../../schema/fault/fault.ts';
 import { foreignCursor } from '../../../../schema/fault/refusals.ts';
 import type { Facet } from '../../../../schema/fhir/facets.ts';
 import { parseFhirJson } from '../../../../schema/fhir/decimal.ts';
-import { isPlain, parseCriteria, parseName } from '../../search/criteria.ts';
+import { isPlain, parseCriteria, parseName, type Criterion } from '../../search/criteria.ts';
 import { planFacets } from '../../search/facet-plan.ts';
 import { planSearch, type PlanContext } from '../../search/plan.ts';
 import type { ClinicalSource, FacetSearch, SearchPage, SourceSearch } from '../source.ts';
@@ -21,6 +21,7 @@ import type {
   StoreFacts,
 } from './question.ts';
 import type { QueryThreads } from './query-threads.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { storeSchema } from './tables.ts';
 
 /** Characters of JSON that are parsed in one turn of the event loop: about 5 ms. */
@@ -30,6 +31,19 @@ const SLICE = 300_000;
 const KEPT = 2_000_000;
 /** Milliseconds for which a patient is kept: another process may replace the database. */
 const KEPT_FOR = 5_000;
+
+/** A search, and the place of its page: the row before it, and the number of matches up to that. */
+interface PlacedSearch {
+  type: string;
+  search: SourceSearch;
+  criteria: Criterion[];
+  place: Place | undefined;
+}
+
+interface Place {
+  rid: number;
+  offset: number;
+}
 
 /** The embedded store: resources as JSON text in SQLite, with index rows for their search parameters. */
 export class Store implements ClinicalSource {
@@ -42,6 +56,7 @@ export class Store implements ClinicalSource {
     ...{ maxSize: KEPT, ttl: KEPT_FOR },
     sizeCalculation: ({ length }) => length,
   });
+  readonly #ahead = new ReadAhead<PageFound>();
   #facts: StoreFacts;
   #params: ReadonlyMap<string, StoreFacts['params'][number]>;
 
@@ -85,21 +100,44 @@ export class Store implements ClinicalSource {
     const place = cursor === undefined ? undefined : await this.#placeIn(cursor);
     const offset = place?.offset ?? search.offset ?? 0;
     const criteria = parseCriteria(type, search.params);
+    const ahead = place && this.#ahead.take(type, search);
+    const ask = () => this.#page({ type, search, criteria, place }, signal);
+    const found = await (ahead?.catch(ask) ?? ask());
+    const { texts: all, rids, total, completeAfter } = found;
+    const { generation } = this.#facts;
+    const isShortened = completeAfter !== undefined;
+    const texts = all.slice(0, count);
+    const hasMore = all.length > count || (isShortened && texts.length > 0 && !isSortedByMany(search));
+    const last = { rid: rids[texts.length - 1]!, offset: offset + texts.length };
+    const next = hasMore ? `?${generation}.${last.rid}.${last.offset}` : undefined;
+    if (next !== undefined && ReadAhead.isWorthIt(search)) {
+      const following = { ...search, cursor: next };
+      this.#ahead.put(type, following, this.#page({ type, search: following, criteria, place: last }));
+    }
+    return {
+      resources: await parsed(texts),
+      ...(total !== undefined && { total }),
+      offset,
+      ...(next !== undefined && { next }),
+      ...(isShortened && { completeAfter }),
+    };
+  }
+
+  /** Asks for the rows of a page, and one more: it shows whether there is a next page. */
+  async #page({ type, search, criteria, place }: PlacedSearch, signal?: AbortSignal): Promise<PageFound> {
+    const { count, cursor, sort, patients, newestOf } = search;
     let known: number | undefined;
     const question = (onlyShort: boolean): Question => {
       // A cursor leads into the content that it was made of.
       if (cursor !== undefined && !cursor.startsWith(`?${this.#facts.generation}.`)) throw replaced();
-      const { sort, patients } = search;
       const sinceDate = onlyShort && isKnownLater(search);
       const planned = { type, criteria, sort, after: place !== undefined, onlyShort, sinceDate };
       const plan = planSearch(planned, this.#context(patients));
       known = plan.isWholeType ? (this.#facts.counts[type] ?? 0) : undefined;
       const total = search.total === 'accurate' ? 'all' : 'cheap';
-      const { newestOf } = search;
       const page: PageWanted = {
-        // One more than wanted shows whether there is a next page.
         limit: count + 1,
-        ...(place ? { after: place.rid, offset: 0 } : { offset }),
+        ...(place ? { after: place.rid, offset: 0 } : { offset: search.offset ?? 0 }),
         ...(search.total && known === undefined && { total }),
         // Only a short question is in one message with others.
         ...(newestOf && onlyShort && { newestOf }),
@@ -107,23 +145,11 @@ export class Store implements ClinicalSource {
       return { ask: 'search', database: this.#database, plan, page };
     };
     // A search through a whole type is a walk.
-    const mayBeShort = (criteria.length > 0 || search.patients !== undefined) && criteria.every(isPlain);
+    const mayBeShort = (criteria.length > 0 || patients !== undefined) && criteria.every(isPlain);
     const short = () => (mayBeShort ? question(true) : undefined);
     const found = await this.#ask<PageFound>({ short, whole: () => question(false) }, signal);
     const total = search.total ? (known ?? found.total) : undefined;
-    const { generation } = this.#facts;
-    const { completeAfter } = found;
-    const isShortened = completeAfter !== undefined;
-    const texts = found.texts.slice(0, count);
-    return {
-      resources: await parsed(texts),
-      ...(total !== undefined && { total }),
-      offset,
-      ...((found.texts.length > count || (isShortened && texts.length > 0 && !isSortedByMany(search))) && {
-        next: `?${generation}.${found.rids[texts.length - 1]}.${offset + texts.length}`,
-      }),
-      ...(isShortened && { completeAfter }),
-    };
+    return { ...found, total };
   }
 
   async facets(type: string, search: FacetSearch, signal?: AbortSignal): Promise<Facet[]> {
@@ -189,7 +215,7 @@ export class Store implements ClinicalSource {
    * Returns the row in a cursor, and the number of matches up to it. The values by which it is sorted are not in a cursor:
    * they are the patient's, and a URL is no place for them.
    */
-  async #placeIn(cursor: string): Promise<{ rid: number; offset: number }> {
+  async #placeIn(cursor: string): Promise<Place> {
     const [, generation, rid, offset] = /^\?([0-9a-f]{12})\.(\d{1,15})\.(\d{1,9})$/.exec(cursor) ?? [];
     if (generation === undefined) throw foreignCursor();
     if (generation !== this.#facts.generation) await this.#reopen();
