@@ -167,14 +167,11 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     Promise.all([server.stop(), introspection.close(), deps.expressions ?? expressions.close()]),
   );
 
-  // Not before the server listens: it would delay the start by more than 50 ms.
-  const closed = new AbortController();
-  app.addHook('onListen', async () => {
-    const documents = await server.prepare(trusted.texts(tenants.all), closed.signal);
+  // Before the first request is taken: it would wait for one of them.
+  app.addHook('onReady', async () => {
+    const documents = await server.prepare(trusted.texts(tenants.all));
     log.debug({ documents }, 'trusted documents are prepared');
   });
-
-  app.addHook('preClose', async () => closed.abort());
 
   closeSilentConnections(app);
   decorateRequests(app);

@@ -7,7 +7,7 @@ import {
   type GraphQLSchema,
   type ValidationRule,
 } from 'graphql';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import { documentIdOf } from '../../schema/graphql/trusted-manifest.ts';
 import { KEPT_CHARACTERS, type DocumentCache } from './document-cache.ts';
 import type { CompiledExecution } from './executor/compiled-execution.ts';
@@ -15,9 +15,6 @@ import { defaultsOf } from './operation-cost.ts';
 
 /** Of the cache of documents, half is left to those of requests. */
 const MOST_CHARACTERS = KEPT_CHARACTERS / 2;
-
-/** Milliseconds between two steps, each of which takes up to 30: a request that comes waits for one of them at most. */
-const PAUSE = 20;
 
 export interface Preparation {
   schema: GraphQLSchema;
@@ -29,21 +26,17 @@ export interface Preparation {
 }
 
 /**
- * Parses, validates and compiles documents before they are asked for, a step at a time, until half of the cache is
- * full. Documents that are not valid are left out: those of `$graphql` are rewritten before they are.
- * @param signal ends it with the document that is being prepared
+ * Parses, validates and compiles documents before they are asked for, until half of the cache is full. Each step takes up
+ * to 30 ms; requests have their turn in between. Documents that are not valid are left out: those of `$graphql` are
+ * rewritten before they are.
  * @returns the number of documents that are ready, with all their operations
  */
-export async function prepareDocuments(
-  texts: Iterable<string>,
-  means: Preparation,
-  signal?: AbortSignal,
-): Promise<number> {
+export async function prepareDocuments(texts: Iterable<string>, means: Preparation): Promise<number> {
   let characters = 0;
   let count = 0;
   for (const text of texts) {
     characters += text.length;
-    if (characters > MOST_CHARACTERS || signal?.aborted) break;
+    if (characters > MOST_CHARACTERS) break;
     if (await prepared(text, means)) count++;
   }
   return count;
@@ -54,9 +47,9 @@ async function prepared(
   { schema, maxTokens, rules, cache, execution }: Preparation,
 ): Promise<boolean> {
   const document = parsed(text, maxTokens);
-  await setTimeout(PAUSE);
+  await setImmediate();
   if (!document || validate(schema, document, [...specifiedRules, ...rules]).length > 0) return false;
-  await setTimeout(PAUSE);
+  await setImmediate();
   const hash = documentIdOf(text);
   await cache.set(hash, document);
   let isReady = true;
@@ -64,7 +57,7 @@ async function prepared(
     if (operation.kind !== Kind.OPERATION_DEFINITION) continue;
     const asked = { schema, document, operation, variables: defaultsOf(operation) };
     isReady = execution.prepare(hash, asked, text.includes('@defer')) && isReady;
-    await setTimeout(PAUSE);
+    await setImmediate();
   }
   return isReady;
 }

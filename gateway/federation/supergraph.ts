@@ -43,10 +43,9 @@ export interface FederatedServer extends Pick<
   answered(scope: RequestScope, milliseconds: number): void;
   /**
    * Parses, validates and compiles documents, so that their first request does not wait for it.
-   * @param signal ends it
    * @returns how many are ready
    */
-  prepare(texts: Iterable<string>, signal?: AbortSignal): Promise<number>;
+  prepare(texts: Iterable<string>): Promise<number>;
   /** Returns the API schema. */
   schema(): Promise<GraphQLSchema>;
   /**
@@ -153,9 +152,9 @@ export async function federatedServer(deps: {
       const values = data instanceof WrittenData ? data.values() : data;
       return { data: values, errors, status: http.status };
     },
-    prepare(texts, signal) {
+    prepare(texts) {
       const means = { schema: gateway.schema, maxTokens: limits.tokens, rules, cache, execution };
-      return prepareDocuments(texts, means, signal);
+      return prepareDocuments(texts, means);
     },
     stop: () => server.stop(),
     schema: async () => gateway.schema,
