@@ -5,50 +5,27 @@
  * before memory is measured.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { request } from 'undici';
-import { authorizationServer, type AuthorizationServer } from '../test/authorization-server.ts';
+import { authorizationServer } from '../test/authorization-server.ts';
 import { KeptConnection } from './kept-connection.ts';
-import { mrnOf, STUDIES, writePatients } from './data/large-patient.ts';
-import { startWholeGateway, type WholeGateway } from './whole-gateway.ts';
+import { answerOf, ASKED, headersOf, PATIENTS, prepare, startOver, type Ask } from './distinct-patients.ts';
+import type { WholeGateway } from './whole-gateway.ts';
 import { alternate, duration, type Figure } from './measure.ts';
 
 const root = join(import.meta.dirname, '../..');
-const PATIENTS = 200;
 const CONNECTIONS = 8;
 const ROUNDS = 7;
 /** Requests of one round. */
 const REQUESTS = 2000;
 const MIXED = Number(process.env['MIXED'] ?? 100_000);
 
-const QUERY = `query ($id: ID!) { Patient(id: $id) { id birthDate name { family given }
-  ImagingStudyList { id started description series { uid modality { code } description } } } }`;
-
-/** The request for a patient, by number: a path, or a body that is posted to it. */
-type Ask = (patient: number) => { path: string; body?: string };
-
-const ASKED = {
-  imagingStudies: (patient) => ({ path: `/fhir/ImagingStudy?patient=p${patient}` }),
-  qido: (patient) => ({ path: `/dicomweb/studies?PatientID=${mrnOf(patient)}` }),
-  federated: (patient) => ({
-    path: '/graphql',
-    body: JSON.stringify({ query: QUERY, variables: { id: `p${patient}` } }),
-  }),
-} satisfies Record<string, Ask>;
-
 const FIGURES: Record<keyof typeof ASKED, { what: string; timesOld: number }> = {
   imagingStudies: { what: 'ImagingStudy of a patient', timesOld: 4 },
   qido: { what: 'QIDO studies of a patient', timesOld: 1.5 },
   federated: { what: 'federated, patient and studies', timesOld: 2.5 },
 };
-
-const headersOf = (patient: number, body: string | undefined): Record<string, string> => ({
-  authorization: `Bearer token-${patient}`,
-  ...(body !== undefined && { 'content-type': 'application/json' }),
-});
 
 export async function bench(): Promise<Figure[]> {
   const directory = await mkdtemp(join(tmpdir(), 'distinct-'));
@@ -57,9 +34,9 @@ export async function bench(): Promise<Figure[]> {
   try {
     await prepare(directory, ehr);
     execFileSync(process.execPath, [join(root, 'gateway/build.mjs')], { stdio: 'inherit' });
-    servers.set('new', await start(root, directory, 'new'));
+    servers.set('new', await startOver(root, directory, 'new'));
     const { OLD } = process.env;
-    if (OLD) servers.set('old', await start(OLD, directory, 'old'));
+    if (OLD) servers.set('old', await startOver(OLD, directory, 'old'));
     await compareAnswers([...servers.values()]);
     return [...(await speeds(servers)), ...(await memory(servers))];
   } finally {
@@ -67,60 +44,6 @@ export async function bench(): Promise<Figure[]> {
     await ehr.close();
     await rm(directory, { recursive: true, force: true });
   }
-}
-
-/** Writes the data, the tenant and a token for each patient. */
-async function prepare(directory: string, ehr: AuthorizationServer): Promise<void> {
-  const { images, patients } = await writePatients(directory, PATIENTS, 1);
-  await mkdir(join(directory, 'tenants'));
-  const { fhirBaseUrl, client } = ehr;
-  const tenant = {
-    authorization: { type: 'smart-on-fhir', fhirBaseUrl, client, introspectionTtl: 3600 },
-    clinical: { type: 'store', path: patients },
-    images: { type: 'folder', path: images, lookup: 'studies-by-mrn' },
-  };
-  await writeFile(join(directory, 'tenants/t.json'), JSON.stringify(tenant));
-  const exp = Math.floor(Date.now() / 1000) + 24 * 3600;
-  for (let patient = 1; patient <= PATIENTS; patient++) {
-    const id = `p${patient}`;
-    const identifier = [{ value: mrnOf(patient), type: { coding: [{ code: 'MR' }] } }];
-    ehr.patients.set(id, { resourceType: 'Patient', id, identifier, birthDate: '1970-01-01' });
-    ehr.tokens.set(`token-${patient}`, {
-      client_id: 'app',
-      sub: id,
-      exp,
-      patient: id,
-      scope: 'patient/*.rs',
-    });
-  }
-}
-
-async function start(checkout: string, directory: string, name: string): Promise<WholeGateway> {
-  const server = await startWholeGateway({ checkout, directory, name, status: 200 });
-  await untilIndexed(server.origin);
-  return server;
-}
-
-async function answerOf({ origin }: { origin: string }, ask: Ask, patient: number): Promise<string> {
-  const { path, body } = ask(patient);
-  const headers = headersOf(patient, body);
-  const answer = await request(`${origin}/t${path}`, {
-    ...{ method: body === undefined ? 'GET' : 'POST', headers },
-    ...(body !== undefined && { body }),
-  });
-  const text = await answer.body.text();
-  if (answer.statusCode !== 200 || text.includes('"errors"'))
-    throw new Error(`${path} answered ${answer.statusCode}: ${text.slice(0, 300)}`);
-  return text;
-}
-
-async function untilIndexed(origin: string): Promise<void> {
-  for (let attempt = 0; attempt < 300; attempt++) {
-    const found = await answerOf({ origin }, ASKED.qido, PATIENTS).catch(() => '[]');
-    if ((JSON.parse(found) as unknown[]).length === STUDIES) return;
-    await sleep(200);
-  }
-  throw new Error('The folder was not indexed within a minute.');
 }
 
 /** Checks that all servers give the same answers, apart from addresses and remembered times. */

@@ -7,6 +7,7 @@ import { freePort } from '../test/setup/free-port.ts';
 
 export interface WholeGateway {
   origin: string;
+  pid: number;
   /** Milliseconds from its start until it was ready. */
   firstAnswer: number;
   /** Megabytes that the process has now, and the most that it has had. */
@@ -46,7 +47,7 @@ export async function startWholeGateway(options: {
   const begun = performance.now();
   const child = await startChild('/bin/sh', [...command, ...assignments, ...program], ready, timeout);
   return {
-    ...{ origin, firstAnswer: performance.now() - begun },
+    ...{ origin, pid: child.process.pid!, firstAnswer: performance.now() - begun },
     async memory() {
       const text = await readFile(`/proc/${child.process.pid}/status`, 'utf8');
       const megabytes = (key: string) => Number(new RegExp(`^${key}:\\s*(\\d+)`, 'm').exec(text)![1]) / 1000;
