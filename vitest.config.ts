@@ -14,6 +14,7 @@ const ALONE = [
   'bounded-requests',
   'expression-provocations',
   'faults',
+  'hostile-documents',
   'introspection',
   'large-answers',
   'memory',

@@ -9,6 +9,8 @@ import { Random } from './setup/random.ts';
 
 /** Time for all targets together. */
 const SECONDS = LONG ? 300 : 2;
+/** A minute in CI. */
+const DOCUMENT_SECONDS = process.env['CI'] ? 60 : 10;
 const SEED = 1;
 const TARGETS = 11;
 
@@ -29,6 +31,17 @@ describeWithSharedData('thousands of damaged inputs', () => {
       expect(Math.min(...cases)).toBeGreaterThan(4);
     },
     SECONDS * 1000 + 120_000,
+  );
+
+  test(
+    `documents and variables for ${DOCUMENT_SECONDS} s`,
+    () => {
+      const asked = ['--seed', String(SEED), '--target', 'graphql-documents'];
+      const { status, stdout, stderr } = fuzz('--seconds', String(DOCUMENT_SECONDS), ...asked);
+      expect([status, stdout, stderr]).toEqual([0, expect.stringMatching(/; 0 findings/), expect.anything()]);
+      expect(Number(/: (\d+) cases/.exec(stdout)![1])).toBeGreaterThan(DOCUMENT_SECONDS);
+    },
+    DOCUMENT_SECONDS * 1000 + 120_000,
   );
 
   longTest('one case can be run again by its number', { timeout: 60_000 }, () => {
