@@ -5,12 +5,12 @@ const CONTAINER = Symbol('container');
 
 /**
  * Binds the local references (`#x`) in a resource to it, so that `containedTarget` can resolve them. Does nothing for a
- * resource without contained resources.
+ * resource without contained resources, and for a frozen one: it was bound before.
  * @returns the same resource
  */
 export function bindContained<T extends Resource>(resource: T): T {
   const { contained } = resource as DomainResource;
-  if (contained && contained.length > 0) bind(resource, resource);
+  if (contained && contained.length > 0 && !Object.isFrozen(resource)) bind(resource, resource);
   return resource;
 }
 

@@ -33,7 +33,7 @@ export interface Peers {
 }
 
 /** Installs what is missing. @returns the folder with `node_modules` */
-export async function installPeers(): Promise<string> {
+async function installPeers(): Promise<string> {
   const missing = Object.values(PACKAGES).filter(
     ([name]) => !existsSync(join(INSTALLED, 'node_modules', name, 'package.json')),
   );

@@ -32,8 +32,11 @@ export function clinicalResolvers(sdl: DocumentNode, selector: ItemSelector): Re
   for (const type of clinicalResources) {
     add('Query', rootFields(type));
     add(graphqlType(type), {
-      __resolveReference: ({ id }: { id: string }, { clinical }: ClinicalContext) =>
-        readEntity(clinical, type, id),
+      __resolveReference: async ({ id }: { id: string }, { clinical }: ClinicalContext) => {
+        const found = await readEntity(clinical, type, id);
+        // Its caller adds the name of the type to it.
+        return Object.isFrozen(found) ? { ...(found as object) } : found;
+      },
       ...reverseFields(type),
     });
   }

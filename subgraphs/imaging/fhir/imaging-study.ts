@@ -2,7 +2,7 @@ import type { ImagingStudy, Reference } from 'fhir/r4.js';
 import { Tag } from '../../../schema/dicom/dicom.ts';
 import { bindContained } from '../../../schema/fhir/contained.ts';
 import { DICOM_UID_SYSTEM } from '../../../schema/fhir/fhir.ts';
-import { deepFreeze } from '../dicom/deep-freeze.ts';
+import { deepFreeze } from '../../../schema/process/deep-freeze.ts';
 import { personNames, string } from '../dicom/dicom-text.ts';
 import { endpointElements, type EndpointStyle } from './endpoint.ts';
 import { omitEmpty } from '../dicom/omit-empty.ts';

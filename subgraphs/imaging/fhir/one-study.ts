@@ -3,7 +3,7 @@ import { isSameNumber } from '../../../schema/fhir/accession-types.ts';
 import { bindContained } from '../../../schema/fhir/contained.ts';
 import { DICOM_UID_SYSTEM } from '../../../schema/fhir/fhir.ts';
 import type { FirstSeenEntry } from '../cache/first-seen.ts';
-import { deepFreeze } from '../dicom/deep-freeze.ts';
+import { deepFreeze } from '../../../schema/process/deep-freeze.ts';
 import { omitEmpty } from '../dicom/omit-empty.ts';
 import { uidIn, type RecordStudy } from '../study/record/record-study.ts';
 import { joinedSeries } from './joined-series.ts';

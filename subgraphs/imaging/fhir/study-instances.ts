@@ -1,7 +1,7 @@
 import type { ImagingStudy, ImagingStudySeries } from 'fhir/r4.js';
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { uid } from '../dicom/dicom-text.ts';
-import { deepFreeze } from '../dicom/deep-freeze.ts';
+import { deepFreeze } from '../../../schema/process/deep-freeze.ts';
 import { WeakCache } from '../facts/weak-cache.ts';
 import { grouped, isSameRows } from '../facts/study-rows.ts';
 import { byNumber, imagingStudyInstance, isInstance } from '../study/study-document.ts';

@@ -2,7 +2,7 @@ import type { Coding, Identifier, ImagingStudySeries, ImagingStudySeriesInstance
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { fhirDateTime } from '../dicom/dicom-date.ts';
 import { items, personNames, string, strings, uid, unsignedInt } from '../dicom/dicom-text.ts';
-import { deepFreeze } from '../dicom/deep-freeze.ts';
+import { deepFreeze } from '../../../schema/process/deep-freeze.ts';
 import { omitEmpty } from '../dicom/omit-empty.ts';
 import { accessionIdentifiers } from './accession.ts';
 import type { StudyRecord } from './studies.ts';

@@ -18,6 +18,7 @@ const OBSERVATIONS = 1_500;
 const threads = new QueryThreads();
 let run: MockInstance<IdleThreads<unknown, unknown>['run']>;
 let directory: string;
+let file: string;
 let store: Store;
 
 /** The Narrative of every twentieth is long. */
@@ -41,11 +42,12 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'query-threads-'));
   const path = join(directory, 'data.ndjson');
   await writeFile(path, resources.map((each) => JSON.stringify(each)).join('\n'));
-  const file = join(directory, 'store.sqlite');
+  file = join(directory, 'store.sqlite');
   loadStore(path, file);
-  store = (await Store.open(threads, file))!;
 });
-beforeEach(() => {
+beforeEach(async () => {
+  // A store keeps what it was asked lately.
+  store = (await Store.open(threads, file))!;
   run = vi.spyOn(IdleThreads.prototype, 'run');
 });
 afterAll(async () => {

@@ -1,5 +1,4 @@
 import type { Resource } from 'fhir/r4.js';
-import { LRUCache } from 'lru-cache';
 import { setImmediate } from 'node:timers/promises';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { foreignCursor } from '../../../../schema/fault/refusals.ts';
@@ -20,17 +19,13 @@ import type {
   QuestionForms,
   StoreFacts,
 } from './question.ts';
+import { KeptAnswers } from './kept-answers.ts';
 import type { QueryThreads } from './query-threads.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { storeSchema } from './tables.ts';
 
 /** Characters of JSON that are parsed in one turn of the event loop: about 5 ms. */
 const SLICE = 300_000;
-
-/** Characters of patients that are kept: one is read with nearly every request, and needs no thread then. */
-const KEPT = 2_000_000;
-/** Milliseconds for which a patient is kept: another process may replace the database. */
-const KEPT_FOR = 5_000;
 
 /** A search, and the place of its page: the row before it, and the number of matches up to that. */
 interface PlacedSearch {
@@ -51,11 +46,7 @@ export class Store implements ClinicalSource {
   readonly #threads: QueryThreads;
   readonly #file: string;
   readonly #now: () => number;
-  /** Patients as FHIR JSON by id. No other type: a caller who may not see a resource would learn from the time that it exists. */
-  readonly #patients = new LRUCache<string, string>({
-    ...{ maxSize: KEPT, ttl: KEPT_FOR },
-    sizeCalculation: ({ length }) => length,
-  });
+  readonly #kept = new KeptAnswers();
   readonly #ahead = new ReadAhead<PageFound>();
   #facts: StoreFacts;
   #params: ReadonlyMap<string, StoreFacts['params'][number]>;
@@ -87,15 +78,19 @@ export class Store implements ClinicalSource {
 
   async read(type: string, ids: readonly string[], signal?: AbortSignal): Promise<Resource[]> {
     const only = type === 'Patient' && ids.length === 1 ? ids[0] : undefined;
-    const kept = only === undefined ? undefined : this.#patients.get(only);
-    if (kept !== undefined) return [parseFhirJson(kept) as Resource];
+    const kept = only === undefined ? undefined : this.#kept.patient(only);
+    if (kept) return [kept];
     const whole = (): Question => ({ ask: 'read', database: this.#database, type, ids });
     const { texts } = await this.#ask<{ texts: string[] }>({ short: whole, whole }, signal);
-    if (only !== undefined && texts[0] !== undefined) this.#patients.set(only, texts[0]);
-    return parsed(texts);
+    const resources = await parsed(texts);
+    if (only !== undefined && resources[0]) this.#kept.keepPatient(only, resources[0], texts[0]!.length);
+    return resources;
   }
 
   async search(type: string, search: SourceSearch, signal?: AbortSignal): Promise<SearchPage> {
+    const key = KeptAnswers.keyOf(type, search);
+    const kept = key === undefined ? undefined : this.#kept.page(key);
+    if (kept) return kept;
     const { count, cursor } = search;
     const place = cursor === undefined ? undefined : await this.#placeIn(cursor);
     const offset = place?.offset ?? search.offset ?? 0;
@@ -114,13 +109,15 @@ export class Store implements ClinicalSource {
       const following = { ...search, cursor: next };
       this.#ahead.put(type, following, this.#page({ type, search: following, criteria, place: last }));
     }
-    return {
+    const page: SearchPage = {
       resources: await parsed(texts),
       ...(total !== undefined && { total }),
       offset,
       ...(next !== undefined && { next }),
       ...(isShortened && { completeAfter }),
     };
+    const isCurrent = generation === this.#facts.generation;
+    return isCurrent ? this.#kept.keepPage(key, page, lengthOf(texts)) : page;
   }
 
   /** Asks for the rows of a page, and one more: it shows whether there is a next page. */
@@ -190,7 +187,7 @@ export class Store implements ClinicalSource {
   async #reopen(): Promise<void> {
     this.#facts = await factsOf(this.#threads, this.#file);
     this.#params = paramsOf(this.#facts);
-    this.#patients.clear();
+    this.#kept.clear();
   }
 
   /** Every store supports the same parameters. */
@@ -235,6 +232,8 @@ function paramsOf({ params }: StoreFacts): ReadonlyMap<string, StoreFacts['param
 function replaced(): Fault {
   return new Fault('invalid_request', 'The record has been loaded anew. Begin the search again.');
 }
+
+const lengthOf = (texts: readonly string[]): number => texts.reduce((sum, { length }) => sum + length, 0);
 
 /** Returns true when the dates of resources are in several keys: what is newest is no beginning of the list then. */
 const isSortedByMany = ({ sort = '' }: SourceSearch): boolean => sort.includes(',');

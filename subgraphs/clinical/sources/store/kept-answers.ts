@@ -1,0 +1,63 @@
+import type { Resource } from 'fhir/r4.js';
+import { LRUCache } from 'lru-cache';
+import { bindContained } from '../../../../schema/fhir/contained.ts';
+import { deepFreeze } from '../../../../schema/process/deep-freeze.ts';
+import type { SearchPage, SourceSearch } from '../source.ts';
+
+/** Characters of FHIR JSON that are kept. Parsed, they take about four times as many bytes. */
+const MOST = 4_000_000;
+/** Of one page. */
+const LARGEST = 200_000;
+/** Milliseconds for which an answer is kept: another process may replace the database. */
+const KEPT_FOR = 5_000;
+
+/**
+ * Recent answers of a store, parsed. They are below authorization: a question names the patients in reach, so that a page is
+ * given only to callers who may see the same, and each of them is checked as if it had just been read. Resources are frozen,
+ * because several requests have them. One resource by its id is kept only for patients: of any other type, a caller who may
+ * not see it would learn from the time that it exists.
+ */
+export class KeptAnswers {
+  readonly #answers = new LRUCache<string, { answer: object; size: number }>({
+    ...{ maxSize: MOST, maxEntrySize: LARGEST, ttl: KEPT_FOR },
+    sizeCalculation: ({ size }) => size,
+  });
+
+  patient(id: string): Resource | undefined {
+    return this.#answers.get(id)?.answer as Resource | undefined;
+  }
+
+  keepPatient(id: string, patient: Resource, characters: number): void {
+    this.#answers.set(id, { answer: frozen(patient), size: characters + 1 });
+  }
+
+  page(key: string): SearchPage | undefined {
+    return this.#answers.get(key)?.answer as SearchPage | undefined;
+  }
+
+  /** @param key of `keyOf`; undefined: the page is not kept */
+  keepPage(key: string | undefined, page: SearchPage, characters: number): SearchPage {
+    if (key === undefined || characters > LARGEST) return page;
+    const resources = page.resources.map(frozen);
+    Object.freeze(resources);
+    const answer = Object.freeze({ ...page, resources });
+    this.#answers.set(key, { answer, size: characters + key.length });
+    return answer;
+  }
+
+  clear(): void {
+    this.#answers.clear();
+  }
+
+  /**
+   * Returns the key of a search that is worth keeping: for one patient or all, without a place in a list; undefined for any
+   * other, and for one whose answer depends on other searches of its page.
+   */
+  static keyOf(type: string, search: SourceSearch): string | undefined {
+    const { patients, cursor, newestOf } = search;
+    const isWorthIt = (patients?.length ?? 1) === 1 && cursor === undefined && newestOf === undefined;
+    return isWorthIt ? JSON.stringify([type, search]) : undefined;
+  }
+}
+
+const frozen = (resource: Resource): Resource => deepFreeze(bindContained(resource));
