@@ -7,6 +7,7 @@ import { Derivation } from '../../../schema/process/derivation.ts';
 import { string, uid, unsignedInt } from '../dicom/dicom-text.ts';
 import type { FoundStudy } from '../fhir/find.ts';
 import type { Loaders } from './graphql-loaders.ts';
+import { isSameRows } from '../facts/study-rows.ts';
 import { byNumber, imagingStudyInstance, isInstance } from '../study/study-document.ts';
 import type { Imaging } from '../study/studies.ts';
 
@@ -35,6 +36,8 @@ export interface Facts {
   loaders: Loaders;
   /** By UIDs of study and series; made once, for any field that needs all instances of a series. */
   series: Map<string, Promise<SeriesFacts>>;
+  /** WADO-RS bases by study, each with its promise until it is there: every instance of a list needs one. */
+  bases: Map<FoundStudy, string | Promise<string>>;
   /** Faults of sources that the answer already reports. */
   reported: Set<Fault>;
 }
@@ -78,14 +81,31 @@ function factsOfSeries(series: SeriesSource, { loaders, series: known }: Facts):
   return facts;
 }
 
+interface KeptSeries {
+  rows: readonly DicomJson[];
+  facts: SeriesFacts;
+}
+
+/** By series, of studies that several requests share. */
+const keptSeries = new Derivation<FoundStudy, Map<string, KeptSeries>>();
+
 async function readSeries({ found, seriesUid, isRecords }: Origin, loaders: Loaders): Promise<SeriesFacts> {
   if (isRecords) return seriesOfRecord(found, seriesUid);
   const rows = (await loaders.instances.load(found)).get(seriesUid) ?? [];
+  const kept = keptSeries.of(found, [], () => new Map<string, KeptSeries>());
+  const known = kept.get(seriesUid);
+  if (known && isSameRows(known.rows, rows)) return known.facts;
+  const facts = factsOfRows(rows, { found, seriesUid });
+  kept.set(seriesUid, { rows, facts });
+  return facts;
+}
+
+function factsOfRows(rows: readonly DicomJson[], of: Pick<Origin, 'found' | 'seriesUid'>): SeriesFacts {
   const instances = rows
     .filter(isInstance)
     .map((row) => {
       const instance = imagingStudyInstance(row);
-      return withOrigin(instance, { found, seriesUid, row, instanceUid: instance.uid });
+      return withOrigin(instance, { ...of, row, instanceUid: instance.uid });
     })
     .sort(byNumber);
   const inOrder = instances.map((instance) => instance[ORIGIN].row);
@@ -175,15 +195,25 @@ function transferSyntax(row: DicomJson): string | undefined {
   return uid(row, Tag.AvailableTransferSyntaxUID) ?? uid(row, TRANSFER_SYNTAX_UID);
 }
 
+type Url = string | undefined;
+
 /** Returns the URL of a series or an instance; undefined for one that only the clinical record has. */
-async function wadoUrl(
-  source: SeriesSource | InstanceSource,
-  { loaders }: Facts,
-): Promise<string | undefined> {
+function wadoUrl(source: SeriesSource | InstanceSource, facts: Facts): Url | Promise<Url> {
   const { found, seriesUid, instanceUid, isRecords } = source[ORIGIN];
   if (isRecords) return undefined;
-  const series = `${await loaders.base.load(found)}/studies/${found.study.id}/series/${seriesUid}`;
-  return instanceUid === undefined ? series : `${series}/instances/${instanceUid}`;
+  const path = `/studies/${found.study.id}/series/${seriesUid}`;
+  return below(baseOf(found, facts), instanceUid === undefined ? path : `${path}/instances/${instanceUid}`);
+}
+
+function baseOf(found: FoundStudy, { bases, loaders }: Facts): string | Promise<string> {
+  const known = bases.get(found);
+  if (known !== undefined) return known;
+  const asked = loaders.base.load(found).then((base) => {
+    bases.set(found, base);
+    return base;
+  });
+  bases.set(found, asked);
+  return asked;
 }
 
 async function renderedUrl(
@@ -201,9 +231,9 @@ async function renderedUrl(
   return below(wadoUrl(source, facts), `/rendered${query && `?${query}`}`);
 }
 
-async function below(url: Promise<string | undefined>, path: string): Promise<string | undefined> {
-  const base = await url;
-  return base && base + path;
+function below(url: Url | Promise<Url>, path: string): Url | Promise<Url> {
+  if (typeof url === 'object') return url.then((base) => below(base, path));
+  return url && url + path;
 }
 
 async function metadataOf(

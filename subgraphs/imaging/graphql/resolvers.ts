@@ -78,7 +78,7 @@ export function imagingResolvers(
   const factsOf = ({ imaging, budget }: ImagingContext): Facts =>
     ((imaging as WithFacts)[FACTS] ??= {
       ...{ imaging, loaders: loaders(imaging, options, budget) },
-      ...{ series: new Map(), reported: new Set<Fault>() },
+      ...{ series: new Map(), bases: new Map(), reported: new Set<Fault>() },
     });
 
   /** Makes a resolver over the facts of the request; faults become GraphQL errors. */
