@@ -150,6 +150,8 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
     'The rows of a connection are a stream of NDJSON or CSV to its end, in constant memory, resumable by cursor; a stream that fails never looks complete.',
   'FG-30':
     'Facets of a connection count the values of coded elements in the store, restricted as the search is; what is left out is said.',
+  'FG-34':
+    'The API is compared with that of the last release: what breaks clients is refused, unless it was deprecated and its date has passed.',
 
   // SMART on FHIR
   'SM-1': 'SMART configuration and CapabilityStatement need no token and can be read from any origin.',
