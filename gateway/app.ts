@@ -20,7 +20,7 @@ import { addAuthorization, decorateRequests } from './http/authorization-hook.ts
 import { faultHandler, nameResourceMetadata, sendFault, styleOf } from './http/fault-reply.ts';
 import { fhirGraphqlRoutes } from './federation/fhir-operation/routes.ts';
 import { graphqlRoutes } from './federation/graphql-routes.ts';
-import { PreparedIntrospection } from './federation/introspection/prepared.ts';
+import { Graphs, type SupergraphFile } from './federation/graphs.ts';
 import { TrustedDocuments } from './federation/trusted-documents.ts';
 import type { LocalSubgraph } from './federation/local-data-source.ts';
 import { persistedQueries } from './federation/persisted-queries.ts';
@@ -82,6 +82,8 @@ export interface AppDeps {
   supergraphSdl: string;
   /** The API schema, for `/schema.graphql`. */
   apiSdl: string;
+  /** Takes the place of the supergraph. */
+  supergraphFile?: SupergraphFile | undefined;
   /** Documents of the gateway's own pages and tools (FG-13); by default there are none. */
   trustedDocuments?: TrustedManifest;
   /** Folder of the built viewer and of the built playground. */
@@ -151,25 +153,20 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   });
   const persisted = persistedQueries();
   const trusted = new TrustedDocuments(deps.trustedDocuments ?? new Map(), measured.untrustedDocument);
-  const server = await startGraph({
-    supergraphSdl: deps.supergraphSdl,
-    apiSdl: deps.apiSdl,
-    subgraphs: { clinical, imaging },
-    limits,
-    log,
-    persisted: persisted.cache,
-    measures: measured,
-    slow: deps.slowOperation,
+  const subgraphs = { clinical, imaging };
+  const common = { subgraphs, limits, log, persisted: persisted.cache, measures: measured };
+  const graphs = await Graphs.start({
+    texts: { supergraphSdl: deps.supergraphSdl, apiSdl: deps.apiSdl },
+    ...{ file: deps.supergraphFile, subgraphs, log, onReload: measured.supergraphReloaded },
+    start: (texts) => startGraph({ ...texts, ...common, slow: deps.slowOperation }),
+    documents: () => trusted.texts(tenants.all),
   });
-  const introspection = new PreparedIntrospection(deps.apiSdl);
   const { expressions = new ExpressionPool() } = deps;
-  app.addHook('onClose', () =>
-    Promise.all([server.stop(), introspection.close(), deps.expressions ?? expressions.close()]),
-  );
+  app.addHook('onClose', () => Promise.all([graphs.close(), deps.expressions ?? expressions.close()]));
 
   // Before the first request is taken: it would wait for one of them.
   app.addHook('onReady', async () => {
-    const documents = await server.prepare(trusted.texts(tenants.all));
+    const documents = await graphs.prepare();
     log.debug({ documents }, 'trusted documents are prepared');
   });
 
@@ -196,17 +193,19 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(playgroundFiles(playgroundDirectory));
   const { ready = () => true } = deps;
   const shared = redis?.reachable;
-  await app.register(healthRoutes({ ready, loading: () => clinical.loading?.() ?? [], shared }, measured));
+  const supergraph = deps.supergraphFile && (() => graphs.isFileServed);
+  const loading = () => clinical.loading?.() ?? [];
+  await app.register(healthRoutes({ ready, loading, shared, supergraph }, measured));
   if (!deps.separateMetricsPort) await app.register(metricsRoute(measured));
   await app.register(rootMetadataRoutes(tenants, authorizer, baseUrl));
-  await app.register(schemaRoute(deps.apiSdl));
+  await app.register(schemaRoute(graphs));
 
   const documents = (tenant: Tenant) => ({
     maxTokens: limits.tokens,
     named: (id: string) => trusted.text(tenant, id) ?? persisted.text(id),
   });
   const mcp = mcpRoutes({
-    ...{ server, limits, documents, trusted, authorizer, baseUrl, apiSdl: deps.apiSdl },
+    ...{ graphs, limits, documents, trusted, authorizer, baseUrl },
     render: imaging.rendered,
   });
   for (const base of ['/:tenant', '/dyn/:encoded']) {
@@ -220,8 +219,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
         }
         const { claims } = clinical;
         await tenant.register(discoveryRoutes({ authorizer, baseUrl, started, claims }));
-        await tenant.register(graphqlRoutes(server, introspection, { limits, trusted }));
-        await tenant.register(fhirGraphqlRoutes(server, introspection, { limits, expressions, trusted }));
+        await tenant.register(graphqlRoutes(graphs, { limits, trusted }));
+        await tenant.register(fhirGraphqlRoutes(graphs, { limits, expressions, trusted }));
         await tenant.register(mcp);
         await tenant.register(playground(playgroundDirectory, baseUrl, authorizer));
         await tenant.register(clinical.routes);

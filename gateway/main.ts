@@ -10,6 +10,7 @@ import { buildApp } from './app.ts';
 import { auditSinks } from './audit/sinks.ts';
 import { buildDemoImages } from './demo/images.ts';
 import { demoSecret } from './demo/secret.ts';
+import { SupergraphError } from './federation/graphs.ts';
 import { gatewayParts } from './gateway.ts';
 import { GracefulShutdown } from './http/graceful-shutdown.ts';
 import { fetchThrough, guardedDispatcher } from './outbound/guarded-dispatcher.ts';
@@ -139,6 +140,7 @@ async function main(): Promise<void> {
     tenants,
     supergraphSdl: schemaFile('supergraph.graphql'),
     apiSdl: schemaFile('api.graphql'),
+    supergraphFile: settings.supergraphFile ? { path: settings.supergraphFile, interval: 2000 } : undefined,
     trustedDocuments: trustedManifest.parse(JSON.parse(schemaFile('trusted-documents.json'))),
     pagesDirectory: join(root, 'dist'),
     log,
@@ -221,7 +223,7 @@ try {
   await main();
 } catch (error) {
   // Errors that an operator can correct are printed without a stack.
-  const expected = error instanceof SettingsError || error instanceof TenantsError;
-  console.error(expected ? error.message : error);
+  const expected = [SettingsError, TenantsError, SupergraphError].some((kind) => error instanceof kind);
+  console.error(expected ? (error as Error).message : error);
   process.exit(1);
 }

@@ -9,6 +9,8 @@ export interface Settings {
   /** Public base URL, without a slash at the end. */
   baseUrl: string;
   tenantsDir: string;
+  /** File with the supergraph; undefined for that of this version (FG-35). */
+  supergraphFile?: string;
   dataDir: string;
   /** The first key seals, all keys open; empty when SEALING_KEY is not set. */
   sealingKeys: readonly string[];
@@ -68,6 +70,7 @@ export const environment = z.object({
   BASE_URL: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
   TENANTS_DIR: z.string().min(1).default('gateway/tenants'),
   DATA_DIR: z.string().min(1).default('.data'),
+  SUPERGRAPH_FILE: z.string().min(1).optional(),
   SEALING_KEY: list.refine(
     (keys) => keys.every(({ length }) => length >= 32),
     'must have 32 characters or more in each key',
@@ -124,6 +127,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     baseUrl,
     tenantsDir: absolute(read.TENANTS_DIR),
     dataDir: absolute(read.DATA_DIR),
+    ...(read.SUPERGRAPH_FILE !== undefined && { supergraphFile: absolute(read.SUPERGRAPH_FILE) }),
     sealingKeys: read.SEALING_KEY,
     dimsePort: read.DIMSE_PORT,
     dimseCacheBytes: read.DIMSE_CACHE_MB * 1024 * 1024,

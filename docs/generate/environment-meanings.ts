@@ -21,6 +21,10 @@ export const ENVIRONMENT_MEANINGS: Readonly<
   DATA_DIR: {
     text: 'Folder for indexes, the store, demo images, keys and caches. In the image it is `/data`.',
   },
+  SUPERGRAPH_FILE: {
+    fallback: 'unset: the supergraph of this version',
+    text: 'File with the supergraph, for [a schema with fewer fields](operations.md#the-supergraph). A change of the file is taken up without a restart.',
+  },
   SEALING_KEY: {
     fallback: 'random at each start',
     text: 'Key of 32 characters or more that encrypts capabilities, links and shared state. A comma-separated list rotates keys: the first one encrypts, all of them decrypt.',

@@ -152,6 +152,8 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
     'Facets of a connection count the values of coded elements in the store, restricted as the search is; what is left out is said.',
   'FG-34':
     'The API is compared with that of the last release: what breaks clients is refused, unless it was deprecated and its date has passed.',
+  'FG-35':
+    'The supergraph can be a file that is read again when it changes. A wrong one is rejected, and no request fails while the graph is replaced.',
 
   // SMART on FHIR
   'SM-1': 'SMART configuration and CapabilityStatement need no token and can be read from any origin.',

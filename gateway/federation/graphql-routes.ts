@@ -2,17 +2,15 @@ import type { FastifyPluginAsync } from 'fastify';
 import { Fault } from '../../schema/fault/fault.ts';
 import type { Limits } from '../http/limits.ts';
 import { askedGraphql } from './asked-graphql.ts';
+import type { Graphs } from './graphs.ts';
 import { answer, refuseDeepDocuments, run, scopeOf } from './graphql-request.ts';
-import type { PreparedIntrospection } from './introspection/prepared.ts';
 import { acceptedFormat } from './stream/accepted-format.ts';
 import { streamRows } from './stream/stream-rows.ts';
-import type { FederatedServer } from './supergraph.ts';
 import type { TrustedDocuments } from './trusted-documents.ts';
 
 /** Serves GraphQL over HTTP at `/graphql` (FG-11), and the rows of a connection as a stream (FG-29). */
 export function graphqlRoutes(
-  server: FederatedServer,
-  introspection: PreparedIntrospection,
+  graphs: Graphs,
   { limits, trusted }: { limits: Limits; trusted: TrustedDocuments },
 ): FastifyPluginAsync {
   return async (app) => {
@@ -25,6 +23,7 @@ export function graphqlRoutes(
       handler: async (request, reply) => {
         const format = request.method === 'HEAD' ? undefined : acceptedFormat(request.headers.accept);
         const asked = trusted.admit(askedGraphql(request), request);
+        const { server, introspection } = graphs.of(reply);
         if (format) return streamRows(request, reply, { server, limits, format, asked });
         const scope = scopeOf({ request, reply }, limits, false);
         const response = await run(server, scope, asked);

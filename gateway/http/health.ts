@@ -10,6 +10,7 @@ export interface Readiness {
   ready: () => boolean;
   loading: () => readonly object[];
   shared?: (() => boolean) | undefined;
+  supergraph?: (() => boolean) | undefined;
 }
 
 /**
@@ -20,9 +21,10 @@ export interface Readiness {
  * its load has failed, the body says how far they are.
  * @param loading returns how far the records are that cannot answer yet
  * @param shared returns true when the store answers; undefined without a store
+ * @param supergraph returns false while SUPERGRAPH_FILE is rejected, and the one before is served; undefined without a file
  */
 export function healthRoutes(
-  { ready, loading, shared }: Readiness,
+  { ready, loading, shared, supergraph }: Readiness,
   { registry }: Metrics,
 ): FastifyPluginAsync {
   if (shared) {
@@ -36,12 +38,13 @@ export function healthRoutes(
     });
   }
   const sharedState = () => shared && { sharedState: shared() ? 'reachable' : 'unreachable' };
+  const supergraphFile = () => supergraph && { supergraphFile: supergraph() ? 'served' : 'rejected' };
   return async (app) => {
     app.get('/health/live', PROBE, async () => ({ status: 'ok' }));
     app.get('/health/ready', PROBE, async (_request, reply) => {
       if (!ready()) return reply.code(503).send({ status: 'stopping' });
       const records = loading();
-      if (records.length === 0) return { status: 'ready', ...sharedState() };
+      if (records.length === 0) return { status: 'ready', ...sharedState(), ...supergraphFile() };
       return reply.code(503).header('retry-after', '5').send({ status: 'loading', records });
     });
   };

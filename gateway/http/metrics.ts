@@ -33,6 +33,8 @@ export interface Metrics {
   untrustedDocument(tenant: string, decision: 'accepted' | 'refused'): void;
   /** Measures a GraphQL operation. @param name undefined for one without a name */
   operation(name: string | undefined, seconds: number): void;
+  /** Counts a changed SUPERGRAPH_FILE (FG-35). */
+  supergraphReloaded(outcome: 'loaded' | 'rejected'): void;
   sourceCall: MeasureCall;
   cacheLookup: CountLookup;
   /** Counts an object of an image source that is not the requested one, or an association refused by our C-STORE SCP. */
@@ -138,6 +140,12 @@ function graphqlMetrics(registers: Registry[]) {
     labelNames: ['tenant', 'decision'],
     registers,
   });
+  const reloads = new Counter({
+    name: 'supergraph_reloads_total',
+    help: 'Changes of SUPERGRAPH_FILE, by outcome',
+    labelNames: ['outcome'],
+    registers,
+  });
   const ofWay = keptChildren(executions);
   const ofDecision = keptChildren(untrusted);
   const ofOperation = keptChildren(operations);
@@ -151,6 +159,7 @@ function graphqlMetrics(registers: Registry[]) {
     executed: (way: ExecutionWay) => ofWay(way).inc(),
     untrustedDocument: (tenant: string, decision: 'accepted' | 'refused') =>
       ofDecision(tenant, decision).inc(),
+    supergraphReloaded: (outcome: 'loaded' | 'rejected') => reloads.inc({ outcome }),
     operation: (name: string | undefined, seconds: number) => ofOperation(label(name)).observe(seconds),
   };
 }

@@ -1,11 +1,18 @@
 import { z } from 'zod';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { Fault } from '../../schema/fault/fault.ts';
-import type { Described, SchemaGuide } from './schema-guide.ts';
+import type { Graphs } from '../federation/graphs.ts';
+import { SchemaGuide, type Described } from './schema-guide.ts';
 import { answered, toolOf, type Tool } from './tool.ts';
 
-/** Describes types and fields of the graph in small portions (SM-20). @param guide of the API schema */
-export function describeSchema(guide: SchemaGuide): Tool {
+/** Describes types and fields of the graph in small portions (SM-20). */
+export function describeSchema(graphs: Pick<Graphs, 'api'>): Tool {
+  let known = { sdl: '', guide: new SchemaGuide('') };
+  const guide = (): SchemaGuide => {
+    const { sdl } = graphs.api;
+    if (known.sdl !== sdl) known = { sdl, guide: new SchemaGuide(sdl) };
+    return known.guide;
+  };
   return toolOf({
     name: 'describe_schema',
     title: 'Read about the schema',
@@ -24,7 +31,7 @@ export function describeSchema(guide: SchemaGuide): Tool {
       offset: z.int().min(0).default(0).describe('`next` of the answer before, to read the rest'),
     }),
     async run({ type, field, search, offset }): Promise<CallToolResult> {
-      const described = await describe(guide, { type, field, search, offset });
+      const described = await describe(guide(), { type, field, search, offset });
       const rest = described.next === undefined ? '' : `\nThere is more: give offset ${described.next}.`;
       return answered(described.text + rest, described);
     },

@@ -7,15 +7,12 @@ import { refuseCrossSite } from '../smart/server/request.ts';
 import { describeSchema } from './describe-schema.ts';
 import { query } from './query.ts';
 import { renderedImage } from './rendered-image.ts';
-import { SchemaGuide } from './schema-guide.ts';
 import { searchTimeline } from './search-timeline.ts';
 import { outcomeOfResult, ToolCall, type ToolCallDeps } from './tool-call.ts';
 
 export interface McpOptions extends ToolCallDeps {
   /** Public base URL of the gateway. */
   baseUrl: string;
-  /** The API schema. */
-  apiSdl: string;
 }
 
 /** Each tool authorizes what it reads, as each request of a batch does. */
@@ -31,7 +28,7 @@ const CONFIG = {
  */
 export function mcpRoutes(options: McpOptions): FastifyPluginAsync {
   const { origin } = new URL(options.baseUrl);
-  const tools = [describeSchema(new SchemaGuide(options.apiSdl)), query, searchTimeline, renderedImage];
+  const tools = [describeSchema(options.graphs), query, searchTimeline, renderedImage];
   return async (app) => {
     // A page of another site could reach a gateway of the local network by DNS rebinding.
     app.addHook('onRequest', async (request) => refuseCrossSite(request, origin));

@@ -9,6 +9,7 @@ import { requireShallow } from '../federation/document-limits.ts';
 import { run, scopeOf } from '../federation/graphql-request.ts';
 import type { TrustedDocuments } from '../federation/trusted-documents.ts';
 import type { RequestScope } from '../federation/request-scope.ts';
+import type { Graphs } from '../federation/graphs.ts';
 import type { FederatedServer } from '../federation/supergraph.ts';
 import type { Limits } from '../http/limits.ts';
 import type { Authorizer } from '../smart/authorize.ts';
@@ -30,7 +31,7 @@ export type RenderPicture = (
 ) => Promise<{ headers: Readonly<Record<string, string>>; body: unknown }>;
 
 export interface ToolCallDeps {
-  server: FederatedServer;
+  graphs: Graphs;
   limits: Limits;
   documents: (tenant: Tenant) => DocumentRules;
   trusted: TrustedDocuments;
@@ -50,6 +51,7 @@ export interface AskedGraph {
  */
 export class ToolCall {
   readonly #deps: ToolCallDeps;
+  readonly #server: FederatedServer;
   readonly #scope: RequestScope;
   readonly #access: Access;
   readonly #record: RecordOperation;
@@ -59,6 +61,7 @@ export class ToolCall {
   constructor(deps: ToolCallDeps, asked: { request: FastifyRequest; reply: FastifyReply }, tool: string) {
     const { access, audit } = asked.request;
     this.#deps = deps;
+    this.#server = deps.graphs.of(asked.reply).server;
     this.#access = access;
     this.#record = (operation) => {
       this.#isRecorded = true;
@@ -74,12 +77,12 @@ export class ToolCall {
    *   `invalid_request` for an introspection
    */
   async graph(body: AskedGraph): Promise<string> {
-    const { server, limits, trusted } = this.#deps;
+    const { limits, trusted } = this.#deps;
     requireShallow(body.query, limits);
     const headers = { 'content-type': 'application/json' };
     const asked = trusted.admit({ method: 'POST', headers, search: '', body }, this.#scope);
     await this.#reach({ serves: { interaction: 'graphql' }, params: {}, body });
-    const response = await run(server, this.#scope, asked);
+    const response = await run(this.#server, this.#scope, asked);
     if (this.#scope.introspection) {
       throw new Fault('invalid_request', 'Call describe_schema to read about the schema.');
     }

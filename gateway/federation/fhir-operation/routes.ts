@@ -8,9 +8,8 @@ import { isResourceType } from '../../../schema/fhir/tables.ts';
 import type { Served } from '../../../schema/http/served.ts';
 import type { Limits } from '../../http/limits.ts';
 import { askedGraphql, type AskedGraphql } from '../asked-graphql.ts';
+import type { Graphs } from '../graphs.ts';
 import { answer, refuseDeepDocuments, run, scopeOf } from '../graphql-request.ts';
-import type { PreparedIntrospection } from '../introspection/prepared.ts';
-import type { FederatedServer } from '../supergraph.ts';
 import type { TrustedDocuments } from '../trusted-documents.ts';
 import type { Answer } from './answer.ts';
 import { fhirDocument, type FhirDocument, type Instance } from './fhir-document.ts';
@@ -24,13 +23,13 @@ interface FhirGraphqlOptions {
 
 /** Serves FHIR's `$graphql`, at the base and at a resource of any type (FHIR R4 §3.2.0.1, FG-11). */
 export function fhirGraphqlRoutes(
-  server: FederatedServer,
-  introspection: PreparedIntrospection,
+  graphs: Graphs,
   { limits, expressions, trusted }: FhirGraphqlOptions,
 ): FastifyPluginAsync {
   const selector = new ItemSelector(expressions);
   const operation = async (request: FastifyRequest, reply: FastifyReply, instance?: Instance) => {
     const scope = scopeOf({ request, reply }, limits, true);
+    const { server, introspection } = graphs.of(reply);
     const schema = await server.schema();
     const sent = acceptingJson(trusted.admit(askedGraphql(request), request));
     const { asked, rewrite } = executable(
