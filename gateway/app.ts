@@ -56,6 +56,7 @@ import {
 } from './smart/discovery/discovery-routes.ts';
 import { startPage } from './pages/start-page.ts';
 import type { Tenants } from './tenants/loading/settings.ts';
+import type { Traces } from './traces/traces.ts';
 import { viewerConfiguration } from './pages/viewer-configuration.ts';
 import { viewerFiles } from './pages/viewer-files.ts';
 import { addLinkHeaders, wadoLinkRoutes, type OpenStudies } from './smart/capability/wado-links.ts';
@@ -90,6 +91,8 @@ export interface AppDeps {
   pagesDirectory: string;
   log: Logger;
   metrics?: ReturnType<typeof metrics>;
+  /** Traces requests; by default there are no traces. */
+  traces?: Pick<Traces, 'requests'> | undefined;
   /** True when `/metrics` is on a separate port, and not here. */
   separateMetricsPort?: boolean;
   /** Takes audit events (IA-30); without it they are dropped. */
@@ -172,6 +175,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
 
   closeSilentConnections(app);
   decorateRequests(app);
+  deps.traces?.requests(app);
   observeRequests(app, measured);
   auditRequests(app, deps.audit ?? (() => {}));
   nameResourceMetadata(app, baseUrl);

@@ -24,6 +24,7 @@ import { countedCache } from './state/cache.ts';
 import { openRedis } from './state/redis.ts';
 import { sharedState } from './state/shared-state.ts';
 import { readTenants, TenantsError } from './tenants/loading/tenants.ts';
+import type { Traces } from './traces/traces.ts';
 
 // A collection of all garbage waits until the heap has grown by this much of what is in use. V8's own choice on a large
 // machine is to let it grow to several times that.
@@ -83,7 +84,9 @@ async function main(): Promise<void> {
 
   const secrets = settings.sealingKeys.length > 0 ? settings.sealingKeys : [randomBytes(32).toString('hex')];
   const redis = settings.redisUrl && !checking ? openRedis(settings.redisUrl) : undefined;
-  const measured = metrics();
+  const counted = metrics();
+  const traces = settings.traces && !checking ? await openTraces(settings.traces, log) : undefined;
+  const measured = traces?.with(counted) ?? counted;
   const state = redis && sharedState(redis, secrets, Date.now);
   const shared = state && {
     ...state,
@@ -145,6 +148,7 @@ async function main(): Promise<void> {
     pagesDirectory: join(root, 'dist'),
     log,
     metrics: measured,
+    traces,
     separateMetricsPort: settings.metricsPort !== undefined,
     audit: audit.record,
     expressions,
@@ -159,7 +163,7 @@ async function main(): Promise<void> {
   const close = async () => {
     await app.close();
     await Promise.all([parts.close(), audit.close(), metricsApp?.close()]);
-    await Promise.all([redis?.close(), expressions.close()]);
+    await Promise.all([redis?.close(), expressions.close(), traces?.close()]);
   };
   shutdown.serves(app.server, close);
   stop = (signal) => shutdown.begin(signal);
@@ -170,6 +174,12 @@ async function main(): Promise<void> {
   // The first request that it shows needs the record of the demonstration.
   await Promise.all(stores);
   if (process.env['NODE_ENV'] !== 'production') greet(baseUrl, demonstrates ? demo.secret : undefined);
+}
+
+/** Begins to trace. OpenTelemetry is loaded here only: without traces, it costs nothing. */
+async function openTraces(...options: ConstructorParameters<typeof Traces>): Promise<Traces> {
+  const { Traces } = await import('./traces/traces.ts');
+  return new Traces(...options);
 }
 
 /** Finds the folder of package.json, from the sources or from dist/. */

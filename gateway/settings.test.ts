@@ -67,6 +67,11 @@ describe('variables set', () => {
       { maxInFlight: 50, maxEventLoopDelay: 500, slowOperation: 0 },
     ],
     ['the port of metrics', { METRICS_PORT: '9464' }, { metricsPort: 9464 }],
+    [
+      'traces: where to, under which name, and which part',
+      { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/', OTEL_TRACES_SAMPLER_ARG: '0.1' },
+      { traces: { endpoint: 'http://collector:4318', serviceName: 'smart-imaging-gateway', ratio: 0.1 } },
+    ],
     ['no delay of shutdown', { SHUTDOWN_DELAY_SECONDS: '0' }, { shutdownDelaySeconds: 0 }],
     [
       'trusted proxies',
@@ -97,6 +102,8 @@ test('names all wrong variables at once, without their values', () => {
     ALLOW_MOCK: 'true',
     METRICS_PORT: '0',
     SHUTDOWN_DELAY_SECONDS: '-1',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4317',
+    OTEL_TRACES_SAMPLER_ARG: '1.5',
   };
   expect(() => read(env)).toThrow(SettingsError);
   try {

@@ -40,8 +40,18 @@ export interface Settings {
   slowOperation: number;
   /** Port of `/metrics`, on the same host; undefined for the main port. */
   metricsPort?: number;
+  /** Where traces are exported to, and which part of them; undefined: there are no traces. */
+  traces?: TraceSettings;
   /** Seconds after SIGTERM in which the server still listens while readiness answers 503. */
   shutdownDelaySeconds: number;
+}
+
+export interface TraceSettings {
+  /** Base URL of a collector that takes OTLP over HTTP, without a slash at the end. */
+  endpoint: string;
+  serviceName: string;
+  /** Part, from 0 to 1, of the traces that begin here; a caller's own trace is exported if the caller says so. */
+  ratio: number;
 }
 
 /** All errors of the environment, one in each line. */
@@ -95,6 +105,11 @@ export const environment = z.object({
   MAX_IN_FLIGHT: z.coerce.number('must be a number').int().min(1).max(1_000_000).default(1000),
   MAX_EVENT_LOOP_DELAY_MS: z.coerce.number('must be a number of milliseconds').min(100).default(2000),
   SLOW_OPERATION_MS: z.coerce.number('must be a number of milliseconds').min(0).default(1000),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+    .optional(),
+  OTEL_SERVICE_NAME: z.string().min(1).default('smart-imaging-gateway'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce.number('must be a number from 0 to 1').min(0).max(1).default(1),
   METRICS_PORT: z.coerce.number('must be a number').int().min(1).max(65_535).optional(),
   SHUTDOWN_DELAY_SECONDS: z.coerce.number('must be a number of seconds').min(0).max(3600).default(5),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
@@ -119,7 +134,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
   }
   if (wrong.length > 0 || !parsed.success) throw new SettingsError(wrong.join('\n'));
   const read = parsed.data;
-  const baseUrl = (read.BASE_URL ?? `http://localhost:${read.PORT}`).replace(/\/+$/, '');
+  const baseUrl = withoutSlash(read.BASE_URL ?? `http://localhost:${read.PORT}`);
   const absolute = (path: string) => (isAbsolute(path) ? path : resolve(root, path));
   return {
     port: read.PORT,
@@ -144,6 +159,15 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     maxEventLoopDelay: read.MAX_EVENT_LOOP_DELAY_MS,
     slowOperation: read.SLOW_OPERATION_MS,
     ...(read.METRICS_PORT !== undefined && { metricsPort: read.METRICS_PORT }),
+    ...(read.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined && {
+      traces: {
+        endpoint: withoutSlash(read.OTEL_EXPORTER_OTLP_ENDPOINT),
+        serviceName: read.OTEL_SERVICE_NAME,
+        ratio: read.OTEL_TRACES_SAMPLER_ARG,
+      },
+    }),
     shutdownDelaySeconds: read.SHUTDOWN_DELAY_SECONDS,
   };
 }
+
+const withoutSlash = (url: string): string => url.replace(/\/+$/, '');

@@ -68,6 +68,14 @@ export const ENVIRONMENT_MEANINGS: Readonly<
     text: 'Mean delay of the event loop, over a second, above which requests are 503 with `Retry-After`.',
   },
   SLOW_OPERATION_MS: { text: 'Milliseconds from which on a GraphQL operation is logged as slow.' },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    fallback: 'unset: no traces',
+    text: 'Base URL of a collector that takes OTLP over HTTP, such as `http://collector:4318`: [traces](operations.md#traces) are exported to `/v1/traces` below it.',
+  },
+  OTEL_SERVICE_NAME: { text: 'Name of this service in traces.' },
+  OTEL_TRACES_SAMPLER_ARG: {
+    text: 'Part of the traces that is exported, from 0 to 1. A request that continues a trace is exported if its caller says so in `traceparent`.',
+  },
   LOG_LEVEL: { text: 'Level of the log (pino).' },
   CLINICAL_URL: { text: 'Not supported yet: the gateway does not start when it is set.' },
   IMAGING_URL: { text: 'Not supported yet: the gateway does not start when it is set.' },

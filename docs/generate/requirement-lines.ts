@@ -175,7 +175,7 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'SM-12':
     'No token: 401 with a challenge. Bad token: 401 `invalid_token`. Too few scopes: 403 `insufficient_scope`. Authorization server down: 503.',
   'SM-13': 'Any origin may read; the headers that clients need are allowed and exposed.',
-  'SM-14': 'No token, name or identifier reaches a log, an error message or a metric.',
+  'SM-14': 'No token, name or identifier reaches a log, an error message, a metric or a trace.',
   'SM-15':
     'A tenant in the URL reaches nothing of this machine and no private host, unless one is allowed by name.',
   'SM-16':

@@ -69,20 +69,9 @@ export async function run(
   asked: AskedGraphql,
 ): Promise<HTTPGraphQLResponse> {
   scope.document = asked.document;
-  return Promise.race([executed(server, scope, asked), outOfTime(scope.signal)]);
-}
-
-async function executed(
-  server: FederatedServer,
-  scope: GatewayContext['scope'],
-  asked: AskedGraphql,
-): Promise<HTTPGraphQLResponse> {
-  const began = performance.now();
-  try {
-    return (await server.answerKnown(asked, scope)) ?? (await executedByApollo(server, scope, asked));
-  } finally {
-    server.answered(scope, performance.now() - began);
-  }
+  const execute = async () =>
+    (await server.answerKnown(asked, scope)) ?? executedByApollo(server, scope, asked);
+  return Promise.race([server.measured(scope, execute), outOfTime(scope.signal)]);
 }
 
 async function executedByApollo(

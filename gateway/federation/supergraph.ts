@@ -22,7 +22,7 @@ import { compiledExecution } from './executor/plugin.ts';
 import { answerText, WrittenData } from './executor/written-data.ts';
 import { documentLimits } from './document-limits.ts';
 import { formatError } from './format-error.ts';
-import { answeredOperations, type GraphqlMeasures } from './answered-operations.ts';
+import { measuredOperations, type GraphqlMeasures } from './measured-operations.ts';
 import type { AskedGraphql } from './asked-graphql.ts';
 import { KnownOperations } from './known-operations.ts';
 import { localDataSource, type LocalSubgraph } from './local-data-source.ts';
@@ -39,8 +39,8 @@ export interface FederatedServer extends Pick<
 > {
   /** Answers a request for an operation that it knows; undefined for one that it has to execute otherwise. */
   answerKnown(asked: AskedGraphql, scope: RequestScope): Promise<HTTPGraphQLResponse | undefined>;
-  /** Measures an operation that was answered. @param milliseconds from the request to the answer */
-  answered(scope: RequestScope, milliseconds: number): void;
+  /** Executes an operation, and measures it from the request to the answer. */
+  measured<Answer>(scope: RequestScope, execute: () => Promise<Answer>): Promise<Answer>;
   /**
    * Parses, validates and compiles documents, so that their first request does not wait for it.
    * @returns how many are ready
@@ -88,7 +88,7 @@ export async function federatedServer(deps: {
   slow?: number | undefined;
 }): Promise<FederatedServer> {
   const { supergraphSdl, apiSdl, subgraphs, limits, measures } = deps;
-  const answered = answeredOperations(measures, deps.slow);
+  const measured = measuredOperations(measures, deps.slow);
   const log = quieter(deps.log);
   const gateway = new PlanningGateway({
     ...{ supergraphSdl, apiSdl },
@@ -141,12 +141,12 @@ export async function federatedServer(deps: {
       measures?.cacheLookup('operations', answer !== undefined);
       return answer;
     },
-    answered,
+    measured,
     executeHTTPGraphQLRequest: (request) => server.executeHTTPGraphQLRequest(request),
     async execute(query, variables, scope) {
-      const began = performance.now();
-      const { body, http } = await server.executeOperation({ query, variables }, { contextValue: { scope } });
-      answered(scope, performance.now() - began);
+      const { body, http } = await measured(scope, () =>
+        server.executeOperation({ query, variables }, { contextValue: { scope } }),
+      );
       if (body.kind !== 'single') throw incrementalDelivery();
       const { data = null, errors = [] } = body.singleResult;
       const values = data instanceof WrittenData ? data.values() : data;

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { MeasureCall } from '../../schema/access/source-calls.ts';
 import type { CountLookup } from '../../schema/process/cache-lookups.ts';
+import type { Measured } from '../../schema/process/measured.ts';
 import { keptChildren } from './kept-children.ts';
 
 /** Why a request was refused before any work for it began. */
@@ -11,6 +12,13 @@ export type LoadRefusal = 'client-rate' | 'tenant-rate' | 'in-flight' | 'pressur
 export interface Load {
   requests: number;
   streams: number;
+}
+
+/** A GraphQL operation, as its document says. */
+export interface AnsweredOperation {
+  type: string;
+  /** Undefined for one without a name. */
+  name: string | undefined;
 }
 
 /** How an operation was executed: by functions that were compiled from it, or by a query plan. */
@@ -31,10 +39,10 @@ export interface Metrics {
   executed(way: ExecutionWay): void;
   /** Counts a GraphQL document that is not trusted, where a tenant asks (FG-13). @param tenant never one in a URL */
   untrustedDocument(tenant: string, decision: 'accepted' | 'refused'): void;
-  /** Measures a GraphQL operation. @param name undefined for one without a name */
-  operation(name: string | undefined, seconds: number): void;
   /** Counts a changed SUPERGRAPH_FILE (FG-35). */
   supergraphReloaded(outcome: 'loaded' | 'rejected'): void;
+  /** Begins to measure a GraphQL operation; it ends without one where the request has no valid operation. */
+  operation(): Measured<AnsweredOperation | undefined>;
   sourceCall: MeasureCall;
   cacheLookup: CountLookup;
   /** Counts an object of an image source that is not the requested one, or an association refused by our C-STORE SCP. */
@@ -118,7 +126,7 @@ function requestMetrics(registers: Registry[]) {
 
 /** Names of operations that are labels. A client cannot make more series. */
 const MOST_NAMES = 100;
-const LONGEST_NAME = 64;
+export const LONGEST_NAME = 64;
 
 function graphqlMetrics(registers: Registry[]) {
   const executions = new Counter({
@@ -160,7 +168,10 @@ function graphqlMetrics(registers: Registry[]) {
     untrustedDocument: (tenant: string, decision: 'accepted' | 'refused') =>
       ofDecision(tenant, decision).inc(),
     supergraphReloaded: (outcome: 'loaded' | 'rejected') => reloads.inc({ outcome }),
-    operation: (name: string | undefined, seconds: number) => ofOperation(label(name)).observe(seconds),
+    operation: () =>
+      timed<AnsweredOperation | undefined>((asked, seconds) => {
+        if (asked) ofOperation(label(asked.name)).observe(seconds);
+      }),
   };
 }
 
@@ -181,7 +192,13 @@ function sourceMetrics(registers: Registry[]): Pick<Metrics, 'sourceCall' | 'cac
   const ofCall = keptChildren(calls);
   const ofLookup = keptChildren(lookups);
   return {
-    sourceCall: (kind, seconds, outcome) => ofCall(kind, outcome).observe(seconds),
+    sourceCall: ({ kind }) => timed((outcome, seconds) => ofCall(kind, outcome).observe(seconds)),
     cacheLookup: (cache, isHit) => ofLookup(cache, isHit ? 'hit' : 'miss').inc(),
   };
+}
+
+/** Begins to take the time of a piece of work. */
+function timed<End>(observe: (end: End, seconds: number) => void): Measured<End> {
+  const began = performance.now();
+  return { run: (work) => work(), end: (end) => observe(end, (performance.now() - began) / 1000) };
 }

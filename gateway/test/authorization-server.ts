@@ -25,6 +25,8 @@ export interface AuthorizationServer {
   hanging: Set<string>;
   /** The paths of all requests that were never answered. */
   hung: string[];
+  /** The header `traceparent` of the last request to each path. */
+  traceparents: Map<string, string | undefined>;
   /** The mode of Patient reads alone. */
   patientMode: 'up' | 'down';
   /** The clock of the server, in milliseconds. */
@@ -63,6 +65,7 @@ export async function authorizationServer(): Promise<AuthorizationServer> {
     instead: new Map(),
     hanging: new Set(),
     hung: [],
+    traceparents: new Map(),
     patientMode: 'up',
     now: Date.now,
     revokeBackendTokens: () => backend.clear(),
@@ -75,6 +78,7 @@ export async function authorizationServer(): Promise<AuthorizationServer> {
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = new URL(request.url!, url).pathname;
+    self.traceparents.set(path, request.headers['traceparent'] as string | undefined);
     const form = new URLSearchParams(await text(request));
     if (self.hanging.has(path)) return void self.hung.push(path);
     if (self.mode === 'down') return void response.destroy();

@@ -11,8 +11,9 @@ export const graphOnDemand: typeof federatedServer = async (deps) => {
       const server = await (starting ??= federatedServer(deps));
       return server.answerKnown(...request);
     },
-    answered(...request) {
-      void starting?.then((server) => server.answered(...request));
+    async measured(...request) {
+      const server = await (starting ??= federatedServer(deps));
+      return server.measured(...request);
     },
     async executeHTTPGraphQLRequest(request) {
       const server = await (starting ??= federatedServer(deps));

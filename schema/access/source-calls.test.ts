@@ -10,7 +10,13 @@ function measures(): { measured: string[]; measure: MeasureCall } {
   const measured: string[] = [];
   return {
     measured,
-    measure: (kind, seconds, outcome) => measured.push(`${kind} ${outcome} ${seconds >= 0}`),
+    measure: ({ kind }) => ({
+      async run(work) {
+        measured.push(`${kind} begins`);
+        return work();
+      },
+      end: (outcome) => measured.push(`${kind} ${outcome}`),
+    }),
   };
 }
 
@@ -26,7 +32,7 @@ describe('a call to a source is measured by its outcome:', () => {
     const [given] = await Promise.allSettled([observed({ measure }, asked, work)]);
     const [own] = await Promise.allSettled([work()]);
     expect(given).toEqual(own);
-    expect(measured).toEqual([`folder ${outcome} true`]);
+    expect(measured).toEqual(['folder begins', `folder ${outcome}`]);
   });
 
   test('and explained, with what it found, for a request that wants that', async () => {
@@ -60,5 +66,5 @@ test.each<[outcome: string, answer: () => Promise<Response>]>([
 ])('a call to an EHR is measured as %s', async (outcome, answer) => {
   const { measured, measure } = measures();
   await Promise.allSettled([measuredFetch(answer, measure)('http://ehr.invalid')]);
-  expect(measured).toEqual([`ehr ${outcome} true`]);
+  expect(measured).toEqual(['ehr begins', `ehr ${outcome}`]);
 });

@@ -1,4 +1,5 @@
 import { toFault, type FaultCode } from '../fault/fault.ts';
+import type { Measured } from '../process/measured.ts';
 
 /** One call to a source, for the explanation of a request (FG-28). It names no host, no credential and no person. */
 export interface SourceCall {
@@ -23,8 +24,10 @@ export type SourceKind = 'store' | 'fhir' | 'folder' | 'dicom-web' | 'dicom-dims
 /** `ended`: the caller has left. */
 export type CallOutcome = 'ok' | 'ended' | FaultCode;
 
-/** Measures a call of any request. */
-export type MeasureCall = (kind: SourceKind, seconds: number, outcome: CallOutcome) => void;
+/** Begins to measure a call of any request. */
+export type MeasureCall = (
+  call: Pick<CallDescription<never>, 'kind' | 'source' | 'request'>,
+) => Measured<CallOutcome>;
 
 /** Those who want to know about the calls of a request. */
 export interface CallObservers {
@@ -32,7 +35,7 @@ export interface CallObservers {
   measure?: MeasureCall | undefined;
 }
 
-/** What is known of a call; the functions run only for a request that wants to be explained. */
+/** What is known of a call; the functions run only for a request that is explained or traced. */
 export interface CallDescription<Answer> {
   kind: SourceKind;
   source(): string;
@@ -48,10 +51,11 @@ export function observed<Answer>(
 ): Promise<Answer> {
   if (!calls && !measure) return work();
   const began = performance.now();
-  const answer = work();
+  const measured = measure?.(description);
+  const answer = measured ? measured.run(work) : work();
   const end = (outcome: CallOutcome, details: Pick<SourceCall, 'found' | 'error'>) => {
     const milliseconds = performance.now() - began;
-    measure?.(description.kind, milliseconds / 1000, outcome);
+    measured?.end(outcome);
     calls?.({
       source: description.source(),
       request: description.request(),
@@ -76,14 +80,18 @@ export function observed<Answer>(
 /** Returns a `fetch` whose calls are measured as those to an EHR. */
 export function measuredFetch(own: typeof fetch, measure: MeasureCall): typeof fetch {
   return async (...request) => {
-    const began = performance.now();
-    const end = (outcome: CallOutcome) => measure('ehr', (performance.now() - began) / 1000, outcome);
+    const method = request[1]?.method ?? 'GET';
+    const call = measure({
+      kind: 'ehr',
+      source: () => 'authorization (ehr)',
+      request: () => `${method} ehr`,
+    });
     try {
-      const answer = await own(...request);
-      end(answer.status < 500 ? 'ok' : 'bad_gateway');
+      const answer = await call.run(() => own(...request));
+      call.end(answer.status < 500 ? 'ok' : 'bad_gateway');
       return answer;
     } catch (error) {
-      end(isEnded(error) ? 'ended' : 'unavailable');
+      call.end(isEnded(error) ? 'ended' : 'unavailable');
       throw error;
     }
   };

@@ -1,0 +1,36 @@
+import type { CountLookup } from '../../schema/process/cache-lookups.ts';
+import type { Measured } from '../../schema/process/measured.ts';
+import type { AnsweredOperation } from '../http/metrics.ts';
+import { operationCost } from './operation-cost.ts';
+import type { RequestScope } from './request-scope.ts';
+
+/** Measures GraphQL operations. */
+export interface GraphqlMeasures {
+  executed(way: 'compiled' | 'planned'): void;
+  operation(): Measured<AnsweredOperation | undefined>;
+  cacheLookup: CountLookup;
+}
+
+/**
+ * Returns a function that executes an operation, measures it and logs a slow one: its name, the hash of its document, its
+ * cost and its time, never a text or a variable, which may name a patient.
+ * @param slow milliseconds; undefined: none is logged
+ */
+export function measuredOperations(measures: GraphqlMeasures | undefined, slow = Infinity) {
+  return async <Answer>(scope: RequestScope, execute: () => Promise<Answer>): Promise<Answer> => {
+    const began = performance.now();
+    const measured = measures?.operation();
+    try {
+      return await (measured ? measured.run(execute) : execute());
+    } finally {
+      const { operation: taken, log } = scope;
+      const name = taken?.operation.name?.value;
+      measured?.end(taken && { type: taken.operation.operation, name });
+      const ms = Math.round(performance.now() - began);
+      if (taken && ms >= slow) {
+        const { hash } = taken;
+        log.warn({ operation: name, hash, cost: operationCost(taken), ms }, 'a slow GraphQL operation');
+      }
+    }
+  };
+}
