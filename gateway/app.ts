@@ -1,4 +1,3 @@
-import fastifyCompress from '@fastify/compress';
 import type {
   FastifyBaseLogger,
   FastifyInstance,
@@ -26,11 +25,12 @@ import type { LocalSubgraph } from './federation/local-data-source.ts';
 import { persistedQueries } from './federation/persisted-queries.ts';
 import { federatedServer } from './federation/supergraph.ts';
 import { schemaRoute } from './federation/schema-route.ts';
+import { CONNECTION_TIMEOUTS, type ConnectionTimeouts } from './http/connection-timeouts.ts';
 import { healthRoutes, metricsRoute } from './http/health.ts';
 import { refuseUnparsed } from './http/http-errors.ts';
 import {
   addFixedHeaders,
-  COMPRESSED,
+  compressTexts,
   earlyHeaders,
   fixedHeaders,
   noStoreByDefault,
@@ -100,6 +100,7 @@ export interface AppDeps {
   /** Evaluates FHIRPath of callers; by default the gateway creates its own pool. */
   expressions?: ExpressionPool;
   limits?: Limits;
+  timeouts?: ConnectionTimeouts;
   /** Proxies whose `X-Forwarded-For` gives the client's address, by which throttles count. */
   trustedProxies?: readonly string[];
   /** Returns false while stopping: readiness then answers 503, and load balancers use another instance. */
@@ -125,6 +126,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     imaging,
     log,
     limits = DEFAULT_LIMITS,
+    timeouts = CONNECTION_TIMEOUTS,
     startGraph = federatedServer,
   } = deps;
   const measured = deps.metrics ?? metrics();
@@ -140,8 +142,13 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     trustProxy: deps.trustedProxies?.length ? [...deps.trustedProxies] : false,
     // Dynamic tenants and capabilities are long path segments (SM-15); Node's header limit must be above this one.
     routerOptions: { maxParamLength: 16_384 },
-    http: { maxHeaderSize: 65_536 },
-    requestTimeout: 60_000,
+    http: {
+      maxHeaderSize: 65_536,
+      headersTimeout: timeouts.headers,
+      connectionsCheckingInterval: timeouts.check,
+    },
+    requestTimeout: timeouts.request,
+    keepAliveTimeout: timeouts.idle,
     rewriteUrl: ({ url = '/' }) => routedPath(url, prefix),
     frameworkErrors: (error, request, reply) => {
       void reply.headers(early);
@@ -184,7 +191,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await limitLoad(app, { baseUrl, metrics: measured, limits: deps.load });
   const { redis } = deps;
   const limitRate = await rateLimits(app, { redis, refused: measured.loadRefused });
-  await app.register(fastifyCompress, COMPRESSED);
+  await compressTexts(app);
   app.setErrorHandler((error, request, reply) =>
     faultHandler(baseUrl, styleOf(request))(error, request, reply),
   );

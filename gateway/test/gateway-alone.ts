@@ -40,7 +40,7 @@ export async function startGatewayAlone(
     more?: Record<string, unknown>;
     /** The setting `limits` of the tenant `smart`. */
     ofTenant?: object;
-    app?: Pick<AppDeps, 'load' | 'redis' | 'metrics' | 'audit' | 'supergraphFile'>;
+    app?: Pick<AppDeps, 'load' | 'redis' | 'metrics' | 'audit' | 'supergraphFile' | 'timeouts'>;
   } = {},
 ): Promise<GatewayAlone> {
   const images = { ...IMAGES, ...(options.retrieve && { retrieve: options.retrieve }) };
