@@ -150,6 +150,8 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
     'The rows of a connection are a stream of NDJSON or CSV to its end, in constant memory, resumable by cursor; a stream that fails never looks complete.',
   'FG-30':
     'Facets of a connection count the values of coded elements in the store, restricted as the search is; what is left out is said.',
+  'FG-31':
+    'The supergraph declares the scopes of fields and types. What they do not cover is refused before a source is asked: null with an error, or the whole request.',
   'FG-34':
     'The API is compared with that of the last release: what breaks clients is refused, unless it was deprecated and its date has passed.',
   'FG-35':

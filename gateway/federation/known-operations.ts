@@ -3,7 +3,6 @@ import type { DocumentNode } from 'graphql';
 import { Kind, visit } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { setImmediate } from 'node:timers/promises';
-import type { Limits } from '../http/limits.ts';
 import type { AskedOperation, TakenOperation } from './asked-operation.ts';
 import { KEPT_CHARACTERS } from './document-cache.ts';
 import type { CompiledExecution } from './executor/compiled-execution.ts';
@@ -12,7 +11,8 @@ import type { AskedGraphql } from './asked-graphql.ts';
 import { requireAffordable } from './operation-cost.ts';
 import { isRecord } from './sent-document.ts';
 import type { RequestScope } from './request-scope.ts';
-import { finishAnswer, requireFewValues } from './tenant-rules.ts';
+import { requireCovered } from './scopes/refused-fields.ts';
+import { finishAnswer, requireFewValues, type Rules } from './tenant-rules.ts';
 import { requireTrusted } from './trusted-documents.ts';
 
 interface Known extends Omit<TakenOperation, 'variables'> {
@@ -30,15 +30,15 @@ const SHORT = 100_000;
  */
 export class KnownOperations {
   readonly #execution: CompiledExecution;
-  readonly #limits: Limits;
+  readonly #rules: Rules;
   readonly #known = new LRUCache<string, Known>({
     maxSize: KEPT_CHARACTERS,
     sizeCalculation: (_known, text) => text.length,
   });
 
-  constructor(execution: CompiledExecution, limits: Limits) {
+  constructor(execution: CompiledExecution, rules: Rules) {
     this.#execution = execution;
-    this.#limits = limits;
+    this.#rules = rules;
   }
 
   /** Takes an operation that was executed. */
@@ -59,10 +59,12 @@ export class KnownOperations {
     if (!known) return undefined;
     const { variables } = usual;
     const taken = { ...known, variables };
+    const { limits, scopes } = this.#rules;
     try {
       requireTrusted(scope, known.operation.name?.value);
-      requireFewValues(variables, this.#limits);
-      if (!known.isAffordable) requireAffordable(taken, this.#limits);
+      requireFewValues(variables, limits);
+      if (!known.isAffordable) requireAffordable(taken, limits);
+      requireCovered(scope, taken, scopes);
     } catch {
       // Apollo Server writes the refusal.
       return undefined;

@@ -30,6 +30,7 @@ import { prepareDocuments } from './prepare-documents.ts';
 import type { PersistedQueries } from './persisted-queries.ts';
 import { PlanningGateway } from './planning/planning-gateway.ts';
 import type { GatewayContext, RequestScope } from './request-scope.ts';
+import { FieldScopes } from './scopes/field-scopes.ts';
 import type { ServiceName } from './service-name.ts';
 import { tenantRules } from './tenant-rules.ts';
 
@@ -90,16 +91,18 @@ export async function federatedServer(deps: {
   const { supergraphSdl, apiSdl, subgraphs, limits, measures } = deps;
   const measured = measuredOperations(measures, deps.slow);
   const log = quieter(deps.log);
+  const scopes = new FieldScopes(supergraphSdl);
   const gateway = new PlanningGateway({
-    ...{ supergraphSdl, apiSdl },
+    ...{ supergraphSdl, apiSdl, scopes },
     onExecute: () => measures?.executed('planned'),
     services: {
       clinical: localDataSource('clinical', subgraphs.clinical),
       imaging: localDataSource('imaging', subgraphs.imaging),
     },
   });
-  const execution = new CompiledExecution(subgraphs, limits.cost, () => measures?.executed('compiled'));
-  const known = new KnownOperations(execution, limits);
+  const onExecute = () => measures?.executed('compiled');
+  const execution = new CompiledExecution(subgraphs, { fields: limits.cost, scopes, onExecute });
+  const known = new KnownOperations(execution, { limits, scopes });
   const cache = new DocumentCache();
   const rules = [documentLimits(limits)];
   const server = new ApolloServer<GatewayContext>({
@@ -127,7 +130,7 @@ export async function federatedServer(deps: {
     },
     plugins: [
       ...withoutApolloPlugins(),
-      tenantRules(limits),
+      tenantRules({ limits, scopes }),
       // After the rules: it answers, so that nothing is asked after it.
       compiledExecution(execution, known),
     ],

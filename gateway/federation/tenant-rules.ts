@@ -15,12 +15,21 @@ import { joinEqualErrors, withoutSuggestions } from './joined-errors.ts';
 import { faultOf } from './local-data-source.ts';
 import { defaultsOf, requireAffordable } from './operation-cost.ts';
 import type { GatewayContext, RequestScope } from './request-scope.ts';
+import type { FieldScopes } from './scopes/field-scopes.ts';
+import { requireCovered } from './scopes/refused-fields.ts';
 import { requireTrusted } from './trusted-documents.ts';
 
 type Resolved = GraphQLRequestContextDidResolveOperation<GatewayContext>;
 
+/** What requests are checked against. */
+export interface Rules {
+  limits: Limits;
+  /** The scopes that the fields of the graph need. */
+  scopes: FieldScopes;
+}
+
 /** Checks a request against the limits and the tenant's settings, and writes refusals as the tenant wants them. */
-export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> {
+export function tenantRules(rules: Rules): ApolloServerPlugin<GatewayContext> {
   const usual = new UsualIntrospection();
   return {
     async requestDidStart() {
@@ -29,9 +38,10 @@ export function tenantRules(limits: Limits): ApolloServerPlugin<GatewayContext> 
           // Validation has used much of this turn of the event loop; planning comes next.
           await setImmediate();
           try {
-            check(context, usual, limits);
+            check(context, usual, rules);
           } catch (error) {
-            throw error instanceof Fault ? refusal(error) : error;
+            const fault = faultOf(error);
+            throw fault ? refusal(fault, (error as Partial<GraphQLError>).path) : error;
           }
         },
         // The route sends the prepared answer; there is nothing to execute. Nor is there for the cost alone.
@@ -88,7 +98,7 @@ export function finishAnswer(
 function check(
   { contextValue: { scope }, document, operation, schema, request, queryHash }: Resolved,
   usual: UsualIntrospection,
-  limits: Limits,
+  { limits, scopes }: Rules,
 ): void {
   const { graphql } = scope.tenant;
   const explain = explainMode(request.extensions, scope.tenant);
@@ -123,6 +133,7 @@ function check(
     requireLittleIntrospection({ ...asked, variables }, limits);
   }
   requireAffordable(asked, limits);
+  requireCovered(scope, asked, scopes);
 }
 
 /** Refuses an introspection whose answer is too large to write while other requests wait. */
@@ -149,9 +160,9 @@ export function requireFewValues(variables: unknown, { variableValues }: Limits)
 }
 
 /** Returns the error for a Fault before execution: it refuses the whole request with the Fault's status. */
-function refusal(fault: Fault): GraphQLError {
+function refusal(fault: Fault, path?: GraphQLError['path']): GraphQLError {
   const extensions = { ...faultExtensions(fault), http: { status: fault.status } };
-  return new GraphQLError(fault.message, { originalError: fault, extensions });
+  return new GraphQLError(fault.message, { originalError: fault, extensions, path });
 }
 
 function introspects(document: DocumentNode, operation: OperationDefinitionNode): boolean {

@@ -31,7 +31,7 @@ const FIELDS: [field: string, query: string, others: string[]][] = [
     `{ ${study} DiagnosticReportList { id } } } }`,
     ['Patient.r', 'ImagingStudy.s'],
   ],
-  ['DiagnosticReport.priors', `{ ${report} }`, []],
+  ['DiagnosticReport.priors', `{ ${report} }`, ['DiagnosticReport.r']],
 ];
 
 let ehr: AuthorizationServer;

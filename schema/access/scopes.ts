@@ -76,17 +76,49 @@ export function requireScope(
   interaction: Interaction,
 ): Coverage {
   const granted = permitting(access.permissions, type, interaction);
-  if (granted.length === 0) {
-    const level = access.permissions[0]?.level ?? 'patient';
-    const scope = `${level}/${governingType(type)}.${interaction === 'r' || interaction === 's' ? 'rs' : interaction}`;
-    throw new Fault(
-      'insufficient_scope',
-      `The token's scopes do not cover this request: ${scope} is needed.`,
-      {
-        scope,
-      },
-    );
-  }
+  if (granted.length === 0) throw scopesMissing(access, [{ type, interaction }]);
   if (granted.some(({ parameters }) => parameters === undefined)) return {};
   return { constraints: granted.map(({ parameters }) => parameters!) };
+}
+
+/** A scope without its level: `Observation.r`. */
+export interface NeededScope {
+  type: string;
+  interaction: Interaction;
+}
+
+/** Alternatives of scopes, each of scopes that are all needed. */
+export type NeededScopes = readonly (readonly NeededScope[])[];
+
+/**
+ * Returns the scopes that the caller needs beyond the token's, for the first of the alternatives; an empty list when the
+ * token covers one of them. A granular scope covers: it decides on each resource, where it is read.
+ */
+export function missingScopes(
+  { permissions }: { permissions: readonly Permission[] },
+  alternatives: NeededScopes,
+): readonly NeededScope[] {
+  const missing = alternatives.map((all) =>
+    all.filter(({ type, interaction }) => permitting(permissions, type, interaction).length === 0),
+  );
+  return missing.some((none) => none.length === 0) ? [] : missing[0]!;
+}
+
+/** Returns the refusal of a token without some scopes, which it names (RFC 6750 §3). */
+export function scopesMissing(
+  { permissions }: { permissions: readonly Permission[] },
+  missing: readonly NeededScope[],
+): Fault {
+  const level = permissions[0]?.level ?? 'patient';
+  const named = missing.map(({ type, interaction }) => {
+    const interactions = interaction === 'r' || interaction === 's' ? 'rs' : interaction;
+    return `${level}/${governingType(type)}.${interactions}`;
+  });
+  const scope = [...new Set(named)].join(' ');
+  const are = scope.includes(' ') ? 'are' : 'is';
+  return new Fault(
+    'insufficient_scope',
+    `The token's scopes do not cover this request: ${scope} ${are} needed.`,
+    { scope },
+  );
 }

@@ -1,8 +1,8 @@
 import type { GraphQLArgument, GraphQLField, GraphQLNamedType, GraphQLSchema } from 'graphql';
 import { getNamedType, isEnumType, isInterfaceType, isObjectType } from 'graphql';
 import type { Tables } from '../fhir/tables.ts';
+import { scopeLine } from './field-scopes.ts';
 import { RESOURCE_LIST } from './resources.ts';
-import { scopeLine } from './scope-lines.ts';
 
 /** Arguments that mean the same everywhere. */
 const ARGUMENTS: Readonly<Record<string, string>> = {
@@ -37,7 +37,9 @@ export function describeSchema(schema: GraphQLSchema, { searchParameters }: Tabl
   );
   const describeField = (field: GraphQLField<unknown, unknown>, parent: GraphQLNamedType): void => {
     field.description ||= ofField(field, parent.name);
-    field.description = [field.description, scopeLine(field, parent.name)].filter(Boolean).join('\n');
+    field.description = [field.description, scopeLine({ parent: parent.name, field: field.name })]
+      .filter(Boolean)
+      .join('\n');
     const [, resource = ''] = RESOURCE_LIST.exec(field.name) ?? [];
     const isOfElements = !resource && field.args.some(({ name }) => name === 'fhirpath');
     for (const argument of field.args) {

@@ -58,7 +58,9 @@ describe('FG-1, FG-5: all of R4', () => {
     const { clinical } = subgraphs(files);
     expect(clinical).toMatch(/^type SubscriptionResource\b/m);
     expect(clinical).not.toMatch(/^type Subscription\b/m);
-    expect(clinical).toMatch(/^ {2}Subscription\(id: ID!\): SubscriptionResource$/m);
+    expect(clinical).toMatch(
+      /^ {2}Subscription\(id: ID!\): SubscriptionResource @requiresScopes\(scopes: \[\["Subscription.r"\]\]\)$/m,
+    );
     expect(JSON.parse(files['tables.json'] ?? '')).toHaveProperty(
       'renamed.Subscription',
       'SubscriptionResource',

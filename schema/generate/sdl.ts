@@ -1,6 +1,7 @@
 import type { Field, SearchParameter } from '../fhir/tables.ts';
 import type { DescribedField, ElementType } from './elements.ts';
 import { primitiveScalars } from './elements.ts';
+import { directiveOfField } from './field-scopes.ts';
 import { reverseFieldParameters } from './resources.ts';
 
 /** One object type before it is printed as SDL; contributions add fields and directives to it. */
@@ -198,10 +199,17 @@ function described(text: string | undefined): string {
   return text ? `${JSON.stringify(text.replace(/\s+/g, ' ').trim())}\n` : '';
 }
 
-/** Prints an object type as SDL. */
+/** The description and the name at the beginning of a field's definition. */
+const FIELD_NAME = /^(?:"""[^]*?"""|"(?:[^"\\]|\\.)*")?\s*(\w+)/;
+
+/** Prints an object type as SDL, each field with the scopes that it needs. */
 export function printObjectType({ name, description, directives, fields }: ObjectType): string {
   const head = ['type', name, ...directives].join(' ');
-  const body = fields.map((field) => field.replace(/^/gm, '  '));
+  const body = fields.map((definition) => {
+    const [, field = ''] = FIELD_NAME.exec(definition) ?? [];
+    const scopes = directiveOfField({ parent: name, field });
+    return (scopes ? `${definition} ${scopes}` : definition).replace(/^/gm, '  ');
+  });
   return `${described(description)}${head} {\n${body.join('\n')}\n}\n`;
 }
 

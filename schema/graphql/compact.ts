@@ -13,7 +13,8 @@ const NONE = Object.freeze(Object.create(null) as Record<string, unknown>);
 
 /**
  * Drops from a schema what execution does not use: the SDL's syntax tree, which takes as much memory as the schema, and
- * empty objects. Fields with directives keep their part of the tree, because federation reads these directives.
+ * empty objects. Fields with directives of federation keep their part of the tree, because execution reads these; the
+ * scopes of fields are read from the supergraph.
  */
 export function compact(schema: GraphQLSchema): GraphQLSchema {
   compactAll([schema]);
@@ -26,7 +27,8 @@ export function compact(schema: GraphQLSchema): GraphQLSchema {
     for (const field of Object.values(type.getFields())) {
       const { astNode } = field;
       compactAll([field, ...field.args]);
-      if (astNode?.directives?.length) field.astNode = astNode;
+      const isRead = astNode?.directives?.some(({ name }) => name.value !== 'requiresScopes');
+      if (isRead) field.astNode = astNode;
     }
   }
   return schema;

@@ -5,6 +5,7 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { GraphQLDataSourceProcessOptions } from '@apollo/gateway';
 import { parse } from 'graphql';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { withoutSecurityPurpose } from './security-purpose.ts';
 
 /** The committed supergraph over the committed subgraphs, with a few resolvers. */
 
@@ -68,7 +69,7 @@ beforeAll(async () => {
     imaging: buildSubgraphSchema([{ typeDefs: parse(sdl('imaging')), resolvers: imaging }]),
   };
   const gateway = new ApolloGateway({
-    supergraphSdl: sdl('supergraph'),
+    supergraphSdl: withoutSecurityPurpose(sdl('supergraph')),
     buildService: ({ name }) => Object.assign(new Counted(schemas[name as keyof typeof schemas]), { name }),
   });
   server = new ApolloServer({ gateway });

@@ -16,6 +16,9 @@ import {
   isObjectType,
   isUnionType,
 } from 'graphql';
+import type { RequestScope } from '../request-scope.ts';
+import { CONTAINED, type Need, type Refusals } from '../scopes/field-scopes.ts';
+import { refusalOf, refuseField } from '../scopes/refuse-field.ts';
 import type { ServiceName } from '../service-name.ts';
 import { collectFields, type CollectedFrom } from './collect-fields.ts';
 import type {
@@ -37,17 +40,41 @@ import { listWriter, nullRefused, objectText } from './write.ts';
 interface Source extends CollectedFrom {
   subgraphs: SubgraphSchemas;
   texts: TextMemory;
+  /** Undefined: nothing is refused. */
+  refusals?: Refusals | undefined;
+}
+
+/** Where an object comes from. */
+interface Origin {
+  /** The subgraph that gives it; undefined for the root. */
+  from: ServiceName | undefined;
+  /** True for a resource in the element `contained` of another one. */
+  isContained: boolean;
+}
+
+/** The object around a field. */
+interface Around extends Origin {
+  type: GraphQLObjectType;
+  crossings: Map<string, Crossing>;
+}
+
+/** What the values of a field are written with. */
+interface Within {
+  field: CompiledField;
+  sets: readonly SelectionSetNode[];
+  service: ServiceName;
 }
 
 /**
  * Compiles an operation: each field with the resolver of the subgraph that has it, and with the step to the other subgraph
- * where one is needed (GraphQL §6.3, CollectFields is done here).
+ * where one is needed (GraphQL §6.3, CollectFields is done here). A field that is refused is only an error: nothing is asked
+ * for it, not even what leads to it (FG-31).
  * @returns undefined for an operation that is not compiled: it introspects, or a field is of no subgraph
  */
 export function compile(source: Source, operation: OperationDefinitionNode): CompiledOperation | undefined {
   const compiler = new Compiler(source);
   const query = source.schema.getQueryType();
-  const root = query && compiler.selection(query, undefined, [operation.selectionSet]);
+  const root = query && compiler.selection(query, [operation.selectionSet]);
   if (!root) return undefined;
   const { services, fields } = compiler;
   return { root, services, fields, fragments: Object.fromEntries(source.fragments) };
@@ -64,27 +91,27 @@ class Compiler {
     this.#names = Object.keys(source.subgraphs) as ServiceName[];
   }
 
-  /** @param from the subgraph that an object comes from; undefined for the root */
+  /** @param origin where the objects come from; of the root, nowhere */
   selection(
     type: GraphQLObjectType,
-    from: ServiceName | undefined,
     sets: readonly SelectionSetNode[],
+    origin: Origin = { from: undefined, isContained: false },
   ): CompiledSelection | undefined {
-    const crossings = new Map<string, Crossing>();
+    const around: Around = { ...origin, type, crossings: new Map() };
     const collected = collectFields(this.#source, type, sets);
     const fields: (CompiledField | TypeName)[] = [];
     for (const [name, nodes] of collected.fields) {
       const field =
         nodes[0]!.name.value === '__typename'
           ? { name, key: `${quoted(name)}:`, text: quoted(type.name) }
-          : this.#field({ type, from, crossings }, name, nodes);
+          : this.#field(around, name, nodes);
       if (!field) return undefined;
       fields.push(field);
       this.fields++;
     }
     const deferred: DeferredFragment[] = [];
     for (const { label, set } of collected.deferred) {
-      const selection = this.selection(type, from, [set]);
+      const selection = this.selection(type, [set], origin);
       if (!selection) return undefined;
       deferred.push({ label, selection });
     }
@@ -92,40 +119,31 @@ class Compiler {
     return keepingTexts({ type, fields, deferred, isPure, kept: undefined }, this.#source.texts);
   }
 
-  #field(
-    around: { type: GraphQLObjectType; from: ServiceName | undefined; crossings: Map<string, Crossing> },
-    name: string,
-    nodes: readonly FieldNode[],
-  ): CompiledField | undefined {
+  #field(around: Around, name: string, nodes: readonly FieldNode[]): CompiledField | undefined {
     const [node] = nodes as [FieldNode];
-    const { type: parent, from } = around;
+    const { type: parent, from, isContained } = around;
     const fieldName = node.name.value;
     const definition = parent.getFields()[fieldName];
-    const owner = definition && this.#owner(around, fieldName);
-    if (!owner) return undefined;
-    const { service, crossing } = owner;
-    this.services.add(service);
-    if (from) this.services.add(from);
+    if (!definition) return undefined;
     const sets = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
-    const field: CompiledField = {
-      ...{
-        name,
-        key: `${quoted(name)}:`,
-        fieldName,
-        nodes,
-        parent,
-        type: definition.type,
-        service,
-        crossing,
-      },
-      resolve: declaredField(this.#source.subgraphs[service], parent.name, fieldName)!.resolve as
-        Resolver | undefined,
-      argumentsIn: (variables) => getArgumentValues(definition, node, variables),
+    const base = {
+      ...{ name, key: `${quoted(name)}:`, fieldName, nodes, parent, type: definition.type },
+      argumentsIn: (variables: Record<string, unknown>) => getArgumentValues(definition, node, variables),
       isNonNull: isNonNullType(definition.type),
       isLeaf: isLeafType(getNullableType(definition.type)),
       write: unwritten,
       ...{ selections: [], selectionOf: noSelection },
     };
+    const refused = this.#source.refusals?.ofField(parent.name, fieldName, isContained);
+    if (refused?.service)
+      return { ...base, service: refused.service, crossing: undefined, resolve: refusing(refused, parent) };
+    const owner = this.#owner(around, fieldName);
+    if (!owner) return undefined;
+    const { service, crossing } = owner;
+    this.services.add(service);
+    if (from) this.services.add(from);
+    const { resolve } = declaredField(this.#source.subgraphs[service], parent.name, fieldName)!;
+    const field: CompiledField = { ...base, service, crossing, resolve: resolve as Resolver | undefined };
     const write = this.#writer(definition.type, { field, sets, service });
     if (!write) return undefined;
     field.write = write;
@@ -133,11 +151,7 @@ class Compiler {
   }
 
   #owner(
-    {
-      type,
-      from,
-      crossings,
-    }: { type: GraphQLObjectType; from: ServiceName | undefined; crossings: Map<string, Crossing> },
+    { type, from, crossings }: Around,
     field: string,
   ): { service: ServiceName; crossing: Crossing | undefined } | undefined {
     const { subgraphs } = this.#source;
@@ -170,11 +184,8 @@ class Compiler {
   }
 
   /** Returns the function that writes the values of a type; undefined where a selection is not compiled. */
-  #writer(
-    type: GraphQLOutputType,
-    within: { field: CompiledField; sets: readonly SelectionSetNode[]; service: ServiceName },
-  ): Write | undefined {
-    const { field, sets, service } = within;
+  #writer(type: GraphQLOutputType, within: Within): Write | undefined {
+    const { field } = within;
     if (isNonNullType(type)) {
       const write = this.#writer(type.ofType as GraphQLOutputType, within);
       return write && required(write, field);
@@ -188,30 +199,34 @@ class Compiler {
       const write = leafWriter(type);
       return (value) => (value === undefined || value === null ? 'null' : write(value));
     }
-    if (isObjectType(type)) {
-      const selection = this.selection(type, service, sets);
-      if (!selection) return undefined;
-      field.selections = [selection];
-      field.selectionOf = () => selection;
-      return orNull((value, place) => objectText(selection, value as object, place));
-    }
+    if (isObjectType(type)) return this.#objectWriter(type, within);
     return isUnionType(type) ? this.#unionWriter(type, within) : undefined;
   }
 
-  #unionWriter(
-    union: GraphQLUnionType,
-    {
-      field,
-      sets,
-      service,
-    }: { field: CompiledField; sets: readonly SelectionSetNode[]; service: ServiceName },
-  ): Write | undefined {
+  #objectWriter(type: GraphQLObjectType, within: Within): Write | undefined {
+    const selection = this.#selectionIn(type, within);
+    if (!selection) return undefined;
+    const { field } = within;
+    field.selections = [selection];
+    field.selectionOf = () => selection;
+    const refused = this.#refusedType(type, field);
+    return orNull((value, place) => {
+      if (refused) throw refusalOf(refused, requestOf(place.run.context).access);
+      return objectText(selection, value as object, place);
+    });
+  }
+
+  #unionWriter(union: GraphQLUnionType, within: Within): Write | undefined {
+    const { field, service } = within;
     const { resolveType } = this.#source.subgraphs[service].getType(union.name) as GraphQLUnionType;
     const selections = new Map<string, CompiledSelection>();
+    const refused = new Map<string, Need>();
     for (const member of union.getTypes()) {
-      const selection = this.selection(member, service, sets);
+      const selection = this.#selectionIn(member, within);
       if (!selection) return undefined;
       selections.set(member.name, selection);
+      const need = this.#refusedType(member, field);
+      if (need) refused.set(member.name, need);
     }
     field.selections = [...selections.values()];
     field.selectionOf = (value, place) => {
@@ -219,11 +234,32 @@ class Compiler {
       const name = resolveType?.(value, run.context, run.infoOf(field, place), union) as string | undefined;
       const selection = selections.get(name ?? '');
       if (!selection) throw new GraphQLError(`The value is of no type that ${union.name} has.`);
+      const need = refused.get(selection.type.name);
+      if (need) throw refusalOf(need, requestOf(run.context).access);
       return selection;
     };
     return orNull((value, place) => objectText(field.selectionOf(value, place), value as object, place));
   }
+
+  #selectionIn(type: GraphQLObjectType, { field, service, sets }: Within): CompiledSelection | undefined {
+    return this.selection(type, sets, { from: service, isContained: field.fieldName === CONTAINED });
+  }
+
+  /** Returns why values of a type are refused. */
+  #refusedType({ name }: GraphQLObjectType, { fieldName }: CompiledField): Need | undefined {
+    return fieldName === CONTAINED ? undefined : this.#source.refusals?.ofType(name);
+  }
 }
+
+/** Returns the resolver of a refused field. */
+function refusing(need: Need, { name: parent }: GraphQLObjectType): Resolver {
+  return (source, args, context) => {
+    throw refuseField(requestOf(context), { need, parent, source, args });
+  };
+}
+
+/** Returns the request of an execution, which is in the context of its resolvers. */
+const requestOf = (context: object): RequestScope => (context as { request: RequestScope }).request;
 
 const unwritten: Write = () => 'null';
 const noSelection = (): never => {

@@ -5,6 +5,7 @@ import type { AskedOperation } from '../asked-operation.ts';
 import { formatError } from '../format-error.ts';
 import { coreOf, formatted, type LocalSubgraph } from '../local-data-source.ts';
 import type { RequestScope } from '../request-scope.ts';
+import type { FieldScopes } from '../scopes/field-scopes.ts';
 import type { ServiceName } from '../service-name.ts';
 import type { Text } from './compiled.ts';
 import { CompiledOperations } from './compiled-operations.ts';
@@ -13,6 +14,16 @@ import { partsOf, type LaterParts } from './parts.ts';
 import { rootOf, Run } from './run.ts';
 import { objectText } from './write.ts';
 import { WrittenData } from './written-data.ts';
+
+/** What the executions of a graph share. */
+export interface ExecutionOptions {
+  /** Limit of the fields that the lists of one answer may hold. */
+  fields: number;
+  /** The scopes that the fields of the graph need. */
+  scopes: FieldScopes;
+  /** Called for each execution. */
+  onExecute?: (() => void) | undefined;
+}
 
 interface Wanted {
   scope: RequestScope;
@@ -35,22 +46,12 @@ interface Answered {
  */
 export class CompiledExecution {
   readonly #subgraphs: Readonly<Record<ServiceName, LocalSubgraph>>;
-  readonly #fields: number;
+  readonly #options: ExecutionOptions;
   readonly #operations: CompiledOperations;
-  readonly #onExecute: (() => void) | undefined;
 
-  /**
-   * @param fields limit of the fields that the lists of one answer may hold
-   * @param onExecute called for each execution
-   */
-  constructor(
-    subgraphs: Readonly<Record<ServiceName, LocalSubgraph>>,
-    fields: number,
-    onExecute?: () => void,
-  ) {
-    this.#onExecute = onExecute;
+  constructor(subgraphs: Readonly<Record<ServiceName, LocalSubgraph>>, options: ExecutionOptions) {
     this.#subgraphs = subgraphs;
-    this.#fields = fields;
+    this.#options = options;
     const { clinical, imaging } = subgraphs;
     this.#operations = new CompiledOperations({ clinical: clinical.schema, imaging: imaging.schema });
   }
@@ -78,12 +79,13 @@ export class CompiledExecution {
     const { schema, operation } = asked;
     const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], asked.variables);
     if (!coerced) return undefined;
-    const form = { rows: scope.rows, defers };
+    const { fields, scopes, onExecute } = this.#options;
+    const form = { rows: scope.rows, defers, refusals: scopes.refusals(asked, scope.access) };
     const compiled = this.#operations.of(hash, { ...asked, variables: coerced }, form);
     if (!compiled) return undefined;
-    this.#onExecute?.();
+    onExecute?.();
     if (scope.explanation) scope.explanation.plan = { kind: 'direct', text: planText(compiled) };
-    const budget = new AnswerBudget(this.#fields);
+    const budget = new AnswerBudget(fields);
     const cores = [...compiled.services].map((name) => [name, coreOf(name, this.#subgraphs[name], scope)]);
     const run = new Run(
       { ...Object.fromEntries(cores), ...{ partial: [], request: scope, budget } },

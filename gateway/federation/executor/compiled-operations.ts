@@ -2,6 +2,7 @@ import { Kind, visit, type DocumentNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { AskedOperation } from '../asked-operation.ts';
 import { fragmentsOf } from '../fragments.ts';
+import type { Refusals } from '../scopes/field-scopes.ts';
 import { compile } from './compile.ts';
 import type { CompiledOperation } from './compiled.ts';
 import type { SubgraphSchemas } from './crossing.ts';
@@ -16,6 +17,8 @@ export interface AnswerForm {
   rows?: WantedRows | undefined;
   /** True for a caller who takes parts that come later (`@defer`). */
   defers: boolean;
+  /** What the caller's scopes do not cover; undefined for nothing. */
+  refusals?: Refusals | undefined;
 }
 
 /** Compiles operations, and keeps the last ones. */
@@ -39,18 +42,26 @@ export class CompiledOperations {
    * @param form what the caller wants: rows, or parts that come later
    * @returns undefined for an operation that is not compiled
    */
-  of(hash: string, asked: AskedOperation, { rows, defers }: AnswerForm): CompiledOperation | undefined {
+  of(
+    hash: string,
+    asked: AskedOperation,
+    { rows, defers, refusals }: AnswerForm,
+  ): CompiledOperation | undefined {
     const { schema, document, operation, variables } = asked;
     const conditions = this.#conditions.get(document) ?? conditionsOf(document);
     this.#conditions.set(document, conditions);
     const chosen = conditions.map((name) => String(variables[name]));
-    const key = [hash, operation.name?.value ?? '', rows?.format.type ?? '', defers, ...chosen].join('\n');
+    const form = [rows?.format.type ?? '', defers, refusals?.key ?? ''];
+    const key = [hash, operation.name?.value ?? '', ...form, ...chosen].join('\n');
     let known = this.#known.get(key);
     if (!known) {
       const fragments = fragmentsOf(document);
       known = {
         operation: compile(
-          { schema, subgraphs: this.#subgraphs, fragments, texts: this.#texts, variables, defers },
+          {
+            ...{ schema, subgraphs: this.#subgraphs, fragments, texts: this.#texts, variables, defers },
+            refusals,
+          },
           operation,
         ),
       };

@@ -3,6 +3,7 @@ import { operationFromDocument, Supergraph, type Schema } from '@apollo/federati
 import { QueryPlanner } from '@apollo/query-planner';
 import { parse } from 'graphql';
 import { workerData } from 'node:worker_threads';
+import { withoutSecurityPurpose } from '../../../schema/graphql/security-purpose.ts';
 import { apiSchemaOf } from './api-schema.ts';
 import type { PlannedOperation, SchemaTexts } from './planner.ts';
 
@@ -17,7 +18,7 @@ export function plan({ source, operationName }: PlannedOperation): string {
 }
 
 function started({ supergraphSdl, apiSdl }: SchemaTexts): { apiSchema: Schema; queryPlanner: QueryPlanner } {
-  const document = parse(supergraphSdl, { noLocation: true });
+  const document = parse(withoutSecurityPurpose(supergraphSdl), { noLocation: true });
   const supergraph = Supergraph.build(document, { validateSupergraph: false });
   return { apiSchema: apiSchemaOf(apiSdl), queryPlanner: new QueryPlanner(supergraph) };
 }

@@ -1,14 +1,23 @@
 import type { ServiceMap } from '@apollo/gateway';
 import type { ApolloServerOptionsWithGateway, BaseContext } from '@apollo/server';
-import { buildASTSchema, getVariableValues, parse, type GraphQLSchema } from 'graphql';
+import { buildASTSchema, getVariableValues, parse, print, type GraphQLSchema } from 'graphql';
 import { setImmediate } from 'node:timers/promises';
 import { compact } from '../../../schema/graphql/compact.ts';
 import type { GatewayContext } from '../request-scope.ts';
+import type { FieldScopes } from '../scopes/field-scopes.ts';
+import { reducedOperation } from '../scopes/reduced-operation.ts';
 import { Planner, type SchemaTexts } from './planner.ts';
 import type { Executor, PlannedExecution } from './planned-execution.ts';
 
 type Gateway = ApolloServerOptionsWithGateway<BaseContext>['gateway'];
 type Listener = Parameters<Gateway['onSchemaLoadOrUpdate']>[0];
+
+interface PlanningOptions extends SchemaTexts {
+  services: ServiceMap;
+  /** The scopes that the fields of the graph need. */
+  scopes: FieldScopes;
+  onExecute?: (() => void) | undefined;
+}
 
 /**
  * Plans operations over a fixed supergraph with Apollo's query planner, and executes the plans with Apollo's executor. It
@@ -18,20 +27,18 @@ type Listener = Parameters<Gateway['onSchemaLoadOrUpdate']>[0];
 export class PlanningGateway implements Gateway {
   readonly #texts: SchemaTexts;
   readonly #services: ServiceMap;
+  readonly #scopes: FieldScopes;
   readonly #schema: GraphQLSchema;
   readonly #planner: Planner;
   readonly #onExecute: (() => void) | undefined;
   #execution: Promise<PlannedExecution> | undefined;
 
   /** @param options the supergraph is not validated again; `onExecute` is called for each execution of a plan */
-  constructor({
-    services,
-    onExecute,
-    ...texts
-  }: SchemaTexts & { services: ServiceMap; onExecute?: (() => void) | undefined }) {
+  constructor({ services, scopes, onExecute, ...texts }: PlanningOptions) {
     this.#onExecute = onExecute;
     this.#texts = texts;
     this.#services = services;
+    this.#scopes = scopes;
     this.#planner = new Planner(texts);
     const api = parse(texts.apiSdl, { noLocation: true });
     this.#schema = compact(buildASTSchema(api, { assumeValid: true, assumeValidSDL: true }));
@@ -57,10 +64,34 @@ export class PlanningGateway implements Gateway {
   }
 
   async #execute(asked: Parameters<Executor>[0]): ReturnType<Executor> {
-    const { request, operation, queryHash, source } = asked;
-    const variables = operation.variableDefinitions ?? [];
-    const { errors } = getVariableValues(this.#schema, variables, request.variables ?? {});
+    const { request, operation, document } = asked;
+    const { variables = {} } = request;
+    const schema = this.#schema;
+    const { errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
     if (errors) return { errors };
+    const { scope } = asked.context as unknown as GatewayContext;
+    const refusals = this.#scopes.refusals({ document, schema }, scope.access);
+    if (!refusals) return this.#planned(asked, scope);
+    const reduced = reducedOperation({ schema, document, operation, variables }, refusals);
+    const answer = await this.#planned(
+      {
+        ...asked,
+        document: reduced.document,
+        operation: reduced.operation,
+        source: print(reduced.document),
+        queryHash: `${asked.queryHash}\n${refusals.key}`,
+      },
+      scope,
+    );
+    const refused = reduced.refuse(answer.data, scope);
+    return refused.length > 0 ? { ...answer, errors: [...(answer.errors ?? []), ...refused] } : answer;
+  }
+
+  async #planned(
+    asked: Parameters<Executor>[0],
+    { explanation }: GatewayContext['scope'],
+  ): ReturnType<Executor> {
+    const { request, queryHash, source } = asked;
     const { operationName } = request;
     // Loaded while the first plan is made.
     this.#execution ??= this.#loadExecution();
@@ -68,7 +99,6 @@ export class PlanningGateway implements Gateway {
       this.#execution,
       this.#planner.plan(queryHash, { source, operationName }),
     ]);
-    const { explanation } = (asked.context as unknown as GatewayContext).scope;
     if (explanation) explanation.plan = { kind: 'planned', text: execution.written(plan) };
     this.#onExecute?.();
     return execution.execute(plan, asked);

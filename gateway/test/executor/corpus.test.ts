@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { governingType } from '../../../schema/access/scopes.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { LONG } from '../setup/long.ts';
 import { Random } from '../setup/random.ts';
@@ -21,6 +22,7 @@ import {
   type CorpusDocument,
   type Wrong,
 } from './corpus.ts';
+import { pathsTo, refusedDocuments } from './refused-documents.ts';
 import { accessTo, ownIds, writeCorpus, type CorpusPatient } from './record.ts';
 import {
   executorServers,
@@ -50,6 +52,8 @@ const members = isUnionType(union) ? union.getTypes().map(({ name }) => name) : 
 const NOBODY: Asker = {
   ...{ patient: '', other: '', own: '', members, ids: new Map(), elements: new Map() },
 };
+
+const written = (asker: Asker) => [...handWritten(asker), ...refusedDocuments(asker)];
 
 describeWithSharedData('the corpus', () => {
   let directory: string;
@@ -94,6 +98,7 @@ describeWithSharedData('the corpus', () => {
     const access = {
       patient: () => accessTo(own, 'patient/*.rs'),
       'few scopes': () => accessTo(own, 'patient/Patient.rs patient/ImagingStudy.rs patient/Observation.s'),
+      'images only': () => accessTo(own, 'patient/ImagingStudy.rs patient/Condition.rs'),
       user: () => accessTo(patients, 'user/*.rs'),
       system: () => accessTo('all', 'system/*.rs'),
     } satisfies Record<Caller, () => Asked['access']>;
@@ -130,9 +135,8 @@ describeWithSharedData('the corpus', () => {
     if (code) expect(codes).toContain(code);
   }
 
-  test.each(handWritten(NOBODY).map(({ what }, index) => [what, index] as const))(
-    '%s',
-    async (_what, index) => hold(handWritten(askers[0])[index]!),
+  test.each(written(NOBODY).map(({ what }, index) => [what, index] as const))('%s', async (_what, index) =>
+    hold(written(askers[0])[index]!),
   );
 
   const parts = Array.from({ length: GENERATED / PART }, (_, part) => part * PART);
@@ -162,11 +166,31 @@ describeWithSharedData('the corpus', () => {
     ).toEqual([]);
   });
 
+  test.each(members)('FG-31 without the scope of %s no path leads to one', async (type) => {
+    const others = members.filter((one) => one !== governingType(type)).map((one) => `patient/${one}.rs`);
+    const access = accessTo([patients[0]], others.join(' '));
+    const number = GENERATED + 10 * members.indexOf(type);
+    const documents = [
+      ...pathsTo(type, askers[0]).map((query) => ({ query, variables: {} })),
+      // What a resource contains is seen with it.
+      ...generated(schema, askers[0], [number, number + 10]).filter(({ query }) => !/contained/.test(query)),
+    ];
+    const codes = new Set<unknown>();
+    for (const { query, variables } of documents) {
+      const { data, errors } = await servers.compiled({ query, variables, access, tenant: tenants[0] });
+      for (const { extensions } of errors) codes.add(extensions?.['code']);
+      // Of a patient whom the scopes do not cover there is the id.
+      const value = type === 'Patient' ? patients[0].name : `:"${type}"`;
+      expect([query, data.includes(value)]).toEqual([query, false]);
+    }
+    expect(codes).toContain('insufficient_scope');
+  });
+
   test('two patients at once: each answer is as it is alone, with nothing of the other patient', async () => {
     const random = new Random(1);
     const documents = askers.map((asker) =>
-      [...handWritten(asker), ...generated(schema, asker, [0, 100])].filter(({ caller }) =>
-        ['patient', 'few scopes'].includes(caller),
+      [...written(asker), ...generated(schema, asker, [0, 100])].filter(({ caller }) =>
+        ['patient', 'few scopes', 'images only'].includes(caller),
       ),
     );
     const alone = new Map<CorpusDocument, Promise<Answered>>();

@@ -3,8 +3,8 @@ import type { GraphQLSchema } from 'graphql';
 import { Random } from '../setup/random.ts';
 import { generatedDocument, type Document, type Wanted } from './documents.ts';
 
-/** Whose token asks: one patient's, with all scopes or few; a user's for both patients; or a system's for all. */
-export type Caller = 'patient' | 'few scopes' | 'user' | 'system';
+/** Whose token asks: one patient's, with all scopes, few, or two; a user's for both patients; or a system's for all. */
+export type Caller = 'patient' | 'few scopes' | 'images only' | 'user' | 'system';
 
 /**
  * Where the stock gateway is wrong.
@@ -42,11 +42,14 @@ export interface Asker extends Wanted {
   members: readonly string[];
 }
 
-type Row = [what: string, query: string, more?: Partial<Omit<CorpusDocument, 'what' | 'query'>>];
+export type Row = [what: string, query: string, more?: Partial<Omit<CorpusDocument, 'what' | 'query'>>];
 
 /** Returns the documents that are written by hand. */
-export function handWritten(asker: Asker): CorpusDocument[] {
-  return rows(asker).map(([what, query, more]) => ({
+export const handWritten = (asker: Asker): CorpusDocument[] => documentsOf(rows(asker));
+
+/** Returns the documents of some rows. */
+export function documentsOf(some: readonly Row[]): CorpusDocument[] {
+  return some.map(([what, query, more]) => ({
     ...{ what, query, variables: {}, caller: 'patient', isHalved: false, isGenerated: false, ...more },
   }));
 }
@@ -60,7 +63,7 @@ export function generated(
   return Array.from({ length: end - first }, (_, index) => {
     const random = new Random(first + index);
     const document = generatedDocument(schema, asker, random);
-    const caller = random.of<Caller>(['patient', 'patient', 'patient', 'few scopes', 'user', 'system']);
+    const caller = random.of<Caller>(['patient', 'patient', 'few scopes', 'images only', 'user', 'system']);
     return {
       ...document,
       what: `generated ${first + index}`,

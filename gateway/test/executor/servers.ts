@@ -1,12 +1,13 @@
 /** The same two subgraphs behind each way to execute an operation: ours, and those of others that judge it. */
 import { ApolloGateway, type GraphQLDataSource } from '@apollo/gateway';
 import { ApolloServer } from '@apollo/server';
-import type { GraphQLFormattedError } from 'graphql';
+import { buildSchema, getOperationAST, parse, print, type GraphQLFormattedError } from 'graphql';
 import { readFileSync } from 'node:fs';
 import type { Access } from '../../../schema/access/access.ts';
 import type { Operation } from '../../../schema/fault/audit.ts';
 import { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import { writeFhirJson } from '../../../schema/fhir/decimal.ts';
+import { withoutSecurityPurpose } from '../../../schema/graphql/security-purpose.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { clinicalSubgraph } from '../../../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../../../subgraphs/imaging/app.ts';
@@ -17,6 +18,8 @@ import { formatError } from '../../federation/format-error.ts';
 import { localDataSource } from '../../federation/local-data-source.ts';
 import { PlanningGateway } from '../../federation/planning/planning-gateway.ts';
 import type { GatewayContext } from '../../federation/request-scope.ts';
+import { FieldScopes } from '../../federation/scopes/field-scopes.ts';
+import { reducedOperation } from '../../federation/scopes/reduced-operation.ts';
 import type { ServiceName } from '../../federation/service-name.ts';
 import { logger } from '../../http/observe.ts';
 import { patientDirectory } from '../../joins/record-directory.ts';
@@ -28,6 +31,7 @@ import { stitchedMonolith } from './stitched.ts';
 const log = logger('silent');
 const sdl = (name: string) =>
   readFileSync(new URL(`../../../schema/${name}.graphql`, import.meta.url), 'utf8');
+const API = buildSchema(sdl('api'), { assumeValid: true });
 /** Fields of one answer, as in a gateway with default limits. */
 const FIELDS = 50_000;
 
@@ -56,7 +60,7 @@ export interface ExecutorServers {
   compiled: Ask;
   /** Our gateway without it: Apollo's planner and executor. */
   planned: Ask;
-  /** A stock ApolloGateway. */
+  /** A stock ApolloGateway; like the next one it is asked for what the scopes cover. */
   stock: Ask;
   /** One schema, stitched by a library that is not Apollo's. */
   stitched: Ask;
@@ -74,32 +78,36 @@ export async function executorServers(dataDir: string): Promise<ExecutorServers>
   };
   const services = { clinical: counted('clinical'), imaging: counted('imaging') };
   const supergraphSdl = sdl('supergraph');
-  const gateway = () => new PlanningGateway({ supergraphSdl, apiSdl: sdl('api'), services });
+  const scopes = new FieldScopes(supergraphSdl);
+  const gateway = () => new PlanningGateway({ supergraphSdl, apiSdl: sdl('api'), services, scopes });
   const compiled = new ApolloServer<GatewayContext>({
     ...{ gateway: gateway(), formatError },
-    plugins: [compiledExecution(new CompiledExecution(subgraphs, FIELDS))],
+    plugins: [compiledExecution(new CompiledExecution(subgraphs, { fields: FIELDS, scopes }))],
   });
   const planned = new ApolloServer<GatewayContext>({ gateway: gateway(), formatError });
+  // A reduced operation has variables and fragments that nothing uses.
+  const reducible = { formatError, dangerouslyDisableValidation: true };
   const stock = new ApolloServer<GatewayContext>({
-    formatError,
+    ...reducible,
     gateway: new ApolloGateway({
-      ...{ supergraphSdl, logger: log },
+      ...{ supergraphSdl: withoutSecurityPurpose(supergraphSdl), logger: log },
       buildService: ({ name }) => services[name as ServiceName],
     }),
   });
   const stitched = new ApolloServer<GatewayContext>({
-    ...{ formatError, schema: stitchedMonolith(supergraphSdl, services) },
+    ...{ ...reducible, schema: stitchedMonolith(supergraphSdl, services) },
   });
   const servers = [compiled, planned, stock, stitched];
   await Promise.all(servers.map((server) => server.start()));
   const ask =
-    (server: ApolloServer<GatewayContext>): Ask =>
+    (server: ApolloServer<GatewayContext>, reducing?: FieldScopes): Ask =>
     async (asked) => {
       const before = fetches;
-      return { ...(await answerOf(server, asked)), fetches: fetches - before };
+      return { ...(await answerOf(server, asked, reducing)), fetches: fetches - before };
     };
   return {
-    ...{ compiled: ask(compiled), planned: ask(planned), stock: ask(stock), stitched: ask(stitched) },
+    ...{ compiled: ask(compiled), planned: ask(planned) },
+    ...{ stock: ask(stock, scopes), stitched: ask(stitched, scopes) },
     async close() {
       await Promise.all(servers.map((server) => server.stop()));
       await Promise.all([subgraphs.clinical.close(), subgraphs.imaging.close()]);
@@ -123,6 +131,7 @@ function startSubgraphs(dataDir: string) {
 async function answerOf(
   server: ApolloServer<GatewayContext>,
   { query, variables, access, tenant }: Asked,
+  scopes?: FieldScopes,
 ): Promise<Omit<Answered, 'fetches'>> {
   const recorded = new Set<string>();
   const scope = {
@@ -130,14 +139,25 @@ async function answerOf(
     ...{ signal: new AbortController().signal, budget: new AnswerBudget(FIELDS) },
     audit: (operation: Operation) => void recorded.add(JSON.stringify(operation)),
   };
-  const request = { query, ...(variables && { variables }) };
+  const reduced = scopes && reducedFor({ query, variables, access, tenant }, scopes);
+  const request = { query: reduced ? print(reduced.document) : query, ...(variables && { variables }) };
   const { body } = await server.executeOperation(request, { contextValue: { scope } });
   if (body.kind !== 'single') throw new Error('The answer is in parts.');
-  const { data = null, errors = [] } = body.singleResult;
+  const { data = null } = body.singleResult;
+  const refused = (reduced?.refuse(data, scope) ?? []).map((error) => formatError(error.toJSON(), error));
+  const errors = [...(body.singleResult.errors ?? []), ...refused];
   // Written data are compared as they are sent.
   const text =
     (data as unknown) instanceof WrittenData ? (data as unknown as WrittenData).text : writeFhirJson(data);
   return { data: text, errors, recorded: [...recorded].sort() };
+}
+
+/** Returns an operation without the fields that the scopes do not cover, for servers that know of no scopes. */
+function reducedFor({ query, variables = {}, access }: Asked, scopes: FieldScopes) {
+  const document = parse(query);
+  const operation = getOperationAST(document)!;
+  const refusals = scopes.refusals({ document, schema: API }, access);
+  return refusals && reducedOperation({ schema: API, document, operation, variables }, refusals);
 }
 
 /** Returns a tenant over records and images in folders, and the same with a second archive, which does not answer. */

@@ -2,6 +2,7 @@ import type { Reference, Resource } from 'fhir/r4.js';
 import type { DocumentNode } from 'graphql';
 import type { UnionMember } from '../../../schema/graphql/datatype-resolvers.ts';
 import { datatypeResolvers, unresolved } from '../../../schema/graphql/datatype-resolvers.ts';
+import { requireScope } from '../../../schema/access/scopes.ts';
 import { addExpressionLists } from '../../../schema/graphql/expression-lists.ts';
 import type { ItemSelector } from '../../../schema/expressions/item-selector.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
@@ -88,6 +89,12 @@ function reverseFields(target: string): Fields {
   return fields;
 }
 
+/** Returns a resource that the other subgraph reads. @throws Fault `insufficient_scope` */
+function ofOtherSubgraph({ access }: Clinical, type: string, id: string): UnionMember {
+  requireScope(access, type, 'r');
+  return { __typename: type, id };
+}
+
 /** Resolves a reference to a resource of this subgraph or of the other (FG-3). */
 async function resolveReference(
   reference: Reference,
@@ -103,14 +110,14 @@ async function resolveReference(
       : undefined;
   if (uid !== undefined) {
     return type === undefined || type === 'ImagingStudy'
-      ? { __typename: 'ImagingStudy', id: uid }
+      ? ofOtherSubgraph(clinical, 'ImagingStudy', uid)
       : undefined;
   }
   if (reference.reference === undefined) return undefined;
   if (!target || !isResourceType(target.type)) throw unresolved();
-  // Of the other subgraph, which also reads a study of the record that has no UID (IA-34).
+  // It also reads a study of the record that has no UID (IA-34).
   if (target.type === 'Endpoint' || target.type === 'ImagingStudy')
-    return { __typename: target.type, id: target.id };
+    return ofOtherSubgraph(clinical, target.type, target.id);
   return (
     target.type === 'Patient' ? patientOrId(clinical, target.id) : clinical.read(target.type, target.id)
   ) as Promise<UnionMember>;

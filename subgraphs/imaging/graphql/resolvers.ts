@@ -5,6 +5,7 @@ import {
   type GraphQLFieldResolver,
   type GraphQLResolveInfo,
 } from 'graphql';
+import { requireScope } from '../../../schema/access/scopes.ts';
 import type { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import {
   datatypeResolvers,
@@ -290,5 +291,7 @@ async function resolveReference(
   if (type !== undefined && target.type !== type) return undefined;
   if (target.type === 'Endpoint') return readEndpoint(facts.imaging, target.id, options);
   if (target.type === 'ImagingStudy') return joined(await facts.loaders.study.load(target.id));
+  // The other subgraph reads it. A patient has an id for every caller.
+  if (target.type !== 'Patient') requireScope(facts.imaging.access, target.type, 'r');
   return { __typename: graphqlType(target.type), id: target.id };
 }
