@@ -5,7 +5,7 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { GraphQLDataSourceProcessOptions } from '@apollo/gateway';
 import { parse } from 'graphql';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { withoutSecurityPurpose } from './security-purpose.ts';
+import { withoutSecurityPurpose } from '../../gateway/test/setup/security-purpose.ts';
 
 /** The committed supergraph over the committed subgraphs, with a few resolvers. */
 

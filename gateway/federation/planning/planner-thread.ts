@@ -1,9 +1,13 @@
 /** Runs in the thread of `Planner`. */
-import { operationFromDocument, Supergraph, type Schema } from '@apollo/federation-internals';
+import {
+  operationFromDocument,
+  ROUTER_SUPPORTED_SUPERGRAPH_FEATURES,
+  Supergraph,
+  type Schema,
+} from '@apollo/federation-internals';
 import { QueryPlanner } from '@apollo/query-planner';
 import { parse } from 'graphql';
 import { workerData } from 'node:worker_threads';
-import { withoutSecurityPurpose } from '../../../schema/graphql/security-purpose.ts';
 import { apiSchemaOf } from './api-schema.ts';
 import type { PlannedOperation, SchemaTexts } from './planner.ts';
 
@@ -18,7 +22,9 @@ export function plan({ source, operationName }: PlannedOperation): string {
 }
 
 function started({ supergraphSdl, apiSdl }: SchemaTexts): { apiSchema: Schema; queryPlanner: QueryPlanner } {
-  const document = parse(withoutSecurityPurpose(supergraphSdl), { noLocation: true });
-  const supergraph = Supergraph.build(document, { validateSupergraph: false });
+  const document = parse(supergraphSdl, { noLocation: true });
+  // The gateway enforces `@requiresScopes` (FG-31), which Apollo's own gateway refuses to load.
+  const supportedFeatures = ROUTER_SUPPORTED_SUPERGRAPH_FEATURES;
+  const supergraph = Supergraph.build(document, { validateSupergraph: false, supportedFeatures });
   return { apiSchema: apiSchemaOf(apiSdl), queryPlanner: new QueryPlanner(supergraph) };
 }

@@ -11,7 +11,7 @@ import {
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parseScopes } from '../../../schema/access/scopes.ts';
-import { withoutSecurityPurpose } from '../../../schema/graphql/security-purpose.ts';
+import { withoutSecurityPurpose } from '../../test/setup/security-purpose.ts';
 import { FieldScopes } from './field-scopes.ts';
 
 const supergraphSdl = readFileSync(new URL('../../../schema/supergraph.graphql', import.meta.url), 'utf8');

@@ -7,7 +7,6 @@ import type { Access } from '../../../schema/access/access.ts';
 import type { Operation } from '../../../schema/fault/audit.ts';
 import { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import { writeFhirJson } from '../../../schema/fhir/decimal.ts';
-import { withoutSecurityPurpose } from '../../../schema/graphql/security-purpose.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { clinicalSubgraph } from '../../../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../../../subgraphs/imaging/app.ts';
@@ -25,6 +24,7 @@ import { logger } from '../../http/observe.ts';
 import { patientDirectory } from '../../joins/record-directory.ts';
 import { recordStudies } from '../../joins/record-studies.ts';
 import { tenantsOf } from '../gateway-alone.ts';
+import { withoutSecurityPurpose } from '../setup/security-purpose.ts';
 import type { DemoData } from '../test-gateway.ts';
 import { stitchedMonolith } from './stitched.ts';
 
