@@ -1,5 +1,5 @@
 /** Runs in the thread of `SupergraphCheck`: a check takes about four seconds. */
-import { Supergraph } from '@apollo/federation-internals';
+import { ROUTER_SUPPORTED_SUPERGRAPH_FEATURES, Supergraph } from '@apollo/federation-internals';
 import { QueryPlanner } from '@apollo/query-planner';
 import {
   buildSchema,
@@ -32,7 +32,10 @@ export function check(supergraphSdl: string): CheckedSupergraph {
 
 /** @throws Error that says what is wrong */
 function apiOf(supergraphSdl: string, served: Served): string {
-  const supergraph = Supergraph.build(parse(supergraphSdl, { noLocation: true }));
+  const supergraph = Supergraph.build(parse(supergraphSdl, { noLocation: true }), {
+    // Security among them: the gateway enforces `@requiresScopes`.
+    supportedFeatures: ROUTER_SUPPORTED_SUPERGRAPH_FEATURES,
+  });
   for (const { name, schema } of supergraph.subgraphs()) {
     const found = (served.subgraphs as Readonly<Record<string, readonly string[]>>)[name];
     if (!found) throw new Error(`There is no subgraph ${name}.`);
