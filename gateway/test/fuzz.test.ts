@@ -14,10 +14,13 @@ const DOCUMENT_SECONDS = process.env['CI'] ? 60 : 10;
 const SEED = 1;
 const TARGETS = 11;
 
+/** In the time that other tests leave. */
 const fuzz = (...args: string[]) =>
-  spawnSync(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'fuzz.ts'), ...args], {
-    encoding: 'utf8',
-  });
+  spawnSync(
+    'nice',
+    ['-n', '10', process.execPath, '--import', 'tsx', join(import.meta.dirname, 'fuzz.ts'), ...args],
+    { encoding: 'utf8' },
+  );
 
 describeWithSharedData('thousands of damaged inputs', () => {
   longTest(
@@ -39,7 +42,7 @@ describeWithSharedData('thousands of damaged inputs', () => {
       const asked = ['--seed', String(SEED), '--target', 'graphql-documents'];
       const { status, stdout, stderr } = fuzz('--seconds', String(DOCUMENT_SECONDS), ...asked);
       expect([status, stdout, stderr]).toEqual([0, expect.stringMatching(/; 0 findings/), expect.anything()]);
-      expect(Number(/: (\d+) cases/.exec(stdout)![1])).toBeGreaterThan(DOCUMENT_SECONDS);
+      expect(Number(/: (\d+) cases/.exec(stdout)![1])).toBeGreaterThan(DOCUMENT_SECONDS / 2);
     },
     DOCUMENT_SECONDS * 1000 + 120_000,
   );
