@@ -7,6 +7,7 @@ import type {
   HTTPMethods,
 } from 'fastify';
 import { fastify, LogController } from 'fastify';
+import { getIntrospectionQuery } from 'graphql';
 import type { Logger } from 'pino';
 import { join } from 'node:path';
 import { ExpressionPool } from '../schema/expressions/pool.ts';
@@ -169,7 +170,11 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     texts: { supergraphSdl: deps.supergraphSdl, apiSdl: deps.apiSdl },
     ...{ file: deps.supergraphFile, subgraphs, log, onReload: measured.supergraphReloaded },
     start: (texts) => startGraph({ ...texts, ...common, slow: deps.slowOperation }),
-    documents: () => trusted.texts(tenants.all),
+    // With the form of introspection that most tools send.
+    documents: () => [
+      ...(deps.trustedDocuments ? [getIntrospectionQuery()] : []),
+      ...trusted.texts(tenants.all),
+    ],
   });
   const { expressions = new ExpressionPool() } = deps;
   app.addHook('onClose', () => Promise.all([graphs.close(), deps.expressions ?? expressions.close()]));
