@@ -12,7 +12,7 @@ import { startOrthanc, type Orthanc } from '../test/setup/orthanc.ts';
 import { startBuiltServer } from './built-server.ts';
 import { ctInstanceUid, ctPatientId, ctSeriesUid, ctStudyUid, writeCtFiles } from './data/ct-files.ts';
 import { dawdle, download } from './download.ts';
-import { KeptConnection } from './kept-connection.ts';
+import { throughput } from './throughput.ts';
 import { alternate, duration, median, type Figure } from './measure.ts';
 import { startNginx } from './nginx.ts';
 
@@ -210,30 +210,21 @@ async function oneSeries(directory: string): Promise<Figure[]> {
   }
 }
 
-async function framesPerSecond(
+function framesPerSecond(
   base: string,
   series: string,
   authorization: string,
   count = 1000,
-  parallel = 8,
+  connections = 8,
 ): Promise<number> {
   const { origin, pathname } = new URL(base);
-  // No more frames than Orthanc keeps in its memory.
-  const numbers = Array.from({ length: count }, (_, i) => ((i % 200) * 7) % SLICES).values();
-  const took = await duration(() =>
-    Promise.all(
-      Array.from({ length: parallel }, async () => {
-        const connection = new KeptConnection(origin);
-        for (const slice of numbers) {
-          const path = `${pathname}${series}/instances/${ctInstanceUid(0, 0, slice)}/frames/1`;
-          const bytes = await connection.send(path, { authorization, accept: OCTETS });
-          if (bytes < 524_288) throw new Error(`a frame of ${bytes} bytes`);
-        }
-        connection.close();
-      }),
-    ),
-  );
-  return (count * 1000) / took;
+  return throughput(origin, { count, connections }, async (connection, number) => {
+    // No more frames than Orthanc keeps in its memory.
+    const slice = ((number % 200) * 7) % SLICES;
+    const path = `${pathname}${series}/instances/${ctInstanceUid(0, 0, slice)}/frames/1`;
+    const bytes = await connection.send(path, { authorization, accept: OCTETS });
+    if (bytes < 524_288) throw new Error(`a frame of ${bytes} bytes`);
+  });
 }
 
 /** Measures the milliseconds until the body begins. */

@@ -8,11 +8,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { authorizationServer } from '../test/authorization-server.ts';
-import { KeptConnection } from './kept-connection.ts';
 import { answerOf, ASKED, headersOf, PATIENTS, prepare, startOver, type Ask } from './distinct-patients.ts';
 import { oldCheckout } from './old-checkout.ts';
 import type { WholeGateway } from './whole-gateway.ts';
-import { alternate, duration, type Figure } from './measure.ts';
+import { alternate, type Figure } from './measure.ts';
+import { throughput } from './throughput.ts';
 
 const root = join(import.meta.dirname, '../..');
 const CONNECTIONS = 8;
@@ -59,24 +59,13 @@ async function compareAnswers(servers: readonly WholeGateway[]): Promise<void> {
 }
 
 /** Sends `count` requests, eight at a time. @returns requests in a second */
-async function load({ origin }: WholeGateway, asks: readonly Ask[], count: number): Promise<number> {
-  let sent = 0;
-  const took = await duration(() =>
-    Promise.all(
-      Array.from({ length: CONNECTIONS }, async () => {
-        const connection = new KeptConnection(origin);
-        while (sent < count) {
-          const number = sent++;
-          const patient = (number % PATIENTS) + 1;
-          const { path, body } = asks[number % asks.length]!(patient);
-          const bytes = await connection.send(`/t${path}`, headersOf(patient, body), body);
-          if (bytes < 1000) throw new Error(`${path} answered ${bytes} bytes`);
-        }
-        connection.close();
-      }),
-    ),
-  );
-  return (count * 1000) / took;
+function load({ origin }: WholeGateway, asks: readonly Ask[], count: number): Promise<number> {
+  return throughput(origin, { count, connections: CONNECTIONS }, async (connection, number) => {
+    const patient = (number % PATIENTS) + 1;
+    const { path, body } = asks[number % asks.length]!(patient);
+    const bytes = await connection.send(`/t${path}`, headersOf(patient, body), body);
+    if (bytes < 1000) throw new Error(`${path} answered ${bytes} bytes`);
+  });
 }
 
 async function speeds(servers: ReadonlyMap<'new' | 'old', WholeGateway>): Promise<Figure[]> {

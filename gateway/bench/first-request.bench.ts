@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { DEMO_PATIENT } from '../pages/first-request.ts';
-import { KeptConnection } from './kept-connection.ts';
-import { alternate, duration, type Figure } from './measure.ts';
+import { alternate, type Figure } from './measure.ts';
 import { oldCheckout } from './old-checkout.ts';
+import { throughput } from './throughput.ts';
 import { startWholeGateway, type WholeGateway } from './whole-gateway.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -83,16 +83,8 @@ async function instancesOf({ origin }: WholeGateway): Promise<number> {
 }
 
 /** @returns requests in a second */
-async function load({ origin }: WholeGateway): Promise<number> {
-  let sent = 0;
-  const took = await duration(() =>
-    Promise.all(
-      Array.from({ length: CONNECTIONS }, async () => {
-        const connection = new KeptConnection(origin);
-        while (sent++ < REQUESTS) await connection.send('/open/graphql', HEADERS, BODY);
-        connection.close();
-      }),
-    ),
+function load({ origin }: WholeGateway): Promise<number> {
+  return throughput(origin, { count: REQUESTS, connections: CONNECTIONS }, (connection) =>
+    connection.send('/open/graphql', HEADERS, BODY),
   );
-  return (REQUESTS * 1000) / took;
 }

@@ -29,7 +29,7 @@ export interface GraphsDeps {
   /** Returns the documents that are prepared before the first request. */
   documents: () => Iterable<string>;
   log: Pick<Logger, 'info' | 'error'>;
-  /** Counts what became of a changed file. */
+  /** Counts changes of the file. */
   onReload?: ((outcome: 'loaded' | 'rejected') => void) | undefined;
 }
 
@@ -77,9 +77,9 @@ export class Graphs {
     return !this.#isRejected;
   }
 
-  /** Returns the graph for a request, which keeps it to its end. */
+  /** Returns the graph for a request, which keeps it to its end: only a file replaces it. */
   of(reply: FastifyReply): Graph {
-    this.#current.keepFor(reply);
+    if (this.#deps.file) this.#current.keepFor(reply);
     return this.#current;
   }
 

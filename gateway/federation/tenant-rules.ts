@@ -21,7 +21,7 @@ import { requireTrusted } from './trusted-documents.ts';
 
 type Resolved = GraphQLRequestContextDidResolveOperation<GatewayContext>;
 
-/** What requests are checked against. */
+/** The rules by which requests are checked. */
 export interface Rules {
   limits: Limits;
   /** The scopes that the fields of the graph need. */

@@ -11,7 +11,7 @@ const BY_FIELD: Readonly<Record<string, readonly string[]>> = {
   'Patient.trend': ['Observation.s'],
 };
 
-/** What the descriptions say of fields whose scopes depend on more than the field: of its arguments, values, or own fields. */
+/** Words of the descriptions for fields whose scopes depend on more than the field: of its arguments, values, or own fields. */
 const IN_WORDS: Readonly<Record<string, string>> = {
   'Patient.timeline': '.s of each type',
   'Query.Patient': 'Patient.r',

@@ -1,4 +1,4 @@
-/** What a process and its children take, by `/proc`. */
+/** Processor time and memory of a process and its children, by `/proc`. */
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** Clock ticks of Linux in a second. */

@@ -1,4 +1,4 @@
-/** What the stub subgraphs of peers know: the part of the schema that the request needs. */
+/** Data of the stub subgraphs of peers, and the part of the schema that the request needs. */
 
 /** Patients as our gateway answers for them, by id. */
 export type PatientAnswers = Readonly<Record<string, { id: string; ImagingStudyList: unknown[] }>>;

@@ -58,7 +58,7 @@ interface Around extends Origin {
   crossings: Map<string, Crossing>;
 }
 
-/** What the values of a field are written with. */
+/** Facts with which the values of a field are written. */
 interface Within {
   field: CompiledField;
   sets: readonly SelectionSetNode[];

@@ -15,7 +15,7 @@ import { rootOf, Run } from './run.ts';
 import { objectText } from './write.ts';
 import { WrittenData } from './written-data.ts';
 
-/** What the executions of a graph share. */
+/** Options of all executions of a graph. */
 export interface ExecutionOptions {
   /** Limit of the fields that the lists of one answer may hold. */
   fields: number;

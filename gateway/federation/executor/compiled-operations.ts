@@ -17,7 +17,7 @@ export interface AnswerForm {
   rows?: WantedRows | undefined;
   /** True for a caller who takes parts that come later (`@defer`). */
   defers: boolean;
-  /** What the caller's scopes do not cover; undefined for nothing. */
+  /** Fields and types that the caller's scopes do not cover; undefined for none. */
   refusals?: Refusals | undefined;
 }
 

@@ -4,7 +4,7 @@ import type { Access } from '../../../schema/access/access.ts';
 import { missingScopes, type Interaction, type NeededScopes } from '../../../schema/access/scopes.ts';
 import type { ServiceName } from '../service-name.ts';
 
-/** What a field or a type needs. Of fields and types that need the same it is one object. */
+/** Scopes that a field or a type needs. Fields and types with the same need share one object. */
 export interface Need {
   /** As `@requiresScopes` writes it. */
   text: string;
@@ -13,7 +13,7 @@ export interface Need {
   service: ServiceName | undefined;
 }
 
-/** What a schema refuses to a caller, whose token lacks the scopes. */
+/** Fields and types that are refused to a caller, whose token lacks their scopes. */
 export class Refusals {
   /** Equal for callers to whom the same is refused. */
   readonly key: string;

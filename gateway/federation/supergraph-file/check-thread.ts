@@ -1,16 +1,15 @@
 /** Runs in the thread of `SupergraphCheck`: a check takes about four seconds. */
-import { ROUTER_SUPPORTED_SUPERGRAPH_FEATURES, Supergraph } from '@apollo/federation-internals';
 import { QueryPlanner } from '@apollo/query-planner';
 import {
   buildSchema,
   isEnumType,
   isObjectType,
   lexicographicSortSchema,
-  parse,
   printSchema,
   type GraphQLSchema,
 } from 'graphql';
 import { workerData } from 'node:worker_threads';
+import { loadedSupergraph } from '../planning/loaded-supergraph.ts';
 import type { CheckedSupergraph, Served } from './supergraph-check.ts';
 import { coordinatesOf } from './coordinates.ts';
 
@@ -32,10 +31,7 @@ export function check(supergraphSdl: string): CheckedSupergraph {
 
 /** @throws Error that says what is wrong */
 function apiOf(supergraphSdl: string, served: Served): string {
-  const supergraph = Supergraph.build(parse(supergraphSdl, { noLocation: true }), {
-    // Security among them: the gateway enforces `@requiresScopes`.
-    supportedFeatures: ROUTER_SUPPORTED_SUPERGRAPH_FEATURES,
-  });
+  const supergraph = loadedSupergraph(supergraphSdl, { validate: true });
   for (const { name, schema } of supergraph.subgraphs()) {
     const found = (served.subgraphs as Readonly<Record<string, readonly string[]>>)[name];
     if (!found) throw new Error(`There is no subgraph ${name}.`);

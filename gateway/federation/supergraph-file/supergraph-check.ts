@@ -4,7 +4,7 @@ import type { LocalSubgraph } from '../local-data-source.ts';
 import type { ServiceName } from '../service-name.ts';
 import { coordinatesOf } from './coordinates.ts';
 
-/** What this process can serve. */
+/** The graph that this process can serve. */
 export interface Served {
   /** The API of this version. */
   apiSdl: string;

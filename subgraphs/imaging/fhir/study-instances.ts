@@ -2,17 +2,12 @@ import type { ImagingStudy, ImagingStudySeries } from 'fhir/r4.js';
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { uid } from '../dicom/dicom-text.ts';
 import { deepFreeze } from '../../../schema/process/deep-freeze.ts';
-import { WeakCache } from '../facts/weak-cache.ts';
-import { grouped, isSameRows } from '../facts/study-rows.ts';
+import { OfRows } from '../facts/of-rows.ts';
+import { grouped } from '../facts/study-rows.ts';
 import { byNumber, imagingStudyInstance, isInstance } from '../study/study-document.ts';
 
-interface Kept {
-  rows: readonly DicomJson[];
-  whole: ImagingStudy;
-}
-
 /** Keyed by the resource without instances. */
-const kept = new WeakCache<ImagingStudy, Kept>();
+const whole = new OfRows<ImagingStudy, ImagingStudy>();
 
 /**
  * Adds the instances of a study to a resource that was made without them (IA-16). Returns a copy: a frozen one of a
@@ -20,11 +15,7 @@ const kept = new WeakCache<ImagingStudy, Kept>();
  */
 export function addInstances(study: ImagingStudy, rows: readonly DicomJson[]): ImagingStudy {
   if (!Object.isFrozen(study)) return withInstances(study, rows);
-  const known = kept.get(study);
-  if (known && isSameRows(known.rows, rows)) return known.whole;
-  const whole = deepFreeze(withInstances(study, rows));
-  kept.set(study, { rows, whole });
-  return whole;
+  return whole.of(study, rows, () => deepFreeze(withInstances(study, rows)));
 }
 
 function withInstances(study: ImagingStudy, rows: readonly DicomJson[]): ImagingStudy {

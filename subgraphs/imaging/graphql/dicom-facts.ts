@@ -7,7 +7,7 @@ import { Derivation } from '../../../schema/process/derivation.ts';
 import { string, uid, unsignedInt } from '../dicom/dicom-text.ts';
 import type { FoundStudy } from '../fhir/find.ts';
 import type { Loaders } from './graphql-loaders.ts';
-import { isSameRows } from '../facts/study-rows.ts';
+import { OfRows } from '../facts/of-rows.ts';
 import { byNumber, imagingStudyInstance, isInstance } from '../study/study-document.ts';
 import type { Imaging } from '../study/studies.ts';
 
@@ -76,28 +76,20 @@ export async function instancesOf(series: SeriesSource, facts: Facts): Promise<r
 function factsOfSeries(series: SeriesSource, { loaders, series: known }: Facts): Promise<SeriesFacts> {
   const { found, seriesUid } = series[ORIGIN];
   const key = `${found.study.id}/${seriesUid}`;
-  const facts = known.get(key) ?? readSeries(series[ORIGIN], loaders);
+  const facts = known.get(key) ?? readSeries(series, loaders);
   known.set(key, facts);
   return facts;
 }
 
-interface KeptSeries {
-  rows: readonly DicomJson[];
-  facts: SeriesFacts;
-}
+const factsOfShared = new OfRows<SeriesSource, SeriesFacts>();
 
-/** By series, of studies that several requests share. */
-const keptSeries = new Derivation<FoundStudy, Map<string, KeptSeries>>();
-
-async function readSeries({ found, seriesUid, isRecords }: Origin, loaders: Loaders): Promise<SeriesFacts> {
+async function readSeries(series: SeriesSource, loaders: Loaders): Promise<SeriesFacts> {
+  const { found, seriesUid, isRecords } = series[ORIGIN];
   if (isRecords) return seriesOfRecord(found, seriesUid);
   const rows = (await loaders.instances.load(found)).get(seriesUid) ?? [];
-  const kept = keptSeries.of(found, [], () => new Map<string, KeptSeries>());
-  const known = kept.get(seriesUid);
-  if (known && isSameRows(known.rows, rows)) return known.facts;
-  const facts = factsOfRows(rows, { found, seriesUid });
-  kept.set(seriesUid, { rows, facts });
-  return facts;
+  const make = () => factsOfRows(rows, { found, seriesUid });
+  // The series of a study that is not frozen are of one request.
+  return Object.isFrozen(found) ? factsOfShared.of(series, rows, make) : make();
 }
 
 function factsOfRows(rows: readonly DicomJson[], of: Pick<Origin, 'found' | 'seriesUid'>): SeriesFacts {

@@ -24,11 +24,11 @@ export class KeptAnswers {
   });
 
   patient(id: string): Resource | undefined {
-    return this.#answers.get(id)?.answer as Resource | undefined;
+    return this.#answers.get(`Patient/${id}`)?.answer as Resource | undefined;
   }
 
   keepPatient(id: string, patient: Resource, characters: number): void {
-    this.#answers.set(id, { answer: frozen(patient), size: characters + 1 });
+    this.#answers.set(`Patient/${id}`, { answer: frozen(patient), size: characters + 1 });
   }
 
   page(key: string): SearchPage | undefined {
