@@ -11,8 +11,12 @@ import type { Tenant } from '../../schema/tenant/tenant.ts';
 /** The part of a tenant that says where its audit records go. */
 export type AuditedTenant = Pick<Tenant, 'key' | 'path' | 'dynamic' | 'audit'>;
 
-/** Sends an event to the audit destination of the tenant; never throws and never waits. */
-export type AuditEvents = (tenant: AuditedTenant, event: AuditEvent) => void;
+export interface AuditEvents {
+  /** Sends an event to the audit destination of the tenant; never throws and never waits. */
+  (tenant: AuditedTenant, event: AuditEvent): void;
+  /** Writes the events that are to be written at once: an answer is not sent before its records. */
+  flush?(): void;
+}
 
 /** Tenant of the records of requests whose configuration in the URL was refused (SM-15). */
 const REFUSED_DYNAMIC: AuditedTenant = { key: 'dyn', path: 'dyn', dynamic: false, audit: { type: 'stdout' } };
@@ -35,14 +39,20 @@ export function auditRequests(app: FastifyInstance, events: AuditEvents): void {
       return stateOf(this, events).record;
     },
   });
-  app.addHook('onError', async (request, _reply, error) => {
+  app.addHook('onError', (...[request, , error, done]) => {
     stateOf(request, events).outcome = outcomeOf(error);
+    done();
   });
-  app.addHook('onResponse', async (request, reply) => {
-    if (!isAudited(request)) return;
-    const state = stateOf(request, events);
-    if (state.recorded.size > 0) return;
-    state.record({ ...askedFor(request), outcome: state.outcome ?? outcomeOfStatus(reply.statusCode) });
+  app.addHook('onSend', (...[, , , done]) => {
+    events.flush?.();
+    done();
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    const state = isAudited(request) ? stateOf(request, events) : undefined;
+    if (state?.recorded.size === 0) {
+      state.record({ ...askedFor(request), outcome: state.outcome ?? outcomeOfStatus(reply.statusCode) });
+    }
+    done();
   });
 }
 

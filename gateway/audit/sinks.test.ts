@@ -3,10 +3,14 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import type { AuditEvent as FhirAuditEvent } from 'fhir/r4.js';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ALLOWED, type AuditEvent } from '../../schema/fault/audit.ts';
 import { parseTenant } from '../../schema/tenant/tenant.ts';
+import { AuditLines } from './audit-lines.ts';
+import { balpAuditEvent } from './balp.ts';
 import { auditSinks } from './sinks.ts';
 import { requestsIn, verify } from './verify.ts';
 
@@ -53,13 +57,37 @@ function sinksOf(more: { most?: number; grace?: number } = {}) {
 }
 
 describe('IA-30 audit records', () => {
-  test('stdout: are one line each', async () => {
+  test('stdout: are one line each, those of one turn in one write', async () => {
     const { sinks, out, counted } = sinksOf();
-    sinks.record(tenantWith({ type: 'stdout' }), event('a'));
-    expect(out).toHaveLength(1);
-    expect(out[0]!.endsWith('\n')).toBe(true);
-    expect(JSON.parse(out[0]!)).toMatchObject({ resourceType: 'AuditEvent' });
-    expect(await counted('stdout', 'recorded')).toBe(1);
+    for (const id of ['a', 'b']) sinks.record(tenantWith({ type: 'stdout' }), event(id));
+    await setImmediate();
+    sinks.record(tenantWith({ type: 'stdout' }), event('c'));
+    sinks.record.flush();
+    sinks.record(tenantWith({ type: 'stdout' }), event('d'));
+    await sinks.close();
+    expect(out.map((lines) => lines.split('\n').length - 1)).toEqual([2, 1, 1]);
+    const records = out.join('').trimEnd().split('\n');
+    for (const record of records) expect(JSON.parse(record)).toMatchObject({ resourceType: 'AuditEvent' });
+    const ids = records.map(
+      (record) => (JSON.parse(record) as FhirAuditEvent).entity?.[0]?.what?.identifier?.value,
+    );
+    expect(ids).toEqual(['a', 'b', 'c', 'd']);
+    expect(await counted('stdout', 'recorded')).toBe(4);
+  });
+
+  test('are the same with and without a kept template, whatever texts they hold', () => {
+    const lines = new AuditLines();
+    const texts = ['plain', '"quoted"', '\\', '\u2028', '{"recorded":"x"}', '$&', ''];
+    for (const user of texts) {
+      for (const request of texts) {
+        const time = new Date().toISOString();
+        const one = { ...event(request), user, time };
+        for (let twice = 0; twice < 2; twice++)
+          expect(JSON.parse(lines.of(one, 'http://localhost/t'))).toEqual(
+            JSON.parse(JSON.stringify(balpAuditEvent(one, 'http://localhost/t'))),
+          );
+      }
+    }
   });
 
   test('file: are appended in order, readable by its owner only; a rotated file is opened anew', async () => {
@@ -237,6 +265,7 @@ test('verify finds the requests for data in a log, and those of them without a r
   expect(requestsIn(log)).toEqual(['a', 'b']);
   const { sinks, out } = sinksOf();
   sinks.record(tenantWith({ type: 'stdout' }), event('a'));
+  sinks.record.flush();
   expect(verify(requestsIn(log), `${out.join('')}${log}`)).toEqual({
     ...{ requests: 2, events: 1, missing: ['b'], unreadable: 7 },
   });

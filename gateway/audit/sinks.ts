@@ -3,8 +3,9 @@ import type { Registry } from 'prom-client';
 import { Counter } from 'prom-client';
 import { tenantBase } from '../../schema/http/request.ts';
 import type { AuditConfig } from '../../schema/tenant/tenant.ts';
+import type { AuditEvent } from '../../schema/fault/audit.ts';
 import type { FaultLog } from '../../schema/fault/log-fault.ts';
-import { balpAuditEvent } from './balp.ts';
+import { AuditLines } from './audit-lines.ts';
 import type { Delivery, Fate } from './delivery.ts';
 import { delivery } from './delivery.ts';
 import { fhirSink } from './fhir-sink.ts';
@@ -14,8 +15,8 @@ import type { AuditedTenant, AuditEvents } from './request-audit.ts';
 export interface AuditSinksDeps {
   /** Public base of the gateway. */
   baseUrl: string;
-  /** Writes a line of NDJSON, which includes its line break. */
-  stdout: (line: string) => void;
+  /** Writes lines of NDJSON, each with its line break. */
+  stdout: (lines: string) => void;
   /** Returns the fetch for a tenant's repository: a guarded one when the tenant is dynamic (SM-15). */
   fetch: (tenant: AuditedTenant) => typeof globalThis.fetch;
   /** Seconds since the epoch. */
@@ -38,8 +39,14 @@ const FILE_BATCH = 1000;
 const FHIR_BATCH = 8;
 const GRACE = 5000;
 
-/** Writes AuditEvents where `audit` of each tenant's file says: as NDJSON to stdout or a file, or to a FHIR server. */
-export function auditSinks(deps: AuditSinksDeps): { record: AuditEvents; close(): Promise<void> } {
+/**
+ * Writes AuditEvents where `audit` of each tenant's file says: as NDJSON to stdout or a file, or to a FHIR server. Lines for
+ * stdout of one turn of the event loop are one write, at its end or when an answer is sent.
+ */
+export function auditSinks(deps: AuditSinksDeps): {
+  record: AuditEvents & { flush(): void };
+  close(): Promise<void>;
+} {
   const { baseUrl, stdout, fetch, now, log, registry, most = MOST, backOff = 500, grace = GRACE } = deps;
   const counter = new Counter({
     name: 'audit_records_total',
@@ -58,6 +65,14 @@ export function auditSinks(deps: AuditSinksDeps): { record: AuditEvents; close()
   const counting = (destination: string) => (fate: Fate, records: number) =>
     counter.inc({ destination, fate }, records);
   const toStdout = counter.labels('stdout', 'recorded');
+  const lines = new AuditLines();
+  let waiting = '';
+  const flush = (): void => {
+    if (waiting === '') return;
+    const text = waiting;
+    waiting = '';
+    stdout(text);
+  };
 
   const destinationOf = (tenant: AuditedTenant, audit: Exclude<AuditConfig, { type: 'stdout' }>) => {
     const { dynamic } = tenant;
@@ -81,17 +96,21 @@ export function auditSinks(deps: AuditSinksDeps): { record: AuditEvents; close()
     return destination;
   };
 
+  const record = (tenant: AuditedTenant, event: AuditEvent): void => {
+    // The path of a dynamic tenant is a secret (SM-14); its key is a hash.
+    const { audit, dynamic, key, path } = tenant;
+    const base = tenantBase(baseUrl, { path: dynamic ? `dyn/${key}` : path });
+    const line = lines.of(event, base);
+    if (audit.type !== 'stdout') return destinationOf(tenant, audit).add(line);
+    if (waiting === '') setImmediate(flush);
+    waiting += `${line}\n`;
+    toStdout.inc();
+  };
+
   return {
-    record(tenant, event) {
-      // The path of a dynamic tenant is a secret (SM-14); its key is a hash.
-      const { audit, dynamic, key, path } = tenant;
-      const base = tenantBase(baseUrl, { path: dynamic ? `dyn/${key}` : path });
-      const line = JSON.stringify(balpAuditEvent(event, base));
-      if (audit.type !== 'stdout') return destinationOf(tenant, audit).add(line);
-      stdout(`${line}\n`);
-      toStdout.inc();
-    },
+    record: Object.assign(record, { flush }),
     async close() {
+      flush();
       destinations.clear();
       await Promise.all(closing);
     },

@@ -1,0 +1,36 @@
+import { LRUCache } from 'lru-cache';
+import { randomUUID } from 'node:crypto';
+import type { AuditEvent } from '../../schema/fault/audit.ts';
+import { balpAuditEvent } from './balp.ts';
+
+/** Characters of all lines that are kept. */
+const KEPT_CHARACTERS = 2_000_000;
+/** They stand where the time and the request are put. No text of a client is equal to them. */
+const [TIME, REQUEST] = [randomUUID(), randomUUID()];
+
+/** A line without its time and its request. */
+type Template = readonly [before: string, between: string, after: string];
+
+/**
+ * Writes events as lines of NDJSON. Events that differ only in time and request share a template: the same caller asks the
+ * same again and again, and a record has 1.5 KB of JSON.
+ */
+export class AuditLines {
+  readonly #templates = new LRUCache<string, Template>({
+    maxSize: KEPT_CHARACTERS,
+    sizeCalculation: (parts, key) => key.length + parts.join('').length,
+  });
+
+  /** @param base public base URL of the tenant */
+  of({ time, request, ...event }: AuditEvent, base: string): string {
+    const key = `${base}\n${JSON.stringify(event)}`;
+    let template = this.#templates.get(key);
+    if (!template) {
+      const line = JSON.stringify(balpAuditEvent({ ...event, time: TIME, request: REQUEST }, base));
+      template = line.split(new RegExp(`"${TIME}"|"${REQUEST}"`)) as unknown as Template;
+      this.#templates.set(key, template);
+    }
+    const [before, between, after] = template;
+    return `${before}${JSON.stringify(time)}${between}${JSON.stringify(request)}${after}`;
+  }
+}
