@@ -128,12 +128,13 @@ async function main(): Promise<void> {
   const audit = auditSinks({
     baseUrl,
     // Not through the logger: it writes later, and drops lines when nobody reads them.
-    stdout: (line) => process.stdout.write(line),
+    stdout: (lines) => process.stdout.write(lines),
     fetch: ({ dynamic }) => (dynamic ? guardedFetch : fetch),
     now: () => Date.now() / 1000,
     log,
     registry: measured.registry,
   });
+  process.once('exit', audit.record.flush);
   const { shutdownDelaySeconds: delaySeconds } = settings;
   const shutdown = new GracefulShutdown({ delaySeconds, exit: process.exit, log });
   const schemaFile = (name: string) => readFileSync(join(root, 'schema', name), 'utf8');

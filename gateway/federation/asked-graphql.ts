@@ -17,7 +17,9 @@ export function askedGraphql(request: FastifyRequest): AskedGraphql {
 }
 
 /** Returns the query of a URL, with its question mark. */
-export const searchOf = (request: FastifyRequest): string => new URL(request.url, 'http://x').search;
+export function searchOf({ url }: FastifyRequest): string {
+  return url.includes('?') ? new URL(url, 'http://x').search : '';
+}
 
 /**
  * Returns the members of the body, or the parameters of the URL that occur once: others are refused, or read differently by

@@ -1,5 +1,7 @@
-import type { FastifyPluginAsync } from 'fastify';
+import type { HTTPGraphQLResponse } from '@apollo/server';
+import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import { Fault } from '../../schema/fault/fault.ts';
+import { andThen } from '../../schema/process/awaitable.ts';
 import type { Limits } from '../http/limits.ts';
 import { askedGraphql } from './asked-graphql.ts';
 import type { Graphs } from './graphs.ts';
@@ -20,14 +22,15 @@ export function graphqlRoutes(
       url: '/graphql',
       config: { api: 'graphql', serves: { interaction: 'graphql' } },
       bodyLimit: limits.body,
-      handler: async (request, reply) => {
+      handler: (request, reply) => {
         const format = request.method === 'HEAD' ? undefined : acceptedFormat(request.headers.accept);
         const asked = trusted.admit(askedGraphql(request), request);
         const { server, introspection } = graphs.of(reply);
         if (format) return streamRows(request, reply, { server, limits, format, asked });
         const scope = scopeOf({ request, reply }, limits, false);
-        const response = await run(server, scope, asked);
-        return answer(request, reply, { scope, response, introspection });
+        return andThen<HTTPGraphQLResponse, FastifyReply | string>(run(server, scope, asked), (response) =>
+          answer(request, reply, { scope, response, introspection }),
+        );
       },
     });
     app.route({

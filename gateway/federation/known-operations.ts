@@ -3,9 +3,10 @@ import type { DocumentNode } from 'graphql';
 import { Kind, visit } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { setImmediate } from 'node:timers/promises';
+import { andThen, type Awaitable } from '../../schema/process/awaitable.ts';
 import type { AskedOperation, TakenOperation } from './asked-operation.ts';
 import { KEPT_CHARACTERS } from './document-cache.ts';
-import type { CompiledExecution } from './executor/compiled-execution.ts';
+import type { Answered, CompiledExecution } from './executor/compiled-execution.ts';
 import { answerText } from './executor/written-data.ts';
 import type { AskedGraphql } from './asked-graphql.ts';
 import { requireAffordable } from './operation-cost.ts';
@@ -53,7 +54,7 @@ export class KnownOperations {
   }
 
   /** @returns undefined for a request that Apollo Server has to answer; nothing is executed then */
-  async answer(asked: AskedGraphql, scope: RequestScope): Promise<HTTPGraphQLResponse | undefined> {
+  answer(asked: AskedGraphql, scope: RequestScope): Awaitable<HTTPGraphQLResponse | undefined> {
     const usual = usualForm(asked);
     const known = usual && this.#known.get(keyOf(usual.query, usual.operationName));
     if (!known) return undefined;
@@ -70,17 +71,21 @@ export class KnownOperations {
       return undefined;
     }
     scope.operation = taken;
-    const result = await this.#execution.run(known.hash, taken, { scope });
-    if (!result) return undefined;
-    if ((result.data?.text.length ?? 0) > SHORT) await setImmediate();
-    const { errors, data } = result;
-    const answer = { ...(errors.length > 0 && { errors }), data };
-    const status = finishAnswer(answer, scope);
-    return {
-      ...{ status, headers: new HeaderMap([['content-type', 'application/json; charset=utf-8']]) },
-      body: { kind: 'complete', string: `${answerText(answer)}\n` },
-    };
+    return andThen(this.#execution.run(known.hash, taken, { scope }), (result) => {
+      const isLong = (result?.data?.text.length ?? 0) > SHORT;
+      return isLong ? setImmediate().then(() => written(result, scope)) : written(result, scope);
+    });
   }
+}
+
+const JSON_TYPE = new HeaderMap([['content-type', 'application/json; charset=utf-8']]);
+
+function written(result: Answered | undefined, scope: RequestScope): HTTPGraphQLResponse | undefined {
+  if (!result) return undefined;
+  const { errors, data } = result;
+  const answer = { ...(errors.length > 0 && { errors }), data };
+  const status = finishAnswer(answer, scope);
+  return { status, headers: JSON_TYPE, body: { kind: 'complete', string: `${answerText(answer)}\n` } };
 }
 
 const keyOf = (query: string, operationName: string | undefined): string =>

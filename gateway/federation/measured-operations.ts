@@ -1,4 +1,5 @@
 import type { CountLookup } from '../../schema/process/cache-lookups.ts';
+import { lastly, type Awaitable } from '../../schema/process/awaitable.ts';
 import type { Measured } from '../../schema/process/measured.ts';
 import type { AnsweredOperation } from '../http/metrics.ts';
 import { operationCost } from './operation-cost.ts';
@@ -17,12 +18,10 @@ export interface GraphqlMeasures {
  * @param slow milliseconds; undefined: none is logged
  */
 export function measuredOperations(measures: GraphqlMeasures | undefined, slow = Infinity) {
-  return async <Answer>(scope: RequestScope, execute: () => Promise<Answer>): Promise<Answer> => {
+  return <Answer>(scope: RequestScope, execute: () => Awaitable<Answer>): Awaitable<Answer> => {
     const began = performance.now();
     const measured = measures?.operation();
-    try {
-      return await (measured ? measured.run(execute) : execute());
-    } finally {
+    const end = (): void => {
       const { operation: taken, log } = scope;
       const name = taken?.operation.name?.value;
       measured?.end(taken && { type: taken.operation.operation, name });
@@ -31,6 +30,7 @@ export function measuredOperations(measures: GraphqlMeasures | undefined, slow =
         const { hash } = taken;
         log.warn({ operation: name, hash, cost: operationCost(taken), ms }, 'a slow GraphQL operation');
       }
-    }
+    };
+    return lastly(() => (measured ? measured.run(execute) : execute()), end);
   };
 }

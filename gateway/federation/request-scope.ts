@@ -17,6 +17,8 @@ export interface RequestScope {
   access: Access;
   /** Aborted when the caller has gone, or, with a Fault as its reason, when the time limit is over (FG-12). */
   signal: AbortSignal;
+  /** Begins the time limit, where the state of the request has it. */
+  limitTime?: () => void;
   log: FaultLog;
   /** Counts the fields that the lists of the answer may still hold (FG-12). */
   budget: AnswerBudget;

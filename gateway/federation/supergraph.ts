@@ -15,6 +15,7 @@ import {
 } from 'graphql';
 import { setImmediate } from 'node:timers/promises';
 import { incrementalDelivery } from '../../schema/fault/refusals.ts';
+import { andThen, type Awaitable } from '../../schema/process/awaitable.ts';
 import type { Limits } from '../http/limits.ts';
 import { DocumentCache } from './document-cache.ts';
 import { CompiledExecution } from './executor/compiled-execution.ts';
@@ -39,9 +40,9 @@ export interface FederatedServer extends Pick<
   'executeHTTPGraphQLRequest' | 'stop'
 > {
   /** Answers a request for an operation that it knows; undefined for one that it has to execute otherwise. */
-  answerKnown(asked: AskedGraphql, scope: RequestScope): Promise<HTTPGraphQLResponse | undefined>;
+  answerKnown(asked: AskedGraphql, scope: RequestScope): Awaitable<HTTPGraphQLResponse | undefined>;
   /** Executes an operation, and measures it from the request to the answer. */
-  measured<Answer>(scope: RequestScope, execute: () => Promise<Answer>): Promise<Answer>;
+  measured<Answer>(scope: RequestScope, execute: () => Awaitable<Answer>): Awaitable<Answer>;
   /**
    * Parses, validates and compiles documents, so that their first request does not wait for it.
    * @returns how many are ready
@@ -93,8 +94,7 @@ export async function federatedServer(deps: {
   const log = quieter(deps.log);
   const scopes = new FieldScopes(supergraphSdl);
   const gateway = new PlanningGateway({
-    ...{ supergraphSdl, apiSdl, scopes },
-    onExecute: () => measures?.executed('planned'),
+    ...{ supergraphSdl, apiSdl, scopes, onExecute: () => measures?.executed('planned') },
     services: {
       clinical: localDataSource('clinical', subgraphs.clinical),
       imaging: localDataSource('imaging', subgraphs.imaging),
@@ -139,10 +139,11 @@ export async function federatedServer(deps: {
   // Compiles the code of validation, for which the first request would wait 20 ms.
   validate(gateway.schema, parse(getIntrospectionQuery()));
   return {
-    async answerKnown(asked, scope) {
-      const answer = await known.answer(asked, scope);
-      measures?.cacheLookup('operations', answer !== undefined);
-      return answer;
+    answerKnown(asked, scope) {
+      return andThen(known.answer(asked, scope), (answer) => {
+        measures?.cacheLookup('operations', answer !== undefined);
+        return answer;
+      });
     },
     measured,
     executeHTTPGraphQLRequest: (request) => server.executeHTTPGraphQLRequest(request),

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Access } from '../../schema/access/access.ts';
-import { toFault } from '../../schema/fault/fault.ts';
+import { Fault, toFault } from '../../schema/fault/fault.ts';
+import { andThen, orElse, type Awaitable } from '../../schema/process/awaitable.ts';
 import { requireFewParameters, requireShortHeaders } from '../../schema/http/request-bounds.ts';
 import { askedRequest } from '../../schema/http/served.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
@@ -55,38 +56,72 @@ export function addAuthorization(
   app.addHook('onRoute', ({ url, config }) => {
     if (!config?.open && !config?.serves) throw new Error(`The route ${url} does not say what it serves.`);
   });
-  app.addHook('onRequest', async (request, reply) => {
+  const access = (request: FastifyRequest, capability: string | undefined): Awaitable<Access> => {
+    if (capability !== undefined) {
+      if (!capabilities) throw noLongerValid();
+      return capabilities.admit(request.tenant, request);
+    }
+    // A mock tenant ignores the token (SM-11).
+    const token = request.tenant.authorization.type === 'mock' ? undefined : bearerToken(request.raw);
+    const authorized = authorizer.authorize(request.tenant, token);
+    return andThen(authorized, (access) => (token === undefined ? access : { ...access, token }));
+  };
+  app.addHook('onRequest', (request, reply, done) => {
     const { tenant, encoded, capability } = request.params as {
       tenant?: string;
       encoded?: string;
       capability?: string;
     };
-    try {
-      request.tenant = encoded === undefined ? tenants.byKey(tenant ?? '') : await tenants.dynamic(encoded);
-    } catch (error) {
-      return sendFault(baseUrl, styleOf(request), toFault(error), request, reply);
-    }
-    if (request.routeOptions.config.isOffered?.(request.tenant) === false) return reply.callNotFound();
-    requireShortHeaders(request.headers);
-    if (request.routeOptions.config.open) return;
-    if (capability !== undefined) {
-      if (!capabilities) throw noLongerValid();
-      request.access = await capabilities.admit(request.tenant, request);
-      return;
-    }
-    // A mock tenant ignores the token (SM-11).
-    const token = request.tenant.authorization.type === 'mock' ? undefined : bearerToken(request.raw);
-    const access = await authorizer.authorize(request.tenant, token);
-    request.access = token === undefined ? access : { ...access, token };
+    const found = orElse(
+      () => (encoded === undefined ? tenants.byKey(tenant ?? '') : tenants.dynamic(encoded)),
+      toFault,
+    );
+    const work = (known: Tenant | Fault): Awaitable<boolean> => {
+      if (known instanceof Fault) {
+        sendFault(baseUrl, styleOf(request), known, request, reply);
+        return false;
+      }
+      request.tenant = known;
+      if (request.routeOptions.config.isOffered?.(known) === false) {
+        reply.callNotFound();
+        return false;
+      }
+      requireShortHeaders(request.headers);
+      if (request.routeOptions.config.open) return true;
+      return andThen(access(request, capability), (authorized) => {
+        request.access = authorized;
+        return true;
+      });
+    };
+    runHook(() => andThen(found, work), done);
   });
-  app.addHook('preHandler', async (request) => {
-    const form = /^\s*application\/x-www-form-urlencoded/i.test(request.headers['content-type'] ?? '');
-    if (form && typeof request.body === 'string') requireFewParameters([request.body]);
-    if (form && request.tenant.authorization.type !== 'mock') refuseFormToken(request.body);
-    // A capability is for one patient: nothing in the request widens it (IA-23).
-    const { capability } = request.params as { capability?: string };
-    if (request.routeOptions.config.open || capability !== undefined) return;
-    const named = () => namedIn(askedRequest(request), documents?.(request.tenant));
-    request.access = await authorizer.reach(request.tenant, request.access, named);
+  app.addHook('preHandler', (request, _reply, done) => {
+    const work = (): Awaitable<boolean> => {
+      const form = /^\s*application\/x-www-form-urlencoded/i.test(request.headers['content-type'] ?? '');
+      if (form && typeof request.body === 'string') requireFewParameters([request.body]);
+      if (form && request.tenant.authorization.type !== 'mock') refuseFormToken(request.body);
+      // A capability is for one patient: nothing in the request widens it (IA-23).
+      const { capability } = request.params as { capability?: string };
+      if (request.routeOptions.config.open || capability !== undefined) return true;
+      const named = () => namedIn(askedRequest(request), documents?.(request.tenant));
+      return andThen(authorizer.reach(request.tenant, request.access, named), (reached) => {
+        request.access = reached;
+        return true;
+      });
+    };
+    runHook(work, done);
   });
+}
+
+/** Does the work of a hook, and goes on: at once where nothing is awaited. @param work returns false when it has answered */
+function runHook(work: () => Awaitable<boolean>, done: (error?: Error) => void): void {
+  const end = (goesOn: boolean): void => {
+    if (goesOn) done();
+  };
+  const result = orElse(work, (error) => {
+    done(error as Error);
+    return false;
+  });
+  if (result instanceof Promise) void result.then(end);
+  else end(result);
 }

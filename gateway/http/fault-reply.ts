@@ -70,10 +70,12 @@ export function styleOf({ routeOptions }: Pick<FastifyRequest, 'routeOptions'>):
 
 /** Adds the URL of the tenant's metadata to every bearer challenge (SM-3, RFC 9728 §5.1). */
 export function nameResourceMetadata(app: FastifyInstance, baseUrl: string): void {
-  app.addHook('onSend', async ({ tenant }, reply) => {
+  app.addHook('onSend', (...[{ tenant }, reply, , done]) => {
     const challenge = reply.getHeader('www-authenticate');
-    if (!tenant || typeof challenge !== 'string' || challenge.includes('resource_metadata=')) return;
-    const metadata = resourceMetadataUrl(tenantBase(baseUrl, tenant));
-    void reply.header('www-authenticate', `${challenge}, resource_metadata="${metadata}"`);
+    if (tenant && typeof challenge === 'string' && !challenge.includes('resource_metadata=')) {
+      const metadata = resourceMetadataUrl(tenantBase(baseUrl, tenant));
+      void reply.header('www-authenticate', `${challenge}, resource_metadata="${metadata}"`);
+    }
+    done();
   });
 }

@@ -50,8 +50,9 @@ const isHttps = (baseUrl: string) => new URL(baseUrl).protocol === 'https:';
 
 /** Sets `Cache-Control: no-store` on every error and on every answer without Cache-Control. */
 export function noStoreByDefault(app: FastifyInstance): void {
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (...[, reply, , done]) => {
     if (reply.statusCode >= 400 || !reply.hasHeader('cache-control')) void setCacheControl(reply, 'noStore');
+    done();
   });
 }
 
@@ -144,9 +145,10 @@ const COMPRESSION: FastifyCompressOptions = {
 /** Compresses texts of 1 KB and more, by Brotli or gzip as the client accepts it. */
 export async function compressTexts(app: FastifyInstance): Promise<void> {
   // The plugin adds to our types those that `mime-db` calls compressible: `application/octet-stream`, which pixels have.
-  app.addHook('onSend', async (request, reply) => {
+  app.addHook('onSend', (...[request, reply, , done]) => {
     const type = String(reply.getHeader('content-type') ?? 'application/json');
     if (!TEXTS.test(type)) request.headers['x-no-compression'] = 'no text';
+    done();
   });
   await app.register(fastifyCompress, COMPRESSION);
 }

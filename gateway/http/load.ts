@@ -63,8 +63,9 @@ export async function limitLoad(
     reply.raw.once('close', () => move(request));
     done();
   });
-  app.addHook('onSend', async (request: Counted, _reply, payload) => {
-    if (request[PLACE] && payload instanceof Readable) move(request, 'streams');
+  app.addHook('onSend', (...[request, , payload, done]) => {
+    if ((request as Counted)[PLACE] && payload instanceof Readable) move(request, 'streams');
+    done();
   });
 }
 

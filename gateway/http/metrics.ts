@@ -3,7 +3,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { MeasureCall } from '../../schema/access/source-calls.ts';
 import type { CountLookup } from '../../schema/process/cache-lookups.ts';
 import type { Measured } from '../../schema/process/measured.ts';
-import { keptChildren } from './kept-children.ts';
+import { keptChildren, plainCounter } from './kept-children.ts';
 
 /** Why a request was refused before any work for it began. */
 export type LoadRefusal = 'client-rate' | 'tenant-rate' | 'in-flight' | 'pressure';
@@ -129,7 +129,7 @@ const MOST_NAMES = 100;
 export const LONGEST_NAME = 64;
 
 function graphqlMetrics(registers: Registry[]) {
-  const executions = new Counter({
+  const executed = plainCounter({
     name: 'graphql_executions_total',
     help: 'Executed GraphQL operations, by the way of execution',
     labelNames: ['way'],
@@ -154,7 +154,6 @@ function graphqlMetrics(registers: Registry[]) {
     labelNames: ['outcome'],
     registers,
   });
-  const ofWay = keptChildren(executions);
   const ofDecision = keptChildren(untrusted);
   const ofOperation = keptChildren(operations);
   const names = new Set<string>();
@@ -164,7 +163,7 @@ function graphqlMetrics(registers: Registry[]) {
     return names.has(name) ? name : 'other';
   };
   return {
-    executed: (way: ExecutionWay) => ofWay(way).inc(),
+    executed: (way: ExecutionWay) => executed(way),
     untrustedDocument: (tenant: string, decision: 'accepted' | 'refused') =>
       ofDecision(tenant, decision).inc(),
     supergraphReloaded: (outcome: 'loaded' | 'rejected') => reloads.inc({ outcome }),
@@ -183,17 +182,16 @@ function sourceMetrics(registers: Registry[]): Pick<Metrics, 'sourceCall' | 'cac
     buckets: SECONDS,
     registers,
   });
-  const lookups = new Counter({
+  const lookedUp = plainCounter({
     name: 'cache_lookups_total',
     help: 'Questions to caches, by result',
     labelNames: ['cache', 'result'],
     registers,
   });
   const ofCall = keptChildren(calls);
-  const ofLookup = keptChildren(lookups);
   return {
     sourceCall: ({ kind }) => timed((outcome, seconds) => ofCall(kind, outcome).observe(seconds)),
-    cacheLookup: (cache, isHit) => ofLookup(cache, isHit ? 'hit' : 'miss').inc(),
+    cacheLookup: (cache, isHit) => lookedUp(cache, isHit ? 'hit' : 'miss'),
   };
 }
 

@@ -72,14 +72,18 @@ declare module 'fastify' {
  * up to its first byte.
  */
 export function observeRequests(app: FastifyInstance, { observe }: Metrics): void {
-  app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
-  app.addHook('onSend', async ({ routeOptions }, reply) => {
-    if (routeOptions.config.serves) reply.header('server-timing', `total;dur=${milliseconds(reply)}`);
+  app.addHook('onRequest', (request, reply, done) => {
+    void reply.header('x-request-id', request.id);
+    done();
   });
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onSend', (...[{ routeOptions }, reply, , done]) => {
+    if (routeOptions.config.serves) void reply.header('server-timing', `total;dur=${milliseconds(reply)}`);
+    done();
+  });
+  app.addHook('onResponse', (request, reply, done) => {
     const { url: route = 'none', config } = request.routeOptions;
     observe(request, reply);
-    if (config.probe) return;
+    if (config.probe) return done();
     const { capability } = (request.params ?? {}) as { capability?: string };
     request.log.info(
       {
@@ -92,6 +96,7 @@ export function observeRequests(app: FastifyInstance, { observe }: Metrics): voi
       },
       'answered',
     );
+    done();
   });
 }
 

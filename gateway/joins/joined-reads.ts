@@ -2,6 +2,7 @@ import DataLoader from 'dataloader';
 import type { Patient, Resource } from 'fhir/r4.js';
 import type { Access } from '../../schema/access/access.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { RequestValues } from '../../schema/process/request-values.ts';
 
 type Open = (tenant: Tenant, access: Access) => { read(type: string, id: string): Promise<Resource> };
 
@@ -10,7 +11,7 @@ type Open = (tenant: Tenant, access: Access) => { read(type: string, id: string)
  * request of them (FG-6). Nothing is kept.
  */
 export function joinedReads(open: Open): (tenant: Tenant, access: Access, id: string) => Promise<Patient> {
-  const readers = new WeakMap<Access, DataLoader<string, Patient>>();
+  const readers = new RequestValues<Access, DataLoader<string, Patient>>();
   return (tenant, access, id) => {
     const reader =
       readers.get(access) ?? new DataLoader((ids) => readAll(open(tenant, access), ids), { cache: false });

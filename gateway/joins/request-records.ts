@@ -1,6 +1,7 @@
 import type { Access } from '../../schema/access/access.ts';
 import type { RecordOperation } from '../../schema/fault/audit.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { RequestValues } from '../../schema/process/request-values.ts';
 import type { StudiesRecord } from './record-studies.ts';
 
 /** Signal and audit of a request. */
@@ -15,7 +16,7 @@ type Open<Core> = (tenant: Tenant, access: Access, ...request: Request) => Core;
 export function requestRecords<Subgraph extends { open: Open<{ unrecorded: StudiesRecord }> }>(
   clinical: Subgraph,
 ) {
-  const opened = new WeakMap<Access, StudiesRecord>();
+  const opened = new RequestValues<Access, StudiesRecord>();
   const open: Open<{ unrecorded: StudiesRecord }> = (tenant, access, ...request) => {
     const record = clinical.open(tenant, access, ...request);
     opened.set(access, record.unrecorded);

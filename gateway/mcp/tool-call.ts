@@ -68,6 +68,7 @@ export class ToolCall {
       audit?.({ ...operation, tool });
     };
     this.#scope = { ...scopeOf(asked, deps.limits, false), audit: this.#record };
+    this.#scope.limitTime?.();
   }
 
   /**

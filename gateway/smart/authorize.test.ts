@@ -74,7 +74,7 @@ function request(authorization?: string | string[], url = '/t/graphql'): Incomin
   message.rawHeaders = values.flatMap((value) => ['Authorization', value]);
   return message;
 }
-const ask = (token: string, t = tenant()) => auth.authorize(t, token);
+const ask = async (token: string, t = tenant()) => auth.authorize(t, token);
 const code = (promise: Promise<unknown>) =>
   promise.then(
     () => 'allowed',
@@ -394,7 +394,7 @@ describe('SM-9 caches', () => {
         images: { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1/' },
       };
       const t = tenant({}, all);
-      const send = (i: number) => auth.authorize(t, `${'t'.repeat(1200)}${i}`);
+      const send = async (i: number) => auth.authorize(t, `${'t'.repeat(1200)}${i}`);
       await send(-1);
       setFlagsFromString('--expose-gc');
       const gc = runInNewContext('gc') as () => void;

@@ -5,6 +5,7 @@ import { Fault } from '../../schema/fault/fault.ts';
 import { tokenNeeded } from '../../schema/fault/refusals.ts';
 import type { Permission } from '../../schema/access/scopes.ts';
 import { parseScopes } from '../../schema/access/scopes.ts';
+import { allOf, andThen, type Awaitable } from '../../schema/process/awaitable.ts';
 import type { CountLookup } from '../../schema/process/cache-lookups.ts';
 import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
@@ -47,13 +48,13 @@ export interface Authorizer {
    * @param token the bearer token of the request; undefined when it has none
    * @throws Fault: no Access, no data (IA-9)
    */
-  authorize(tenant: Tenant, token: string | undefined): Promise<Access>;
+  authorize(tenant: Tenant, token: string | undefined): Awaitable<Access>;
   /**
    * Extends the Access of a token that reaches the patients whom a request names. Call it when the body was read.
    * @param named is called only when it is needed
    * @throws Fault when no patient is in reach
    */
-  reach(tenant: Tenant, access: Access, named: () => Named): Promise<Access>;
+  reach(tenant: Tenant, access: Access, named: () => Named): Awaitable<Access>;
   /** Returns the EHR's discovery document, from the same cache, or that of our own authorization server. */
   smartConfiguration(tenant: Tenant, config: ExternalConfig | OwnConfig): Promise<SmartConfiguration>;
 }
@@ -61,7 +62,7 @@ export interface Authorizer {
 /** The part of our own authorization server that authorization needs. */
 export interface OwnServer {
   /** @throws Fault: no Access, no data (IA-9) */
-  authorize(tenant: Tenant, token: string | undefined): Promise<Access>;
+  authorize(tenant: Tenant, token: string | undefined): Awaitable<Access>;
   smartConfiguration(tenant: Tenant): SmartConfiguration;
 }
 
@@ -195,17 +196,27 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
     }
   };
 
-  const smartAccess = async (tenant: Tenant, config: ExternalConfig, token: string): Promise<Access> => {
+  const smartAccess = (tenant: Tenant, config: ExternalConfig, token: string): Awaitable<Access> => {
     const key = hash('sha256', `${tenant.key}\0${token}`, 'base64url');
-    const found = await known.get(key, () => remember(tenant, config, token));
-    if ('fault' in found) throw found.fault;
-    const { reach, client, user, expires, tokenExpires } = found;
-    const document = () => documents(tenant, config);
-    const identify = async (patient: PatientGrant): Promise<PatientGrant[]> =>
-      identified(patient, await identities(tenant, config, document, patient.id, token));
-    const patients = needsIdentity(tenant)
-      ? (await Promise.all(reach.patients.map(identify))).flat()
-      : reach.patients;
+    return andThen(
+      known.get(key, () => remember(tenant, config, token)),
+      (found) => {
+        if ('fault' in found) throw found.fault;
+        const access = (patients: readonly PatientGrant[]) => accessOf({ tenant, token }, found, patients);
+        if (!needsIdentity(tenant)) return access(found.reach.patients);
+        const document = () => documents(tenant, config);
+        const identify = (patient: PatientGrant): Awaitable<readonly PatientGrant[]> =>
+          andThen(identities(tenant, config, document, patient.id, token), (one) => identified(patient, one));
+        return andThen(allOf(found.reach.patients, identify), (patients) => access(patients.flat()));
+      },
+    );
+  };
+
+  const accessOf = (
+    { tenant, token }: { tenant: Tenant; token: string },
+    { reach, client, user, expires, tokenExpires }: Checked,
+    patients: readonly PatientGrant[],
+  ): Access => {
     if (patients.length === 0 && reach.patients.length > 0) {
       // Not 502: the EHR has answered, and a later request would not help. Not 404 or an empty list: both would mean that
       // the patient has no images. There can be no permission for a patient who does not exist (IA-9).
@@ -229,7 +240,7 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
       if (!deps.own) throw notImplemented(config.type);
       return deps.own.smartConfiguration(tenant);
     },
-    async authorize(tenant, token) {
+    authorize(tenant, token) {
       const config = tenant.authorization;
       if (config.type === 'mock') return mockAccess(tenant.key, config, seconds() + ACCESS_SECONDS);
       if (isOwn(config) && deps.own) return deps.own.authorize(tenant, token);
@@ -243,7 +254,7 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
       if (token === undefined) throw tokenNeeded();
       return smartAccess(tenant, config, token);
     },
-    async reach(tenant, access, named) {
+    reach(tenant, access, named) {
       const config = tenant.authorization;
       return isExternal(config) ? asked(tenant, config, access, named) : access;
     },

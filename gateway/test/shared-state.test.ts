@@ -90,7 +90,7 @@ const give = (token: string, record: object = {}) =>
     exp: Math.floor(clock.now / 1000) + 3600,
     ...record,
   });
-const ask = (which: 0 | 1, token: string) => gateways[which]!.tenantAuthorizer.authorize(tenant, token);
+const ask = async (which: 0 | 1, token: string) => gateways[which]!.tenantAuthorizer.authorize(tenant, token);
 const code = (asked: Promise<unknown>) =>
   asked.then(
     () => 'allowed',

@@ -11,7 +11,7 @@ function measures(): { measured: string[]; measure: MeasureCall } {
   return {
     measured,
     measure: ({ kind }) => ({
-      async run(work) {
+      run(work) {
         measured.push(`${kind} begins`);
         return work();
       },

@@ -1,4 +1,5 @@
 import { toFault, type FaultCode } from '../fault/fault.ts';
+import { andThen, orElse, type Awaitable } from '../process/awaitable.ts';
 import type { Measured } from '../process/measured.ts';
 
 /** One call to a source, for the explanation of a request (FG-28). It names no host, no credential and no person. */
@@ -47,12 +48,11 @@ export interface CallDescription<Answer> {
 export function observed<Answer>(
   { calls, measure }: CallObservers,
   description: CallDescription<Answer>,
-  work: () => Promise<Answer>,
-): Promise<Answer> {
+  work: () => Awaitable<Answer>,
+): Awaitable<Answer> {
   if (!calls && !measure) return work();
   const began = performance.now();
   const measured = measure?.(description);
-  const answer = measured ? measured.run(work) : work();
   const end = (outcome: CallOutcome, details: Pick<SourceCall, 'found' | 'error'>) => {
     const milliseconds = performance.now() - began;
     measured?.end(outcome);
@@ -64,12 +64,13 @@ export function observed<Answer>(
       ...details,
     });
   };
-  return answer.then(
-    (value) => {
-      end('ok', calls && description.found ? { found: description.found(value) } : {});
-      return value;
-    },
-    (error: unknown) => {
+  const answered = (value: Answer): Answer => {
+    end('ok', calls && description.found ? { found: description.found(value) } : {});
+    return value;
+  };
+  return orElse(
+    () => andThen(measured ? measured.run(work) : work(), answered),
+    (error) => {
       const { code } = toFault(error);
       end(isEnded(error) ? 'ended' : code, { error: code });
       throw error;

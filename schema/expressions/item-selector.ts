@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { Fault } from '../fault/fault.ts';
 import { fieldsOf, resourceTypes } from '../fhir/tables.ts';
+import { RequestValues } from '../process/request-values.ts';
 import type { Budget } from './budget.ts';
 import { refusalOfSize } from './judge.ts';
 import { isLarger } from './json-size.ts';
@@ -39,7 +40,7 @@ export class ItemSelector {
   readonly #pool: ExpressionPool;
   readonly #paths = elementPaths();
   /** Groups of each request, by type and expression. */
-  readonly #groups = new WeakMap<object, Map<string, Group>>();
+  readonly #groups = new RequestValues<object, Map<string, Group>>();
 
   constructor(pool: ExpressionPool) {
     this.#pool = pool;

@@ -4,6 +4,7 @@ import { Fault } from '../fault/fault.ts';
 import { threadLimits, threadOptions } from '../process/thread-limits.ts';
 import { threadModule } from '../process/thread-module.ts';
 import { serverStopping } from '../fault/refusals.ts';
+import { RequestValues } from '../process/request-values.ts';
 import { Budget } from './budget.ts';
 import type { Answer, primitives, select, Task, texts } from './worker.ts';
 
@@ -34,7 +35,7 @@ export class ExpressionPool {
   #piscina: Piscina | undefined;
   #running = 0;
   readonly #waiting: { spent: number; start: () => void }[] = [];
-  readonly #budgets = new WeakMap<object, Budget>();
+  readonly #budgets = new RequestValues<object, Budget>();
   #closed = false;
 
   constructor(options: ExpressionPoolOptions = {}) {

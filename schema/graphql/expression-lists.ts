@@ -58,7 +58,7 @@ function withExpression<Context extends RequestContext>(
 ): Resolver<Context> {
   return (...[source, args, context, info]) => {
     const { fhirpath, ...others } = args;
-    if (fhirpath === undefined || fhirpath === null) return plain(source, others, context, info);
+    if (fhirpath === undefined || fhirpath === null) return plain(source, args, context, info);
     const resolve = chosen(chooser(fhirpath, context.request ?? context));
     return faultsAsErrors(resolve)(source, others, context, info);
   };

@@ -9,6 +9,8 @@ export interface ClientLeftOptions {
    * connection closes: an answer from memory leaves no work, and an abort takes a while.
    */
   orAnswered?: boolean | (() => boolean);
+  /** Called when the connection closes. */
+  onClose?: () => void;
 }
 
 /** Returns a signal that aborts when the client leaves before it has its answer, to end work for it (DW-15). */
@@ -22,9 +24,10 @@ export function clientLeft(reply: FastifyReply, options: ClientLeftOptions = {})
 export function abortWhenClientLeaves(
   { raw }: FastifyReply,
   left: AbortController,
-  { orAnswered = false }: ClientLeftOptions = {},
+  { orAnswered = false, onClose }: ClientLeftOptions = {},
 ): void {
   raw.once('close', () => {
+    onClose?.();
     const ends = typeof orAnswered === 'function' ? orAnswered() : orAnswered;
     if (ends || !raw.writableFinished) left.abort(LEFT);
   });

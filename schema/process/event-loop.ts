@@ -3,17 +3,20 @@
  * wait for I/O: without this, a thousand parts would run in one turn while all other requests wait.
  */
 export class LoopTurns {
-  readonly #waiting: (() => void)[] = [];
+  #waiting: (() => void)[] | undefined;
 
   /** Resolves in a later turn that no other part of the same request uses. */
   next(): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#waiting.push(resolve) === 1) setImmediate(this.#begin);
+      this.#waiting ??= [];
+      if (this.#waiting.push(resolve) === 1) this.#beginLater();
     });
   }
 
-  readonly #begin = (): void => {
-    this.#waiting.shift()?.();
-    if (this.#waiting.length > 0) setImmediate(this.#begin);
-  };
+  #beginLater(): void {
+    setImmediate(() => {
+      this.#waiting?.shift()?.();
+      if (this.#waiting?.length) this.#beginLater();
+    });
+  }
 }

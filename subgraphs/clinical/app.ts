@@ -13,6 +13,7 @@ import { Fault } from '../../schema/fault/fault.ts';
 import { fhirBase } from '../../schema/http/request.ts';
 import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
+import type { Awaitable } from '../../schema/process/awaitable.ts';
 import { Clinical, type StudiesOfObjects } from './record/clinical.ts';
 import { Compartment } from './authorization/compartment.ts';
 import { claimsOf } from './fhir/claims.ts';
@@ -108,7 +109,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
   const serverOf = (tenant: Tenant, base: string, token?: string): FhirServer =>
     new FhirServer({ base, token, dispatcher: dispatcher?.(tenant), timeout }, fhirServers);
 
-  const sourceOf = async (tenant: Tenant, access: Access): Promise<ClinicalSource> => {
+  const sourceOf = (tenant: Tenant, access: Access): Awaitable<ClinicalSource> => {
     const { clinical, authorization } = tenant;
     if (clinical.type === 'none') {
       throw new Fault('not_implemented', 'This tenant has no clinical record.', { service: 'clinical' });
@@ -124,7 +125,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
   };
 
   const open: ClinicalSubgraph['open'] = (tenant, access, signal, audit) => {
-    let source: Promise<ClinicalSource> | undefined;
+    let source: Awaitable<ClinicalSource> | undefined;
     let images: StudyImages | undefined;
     return new Clinical({
       source: () => (source ??= sourceOf(tenant, access)),

@@ -1,5 +1,6 @@
 import type {
   FieldNode,
+  GraphQLField,
   GraphQLObjectType,
   GraphQLOutputType,
   GraphQLUnionType,
@@ -15,6 +16,7 @@ import {
   isNonNullType,
   isObjectType,
   isUnionType,
+  visit,
 } from 'graphql';
 import type { RequestScope } from '../request-scope.ts';
 import { CONTAINED, type Need, type Refusals } from '../scopes/field-scopes.ts';
@@ -128,7 +130,7 @@ class Compiler {
     const sets = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
     const base = {
       ...{ name, key: `${quoted(name)}:`, fieldName, nodes, parent, type: definition.type },
-      argumentsIn: (variables: Record<string, unknown>) => getArgumentValues(definition, node, variables),
+      ...argumentsOf(definition, node),
       isNonNull: isNonNullType(definition.type),
       isLeaf: isLeafType(getNullableType(definition.type)),
       write: unwritten,
@@ -193,7 +195,10 @@ class Compiler {
     if (isListType(type)) {
       const item = type.ofType as GraphQLOutputType;
       const write = this.#writer(item, within);
-      return write && orNull(listWriter(write, field, isNonNullType(item)));
+      return (
+        write &&
+        orNull(listWriter(write, { field, itemIsNonNull: isNonNullType(item), texts: this.#source.texts }))
+      );
     }
     if (isLeafType(type)) {
       const write = leafWriter(type);
@@ -249,6 +254,25 @@ class Compiler {
   #refusedType({ name }: GraphQLObjectType, { fieldName }: CompiledField): Need | undefined {
     return fieldName === CONTAINED ? undefined : this.#source.refusals?.ofType(name);
   }
+}
+
+/** Returns how a field gets its arguments: once for all executions where no variable is among them. */
+function argumentsOf(
+  definition: GraphQLField<unknown, unknown>,
+  node: FieldNode,
+): Pick<CompiledField, 'argumentsIn' | 'takesVariables'> {
+  let takesVariables = false;
+  for (const { value } of node.arguments ?? [])
+    visit(value, { Variable: () => void (takesVariables = true) });
+  let kept: Record<string, unknown> | undefined;
+  return {
+    takesVariables,
+    argumentsIn(variables) {
+      const values = kept ?? Object.freeze(getArgumentValues(definition, node, variables));
+      if (!takesVariables) kept = values;
+      return values;
+    },
+  };
 }
 
 /** Returns the resolver of a refused field. */

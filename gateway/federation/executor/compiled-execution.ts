@@ -1,4 +1,5 @@
 import { getVariableValues, type GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { allOf, andThen, orElse, type Awaitable } from '../../../schema/process/awaitable.ts';
 import { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { AskedOperation } from '../asked-operation.ts';
@@ -7,11 +8,11 @@ import { coreOf, formatted, type LocalSubgraph } from '../local-data-source.ts';
 import type { RequestScope } from '../request-scope.ts';
 import type { FieldScopes } from '../scopes/field-scopes.ts';
 import type { ServiceName } from '../service-name.ts';
-import type { Text } from './compiled.ts';
+import type { CompiledOperation, Text } from './compiled.ts';
 import { CompiledOperations } from './compiled-operations.ts';
 import { planText } from './plan-text.ts';
 import { partsOf, type LaterParts } from './parts.ts';
-import { rootOf, Run } from './run.ts';
+import { rootOf, Run, type RunContext } from './run.ts';
 import { objectText } from './write.ts';
 import { WrittenData } from './written-data.ts';
 
@@ -32,7 +33,7 @@ interface Wanted {
 }
 
 /** Errors are written for the caller. */
-interface Answered {
+export interface Answered {
   data: WrittenData | null;
   errors: readonly GraphQLFormattedError[];
   /** Parts that come later; undefined for a whole answer. */
@@ -71,11 +72,11 @@ export class CompiledExecution {
    * @param hash identifies the text of the document
    * @returns undefined where the gateway has to plan, or to refuse the variables; nothing is executed then
    */
-  async run(
+  run(
     hash: string,
     asked: AskedOperation,
     { scope, defers = false }: Wanted,
-  ): Promise<Answered | undefined> {
+  ): Awaitable<Answered | undefined> {
     const { schema, operation } = asked;
     const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], asked.variables);
     if (!coerced) return undefined;
@@ -86,39 +87,60 @@ export class CompiledExecution {
     onExecute?.();
     if (scope.explanation) scope.explanation.plan = { kind: 'direct', text: planText(compiled) };
     const budget = new AnswerBudget(fields);
-    const cores = [...compiled.services].map((name) => [name, coreOf(name, this.#subgraphs[name], scope)]);
-    const run = new Run(
-      { ...Object.fromEntries(cores), ...{ partial: [], request: scope, budget } },
-      { schema, operation, fragments: compiled.fragments, variableValues: coerced },
+    const context: Record<string, unknown> & RunContext = { request: scope, partial: [], budget };
+    for (const name of compiled.services) context[name] = coreOf(name, this.#subgraphs[name], scope);
+    const { fragments, rows } = compiled;
+    const run = new Run(context, { schema, operation, fragments, variableValues: coerced });
+    return andThen(
+      textOf(run, () => objectText(compiled.root, ROOT, rootOf(run))),
+      (text) => {
+        const ended = { compiled, run, text };
+        if (!scope.rows || !rows) return answered(ended, scope);
+        const wanted = scope.rows;
+        return andThen(
+          allOf(run.rows, (row) => row),
+          (texts) => {
+            wanted.found = { head: rows.head, texts };
+            return answered(ended, scope);
+          },
+        );
+      },
     );
-    const text = await textOf(run, () => objectText(compiled.root, ROOT, rootOf(run)));
-    if (scope.rows && compiled.rows)
-      scope.rows.found = { head: compiled.rows.head, texts: await Promise.all(run.rows) };
-    const { aborted, reason } = scope.signal;
-    // The client has left.
-    if (aborted && !(reason instanceof Fault)) return { data: null, errors: [] };
-    const [first = 'clinical'] = compiled.services;
-    const finish = (of: Run): readonly GraphQLFormattedError[] => errorsOf(of, first, scope);
-    if (budget.isExceeded) {
-      const nothing = compiled.root.fields.map((field) => `${field.key}null`).join();
-      return { data: new WrittenData(`{${nothing}}`), errors: [written(budget.refusal(), first, scope)] };
-    }
-    return {
-      data: text === undefined ? null : new WrittenData(text),
-      errors: finish(run),
-      ...(run.deferred.length > 0 && { later: partsOf(run, finish, scope.signal) }),
-    };
   }
 }
 
+/** A run that has ended. */
+interface Ended {
+  compiled: CompiledOperation;
+  run: Run;
+  /** Undefined when null is not allowed where something failed. */
+  text: string | undefined;
+}
+
+function answered({ compiled, run, text }: Ended, scope: RequestScope): Answered {
+  const { budget } = run;
+  const { aborted, reason } = scope.signal;
+  // The client has left.
+  if (aborted && !(reason instanceof Fault)) return { data: null, errors: [] };
+  const [first = 'clinical'] = compiled.services;
+  const finish = (of: Run): readonly GraphQLFormattedError[] => errorsOf(of, first, scope);
+  if (budget.isExceeded) {
+    const nothing = compiled.root.fields.map((field) => `${field.key}null`).join();
+    return { data: new WrittenData(`{${nothing}}`), errors: [written(budget.refusal(), first, scope)] };
+  }
+  return {
+    data: text === undefined ? null : new WrittenData(text),
+    errors: finish(run),
+    ...(run.deferred.length > 0 && { later: partsOf(run, finish, scope.signal) }),
+  };
+}
+
 /** Returns the text of data; undefined when null is not allowed where something failed. */
-async function textOf(run: Run, write: () => Text): Promise<string | undefined> {
-  try {
-    return await write();
-  } catch (error) {
+function textOf(run: Run, write: () => Text): Awaitable<string | undefined> {
+  return orElse(write, (error) => {
     run.errors.push({ error: error as GraphQLError, service: 'clinical' });
     return undefined;
-  }
+  });
 }
 
 const ROOT = Object.freeze({});
@@ -126,6 +148,7 @@ const ROOT = Object.freeze({});
 /** Returns the errors of a run for the caller, in the order of a planned answer: those of the first subgraph first. */
 function errorsOf(run: Run, first: ServiceName, scope: RequestScope): GraphQLFormattedError[] {
   const { errors, context } = run;
+  if (errors.length === 0 && context.partial.length === 0) return [];
   const ofFirst = errors.filter(({ service }) => service === first);
   const others = errors.filter(({ service }) => service !== first);
   return [

@@ -48,8 +48,8 @@ export class CompiledOperations {
     { rows, defers, refusals }: AnswerForm,
   ): CompiledOperation | undefined {
     const { schema, document, operation, variables } = asked;
-    const conditions = this.#conditions.get(document) ?? conditionsOf(document);
-    this.#conditions.set(document, conditions);
+    let conditions = this.#conditions.get(document);
+    if (!conditions) this.#conditions.set(document, (conditions = conditionsOf(document)));
     const chosen = conditions.map((name) => String(variables[name]));
     const form = [rows?.format.type ?? '', defers, refusals?.key ?? ''];
     const key = [hash, operation.name?.value ?? '', ...form, ...chosen].join('\n');

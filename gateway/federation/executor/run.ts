@@ -46,8 +46,10 @@ export interface ResolvedField {
   type: GraphQLOutputType;
   /** The subgraph that resolves the field. */
   service: ServiceName;
-  /** Returns the values of the arguments. @throws GraphQLError */
+  /** Returns the values of the arguments, frozen; the same at each call where no variable is among them. @throws GraphQLError */
   argumentsIn: (variables: Record<string, unknown>) => Record<string, unknown>;
+  /** True if a variable is among the arguments. */
+  takesVariables: boolean;
 }
 
 /** The facts of an execution that its resolvers are told. */
@@ -110,12 +112,12 @@ export class Run {
   readonly #info: RunInfo;
   readonly #arguments = new Map<ResolvedField, Record<string, unknown>>();
   /** Subgraphs of errors on their way to a field that may be null. */
-  readonly #services = new Map<GraphQLError, ServiceName>();
+  #services: Map<GraphQLError, ServiceName> | undefined;
 
   /** Values that the resolvers of each subgraph have promised. */
-  readonly #promised = new Map<ServiceName, number>();
+  readonly #promised: Record<ServiceName, number> = { clinical: 0, imaging: 0 };
   /** Steps that begin when a subgraph has given all values. */
-  readonly #waiting = new Map<ServiceName, (() => void)[]>();
+  #waiting: Map<ServiceName, (() => void)[]> | undefined;
 
   constructor(context: RunContext, info: RunInfo, parts = { count: 0 }) {
     this.context = context;
@@ -143,11 +145,10 @@ export class Run {
 
   /** Returns the arguments of a field, the same for each object that has it. @throws GraphQLError */
   argumentsOf(field: ResolvedField): Record<string, unknown> {
+    const { variableValues } = this.#info;
+    if (!field.takesVariables) return field.argumentsIn(variableValues);
     let values = this.#arguments.get(field);
-    if (!values) {
-      values = Object.freeze(field.argumentsIn(this.#info.variableValues));
-      this.#arguments.set(field, values);
-    }
+    if (!values) this.#arguments.set(field, (values = field.argumentsIn(variableValues)));
     return values;
   }
 
@@ -174,7 +175,7 @@ export class Run {
     value: Promise<unknown>,
     use: (value: unknown) => T | Promise<T>,
   ): Promise<T> {
-    this.#promised.set(service, (this.#promised.get(service) ?? 0) + 1);
+    this.#promised[service]++;
     return value.then(
       (given) => {
         // Values that are promised within it are counted before it counts as given.
@@ -196,20 +197,17 @@ export class Run {
    * objects to the other subgraph are then taken together, and become one search instead of one for each object.
    */
   async allGiven(service: ServiceName): Promise<void> {
-    if (!this.#promised.get(service)) return;
-    await new Promise<void>((resolve) => {
-      const waiting = this.#waiting.get(service);
-      if (waiting) waiting.push(resolve);
-      else this.#waiting.set(service, [resolve]);
-    });
+    if (this.#promised[service] === 0) return;
+    this.#waiting ??= new Map();
+    const waiting = this.#waiting.get(service) ?? [];
+    this.#waiting.set(service, waiting);
+    await new Promise<void>((resolve) => void waiting.push(resolve));
   }
 
   #given(service: ServiceName): void {
-    const left = this.#promised.get(service)! - 1;
-    this.#promised.set(service, left);
-    if (left > 0) return;
-    const waiting = this.#waiting.get(service) ?? [];
-    this.#waiting.delete(service);
+    if (--this.#promised[service] > 0) return;
+    const waiting = this.#waiting?.get(service) ?? [];
+    this.#waiting?.delete(service);
     for (const begin of waiting) begin();
   }
 
@@ -219,9 +217,9 @@ export class Run {
    */
   failed(thrown: unknown, { field, place, isNonNull }: Failed): string {
     const error = locatedError(thrown, field.nodes, responsePathAsArray(pathOf(place)));
-    const service = this.#services.get(error) ?? field.service;
+    const service = this.#services?.get(error) ?? field.service;
     if (isNonNull) {
-      this.#services.set(error, service);
+      (this.#services ??= new Map()).set(error, service);
       throw error;
     }
     this.errors.push({ error, service });

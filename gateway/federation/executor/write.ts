@@ -1,15 +1,24 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import { GraphQLError } from 'graphql';
 import type { CompiledField, CompiledSelection, Crossing, Text, TypeName, Write } from './compiled.ts';
-import { within, type Place } from './run.ts';
+import { KeptTexts, type TextMemory } from './kept-texts.ts';
+import { within, type Place, type Run } from './run.ts';
 
 /**
  * Writes an object with the fields of its selection, as JSON. All resolvers are called before the first promise is awaited.
  */
 export function objectText(selection: CompiledSelection, source: object, place: Place): Text {
   const { kept } = selection;
-  if (!kept) return membersText(selection, source, place);
-  const { errors, budget } = place.run;
+  const write = () => membersText(selection, source, place);
+  return kept ? keptText(kept, source, { run: place.run, write }) : write();
+}
+
+/** Returns the text that is kept with an object or a list, or writes it, and keeps it where nothing of it failed. */
+function keptText(
+  kept: KeptTexts,
+  source: object,
+  { run: { errors, budget }, write }: { run: Run; write: () => Text },
+): Text {
   const known = kept.of(source);
   if (known) {
     budget.charge(known.charged);
@@ -17,7 +26,7 @@ export function objectText(selection: CompiledSelection, source: object, place: 
   }
   const { length } = errors;
   const { spent } = budget;
-  const text = membersText(selection, source, place);
+  const text = write();
   const isWhole = typeof text === 'string' && errors.length === length && !budget.isExceeded;
   if (isWhole) kept.keep(source, { text, charged: budget.spent - spent });
   return text;
@@ -153,8 +162,15 @@ async function entityOf(crossing: Crossing, step: Step): Promise<unknown> {
   }
 }
 
-/** Returns the function that writes a list. @param itemIsNonNull an item that fails fails the list */
-export function listWriter(write: Write, field: CompiledField, itemIsNonNull: boolean): Write {
+interface ListOptions {
+  field: CompiledField;
+  /** An item that fails fails the list. */
+  itemIsNonNull: boolean;
+  texts: TextMemory;
+}
+
+/** Returns the function that writes a list. */
+export function listWriter(write: Write, { field, itemIsNonNull, texts }: ListOptions): Write {
   const itemText = (item: unknown, place: Place): Text => {
     const { run } = place;
     const failed = (error: unknown) => run.failed(error, { field, place, isNonNull: itemIsNonNull });
@@ -169,20 +185,32 @@ export function listWriter(write: Write, field: CompiledField, itemIsNonNull: bo
     }
   };
   const joined = (texts: readonly string[]) => `[${texts.join(',')}]`;
-  return (value, place) => {
-    if (!isIterable(value)) {
-      const name = `${field.parent.name}.${field.fieldName}`;
-      throw new GraphQLError(`Expected Iterable, but did not find one for field "${name}".`);
-    }
+  const listText = (list: readonly unknown[], place: Place): Text => {
     let isWaiting = false;
-    const texts = Array.from(value, (item, index) => {
+    const texts = list.map((item, index) => {
       const text = itemText(item, within(place, index));
       isWaiting ||= typeof text !== 'string';
       return text;
     });
     return isWaiting ? Promise.all(texts).then(joined) : joined(texts as string[]);
   };
+  const kept = new KeptTexts(texts);
+  return (value, place) => {
+    if (!isIterable(value)) {
+      const name = `${field.parent.name}.${field.fieldName}`;
+      throw new GraphQLError(`Expected Iterable, but did not find one for field "${name}".`);
+    }
+    const list = Array.isArray(value) ? value : [...value];
+    const text = () => listText(list, place);
+    return isKept(field) && Object.isFrozen(value)
+      ? keptText(kept, value, { run: place.run, write: text })
+      : text();
+  };
 }
+
+/** Tells if the text of a list depends on nothing but the list. Lists within something that is kept are kept with it. */
+const isKept = ({ selections }: CompiledField): boolean =>
+  selections.length > 0 && selections.every(({ kept }) => kept !== undefined);
 
 const isIterable = (value: unknown): value is Iterable<unknown> =>
   typeof value === 'object' && value !== null && Symbol.iterator in value;

@@ -1,4 +1,4 @@
-import { parseFhirJson } from '../../../schema/fhir/decimal.ts';
+import { parseFhirJson, writeFhirJson } from '../../../schema/fhir/decimal.ts';
 
 /** The data of an answer, written already. Apollo Server passes it through. */
 export class WrittenData {
@@ -23,8 +23,8 @@ export class WrittenData {
 /** Writes the members of an answer as JSON, with data that were written already as they are. */
 export function answerText(members: object): string {
   const parts = Object.entries(members).flatMap(([name, value]: [string, unknown]) => {
-    const text = value instanceof WrittenData ? value.text : JSON.stringify(value);
-    return text === undefined ? [] : [`"${name}":${text}`];
+    if (value === undefined) return [];
+    return [`"${name}":${value instanceof WrittenData ? value.text : writeFhirJson(value)}`];
   });
   return `{${parts.join(',')}}`;
 }

@@ -60,6 +60,8 @@ export class FieldScopes {
   /** By `Type.field`, and by type. */
   readonly #needs: ReadonlyMap<string, Need>;
   readonly #ofDocuments = new WeakMap<DocumentNode, readonly Need[]>();
+  /** By the scopes of a caller, which tokens of one app share, and by document. */
+  readonly #refusals = new WeakMap<object, WeakMap<DocumentNode, { refusals: Refusals | undefined }>>();
 
   constructor(supergraphSdl: string) {
     this.#needs = needsIn(supergraphSdl);
@@ -75,6 +77,14 @@ export class FieldScopes {
     { document, schema }: { document: DocumentNode; schema: GraphQLSchema },
     access: Access,
   ): Refusals | undefined {
+    let known = this.#refusals.get(access.permissions);
+    if (!known) this.#refusals.set(access.permissions, (known = new WeakMap()));
+    let found = known.get(document);
+    if (!found) known.set(document, (found = { refusals: this.#refused(document, schema, access) }));
+    return found.refusals;
+  }
+
+  #refused(document: DocumentNode, schema: GraphQLSchema, access: Access): Refusals | undefined {
     let needs = this.#ofDocuments.get(document);
     if (!needs) this.#ofDocuments.set(document, (needs = this.#needsOf(document, schema)));
     const refused = needs.filter(({ scopes }) => missingScopes(access, scopes).length > 0);

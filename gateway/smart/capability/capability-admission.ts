@@ -5,6 +5,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { tokenNeeded } from '../../../schema/fault/refusals.ts';
 import { permitting } from '../../../schema/access/scopes.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import { RequestValues } from '../../../schema/process/request-values.ts';
 import type { Authorizer } from '../authorize.ts';
 import { bearerToken } from '../token/bearer.ts';
 import type { Capability } from './capability.ts';
@@ -129,7 +130,7 @@ export function capabilities(
   now: () => number,
 ): Capabilities {
   const { links } = sealer;
-  const admitted = new WeakMap<IncomingMessage, Capability>();
+  const admitted = new RequestValues<IncomingMessage, Capability>();
 
   /** Returns the token of the request, if the capability requires one, or the token that is sealed in it. */
   const tokenOf = (tenant: Tenant, request: IncomingMessage, opened: Capability): string | undefined => {

@@ -94,17 +94,22 @@ const EXTENSIONS: Record<string, string> = {
  * not cached. A link whose answer failed on the server (5xx) can be used again.
  */
 export function addLinkHeaders(app: FastifyInstance, capabilities: Capabilities): void {
-  app.addHook('onSend', async ({ raw }, reply) => {
+  app.addHook('onSend', (...[{ raw }, reply, , done]) => {
     const studyUid = capabilities.linkedStudy(raw);
-    if (studyUid === undefined || reply.statusCode >= 300) return;
+    if (studyUid === undefined || reply.statusCode >= 300) return done();
     const [type = ''] = String(reply.getHeader('content-type') ?? '').split(';');
     void setCacheControl(reply, 'noStore').header(
       'content-disposition',
       `attachment; filename="${studyUid}${EXTENSIONS[type] ?? ''}"`,
     );
+    done();
   });
-  app.addHook('onResponse', async ({ raw }, reply) => {
+  app.addHook('onResponse', ({ raw }, reply, done) => {
+    if (reply.statusCode < 500) return done();
     // If this fails, the link is used up, and the client has to request a new one.
-    if (reply.statusCode >= 500) await capabilities.giveBack(raw).catch(() => undefined);
+    capabilities.giveBack(raw).then(
+      () => done(),
+      () => done(),
+    );
   });
 }

@@ -62,7 +62,7 @@ export function smartConfigurations(
   outside: UpstreamDeps,
 ): (tenant: Tenant, config: EhrConfig) => Promise<SmartConfiguration> {
   const documents = expiringCache<SmartConfiguration>(1000, outside.now);
-  return (tenant, config) =>
+  return async (tenant, config) =>
     documents.get(tenant.key, async () => {
       const answer = await call(outside, tenant, `${config.fhirBaseUrl}/.well-known/smart-configuration`);
       if (answer.status !== 200) throw upstreamFault('has no SMART configuration', status(answer.status));

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Access, PatientGrant, PatientIdentity } from '../../../schema/access/access.ts';
 import { grantFor } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import type { Permission } from '../../../schema/access/scopes.ts';
+import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { RecordLookup } from '../../identity/merged-records.ts';
 import { patientRecord, type PatientRecord } from '../../identity/patient-record.ts';
@@ -31,7 +33,7 @@ export type AskedPatients = (
   access: Access,
   /** Is called only when it is needed. */
   named: () => Named,
-) => Promise<Access>;
+) => Awaitable<Access>;
 
 /** Returns the lookup of records with our own credentials, if the tenant has such. */
 export type LookupOf = (tenant: Tenant, config: ExternalConfig) => RecordLookup | undefined;
@@ -80,15 +82,12 @@ export function askedPatients(
 
   const ownersOf = ownersOfStudies(outside, resolve, studyOwners);
 
-  return async (tenant, config, access, named) => {
-    const { permissions, patients, clinicalToken: token } = access;
-    const open =
-      quirksOf(config).patientFrom === 'request'
-        ? permissions.filter(({ level }) => level !== 'system')
-        : permissions.filter(({ level }) => level === 'user');
-    if (open.length === 0 || patients === 'all' || token === undefined) return access;
-    const asked = named();
-    if (!asked.runs) return access;
+  /** @param open the scopes that count for other patients than that of the token's context */
+  const extended = async (
+    { tenant, config, access, patients, token }: Extended,
+    asked: Named,
+    open: readonly Permission[],
+  ): Promise<Access> => {
     // The patient in the token's context stays in reach while the EHR does not answer.
     const unlessDown = (error: unknown) => {
       if (patients.length > 0 && error instanceof Fault) return [];
@@ -113,6 +112,26 @@ export function askedPatients(
         : 'The token names no patient. Name one in the request, for example with `patient=`.',
     );
   };
+
+  return (tenant, config, access, named) => {
+    const { permissions, patients, clinicalToken: token } = access;
+    const open =
+      quirksOf(config).patientFrom === 'request'
+        ? permissions.filter(({ level }) => level !== 'system')
+        : permissions.filter(({ level }) => level === 'user');
+    if (open.length === 0 || patients === 'all' || token === undefined) return access;
+    const asked = named();
+    return asked.runs ? extended({ tenant, config, access, patients, token }, asked, open) : access;
+  };
+}
+
+/** A caller whose Access is extended. */
+interface Extended {
+  tenant: Tenant;
+  config: ExternalConfig;
+  access: Access;
+  patients: readonly PatientGrant[];
+  token: string;
 }
 
 /** The caller's token shows the patient; whose numbers these are is asked with our own credentials. */

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { PatientGrant, PatientIdentity } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { Derivation } from '../../../schema/process/derivation.ts';
+import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { BackendTokens } from '../token/backend-token.ts';
 import { standsAlone, type PatientRecord } from '../../identity/patient-record.ts';
@@ -33,7 +35,7 @@ export type PatientIdentities = (
   document: () => Promise<SmartConfiguration>,
   id: string,
   callerToken: string | undefined,
-) => Promise<PatientIdentity | Unidentified | undefined>;
+) => Awaitable<PatientIdentity | Unidentified | undefined>;
 
 interface Found {
   identity?: PatientIdentity | Unidentified;
@@ -49,11 +51,15 @@ export type Unidentified = 'absent' | 'refused' | 'away';
 export function identified(
   grant: PatientGrant,
   identity: PatientIdentity | Unidentified | undefined,
-): PatientGrant[] {
+): readonly PatientGrant[] {
   if (identity === 'absent') return [];
   if (identity === 'away') return [{ ...grant, identityAway: true }];
-  return [identity && identity !== 'refused' ? { ...grant, identity } : grant];
+  if (!identity || identity === 'refused') return [grant];
+  return grants.of(identity, [grant], () => [Object.freeze({ ...grant, identity })]);
 }
+
+/** The grant with its identity, the same until the EHR is asked again. */
+const grants = new Derivation<PatientIdentity, readonly PatientGrant[]>();
 
 /**
  * Reads the identity of patients. It uses our own credentials, only for patients already in reach and for records that
@@ -94,7 +100,7 @@ export function patientIdentities(outside: UpstreamDeps, tokens: BackendTokens):
       return { value: identity ? { identity } : {}, seconds: DOWN_SECONDS };
     }
   };
-  return async (tenant, config, document, id, callerToken) => {
+  return (tenant, config, document, id, callerToken) => {
     const { fhirBaseUrl } = config;
     const self = ownAsker({ outside, tokens }, { tenant, config, document });
     const lookup = ehrRecords(self, config);
@@ -103,21 +109,20 @@ export function patientIdentities(outside: UpstreamDeps, tokens: BackendTokens):
       return resolveIdentity(record, { lookup, onUnclear, now: now() });
     };
     /** @param name key of the token's owner: the EHR's answers to different callers are kept apart */
-    const ask = async (name: string, asker: Asker) => {
+    const ask = (name: string, asker: Asker) => {
       const key = `${tenant.key} ${id} ${name}`;
-      const { identity } = await recent.get(key, () =>
-        identify(key, read(`${tenant.key} ${name}`, asker, id), resolve),
-      );
-      return identity;
+      const found = recent.get(key, () => identify(key, read(`${tenant.key} ${name}`, asker, id), resolve));
+      return andThen(found, ({ identity }) => identity);
     };
     const ours = callerToken === undefined || quirksOf(config).patientReadWith === 'own';
     const own = ours ? self : undefined;
-    const found = own && (await ask('own', own));
-    // An EHR may hide a patient from our client and show the patient to the caller.
-    const hidden = found === 'absent' || found === 'refused';
-    if (callerToken === undefined || (own && !hidden)) return found;
-    const caller = createHash('sha256').update(callerToken).digest('base64url');
-    const shown = await ask(caller, { outside, tenant, fhirBaseUrl, token: async () => callerToken });
-    return typeof shown === 'object' ? shown : (found ?? shown);
+    return andThen(own && ask('own', own), (found) => {
+      // An EHR may hide a patient from our client and show the patient to the caller.
+      const hidden = found === 'absent' || found === 'refused';
+      if (callerToken === undefined || (own && !hidden)) return found;
+      const caller = createHash('sha256').update(callerToken).digest('base64url');
+      const asCaller = ask(caller, { outside, tenant, fhirBaseUrl, token: async () => callerToken });
+      return andThen(asCaller, (shown) => (typeof shown === 'object' ? shown : (found ?? shown)));
+    });
   };
 }

@@ -48,7 +48,7 @@ beforeEach(() => {
   auth = authorizer({ fetch, now: () => clock, baseUrl: 'https://img.example.org', guardedFetch: fetch });
 });
 
-function ask(token: string, more: object = {}, dynamic = false) {
+async function ask(token: string, more: object = {}, dynamic = false) {
   const { tenant } = parseTenant(
     {
       authorization: {

@@ -36,7 +36,7 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
     scopes.set(scope, kept);
     return kept;
   };
-  const identified = async (tenant: Tenant, grant: PatientGrant): Promise<PatientGrant[]> => {
+  const identified = async (tenant: Tenant, grant: PatientGrant): Promise<readonly PatientGrant[]> => {
     const { found } = await identities.get(`${tenant.key}\0${grant.id}`, async () => {
       const patient = await identity(tenant, grant.id);
       return { value: patient ? { found: patient } : {}, seconds: patient ? IDENTITY_SECONDS : 3 };

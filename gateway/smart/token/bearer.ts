@@ -11,8 +11,9 @@ const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
  * @throws Fault `invalid_request` for malformed or several credentials, or a token in the query
  */
 export function bearerToken(request: IncomingMessage): string | undefined {
-  const query = (request.url ?? '').split('?').slice(1).join('?');
-  if (new URLSearchParams(query).has('access_token')) throw malformed(IN_HEADER);
+  const { url = '' } = request;
+  const query = url.indexOf('?');
+  if (query >= 0 && new URLSearchParams(url.slice(query + 1)).has('access_token')) throw malformed(IN_HEADER);
   // In `headers`, Node silently keeps only the first of several.
   const { rawHeaders } = request;
   const headers = rawHeaders.filter(

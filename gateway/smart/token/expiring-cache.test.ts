@@ -21,7 +21,7 @@ function ask(how: 'get' | 'renew' = 'get'): Promise<string> {
         fail: () => reject(new Error(name)),
       });
     });
-  return cache[how]('key', compute).then(
+  return Promise.resolve(cache[how]('key', compute)).then(
     ({ name }) => name,
     (error: Error) => `failed ${error.message}`,
   );

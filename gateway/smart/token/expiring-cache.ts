@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import { maxEntries } from '../../../schema/outbound/max-entries.ts';
 
 /** A computed value, and the seconds for which it may be kept. */
@@ -9,10 +10,10 @@ export interface Remembered<V> {
 
 export interface ExpiringCache<V> {
   /**
-   * Returns the kept value, or the result of `compute`. Concurrent calls for one key share one computation while it is young.
+   * Returns the kept value at once, or the result of `compute`. Concurrent calls for one key share one computation while it is young.
    * An error is not kept, but all callers that wait for it get it.
    */
-  get(key: string, compute: () => Promise<Remembered<V>>): Promise<V>;
+  get(key: string, compute: () => Promise<Remembered<V>>): Awaitable<V>;
   /** Computes a new value, shared as by `get`. The kept value stays until there is a new one, also when that fails. */
   renew(key: string, compute: () => Promise<Remembered<V>>): Promise<V>;
   delete(key: string): void;
@@ -79,7 +80,7 @@ export function expiringCache<V extends object>(
       const hit = kept.get(key);
       const isHit = hit !== undefined && now() < hit.until;
       count?.(isHit);
-      return isHit ? Promise.resolve(hit.value) : renew(key, compute);
+      return isHit ? hit.value : renew(key, compute);
     },
     renew,
     delete: (key) => void kept.delete(key),

@@ -74,7 +74,7 @@ function tenant(more: object = {}) {
   return parseTenant(json, { key: 't', path: 't', dynamic: false, directory: '/', environment: {} }).tenant;
 }
 
-function ask(token: string, more: object = {}) {
+async function ask(token: string, more: object = {}) {
   return auth.authorize(tenant(more), token);
 }
 const code = (promise: Promise<unknown>) =>

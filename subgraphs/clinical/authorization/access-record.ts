@@ -5,6 +5,7 @@ import { ALLOWED, outcomeOf, querySummary } from '../../../schema/fault/audit.ts
 import { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import { isResourceType } from '../../../schema/fhir/tables.ts';
+import { andThen, orElse, type Awaitable } from '../../../schema/process/awaitable.ts';
 import type { Compartment } from './compartment.ts';
 import type { SearchParams } from '../sources/source.ts';
 
@@ -25,11 +26,11 @@ export class AccessRecord {
   }
 
   /** @param resources those among the result whose patients are recorded */
-  async read<T>(
+  read<T>(
     { type, id }: { type: string; id: string },
-    run: () => Promise<T>,
+    run: () => Awaitable<T>,
     resources: (found: T) => readonly Resource[],
-  ): Promise<T> {
+  ): Awaitable<T> {
     const target = FHIR_ID.test(id) ? { target: id } : {};
     const named = type === 'Patient' ? target.target : undefined;
     return this.#recorded({ action: 'read', ...typed(type), ...target }, named, run, resources);
@@ -44,28 +45,31 @@ export class AccessRecord {
     return this.#recorded(asked, namedPatient(type, params), run, ({ resources }) => resources);
   }
 
-  async #recorded<T>(
+  #recorded<T>(
     asked: Omit<Operation, 'outcome'>,
     named: string | undefined,
-    run: () => Promise<T>,
+    run: () => Awaitable<T>,
     resources: (found: T) => readonly Resource[],
-  ): Promise<T> {
+  ): Awaitable<T> {
     const record = this.#record;
     if (!record) return run();
-    try {
-      const found = await run();
-      const patients = named ?? this.#context ?? this.#owners(resources(found));
-      const each = [patients].flat();
+    const recordAllowed = (found: T): T => {
+      const one = named ?? this.#context;
+      const each = one === undefined ? this.#owners(resources(found)) : [one];
       for (const patient of each) record({ ...asked, patient, outcome: ALLOWED });
       if (each.length === 0) record({ ...asked, outcome: ALLOWED });
       return found;
-    } catch (error) {
-      // A resource that is missing or out of reach need not belong to the token's patient.
-      const unknown = error instanceof Fault && ['forbidden', 'not_found'].includes(error.code);
-      const patient = named ?? (unknown ? undefined : this.#context);
-      record({ ...asked, ...(patient !== undefined && { patient }), outcome: outcomeOf(error) });
-      throw error;
-    }
+    };
+    return orElse(
+      () => andThen(run(), recordAllowed),
+      (error) => {
+        // A resource that is missing or out of reach need not belong to the token's patient.
+        const unknown = error instanceof Fault && ['forbidden', 'not_found'].includes(error.code);
+        const patient = named ?? (unknown ? undefined : this.#context);
+        record({ ...asked, ...(patient !== undefined && { patient }), outcome: outcomeOf(error) });
+        throw error;
+      },
+    );
   }
 
   #owners(resources: readonly Resource[]): string[] {

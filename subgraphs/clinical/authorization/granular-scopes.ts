@@ -1,6 +1,7 @@
 import type { Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Coverage } from '../../../schema/access/scopes.ts';
+import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import type { RequestSource } from '../sources/request-source.ts';
 import { isInFirstPage, MAX_GATHERED } from '../sources/request-source.ts';
 import { ResourceMatcher } from '../sources/resource-matcher.ts';
@@ -48,11 +49,11 @@ export class GranularScopes {
   }
 
   /** Returns the resources that a granular scope covers. */
-  async satisfying(
+  satisfying(
     type: string,
     resources: readonly Resource[],
     { constraints }: Coverage,
-  ): Promise<readonly Resource[]> {
+  ): Awaitable<readonly Resource[]> {
     if (!constraints) return resources;
     return this.#matcher.matching(type, resources, this.#judgeable(type, constraints));
   }

@@ -3,6 +3,7 @@ import type { GraphQLResolveInfo } from 'graphql';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { faultsAsErrors, reportPartial } from '../../../schema/graphql/graphql-fault.ts';
+import { RequestValues } from '../../../schema/process/request-values.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { timelinePage, type Missing } from '../timeline/timeline.ts';
 import { trendEvents } from '../trend/events.ts';
@@ -90,7 +91,7 @@ function idOf({ id }: Patient): string {
 
 /** Patients whose timelines and trends one request may have: each is a search of every type. */
 const MOST_PATIENTS = 10;
-const patientsOf = new WeakMap<Clinical, Set<string>>();
+const patientsOf = new RequestValues<Clinical, Set<string>>();
 
 /** @throws Fault `too_large` for a page of many patients with their timelines */
 function requireFewPatients(clinical: Clinical, id: string): void {

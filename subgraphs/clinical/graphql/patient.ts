@@ -4,6 +4,7 @@ import { requirePatient } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { toGraphqlError } from '../../../schema/graphql/graphql-fault.ts';
 import { fieldsOf } from '../../../schema/fhir/tables.ts';
+import { orElse, type Awaitable } from '../../../schema/process/awaitable.ts';
 import type { Clinical } from '../record/clinical.ts';
 
 const FAULT = Symbol('fault');
@@ -20,14 +21,15 @@ interface UnreadablePatient {
  * still work: images while the EHR does not answer (FG-10), lists without `Patient.r` (SM-6).
  * @throws Fault `forbidden` for another patient, `not_found` when the record has no such patient
  */
-export async function patientOrId(clinical: Clinical, id: string): Promise<Patient | UnreadablePatient> {
-  try {
-    return (await clinical.read('Patient', id)) as Patient;
-  } catch (error) {
-    requirePatient(clinical.access, id);
-    if (!(error instanceof Fault) || error.code === 'not_found' || error.code === 'internal') throw error;
-    return { resourceType: 'Patient', id, [FAULT]: error };
-  }
+export function patientOrId(clinical: Clinical, id: string): Awaitable<Patient | UnreadablePatient> {
+  return orElse(
+    () => clinical.readAtOnce('Patient', id) as Awaitable<Patient>,
+    (error): UnreadablePatient => {
+      requirePatient(clinical.access, id);
+      if (!(error instanceof Fault) || error.code === 'not_found' || error.code === 'internal') throw error;
+      return { resourceType: 'Patient', id, [FAULT]: error };
+    },
+  );
 }
 
 type Fields = Record<string, GraphQLFieldResolver<never, never, never>>;

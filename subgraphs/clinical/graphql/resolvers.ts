@@ -53,7 +53,7 @@ const readEntity = faultsOf((clinical: Clinical, type: string, id: string) =>
   type === 'Patient' ? patientOrId(clinical, id) : clinical.read(type, id),
 );
 
-function faultsOf<A extends unknown[]>(read: (...args: A) => Promise<unknown>) {
+function faultsOf<A extends unknown[]>(read: (...args: A) => unknown) {
   const guarded = faultsAsErrors<A, unknown, unknown>((args) => read(...args));
   return (...args: A): unknown => guarded(args, {}, {}, undefined as never);
 }

@@ -3,6 +3,7 @@ import type { Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { chunksByLength, MAX_IDS_LENGTH } from '../../../schema/fhir/id-chunks.ts';
 import { LoopTurns } from '../../../schema/process/event-loop.ts';
+import { RequestValues } from '../../../schema/process/request-values.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { LIST_LIMIT } from '../record/limits.ts';
 import { MAX_GATHERED } from '../sources/request-source.ts';
@@ -18,8 +19,8 @@ interface Visit {
 
 type Loader = DataLoader<Visit, readonly Resource[], string>;
 
-const loaders = new WeakMap<Clinical, Map<string, Loader>>();
-const turns = new WeakMap<Clinical, LoopTurns>();
+const loaders = new RequestValues<Clinical, Map<string, Loader>>();
+const turns = new RequestValues<Clinical, LoopTurns>();
 
 /**
  * Returns the resources that name an encounter, of the types of `IN_ENCOUNTER` that the caller may search. Calls for many

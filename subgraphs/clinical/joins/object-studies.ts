@@ -1,5 +1,6 @@
 import DataLoader from 'dataloader';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { RequestValues } from '../../../schema/process/request-values.ts';
 import type { Clinical, StudiesOfObjects } from '../record/clinical.ts';
 
 /** Faults of images that the caller may not search: then a UID of an image leads to no study. */
@@ -10,7 +11,7 @@ interface Asked {
   uids: readonly string[];
 }
 
-const loaders = new WeakMap<Clinical, DataLoader<Asked, readonly string[]>>();
+const loaders = new RequestValues<Clinical, DataLoader<Asked, readonly string[]>>();
 
 /**
  * Returns the Study Instance UIDs of the patient's studies that have one of these UIDs: their own, of a series or of an

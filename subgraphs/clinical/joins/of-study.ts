@@ -2,6 +2,7 @@ import type { Resource } from 'fhir/r4.js';
 import { setImmediate } from 'node:timers/promises';
 import type { JoinedType } from '../../../schema/fhir/joined-types.ts';
 import { studyTest, type StudyKeys } from '../../../schema/fhir/study-links.ts';
+import { RequestValues } from '../../../schema/process/request-values.ts';
 import type { Clinical } from '../record/clinical.ts';
 import type { Search } from '../record/search.ts';
 import { linksOf } from './study-links.ts';
@@ -22,7 +23,7 @@ interface Linked {
   belongsTo: (study: StudyKeys) => boolean;
 }
 
-const known = new WeakMap<Clinical, Map<string, Promise<readonly Linked[]>>>();
+const known = new RequestValues<Clinical, Map<string, Promise<readonly Linked[]>>>();
 
 /**
  * Returns the resources of a type that belong to a study, in the order of the search (FG-9).

@@ -1,5 +1,6 @@
 import type { Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { RequestValues } from '../../../schema/process/request-values.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { searchAlone } from '../record/related.ts';
 import type { Search } from '../record/search.ts';
@@ -42,7 +43,7 @@ export async function ifGiven(found: Promise<Resource[]>): Promise<Resource[]> {
 /** Studies of the record by the resources to which they refer: `basedOn ServiceRequest/1`. */
 type StudiesByTarget = ReadonlyMap<string, readonly Resource[]>;
 
-const known = new WeakMap<Clinical, Map<string, Promise<StudiesByTarget>>>();
+const known = new RequestValues<Clinical, Map<string, Promise<StudiesByTarget>>>();
 
 /** Returns the ImagingStudies of the record that refer to a resource of a patient by an element. */
 export async function recordStudiesOf(

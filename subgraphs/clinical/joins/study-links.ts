@@ -3,6 +3,7 @@ import { isDottedUid } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { accessionOf, accessionsOf, accessionText } from '../../../schema/fhir/accession-types.ts';
 import type { StudyLinks } from '../../../schema/fhir/study-links.ts';
+import { RequestValues } from '../../../schema/process/request-values.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { readIfAllowed } from '../record/read-if-allowed.ts';
 import { membersOf } from './encounter-members.ts';
@@ -39,7 +40,7 @@ interface Walk {
 }
 
 /** Links of the resources of a request, by the code that limits them. */
-const known = new WeakMap<Clinical, Map<string, WeakMap<Resource, Promise<StudyLinks>>>>();
+const known = new RequestValues<Clinical, Map<string, Map<Resource, Promise<StudyLinks>>>>();
 
 /**
  * Returns what a resource says of its studies (FG-9): its own identifiers and references, and those of resources of the
@@ -50,7 +51,7 @@ export function linksOf(clinical: Clinical, resource: Resource, only?: string): 
   let ofRequest = known.get(clinical);
   if (!ofRequest) known.set(clinical, (ofRequest = new Map()));
   let ofCode = ofRequest.get(only ?? '');
-  if (!ofCode) ofRequest.set(only ?? '', (ofCode = new WeakMap()));
+  if (!ofCode) ofRequest.set(only ?? '', (ofCode = new Map()));
   let links = ofCode.get(resource);
   if (!links) ofCode.set(resource, (links = walked(clinical, resource, only)));
   return links;

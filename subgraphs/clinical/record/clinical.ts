@@ -24,6 +24,7 @@ import { notAppliedFault } from '../sources/fhir-server-fault.ts';
 import { RequestSource } from '../sources/request-source.ts';
 import { reachOf } from '../search/reach.ts';
 import type { Facet } from '../../../schema/fhir/facets.ts';
+import { allOf, andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import type {
   ClinicalSource,
   FacetsWanted,
@@ -38,7 +39,7 @@ export type StudiesOfObjects = (
 ) => Promise<ReadonlyMap<string, ReadonlyMap<string, string>>>;
 
 export interface ClinicalOptions {
-  source: () => Promise<ClinicalSource>;
+  source: () => Awaitable<ClinicalSource>;
   access: Access;
   compartment: Compartment;
   granular: GranularScopes;
@@ -100,14 +101,19 @@ export class Clinical {
    * @throws Fault `insufficient_scope`; `forbidden` for another patient; the same `not_found` for a resource that does not
    * exist and for one out of reach
    */
-  read(type: string, id: string): Promise<Resource> {
+  async read(type: string, id: string): Promise<Resource> {
+    return this.readAtOnce(type, id);
+  }
+
+  /** As `read`, without waiting where everything is at hand; faults are then thrown at once. */
+  readAtOnce(type: string, id: string): Awaitable<Resource> {
     return this.#record.read({ type, id }, () => this.#read(type, id), alone);
   }
 
   /** The same record for the gateway's own reads, which the audit trail does not have. */
   get unrecorded(): Pick<Clinical, 'read' | 'search' | 'holds'> {
     return {
-      read: (type, id) => this.#read(type, id),
+      read: async (type, id) => this.#read(type, id),
       search: (type, search) => this.#search(type, search),
       holds: (type) => this.holds(type),
     };
@@ -118,9 +124,9 @@ export class Clinical {
     return (await this.#source.backend()).holds(type);
   }
 
-  async #read(type: string, id: string): Promise<Resource> {
+  #read(type: string, id: string): Awaitable<Resource> {
     const coverage = this.#requireReadable(type, id);
-    return this.#requireGranted(type, await this.#source.read(type, id), coverage);
+    return andThen(this.#source.read(type, id), (found) => this.#requireGranted(type, found, coverage));
   }
 
   /** Refuses a read before the source is asked. */
@@ -137,7 +143,7 @@ export class Clinical {
    * Reads one version of a resource (R4 §3.1.0.3).
    * @throws Fault like `read`: each version is in reach, or not, by its own content
    */
-  version(type: string, id: string, versionId: string): Promise<Resource> {
+  async version(type: string, id: string, versionId: string): Promise<Resource> {
     const run = async (): Promise<Resource> => {
       const coverage = this.#requireReadable(type, id);
       if (!FHIR_ID.test(versionId)) throw noSuchResource();
@@ -151,7 +157,7 @@ export class Clinical {
    * content that could be judged: only callers who may see every resource of the type learn of it.
    * @throws Fault like `read`, also when no version is in reach
    */
-  history(type: string, id: string, search: HistorySearch): Promise<HistoryPage> {
+  async history(type: string, id: string, search: HistorySearch): Promise<HistoryPage> {
     const run = async (): Promise<HistoryPage> => {
       const coverage = this.#requireReadable(type, id);
       const page = await this.#source.history({ type, id }, search);
@@ -166,23 +172,23 @@ export class Clinical {
     return this.#record.read({ type, id }, run, resourcesOf);
   }
 
-  async #requireGranted(type: string, resource: Resource | undefined, coverage: Coverage): Promise<Resource> {
-    const [granted] = await this.#granted(type, resource ? [resource] : [], coverage);
-    if (!granted) throw noSuchResource();
-    return granted;
+  #requireGranted(type: string, resource: Resource | undefined, coverage: Coverage): Awaitable<Resource> {
+    return andThen(this.#granted(type, resource ? [resource] : [], coverage), ([granted]) => {
+      if (!granted) throw noSuchResource();
+      return granted;
+    });
   }
 
   /** Returns those of some resources of a type that a read may show. */
-  async #granted(
-    type: string,
-    resources: readonly Resource[],
-    coverage: Coverage,
-  ): Promise<readonly Resource[]> {
-    const shown = await Promise.all(resources.map((resource) => this.#shown(resource)));
-    return this.#granular.satisfying(
-      type,
-      resources.filter((_, index) => shown[index]),
-      coverage,
+  #granted(type: string, resources: readonly Resource[], coverage: Coverage): Awaitable<readonly Resource[]> {
+    return andThen(
+      allOf(resources, (resource) => this.#shown(resource)),
+      (shown) =>
+        this.#granular.satisfying(
+          type,
+          resources.filter((_, index) => shown[index]),
+          coverage,
+        ),
     );
   }
 
@@ -346,10 +352,13 @@ export class Clinical {
   }
 
   /** Returns true when a read may show it; a Binary needs access to its `securityContext` (R4 §2.38.3, SM-16). */
-  async #shown(resource: Resource): Promise<boolean> {
-    if (this.access.patients === 'all' || reachOf(resource.resourceType) !== 'attached') {
-      return this.#visible(resource);
-    }
+  #shown(resource: Resource): Awaitable<boolean> {
+    return this.access.patients === 'all' || reachOf(resource.resourceType) !== 'attached'
+      ? this.#visible(resource)
+      : this.#isAttachedToShown(resource);
+  }
+
+  async #isAttachedToShown(resource: Resource): Promise<boolean> {
     const owner = await this.target((resource as Binary).securityContext?.reference);
     if (!owner || reachOf(owner.type) !== 'compartment') return false;
     return (await readIfAllowed(this.read(owner.type, owner.id))) !== undefined;

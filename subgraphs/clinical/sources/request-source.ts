@@ -7,6 +7,7 @@ import type { Facet } from '../../../schema/fhir/facets.ts';
 import { LoopTurns } from '../../../schema/process/event-loop.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { isTimeout } from '../../../schema/outbound/unreachable.ts';
+import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import { incomplete, notAppliedFault, unreadable } from './fhir-server-fault.ts';
 import { FollowedPages } from './followed-pages.ts';
 import { Versions } from './history.ts';
@@ -29,21 +30,21 @@ export const MAX_GATHERED = 20_000;
  * A source for one request: reads are batched, and equal searches are sent once (FG-6). It does not authorize anything.
  */
 export class RequestSource {
-  readonly #source: () => Promise<ClinicalSource>;
+  readonly #source: () => Awaitable<ClinicalSource>;
   readonly #signal: AbortSignal | undefined;
   readonly #observers: CallObservers;
-  readonly #readers = new Map<string, DataLoader<string, Resource | undefined>>();
-  readonly #pages = new Map<string, Promise<SearchPage>>();
+  #readers: Map<string, DataLoader<string, Resource | undefined>> | undefined;
+  #pages: Map<string, Promise<SearchPage>> | undefined;
   /** Resources that searches have returned, by type and id: they need not be read again. */
   readonly #found = new Map<string, Map<string, Resource>>();
   readonly #turns = new LoopTurns();
   /** Turns by the page whose searches share them. */
-  readonly #turnsOfPages = new Map<string, Promise<void>>();
+  #turnsOfPages: Map<string, Promise<void>> | undefined;
   #silent: Fault | undefined;
 
   /** @param observers are told of the calls to the backend */
   constructor(
-    source: () => Promise<ClinicalSource>,
+    source: () => Awaitable<ClinicalSource>,
     signal: AbortSignal | undefined,
     observers: CallObservers = {},
   ) {
@@ -53,14 +54,28 @@ export class RequestSource {
   }
 
   /** Returns the backend itself, for its properties. */
-  backend(): Promise<ClinicalSource> {
+  async backend(): Promise<ClinicalSource> {
     return this.#source();
   }
 
   /** Reads a resource; undefined when it does not exist. Simultaneous reads become one request. */
-  read(type: string, id: string): Promise<Resource | undefined> {
-    const found = this.#found.get(type)?.get(id);
-    return found ? Promise.resolve(found) : this.#reader(type).load(id);
+  read(type: string, id: string): Awaitable<Resource | undefined> {
+    return this.#found.get(type)?.get(id) ?? this.#atHand(type, id) ?? this.#reader(type).load(id);
+  }
+
+  #atHand(type: string, id: string): Resource | undefined {
+    const source = this.#source();
+    const found = source instanceof Promise ? undefined : source.atHand?.(type, id);
+    if (found) {
+      this.#foundOf(type).set(id, found);
+      const request = () => `read ${type} by its id`;
+      void observed(
+        this.#observers,
+        { ...kindOf(source as ClinicalSource), request, found: () => 1 },
+        () => found,
+      );
+    }
+    return found;
   }
 
   /** Reads one version of a resource; undefined when it does not exist. */
@@ -75,7 +90,14 @@ export class RequestSource {
     return this.#ask((source) => new Versions(source, this.#signal).page(named, search), { request });
   }
 
+  #foundOf(type: string): Map<string, Resource> {
+    const known = this.#found.get(type) ?? new Map<string, Resource>();
+    this.#found.set(type, known);
+    return known;
+  }
+
   #reader(type: string): DataLoader<string, Resource | undefined> {
+    this.#readers ??= new Map();
     let reader = this.#readers.get(type);
     if (!reader) {
       reader = new DataLoader(async (ids) => {
@@ -100,9 +122,7 @@ export class RequestSource {
     await (newestOf ? this.#turnOf(newestOf) : this.#turns.next());
     if (this.#silent) throw this.#silent;
     try {
-      const kind = source.local ? 'store' : 'fhir';
-      const description = { kind, source: () => `clinical (${kind})`, ...call } as const;
-      return await observed(this.#observers, description, () => question(source));
+      return await observed(this.#observers, { ...kindOf(source), ...call }, () => question(source));
     } catch (error) {
       if (error instanceof Fault && isTimeout(error.details.cause)) this.#silent = error;
       throw error;
@@ -110,6 +130,7 @@ export class RequestSource {
   }
 
   #turnOf({ page }: NewestOf): Promise<void> {
+    this.#turnsOfPages ??= new Map();
     const turn = this.#turnsOfPages.get(page) ?? this.#turns.next();
     this.#turnsOfPages.set(page, turn);
     return turn;
@@ -130,6 +151,7 @@ export class RequestSource {
     // The patients are the caller's, the same in each search; there may be thousands.
     const { patients, ...rest } = search;
     const key = JSON.stringify([type, rest, patients !== undefined]);
+    this.#pages ??= new Map();
     let page = this.#pages.get(key);
     if (!page) {
       const found = this.#ask((source) => source.search(type, search, this.#signal), {
@@ -138,8 +160,7 @@ export class RequestSource {
         newestOf: search.newestOf,
       });
       page = found.then((found) => {
-        const known = this.#found.get(type) ?? new Map<string, Resource>();
-        this.#found.set(type, known);
+        const known = this.#foundOf(type);
         for (const resource of found.resources) known.set(resource.id ?? '', bindContained(resource));
         return found;
       });
@@ -229,6 +250,12 @@ export class RequestSource {
       followed.follow(cursor);
     }
   }
+}
+
+/** Names a backend to the observers of its calls. */
+function kindOf({ local }: ClinicalSource) {
+  const kind = local ? 'store' : 'fhir';
+  return { kind, source: () => `clinical (${kind})` } as const;
 }
 
 /** What is known of a question to the backend. */

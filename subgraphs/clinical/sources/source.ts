@@ -137,6 +137,9 @@ export interface ClinicalSource {
   /** Returns the resources with these ids, in any order, without those that do not exist. */
   read(type: string, ids: readonly string[], signal?: AbortSignal): Promise<Resource[]>;
 
+  /** Returns a resource that is in memory. */
+  atHand?(type: string, id: string): Resource | undefined;
+
   search(type: string, search: SourceSearch, signal?: AbortSignal): Promise<SearchPage>;
 
   /**

@@ -6,6 +6,7 @@ import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { patientOutOfReach } from '../../../schema/fault/refusals.ts';
 import type { ImagesConfig, Tenant } from '../../../schema/tenant/tenant.ts';
+import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import { belongsTo, contradictionIn, hasIdentifier, reachOf, type Reach } from './ownership.ts';
 import { statedIdentifier } from '../facts/identifiers.ts';
 import type { EvaluatePath } from '../sources/mrn-paths.ts';
@@ -37,13 +38,14 @@ export class CallerReach {
   readonly #config: ImagesConfig;
   readonly #evaluate: EvaluatePath;
   readonly #owners = new Map<string, Promise<string | undefined>>();
-  readonly #named = new Map<string, Promise<readonly Reach[] | undefined>>();
+  readonly #named = new Map<string, Awaitable<readonly Reach[] | undefined>>();
   #own: Promise<readonly Reach[]> | undefined;
 
   constructor(options: CallerReachOptions, { config, mrnPaths }: Pick<TenantImages, 'config' | 'mrnPaths'>) {
     this.#options = options;
     this.#config = config;
-    this.#evaluate = mrnPaths();
+    let evaluate: EvaluatePath | undefined;
+    this.#evaluate = (...asked) => (evaluate ??= mrnPaths())(...asked);
   }
 
   /**
@@ -56,7 +58,7 @@ export class CallerReach {
     if (patients.length === 0) {
       throw new Fault('forbidden', 'The token names no patient, so it gives access to no images.');
     }
-    return (this.#own ??= Promise.all(patients.map((grant) => this.#reachOf(grant))));
+    return (this.#own ??= Promise.all(patients.map(async (grant) => this.#reachOf(grant))));
   }
 
   /** As `all`, for objects named by UID. An Access without a patient reaches nothing (IA-7: as if absent). */
@@ -70,25 +72,27 @@ export class CallerReach {
    * base does not know them.
    * @throws Fault `forbidden` for a patient out of reach (IA-7)
    */
-  of(patientId: string): Promise<readonly Reach[] | undefined> {
+  of(patientId: string): Awaitable<readonly Reach[] | undefined> {
     let reach = this.#named.get(patientId);
     if (!reach) this.#named.set(patientId, (reach = this.#reachOfNamed(patientId)));
     return reach;
   }
 
-  async #reachOfNamed(patientId: string): Promise<readonly Reach[] | undefined> {
+  #reachOfNamed(patientId: string): Awaitable<readonly Reach[] | undefined> {
     const { tenant, access, directory } = this.#options;
     const grant = requirePatient(access, patientId);
-    if (access.patients !== 'all') return [await this.#reachOf(grant)];
+    const alone = (granted: PatientGrant) => andThen(this.#reachOf(granted), (reach) => [reach]);
+    if (access.patients !== 'all') return alone(grant);
     if (this.#config.lookup === 'all-studies-on-server') return undefined;
-    const identity = await directory.read(tenant, access, patientId);
-    return identity ? [await this.#reachOf({ ...grant, identity })] : [];
+    return andThen(directory.read(tenant, access, patientId), (identity) =>
+      identity ? alone({ ...grant, identity }) : [],
+    );
   }
 
-  async #reachOf(grant: PatientGrant): Promise<Reach> {
+  #reachOf(grant: PatientGrant): Awaitable<Reach> {
     const byAccession = this.#config.lookup === 'studies-by-accession';
-    const numbers = byAccession ? await this.#accessionNumbersOf(grant.id) : [];
-    return reachOf(grant, this.#config, numbers, this.#evaluate);
+    const numbers = byAccession ? this.#accessionNumbersOf(grant.id) : [];
+    return andThen(numbers, (known) => reachOf(grant, this.#config, known, this.#evaluate));
   }
 
   /** Asks once for all requests with the same token, because a viewer asks for many frames. */

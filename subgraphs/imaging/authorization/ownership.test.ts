@@ -117,9 +117,9 @@ describe('DW-19 owner of a study by accession number, with', () => {
     expect(belongsTo(row, reach, used)).toBe(expected);
   });
 
-  it('refuses a patient without an identity when the birth date has to agree', async () => {
-    const reach = reachOf({ id: 'p' }, { ...config, matchBirthDate: true }, ['A1'], evaluateHere());
-    await expect(reach).rejects.toThrow(/clinical/);
+  it('refuses a patient without an identity when the birth date has to agree', () => {
+    const used = { ...config, matchBirthDate: true };
+    expect(() => reachOf({ id: 'p' }, used, ['A1'], evaluateHere())).toThrow(/clinical/);
   });
 });
 
@@ -182,8 +182,8 @@ describe('DW-21 owner of a study, with', () => {
     expect(belongsTo(study, await reachOf(patient, used, [], evaluateHere()), used)).toBe(expected);
   });
 
-  it('IA-9 refuses a patient whom the EHR did not identify', async () => {
-    await expect(reachOf({ id: 'p' }, config, [], evaluateHere())).rejects.toThrow(/clinical/);
+  it('IA-9 refuses a patient whom the EHR did not identify', () => {
+    expect(() => reachOf({ id: 'p' }, config, [], evaluateHere())).toThrow(/clinical/);
   });
 
   it.each([

@@ -4,6 +4,8 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import type { Coverage } from '../../../schema/access/scopes.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { RETRY_SECONDS } from '../../../schema/outbound/unreachable.ts';
+import { Derivation } from '../../../schema/process/derivation.ts';
+import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import { exactlyQueryable, statedIdentifier, unpadded, type PatientKey } from '../facts/identifiers.ts';
 import { medicalRecordNumbers, type EvaluatePath } from '../sources/mrn-paths.ts';
 import { contradictsIssuer, issuedNumbers, NONE_ISSUED, type IssuedNumbers } from './issuers.ts';
@@ -17,10 +19,16 @@ type Lookup = Pick<ImagesConfig, 'lookup' | 'mrn' | 'issuer' | 'matchBirthDate'>
  * depends on how the source finds a patient (DW-19). An empty list reaches nothing.
  */
 export type Reach = { grant: PatientGrant } & (
-  | { by: 'server' }
-  | { by: 'mrn'; keys: readonly PatientKey[]; issued: IssuedNumbers }
-  | { by: 'accession'; numbers: readonly string[] }
+  { by: 'server' } | MrnReach | { by: 'accession'; numbers: readonly string[] }
 );
+
+interface MrnReach {
+  by: 'mrn';
+  keys: readonly PatientKey[];
+  issued: IssuedNumbers;
+  /** Equal for patients to whom the same rows belong. */
+  patient: string;
+}
 
 /**
  * Returns the reach of a grant in a source.
@@ -29,12 +37,12 @@ export type Reach = { grant: PatientGrant } & (
  * @throws Fault when the EHR did not identify the patient, who is never guessed (IA-9): `unavailable` when the EHR is
  * away, `bad_gateway` when its answer has no identity
  */
-export async function reachOf(
+export function reachOf(
   grant: PatientGrant,
   config: Lookup,
   accessionNumbers: readonly string[],
   evaluate: EvaluatePath,
-): Promise<Reach> {
+): Awaitable<Reach> {
   if (config.lookup === 'all-studies-on-server') return { grant, by: 'server' };
   if (!grant.identity && (config.lookup === 'studies-by-mrn' || config.matchBirthDate)) {
     const message = 'The clinical server did not say who the patient is; try again later.';
@@ -46,12 +54,21 @@ export async function reachOf(
   if (config.lookup === 'studies-by-accession') {
     return { grant, by: 'accession', numbers: exactlyQueryable(accessionNumbers.map(unpadded)) };
   }
-  const numbers = await medicalRecordNumbers(grant.identity!, config.mrn, evaluate);
-  const keys = numbers.map((value) => ({
-    value,
-    ...(config.issuer !== undefined && { issuer: config.issuer }),
-  }));
-  return { grant, by: 'mrn', keys, issued: issuedNumbers(grant.identity!, numbers) };
+  const identity = grant.identity!;
+  return andThen(medicalRecordNumbers(identity, config.mrn, evaluate), (numbers) =>
+    reaches.of(grant, [config, numbers], () => mrnReach(grant, config, numbers)),
+  );
+}
+
+/** A grant whose identity the gateway keeps is frozen, and the same for many requests. */
+const reaches = new Derivation<PatientGrant, Reach>();
+
+function mrnReach(grant: PatientGrant, { issuer }: Lookup, numbers: readonly string[]): Reach {
+  const identity = grant.identity!;
+  const keys = Object.freeze(numbers.map((value) => ({ value, ...(issuer !== undefined && { issuer }) })));
+  const issued = issuedNumbers(identity, numbers);
+  const texts = [...issued].map(([issuer, numbers]) => [issuer, ...numbers]);
+  return { grant, by: 'mrn', keys, issued, patient: JSON.stringify([keys, texts, identity.birthDate]) };
 }
 
 /**

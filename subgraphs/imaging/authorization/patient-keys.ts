@@ -46,6 +46,8 @@ function mayContradict(reach: Reach): boolean {
   return [...reach.issued.values()].some((own) => reach.keys.some(({ value }) => !own.has(value)));
 }
 
-function keysOf(reaches: readonly Reach[]): PatientKey[] {
+function keysOf(reaches: readonly Reach[]): readonly PatientKey[] {
+  const [only, ...others] = reaches;
+  if (only?.by === 'mrn' && others.length === 0) return only.keys;
   return reaches.flatMap((reach) => (reach.by === 'mrn' ? reach.keys : []));
 }

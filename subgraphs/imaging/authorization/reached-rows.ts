@@ -1,5 +1,6 @@
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
+import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import type { Rows } from '../cache/study-cache.ts';
 import type { CallerReach } from './caller-reach.ts';
 import type { Reach } from './ownership.ts';
@@ -24,8 +25,7 @@ const authorized = new WeakMap<Rows, { config: ImagesConfig; patient: string }>(
 function patientKey(reaches: readonly Reach[] | undefined): string | undefined {
   const [reach, ...others] = reaches ?? [];
   if (reach?.by !== 'mrn' || others.length > 0 || reach.grant.studies) return undefined;
-  const issued = [...reach.issued].map(([issuer, numbers]) => [issuer, ...numbers]);
-  return JSON.stringify([reach.keys, issued, reach.grant.identity?.birthDate]);
+  return reach.patient;
 }
 
 /**
@@ -48,18 +48,19 @@ export class ReachedRows {
    * @param anew true to ask the source and use no kept answer
    * @throws Fault `forbidden` when the request names a PatientID that is not the caller's (IA-7)
    */
-  async find(
+  find(
     reaches: readonly Reach[] | undefined,
     query: UnrestrictedQuery,
     { named = [], anew = false }: { named?: readonly string[] | undefined; anew?: boolean } = {},
-  ): Promise<Rows> {
+  ): Awaitable<Rows> {
     if (reaches?.some(({ by }) => by === 'accession')) return this.#byAccession(reaches, query, named);
     const keys = keysFor(reaches, named, this.#source.config);
     const pattern = keys === 'pattern' ? wildcards(named) : undefined;
     const asked = { ...query, ...(Array.isArray(keys) && { patientIds: keys as readonly PatientKey[] }) };
-    const found = await (anew ? this.#source.askFresh(asked) : this.#source.ask(asked));
-    const rows = this.#own(found, reaches);
-    return pattern ? rows.filter((row) => pattern.test(statedIdentifier(row, Tag.PatientID))) : rows;
+    return andThen(anew ? this.#source.askFresh(asked) : this.#source.ask(asked), (found) => {
+      const rows = this.#own(found, reaches);
+      return pattern ? rows.filter((row) => pattern.test(statedIdentifier(row, Tag.PatientID))) : rows;
+    });
   }
 
   /** Asks for the rows of several patients at once; `find` then knows them. */
@@ -78,6 +79,8 @@ export class ReachedRows {
 
   /** Returns the rows within reach: the same list if all are, which is decided once for a list and a patient. */
   #own(rows: Rows, reaches: readonly Reach[] | undefined): Rows {
+    // The same list then is the key of what was made from it.
+    if (!reaches || reaches.some(({ by, grant }) => by === 'server' && !grant.studies)) return rows;
     const patient = patientKey(reaches);
     if (patient === undefined) return rows.filter((row) => this.#caller.includes(reaches, row));
     const { config } = this.#source;

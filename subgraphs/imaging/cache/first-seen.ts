@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Derivation } from '../../../schema/process/derivation.ts';
+import type { Awaitable } from '../../../schema/process/awaitable.ts';
 
 /** A study with its present number of instances. */
 export interface Sighting {
@@ -26,12 +27,14 @@ export interface FirstSeen {
    * same map while nothing changes.
    * @param tenant key of the tenant
    */
-  observe(tenant: string, sightings: readonly Sighting[]): Promise<ReadonlyMap<string, FirstSeenEntry>>;
+  observe(tenant: string, sightings: readonly Sighting[]): Awaitable<ReadonlyMap<string, FirstSeenEntry>>;
   close(): void;
 }
 
 /** Number of studies that are kept in the process, without a query to the file. */
 const MAX_AT_HAND = 20_000;
+/** Milliseconds after which the writes of another process are noticed. */
+const NOTICED_AFTER = 50;
 
 /**
  * Opens the file in `DATA_DIR`. Replicas that share the directory share it; others share `sharedFirstSeen`.
@@ -56,6 +59,7 @@ export function openFirstSeen(dataDir: string, now: () => number): FirstSeen {
   const atHand = new LRUCache<string, { instances: number; memory: FirstSeenEntry }>({ max: MAX_AT_HAND });
   const dataVersion = database.prepare('PRAGMA data_version').pluck();
   let version: unknown;
+  let checked = -Infinity;
   /** Counts the writes of this process and of others, as far as they are noticed. */
   let writes = 0;
   const unchanged = new Derivation<readonly Sighting[], ReadonlyMap<string, FirstSeenEntry>>();
@@ -105,12 +109,16 @@ export function openFirstSeen(dataDir: string, now: () => number): FirstSeen {
   };
 
   return {
-    async observe(tenant, sightings) {
-      const before = version;
-      version = dataVersion.get();
-      if (before !== version) {
-        atHand.clear();
-        writes++;
+    observe(tenant, sightings) {
+      const time = performance.now();
+      if (time >= checked + NOTICED_AFTER) {
+        checked = time;
+        const before = version;
+        version = dataVersion.get();
+        if (before !== version) {
+          atHand.clear();
+          writes++;
+        }
       }
       return unchanged.of(sightings, [tenant, writes], () => recalled(tenant, sightings));
     },

@@ -5,8 +5,10 @@ import { keywordOf } from '../../../schema/dicom/dictionary.ts';
 import { querySummary } from '../../../schema/fault/audit.ts';
 import { RefusalDelay } from '../../../schema/process/refusal-delay.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { Derivation } from '../../../schema/process/derivation.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
+import type { PatientKey } from '../facts/identifiers.ts';
 import { inTime, TimeBudget } from '../sources/timeout.ts';
 import type { TenantImages } from '../sources/open.ts';
 import type { ImagingSource, SourceQuery } from '../sources/source.ts';
@@ -146,13 +148,14 @@ export class TenantSource {
     return this.#observed({ request, found: (rows) => rows.length }, () => source.search(query));
   }
 
-  #observed<T>(call: Omit<CallDescription<T>, 'source' | 'kind'>, work: () => Promise<T>): Promise<T> {
+  async #observed<T>(call: Omit<CallDescription<T>, 'source' | 'kind'>, work: () => Promise<T>): Promise<T> {
     const { images } = this.#options;
     return observed(this.#options, { kind: images.config.type, source: () => images.place, ...call }, work);
   }
 
-  #question(query: SourceQuery): string {
-    return `${this.key}\n${JSON.stringify({ ...query, match: [...query.match] })}`;
+  #question({ patientIds, ...query }: SourceQuery): string {
+    const patients = patientIds && texts.of(patientIds, [], () => JSON.stringify(patientIds));
+    return `${this.key}\n${JSON.stringify({ ...query, match: [...query.match] })}${patients}`;
   }
 
   /** Waits for work that other requests may share. */
@@ -180,6 +183,9 @@ export class TenantSource {
     );
   }
 }
+
+/** PatientIDs as JSON. Those of a patient are the same frozen list for many requests. */
+const texts = new Derivation<readonly PatientKey[], string>();
 
 /** Summarizes a search with the keywords of its keys. */
 function summaryOf({ level, studyUid, seriesUid, patientIds, match, limit, offset }: SourceQuery): string {

@@ -8,10 +8,11 @@ import { uid, unsignedInt } from '../dicom/dicom-text.ts';
 import { endpointStyle, type EndpointStyle } from './endpoint.ts';
 import { imagingStudy } from './imaging-study.ts';
 import { addInstances } from './study-instances.ts';
-import { aloneStudy, withRecord } from './one-study.ts';
+import { aloneStudy, factsOf, withRecord } from './one-study.ts';
 import { inOrder, matches, studyUidsOf, type ImagingStudySearch, type NamedPatient } from './search.ts';
 import type { FirstSeenEntry, FirstSeen, Sighting } from '../cache/first-seen.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
+import { allOf, andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import type { WadoBaseOptions } from '../study/wado-base.ts';
 import type { RecordStudy } from '../study/record/record-study.ts';
 import type { Detail, Imaging, StudyList, StudyRecord } from '../study/studies.ts';
@@ -61,38 +62,78 @@ export interface Found {
  * @param where condition that no search parameter expresses
  * @throws Fault `forbidden` for a named patient who is out of reach (IA-7), and the faults of the core
  */
-export async function findStudies(
+export function findStudies(
   imaging: Imaging,
   search: ImagingStudySearch & { endpointStyle?: EndpointStyle },
   options: ResourceOptions,
   where?: (found: FoundStudy) => boolean,
-): Promise<Found> {
+): Awaitable<Found> {
+  return andThen(patientsOf(imaging, search, options.record), (patients) =>
+    andThen(linkTests(options.record, imaging, { criteria: search.criteria, patients }), (tests) =>
+      andThen(listsOf(imaging, patients, { search, options }), (lists) => {
+        const matching = (studies: readonly FoundStudy[]) => {
+          const found = matchingStudies(search, { studies, tests, now: options.now() });
+          return where ? found.filter(where) : found;
+        };
+        return foundIn(lists, search, { patients, matching });
+      }),
+    ),
+  );
+}
+
+/** The studies of a patient, and faults of image sources that did not answer. */
+interface Listed {
+  studies: readonly FoundStudy[];
+  failed: readonly Fault[];
+}
+
+/** Lists the studies of each patient. */
+function listsOf(
+  imaging: Imaging,
+  patients: readonly (string | undefined)[],
+  {
+    search,
+    options,
+  }: { search: ImagingStudySearch & { endpointStyle?: EndpointStyle }; options: ResourceOptions },
+): Awaitable<readonly Listed[]> {
   const studyUids = studyUidsOf(search);
   const detail: Detail = search.criteria.some(({ instances }) => instances) ? 'instance' : 'series';
-  const patients = await patientsOf(imaging, search, options.record);
-  const tests = await linkTests(options.record, imaging, { criteria: search.criteria, patients });
   const style = search.endpointStyle ?? styleOf(imaging.tenant, search);
-  const lists = await Promise.all(
-    patients.map(async (patient) => {
-      const asked = { detail, ...(studyUids && { studyUids }) };
-      const list = await imaging.joinedStudiesOf(patient, asked);
+  const asked = { detail, ...(studyUids && { studyUids }) };
+  return allOf(patients, (patient) =>
+    andThen(imaging.joinedStudiesOf(patient, asked), (list) => {
       const found = { ...options, endpointStyle: style, searched: { patient } };
-      return { studies: await joinedStudies(imaging.tenant, list, found), failed: list.failed };
+      const studies = joinedStudies(imaging.tenant, list, found);
+      return andThen(studies, (studies) => ({ studies, failed: list.failed }));
     }),
   );
+}
+
+/** Puts together what was found. */
+function foundIn(
+  lists: readonly Listed[],
+  search: ImagingStudySearch,
+  {
+    patients,
+    matching,
+  }: {
+    patients: readonly (string | undefined)[];
+    matching: (studies: readonly FoundStudy[]) => readonly FoundStudy[];
+  },
+): Found {
+  const studyUids = studyUidsOf(search);
   const [only, ...others] = lists;
   // A study that two of the named patients reach is listed once.
   const fetched =
     only && others.length === 0
       ? only.studies
       : [...new Map(lists.flatMap(({ studies }) => studies).map((one) => [one.study.id, one])).values()];
-  const matching = matchingStudies(search, { studies: fetched, tests, now: options.now() });
-  const all = ordered(search, where ? matching.filter(where) : matching);
+  const all = ordered(search, matching(fetched));
   const { offset, count } = search;
   return {
     total: all.length,
     all,
-    failed: [...new Set(lists.flatMap(({ failed }) => failed))],
+    failed: only && others.length === 0 ? only.failed : [...new Set(lists.flatMap(({ failed }) => failed))],
     page: offset === 0 && count >= all.length ? all : all.slice(offset, offset + count),
     asked: {
       ...{ patients, records: lists.reduce((sum, { studies }) => sum + studies.length, 0) },
@@ -135,7 +176,7 @@ export async function withInstances(
   if (page.every(({ record }) => !record || record.instances)) return page;
   const studyUids = page.length === asked.records ? asked.studyUids : page.map(({ study }) => study.id!);
   const lists = await Promise.all(
-    asked.patients.map((patient) =>
+    asked.patients.map(async (patient) =>
       imaging.studiesOf(patient, { detail: 'instance', ...(studyUids && { studyUids }) }),
     ),
   );
@@ -188,21 +229,25 @@ export async function readStudy(
 }
 
 /** Makes resources of a list: those of the archives with what the record says of them, then those of the record alone. */
-export async function joinedStudies(
+export function joinedStudies(
   tenant: Tenant,
   { records, joined, alone = [] }: StudyList,
   options: Parameters<typeof foundStudies>[2],
-): Promise<readonly FoundStudy[]> {
-  const found = await foundStudies(tenant, records, options);
-  if (alone.length === 0 && !(joined && joined.size > 0)) return found;
-  return [
-    ...found.map((one) => {
-      const own = joined?.get(one.study.id!);
-      return own ? withRecord(one, own) : one;
-    }),
-    ...alone.map((own) => aloneStudy(own)),
-  ];
+): Awaitable<readonly FoundStudy[]> {
+  return andThen(foundStudies(tenant, records, options), (found) => {
+    if (alone.length === 0 && !(joined && joined.size > 0)) return found;
+    const owns = found.map(({ study }) => joined?.get(study.id!));
+    const halves = [...owns, ...alone].flatMap((own) => (own ? factsOf(own) : [undefined]));
+    return joinedLists.of(found, [alone.length, ...halves], () =>
+      Object.freeze([
+        ...found.map((one, index) => (owns[index] ? withRecord(one, owns[index]) : one)),
+        ...alone.map((own) => aloneStudy(own)),
+      ]),
+    );
+  });
 }
+
+const joinedLists = new Derivation<readonly FoundStudy[], readonly FoundStudy[]>();
 
 const sighted = new Derivation<readonly StudyRecord[], readonly Sighting[]>();
 const found = new Derivation<readonly StudyRecord[], readonly FoundStudy[]>();
@@ -211,14 +256,23 @@ const found = new Derivation<readonly StudyRecord[], readonly FoundStudy[]>();
  * Makes resources of records, each study once, with their memories (IA-13).
  * @returns the same list for the same frozen records, while nothing else that goes into it changes
  */
-export async function foundStudies(
+export function foundStudies(
   tenant: Tenant,
   records: readonly StudyRecord[],
   options: ResourceOptions & { endpointStyle?: EndpointStyle; searched?: SearchedFor },
-): Promise<readonly FoundStudy[]> {
-  const { searched } = options;
+): Awaitable<readonly FoundStudy[]> {
   const sightings = sighted.of(records, [], () => Object.freeze(sightingsOf(records)));
-  const memories = await options.firstSeen.observe(tenant.key, sightings);
+  return andThen(options.firstSeen.observe(tenant.key, sightings), (memories) =>
+    withMemories(tenant, records, { ...options, memories }),
+  );
+}
+
+function withMemories(
+  tenant: Tenant,
+  records: readonly StudyRecord[],
+  options: Parameters<typeof foundStudies>[2] & { memories: ReadonlyMap<string, FirstSeenEntry> },
+): readonly FoundStudy[] {
+  const { searched, memories } = options;
   const base = tenantBase(options.baseUrl, tenant);
   const style = options.endpointStyle ?? endpointStyle(tenant);
   const make = () =>
@@ -249,12 +303,25 @@ function sightingsOf(records: readonly StudyRecord[]): Sighting[] {
 /**
  * Returns the patients to search in: undefined for all in reach; none if the search requires two different patients.
  */
-async function patientsOf(
+function patientsOf(
   imaging: Imaging,
   { patients }: ImagingStudySearch,
   record: RecordJoins | undefined,
-): Promise<readonly (string | undefined)[]> {
+): Awaitable<readonly (string | undefined)[]> {
   if (patients.length === 0) return [undefined];
+  const [alternatives, ...others] = patients;
+  const [one, ...more] = alternatives!;
+  // As most searches do, it names one patient by the logical id.
+  if (others.length === 0 && more.length === 0 && one !== undefined && one !== 'foreign' && 'id' in one)
+    return [imaging.patientById(one.id)];
+  return severalPatients(imaging, patients, record);
+}
+
+async function severalPatients(
+  imaging: Imaging,
+  patients: ImagingStudySearch['patients'],
+  record: RecordJoins | undefined,
+): Promise<readonly string[]> {
   const named = await Promise.all(
     patients.map(async (alternatives) =>
       (await Promise.all(alternatives.map((one) => patientIds(imaging, one, record)))).flat(),

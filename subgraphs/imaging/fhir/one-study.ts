@@ -3,6 +3,7 @@ import { isSameNumber } from '../../../schema/fhir/accession-types.ts';
 import { bindContained } from '../../../schema/fhir/contained.ts';
 import { DICOM_UID_SYSTEM } from '../../../schema/fhir/fhir.ts';
 import type { FirstSeenEntry } from '../cache/first-seen.ts';
+import { Derivation } from '../../../schema/process/derivation.ts';
 import { deepFreeze } from '../../../schema/process/deep-freeze.ts';
 import { omitEmpty } from '../dicom/omit-empty.ts';
 import { uidIn, type RecordStudy } from '../study/record/record-study.ts';
@@ -19,18 +20,32 @@ export function withRecord<Found extends Candidate>(
   found: Found,
   own: RecordStudy,
 ): Found & { own: RecordStudy } {
-  const memory = laterOf(found.memory, own);
-  const study = joinedResource(found.study, own, memory?.lastUpdated);
-  // A study that is not frozen gets the caller's Endpoint later.
-  const isShared = Object.isFrozen(found.study);
-  return {
-    ...{ ...found, own, recordId: own.recordId, ...(memory && { memory }) },
-    study: isShared ? deepFreeze(study) : study,
-  };
+  return joined.of(found, factsOf(own), () => {
+    const memory = laterOf(found.memory, own);
+    const study = joinedResource(found.study, own, memory?.lastUpdated);
+    const whole = { ...found, own, recordId: own.recordId, ...(memory && { memory }), study };
+    // A study that is not frozen gets the caller's Endpoint later.
+    if (!Object.isFrozen(found.study)) return whole;
+    deepFreeze(study);
+    return Object.freeze(whole);
+  }) as Found & { own: RecordStudy };
 }
+
+const joined = new Derivation<Candidate, Candidate & { own: RecordStudy }>();
+
+/** Everything that a half of a study is made from; the resource is the same object while a source keeps it. */
+export const factsOf = ({ resource, id, uid, patientId }: RecordStudy): readonly unknown[] => [
+  ...[resource, id, uid, patientId],
+];
 
 /** Makes a study of what only the record has: with its own status, and without endpoint, because nothing can be retrieved. */
 export function aloneStudy(own: RecordStudy): Candidate & { own: RecordStudy } {
+  return alone.of(own.resource, factsOf(own), () => Object.freeze(onlyOfRecord(own)));
+}
+
+const alone = new Derivation<ImagingStudy, Candidate & { own: RecordStudy }>();
+
+function onlyOfRecord(own: RecordStudy): Candidate & { own: RecordStudy } {
   const { resource } = own;
   const memory = laterOf(undefined, own);
   const { meta, identifier: _, ...rest } = withoutEndpoints(resource);

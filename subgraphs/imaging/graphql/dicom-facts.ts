@@ -198,8 +198,11 @@ function wadoUrl(source: SeriesSource | InstanceSource, facts: Facts): Url | Pro
 }
 
 function baseOf(found: FoundStudy, { bases, loaders }: Facts): string | Promise<string> {
-  const known = bases.get(found);
-  if (known !== undefined) return known;
+  const known = bases.get(found) ?? loaders.commonBase;
+  if (known !== undefined) {
+    bases.set(found, known);
+    return known;
+  }
   const asked = loaders.base.load(found).then((base) => {
     bases.set(found, base);
     return base;

@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import type { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
@@ -14,7 +15,7 @@ import type { Imaging, StudyList } from '../study/studies.ts';
 import { grouped } from '../facts/study-rows.ts';
 import { studyReports, type StudyReports } from '../study/measured-reports.ts';
 import type { ParsingThreads } from '../threads/parsing-threads.ts';
-import { wadoBase } from '../study/wado-base.ts';
+import { commonWadoBase, wadoBase } from '../study/wado-base.ts';
 
 /** Loaders of one request: GraphQL fields ask for single objects, and the source is asked for many at once. */
 export interface Loaders {
@@ -24,6 +25,8 @@ export interface Loaders {
   study: DataLoader<string, FoundStudy>;
   /** Instance rows of a study by their Series Instance UID. */
   instances: DataLoader<FoundStudy, ReadonlyMap<string, readonly DicomJson[]>, string>;
+  /** The WADO-RS base that all studies share; undefined where each has its own. */
+  commonBase: string | undefined;
   /** The WADO-RS base of a study; made once per request. */
   base: DataLoader<FoundStudy, string, string>;
   /** Attributes of one instance, by keyword. */
@@ -45,40 +48,74 @@ export interface GraphqlOptions extends ResourceOptions {
   threads: ParsingThreads;
 }
 
-/** Makes the loaders of one request. @param budget of the answer; long lists take several turns of the event loop */
-export function loaders(imaging: Imaging, options: GraphqlOptions, budget?: AnswerBudget): Loaders {
-  const share = { bytes: MAX_METADATA, semaphore: new Semaphore(SERIES_AT_ONCE) };
-  return {
-    reports: new DataLoader((found) => reports(imaging, found, options), {
-      cacheKeyFn: ({ study }) => study.id!,
-    }),
-    patient: new DataLoader(async (ids) => {
-      if (ids.length > 1) await imaging.prefetch(ids);
+/**
+ * Makes the loaders of one request, each when it is first used.
+ *
+ * It is a class because V8 makes a hidden class for each object literal with getters, and that keeps the whole request in
+ * memory until the next full garbage collection.
+ */
+export class RequestLoaders implements Loaders {
+  readonly #imaging: Imaging;
+  readonly #options: GraphqlOptions;
+  readonly #budget: AnswerBudget | undefined;
+  readonly #made: Partial<Loaders> = {};
+
+  /** @param budget of the answer; long lists take several turns of the event loop */
+  constructor(imaging: Imaging, options: GraphqlOptions, budget?: AnswerBudget) {
+    this.#imaging = imaging;
+    this.#options = options;
+    this.#budget = budget;
+  }
+
+  get patient(): Loaders['patient'] {
+    return (this.#made.patient ??= new DataLoader(async (ids) => {
+      if (ids.length > 1) await this.#imaging.prefetch(ids);
       return ids.map(() => true);
-    }),
-    study: new DataLoader((uids) => studies(imaging, uids, options)),
-    instances: new DataLoader((found) => instances(imaging, found), {
+    }));
+  }
+
+  get study(): Loaders['study'] {
+    return (this.#made.study ??= new DataLoader((uids) => studies(this.#imaging, uids, this.#options)));
+  }
+
+  get instances(): Loaders['instances'] {
+    return (this.#made.instances ??= new DataLoader((found) => instances(this.#imaging, found), {
       cacheKeyFn: ({ study }) => study.id!,
-    }),
-    base: new DataLoader(
-      (found) =>
-        settled(found, ({ study, record }) => {
-          const { patientId } = record ?? {};
-          return wadoBase(
-            imaging,
-            { uid: study.id!, ...(patientId !== undefined && { patientId }) },
-            options,
-          );
-        }),
-      { cacheKeyFn: ({ study }) => study.id! },
-    ),
-    metadata: new DataLoader((asked) => metadata(imaging, asked, share), {
+    }));
+  }
+
+  get commonBase(): string | undefined {
+    return commonWadoBase(this.#imaging.tenant, this.#options);
+  }
+
+  get base(): Loaders['base'] {
+    const baseOf = ({ study, record }: FoundStudy) => {
+      const { patientId } = record ?? {};
+      const named = { uid: study.id!, ...(patientId !== undefined && { patientId }) };
+      return wadoBase(this.#imaging, named, this.#options);
+    };
+    return (this.#made.base ??= new DataLoader((found) => settled(found, baseOf), {
+      cacheKeyFn: ({ study }) => study.id!,
+    }));
+  }
+
+  get metadata(): Loaders['metadata'] {
+    if (this.#made.metadata) return this.#made.metadata;
+    const budget = this.#budget;
+    const share = { bytes: MAX_METADATA, semaphore: new Semaphore(SERIES_AT_ONCE) };
+    return (this.#made.metadata = new DataLoader((asked) => metadata(this.#imaging, asked, share), {
       // After the last slice of a long list, so that one call reads all its instances.
       ...(budget && { batchScheduleFn: (dispatch) => void budget.nextTurn().then(dispatch) }),
       cacheKeyFn: ({ studyUid, seriesUid, instanceUid, tags }) =>
         `${studyUid}/${seriesUid}/${instanceUid}/${tags?.join() ?? ''}`,
-    }),
-  };
+    }));
+  }
+
+  get reports(): Loaders['reports'] {
+    return (this.#made.reports ??= new DataLoader((found) => reports(this.#imaging, found, this.#options), {
+      cacheKeyFn: ({ study }) => study.id!,
+    }));
+  }
 }
 
 /** Up to this number studies are read one by one; more are searched for in two calls, if the caller may search. */
@@ -113,8 +150,8 @@ async function instances(
   imaging: Imaging,
   found: readonly FoundStudy[],
 ): Promise<(ReadonlyMap<string, readonly DicomJson[]> | Error)[]> {
-  const records = new Map<string, Promise<StudyList>>();
-  const searched = (patient: string | undefined): Promise<StudyList> => {
+  const records = new Map<string, Awaitable<StudyList>>();
+  const searched = (patient: string | undefined): Awaitable<StudyList> => {
     const key = patient ?? '';
     const studyUids = found
       .filter((one) => one.searched && one.searched.patient === patient)

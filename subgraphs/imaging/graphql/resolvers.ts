@@ -19,7 +19,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { decodeCursor, encodeCursor, mapNeighbours, neighbours } from '../../../schema/fhir/search/paging.ts';
-import { parseReference } from '../../../schema/fhir/fhir.ts';
+import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
 import { faultsAsErrors, reportPartial } from '../../../schema/graphql/graphql-fault.ts';
 import { pure, pureIf } from '../../../schema/graphql/pure.ts';
 import { searchArguments, type Args } from '../../../schema/fhir/search/search-arguments.ts';
@@ -27,6 +27,7 @@ import type { Parameter } from '../../../schema/fhir/search/search-request.ts';
 import { joinedTypes } from '../../../schema/fhir/joined-types.ts';
 import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts';
 import { graphqlType, isResourceType } from '../../../schema/fhir/tables.ts';
+import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import {
   instanceFacts,
   instancesOf,
@@ -37,7 +38,7 @@ import {
 } from './dicom-facts.ts';
 import { findStudies, type ResourceOptions, type FoundStudy } from '../fhir/find.ts';
 import { linkedStudies, sameAccession } from './linked-studies.ts';
-import { loaders, type GraphqlOptions } from './graphql-loaders.ts';
+import { RequestLoaders, type GraphqlOptions } from './graphql-loaders.ts';
 import { studyFacets } from './study-facets.ts';
 import { priorsOfStudy, type PriorsPage } from './priors.ts';
 import { PAGE_LIMIT, parseSearch, type ImagingStudySearch } from '../fhir/search.ts';
@@ -70,6 +71,15 @@ interface WithFacts {
   [FACTS]?: Facts;
 }
 
+/** Prepares the studies of a patient together with those of others, where there may be others in the request (FG-6). */
+function prepared(
+  { imaging: { access }, loaders }: Facts,
+  patient: string | null | undefined,
+): Awaitable<unknown> {
+  const isOnly = access.patients !== 'all' && access.patients.length === 1;
+  return !patient || isOnly ? undefined : loaders.patient.load(patient);
+}
+
 /** Returns all resolvers of the imaging subgraph (FG-8 to FG-10). */
 export function imagingResolvers(
   sdl: DocumentNode,
@@ -78,7 +88,7 @@ export function imagingResolvers(
 ): Record<string, object> {
   const factsOf = ({ imaging, budget }: ImagingContext): Facts =>
     ((imaging as WithFacts)[FACTS] ??= {
-      ...{ imaging, loaders: loaders(imaging, options, budget) },
+      ...{ imaging, loaders: new RequestLoaders(imaging, options, budget) },
       ...{ series: new Map(), bases: new Map(), reported: new Set<Fault>() },
     });
 
@@ -116,13 +126,15 @@ export function imagingResolvers(
     write: (results: Results, args: Args, search: ImagingStudySearch) => unknown,
     of?: (source: { id: string }) => string,
   ) =>
-    field<{ id: string }>(async (source, args, { imaging, loaders }, report) => {
+    field<{ id: string }>((source, args, facts, report) => {
       const patient = of?.(source);
       const search = searchOf(args, patient);
-      if (patient !== undefined) await loaders.patient.load(patient);
-      const results = await findStudies(imaging, search, options);
-      report(results.failed);
-      return write(results, args, search);
+      return andThen(prepared(facts, patient), () =>
+        andThen(findStudies(facts.imaging, search, options), (results) => {
+          report(results.failed);
+          return write(results, args, search);
+        }),
+      );
     });
   const ownId = ({ id }: { id?: unknown }) => {
     // A contained Patient may have no id. Then it has no images; it does not stand for all patients.
@@ -151,12 +163,12 @@ export function imagingResolvers(
   const selectInstances = generated['ImagingStudySeries']!['instance']!;
   /** Makes the resolver of a list of studies of one patient that are linked with an object. */
   const linkedList = <Source>(linksOf: (source: Source) => ReturnType<typeof linkedStudies>) =>
-    field<Source>(async (source, args, { imaging, loaders }, report) => {
+    field<Source>(async (source, args, facts, report) => {
       const links = linksOf(source);
       if (!links) return [];
-      await loaders.patient.load(links.patientId);
+      await prepared(facts, links.patientId);
       const search = searchOf(args, links.patientId);
-      const results = await findStudies(imaging, search, options, links.isLinked);
+      const results = await findStudies(facts.imaging, search, options, links.isLinked);
       report(results.failed);
       return listed(results, args);
     });
@@ -180,9 +192,9 @@ export function imagingResolvers(
         ),
       ),
       sameAccession: linkedList<Joined>(sameAccession),
-      priors: partial(async (found: Joined, args: PriorsPage, { imaging, loaders }) => {
-        if (found._patientId) await loaders.patient.load(found._patientId);
-        const results = await priorsOfStudy(imaging, found[FOUND], { args, options });
+      priors: partial(async (found: Joined, args: PriorsPage, facts) => {
+        await prepared(facts, found._patientId);
+        const results = await priorsOfStudy(facts.imaging, found[FOUND], { args, options });
         return { list: listed(results, args), failed: results.failed };
       }),
       dose: partial(async (found: Joined, _, { loaders }) => {
@@ -225,6 +237,20 @@ const OFFSET = /^\d{1,9}$/;
 
 /** Converts GraphQL arguments to a search of the studies of a patient, or of all. */
 function searchOf(args: Args, patient?: string): ImagingStudySearch {
+  const search = searches.of(args, [], () => parsedSearch(args));
+  if (patient === undefined) return search;
+  if (!FHIR_ID.test(patient)) return parsedSearch(args, patient);
+  return {
+    ...search,
+    patients: [[{ id: patient }], ...search.patients],
+    applied: [['patient', patient], ...search.applied],
+  };
+}
+
+/** Where no variable is among them, the arguments of a document are the same frozen object for all its requests. */
+const searches = new Derivation<Args, ImagingStudySearch>();
+
+function parsedSearch(args: Args, patient?: string): ImagingStudySearch {
   const { params, sort } = searchArguments('ImagingStudy', args);
   const parameters: Parameter[] = patient === undefined ? params : [['patient', patient], ...params];
   const offset =
@@ -241,15 +267,17 @@ type Results = Awaited<ReturnType<typeof findStudies>>;
 function listed(
   { page, total }: Pick<Results, 'page' | 'total'>,
   { _count }: { _count?: unknown },
-): Joined[] {
+): readonly Joined[] {
   if (typeof _count !== 'number' && total > PAGE_LIMIT) {
     throw new Fault(
       'too_large',
       `More than ${PAGE_LIMIT} ImagingStudy resources match. Ask for pages with _count and _offset or ImagingStudyConnection.`,
     );
   }
-  return page.map(joined);
+  return joinedLists.of(page, [], () => Object.freeze(page.map(joined)));
 }
+
+const joinedLists = new Derivation<readonly FoundStudy[], readonly Joined[]>();
 
 function page({ page, total, all }: Results, _args: Args, search: ImagingStudySearch): object {
   const size = Math.max(1, search.count);

@@ -8,6 +8,7 @@ import type { PatientIdentity } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { exactlyQueryable, unpadded } from '../facts/identifiers.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import type { Awaitable } from '../../../schema/process/awaitable.ts';
 
 /** Evaluates one path of `images.mrn` over a Patient. @returns its values @throws Error when it cannot be evaluated */
 export type EvaluatePath = (
@@ -80,16 +81,18 @@ function inThread(expressions: ExpressionPool, rules: RulesName): EvaluatePath {
  * are removed. An empty list means no studies.
  * @throws Fault `internal` for an expression that cannot be evaluated; Faults of `evaluate`
  */
-export async function medicalRecordNumbers(
+export function medicalRecordNumbers(
   identity: PatientIdentity,
   expressions: readonly string[],
   evaluate: EvaluatePath,
-): Promise<readonly string[]> {
+): Awaitable<readonly string[]> {
   const known = kept.get(identity);
   if (known?.expressions === expressions) return known.numbers;
-  const numbers = Object.freeze(await numbersOf(identity, expressions, evaluate));
-  if (Object.isFrozen(identity)) kept.set(identity, { expressions, numbers });
-  return numbers;
+  return numbersOf(identity, expressions, evaluate).then((found) => {
+    const numbers = Object.freeze(found);
+    if (Object.isFrozen(identity)) kept.set(identity, { expressions, numbers });
+    return numbers;
+  });
 }
 
 /** By identity: a frozen one is kept for as long as the EHR is not asked again, others belong to one request. */

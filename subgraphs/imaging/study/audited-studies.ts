@@ -6,6 +6,7 @@ import { keywordOf } from '../../../schema/dicom/dictionary.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import { andThen, orElse, type Awaitable } from '../../../schema/process/awaitable.ts';
 import type { EncodedMetadata } from '../cache/metadata-cache.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { StudyQuery } from './study-query.ts';
@@ -61,7 +62,7 @@ export class AuditedStudies implements Imaging {
     return this.#core.usedCopy;
   }
 
-  search(query: StudyQuery): Promise<SearchResult> {
+  async search(query: StudyQuery): Promise<SearchResult> {
     return this.#searched(
       { ...studyOf(query.studyUid), query: summaryOf(query) },
       () => this.#core.search(query),
@@ -74,7 +75,7 @@ export class AuditedStudies implements Imaging {
     return this.#core.prefetch(patientIds);
   }
 
-  studiesOf(patient: string | undefined, filter?: StudyFilter): Promise<StudyList> {
+  studiesOf(patient: string | undefined, filter?: StudyFilter): Awaitable<StudyList> {
     return this.#searched(
       { ...(patient !== undefined && { patient }), query: IMAGING_STUDY },
       () => this.#core.studiesOf(patient, filter),
@@ -82,7 +83,7 @@ export class AuditedStudies implements Imaging {
     );
   }
 
-  joinedStudiesOf(patient: string | undefined, filter?: StudyFilter): Promise<StudyList> {
+  joinedStudiesOf(patient: string | undefined, filter?: StudyFilter): Awaitable<StudyList> {
     return this.#searched(
       { ...(patient !== undefined && { patient }), query: IMAGING_STUDY },
       () => this.#core.joinedStudiesOf(patient, filter),
@@ -175,23 +176,26 @@ export class AuditedStudies implements Imaging {
    * Records a search once for each patient (BALP §3:5.7.5). A refusal because of the patient names a patient only if
    * the client did.
    */
-  async #searched<T>(
+  #searched<T>(
     asked: Asked,
-    run: () => Promise<T>,
+    run: () => Awaitable<T>,
     ownersIn: (found: T) => readonly (string | undefined)[],
-  ): Promise<T> {
-    try {
-      const found = await run();
+  ): Awaitable<T> {
+    const recordAllowed = (found: T): T => {
       const named = asked.patient ?? this.#context;
       const patients =
         named === undefined ? [...new Set(ownersIn(found).filter((id) => id !== undefined))] : [named];
       for (const patient of patients) this.#record({ ...SEARCH, ...asked, patient, outcome: ALLOWED });
       if (patients.length === 0) this.#record({ ...SEARCH, ...asked, outcome: ALLOWED });
       return found;
-    } catch (error) {
-      this.#recordRefused({ ...SEARCH, ...asked }, error, asked.patient);
-      throw error;
-    }
+    };
+    return orElse(
+      () => andThen(run(), recordAllowed),
+      (error) => {
+        this.#recordRefused({ ...SEARCH, ...asked }, error, asked.patient);
+        throw error;
+      },
+    );
   }
 
   async #retrieved<T>(target: Target, part: string, run: () => Promise<T>): Promise<T> {

@@ -2,6 +2,7 @@ import { requirePatient, type Access } from '../../../schema/access/access.ts';
 import { requireScope, type Coverage } from '../../../schema/access/scopes.ts';
 import { Tag, text } from '../../../schema/dicom/dicom.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import { allOf, andThen, orElse, type Awaitable } from '../../../schema/process/awaitable.ts';
 import { CallerReach, type CallerReachOptions } from '../authorization/caller-reach.ts';
 import { coveredBy, type Reach } from '../authorization/ownership.ts';
 import { isLimited } from '../authorization/patient-keys.ts';
@@ -41,7 +42,7 @@ export class RestrictedStudies {
   readonly #caller: CallerReach;
   readonly #reached: ReachedRows;
   readonly #metadataCache: MetadataCache;
-  readonly #asked = new Map<string, Promise<readonly StudyRecord[]>>();
+  readonly #asked = new Map<string, Awaitable<readonly StudyRecord[]>>();
 
   constructor(options: RestrictedStudiesOptions) {
     this.tenant = options.tenant;
@@ -98,10 +99,23 @@ export class RestrictedStudies {
     return { rows: page, more, ...(reaches && { patients: this.#caller.ownersOf(page, reaches) }) };
   }
 
-  async studiesOf(patientId: string | undefined, filter: StudyFilter = {}): Promise<readonly StudyRecord[]> {
+  studiesOf(patientId: string | undefined, filter: StudyFilter = {}): Awaitable<readonly StudyRecord[]> {
     const coverage = this.#maySearch();
-    const { detail = 'series', studyUids } = filter;
-    const reaches = await (patientId === undefined ? this.#caller.all() : this.#caller.of(patientId));
+    const { studyUids } = filter;
+    const reaches = patientId === undefined ? this.#caller.all() : this.#caller.of(patientId);
+    const found = andThen(reaches, (reaches) => this.#recordsOf(patientId, reaches, filter));
+    return andThen(found, (found) => {
+      const records = coverage.constraints ? found.filter(({ study }) => coveredBy(study, coverage)) : found;
+      if (!studyUids) return records;
+      return records.filter(({ study }) => studyUids.includes(text(study, Tag.StudyInstanceUID)!));
+    });
+  }
+
+  #recordsOf(
+    patientId: string | undefined,
+    reaches: readonly Reach[] | undefined,
+    { detail = 'series', studyUids }: StudyFilter,
+  ): Awaitable<readonly StudyRecord[]> {
     // One patient has few studies, and a request asks for them repeatedly: all are fetched. Of all patients only the
     // named studies are fetched.
     const byUid = reaches === undefined && studyUids !== undefined;
@@ -111,10 +125,7 @@ export class RestrictedStudies {
       asking = this.#records(patientId, reaches, detail, byUid ? studyUids : undefined);
       this.#asked.set(question, asking);
     }
-    const found = await asking;
-    const records = coverage.constraints ? found.filter(({ study }) => coveredBy(study, coverage)) : found;
-    if (!studyUids) return records;
-    return records.filter(({ study }) => studyUids.includes(text(study, Tag.StudyInstanceUID)!));
+    return asking;
   }
 
   /**
@@ -126,13 +137,20 @@ export class RestrictedStudies {
     if (type !== 'dicom-web' || lookup !== 'studies-by-mrn') return;
     this.#maySearch();
     // A patient out of reach is refused by `studiesOf`.
-    const reaches = await Promise.all(patientIds.map((id) => this.#caller.of(id).catch(() => undefined)));
+    const reaches = await Promise.all(
+      patientIds.map((id) =>
+        orElse(
+          () => this.#caller.of(id),
+          () => undefined,
+        ),
+      ),
+    );
     const known = reaches.filter((reach) => reach !== undefined);
     await Promise.all(
       LEVELS.series.map((level) => this.#reached.prefetch(known, { level, match: ALL, includeField: [] })),
     );
     const studies = await Promise.all(
-      known.map((reach) => this.#reached.find(reach, { level: 'study', match: ALL, includeField: [] })),
+      known.map(async (reach) => this.#reached.find(reach, { level: 'study', match: ALL, includeField: [] })),
     );
     await this.lookup.prefetchCrossed(studies.flat().map((row) => text(row, Tag.StudyInstanceUID) ?? ''));
   }
@@ -179,28 +197,29 @@ export class RestrictedStudies {
   }
 
   /** Reads records; asks the source at most once for each level, however many studies there are. */
-  async #records(
+  #records(
     patientId: string | undefined,
     reaches: readonly Reach[] | undefined,
     detail: Detail,
     studyUids: readonly string[] | undefined,
-  ): Promise<readonly StudyRecord[]> {
+  ): Awaitable<readonly StudyRecord[]> {
     const match = studyUids ? new Map([[Tag.StudyInstanceUID as string, studyUids]]) : ALL;
-    const anew = studyUids !== undefined && this.lookup.mayWithhold;
-    const [found = [], series = [], instances] = await Promise.all(
-      LEVELS[detail].map((level) =>
-        this.#reached.find(reaches, { level, match, includeField: [] }, { anew }),
-      ),
+    const { mayWithhold } = this.lookup;
+    const anew = studyUids !== undefined && mayWithhold;
+    const levels = allOf(LEVELS[detail], (level) =>
+      this.#reached.find(reaches, { level, match, includeField: [] }, { anew }),
     );
-    const studies = this.lookup.mayWithhold ? await this.lookup.dropWithheld(found, studyUids) : found;
-    const [reach, ...others] = reaches ?? [];
-    // If one patient is asked for, or only one is in reach, all studies are that patient's.
-    const owner = patientId ?? (others.length === 0 ? reach?.grant.id : undefined);
-    const owners =
-      owner === undefined
-        ? await Promise.all(studies.map((study) => this.#caller.ownerOf(study, reaches)))
-        : owner;
-    return studyRecords({ studies, series, instances }, owners);
+    return andThen(levels, ([found = [], series = [], instances]) =>
+      andThen(mayWithhold ? this.lookup.dropWithheld(found, studyUids) : found, (studies) => {
+        const [reach, ...others] = reaches ?? [];
+        // If one patient is asked for, or only one is in reach, all studies are that patient's.
+        const owner = patientId ?? (others.length === 0 ? reach?.grant.id : undefined);
+        const records = (owners: Parameters<typeof studyRecords>[1]) =>
+          studyRecords({ studies, series, instances }, owners);
+        if (owner !== undefined) return records(owner);
+        return Promise.all(studies.map((study) => this.#caller.ownerOf(study, reaches))).then(records);
+      }),
+    );
   }
 
   /** Keeps the rows of studies that a granular scope covers. */

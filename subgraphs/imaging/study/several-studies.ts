@@ -4,6 +4,7 @@ import { LoopTurns } from '../../../schema/process/event-loop.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { logFault } from '../../../schema/fault/log-fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import { logCrossed } from '../authorization/caller-reach.ts';
 import { awaitFirstBytes, framesWithFailover, isSourceFailure } from './failover.ts';
 import type { StudyQuery } from './study-query.ts';
@@ -114,13 +115,21 @@ export class SeveralStudies implements Imaging {
     await Promise.allSettled([...ofArchives, this.#join.prefetch(patientIds)]);
   }
 
-  async studiesOf(patientId: string | undefined, filter?: StudyFilter): Promise<StudyList> {
-    if (this.#hasListed) await this.#turns.next();
+  studiesOf(patientId: string | undefined, filter?: StudyFilter): Awaitable<StudyList> {
+    if (this.#hasListed) return this.#turns.next().then(() => this.#listed(patientId, filter));
     this.#hasListed = true;
+    return this.#listed(patientId, filter);
+  }
+
+  #listed(patientId: string | undefined, filter: StudyFilter | undefined): Awaitable<StudyList> {
     const only = this.#sources.length === 1 ? this.#sources[0]! : undefined;
     // There is nothing to merge and no study to leave out: the list stays the one that is kept with its rows.
     if (only?.hasEachUidOnce && !only.lookup.mayWithhold)
-      return { records: await only.studiesOf(patientId, filter), failed: [] };
+      return andThen(only.studiesOf(patientId, filter), (records) => ({ records, failed: [] }));
+    return this.#mergedList(patientId, filter);
+  }
+
+  async #mergedList(patientId: string | undefined, filter: StudyFilter | undefined): Promise<StudyList> {
     const { answers, failed } = await this.#ofAll((source) => source.studiesOf(patientId, filter));
     const records = new Map<string, [StudyRecord, ...StudyRecord[]]>();
     for (const { source, answer } of answers) {
@@ -169,9 +178,13 @@ export class SeveralStudies implements Imaging {
     }
   }
 
-  joinedStudiesOf = (patientId: string | undefined, filter: StudyFilter = {}) =>
-    this.#join.list(patientId, filter);
-  joinedStudy = (id: string, detail?: Detail) => this.#join.study(id, detail);
+  joinedStudiesOf(patientId: string | undefined, filter: StudyFilter = {}): Awaitable<StudyList> {
+    return this.#join.list(patientId, filter);
+  }
+
+  joinedStudy(id: string, detail?: Detail) {
+    return this.#join.study(id, detail);
+  }
 
   patientById(id: string): string {
     return requirePatient(this.access, id).id;
@@ -181,8 +194,13 @@ export class SeveralStudies implements Imaging {
     return this.#sources[0]!.patientByIdentifier(value, system);
   }
 
-  metadata = (target: InstanceTarget) => this.#opened(target, (study) => study.metadata(target));
-  encodedMetadata = (target: Target) => this.#opened(target, (study) => study.encodedMetadata(target));
+  metadata(target: InstanceTarget) {
+    return this.#opened(target, (study) => study.metadata(target));
+  }
+
+  encodedMetadata(target: Target) {
+    return this.#opened(target, (study) => study.encodedMetadata(target));
+  }
 
   async retrieve(target: Target, transferSyntax: string) {
     return this.#ofTarget(target, async (source, others) => {
@@ -210,9 +228,13 @@ export class SeveralStudies implements Imaging {
     });
   }
 
-  bulkdata = (target: InstanceTarget, path: string) =>
-    this.#opened(target, (study) => study.bulkdata(target, path));
-  version = (target: Target) => this.#opened(target, (study) => study.version(target));
+  bulkdata(target: InstanceTarget, path: string) {
+    return this.#opened(target, (study) => study.bulkdata(target, path));
+  }
+
+  version(target: Target) {
+    return this.#opened(target, (study) => study.version(target));
+  }
 
   reading<T>(_target: Target, _part: string, work: (core: Reading) => Promise<T>): Promise<T> {
     return work(this);
@@ -279,7 +301,7 @@ export class SeveralStudies implements Imaging {
   }
 
   /** Asks every source. Failures are logged here, because the answer of the others goes out without a fault. */
-  async #ofAll<T>(ask: (source: RestrictedStudies) => Promise<T>) {
+  async #ofAll<T>(ask: (source: RestrictedStudies) => Awaitable<T>) {
     const asked = await askEach(this.#sources, ask);
     const faults = asked.flatMap(({ fault }) => fault ?? []);
     // A PatientID that is out of reach in one source may be the caller's in another.

@@ -4,6 +4,7 @@ import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { RecordOperation } from '../../../schema/fault/audit.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
+import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import type { EncodedMetadata } from '../cache/metadata-cache.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { RecordStudy } from './record/record-study.ts';
@@ -98,13 +99,13 @@ export interface Imaging {
    * Returns the studies of one patient, or of every patient in reach, newest first.
    * @param patientId logical id; undefined for all in reach
    */
-  studiesOf(patientId: string | undefined, filter?: StudyFilter): Promise<StudyList>;
+  studiesOf(patientId: string | undefined, filter?: StudyFilter): Awaitable<StudyList>;
 
   /**
    * The same, with what the clinical record says of these studies, and the studies that only the record has (IA-34). Without
    * an answer of the archives it gives the record's, and their faults in `failed`.
    */
-  joinedStudiesOf(patientId: string | undefined, filter?: StudyFilter): Promise<StudyList>;
+  joinedStudiesOf(patientId: string | undefined, filter?: StudyFilter): Awaitable<StudyList>;
 
   /**
    * Asks for the studies of several patients at once, so that `studiesOf` each of them in this request costs fewer

@@ -7,6 +7,7 @@ import { logFault } from '../../../schema/fault/log-fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { logCrossed } from '../authorization/caller-reach.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
+import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import type { RestrictedStudies } from './restricted-studies.ts';
 import { isOfPatient, statedPatient } from '../facts/of-patients.ts';
 import type { StatedPatient } from '../sources/source.ts';
@@ -148,15 +149,16 @@ export function areCopies(one: Holder, other: Holder, { patients }: Access): boo
 /** Asks every source; returns the answer or the fault of each. */
 export function askEach<T>(
   sources: readonly RestrictedStudies[],
-  ask: (source: RestrictedStudies) => Promise<T>,
+  ask: (source: RestrictedStudies) => Awaitable<T>,
 ): Promise<Answer<T>[]> {
   return Promise.all(
-    sources.map((source) =>
-      ask(source).then(
-        (answer) => ({ source, answer }),
-        (error: unknown) => ({ source, fault: toFault(error) }),
-      ),
-    ),
+    sources.map(async (source) => {
+      try {
+        return { source, answer: await ask(source) };
+      } catch (error) {
+        return { source, fault: toFault(error) };
+      }
+    }),
   );
 }
 

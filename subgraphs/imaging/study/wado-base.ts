@@ -30,10 +30,19 @@ export function retrieval({ images }: Tenant): ImagesConfig['retrieve'] {
 export async function wadoBase(
   { tenant, access }: Imaging,
   study: AddressedStudy,
-  { baseUrl, capability }: WadoBaseOptions,
+  options: WadoBaseOptions,
 ): Promise<string> {
-  const base = tenantBase(baseUrl, tenant);
-  if (retrieval(tenant) === 'token') return `${base}/dicomweb`;
+  const ofAll = commonWadoBase(tenant, options);
+  if (ofAll !== undefined) return ofAll;
+  const { baseUrl, capability } = options;
   if (!capability) throw new Fault('internal', 'Capability URLs cannot be made here.');
-  return `${base}/wado/${await capability(tenant, access, study)}`;
+  return `${tenantBase(baseUrl, tenant)}/wado/${await capability(tenant, access, study)}`;
+}
+
+/** Returns the WADO-RS base that all studies of a tenant share; undefined where each study has its own. */
+export function commonWadoBase(
+  tenant: Tenant,
+  { baseUrl }: Pick<WadoBaseOptions, 'baseUrl'>,
+): string | undefined {
+  return retrieval(tenant) === 'token' ? `${tenantBase(baseUrl, tenant)}/dicomweb` : undefined;
 }

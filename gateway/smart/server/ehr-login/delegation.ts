@@ -24,7 +24,10 @@ export interface EhrBehind {
    * @param own the session of the token's grant, if any
    * @returns an empty list for a patient whom the EHR does not have or show (any more)
    */
-  identified(patient: PatientGrant, own?: { grantId: string; session: EhrSession }): Promise<PatientGrant[]>;
+  identified(
+    patient: PatientGrant,
+    own?: { grantId: string; session: EhrSession },
+  ): Promise<readonly PatientGrant[]>;
   /** Tokens of the EHR that have to be revoked. */
   held: Pick<HeldTokens, 'sweep' | 'idle'>;
 }

@@ -76,6 +76,10 @@ export class Store implements ClinicalSource {
     return facts.schema === storeSchema() ? new Store({ threads, file, now }, facts) : undefined;
   }
 
+  atHand(type: string, id: string): Resource | undefined {
+    return type === 'Patient' ? this.#kept.patient(id) : undefined;
+  }
+
   async read(type: string, ids: readonly string[], signal?: AbortSignal): Promise<Resource[]> {
     const only = type === 'Patient' && ids.length === 1 ? ids[0] : undefined;
     const kept = only === undefined ? undefined : this.#kept.patient(only);

@@ -8,6 +8,7 @@ import { Fault } from '../../../../schema/fault/fault.ts';
 import { serverStopping } from '../../../../schema/fault/refusals.ts';
 import { threadLimits, threadOptions } from '../../../../schema/process/thread-limits.ts';
 import { threadModule } from '../../../../schema/process/thread-module.ts';
+import type { Awaitable } from '../../../../schema/process/awaitable.ts';
 import type { LoadProgress } from './load.ts';
 import { QueryThreads } from './query-threads.ts';
 import { Store } from './store.ts';
@@ -59,12 +60,15 @@ export class Stores {
    * @throws Fault `unavailable` with `retryAfter` while the first load runs, and when it has failed: the next request
    * repeats it
    */
-  async source(path: string): Promise<Store> {
+  source(path: string): Awaitable<Store> {
     if (this.#closed) throw serverStopping();
     const entry = this.#entry(path);
-    const loading = entry.store ? undefined : this.#load(path, entry);
-    if (loading)
-      await Promise.race([loading, delay(this.#options.wait, undefined, { ref: false })]).catch(failed);
+    return entry.store ?? this.#loadedStore(path, entry);
+  }
+
+  async #loadedStore(path: string, entry: Entry): Promise<Store> {
+    const loading = this.#load(path, entry);
+    await Promise.race([loading, delay(this.#options.wait, undefined, { ref: false })]).catch(failed);
     if (!entry.store) throw stillLoading(entry.progress);
     return entry.store;
   }

@@ -1,6 +1,7 @@
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { STUDY_REVINCLUDES } from '../../../../schema/fhir/joined-types.ts';
 import { studyTest, type StudyKeys } from '../../../../schema/fhir/study-links.ts';
+import type { Awaitable } from '../../../../schema/process/awaitable.ts';
 import type { Criterion, LinkTests } from '../criterion.ts';
 import type { Imaging } from '../../study/studies.ts';
 import type { RecordJoins, RecordSearch } from './record-joins.ts';
@@ -55,12 +56,13 @@ export function isLinked(tests: LinkTests | undefined, keys: StudyKeys): boolean
  * @param patients logical ids of the patients whose studies are searched; undefined: all in reach
  * @throws Fault like the record; `unsupported_parameter` where there is no record to ask
  */
-export async function linkTests(
+export function linkTests(
   record: RecordJoins | undefined,
   { tenant, access }: Pick<Imaging, 'tenant' | 'access'>,
   { criteria, patients }: { criteria: readonly Criterion[]; patients: readonly (string | undefined)[] },
-): Promise<ReadonlyMap<RecordSearch, LinkTests>> {
+): Awaitable<ReadonlyMap<RecordSearch, LinkTests>> {
   const asked = criteria.flatMap(({ linked }) => linked ?? []);
+  if (asked.length === 0) return NO_TESTS;
   const named = patients.filter((id) => id !== undefined);
   const tests = asked.map(async (search) => {
     const links = await recordOf(record, search).linked(
@@ -70,8 +72,10 @@ export async function linkTests(
     );
     return [search, links.flatMap((one) => studyTest(one) ?? [])] as const;
   });
-  return new Map(await Promise.all(tests));
+  return Promise.all(tests).then((all) => new Map(all));
 }
+
+const NO_TESTS: ReadonlyMap<RecordSearch, LinkTests> = new Map();
 
 /** Returns the record. @throws Fault `unsupported_parameter` where there is none */
 export function recordOf(record: RecordJoins | undefined, { name }: RecordSearch): RecordJoins {

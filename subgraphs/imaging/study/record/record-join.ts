@@ -2,18 +2,19 @@ import type { Access } from '../../../../schema/access/access.ts';
 import { permitting, requireScope } from '../../../../schema/access/scopes.ts';
 import { isDottedUid, UID } from '../../../../schema/dicom/dicom.ts';
 import { Fault, toFault } from '../../../../schema/fault/fault.ts';
+import { andThen, orElse, type Awaitable } from '../../../../schema/process/awaitable.ts';
 import { isSourceFailure } from '../failover.ts';
 import { askEach } from '../study-holders.ts';
 import type { RestrictedStudies } from '../restricted-studies.ts';
 import type { Detail, JoinedStudy, StudyFilter, StudyList, StudyRecord } from '../studies.ts';
 import { RecordHalves, uidOf, type RecordHalvesOptions } from './record-halves.ts';
-import { RecordQuestions } from './record-questions.ts';
+import { RecordQuestions, type RecordAnswer } from './record-questions.ts';
 import type { RecordStudy } from './record-study.ts';
 
 /** The archives of a tenant, as the join asks them. */
 export interface Archives {
   sources: readonly RestrictedStudies[];
-  list(patientId: string | undefined, filter: StudyFilter): Promise<StudyList>;
+  list(patientId: string | undefined, filter: StudyFilter): Awaitable<StudyList>;
   study(studyUid: string, detail?: Detail): Promise<StudyRecord | undefined>;
 }
 
@@ -55,15 +56,30 @@ export class RecordJoin {
   }
 
   /** See `Imaging.joinedStudiesOf`. */
-  async list(patientId: string | undefined, filter: StudyFilter): Promise<StudyList> {
-    const { studyUids: ids, ...unnamed } = filter;
+  list(patientId: string | undefined, filter: StudyFilter): Awaitable<StudyList> {
+    const { studyUids: ids } = filter;
     const asked = this.#questions.ofPatient(patientId, ids);
+    const listed = (filtered: StudyFilter) => settled(() => this.#archives.list(patientId, filtered));
     // Only the record knows the UID of a study that is named by its logical id.
-    const filtered = ids && !ids.every(isDottedUid) ? withUids(filter, (await asked).studies) : filter;
-    const [list, own] = await Promise.all([settled(() => this.#archives.list(patientId, filtered)), asked]);
-    if (list instanceof Fault && (own.studies.length === 0 || !this.#mayStandIn(list))) throw list;
+    const list =
+      ids && !ids.every(isDottedUid)
+        ? andThen(asked, ({ studies }) => listed(withUids(filter, studies)))
+        : listed(filter);
+    return andThen(list, (list) =>
+      andThen(asked, (own) => {
+        if (list instanceof Fault && (own.studies.length === 0 || !this.#mayStandIn(list))) throw list;
+        if (!(list instanceof Fault) && own.studies.length === 0 && !own.fault) return list;
+        return this.#joinedList(patientId, filter, { list, own });
+      }),
+    );
+  }
+
+  async #joinedList(
+    patientId: string | undefined,
+    { studyUids: ids, ...unnamed }: StudyFilter,
+    { list, own }: { list: StudyList | Fault; own: RecordAnswer },
+  ): Promise<StudyList> {
     const archive = list instanceof Fault ? { records: [], failed: [list] } : list;
-    if (own.studies.length === 0 && !own.fault) return archive;
     const isNamed = ({ uid, recordId }: RecordStudy) =>
       !ids || ids.includes(recordId) || (uid !== undefined && ids.includes(uid));
     // An accession number joins if the patient has only one study with it.
@@ -161,8 +177,8 @@ const withHalf = (record: StudyRecord, own: RecordStudy | undefined): JoinedStud
   ...(own && { own }),
 });
 
-function settled<T>(work: () => Promise<T>): Promise<T | Fault> {
-  return work().catch((error: unknown) => toFault(error));
+function settled<T>(work: () => Awaitable<T>): Awaitable<T | Fault> {
+  return orElse(work, toFault);
 }
 
 /** Adds the UIDs of the record's studies that a filter names by their logical ids. */

@@ -5,6 +5,7 @@ import { permitting } from '../../../../schema/access/scopes.ts';
 import { Fault, toFault } from '../../../../schema/fault/fault.ts';
 import { logFault } from '../../../../schema/fault/log-fault.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
+import { andThen, type Awaitable } from '../../../../schema/process/awaitable.ts';
 import { chunked } from '../../facts/study-rows.ts';
 import { inTime } from '../../sources/timeout.ts';
 import { recordStudy, type RecordStudies, type RecordStudy } from './record-study.ts';
@@ -26,12 +27,12 @@ export interface RecordAnswer {
 /** Seconds that a request waits for the record's half of its studies: the archive's half must not be late with it. */
 const RECORD_SECONDS = 10;
 
-const NONE: Promise<RecordAnswer> = Promise.resolve({ studies: [] });
+const NONE: RecordAnswer = { studies: [] };
 
 /** The questions of one request to the clinical record about its studies, each asked once. */
 export class RecordQuestions {
   readonly #options: RecordQuestionsOptions;
-  readonly #asked = new Map<string, Promise<RecordAnswer>>();
+  readonly #asked = new Map<string, Awaitable<RecordAnswer>>();
 
   constructor(options: RecordQuestionsOptions) {
     this.#options = options;
@@ -50,7 +51,7 @@ export class RecordQuestions {
       for (const id of some)
         this.#asked.set(
           `patient ${id}`,
-          all.then((answer) => answerOf(answer, id)),
+          andThen(all, (answer) => answerOf(answer, id)),
         );
       return all;
     });
@@ -61,7 +62,7 @@ export class RecordQuestions {
    * Returns the studies of one patient, or of all in reach.
    * @param ids only these are wanted, if the record has those of all patients
    */
-  ofPatient(patientId: string | undefined, ids?: readonly string[]): Promise<RecordAnswer> {
+  ofPatient(patientId: string | undefined, ids?: readonly string[]): Awaitable<RecordAnswer> {
     const { access } = this.#options;
     if (patientId === undefined && access.patients === 'all' && ids)
       return this.#ask(`ids ${ids.join()}`, (record, tenant) => record.named(tenant, access, ids));
@@ -71,7 +72,7 @@ export class RecordQuestions {
   }
 
   /** Returns the studies that the caller may read: those with this id or, for one patient in reach, all. */
-  toRead(id: string): Promise<RecordAnswer> {
+  toRead(id: string): Awaitable<RecordAnswer> {
     const { access } = this.#options;
     const reading = readAccess(access);
     const [only, ...others] = access.patients === 'all' ? [] : access.patients;
@@ -84,7 +85,7 @@ export class RecordQuestions {
   #ask(
     question: string,
     ask: (record: RecordStudies, tenant: Tenant) => Promise<readonly ImagingStudy[]>,
-  ): Promise<RecordAnswer> {
+  ): Awaitable<RecordAnswer> {
     const { recordStudies: record, tenant } = this.#options;
     if (!record?.mayHave(tenant)) return NONE;
     const known = this.#asked.get(question);
