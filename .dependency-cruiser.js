@@ -5,7 +5,7 @@ const TEST = String.raw`\.test\.ts$|/test/`;
 /** Code that starts real servers and finds the shared data: the tests of every part may use it. */
 const TEST_SETUP = '^gateway/test/setup/';
 /** The composition root, tests of the whole system and benchmarks know every part. */
-const SEES_ALL = String.raw`^gateway/(main|gateway|app)\.ts$|^(gateway|viewer)/(test|bench)/`;
+const SEES_ALL = String.raw`^gateway/(serve|gateway|app)\.ts$|^(gateway|viewer)/(test|bench)/`;
 /** Run on a developer's machine only, with what is installed there. */
 const DEVELOPERS = String.raw`^schema/(generate|contract)/|^(gateway|viewer)/bench/|\.bench\.ts$|${TEST}`;
 
@@ -60,7 +60,7 @@ const EXCEPTIONS = [
 
 const parts = Object.entries(PARTS).map(([part, others]) => ({
   name: `${part.replace('subgraphs/', '')}-imports-no-other-part`,
-  comment: `${part}/ may import ${['itself', ...others].join(' and ')}; only gateway/gateway.ts and main.ts know all parts.`,
+  comment: `${part}/ may import ${['itself', ...others].join(' and ')}; only gateway/gateway.ts and serve.ts know all parts.`,
   severity: 'error',
   from: { path: `^${part}/`, pathNot: SEES_ALL },
   to: {

@@ -43,7 +43,7 @@ export const LARGE_FILES = {
 /** A function of more than 80 lines of code. */
 export const LARGE_FUNCTIONS = {
   'gateway/app.ts': 'the route table, to be read from top to bottom',
-  'gateway/main.ts': 'the composition root: who is given to whom',
+  'gateway/serve.ts': 'the composition root: who is given to whom',
   'gateway/smart/authorize.ts': CLOSURES,
   'gateway/smart/capability/capability-admission.ts': CLOSURES,
   'gateway/smart/server/ehr-login/delegated.ts': CLOSURES,

@@ -79,7 +79,7 @@ const LINT: readonly (readonly [rule: string, file: string, text: string])[] = [
   ['no-restricted-properties', 'gateway/tenants/environment.ts', `export const a = process.env['A'];`],
   ['no-restricted-properties', 'schema/environment.ts', 'export const { env } = process;'],
   ['svelte/no-at-html-tags', 'viewer/src/Html.svelte', '<script lang="ts">const a = "";</script>{@html a}'],
-  ['', 'gateway/main.ts', `export const a = process.env['A'];`],
+  ['', 'gateway/serve.ts', `export const a = process.env['A'];`],
   ['', 'gateway/test/environment.ts', `export const a = process.env['A'];`],
   ['', 'vite.config.ts', 'export default {};'],
   ['', 'gateway/state.test.ts', 'let a = 1;\nexport const f = () => (a = 2);'],
@@ -212,7 +212,7 @@ const IMPORTS: readonly (readonly [rule: string, file: string, text: string])[] 
   ],
   ['no-unresolved-import', 'gateway/unresolved.ts', imports('./none.ts')],
   ['no-empty-name', 'gateway/named.ts', imports('./utils.ts')],
-  ['', 'gateway/main.ts', imports('../subgraphs/imaging/app.ts')],
+  ['', 'gateway/serve.ts', imports('../subgraphs/imaging/app.ts')],
   ['', 'gateway/test/a.test.ts', imports('../../subgraphs/clinical/search/file.ts')],
   ['', 'subgraphs/imaging/sources/a.test.ts', imports('../../../gateway/test/setup/file.ts')],
   [

@@ -16,7 +16,7 @@ import type { TrustedManifest } from '../schema/graphql/trusted-manifest.ts';
 import type { Tenant } from '../schema/tenant/tenant.ts';
 import { nothingAtPath } from '../schema/fault/refusals.ts';
 import { auditRequests, type AuditEvents } from './audit/request-audit.ts';
-import { addAuthorization, decorateRequests } from './http/authorization-hook.ts';
+import { addAuthorization, decorateRequests, type PassOn } from './http/authorization-hook.ts';
 import { faultHandler, nameResourceMetadata, sendFault, styleOf } from './http/fault-reply.ts';
 import { fhirGraphqlRoutes } from './federation/fhir-operation/routes.ts';
 import { graphqlRoutes } from './federation/graphql-routes.ts';
@@ -112,6 +112,8 @@ export interface AppDeps {
   redis?: RateOptions['redis'];
   /** Limits of the load; without them, no request is refused because of it. */
   load?: LoadLimits;
+  /** Passes requests on to the first of several processes; without it, this one answers all. */
+  passOn?: PassOn;
   /** Milliseconds from which on a GraphQL operation is logged as slow; by default none is. */
   slowOperation?: number;
 }
@@ -227,7 +229,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   for (const base of ['/:tenant', '/dyn/:encoded']) {
     await app.register(
       async (tenant) => {
-        addAuthorization(tenant, { tenants, authorizer, capabilities, baseUrl, documents });
+        const { passOn } = deps;
+        addAuthorization(tenant, { tenants, authorizer, capabilities, baseUrl, documents, passOn });
         tenant.addHook('onRequest', limitRate);
         addLinkHeaders(tenant, capabilities);
         if (deps.selfTest) {

@@ -35,6 +35,8 @@ export interface PartsOptions extends Omit<UpstreamDeps, 'onUnclear'> {
   /** Evaluates FHIRPath of callers; by default each subgraph creates its own pool. */
   expressions?: ExpressionPool;
   exports?: Parameters<typeof clinicalSubgraph>[0]['exports'];
+  /** Folder for what this process alone writes; by default `dataDir`. */
+  ownDir?: string;
   dimse?: ImagingDeps['dimse'];
   onRefused?: ImagingDeps['onRefused'];
   /** Counts identities of which a part is withheld. */
@@ -52,7 +54,7 @@ export interface PartsOptions extends Omit<UpstreamDeps, 'onUnclear'> {
 
 /** Creates the parts of a gateway, each after the parts that it needs: nothing is called before it exists. */
 export function gatewayParts(options: PartsOptions) {
-  const { baseUrl, dataDir, secrets, log, dispatcher, expressions, exports } = options;
+  const { baseUrl, dataDir, ownDir, secrets, log, dispatcher, expressions, exports } = options;
   const { dimse, onRefused, shared = {}, measure, countLookup } = options;
   const measured = (own: typeof fetch) => (measure ? measuredFetch(own, measure) : own);
   const outside: UpstreamDeps = {
@@ -70,7 +72,7 @@ export function gatewayParts(options: PartsOptions) {
   const studyImages: OpenStudyImages = (...request) => imaging.studyImages(...request);
   const clinical = clinicalSubgraph({
     studyImages,
-    ...{ dataDir, baseUrl, dispatcher, expressions, exports, now, measure },
+    ...{ dataDir, ownDir, baseUrl, dispatcher, expressions, exports, now, measure },
     loadWait: options.loadWait,
     // The record and the images need each other; a request comes when both are there.
     studiesOfObjects: (...asked) => imaging.studiesOfObjects(...asked),
@@ -80,7 +82,7 @@ export function gatewayParts(options: PartsOptions) {
   const record = peopleOfRecord(clinical.open, outside);
   const sealer = capabilitySealer({ secrets, now, links: shared.links });
   const imaging = imagingSubgraph({
-    ...{ baseUrl, dataDir, log, dispatcher, expressions, dimse, onRefused, measure, countLookup },
+    ...{ baseUrl, dataDir, ownDir, log, dispatcher, expressions, dimse, onRefused, measure, countLookup },
     now: () => now() / 1000,
     capability: sealer.seal,
     directory: patientDirectory(records.open, outside),

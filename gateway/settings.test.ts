@@ -23,6 +23,7 @@ test('an empty environment gives settings for a laptop', () => {
     maxInFlight: 1000,
     maxEventLoopDelay: 2000,
     slowOperation: 1000,
+    workers: 1,
     shutdownDelaySeconds: 5,
   });
 });

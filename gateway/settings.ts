@@ -42,6 +42,8 @@ export interface Settings {
   metricsPort?: number;
   /** Where traces are exported to, and which part of them; undefined: there are no traces. */
   traces?: TraceSettings;
+  /** Processes that share the port. */
+  workers: number;
   /** Seconds after SIGTERM in which the server still listens while readiness answers 503. */
   shutdownDelaySeconds: number;
 }
@@ -54,7 +56,7 @@ export interface TraceSettings {
   ratio: number;
 }
 
-/** All errors of the environment, one in each line. */
+/** What an operator can correct: of the environment all errors, one in each line. */
 export class SettingsError extends Error {}
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -112,6 +114,7 @@ export const environment = z.object({
   OTEL_TRACES_SAMPLER_ARG: z.coerce.number('must be a number from 0 to 1').min(0).max(1).default(1),
   METRICS_PORT: z.coerce.number('must be a number').int().min(1).max(65_535).optional(),
   SHUTDOWN_DELAY_SECONDS: z.coerce.number('must be a number of seconds').min(0).max(3600).default(5),
+  WORKERS: z.coerce.number('must be a number').int().min(1).max(64).default(1),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
 });
 
@@ -166,6 +169,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
         ratio: read.OTEL_TRACES_SAMPLER_ARG,
       },
     }),
+    workers: read.WORKERS,
     shutdownDelaySeconds: read.SHUTDOWN_DELAY_SECONDS,
   };
 }

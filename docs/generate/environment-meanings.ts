@@ -54,6 +54,9 @@ export const ENVIRONMENT_MEANINGS: Readonly<
     text: 'Megabytes below `DATA_DIR` for the files of exports (`$export`). Above it, exports are refused or fail.',
   },
   EXPORT_HOURS: { text: 'Hours after which the files of an export are removed.' },
+  WORKERS: {
+    text: 'Processes that share the port, for [a machine with several cores](operations.md#several-processes).',
+  },
   METRICS_PORT: {
     fallback: 'unset: `/metrics` is on the main port',
     text: 'A separate port on `HOST` for `/metrics`.',

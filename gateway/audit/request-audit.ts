@@ -57,8 +57,9 @@ export function auditRequests(app: FastifyInstance, events: AuditEvents): void {
 }
 
 /** Tells if a request is for data of a tenant, or of a refused dynamic one; a CORS preflight and discovery are not. */
-function isAudited({ method, routeOptions, tenant }: FastifyRequest): boolean {
+function isAudited({ method, routeOptions, tenant, isPassedOn }: FastifyRequest): boolean {
   const { url, config } = routeOptions;
+  if (isPassedOn) return false;
   if (method === 'OPTIONS' || config.open === true || url === undefined) return false;
   return tenant !== undefined || url.startsWith('/dyn/:encoded');
 }

@@ -1,3 +1,4 @@
+import { SettingsError } from '../settings.ts';
 import type { FastifyReply } from 'fastify';
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
@@ -10,7 +11,7 @@ import { WatchedFile } from './supergraph-file/watched-file.ts';
 import type { FederatedServer } from './supergraph.ts';
 
 /** SUPERGRAPH_FILE is wrong at the start. */
-export class SupergraphError extends Error {}
+class SupergraphError extends SettingsError {}
 
 /** A file with a supergraph, which may change at any time. */
 export interface SupergraphFile {

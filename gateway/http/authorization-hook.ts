@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../../schema/access/access.ts';
 import { Fault, toFault } from '../../schema/fault/fault.ts';
 import { andThen, orElse, type Awaitable } from '../../schema/process/awaitable.ts';
@@ -11,6 +11,7 @@ import { bearerToken, refuseFormToken } from '../smart/token/bearer.ts';
 import { noLongerValid } from '../smart/capability/capability.ts';
 import type { Capabilities } from '../smart/capability/capability-admission.ts';
 import { namedIn, type DocumentRules } from '../smart/patient/named-patients.ts';
+import { needsFirstProcess } from '../workers/pass-on.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
 
 declare module 'fastify' {
@@ -23,9 +24,18 @@ declare module 'fastify' {
 const ACCESS = Symbol('access');
 type WithAccess = FastifyRequest & { [ACCESS]?: Access };
 
+/** How requests are passed on to the first process. */
+export interface PassOn {
+  /** @throws Fault `unavailable` while there is no first process */
+  to(request: FastifyRequest, reply: FastifyReply): Promise<void>;
+  /** True if processes share a store (REDIS_URL). */
+  isShared: boolean;
+}
+
 /** Declares `request.tenant` and `request.access`; reading `access` before it is set throws. */
 export function decorateRequests(app: FastifyInstance): void {
   app.decorateRequest('tenant', undefined as unknown as Tenant);
+  app.decorateRequest('isPassedOn', false);
   app.decorateRequest('access', {
     getter(this: WithAccess): Access {
       const access = this[ACCESS];
@@ -50,9 +60,11 @@ export function addAuthorization(
     capabilities?: Capabilities;
     baseUrl: string;
     documents?: (tenant: Tenant) => DocumentRules;
+    /** Passes requests on that another process has to answer. */
+    passOn?: PassOn | undefined;
   },
 ): void {
-  const { tenants, authorizer, capabilities, baseUrl, documents } = deps;
+  const { tenants, authorizer, capabilities, baseUrl, documents, passOn } = deps;
   app.addHook('onRoute', ({ url, config }) => {
     if (!config?.open && !config?.serves) throw new Error(`The route ${url} does not say what it serves.`);
   });
@@ -87,6 +99,8 @@ export function addAuthorization(
         return false;
       }
       requireShortHeaders(request.headers);
+      if (passOn && needsFirstProcess(request, passOn.isShared))
+        return passOn.to(request, reply).then(() => false);
       if (request.routeOptions.config.open) return true;
       return andThen(access(request, capability), (authorized) => {
         request.access = authorized;

@@ -32,6 +32,8 @@ export function healthRoutes(
       name: 'shared_state_reachable',
       help: 'Whether the store that gateways share (REDIS_URL) answers',
       registers: [registry],
+      // Of several processes: whether each reaches it.
+      aggregator: 'min',
       collect() {
         this.set(shared() ? 1 : 0);
       },
@@ -51,11 +53,11 @@ export function healthRoutes(
 }
 
 /** Serves `/metrics` for Prometheus. */
-export function metricsRoute({ registry }: Metrics): FastifyPluginAsync {
+export function metricsRoute(metrics: Metrics): FastifyPluginAsync {
   return async (app) => {
     app.get('/metrics', PROBE, async (_request, reply) => {
-      reply.type(registry.contentType);
-      return registry.metrics();
+      reply.type(metrics.registry.contentType);
+      return metrics.text();
     });
   };
 }

@@ -45,6 +45,8 @@ export interface Metrics {
   operation(): Measured<AnsweredOperation | undefined>;
   sourceCall: MeasureCall;
   cacheLookup: CountLookup;
+  /** Returns all metrics for Prometheus. */
+  text(): Promise<string>;
   /** Counts an object of an image source that is not the requested one, or an association refused by our C-STORE SCP. */
   imageRefused(source: string, reason: string): void;
   /** Counts a patient's identity of which a part is withheld because it is not clear. */
@@ -79,6 +81,7 @@ export function metrics(): Metrics {
   });
   return {
     registry,
+    text: () => registry.metrics(),
     ...requestMetrics(registers),
     ...graphqlMetrics(registers),
     ...sourceMetrics(registers),

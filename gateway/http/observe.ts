@@ -82,6 +82,7 @@ export function observeRequests(app: FastifyInstance, { observe }: Metrics): voi
   });
   app.addHook('onResponse', (request, reply, done) => {
     const { url: route = 'none', config } = request.routeOptions;
+    if (request.isPassedOn) return done();
     observe(request, reply);
     if (config.probe) return done();
     const { capability } = (request.params ?? {}) as { capability?: string };

@@ -57,7 +57,7 @@ it('operations.md lists every metric of the gateway with its labels', () => {
     .map((file) => readFileSync(resolve(root, 'gateway', file), 'utf8'))
     .flatMap((text) => [
       ...text.matchAll(
-        /new (?:Counter|Gauge|Histogram)\(\{\s+name: '(\w+)',\s+help: .*?,\n(?:\s+labelNames: \[(.*?)\])?/g,
+        /(?:new (?:Counter|Gauge|Histogram)|plainCounter)\(\{\s+name: '(\w+)',\s+help: .*?,\n(?:\s+labelNames: \[(.*?)\])?/g,
       ),
     ])
     .map(([, name, labels = '']) => `${name} ${[...labels.matchAll(/\w+/g)].join(' ')}`.trim());

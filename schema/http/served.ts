@@ -29,12 +29,16 @@ declare module 'fastify' {
     api?: Api;
     /** Required for every route of a tenant that is not open: the gateway does not start without it. */
     serves?: Served;
+    /** Where state of the route is: in one process, or in one process unless a store is shared (REDIS_URL). */
+    stateIn?: StateIn;
   }
 }
 
+type StateIn = 'process' | 'store';
+
 /** Route options that declare what a route serves. */
 export interface ServingRoute {
-  config: { api: Api; serves: Served };
+  config: { api: Api; serves: Served; stateIn?: StateIn };
 }
 
 /** Declares what a route of DICOMweb or WADO-URI serves. */

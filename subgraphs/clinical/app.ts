@@ -60,6 +60,8 @@ export interface ClinicalDependencies {
   studyImages?: OpenStudyImages;
   /** Limits of exports, where they differ from `EXPORT_LIMITS`. */
   exports?: Partial<ExportLimits> | undefined;
+  /** Folder for what this process alone writes; by default `dataDir`. */
+  ownDir?: string | undefined;
   /** Measures the calls to records. */
   measure?: MeasureCall | undefined;
 }
@@ -144,8 +146,9 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
 
   let jobs: ExportJobs | undefined;
   const operations: ClinicalSubgraph['operations'] = (images) => {
+    const { ownDir = dataDir } = dependencies;
     const limits = { ...EXPORT_LIMITS, ...dependencies.exports };
-    jobs = new ExportJobs({ folder: join(dataDir, 'exports'), limits, now: now ?? Date.now });
+    jobs = new ExportJobs({ folder: join(ownDir, 'exports'), limits, now: now ?? Date.now });
     return operationRoutes({ baseUrl, open, images, jobs });
   };
 

@@ -48,6 +48,8 @@ export interface ImagingDeps {
   baseUrl: string;
   /** DATA_DIR. */
   dataDir: string;
+  /** Folder for what this process alone writes: indexes of folders, studies retrieved by DIMSE; by default `dataDir`. */
+  ownDir?: string | undefined;
   /** Seconds since the epoch. */
   now(): number;
   log: FastifyBaseLogger;
@@ -93,7 +95,8 @@ export function imagingSubgraph(deps: ImagingDeps) {
   const pixels = new PixelPool();
   const threads = new ParsingThreads();
   const expressions = deps.expressions ?? new ExpressionPool();
-  const sources = new Sources({ ...deps, pixels, threads, expressions });
+  const { ownDir = dataDir } = deps;
+  const sources = new Sources({ ...deps, dataDir: ownDir, pixels, threads, expressions });
   const caches = cachesOf(deps, threads);
   const { cache, refusalDelays, metadata, pendingRetrievals, absentStudies, accessionNumbers } = caches;
   const firstSeen = deps.shared?.seen ?? openFirstSeen(dataDir, now);
@@ -147,6 +150,11 @@ export function imagingSubgraph(deps: ImagingDeps) {
         .of(tenant)
         .map((images) => new TenantSource({ images, measure, cache, refusalDelays, pendingRetrievals, now }));
       return studyOwner(own, studyUid);
+    },
+    /** Reads the folders of a tenant, so that its first request does not wait for that. */
+    async prepare(tenant: Tenant): Promise<void> {
+      const folders = sources.of(tenant).filter(({ config }) => config.type === 'folder');
+      await Promise.allSettled(folders.map(async (images) => (await images.open()).indexed));
     },
     checks: sourceChecks(sources),
     /** Forgets cached study metadata of a tenant, or all (IA-29). */

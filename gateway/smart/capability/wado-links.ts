@@ -37,6 +37,7 @@ export function wadoLinkRoutes({ baseUrl, capabilities, openStudies }: WadoLinkO
     const config = {
       api: 'dicomweb',
       serves: { interaction: 'operation', studyFrom: { body: 'path' } },
+      stateIn: 'store',
     } as const;
     app.post('/wado/links', { config }, async ({ tenant, access, body, audit }, reply) => {
       const { path, studyUid } = linkPath(body);

@@ -7,9 +7,10 @@ import { parseTenant, TenantError } from '../../../schema/tenant/tenant.ts';
 import { dynamicTenants, unknownTenant } from './dynamic-tenants.ts';
 import { mockRefusal } from './mock-refusal.ts';
 import type { Tenants, TenantSettings } from './settings.ts';
+import { SettingsError } from '../../settings.ts';
 
 /** The errors of all wrong tenant files, each with its JSON path and reason. */
-export class TenantsError extends Error {}
+class TenantsError extends SettingsError {}
 
 /** First segments of paths that cannot be keys of tenants. */
 const RESERVED = new Set(['app', 'dyn', 'health', 'metrics', 'schema.graphql', '.well-known']);

@@ -61,9 +61,9 @@ export function operationRoutes(options: OperationRoutesOptions): FastifyPluginA
     ] as const) {
       // HEAD must not begin an export.
       const methods = { method: ['GET', 'POST'], exposeHeadRoute: false };
-      app.route({ ...methods, url, ...serving('operation', type), handler: exporting.start });
+      app.route({ ...methods, url, ...ofExports(serving('operation', type)), handler: exporting.start });
     }
-    const own = serving('operation');
+    const own = ofExports(serving('operation'));
     app.get('/fhir/$export-status/:job', own, exporting.status);
     app.delete('/fhir/$export-status/:job', own, exporting.cancel);
     app.get('/fhir/$export-file/:job/:file', own, exporting.file);
@@ -77,6 +77,9 @@ export function operationRoutes(options: OperationRoutesOptions): FastifyPluginA
 function serving(interaction: Served['interaction'], resource?: string): ServingRoute {
   return { config: { api: 'fhir', serves: { interaction, ...(resource !== undefined && { resource }) } } };
 }
+
+/** One process has the jobs and their files. */
+const ofExports = ({ config }: ServingRoute): ServingRoute => ({ config: { ...config, stateIn: 'process' } });
 
 async function answerEverything(
   request: FastifyRequest,

@@ -76,6 +76,8 @@ export interface BulkData {
  * invalid (service `imaging`). A stream that fails is destroyed with an error. It never ends early without one (DW-13).
  */
 export interface ImagingSource {
+  /** Resolves when a folder has been read as a whole. Left out by other sources. */
+  readonly indexed?: Promise<void>;
   /** Returns QIDO-RS rows. Each has the UIDs of its level, and PatientID, its issuer and birth date if known. */
   search(query: SourceQuery, signal?: AbortSignal): Promise<DicomJson[]>;
 

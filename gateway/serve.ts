@@ -1,0 +1,247 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join, sep } from 'node:path';
+import type { Server } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import type { FastifyBaseLogger } from 'fastify';
+import { ExpressionPool } from '../schema/expressions/pool.ts';
+import { trustedManifest } from '../schema/graphql/trusted-manifest.ts';
+import { sharedFirstSeen } from '../subgraphs/imaging/cache/shared-first-seen.ts';
+import { buildApp } from './app.ts';
+import { auditSinks } from './audit/sinks.ts';
+import { buildDemoImages } from './demo/images.ts';
+import { demoSecret } from './demo/secret.ts';
+import { gatewayParts } from './gateway.ts';
+import { GracefulShutdown } from './http/graceful-shutdown.ts';
+import { fetchThrough, guardedDispatcher } from './outbound/guarded-dispatcher.ts';
+import { metricsServer } from './http/metrics-server.ts';
+import { metrics } from './http/metrics.ts';
+import { logger } from './http/observe.ts';
+import { firstRequestCommands } from './pages/first-request.ts';
+import { checkTenant, COMMAND } from './self-test/command.ts';
+import type { Settings } from './settings.ts';
+import { countedCache } from './state/cache.ts';
+import { openRedis } from './state/redis.ts';
+import { sharedState } from './state/shared-state.ts';
+import { readTenants } from './tenants/loading/tenants.ts';
+import type { Traces } from './traces/traces.ts';
+import { oneOfSeveral } from './workers/one-of-several.ts';
+import { passOnTo, serveOthers } from './workers/pass-on.ts';
+
+// A collection of all garbage waits until the heap has grown by this much of what is in use. V8's own choice on a large
+// machine is to let it grow to several times that.
+setFlagsFromString('--heap-growing-percent=20');
+
+/**
+ * Reads the tenants, builds the app and listens; or checks one tenant and exits. Only this file and main.ts read the
+ * environment and end the process.
+ * @param root folder of the package
+ */
+export async function serve(settings: Settings, root: string): Promise<void> {
+  const { baseUrl, dataDir, host, port } = settings;
+  const [command, ...args] = process.argv.slice(2);
+  const checking = command === COMMAND;
+  const log = logger(checking ? 'silent' : settings.logLevel);
+  const demo = {
+    images: join(dataDir, 'demo', 'images'),
+    patients: join(root, 'gateway', 'demo', 'patients'),
+    secret: join(dataDir, 'demo', 'secret'),
+  };
+  const expressions = new ExpressionPool();
+  const tenants = readTenants({
+    directory: settings.tenantsDir,
+    environment: {
+      ...process.env,
+      VIEWER_URL: `${baseUrl}/app/`,
+      DEMO_IMAGES: demo.images,
+      DEMO_PLAYGROUND_URL: `${baseUrl}/demo/playground`,
+      // Created only when a tenant refers to it.
+      get DEMO_SECRET() {
+        return demoSecret(demo.secret);
+      },
+    },
+    demo,
+    mockAllowed: settings.mockAllowed,
+    dynamic: settings.dynamicTenants,
+    dynamicHosts: settings.dynamicHosts,
+    expressions,
+  });
+  for (const warning of tenants.warnings) log.warn(warning);
+  for (const { key, reason } of tenants.skipped) log.warn({ tenant: key, reason }, 'tenant left out');
+  if (settings.sealingKeys.length === 0) {
+    log.warn('SEALING_KEY is not set: only this process can open what it seals, and not after a restart.');
+  }
+
+  // Until the server starts, a signal exits at once. The first process of a container only gets signals that it handles.
+  let stop: (signal: NodeJS.Signals) => void = () => process.exit(0);
+  const counted = metrics();
+  const several = oneOfSeveral(process.env, counted.registry);
+  const isFirst = several?.isFirst ?? true;
+  // Of several processes, the supervisor gets the signals.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => several ?? stop(signal));
+  several?.onStop((signal) => stop(signal));
+
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const usesDemo = tenants.all.some(({ images }) =>
+    images.some((source) => source.type === 'folder' && `${source.path}${sep}`.startsWith(demo.images + sep)),
+  );
+  const onProgress = demoProgress(checking ? console.error : console.log);
+  if (usesDemo && isFirst) await buildDemoImages({ target: demo.images, onProgress });
+
+  const secrets = settings.sealingKeys.length > 0 ? settings.sealingKeys : [randomBytes(32).toString('hex')];
+  const redis = settings.redisUrl && !checking ? openRedis(settings.redisUrl) : undefined;
+  const traces = settings.traces && !checking ? await openTraces(settings.traces, log) : undefined;
+  const measured = traces?.with(counted) ?? counted;
+  if (several) measured.text = several.metricsOfAll;
+  const state = redis && sharedState(redis, secrets, Date.now);
+  const shared = state && {
+    ...state,
+    cache: countedCache(state.cache, measured.cacheLookup),
+    seen: sharedFirstSeen(redis.client, () => Date.now() / 1000),
+  };
+  const guarded = guardedDispatcher(settings.dynamicHosts);
+  const guardedFetch = fetchThrough(guarded);
+  const parts = gatewayParts({
+    ...{ fetch, guardedFetch, now: Date.now },
+    ...{ baseUrl, dataDir, secrets, expressions, shared },
+    log: log as FastifyBaseLogger,
+    dispatcher: ({ dynamic }) => (dynamic ? guarded : undefined),
+    dimse: { host, port: settings.dimsePort, maxBytes: settings.dimseCacheBytes },
+    exports: { bytes: settings.exportBytes, seconds: settings.exportSeconds },
+    ...(several && !isFirst && { ownDir: join(dataDir, 'processes', `${several.number}`) }),
+    onRefused: measured.imageRefused,
+    onUnclear: measured.identityUnclear,
+    onContradiction: measured.studyContradicted,
+    ...{ measure: measured.sourceCall, countLookup: measured.cacheLookup },
+  });
+  const { clinical, server } = parts;
+  redis?.onChange((reachable, reason) => {
+    if (!reachable) return log.warn({ reason }, 'REDIS_URL: the shared state cannot be reached');
+    log.info('REDIS_URL: the shared state is reached');
+    server.renew();
+  });
+  const stores = tenants.all.map((tenant) =>
+    // A store that cannot be loaded affects only its tenant; the next request tries again.
+    clinical
+      .prepare(tenant, storeProgress(log, tenant.key))
+      .catch((err: unknown) => log.error({ err, tenant: tenant.key }, 'store')),
+  );
+
+  if (checking) {
+    await Promise.all(stores);
+    process.exit(await checkTenant(args, tenants, parts.selfTest, (text) => void process.stdout.write(text)));
+  }
+
+  const audit = auditSinks({
+    baseUrl,
+    // Not through the logger: it writes later, and drops lines when nobody reads them.
+    stdout: (lines) => process.stdout.write(lines),
+    fetch: ({ dynamic }) => (dynamic ? guardedFetch : fetch),
+    now: () => Date.now() / 1000,
+    log,
+    registry: measured.registry,
+  });
+  process.once('exit', audit.record.flush);
+  const { shutdownDelaySeconds: delaySeconds } = settings;
+  const shutdown = new GracefulShutdown({ delaySeconds, exit: process.exit, log });
+  const schemaFile = (name: string) => readFileSync(join(root, 'schema', name), 'utf8');
+  const app = await buildApp({
+    ...parts,
+    baseUrl,
+    tenants,
+    supergraphSdl: schemaFile('supergraph.graphql'),
+    apiSdl: schemaFile('api.graphql'),
+    supergraphFile: settings.supergraphFile ? { path: settings.supergraphFile, interval: 2000 } : undefined,
+    trustedDocuments: trustedManifest.parse(JSON.parse(schemaFile('trusted-documents.json'))),
+    pagesDirectory: join(root, 'dist'),
+    log,
+    metrics: measured,
+    traces,
+    separateMetricsPort: settings.metricsPort !== undefined,
+    audit: audit.record,
+    expressions,
+    selfTest: { run: parts.selfTest, operatorKey: settings.operatorKey },
+    trustedProxies: settings.trustedProxies,
+    ready: () => shutdown.isReady,
+    ...(redis && { redis }),
+    ...(several && !isFirst && { passOn: { to: passOnTo(several.socket), isShared: redis !== undefined } }),
+    load: settings,
+    slowOperation: settings.slowOperation,
+  });
+  const metricsApp = settings.metricsPort === undefined || !isFirst ? undefined : metricsServer(measured);
+  let passedOn: Server | undefined;
+  const close = async () => {
+    if (several && isFirst) await several.othersEnded;
+    passedOn?.close();
+    await app.close();
+    await Promise.all([parts.close(), audit.close(), metricsApp?.close()]);
+    await Promise.all([redis?.close(), expressions.close(), traces?.close()]);
+  };
+  shutdown.serves(app.server, close);
+  stop = (signal) => shutdown.begin(signal);
+  await metricsApp?.listen({ host, port: settings.metricsPort });
+  // It takes a part of all connections at once: their requests must not wait until it has read everything.
+  if (!isFirst) {
+    const folders = tenants.all.map((tenant) => parts.imaging.prepare(tenant));
+    await Promise.race([Promise.all([...stores, ...folders]), delay(LONGEST_PREPARATION)]);
+  }
+  await app.listen({ host, port });
+  if (several && isFirst) passedOn = await serveOthers(app, several.socket);
+  if (isFirst) server.keepSweeping(tenants.all);
+  const demonstrates = tenants.all.some(({ key }) => key === 'demo');
+  // The first request that it shows needs the record of the demonstration.
+  await Promise.all(stores);
+  several?.ready();
+  if (isFirst && process.env['NODE_ENV'] !== 'production')
+    greet(baseUrl, demonstrates ? demo.secret : undefined);
+}
+
+/** Begins to trace. OpenTelemetry is loaded here only: without traces, it costs nothing. */
+async function openTraces(...options: ConstructorParameters<typeof Traces>): Promise<Traces> {
+  const { Traces } = await import('./traces/traces.ts');
+  return new Traces(...options);
+}
+
+/** Returns a callback that prints, at most once a second, how many images of the demonstration are built. */
+function demoProgress(print: (line: string) => void): (done: number, total: number, label: string) => void {
+  let last = 0;
+  return (done, total, label) => {
+    if (done !== total && Date.now() - last < 1000) return;
+    last = Date.now();
+    print(`  demonstration images ${done}/${total}: ${label}`);
+  };
+}
+
+/** Milliseconds after which a process besides the first serves although a folder or a store is not read. */
+const LONGEST_PREPARATION = 60_000;
+
+/** Milliseconds between two lines of the log about a load. */
+const STORE_REPORT = 5_000;
+
+/** Returns a callback that writes into the log how far a store is. The load of a small one is not worth a line. */
+function storeProgress(log: Pick<FastifyBaseLogger, 'info'>, tenant: string): (progress: object) => void {
+  let last = Date.now();
+  return (progress) => {
+    if (Date.now() - last < STORE_REPORT) return;
+    last = Date.now();
+    log.info({ tenant, ...progress }, 'store: loading');
+  };
+}
+
+/**
+ * Prints where the pages are, and a first request.
+ * @param secretFile file with the demonstration's secret; undefined when the demonstration is not served
+ */
+function greet(baseUrl: string, secretFile: string | undefined): void {
+  console.log(`
+SMART Imaging Gateway
+  Start page  ${baseUrl}/
+  Viewer      ${baseUrl}/app/`);
+  if (secretFile === undefined) return;
+  console.log(`  Playground  ${baseUrl}/demo/playground
+
+A token, and a first request:
+${firstRequestCommands(baseUrl, secretFile)}
+`);
+}
