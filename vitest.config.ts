@@ -18,6 +18,7 @@ const ALONE = [
   'introspection',
   'large-answers',
   'memory',
+  'rate-limits',
   'setup/unharmed',
   'slow-readers',
 ].map((name) => `gateway/test/${name}.test.ts`);

@@ -168,6 +168,8 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
     });
     const { client_id: client, fhirUser, sub } = active;
     const user = fhirUser ?? sub;
+    // The same for all requests with this token: what is decided by them may be kept with them.
+    Object.freeze(reach.permissions);
     return {
       reach,
       ...(client !== undefined && { client }),

@@ -60,7 +60,7 @@ export class FieldScopes {
   /** By `Type.field`, and by type. */
   readonly #needs: ReadonlyMap<string, Need>;
   readonly #ofDocuments = new WeakMap<DocumentNode, readonly Need[]>();
-  /** By the scopes of a caller, which tokens of one app share, and by document. */
+  /** By the scopes of a token that is remembered, and by document. */
   readonly #refusals = new WeakMap<object, WeakMap<DocumentNode, { refusals: Refusals | undefined }>>();
 
   constructor(supergraphSdl: string) {
@@ -77,6 +77,8 @@ export class FieldScopes {
     { document, schema }: { document: DocumentNode; schema: GraphQLSchema },
     access: Access,
   ): Refusals | undefined {
+    // Of one request alone they are not frozen: a weak map would keep it until the next full garbage collection.
+    if (!Object.isFrozen(access.permissions)) return this.#refused(document, schema, access);
     let known = this.#refusals.get(access.permissions);
     if (!known) this.#refusals.set(access.permissions, (known = new WeakMap()));
     let found = known.get(document);
