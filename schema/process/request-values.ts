@@ -1,6 +1,6 @@
 /**
  * Values kept with objects that live as long as one request. A weak map would do the same, but V8 keeps the keys of a weak
- * map that are collected young, with all that they hold, until its next full garbage collection: 16 KB for each request.
+ * map that are collected young, with all that they hold, until its next full garbage collection.
  */
 export class RequestValues<Owner extends object, Value> {
   readonly #name = Symbol('kept with a request');
