@@ -56,7 +56,7 @@ export interface TraceSettings {
   ratio: number;
 }
 
-/** What an operator can correct: of the environment all errors, one in each line. */
+/** An error that an operator can correct. For the environment it names all wrong variables, one in each line. */
 export class SettingsError extends Error {}
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;

@@ -1,7 +1,7 @@
-import { SettingsError } from '../settings.ts';
 import type { FastifyReply } from 'fastify';
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import { SettingsError } from '../settings.ts';
 import { Graph } from './graph.ts';
 import type { LocalSubgraph } from './local-data-source.ts';
 import type { SchemaTexts } from './planning/planner.ts';
@@ -9,9 +9,6 @@ import type { ServiceName } from './service-name.ts';
 import { SupergraphCheck } from './supergraph-file/supergraph-check.ts';
 import { WatchedFile } from './supergraph-file/watched-file.ts';
 import type { FederatedServer } from './supergraph.ts';
-
-/** SUPERGRAPH_FILE is wrong at the start. */
-class SupergraphError extends SettingsError {}
 
 /** A file with a supergraph, which may change at any time. */
 export interface SupergraphFile {
@@ -51,7 +48,7 @@ export class Graphs {
     this.#check = check;
   }
 
-  /** Starts the graph. @throws SupergraphError for a file that cannot be served */
+  /** Starts the graph. @throws SettingsError for a file that cannot be served */
   static async start(deps: GraphsDeps): Promise<Graphs> {
     const { file, texts, subgraphs, start } = deps;
     if (!file) return new Graphs(deps, new Graph(await start(texts), texts), undefined);
@@ -63,7 +60,7 @@ export class Graphs {
     } catch (error) {
       await check.close();
       const { message } = error as Error;
-      throw new SupergraphError(`SUPERGRAPH_FILE ${file.path}: ${message}`, { cause: error });
+      throw new SettingsError(`SUPERGRAPH_FILE ${file.path}: ${message}`, { cause: error });
     }
   }
 

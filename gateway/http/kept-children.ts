@@ -8,21 +8,25 @@ import { Counter, type CounterConfiguration } from 'prom-client';
 export function plainCounter<Label extends string>(
   options: CounterConfiguration<Label> & { labelNames: readonly Label[] },
 ): (...values: string[]) => void {
-  const counts = new Map<string, { values: readonly string[]; count: number }>();
+  const counts: { values: readonly string[]; count: number }[] = [];
   const counter = new Counter({
     ...options,
     collect() {
-      for (const one of counts.values()) {
+      for (const one of counts) {
         if (one.count > 0) counter.labels(...one.values).inc(one.count);
         one.count = 0;
       }
     },
   });
+  const countOf = keptChildren({
+    labels(...values) {
+      const one = { values, count: 0 };
+      counts.push(one);
+      return one;
+    },
+  });
   return (...values) => {
-    const key = values.join('\n');
-    let one = counts.get(key);
-    if (!one) counts.set(key, (one = { values, count: 0 }));
-    one.count++;
+    countOf(...values).count++;
   };
 }
 

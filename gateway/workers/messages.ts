@@ -1,4 +1,4 @@
-/** What the processes of a gateway with several tell each other. */
+/** Messages between the processes of a gateway that has several. */
 
 /** From a process that answers requests to the supervisor. */
 export type ToSupervisor =

@@ -4,13 +4,10 @@ import { trustedManifest, type TrustedManifest } from '../../../schema/graphql/t
 import { jsonPath } from '../../../schema/tenant/tenant-environment.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { parseTenant, TenantError } from '../../../schema/tenant/tenant.ts';
+import { SettingsError } from '../../settings.ts';
 import { dynamicTenants, unknownTenant } from './dynamic-tenants.ts';
 import { mockRefusal } from './mock-refusal.ts';
 import type { Tenants, TenantSettings } from './settings.ts';
-import { SettingsError } from '../../settings.ts';
-
-/** The errors of all wrong tenant files, each with its JSON path and reason. */
-class TenantsError extends SettingsError {}
 
 /** First segments of paths that cannot be keys of tenants. */
 const RESERVED = new Set(['app', 'dyn', 'health', 'metrics', 'schema.graphql', '.well-known']);
@@ -18,7 +15,7 @@ const KEY = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 
 /**
  * Reads every tenant file; contacts no upstream.
- * @throws TenantsError that names all errors of all files
+ * @throws SettingsError that names all errors of all files
  */
 export function readTenants(settings: TenantSettings): Tenants {
   const tenants = new Map<string, Tenant>();
@@ -41,7 +38,7 @@ export function readTenants(settings: TenantSettings): Tenants {
     }
   }
   if (wrong.length > 0)
-    throw new TenantsError(`Wrong tenant files in ${settings.directory}:\n${wrong.join('\n')}`);
+    throw new SettingsError(`Wrong tenant files in ${settings.directory}:\n${wrong.join('\n')}`);
   return {
     all: [...tenants.values()],
     skipped,
@@ -61,7 +58,7 @@ function tenantFiles(directory: string): string[] {
       .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
       .sort();
   } catch {
-    throw new TenantsError(`The tenant files cannot be read: TENANTS_DIR is ${directory}.`);
+    throw new SettingsError(`The tenant files cannot be read: TENANTS_DIR is ${directory}.`);
   }
 }
 
