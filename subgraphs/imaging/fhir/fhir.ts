@@ -22,6 +22,7 @@ import {
 } from '../../../schema/fhir/search/searchset.ts';
 import type { ServingRoute } from '../../../schema/http/served.ts';
 import { fhirBase, tenantBase } from '../../../schema/http/request.ts';
+import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { OpenImaging } from '../study/studies.ts';
@@ -89,43 +90,71 @@ export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsy
   };
 }
 
-async function search(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions) {
+function search(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: ImagingFhirOptions,
+): Awaitable<FastifyReply> {
   const { parameters: sent, strict } = readFhirRequest(request);
-  const { tenant } = request;
+  const { tenant, audit, access } = request;
   // The compartment of a patient has the patient's studies (R4 §3.1.1.2).
   const { id: patient } = request.params as { id?: string };
   const parameters: Parameters = patient === undefined ? sent : [...sent, ['patient', `Patient/${patient}`]];
   const imaging = opened(request, options);
   const parsed = parseSearch(parameters, { strict, patientBases: patientBases(tenant, options.baseUrl) });
-  const found = await findStudies(imaging, parsed, options);
   const base = fhirBase(options.baseUrl, tenant);
-  const matches = parsed.summary === 'count' ? [] : await matchEntries(imaging, found, parsed, options);
-  const more: SearchEntry[] = [];
-  if (endpointStyle(tenant) === 'capability') {
-    more.push(...(await capabilityEntries(imaging, found, matches, options)));
-  } else if (parsed.includeEndpoint && matches.length > 0) {
-    more.push({
-      resource: wadoEndpoint({ address: `${tenantBase(options.baseUrl, tenant)}/dicomweb`, id: ENDPOINT_ID }),
-      mode: 'include',
-      fullUrl: `${base}/Endpoint/${ENDPOINT_ID}`,
-    });
-  }
-  const { audit, access } = request;
-  const joined = await recordEntries(
-    options.record,
-    { tenant, access, audit },
-    { page: parsed.summary === 'count' ? [] : found.page, applied: parsed.applied, strict, base },
+  return andThen(findStudies(imaging, parsed, options), (found) =>
+    andThen(pageOf({ imaging, found, parsed, options }), ({ matches, endpoints }) => {
+      const studies = parsed.summary === 'count' ? [] : found.page;
+      const asked = { studies, applied: parsed.applied, strict, base };
+      return andThen(recordEntries(options.record, { tenant, access, audit }, asked), (joined) => {
+        const more = [
+          ...endpoints,
+          ...joined.entries,
+          ...found.failed.map(outcomeEntry),
+          ...ignoredEntries(parsed.notApplied),
+          ...(matches.length > 0 ? sharedAccessions(found.page) : []),
+        ];
+        const bundle = searchset({
+          url: `${base}/ImagingStudy`,
+          applied: joined.applied,
+          entries: more.length > 0 ? [...matches, ...more] : matches,
+          total: parsed.total ? found.total : undefined,
+          pages: pagesOf(parsed, found.total),
+        });
+        return sendFhir(request, reply, bundle);
+      });
+    }),
   );
-  more.push(...joined.entries, ...found.failed.map(outcomeEntry), ...ignoredEntries(parsed.notApplied));
-  if (matches.length > 0) more.push(...sharedAccessions(found.page));
-  const bundle = searchset({
-    url: `${base}/ImagingStudy`,
-    applied: joined.applied,
-    entries: more.length > 0 ? [...matches, ...more] : matches,
-    total: parsed.total ? found.total : undefined,
-    pages: pagesOf(parsed, found.total),
+}
+
+/** A search that has run. */
+interface RanSearch {
+  imaging: Imaging;
+  parsed: ImagingStudySearch;
+  found: Found;
+  options: ImagingFhirOptions;
+}
+
+/** Returns the entries of a page: its studies, and their Endpoints where these are entries of their own (IA-18). */
+function pageOf(
+  ran: RanSearch,
+): Awaitable<{ matches: readonly SearchEntry[]; endpoints: readonly SearchEntry[] }> {
+  const { parsed, options } = ran;
+  if (parsed.summary === 'count') return { matches: [], endpoints: [] };
+  const { tenant } = ran.imaging;
+  return andThen(matchEntries(ran), (matches) => {
+    if (endpointStyle(tenant) === 'capability')
+      return andThen(capabilityEntries(ran, matches), (endpoints) => ({ matches, endpoints }));
+    if (!parsed.includeEndpoint || matches.length === 0) return { matches, endpoints: [] };
+    const address = `${tenantBase(options.baseUrl, tenant)}/dicomweb`;
+    const endpoint: SearchEntry = {
+      resource: wadoEndpoint({ address, id: ENDPOINT_ID }),
+      mode: 'include',
+      fullUrl: `${fhirBase(options.baseUrl, tenant)}/Endpoint/${ENDPOINT_ID}`,
+    };
+    return { matches, endpoints: [endpoint] };
   });
-  return sendFhir(request, reply, bundle);
 }
 
 function pagesOf({ count, offset, summary }: ImagingStudySearch, total: number): Pages | undefined {
@@ -140,12 +169,10 @@ function pagesOf({ count, offset, summary }: ImagingStudySearch, total: number):
 
 /** Makes an Endpoint for every study of the page; the study then refers to it by `urn:uuid:` (IA-18). */
 function capabilityEntries(
-  imaging: Imaging,
-  { page }: Found,
+  { imaging, found, options }: RanSearch,
   entries: readonly SearchEntry[],
-  options: ImagingFhirOptions,
 ): Promise<SearchEntry[]> {
-  const patients = new Map(page.map(({ study, record }) => [study.id, record?.patientId]));
+  const patients = new Map(found.page.map(({ study, record }) => [study.id, record?.patientId]));
   // A study that is reduced to some elements may refer to no Endpoint.
   const naming = entries.map(({ resource }) => resource as ImagingStudy).filter(namesEndpoint);
   return Promise.all(
@@ -163,24 +190,20 @@ function capabilityEntries(
 }
 
 /** Returns the studies of a page, with their instances if these belong in the answer. */
-async function matchEntries(
-  imaging: Imaging,
-  found: Found,
-  parsed: ImagingStudySearch,
-  options: ImagingFhirOptions,
-): Promise<readonly SearchEntry[]> {
+function matchEntries({ imaging, found, parsed, options }: RanSearch): Awaitable<readonly SearchEntry[]> {
   const base = `${fhirBase(options.baseUrl, imaging.tenant)}/ImagingStudy`;
   const instances = found.page.reduce((sum, { study }) => sum + (study.numberOfInstances ?? 0), 0);
   const whole = wantsInstances(parsed, instances);
-  const page = whole ? await withInstances(imaging, found) : found.page;
-  const entry = ({ study }: FoundStudy): SearchEntry => ({
-    resource: subset(whole ? study : removeInstances(study), parsed, whole),
-    mode: 'match',
-    fullUrl: `${base}/${study.id}`,
+  return andThen(whole ? withInstances(imaging, found) : found.page, (page) => {
+    const entry = ({ study }: FoundStudy): SearchEntry => ({
+      resource: subset(whole ? study : removeInstances(study), parsed, whole),
+      mode: 'match',
+      fullUrl: `${base}/${study.id}`,
+    });
+    const { elements, summary } = parsed;
+    if (elements || summary || !whole) return page.map(entry);
+    return wholeEntries.of(page, [base], () => Object.freeze(page.map(entry)));
   });
-  const { elements, summary } = parsed;
-  if (elements || summary || !whole) return page.map(entry);
-  return wholeEntries.of(page, [base], () => Object.freeze(page.map(entry)));
 }
 
 const wholeEntries = new Derivation<readonly FoundStudy[], readonly SearchEntry[]>();

@@ -169,20 +169,18 @@ function ordered(search: ImagingStudySearch, studies: readonly FoundStudy[]): re
  * Adds the instances to the studies of a page. The core still has the studies and series, so this costs one more call
  * to the source. If the page is less than what was found, its studies are asked for by UID.
  */
-export async function withInstances(
-  imaging: Imaging,
-  { page, asked }: Found,
-): Promise<readonly FoundStudy[]> {
+export function withInstances(imaging: Imaging, { page, asked }: Found): Awaitable<readonly FoundStudy[]> {
   if (page.every(({ record }) => !record || record.instances)) return page;
   const studyUids = page.length === asked.records ? asked.studyUids : page.map(({ study }) => study.id!);
-  const lists = await Promise.all(
-    asked.patients.map(async (patient) =>
-      imaging.studiesOf(patient, { detail: 'instance', ...(studyUids && { studyUids }) }),
-    ),
+  const filter = { detail: 'instance', ...(studyUids && { studyUids }) } as const;
+  return andThen(
+    allOf(asked.patients, (patient) => imaging.studiesOf(patient, filter)),
+    (lists) => {
+      const [only, ...others] = lists;
+      const records = only && others.length === 0 ? only.records : lists.flatMap(({ records }) => records);
+      return completed.of(page, [records], () => Object.freeze(complete(page, records)));
+    },
   );
-  const [first, ...others] = lists.map(({ records }) => records);
-  const records = others.length === 0 ? (first ?? []) : lists.flatMap(({ records }) => records);
-  return completed.of(page, [records], () => Object.freeze(complete(page, records)));
 }
 
 const completed = new Derivation<readonly FoundStudy[], readonly FoundStudy[]>();

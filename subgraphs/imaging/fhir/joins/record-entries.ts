@@ -2,6 +2,8 @@ import { operationOutcome } from '../../../../schema/fhir/fhir.ts';
 import { isSameAccession, readAccession, type Accession } from '../../../../schema/fhir/accession-types.ts';
 import type { Parameters } from '../../../../schema/fhir/search/search-request.ts';
 import { outcomeEntry, type SearchEntry } from '../../../../schema/fhir/search/searchset.ts';
+import type { Awaitable } from '../../../../schema/process/awaitable.ts';
+import { Derivation } from '../../../../schema/process/derivation.ts';
 import type { FoundStudy } from '../find.ts';
 import { keysOf } from '../../study/study-keys.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
@@ -14,38 +16,46 @@ export interface RecordEntries {
   applied: Parameters;
 }
 
+/** A page of studies, and the search that asked for it. */
+interface AskedPage {
+  studies: readonly FoundStudy[];
+  /** Parameters of the search. */
+  applied: Parameters;
+  strict: boolean;
+  /** Of the FHIR API, for `fullUrl`. */
+  base: string;
+}
+
 /**
  * Finds what `_include` and `_revinclude` add of the record. What the caller may not see is left out with an outcome, and
  * the parameter is not among those that were applied.
- * @param base of the FHIR API, for `fullUrl`
  * @throws Fault under strict handling, for what the caller may not see
  */
-export async function recordEntries(
+export function recordEntries(
   record: RecordJoins | undefined,
   caller: RecordCaller,
-  {
-    page,
-    applied,
-    strict,
-    base,
-  }: {
-    page: readonly FoundStudy[];
-    applied: Parameters;
-    strict: boolean;
-    base: string;
-  },
-): Promise<RecordEntries> {
+  page: AskedPage,
+): Awaitable<RecordEntries> {
+  const { applied, studies } = page;
   const { clinical } = caller.tenant;
   // Where there is no record, `*` asks nothing of it.
   const asking = applied.filter(([, value]) => clinical.type !== 'none' || !ALL_INCLUDES.test(value));
   const wanted = recordIncludes(
     asking,
-    page.map(({ study }) => study),
+    studies.map(({ study }) => study),
   );
   if (wanted.length === 0 || !record) return { entries: [], applied };
+  return included(record, caller, { ...page, wanted });
+}
+
+async function included(
+  record: RecordJoins,
+  caller: RecordCaller,
+  { studies, applied, strict, base, wanted }: AskedPage & { wanted: RecordInclude[] },
+): Promise<RecordEntries> {
   const { resources, missing } = await record.included(
     caller,
-    page.map((one) => keysOf(one)),
+    studies.map((one) => keysOf(one)),
     wanted,
   );
   const refused = missing.filter(({ fault }) => [401, 403].includes(fault.status));
@@ -87,11 +97,17 @@ function notShown(includes: readonly RecordInclude[]): Fault[] {
 /** Most studies of one accession number that an outcome names. */
 const MAX_NAMED = 20;
 
+const shared = new Derivation<readonly FoundStudy[], readonly SearchEntry[]>();
+
 /**
  * Marks studies of one patient that have one accession number: a resource of the record that gives only the number belongs
  * to all of them. Returns an outcome for each such number.
  */
-export function sharedAccessions(page: readonly FoundStudy[]): SearchEntry[] {
+export function sharedAccessions(page: readonly FoundStudy[]): readonly SearchEntry[] {
+  return shared.of(page, [], () => sharedEntries(page));
+}
+
+function sharedEntries(page: readonly FoundStudy[]): SearchEntry[] {
   const byNumber = new Map<string, { id: string; number: Accession }[]>();
   for (const found of page) {
     const { _patientId: patientId, _accessionNumbers: numbers } = keysOf(found);
