@@ -87,9 +87,11 @@ export class Clinical {
     this.joins = joins;
     this.studiesOfObjects = options.studiesOfObjects;
     this.images = options.images ?? (() => undefined);
-    this.#source = new RequestSource(source, signal, { calls: access.calls, measure: options.measure });
     this.#compartment = compartment;
     this.#patients = access.patients === 'all' ? undefined : access.patients.map(({ id }) => id);
+    this.#source = new RequestSource(source, signal, {
+      ...{ calls: access.calls, measure: options.measure, patients: this.#patients ?? 'all' },
+    });
     this.#own = this.#patients && new Set(this.#patients.map((id) => `Patient/${id}`));
     this.#granular = granular;
     this.#record = new AccessRecord(access, compartment, audit);

@@ -19,6 +19,7 @@ import type {
   HistoryPage,
   HistorySearch,
   ResourceName,
+  ReadOptions,
   SearchPage,
   SearchParams,
   SourceCapabilities,
@@ -59,7 +60,7 @@ export class FhirServer implements ClinicalSource {
     return declared === undefined || declared.has(type);
   }
 
-  async read(type: string, named: readonly string[], signal?: AbortSignal): Promise<Resource[]> {
+  async read(type: string, named: readonly string[], { signal }: ReadOptions = {}): Promise<Resource[]> {
     // Text that is not an id could lead to another path.
     const ids = named.filter((id) => FHIR_ID.test(id));
     if (ids.length === 0) return [];
@@ -87,7 +88,7 @@ export class FhirServer implements ClinicalSource {
       // Some servers can read a type but not search it by _id.
       if (!(error instanceof Fault) || !['invalid_request', 'not_implemented'].includes(error.code))
         throw error;
-      return (await Promise.all(ids.map((id) => this.read(type, [id], signal)))).flat();
+      return (await Promise.all(ids.map((id) => this.read(type, [id], { signal })))).flat();
     }
   }
 

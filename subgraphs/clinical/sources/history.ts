@@ -1,22 +1,22 @@
 import type { Resource } from 'fhir/r4.js';
-import type { ClinicalSource, HistoryPage, HistorySearch, ResourceName } from './source.ts';
+import type { ClinicalSource, HistoryPage, HistorySearch, ReadOptions, ResourceName } from './source.ts';
 
 /** Versions of one resource: vread and history (R4 §3.1.0.3, §3.1.0.4). A source without versions has the current one. */
 
 /** The versions of one resource in a source, for one request. */
 export class Versions {
   readonly #source: ClinicalSource;
-  readonly #signal: AbortSignal | undefined;
+  readonly #caller: ReadOptions;
 
-  constructor(source: ClinicalSource, signal: AbortSignal | undefined) {
+  constructor(source: ClinicalSource, caller: ReadOptions) {
     this.#source = source;
-    this.#signal = signal;
+    this.#caller = caller;
   }
 
   /** Returns one version; undefined when there is none. */
   async read(named: ResourceName, versionId: string): Promise<Resource | undefined> {
     if (this.#source.version && (await this.#declares(named, 'vread'))) {
-      return this.#source.version(named, versionId, this.#signal);
+      return this.#source.version(named, versionId, this.#caller.signal);
     }
     const [current] = await this.#current(named);
     return current?.meta?.versionId === versionId ? current : undefined;
@@ -25,7 +25,7 @@ export class Versions {
   /** Returns one page of the versions, newest first. */
   async page(named: ResourceName, search: HistorySearch): Promise<HistoryPage> {
     if (this.#source.history && (await this.#declares(named, 'history-instance'))) {
-      return this.#source.history(named, search, this.#signal);
+      return this.#source.history(named, search, this.#caller.signal);
     }
     const since = Date.parse(search.since ?? '');
     // A resource without a time of its last change may have changed since then.
@@ -35,7 +35,7 @@ export class Versions {
   }
 
   #current({ type, id }: ResourceName): Promise<Resource[]> {
-    return this.#source.read(type, [id], this.#signal);
+    return this.#source.read(type, [id], this.#caller);
   }
 
   /** Returns true when the source declares an interaction; without declarations it has what it implements. */

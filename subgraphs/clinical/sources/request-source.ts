@@ -13,11 +13,14 @@ import { FollowedPages } from './followed-pages.ts';
 import { Versions } from './history.ts';
 import { MAX_REMOTE_PAGE } from './source.ts';
 import type {
+  AtHand,
   ClinicalSource,
   FacetSearch,
   HistoryPage,
   HistorySearch,
   NewestOf,
+  PatientsInReach,
+  ReadOptions,
   ResourceName,
   SearchPage,
   SourceSearch,
@@ -33,6 +36,7 @@ export class RequestSource {
   readonly #source: () => Awaitable<ClinicalSource>;
   readonly #signal: AbortSignal | undefined;
   readonly #observers: CallObservers;
+  readonly #patients: PatientsInReach;
   #readers: Map<string, DataLoader<string, Resource | undefined>> | undefined;
   #pages: Map<string, Promise<SearchPage>> | undefined;
   /** Resources that searches have returned, by type and id: they need not be read again. */
@@ -42,15 +46,16 @@ export class RequestSource {
   #turnsOfPages: Map<string, Promise<void>> | undefined;
   #silent: Fault | undefined;
 
-  /** @param observers are told of the calls to the backend */
+  /** @param caller is told of the calls to the backend; with its patients in reach */
   constructor(
     source: () => Awaitable<ClinicalSource>,
     signal: AbortSignal | undefined,
-    observers: CallObservers = {},
+    { patients, ...observers }: CallObservers & Pick<ReadOptions, 'patients'> = {},
   ) {
     this.#source = source;
     this.#signal = signal;
     this.#observers = observers;
+    this.#patients = patients;
   }
 
   /** Returns the backend itself, for its properties. */
@@ -60,18 +65,21 @@ export class RequestSource {
 
   /** Reads a resource; undefined when it does not exist. Simultaneous reads become one request. */
   read(type: string, id: string): Awaitable<Resource | undefined> {
-    return this.#found.get(type)?.get(id) ?? this.#atHand(type, id) ?? this.#reader(type).load(id);
+    const found = this.#found.get(type)?.get(id);
+    if (found) return found;
+    const known = this.#atHand(type, id);
+    return known ? known.resource : this.#reader(type).load(id);
   }
 
-  #atHand(type: string, id: string): Resource | undefined {
+  #atHand(type: string, id: string): AtHand | undefined {
     const source = this.#source();
-    const found = source instanceof Promise ? undefined : source.atHand?.(type, id);
+    const found = source instanceof Promise ? undefined : source.atHand?.(type, id, this.#patients);
     if (found) {
-      this.#foundOf(type).set(id, found);
+      if (found.resource) this.#foundOf(type).set(id, found.resource);
       const request = () => `read ${type} by its id`;
       void observed(
         this.#observers,
-        { ...kindOf(source as ClinicalSource), request, found: () => 1 },
+        { ...kindOf(source as ClinicalSource), request, found: () => (found.resource ? 1 : 0) },
         () => found,
       );
     }
@@ -81,13 +89,17 @@ export class RequestSource {
   /** Reads one version of a resource; undefined when it does not exist. */
   version(named: ResourceName, versionId: string): Promise<Resource | undefined> {
     const request = () => `read a version of ${named.type}`;
-    return this.#ask((source) => new Versions(source, this.#signal).read(named, versionId), { request });
+    return this.#ask((source) => new Versions(source, this.#caller).read(named, versionId), { request });
   }
 
   /** Returns one page of the versions of a resource. */
   history(named: ResourceName, search: HistorySearch): Promise<HistoryPage> {
     const request = () => `history of ${named.type}`;
-    return this.#ask((source) => new Versions(source, this.#signal).page(named, search), { request });
+    return this.#ask((source) => new Versions(source, this.#caller).page(named, search), { request });
+  }
+
+  get #caller(): ReadOptions {
+    return { patients: this.#patients, signal: this.#signal };
   }
 
   #foundOf(type: string): Map<string, Resource> {
@@ -101,7 +113,7 @@ export class RequestSource {
     let reader = this.#readers.get(type);
     if (!reader) {
       reader = new DataLoader(async (ids) => {
-        const found = await this.#ask((source) => source.read(type, ids, this.#signal), {
+        const found = await this.#ask((source) => source.read(type, ids, this.#caller), {
           request: () => `read ${type} by ${ids.length === 1 ? 'its id' : `${ids.length} ids`}`,
           found: (resources) => resources.length,
         });

@@ -120,13 +120,28 @@ export interface TypeCapabilities {
 /** The types that a backend declares. A type that is missing is not offered. */
 export type SourceCapabilities = ReadonlyMap<string, TypeCapabilities>;
 
+/** Ids of the patients in the caller's reach. A source that keeps answers tells by them which callers are alike. */
+export type PatientsInReach = readonly string[] | 'all' | undefined;
+
+export interface ReadOptions {
+  /** Undefined: not known, so that nothing is kept. */
+  patients?: PatientsInReach;
+  signal?: AbortSignal | undefined;
+}
+
+/** What is known of one resource. */
+export interface AtHand {
+  /** Undefined: it does not exist. */
+  resource: Resource | undefined;
+}
+
 /**
  * A backend of the clinical record (FG-7): one file per backend, one suite for all of them. A source does not authorize
  * anything: `clinical.ts` gives it out only with an Access.
  *
  * Every method throws Fault: `invalid_request` for a search value that cannot be read, `invalid_token` or `forbidden`
  * when the backend refuses the caller's token, `unavailable` with `retryAfter` when it does not answer, `bad_gateway` when
- * its answer is invalid (service `clinical`). Returned objects are new: no other request shares them.
+ * its answer is invalid (service `clinical`). Returned objects are new or frozen.
  */
 export interface ClinicalSource {
   /** Absolute base of the FHIR server; references below it are references to this record. */
@@ -135,10 +150,10 @@ export interface ClinicalSource {
   readonly local: boolean;
 
   /** Returns the resources with these ids, in any order, without those that do not exist. */
-  read(type: string, ids: readonly string[], signal?: AbortSignal): Promise<Resource[]>;
+  read(type: string, ids: readonly string[], options?: ReadOptions): Promise<Resource[]>;
 
-  /** Returns a resource that is in memory. */
-  atHand?(type: string, id: string): Resource | undefined;
+  /** Returns what is in memory of a resource, which may be that it does not exist; undefined for nothing. */
+  atHand?(type: string, id: string, patients: PatientsInReach): AtHand | undefined;
 
   search(type: string, search: SourceSearch, signal?: AbortSignal): Promise<SearchPage>;
 

@@ -85,14 +85,46 @@ test.each<[string, Partial<SourceSearch>]>([
   expect(await store.search('Observation', { ...SEARCH, ...change })).not.toEqual(first);
 });
 
-test('a resource by its id is kept only for patients', async () => {
-  const asked = async (type: string, id: string) => {
-    await store.read(type, [id]);
-    run.mockClear();
-    const [found] = await store.read(type, [id]);
-    expect(found).toMatchObject({ resourceType: type, id });
-    return run.mock.calls.length;
-  };
-  expect(await asked('Patient', 'ana')).toBe(0);
-  expect(await asked('Observation', 'o0')).toBe(1);
+type Patients = NonNullable<Parameters<Store['read']>[2]>['patients'];
+
+/** Reads a resource, and returns how often a thread was asked for it. */
+async function askedFor(type: string, id: string, patients: Patients): Promise<number> {
+  run.mockClear();
+  const found = await store.read(type, [id], { patients });
+  expect(found.map((one) => one.id)).toEqual(id === 'none' ? [] : [id]);
+  return run.mock.calls.length;
+}
+
+test.each<[what: string, type: string, id: string]>([
+  ['a resource', 'Observation', 'o0'],
+  ['that there is no resource', 'Observation', 'none'],
+])('%s is kept for callers with the same patients in reach', async (_what, type, id) => {
+  const callers: Patients[] = [['ana'], ['bob'], 'all'];
+  for (const patients of callers) expect(await askedFor(type, id, patients)).toBe(1);
+  for (const patients of callers) {
+    expect(await askedFor(type, id, patients)).toBe(0);
+    expect(store.atHand(type, id, patients)).toBeDefined();
+  }
+});
+
+test.each<[string, Patients]>([
+  ['several patients', ['ana', 'bob']],
+  ['no patient', []],
+  ['patients who are not known', undefined],
+])('for a caller with %s, no resource by its id is kept', async (_what, patients) => {
+  for (let time = 0; time < 2; time++) expect(await askedFor('Observation', 'o0', patients)).toBe(1);
+  expect(store.atHand('Observation', 'o0', patients)).toBeUndefined();
+});
+
+test('a patient is kept for all callers', async () => {
+  expect(await askedFor('Patient', 'ana', ['ana'])).toBe(1);
+  for (const patients of [['ana', 'bob'], 'all'] as const)
+    expect(await askedFor('Patient', 'ana', patients)).toBe(0);
+});
+
+test('of several resources only those are asked for that are not kept', async () => {
+  await store.read('Observation', ['o0'], { patients: ['ana'] });
+  const found = await store.read('Observation', ['o2', 'o0', 'none'], { patients: ['ana'] });
+  expect(found.map(({ id }) => id).sort()).toEqual(['o0', 'o2']);
+  expect(() => Object.assign(found[0]!, { id: 'other' })).toThrow(TypeError);
 });

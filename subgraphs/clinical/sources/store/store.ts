@@ -7,7 +7,15 @@ import { parseFhirJson } from '../../../../schema/fhir/decimal.ts';
 import { isPlain, parseCriteria, parseName, type Criterion } from '../../search/criteria.ts';
 import { planFacets } from '../../search/facet-plan.ts';
 import { planSearch, type PlanContext } from '../../search/plan.ts';
-import type { ClinicalSource, FacetSearch, SearchPage, SourceSearch } from '../source.ts';
+import type {
+  AtHand,
+  ClinicalSource,
+  FacetSearch,
+  PatientsInReach,
+  ReadOptions,
+  SearchPage,
+  SourceSearch,
+} from '../source.ts';
 import { facetValues } from './facet-values.ts';
 import type {
   Answer,
@@ -76,19 +84,33 @@ export class Store implements ClinicalSource {
     return facts.schema === storeSchema() ? new Store({ threads, file, now }, facts) : undefined;
   }
 
-  atHand(type: string, id: string): Resource | undefined {
-    return type === 'Patient' ? this.#kept.patient(id) : undefined;
+  atHand(type: string, id: string, patients: PatientsInReach): AtHand | undefined {
+    return this.#kept.resource(type, id, patients);
   }
 
-  async read(type: string, ids: readonly string[], signal?: AbortSignal): Promise<Resource[]> {
-    const only = type === 'Patient' && ids.length === 1 ? ids[0] : undefined;
-    const kept = only === undefined ? undefined : this.#kept.patient(only);
-    if (kept) return [kept];
-    const whole = (): Question => ({ ask: 'read', database: this.#database, type, ids });
+  async read(
+    type: string,
+    ids: readonly string[],
+    { patients, signal }: ReadOptions = {},
+  ): Promise<Resource[]> {
+    const kept = ids.map((id) => this.#kept.resource(type, id, patients));
+    const asked = ids.filter((_, index) => kept[index] === undefined);
+    const known = kept.flatMap((one) => one?.resource ?? []);
+    if (asked.length === 0) return known;
+    const whole = (): Question => ({ ask: 'read', database: this.#database, type, ids: asked });
     const { texts } = await this.#ask<{ texts: string[] }>({ short: whole, whole }, signal);
+    const { generation } = this.#facts;
     const resources = await parsed(texts);
-    if (only !== undefined && resources[0]) this.#kept.keepPatient(only, resources[0], texts[0]!.length);
-    return resources;
+    if (generation === this.#facts.generation) {
+      const byId = new Map(
+        resources.map((resource, index) => [resource.id, { resource, text: texts[index] }]),
+      );
+      for (const id of asked) {
+        const { resource, text } = byId.get(id) ?? {};
+        this.#kept.keepResource({ type, id, patients }, resource, text);
+      }
+    }
+    return [...known, ...resources];
   }
 
   async search(type: string, search: SourceSearch, signal?: AbortSignal): Promise<SearchPage> {
