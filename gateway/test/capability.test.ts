@@ -139,11 +139,11 @@ describe('IA-18 the Endpoint of each study is on the same page', () => {
     expect((await get(`${moved}/studies/${uid}`, auth('good'))).status).toBe(403);
   });
 
-  test('IA-25 GraphQL addresses lie below a capability, one for each study', async () => {
-    const query = '{ ImagingStudyList { id series { wadoUrl instance { wadoUrl } } } }';
-    const response = await fetch(`${url}/bound/graphql`, {
+  const addressed = async (tenant: string, token = 'good') => {
+    const query = '{ ImagingStudyList { id series { wadoUrl instance { uid wadoUrl } } } }';
+    const response = await fetch(`${url}/${tenant}/graphql`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...auth('good') },
+      headers: { 'content-type': 'application/json', ...auth(token) },
       body: JSON.stringify({ query }),
     });
     const { data } = (await response.json()) as {
@@ -151,7 +151,11 @@ describe('IA-18 the Endpoint of each study is on the same page', () => {
         ImagingStudyList: { id: string; series: { wadoUrl: string; instance: { wadoUrl: string }[] }[] }[];
       };
     };
-    const { id, series } = data.ImagingStudyList[0]!;
+    return data.ImagingStudyList;
+  };
+
+  test('IA-25 GraphQL addresses lie below a capability, one for each study', async () => {
+    const [{ id, series }] = (await addressed('bound')) as [Awaited<ReturnType<typeof addressed>>[0]];
     const base = series[0]!.wadoUrl.split('/studies/')[0]!;
     expect(base).toContain('/bound/wado/');
     for (const one of series) {
@@ -160,6 +164,27 @@ describe('IA-18 the Endpoint of each study is on the same page', () => {
         expect(wadoUrl.startsWith(`${one.wadoUrl}/instances/`)).toBe(true);
     }
     expect((await get(`${new URL(series[0]!.wadoUrl).pathname}/metadata`, auth('good'))).status).toBe(200);
+  });
+
+  test('IA-25 no GraphQL address is that of another request, caller or tenant over the same images', async () => {
+    const seen = new Set<string>();
+    for (const [tenant, token] of [
+      ['token', 'good'],
+      ['bound', 'good'],
+      ['bound', 'good'],
+      ['bound', 'another'],
+      ['bearer', 'good'],
+      ['token', 'another'],
+    ] as const) {
+      const urls = (await addressed(tenant, token)).flatMap(({ series }) =>
+        series.flatMap(({ wadoUrl, instance }) => [wadoUrl, ...instance.map((one) => one.wadoUrl)]),
+      );
+      expect(urls.length).toBeGreaterThan(10);
+      const part = tenant === 'token' ? '/dicomweb/' : '/wado/';
+      expect(urls.filter((one) => !one.startsWith(`http://localhost/${tenant}${part}`))).toEqual([]);
+      if (tenant !== 'token') expect(urls.filter((one) => seen.has(one))).toEqual([]);
+      for (const one of urls) seen.add(one);
+    }
   });
 });
 

@@ -118,9 +118,12 @@ function charged(resolve: Resolver, fields: FieldCounter): Resolver {
       if (budget.isExceeded) return [];
       if (charged <= FEW) return value;
       const fieldsOfItem = fields.of(info, 'with lists');
-      return value.map((item) => {
-        const turn = budget.turnOf(fieldsOfItem);
-        return turn && !isPromise(item) ? turn.then(() => item as unknown) : (item as unknown);
+      const turns = value.map(() => budget.turnOf(fieldsOfItem));
+      // The same list where it can be: its text may be kept with it.
+      if (turns.every((turn) => turn === undefined)) return value;
+      return value.map((item: unknown, index) => {
+        const turn = turns[index];
+        return turn && !isPromise(item) ? turn.then(() => item) : item;
       });
     };
     const value = resolve(source, args, context, info);

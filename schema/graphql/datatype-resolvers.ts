@@ -84,7 +84,9 @@ function listResolver<Context extends RequestContext>(
   const resolve = (source: Record<string, unknown>, args: ListArguments, context: Context): unknown => {
     const value = source[name];
     if (value === undefined || value === null) return value;
-    const items = (Array.isArray(value) ? value : [value]).filter((item) => item !== null);
+    const all: unknown[] = Array.isArray(value) ? value : [value];
+    // The same list where it can be: its text may be kept with it.
+    const items = all.includes(null) ? all.filter((item) => item !== null) : all;
     const { _count, _offset, fhirpath: expression, ...filters } = args;
     // In the order of the FHIR specification: filter, then FHIRPath, then offset and count.
     const found = filtered(items, filters);

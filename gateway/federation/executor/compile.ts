@@ -134,7 +134,7 @@ class Compiler {
       isNonNull: isNonNullType(definition.type),
       isLeaf: isLeafType(getNullableType(definition.type)),
       write: unwritten,
-      ...{ selections: [], selectionOf: noSelection },
+      ...{ selections: [], selectionOf: noSelection, keepsList: false },
     };
     const refused = this.#source.refusals?.ofField(parent.name, fieldName, isContained);
     if (refused?.service)

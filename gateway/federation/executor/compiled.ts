@@ -25,6 +25,8 @@ export interface CompiledField extends ResolvedField {
   /** Returns the selection of an object, or of an item of a list of objects. @throws GraphQLError */
   selectionOf: (value: unknown, place: Place) => CompiledSelection;
   isNonNull: boolean;
+  /** True if the text of a list depends on nothing but the list, and not on an object around it that is kept. */
+  keepsList: boolean;
   /** True for scalars and enums: their values need no place. */
   isLeaf: boolean;
 }

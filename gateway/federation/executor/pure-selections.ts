@@ -8,12 +8,13 @@ const WORTH_KEEPING = 4;
 
 /**
  * Lets the objects of a selection keep their texts, where these depend on nothing but the object: the largest such objects,
- * not those within them, and no small ones.
+ * not those within them, and no small ones. Lists of such objects keep theirs too, of small objects also.
  */
 export function keepingTexts(selection: CompiledSelection, memory: TextMemory): CompiledSelection {
   if (selection.isPure) return selection;
   for (const field of selection.fields) {
     if (!('nodes' in field)) continue;
+    field.keepsList = field.selections.length > 0 && field.selections.every((inner) => inner.isPure);
     for (const inner of field.selections) {
       if (inner.isPure && sizeOf(inner) >= WORTH_KEEPING) inner.kept = new KeptTexts(memory);
     }

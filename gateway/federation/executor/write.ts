@@ -202,15 +202,11 @@ export function listWriter(write: Write, { field, itemIsNonNull, texts }: ListOp
     }
     const list = Array.isArray(value) ? value : [...value];
     const text = () => listText(list, place);
-    return isKept(field) && Object.isFrozen(value)
+    return field.keepsList && Object.isFrozen(value)
       ? keptText(kept, value, { run: place.run, write: text })
       : text();
   };
 }
-
-/** Tells if the text of a list depends on nothing but the list. Lists within something that is kept are kept with it. */
-const isKept = ({ selections }: CompiledField): boolean =>
-  selections.length > 0 && selections.every(({ kept }) => kept !== undefined);
 
 const isIterable = (value: unknown): value is Iterable<unknown> =>
   typeof value === 'object' && value !== null && Symbol.iterator in value;

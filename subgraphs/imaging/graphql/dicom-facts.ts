@@ -93,13 +93,15 @@ async function readSeries(series: SeriesSource, loaders: Loaders): Promise<Serie
 }
 
 function factsOfRows(rows: readonly DicomJson[], of: Pick<Origin, 'found' | 'seriesUid'>): SeriesFacts {
-  const instances = rows
-    .filter(isInstance)
-    .map((row) => {
-      const instance = imagingStudyInstance(row);
-      return withOrigin(instance, { ...of, row, instanceUid: instance.uid });
-    })
-    .sort(byNumber);
+  const instances = Object.freeze(
+    rows
+      .filter(isInstance)
+      .map((row) => {
+        const instance = imagingStudyInstance(row);
+        return withOrigin(instance, { ...of, row, instanceUid: instance.uid });
+      })
+      .sort(byNumber),
+  );
   const inOrder = instances.map((instance) => instance[ORIGIN].row);
   return {
     instances,
@@ -133,6 +135,18 @@ interface Keywords {
   keywords?: readonly string[] | null;
 }
 
+/**
+ * The URLs of a series or an instance. They depend on nothing else: where each caller has a base of its own (IA-25), the
+ * objects belong to one request.
+ */
+const urls = {
+  wadoUrl: pure((source: SeriesSource | InstanceSource, _: object, facts: Facts) => wadoUrl(source, facts)),
+  thumbnailUrl: pure((source: SeriesSource | InstanceSource, _: object, facts: Facts) =>
+    below(wadoUrl(source, facts), '/thumbnail'),
+  ),
+  renderedUrl: pure(renderedUrl),
+};
+
 /** Resolvers of `ImagingStudySeries`. */
 export const seriesFacts = {
   rows: async (series, _, facts) => unsignedInt((await factsOfSeries(series, facts)).firstImage, Tag.Rows),
@@ -141,9 +155,7 @@ export const seriesFacts = {
   numberOfFrames: async (series, _, facts) => (await factsOfSeries(series, facts)).numberOfFrames,
   transferSyntax: async (series, _, facts) => transferSyntax((await factsOfSeries(series, facts)).firstImage),
   bodyPartExamined: pure((series: SeriesSource) => string(series[ORIGIN].row, Tag.BodyPartExamined)),
-  wadoUrl: (series, _, facts) => wadoUrl(series, facts),
-  thumbnailUrl: (series, _, facts) => below(wadoUrl(series, facts), '/thumbnail'),
-  renderedUrl: (series, args: Rendering, facts) => renderedUrl(series, args, facts),
+  ...urls,
   async metadata(series, { keywords }: Keywords, facts) {
     const { row } = series[ORIGIN];
     const tags = tagsOf(keywords);
@@ -165,9 +177,7 @@ export const instanceFacts = {
     const series = found.record?.series.find((one) => uid(one, Tag.SeriesInstanceUID) === seriesUid);
     return string(row, Tag.BodyPartExamined) ?? string(series ?? {}, Tag.BodyPartExamined);
   }),
-  wadoUrl: (instance, _, facts) => wadoUrl(instance, facts),
-  thumbnailUrl: (instance, _, facts) => below(wadoUrl(instance, facts), '/thumbnail'),
-  renderedUrl: (instance, args: Rendering, facts) => renderedUrl(instance, args, facts),
+  ...urls,
   async metadata(instance, { keywords }: Keywords, facts) {
     const { row } = instance[ORIGIN];
     const tags = tagsOf(keywords);
@@ -211,11 +221,11 @@ function baseOf(found: FoundStudy, { bases, loaders }: Facts): string | Promise<
   return asked;
 }
 
-async function renderedUrl(
+function renderedUrl(
   source: SeriesSource | InstanceSource,
   { window, viewport }: Rendering,
   facts: Facts,
-): Promise<string | undefined> {
+): Url | Promise<Url> {
   if ([window, viewport].some((value) => (value?.length ?? 0) > MAX_PARAMETER))
     throw new Fault('invalid_request', `window and viewport have at most ${MAX_PARAMETER} characters.`);
   const query = Object.entries({ window, viewport })

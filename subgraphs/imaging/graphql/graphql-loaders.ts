@@ -12,6 +12,7 @@ import { slices } from '../sources/stored/slices.ts';
 import type { InstanceTarget } from '../sources/source.ts';
 import { Semaphore } from '../../../schema/concurrency/semaphore.ts';
 import type { Imaging, StudyList } from '../study/studies.ts';
+import { OfRows } from '../facts/of-rows.ts';
 import { grouped } from '../facts/study-rows.ts';
 import { studyReports, type StudyReports } from '../study/measured-reports.ts';
 import type { ParsingThreads } from '../threads/parsing-threads.ts';
@@ -167,8 +168,15 @@ async function instances(
     const { records: list } = await searched(by.patient);
     return list.find((one) => uid(one.study, Tag.StudyInstanceUID) === study.id)?.instances ?? [];
   };
-  return settled(found, async (one) => grouped(await rowsOf(one), (row) => uid(row, Tag.SeriesInstanceUID)));
+  return settled(found, async (one) => {
+    const rows = await rowsOf(one);
+    const make = () => grouped(rows, (row) => uid(row, Tag.SeriesInstanceUID));
+    return Object.isFrozen(one) ? groups.of(one, rows, make) : make();
+  });
 }
+
+/** Rows of the instances of a study by their series. */
+const groups = new OfRows<FoundStudy, ReadonlyMap<string, readonly DicomJson[]>>();
 
 /** Reads the reports of studies, a few at a time. */
 async function reports(
