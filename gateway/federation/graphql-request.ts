@@ -71,13 +71,15 @@ export function endAfterLimit(over: AbortController, { seconds }: Limits): NodeJ
 
 /** Creates the state of one execution for a request. */
 export function newScope(
-  { tenant, access, log, audit }: FastifyRequest,
+  request: FastifyRequest,
   limits: Limits,
   signal: AbortSignal,
 ): GatewayContext['scope'] {
+  const { tenant, access, log, audit } = request;
   const budget = new AnswerBudget(limits.cost);
   // An Access of its own: what is remembered with it ends with the execution.
-  return { tenant, access: { ...access }, signal, log, budget, audit, fhir: false, cores: new Map() };
+  const scope = { request, tenant, access: { ...access }, signal, log, budget, audit };
+  return { ...scope, fhir: false, cores: new Map() };
 }
 
 /** Executes a GraphQL request. */

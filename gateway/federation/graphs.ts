@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { SettingsError } from '../settings.ts';
 import { Graph } from './graph.ts';
-import type { LocalSubgraph } from './local-data-source.ts';
+import type { GraphSubgraph } from './remote-data-source.ts';
 import type { SchemaTexts } from './planning/planner.ts';
 import type { ServiceName } from './service-name.ts';
 import { SupergraphCheck } from './supergraph-file/supergraph-check.ts';
@@ -22,7 +22,7 @@ export interface GraphsDeps {
   texts: SchemaTexts;
   /** Takes the place of that supergraph. */
   file?: SupergraphFile | undefined;
-  subgraphs: Readonly<Record<ServiceName, LocalSubgraph>>;
+  subgraphs: Readonly<Record<ServiceName, GraphSubgraph>>;
   start: (texts: SchemaTexts) => Promise<FederatedServer>;
   /** Returns the documents that are prepared before the first request. */
   documents: () => Iterable<string>;

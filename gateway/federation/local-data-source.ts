@@ -86,7 +86,9 @@ export function coreOf(name: ServiceName, subgraph: LocalSubgraph, scope: Reques
  * becomes `internal`, and its details are only logged.
  */
 export function formatted(error: unknown, service: ServiceName, scope: RequestScope): GraphQLFormattedError {
-  const { originalError, path } = error as Partial<GraphQLError>;
+  const { originalError, path, message, extensions } = error as Partial<GraphQLError>;
+  // By the process of a subgraph.
+  if (isFormatted(extensions)) return { message: message!, ...(path && { path }), extensions: extensions! };
   const thrown = faultOf(error) ?? toFault(originalError ?? error);
   // A field that was cancelled by the time limit reports the time limit, not the error that its source made of it.
   const { reason } = scope.signal as { reason: unknown };

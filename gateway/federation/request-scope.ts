@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import type { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
 import type { Access } from '../../schema/access/access.ts';
 import type { RecordOperation } from '../../schema/fault/audit.ts';
@@ -13,6 +14,8 @@ import type { FaultLog } from '../../schema/fault/log-fault.ts';
  * request is inside this one object.
  */
 export interface RequestScope {
+  /** Undefined in the process of a subgraph, which is asked for a part of the request. */
+  request?: FastifyRequest;
   tenant: Tenant;
   access: Access;
   /** Aborted when the caller has gone, or, with a Fault as its reason, when the time limit is over (FG-12). */

@@ -26,7 +26,8 @@ import { formatError } from './format-error.ts';
 import { measuredOperations, type GraphqlMeasures } from './measured-operations.ts';
 import type { AskedGraphql } from './asked-graphql.ts';
 import { KnownOperations } from './known-operations.ts';
-import { localDataSource, type LocalSubgraph } from './local-data-source.ts';
+import { localDataSource } from './local-data-source.ts';
+import { remoteDataSource, type GraphSubgraph } from './remote-data-source.ts';
 import { prepareDocuments } from './prepare-documents.ts';
 import type { PersistedQueries } from './persisted-queries.ts';
 import { PlanningGateway } from './planning/planning-gateway.ts';
@@ -73,7 +74,7 @@ export interface ApolloLog {
 }
 
 /**
- * Starts the federated graph over subgraphs of this process. It uses the committed supergraph: nothing is composed or
+ * Starts the federated graph over both subgraphs. It uses the committed supergraph: nothing is composed or
  * fetched (FG-14).
  * @returns a started server
  */
@@ -81,7 +82,7 @@ export async function federatedServer(deps: {
   supergraphSdl: string;
   /** The API schema of the supergraph. */
   apiSdl: string;
-  subgraphs: Readonly<Record<ServiceName, LocalSubgraph>>;
+  subgraphs: Readonly<Record<ServiceName, GraphSubgraph>>;
   limits: Limits;
   log: ApolloLog;
   persisted: PersistedQueries['cache'];
@@ -96,8 +97,8 @@ export async function federatedServer(deps: {
   const gateway = new PlanningGateway({
     ...{ supergraphSdl, apiSdl, scopes, onExecute: () => measures?.executed('planned') },
     services: {
-      clinical: localDataSource('clinical', subgraphs.clinical),
-      imaging: localDataSource('imaging', subgraphs.imaging),
+      clinical: dataSource('clinical', subgraphs.clinical),
+      imaging: dataSource('imaging', subgraphs.imaging),
     },
   });
   const onExecute = () => measures?.executed('compiled');
@@ -164,6 +165,9 @@ export async function federatedServer(deps: {
     schema: async () => gateway.schema,
   };
 }
+
+const dataSource = (name: ServiceName, subgraph: GraphSubgraph) =>
+  'fetch' in subgraph ? remoteDataSource(name, subgraph.fetch) : localDataSource(name, subgraph);
 
 /** Returns what turns off the plugins that Apollo Server adds by itself. */
 const withoutApolloPlugins = () => [

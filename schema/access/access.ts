@@ -94,7 +94,9 @@ export function seal(
   audience: string,
   now: number,
 ): Promise<string> {
-  return new EncryptJWT({ access })
+  // It is told in this process.
+  const { calls: _, ...sealed } = access;
+  return new EncryptJWT({ access: sealed })
     .setProtectedHeader({ alg: 'dir', enc: 'A256GCM' })
     .setIssuer(SEAL_ISSUER)
     .setAudience(audience)

@@ -7,13 +7,8 @@ import type {
   SelectionNode,
   SelectionSetNode,
 } from 'graphql';
-import {
-  getDirectiveValues,
-  GraphQLIncludeDirective,
-  GraphQLSkipDirective,
-  isAbstractType,
-  Kind,
-} from 'graphql';
+import { getDirectiveValues, isAbstractType, Kind } from 'graphql';
+import { isIncluded } from '../../../schema/graphql/selects.ts';
 import type { Fragments } from '../fragments.ts';
 
 export interface CollectedFrom {
@@ -60,7 +55,7 @@ export function collectFields(
   };
   const collect = (set: SelectionSetNode): void => {
     for (const selection of set.selections) {
-      if (!isIncluded(selection, from)) continue;
+      if (!isIncluded(selection, from.variables)) continue;
       if (selection.kind !== Kind.FIELD) {
         addFragment(selection);
         continue;
@@ -73,14 +68,6 @@ export function collectFields(
   };
   sets.forEach(collect);
   return { fields, deferred };
-}
-
-/** Returns false for what `@skip` or `@include` leaves out. */
-function isIncluded(selection: SelectionNode, { variables }: CollectedFrom): boolean {
-  if (!selection.directives?.length) return true;
-  const skip = getDirectiveValues(GraphQLSkipDirective, selection, variables);
-  const include = getDirectiveValues(GraphQLIncludeDirective, selection, variables);
-  return skip?.['if'] !== true && include?.['if'] !== false;
 }
 
 /** Returns `@defer` of a fragment, unless its condition is false. */

@@ -37,10 +37,13 @@ import { crossingTo, declaredField, KEY, ownField, type SubgraphSchemas } from '
 import type { TextMemory } from './kept-texts.ts';
 import { leafWriter, quoted } from './leaf-text.ts';
 import { isPureField, keepingTexts } from './pure-selections.ts';
+import { divideIntoRegions, TYPE_ADDED } from './regions.ts';
 import { listWriter, nullRefused, objectText } from './write.ts';
 
 interface Source extends CollectedFrom {
   subgraphs: SubgraphSchemas;
+  /** True if the subgraphs are other processes. */
+  isRemote?: boolean;
   texts: TextMemory;
   /** Undefined: nothing is refused. */
   refusals?: Refusals | undefined;
@@ -79,7 +82,9 @@ export function compile(source: Source, operation: OperationDefinitionNode): Com
   const root = query && compiler.selection(query, [operation.selectionSet]);
   if (!root) return undefined;
   const { services, fields } = compiler;
-  return { root, services, fields, fragments: Object.fromEntries(source.fragments) };
+  const compiled = { root, services, fields, fragments: Object.fromEntries(source.fragments) };
+  if (source.isRemote) divideIntoRegions(compiled, operation);
+  return compiled;
 }
 
 class Compiler {
@@ -138,7 +143,10 @@ class Compiler {
     };
     const refused = this.#source.refusals?.ofField(parent.name, fieldName, isContained);
     if (refused?.service)
-      return { ...base, service: refused.service, crossing: undefined, resolve: refusing(refused, parent) };
+      return {
+        ...{ ...base, service: refused.service, crossing: undefined, resolve: refusing(refused, parent) },
+        isRefused: true,
+      };
     const owner = this.#owner(around, fieldName);
     if (!owner) return undefined;
     const { service, crossing } = owner;
@@ -157,6 +165,10 @@ class Compiler {
     field: string,
   ): { service: ServiceName; crossing: Crossing | undefined } | undefined {
     const { subgraphs } = this.#source;
+    const [only, ...more] = this.#names;
+    // The other subgraph's fields that a field needs come with the object.
+    if (more.length === 0)
+      return declaredField(subgraphs[only!], type.name, field) && { service: only!, crossing: undefined };
     if (from !== undefined && ownField(subgraphs[from], type.name, field)) {
       return { service: from, crossing: undefined };
     }
@@ -174,7 +186,7 @@ class Compiler {
       crossings.set(key, known);
       return known;
     };
-    const around = { subgraphs, type: type.name };
+    const around = { subgraphs, type: type.name, isRemote: this.#source.isRemote ?? false };
     if (service !== from)
       return { service, crossing: shared(crossingTo(service, { ...around, from, field })) };
     // The field needs fields of the other subgraph: there and back.
@@ -223,7 +235,10 @@ class Compiler {
 
   #unionWriter(union: GraphQLUnionType, within: Within): Write | undefined {
     const { field, service } = within;
-    const { resolveType } = this.#source.subgraphs[service].getType(union.name) as GraphQLUnionType;
+    const { isRemote, subgraphs } = this.#source;
+    const { resolveType } = isRemote
+      ? { resolveType: fetchedType }
+      : (subgraphs[service].getType(union.name) as GraphQLUnionType);
     const selections = new Map<string, CompiledSelection>();
     const refused = new Map<string, Need>();
     for (const member of union.getTypes()) {
@@ -255,6 +270,10 @@ class Compiler {
     return fieldName === CONTAINED ? undefined : this.#source.refusals?.ofType(name);
   }
 }
+
+/** Returns the name of the type of a value that was fetched. */
+const fetchedType = (value: unknown): string | undefined =>
+  (value as Record<string, string | undefined>)[TYPE_ADDED];
 
 /** Returns how a field gets its arguments: once for all executions where no variable is among them. */
 function argumentsOf(

@@ -5,10 +5,13 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import type { AskedOperation } from '../asked-operation.ts';
 import { formatError } from '../format-error.ts';
 import { coreOf, formatted, type LocalSubgraph } from '../local-data-source.ts';
+import type { GraphSubgraph, RemoteSubgraph } from '../remote-data-source.ts';
+import { RemoteFetches } from './remote-fetches.ts';
 import type { RequestScope } from '../request-scope.ts';
 import type { FieldScopes } from '../scopes/field-scopes.ts';
 import type { ServiceName } from '../service-name.ts';
 import type { CompiledOperation, Text } from './compiled.ts';
+import type { SubgraphSchemas } from './crossing.ts';
 import { CompiledOperations } from './compiled-operations.ts';
 import { planText } from './plan-text.ts';
 import { partsOf, type LaterParts } from './parts.ts';
@@ -21,7 +24,7 @@ export interface ExecutionOptions {
   /** Limit of the fields that the lists of one answer may hold. */
   fields: number;
   /** The scopes that the fields of the graph need. */
-  scopes: FieldScopes;
+  scopes: Pick<FieldScopes, 'refusals'>;
   /** Called for each execution. */
   onExecute?: (() => void) | undefined;
 }
@@ -40,21 +43,33 @@ export interface Answered {
   later?: LaterParts;
 }
 
+type LocalSubgraphs = Readonly<Record<ServiceName, LocalSubgraph>>;
+type RemoteSubgraphs = Readonly<Record<ServiceName, RemoteSubgraph>>;
+/** All in this process, or all in other ones. */
+type Subgraphs = LocalSubgraphs | RemoteSubgraphs;
+
+const areRemote = (subgraphs: Subgraphs): subgraphs is RemoteSubgraphs =>
+  Object.values(subgraphs).some((one: GraphSubgraph) => 'fetch' in one);
+
 /**
  * Executes operations as functions that were compiled from them: each field is written as text where the resolver of its
  * subgraph gives it, in one pass over both subgraphs, without a plan, documents for the subgraphs, or merged data. A field
  * that fails is null, with the same error as in a planned answer.
  */
 export class CompiledExecution {
-  readonly #subgraphs: Readonly<Record<ServiceName, LocalSubgraph>>;
+  readonly #subgraphs: Subgraphs;
   readonly #options: ExecutionOptions;
   readonly #operations: CompiledOperations;
 
-  constructor(subgraphs: Readonly<Record<ServiceName, LocalSubgraph>>, options: ExecutionOptions) {
-    this.#subgraphs = subgraphs;
+  /** @param subgraphs both; or one alone, whose fields then need no step to the other */
+  constructor(subgraphs: Readonly<Partial<Record<ServiceName, GraphSubgraph>>>, options: ExecutionOptions) {
     this.#options = options;
-    const { clinical, imaging } = subgraphs;
-    this.#operations = new CompiledOperations({ clinical: clinical.schema, imaging: imaging.schema });
+    this.#subgraphs = subgraphs as Subgraphs;
+    const schemas = Object.entries(subgraphs).map(([name, { schema }]) => [name, schema] as const);
+    this.#operations = new CompiledOperations(
+      Object.fromEntries(schemas) as SubgraphSchemas,
+      areRemote(this.#subgraphs),
+    );
   }
 
   /**
@@ -88,7 +103,9 @@ export class CompiledExecution {
     if (scope.explanation) scope.explanation.plan = { kind: 'direct', text: planText(compiled) };
     const budget = new AnswerBudget(fields);
     const context: Record<string, unknown> & RunContext = { request: scope, partial: [], budget };
-    for (const name of compiled.services) context[name] = coreOf(name, this.#subgraphs[name], scope);
+    const subgraphs = this.#subgraphs;
+    if (areRemote(subgraphs)) context['fetches'] = new RemoteFetches(subgraphs, scope, asked.variables);
+    else for (const name of compiled.services) context[name] = coreOf(name, subgraphs[name], scope);
     const { fragments, rows } = compiled;
     const run = new Run(context, { schema, operation, fragments, variableValues: coerced });
     return andThen(

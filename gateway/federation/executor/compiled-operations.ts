@@ -24,6 +24,7 @@ export interface AnswerForm {
 /** Compiles operations, and keeps the last ones. */
 export class CompiledOperations {
   readonly #subgraphs: SubgraphSchemas;
+  readonly #isRemote: boolean;
   readonly #known = new LRUCache<string, { operation: CompiledOperation | undefined }>({
     maxSize: KEPT_FIELDS,
     sizeCalculation: ({ operation }) => 1 + (operation?.fields ?? 0),
@@ -32,8 +33,10 @@ export class CompiledOperations {
   readonly #texts = new TextMemory();
   readonly #conditions = new WeakMap<DocumentNode, readonly string[]>();
 
-  constructor(subgraphs: SubgraphSchemas) {
+  /** @param isRemote true if the subgraphs are other processes */
+  constructor(subgraphs: SubgraphSchemas, isRemote: boolean) {
     this.#subgraphs = subgraphs;
+    this.#isRemote = isRemote;
   }
 
   /**
@@ -60,7 +63,7 @@ export class CompiledOperations {
         operation: compile(
           {
             ...{ schema, subgraphs: this.#subgraphs, fragments, texts: this.#texts, variables, defers },
-            refusals,
+            ...{ refusals, isRemote: this.#isRemote },
           },
           operation,
         ),

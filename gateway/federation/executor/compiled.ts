@@ -25,6 +25,8 @@ export interface CompiledField extends ResolvedField {
   /** Returns the selection of an object, or of an item of a list of objects. @throws GraphQLError */
   selectionOf: (value: unknown, place: Place) => CompiledSelection;
   isNonNull: boolean;
+  /** True for a field that the caller's scopes do not cover. */
+  isRefused?: true;
   /** True if the text of a list depends on nothing but the list, and not on an object around it that is kept. */
   keepsList: boolean;
   /** True for scalars and enums: their values need no place. */
@@ -42,6 +44,8 @@ export interface Crossing {
   via: Crossing | undefined;
   /** Fields of the subgraph around it that the other needs (`@requires`). */
   required: readonly { name: string; resolve: Resolver | undefined }[];
+  /** Returns the key of the object; undefined: it is in the object. */
+  keyOf?: (source: object) => unknown;
   /** Undefined: the other subgraph resolves the fields from the key and the required fields alone. */
   resolveReference: ((reference: object, context: object, info: GraphQLResolveInfo) => unknown) | undefined;
 }

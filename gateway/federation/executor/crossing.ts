@@ -31,13 +31,14 @@ export function ownField(schema: GraphQLSchema, typeName: string, fieldName: str
 
 /**
  * Returns the step to the subgraph that has a field, from an object of another one.
- * @returns undefined where no step is needed: the subgraph resolves the field from any object with the key
+ * @returns undefined where no step is needed: the subgraph is in this process, and resolves the field from any object with
+ *   the key
  */
 export function crossingTo(
   service: ServiceName,
-  around: { subgraphs: SubgraphSchemas; from: ServiceName; type: string; field: string },
+  around: { subgraphs: SubgraphSchemas; from: ServiceName; type: string; field: string; isRemote: boolean },
 ): Crossing | undefined {
-  const { subgraphs, from, type, field } = around;
+  const { subgraphs, from, type, field, isRemote } = around;
   const target = subgraphs[service].getType(type);
   const { apollo } = (target?.extensions ?? {}) as {
     apollo?: { subgraph?: { resolveReference?: Crossing['resolveReference'] } };
@@ -45,7 +46,7 @@ export function crossingTo(
   const resolveReference = apollo?.subgraph?.resolveReference;
   const declared = isObjectType(target) ? target.getFields()[field] : undefined;
   const requires = declared && directive(declared, 'requires');
-  if (!resolveReference && !requires) return undefined;
+  if (!resolveReference && !requires && !isRemote) return undefined;
   const names = requires ? String(valueFromASTUntyped(requires.arguments![0]!.value)).split(' ') : [];
   const required = names.map((name) => ({
     name,

@@ -151,7 +151,10 @@ async function entityOf(crossing: Crossing, step: Step): Promise<unknown> {
   try {
     const values = await Promise.all(required.map(valueOf));
     await run.allGiven(from);
-    const reference: Record<string, unknown> = { __typename: type, id: (source as { id?: unknown }).id };
+    const reference: Record<string, unknown> = {
+      __typename: type,
+      id: crossing.keyOf ? crossing.keyOf(source) : (source as { id?: unknown }).id,
+    };
     for (const [index, { name }] of required.entries()) reference[name] = values[index];
     if (!resolveReference) return reference;
     const entity = Promise.resolve(resolveReference(reference, run.context, info));

@@ -1,6 +1,6 @@
 import { IdleThreads } from '../../../schema/process/idle-threads.ts';
 import { threadModule } from '../../../schema/process/thread-module.ts';
-import type { LocalSubgraph } from '../local-data-source.ts';
+import type { GraphSubgraph } from '../remote-data-source.ts';
 import type { ServiceName } from '../service-name.ts';
 import { coordinatesOf } from './coordinates.ts';
 
@@ -23,7 +23,7 @@ export type CheckedSupergraph = { apiSdl: string } | { problem: string };
 export class SupergraphCheck {
   readonly #threads: IdleThreads<string, CheckedSupergraph>;
 
-  constructor(apiSdl: string, { clinical, imaging }: Readonly<Record<ServiceName, LocalSubgraph>>) {
+  constructor(apiSdl: string, { clinical, imaging }: Readonly<Record<ServiceName, GraphSubgraph>>) {
     const subgraphs = { clinical: coordinatesOf(clinical.schema), imaging: coordinatesOf(imaging.schema) };
     this.#threads = new IdleThreads({
       ...{ module: threadModule('check-thread', import.meta.url), name: 'check' },

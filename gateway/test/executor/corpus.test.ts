@@ -124,6 +124,8 @@ describeWithSharedData('the corpus', () => {
     // It is wrong: a later version of it may not be.
     if (wrong) expect(isDeepStrictEqual(comparable(compiled), comparable(stock)), query).toBe(false);
     expect(compiled.fetches, query).toBe(0);
+    const split = await servers.split(request);
+    expect(comparable(split), query).toEqual(comparable(compiled));
     const isBeyond = stitched.data !== compiled.data && isGenerated && allowed.stitched-- > 0;
     const isSame = stitched.data === compiled.data;
     expect(isSame, `${query}\n${stitched.data}\n${compiled.data}`).toBe(

@@ -6,7 +6,8 @@ import { readFileSync } from 'node:fs';
 import type { Access } from '../../../schema/access/access.ts';
 import type { Operation } from '../../../schema/fault/audit.ts';
 import { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
-import { writeFhirJson } from '../../../schema/fhir/decimal.ts';
+import { parseFhirJson, writeFhirJson } from '../../../schema/fhir/decimal.ts';
+import { subgraphSchema } from '../../../schema/graphql/subgraph-schema.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { clinicalSubgraph } from '../../../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../../../subgraphs/imaging/app.ts';
@@ -14,8 +15,9 @@ import { CompiledExecution } from '../../federation/executor/compiled-execution.
 import { compiledExecution } from '../../federation/executor/plugin.ts';
 import { WrittenData } from '../../federation/executor/written-data.ts';
 import { formatError } from '../../federation/format-error.ts';
-import { localDataSource } from '../../federation/local-data-source.ts';
+import { localDataSource, type LocalSubgraph } from '../../federation/local-data-source.ts';
 import { PlanningGateway } from '../../federation/planning/planning-gateway.ts';
+import type { RemoteSubgraph } from '../../federation/remote-data-source.ts';
 import type { GatewayContext } from '../../federation/request-scope.ts';
 import { FieldScopes } from '../../federation/scopes/field-scopes.ts';
 import { reducedOperation } from '../../federation/scopes/reduced-operation.ts';
@@ -23,6 +25,7 @@ import type { ServiceName } from '../../federation/service-name.ts';
 import { logger } from '../../http/observe.ts';
 import { patientDirectory } from '../../joins/record-directory.ts';
 import { recordStudies } from '../../joins/record-studies.ts';
+import { fetchedText, fetchExecution } from '../../split/fetch-answers.ts';
 import { tenantsOf } from '../gateway-alone.ts';
 import { withoutSecurityPurpose } from '../setup/security-purpose.ts';
 import type { DemoData } from '../test-gateway.ts';
@@ -58,6 +61,8 @@ type Ask = (asked: Asked) => Promise<Answered>;
 export interface ExecutorServers {
   /** Our compiled execution. */
   compiled: Ask;
+  /** The same over subgraphs that are other processes: with fetches, whose answers are JSON. */
+  split: Ask;
   /** Our gateway without it: Apollo's planner and executor. */
   planned: Ask;
   /** A stock ApolloGateway; like the next one it is asked for what the scopes cover. */
@@ -84,6 +89,17 @@ export async function executorServers(dataDir: string): Promise<ExecutorServers>
     ...{ gateway: gateway(), formatError },
     plugins: [compiledExecution(new CompiledExecution(subgraphs, { fields: FIELDS, scopes }))],
   });
+  const split = new ApolloServer<GatewayContext>({
+    ...{ gateway: gateway(), formatError },
+    plugins: [
+      compiledExecution(
+        new CompiledExecution(
+          remote(subgraphs, () => fetches++),
+          { fields: FIELDS, scopes },
+        ),
+      ),
+    ],
+  });
   const planned = new ApolloServer<GatewayContext>({ gateway: gateway(), formatError });
   // A reduced operation has variables and fragments that nothing uses.
   const reducible = { formatError, dangerouslyDisableValidation: true };
@@ -97,7 +113,7 @@ export async function executorServers(dataDir: string): Promise<ExecutorServers>
   const stitched = new ApolloServer<GatewayContext>({
     ...{ ...reducible, schema: stitchedMonolith(supergraphSdl, services) },
   });
-  const servers = [compiled, planned, stock, stitched];
+  const servers = [compiled, split, planned, stock, stitched];
   await Promise.all(servers.map((server) => server.start()));
   const ask =
     (server: ApolloServer<GatewayContext>, reducing?: FieldScopes): Ask =>
@@ -106,13 +122,33 @@ export async function executorServers(dataDir: string): Promise<ExecutorServers>
       return { ...(await answerOf(server, asked, reducing)), fetches: fetches - before };
     };
   return {
-    ...{ compiled: ask(compiled), planned: ask(planned) },
+    ...{ compiled: ask(compiled), split: ask(split), planned: ask(planned) },
     ...{ stock: ask(stock, scopes), stitched: ask(stitched, scopes) },
     async close() {
       await Promise.all(servers.map((server) => server.stop()));
       await Promise.all([subgraphs.clinical.close(), subgraphs.imaging.close()]);
     },
   };
+}
+
+/** Returns the subgraphs as another process sees them: schemas without resolvers, and answers in JSON. */
+function remote(
+  subgraphs: Readonly<Record<ServiceName, LocalSubgraph>>,
+  onFetch: () => void,
+): Record<ServiceName, RemoteSubgraph> {
+  const subgraph = (name: ServiceName): RemoteSubgraph => {
+    const execute = fetchExecution(name, subgraphs[name]);
+    return {
+      schema: subgraphSchema(sdl(name), () => ({})),
+      async fetch(scope, asked) {
+        onFetch();
+        const own = { ...scope, cores: new Map(), budget: new AnswerBudget(FIELDS) };
+        const sent = JSON.parse(JSON.stringify(asked)) as typeof asked;
+        return parseFhirJson(fetchedText(await execute(own, { ...sent }), {})) as object;
+      },
+    };
+  };
+  return { clinical: subgraph('clinical'), imaging: subgraph('imaging') };
 }
 
 function startSubgraphs(dataDir: string) {

@@ -1,0 +1,126 @@
+import DataLoader from 'dataloader';
+import {
+  GraphQLError,
+  responsePathAsArray,
+  type GraphQLFormattedError,
+  type GraphQLResolveInfo,
+} from 'graphql';
+import type { RemoteSubgraph } from '../remote-data-source.ts';
+import type { RequestScope } from '../request-scope.ts';
+import type { ServiceName } from '../service-name.ts';
+import type { RunContext } from './run.ts';
+
+/**
+ * A part of an operation that one subgraph answers at once, in another process: fields of the root, or of an entity, with
+ * all below them up to the next step to the other subgraph.
+ */
+export interface Region {
+  service: ServiceName;
+  /** The document of its fetch. */
+  query: string;
+  /** Names of the variables in it. */
+  variables: readonly string[];
+}
+
+/** What a subgraph answers to a fetch. */
+interface Fetched {
+  data?: Record<string, unknown> | null;
+  errors?: readonly GraphQLFormattedError[];
+}
+
+type ErrorPath = readonly (string | number)[];
+
+/** An entity, and the errors below it, with their paths from it. */
+interface Entity {
+  value: unknown;
+  errors: readonly GraphQLFormattedError[];
+}
+
+/** The object that a step leads from. */
+interface Step {
+  reference: object;
+  /** Of the object. */
+  path: GraphQLResolveInfo['path'];
+  context: object;
+}
+
+/** The fetches of one execution, each once. Entities that are asked for together are one fetch. */
+export class RemoteFetches {
+  readonly #subgraphs: Readonly<Record<ServiceName, RemoteSubgraph>>;
+  readonly #scope: RequestScope;
+  readonly #variables: Readonly<Record<string, unknown>>;
+  readonly #roots = new Map<Region, Promise<Record<string, unknown>>>();
+  readonly #entities = new Map<Region, DataLoader<object, Entity, string>>();
+
+  /** @param variables as the client sent them */
+  constructor(
+    subgraphs: Readonly<Record<ServiceName, RemoteSubgraph>>,
+    scope: RequestScope,
+    variables: Readonly<Record<string, unknown>>,
+  ) {
+    this.#subgraphs = subgraphs;
+    this.#scope = scope;
+    this.#variables = variables;
+  }
+
+  /** Fetches fields of the root; their errors are added to the context. */
+  root(region: Region, context: object): Promise<Record<string, unknown>> {
+    let data = this.#roots.get(region);
+    if (!data) {
+      data = this.#fetch(region).then(({ data, errors = [] }) => {
+        addErrors(context, errors, []);
+        return data ?? {};
+      });
+      this.#roots.set(region, data);
+    }
+    return data;
+  }
+
+  /** Fetches an entity; its errors are added to the context, at the object. @returns undefined where there is none */
+  async entity(region: Region, { reference, path, context }: Step): Promise<unknown> {
+    let loader = this.#entities.get(region);
+    if (!loader) {
+      loader = new DataLoader((references) => this.#load(region, references), { cacheKeyFn: JSON.stringify });
+      this.#entities.set(region, loader);
+    }
+    const { value, errors } = await loader.load(reference);
+    addErrors(context, errors, responsePathAsArray(path));
+    return value ?? undefined;
+  }
+
+  async #load(region: Region, references: readonly object[]): Promise<Entity[]> {
+    const { data, errors = [] } = await this.#fetch(region, { representations: references });
+    const values = (data?.['_entities'] ?? []) as readonly unknown[];
+    // An error without a path is that of the whole fetch.
+    const ofAll = errors.filter(({ path }) => path === undefined).map((error) => ({ ...error, path: [] }));
+    return references.map((_, index) => ({
+      value: values[index],
+      errors: [
+        ...ofAll,
+        ...errors.flatMap(({ path, ...error }) =>
+          path?.[1] === index ? [{ ...error, path: path.slice(2) }] : [],
+        ),
+      ],
+    }));
+  }
+
+  async #fetch({ service, query, variables }: Region, more: Record<string, unknown> = {}): Promise<Fetched> {
+    const named = variables.filter((name) => Object.hasOwn(this.#variables, name));
+    const values = Object.fromEntries(named.map((name) => [name, this.#variables[name]]));
+    const asked = { query, variables: { ...values, ...more } };
+    return this.#subgraphs[service].fetch(this.#scope, asked);
+  }
+}
+
+/** The context of an execution whose subgraphs are other processes. */
+export interface RemoteContext extends RunContext {
+  fetches: RemoteFetches;
+}
+
+export const fetchesOf = (context: object): RemoteFetches => (context as RemoteContext).fetches;
+
+function addErrors(context: object, errors: readonly GraphQLFormattedError[], at: ErrorPath): void {
+  const { partial } = context as RunContext;
+  for (const { message, path = [], extensions } of errors)
+    partial.push(new GraphQLError(message, { path: [...at, ...path], ...(extensions && { extensions }) }));
+}
