@@ -22,7 +22,7 @@ import { fhirGraphqlRoutes } from './federation/fhir-operation/routes.ts';
 import { graphqlRoutes } from './federation/graphql-routes.ts';
 import { Graphs, type SupergraphFile } from './federation/graphs.ts';
 import { TrustedDocuments } from './federation/trusted-documents.ts';
-import type { LocalSubgraph } from './federation/local-data-source.ts';
+import type { GraphSubgraph } from './federation/remote-data-source.ts';
 import { persistedQueries } from './federation/persisted-queries.ts';
 import { federatedServer } from './federation/supergraph.ts';
 import { schemaRoute } from './federation/schema-route.ts';
@@ -62,10 +62,8 @@ import { viewerConfiguration } from './pages/viewer-configuration.ts';
 import { viewerFiles } from './pages/viewer-files.ts';
 import { addLinkHeaders, wadoLinkRoutes, type OpenStudies } from './smart/capability/wado-links.ts';
 
-/** A subgraph of this process: its graph, its core, and its REST APIs below `/{tenant}`. */
-export interface Subgraph extends LocalSubgraph {
-  routes: FastifyPluginAsync;
-}
+/** A subgraph: its graph, and its REST APIs below `/{tenant}`. */
+export type Subgraph = GraphSubgraph & { routes: FastifyPluginAsync };
 
 export interface AppDeps {
   /** Public base URL with its path prefix. */

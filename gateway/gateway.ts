@@ -1,17 +1,22 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Dispatcher } from 'undici';
+import { sealingKey, type Access } from '../schema/access/access.ts';
 import type { ExpressionPool } from '../schema/expressions/pool.ts';
 import { measuredFetch, type MeasureCall } from '../schema/access/source-calls.ts';
 import type { CountLookup } from '../schema/process/cache-lookups.ts';
 import type { Tenant } from '../schema/tenant/tenant.ts';
-import { clinicalSubgraph } from '../subgraphs/clinical/app.ts';
-import type { OpenStudyImages } from '../subgraphs/clinical/record/study-images.ts';
+import { clinicalSubgraph, declaredClinicalRoutes } from '../subgraphs/clinical/app.ts';
 import type { FirstSeen } from '../subgraphs/imaging/cache/first-seen.ts';
-import { imagingSubgraph, type ImagingDeps } from '../subgraphs/imaging/app.ts';
+import { declaredImagingRoutes, imagingSubgraph, type ImagingDeps } from '../subgraphs/imaging/app.ts';
 import type { UnclearReason } from './identity/resolve-identity.ts';
 import { patientDirectory } from './joins/record-directory.ts';
-import { recordStudies } from './joins/record-studies.ts';
+import { recordStudies, type StudiesRecord } from './joins/record-studies.ts';
 import { requestRecords } from './joins/request-records.ts';
+import { imageFunctions, remoteImages } from './split/image-functions.ts';
+import { forwarded } from './split/forward.ts';
+import { SubgraphLink, type SplitUrls } from './split/link.ts';
+import { recordFunctions, remoteRecord } from './split/record-functions.ts';
+import { remoteGraph } from './split/remote-graph.ts';
 import { selfTest } from './self-test/self-test.ts';
 import { authorizer } from './smart/authorize.ts';
 import { capabilities, capabilitySealer } from './smart/capability/capability-admission.ts';
@@ -50,47 +55,22 @@ export interface PartsOptions extends Omit<UpstreamDeps, 'onUnclear'> {
   loadWait?: number;
   /** The state that the gateways of one installation share. */
   shared?: Partial<SharedState> & { seen?: FirstSeen };
+  /** The processes of the subgraphs; without it, they are in this process. */
+  split?: SplitUrls | undefined;
 }
 
 /** Creates the parts of a gateway, each after the parts that it needs: nothing is called before it exists. */
 export function gatewayParts(options: PartsOptions) {
-  const { baseUrl, dataDir, ownDir, secrets, log, dispatcher, expressions, exports } = options;
-  const { dimse, onRefused, shared = {}, measure, countLookup } = options;
-  const measured = (own: typeof fetch) => (measure ? measuredFetch(own, measure) : own);
-  const outside: UpstreamDeps = {
-    fetch: measured(options.fetch),
-    guardedFetch: measured(options.guardedFetch),
-    now: options.now,
-    onUnclear: (tenant, reason) => {
-      log.warn({ tenant: tenant.key, reason }, 'withheld: it is not clear whose a record number is');
-      options.onUnclear?.(reason);
-    },
-  };
+  const { baseUrl, dataDir, log, shared = {}, countLookup } = options;
+  const outside = outsideOf(options);
   const { now } = outside;
-
-  // Called by requests, when all parts exist.
-  const studyImages: OpenStudyImages = (...request) => imaging.studyImages(...request);
-  const clinical = clinicalSubgraph({
-    studyImages,
-    ...{ dataDir, ownDir, baseUrl, dispatcher, expressions, exports, now, measure },
-    loadWait: options.loadWait,
-    // The record and the images need each other; a request comes when both are there.
-    studiesOfObjects: (...asked) => imaging.studiesOfObjects(...asked),
-  });
-  const records = requestRecords(clinical);
-  const studies = recordStudies(records.open, clinical.mayHold);
-  const record = peopleOfRecord(clinical.open, outside);
-  const sealer = capabilitySealer({ secrets, now, links: shared.links });
-  const imaging = imagingSubgraph({
-    ...{ baseUrl, dataDir, ownDir, log, dispatcher, expressions, dimse, onRefused, measure, countLookup },
-    now: () => now() / 1000,
-    capability: sealer.seal,
-    directory: patientDirectory(records.open, outside),
-    record: clinical.joins,
-    recordStudies: studies,
-    onContradiction: options.onContradiction,
-    shared: shared.cache && shared.seen && { cache: shared.cache, seen: shared.seen },
-  });
+  const sealer = sealerOf(options);
+  const subgraphs = options.split
+    ? remoteSubgraphs(options, options.split)
+    : localSubgraphs(options, { outside, sealer });
+  const { clinical, imaging, openRecord, mayHold } = subgraphs;
+  const studies = recordStudies(openRecord, mayHold);
+  const record = peopleOfRecord(openRecord, outside);
   const server = authorizationServer({
     ...{ baseUrl, dataDir, outside, now, people: record.people },
     onError: (err, tenant) => log.error({ err, tenant }, 'authorization server'),
@@ -110,14 +90,163 @@ export function gatewayParts(options: PartsOptions) {
     onInsecure: (tenant, reason) => log.warn({ tenant, reason }, 'an insecure tenant is used'),
   });
   return {
-    ...{ clinical: records.subgraph, imaging, server },
-    operations: clinical.operations(imaging.imagesOfPatient),
+    ...{ clinical, imaging, server, operations: subgraphs.operations },
     authorizer: authorization,
     capabilities: capabilities(sealer, authorization, now),
     oauth: oauthRoutes(server, baseUrl),
     selfTest: selfTest({ ...outside, own: server, record, images: imaging.checks }),
     async close(): Promise<void> {
-      await Promise.all([clinical.close(), imaging.close(), server.close()]);
+      await Promise.all([subgraphs.close(), server.close()]);
+    },
+  };
+}
+
+/** Creates the calls to systems outside, measured. */
+function outsideOf({ fetch: own, guardedFetch, now, measure, log, onUnclear }: PartsOptions): UpstreamDeps {
+  const measured = (calls: typeof fetch) => (measure ? measuredFetch(calls, measure) : calls);
+  return {
+    fetch: measured(own),
+    guardedFetch: measured(guardedFetch),
+    now,
+    onUnclear: (tenant, reason) => {
+      log.warn({ tenant: tenant.key, reason }, 'withheld: it is not clear whose a record number is');
+      onUnclear?.(reason);
+    },
+  };
+}
+
+const sealerOf = ({ secrets, now, shared }: PartsOptions) =>
+  capabilitySealer({ secrets, now, links: shared?.links });
+
+/** What a subgraph of this process needs besides the options. */
+interface Means {
+  outside: UpstreamDeps;
+  sealer: ReturnType<typeof sealerOf>;
+}
+
+/** Creates both subgraphs in this process. */
+function localSubgraphs(options: PartsOptions, means: Means) {
+  // Called by requests, when both exist: the record and the images need each other.
+  const clinical = clinicalPart(options, {
+    studyImages: (...request) => imaging.studyImages(...request),
+    studiesOfObjects: (...asked) => imaging.studiesOfObjects(...asked),
+  });
+  const records = requestRecords(clinical);
+  const { mayHold, joins } = clinical;
+  const imaging = imagingPart(options, means, { open: records.open, joins, mayHold });
+  return {
+    ...{ clinical: records.subgraph, imaging, openRecord: records.open, mayHold },
+    operations: clinical.operations(imaging.imagesOfPatient),
+    close: () => Promise.all([clinical.close(), imaging.close()]),
+  };
+}
+
+/** Creates the clinical subgraph. @param images of this process or of another one */
+function clinicalPart(
+  options: PartsOptions,
+  images: Pick<Parameters<typeof clinicalSubgraph>[0], 'studyImages' | 'studiesOfObjects'>,
+) {
+  const { dataDir, ownDir, baseUrl, dispatcher, expressions, exports, now, measure, loadWait } = options;
+  return clinicalSubgraph({
+    ...{ dataDir, ownDir, baseUrl, dispatcher, expressions, exports, now, measure, loadWait },
+    ...images,
+  });
+}
+
+/** The record, of this process or of another one, for the joins of images. */
+interface JoinedRecord {
+  open(tenant: Tenant, access: Access): StudiesRecord;
+  joins: NonNullable<ImagingDeps['record']>;
+  mayHold(tenant: Tenant, type: string): boolean;
+}
+
+/** Creates the imaging subgraph. */
+function imagingPart(options: PartsOptions, { outside, sealer }: Means, record: JoinedRecord) {
+  const { baseUrl, dataDir, ownDir, log, dispatcher, expressions, dimse, onRefused } = options;
+  const { measure, countLookup, onContradiction, shared = {} } = options;
+  return imagingSubgraph({
+    ...{ baseUrl, dataDir, ownDir, log, dispatcher, expressions, dimse, onRefused, measure, countLookup },
+    now: () => outside.now() / 1000,
+    capability: sealer.seal,
+    directory: patientDirectory(record.open, outside),
+    record: record.joins,
+    recordStudies: recordStudies(record.open, record.mayHold),
+    onContradiction,
+    shared: shared.cache && shared.seen && { cache: shared.cache, seen: shared.seen },
+  });
+}
+
+/** Makes the subgraphs of other processes usable as if they were in this one. */
+function remoteSubgraphs(options: PartsOptions, urls: SplitUrls) {
+  const { baseUrl } = options;
+  const links = linksTo(options, urls);
+  const record = remoteRecord(links.clinical);
+  const images = remoteImages(links.imaging);
+  const declared = declaredClinicalRoutes(baseUrl);
+  return {
+    clinical: {
+      ...remoteGraph(links.clinical),
+      routes: forwarded(declared.routes, links.clinical),
+      claims: record.claims,
+      /** The record is loaded by its own process. */
+      prepare: async () => undefined,
+      loading: () => [],
+    },
+    imaging: {
+      ...{ ...images, ...remoteGraph(links.imaging) },
+      routes: forwarded(declaredImagingRoutes(baseUrl), links.imaging),
+      invalidate: () => undefined,
+      prepare: async () => undefined,
+    },
+    operations: forwarded(declared.operations(images.imagesOfPatient), links.clinical),
+    ...{ openRecord: record.open, mayHold: mayHoldElsewhere },
+    close: () => Promise.all([links.clinical.close(), links.imaging.close()]),
+  };
+}
+
+/** Only the process of a record knows more. */
+const mayHoldElsewhere = ({ clinical }: Tenant): boolean => clinical.type !== 'none';
+
+function linksTo({ secrets, now }: PartsOptions, { clinical, imaging }: SplitUrls) {
+  const keys = secrets.map(sealingKey);
+  return {
+    clinical: new SubgraphLink({ service: 'clinical', url: clinical, keys, now }),
+    imaging: new SubgraphLink({ service: 'imaging', url: imaging, keys, now }),
+  };
+}
+
+/** Creates the clinical subgraph of a process of its own: the images are another process. */
+export function clinicalProcess(options: PartsOptions, urls: SplitUrls) {
+  const links = linksTo(options, urls);
+  const { studyImages, studiesOfObjects, imagesOfPatient } = remoteImages(links.imaging);
+  const clinical = clinicalPart(options, { studyImages, studiesOfObjects });
+  return {
+    ...{ service: 'clinical' as const, schema: clinical.schema, open: clinical.open },
+    routes: [clinical.routes, clinical.operations(imagesOfPatient)],
+    functions: recordFunctions(clinical),
+    prepare: clinical.prepare,
+    loading: clinical.loading,
+    async close(): Promise<void> {
+      await Promise.all([clinical.close(), links.clinical.close(), links.imaging.close()]);
+    },
+  };
+}
+
+/** Creates the imaging subgraph of a process of its own: the record is another process. */
+export function imagingProcess(options: PartsOptions, urls: SplitUrls) {
+  const links = linksTo(options, urls);
+  const { open, joins } = remoteRecord(links.clinical);
+  const means = { outside: outsideOf(options), sealer: sealerOf(options) };
+  const imaging = imagingPart(options, means, { open, joins, mayHold: mayHoldElsewhere });
+  return {
+    ...{ service: 'imaging' as const, schema: imaging.schema, open: imaging.open },
+    routes: [imaging.routes],
+    functions: imageFunctions(imaging),
+    prepare: async (tenant: Tenant): Promise<void> => imaging.prepare(tenant),
+    loading: () => [],
+    ...{ checks: imaging.checks, invalidate: imaging.invalidate },
+    async close(): Promise<void> {
+      await Promise.all([imaging.close(), links.clinical.close(), links.imaging.close()]);
     },
   };
 }

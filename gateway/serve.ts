@@ -12,7 +12,7 @@ import { buildApp } from './app.ts';
 import { auditSinks } from './audit/sinks.ts';
 import { buildDemoImages } from './demo/images.ts';
 import { demoSecret } from './demo/secret.ts';
-import { gatewayParts } from './gateway.ts';
+import { clinicalProcess, gatewayParts, imagingProcess, type PartsOptions } from './gateway.ts';
 import { GracefulShutdown } from './http/graceful-shutdown.ts';
 import { fetchThrough, guardedDispatcher } from './outbound/guarded-dispatcher.ts';
 import { metricsServer } from './http/metrics-server.ts';
@@ -21,6 +21,7 @@ import { logger } from './http/observe.ts';
 import { firstRequestCommands } from './pages/first-request.ts';
 import { checkTenant, COMMAND } from './self-test/command.ts';
 import type { Settings } from './settings.ts';
+import { serveSubgraph, subgraphOf } from './split/serve-subgraph.ts';
 import { countedCache } from './state/cache.ts';
 import { openRedis } from './state/redis.ts';
 import { sharedState } from './state/shared-state.ts';
@@ -42,6 +43,8 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   const { baseUrl, dataDir, host, port } = settings;
   const [command, ...args] = process.argv.slice(2);
   const checking = command === COMMAND;
+  const subgraph = subgraphOf(command, settings, process.env);
+  const { split } = settings;
   const log = logger(checking ? 'silent' : settings.logLevel);
   const demo = {
     images: join(dataDir, 'demo', 'images'),
@@ -87,7 +90,9 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     images.some((source) => source.type === 'folder' && `${source.path}${sep}`.startsWith(demo.images + sep)),
   );
   const onProgress = demoProgress(checking ? console.error : console.log);
-  if (usesDemo && isFirst) await buildDemoImages({ target: demo.images, onProgress });
+  // In several processes, that of the images has them.
+  const hasImages = split ? subgraph === 'imaging' : isFirst;
+  if (usesDemo && hasImages) await buildDemoImages({ target: demo.images, onProgress });
 
   const secrets = settings.sealingKeys.length > 0 ? settings.sealingKeys : [randomBytes(32).toString('hex')];
   const redis = settings.redisUrl && !checking ? openRedis(settings.redisUrl) : undefined;
@@ -102,7 +107,20 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   };
   const guarded = guardedDispatcher(settings.dynamicHosts);
   const guardedFetch = fetchThrough(guarded);
-  const parts = gatewayParts({
+  const openAudit = () => {
+    const audit = auditSinks({
+      baseUrl,
+      // Not through the logger: it writes later, and drops lines when nobody reads them.
+      stdout: (lines) => process.stdout.write(lines),
+      fetch: ({ dynamic }) => (dynamic ? guardedFetch : fetch),
+      now: () => Date.now() / 1000,
+      log,
+      registry: measured.registry,
+    });
+    process.once('exit', audit.record.flush);
+    return audit;
+  };
+  const options: PartsOptions = {
     ...{ fetch, guardedFetch, now: Date.now },
     ...{ baseUrl, dataDir, secrets, expressions, shared },
     log: log as FastifyBaseLogger,
@@ -113,8 +131,19 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     onRefused: measured.imageRefused,
     onUnclear: measured.identityUnclear,
     onContradiction: measured.studyContradicted,
-    ...{ measure: measured.sourceCall, countLookup: measured.cacheLookup },
-  });
+    ...{ measure: measured.sourceCall, countLookup: measured.cacheLookup, split },
+  };
+  if (subgraph && split) {
+    const audit = openAudit();
+    stop = await serveSubgraph({
+      part: subgraph === 'clinical' ? clinicalProcess(options, split) : imagingProcess(options, split),
+      ...{ settings, tenants, log, secrets, metrics: measured, traces, audit: audit.record },
+      shared: redis?.reachable,
+      close: () => Promise.all([audit.close(), redis?.close(), expressions.close(), traces?.close()]),
+    });
+    return;
+  }
+  const parts = gatewayParts(options);
   const { clinical, server } = parts;
   redis?.onChange((reachable, reason) => {
     if (!reachable) return log.warn({ reason }, 'REDIS_URL: the shared state cannot be reached');
@@ -133,16 +162,7 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     process.exit(await checkTenant(args, tenants, parts.selfTest, (text) => void process.stdout.write(text)));
   }
 
-  const audit = auditSinks({
-    baseUrl,
-    // Not through the logger: it writes later, and drops lines when nobody reads them.
-    stdout: (lines) => process.stdout.write(lines),
-    fetch: ({ dynamic }) => (dynamic ? guardedFetch : fetch),
-    now: () => Date.now() / 1000,
-    log,
-    registry: measured.registry,
-  });
-  process.once('exit', audit.record.flush);
+  const audit = openAudit();
   const { shutdownDelaySeconds: delaySeconds } = settings;
   const shutdown = new GracefulShutdown({ delaySeconds, exit: process.exit, log });
   const schemaFile = (name: string) => readFileSync(join(root, 'schema', name), 'utf8');

@@ -73,6 +73,11 @@ describe('variables set', () => {
       { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/', OTEL_TRACES_SAMPLER_ARG: '0.1' },
       { traces: { endpoint: 'http://collector:4318', serviceName: 'smart-imaging-gateway', ratio: 0.1 } },
     ],
+    [
+      'the processes of the subgraphs',
+      { CLINICAL_URL: 'http://c:4001/', IMAGING_URL: 'https://i', SEALING_KEY: 'k'.repeat(32) },
+      { split: { clinical: 'http://c:4001', imaging: 'https://i' } },
+    ],
     ['no delay of shutdown', { SHUTDOWN_DELAY_SECONDS: '0' }, { shutdownDelaySeconds: 0 }],
     [
       'trusted proxies',
@@ -122,6 +127,14 @@ test.each(['proxy.example.org', '10.0.0.0/33', '10.0.0.0/8/8', '10.0.0.0/', '/8'
     expect(() => read({ TRUSTED_PROXIES })).toThrow(/^TRUSTED_PROXIES must list IP addresses/);
   },
 );
+
+test.each([
+  ['one without the other', { CLINICAL_URL: 'http://c' }, /are set together/],
+  ['no key', { CLINICAL_URL: 'http://c', IMAGING_URL: 'http://i' }, /needs SEALING_KEY/],
+  ['a path', { CLINICAL_URL: 'http://c/fhir', IMAGING_URL: 'http://i' }, /^CLINICAL_URL must have no path/],
+])('refuses processes of subgraphs with %s', (_what, env, message) => {
+  expect(() => read(env)).toThrow(message);
+});
 
 test('refuses REDIS_URL without SEALING_KEY: gateways could not open what the others sealed', () => {
   const REDIS_URL = 'rediss://user:hunter2@redis:6380/1';

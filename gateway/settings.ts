@@ -27,6 +27,8 @@ export interface Settings {
   mockAllowed: boolean;
   /** URL of the store that several gateways share; it may hold a password. */
   redisUrl?: string;
+  /** URLs of the processes of the subgraphs; undefined: they are in this process. */
+  split?: { clinical: string; imaging: string };
   /** Addresses and networks of the proxies before us whose `X-Forwarded-For` is trusted. */
   trustedProxies: readonly string[];
   /** Key with which an operator may ask for a tenant's self-test (SM-18). */
@@ -61,8 +63,6 @@ export class SettingsError extends Error {}
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const LOCAL_NAMES = new Set(['localhost', '127.0.0.1', '[::1]', '::1']);
-/** Variables that are not supported yet. They are refused, so that nobody believes that they work. */
-export const LATER = ['CLINICAL_URL', 'IMAGING_URL'] as const;
 
 /** A comma-separated list. */
 const list = z
@@ -74,6 +74,10 @@ const list = z
       .map((item) => item.trim())
       .filter(Boolean),
   );
+
+const originUrl = z
+  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  .refine((url) => new URL(url).pathname === '/', 'must have no path');
 
 /** Schema of the environment variables. */
 export const environment = z.object({
@@ -98,6 +102,8 @@ export const environment = z.object({
     'must list IP addresses or networks, such as 10.0.0.0/8',
   ),
   ALLOW_MOCK: z.enum(['0', '1', ''], 'must be 1, or not set').optional(),
+  CLINICAL_URL: originUrl.optional(),
+  IMAGING_URL: originUrl.optional(),
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis or rediss URL' }).optional(),
   // It is sent as a bearer token, so it has only the characters of one (RFC 6750 §2.1).
   OPERATOR_KEY: z
@@ -129,7 +135,15 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
   const wrong = parsed.success
     ? []
     : parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`);
-  wrong.push(...LATER.filter((name) => given[name]).map((name) => `${name} is not supported yet`));
+  const { CLINICAL_URL, IMAGING_URL } = given;
+  if ((CLINICAL_URL === undefined) !== (IMAGING_URL === undefined)) {
+    wrong.push('CLINICAL_URL and IMAGING_URL are set together, or neither: then both are in this process');
+  }
+  if (CLINICAL_URL && !given['SEALING_KEY']) {
+    wrong.push(
+      'CLINICAL_URL needs SEALING_KEY, the same for all processes: it seals what the gateway sends to the others',
+    );
+  }
   if (given['REDIS_URL'] && !given['SEALING_KEY']) {
     wrong.push(
       'REDIS_URL needs SEALING_KEY, the same for all gateways: it seals what they share, and a gateway with another key could not open it',
@@ -154,6 +168,10 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     dynamicTenants: read.DYN_TENANTS ? read.DYN_TENANTS === 'on' : LOCAL_NAMES.has(new URL(baseUrl).hostname),
     dynamicHosts: new Set(read.DYN_ALLOWED_HOSTS.map((host) => host.toLowerCase())),
     trustedProxies: read.TRUSTED_PROXIES,
+    ...(read.CLINICAL_URL !== undefined &&
+      read.IMAGING_URL !== undefined && {
+        split: { clinical: new URL(read.CLINICAL_URL).origin, imaging: new URL(read.IMAGING_URL).origin },
+      }),
     mockAllowed: LOCAL_NAMES.has(read.HOST) || read.ALLOW_MOCK === '1',
     ...(read.REDIS_URL !== undefined && { redisUrl: read.REDIS_URL }),
     ...(read.OPERATOR_KEY !== undefined && { operatorKey: read.OPERATOR_KEY }),

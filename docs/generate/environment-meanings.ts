@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { environment, LATER } from '../../gateway/settings.ts';
+import type { environment } from '../../gateway/settings.ts';
 
 interface Meaning {
   text: string;
@@ -8,9 +8,7 @@ interface Meaning {
 }
 
 /** The meaning of each environment variable, in the order of `docs/configuration.md`. */
-export const ENVIRONMENT_MEANINGS: Readonly<
-  Record<keyof z.input<typeof environment> | (typeof LATER)[number], Meaning>
-> = {
+export const ENVIRONMENT_MEANINGS: Readonly<Record<keyof z.input<typeof environment>, Meaning>> = {
   PORT: { text: 'Port of the gateway.' },
   HOST: { text: 'Address to listen on. In the image it is `0.0.0.0`.' },
   BASE_URL: {
@@ -39,6 +37,14 @@ export const ENVIRONMENT_MEANINGS: Readonly<
   },
   TRUSTED_PROXIES: {
     text: 'Addresses or networks of the proxies in front of the gateway, such as `10.0.0.0/8`. Their `X-Forwarded-For` is used to count the requests and failures of each client. Behind a proxy that is not listed here, all clients count as one.',
+  },
+  CLINICAL_URL: {
+    fallback: 'unset: in this process',
+    text: 'Address of the process of the clinical record, without a path, for [a gateway in three processes](operations.md#three-processes). It is the same for all of them, and so is `SEALING_KEY`, which is then required.',
+  },
+  IMAGING_URL: {
+    fallback: 'unset: in this process',
+    text: 'Address of the process of the images. It is set together with `CLINICAL_URL`.',
   },
   REDIS_URL: {
     text: '`redis://` or `rediss://`: the state that several gateways share (sign-ins, tokens, keys, links, introspection results), encrypted with `SEALING_KEY`. `SEALING_KEY` is then required and has to be the same for all gateways.',
@@ -80,6 +86,4 @@ export const ENVIRONMENT_MEANINGS: Readonly<
     text: 'Part of the traces that is exported, from 0 to 1. A request that continues a trace is exported if its caller says so in `traceparent`.',
   },
   LOG_LEVEL: { text: 'Level of the log (pino).' },
-  CLINICAL_URL: { text: 'Not supported yet: the gateway does not start when it is set.' },
-  IMAGING_URL: { text: 'Not supported yet: the gateway does not start when it is set.' },
 };

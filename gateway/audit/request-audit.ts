@@ -27,7 +27,8 @@ interface State {
   recorded: Set<string>;
   outcome?: Outcome;
 }
-type Audited = FastifyRequest & { [STATE]?: State };
+const ELSEWHERE = Symbol('recorded elsewhere');
+type Audited = FastifyRequest & { [STATE]?: State; [ELSEWHERE]?: true };
 
 /**
  * Gives every request its recorder. Records those that no core recorded: refused by authorization, malformed, or ended
@@ -49,11 +50,16 @@ export function auditRequests(app: FastifyInstance, events: AuditEvents): void {
   });
   app.addHook('onResponse', (request, reply, done) => {
     const state = isAudited(request) ? stateOf(request, events) : undefined;
-    if (state?.recorded.size === 0) {
+    if (state?.recorded.size === 0 && !(request as Audited)[ELSEWHERE]) {
       state.record({ ...askedFor(request), outcome: state.outcome ?? outcomeOfStatus(reply.statusCode) });
     }
     done();
   });
+}
+
+/** Tells that the process of a subgraph has been asked: it records the operations of this request. */
+export function recordedElsewhere(request: Audited): void {
+  request[ELSEWHERE] = true;
 }
 
 /** Tells if a request is for data of a tenant, or of a refused dynamic one; a CORS preflight and discovery are not. */

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Explained } from '../../viewer/src/playground/cost/explained.ts';
 import { freePort } from './setup/free-port.ts';
+import { isSplit } from './split-arrangement.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
 /** Cost, plan and calls of requests (FG-28), on a store, a FHIR server, a folder and a DICOMweb archive. */
@@ -164,7 +165,7 @@ describe('FG-28 a request that runs', () => {
       kind: 'direct',
       text: [
         'Patient: clinical',
-        'Patient.ImagingStudyList: imaging',
+        `Patient.ImagingStudyList: imaging${isSplit ? ', by id of Patient' : ''}`,
         'Patient.ImagingStudyList.DiagnosticReportList: clinical, by id, _patientId, _accessionNumbers, _studyUid of ImagingStudy',
       ].join('\n'),
     });

@@ -11,13 +11,14 @@ import type { ImagingDeps } from '../../subgraphs/imaging/app.ts';
 import { buildApp, type AppDeps } from '../app.ts';
 import type { AuditEvents } from '../audit/request-audit.ts';
 import { buildDemoImages } from '../demo/images.ts';
-import { gatewayParts } from '../gateway.ts';
+import { gatewayParts, type PartsOptions } from '../gateway.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { logger } from '../http/observe.ts';
 import type { SharedState } from '../state/shared-state.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
 import { tenantsOf } from './gateway-alone.ts';
 import { graphOnDemand } from './graph-on-demand.ts';
+import { isSplit, startSubgraphs } from './split-arrangement.ts';
 import { DEMO_IMAGES } from './setup/demo-images.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -99,14 +100,16 @@ export async function buildTestGateway(
     await buildDemoImages({ target: demo.images });
     await copyFiles(demoIndexes, join(dataDir, 'folders'));
   }
-  const parts = gatewayParts({
+  const loaded = tenants(demo);
+  const options: PartsOptions = {
     ...{ fetch, guardedFetch: fetch, now, baseUrl, dataDir, dimse, shared, onContradiction },
     ...{ measure: measured?.sourceCall, countLookup: measured?.cacheLookup },
     loadWait: 30_000,
     secrets: ['a secret of the test gateway, long enough'],
     log: log as FastifyBaseLogger,
-  });
-  const loaded = tenants(demo);
+  };
+  const split = isSplit ? await startSubgraphs(options, { tenants: loaded, log, audit }) : undefined;
+  const parts = gatewayParts({ ...options, split: split?.urls });
   const app = await buildApp({
     ...parts,
     baseUrl,
@@ -140,10 +143,10 @@ export async function buildTestGateway(
         await vi.waitFor(() => check(tenant), { timeout: 60_000, interval: 100 });
     },
     sweep: () => parts.server.sweep(loaded.all),
-    forget: () => parts.imaging.invalidate(),
+    forget: () => (split?.imaging ?? parts.imaging).invalidate(),
     async close() {
       await app.close();
-      await parts.close();
+      await Promise.all([parts.close(), split?.close()]);
       if (!data) await copyFiles(join(dataDir, 'folders'), demoIndexes);
       await rm(dataDir, { recursive: true, force: true });
     },

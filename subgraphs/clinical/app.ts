@@ -96,6 +96,19 @@ export interface ClinicalSubgraph {
   close(): Promise<void>;
 }
 
+/** Returns the routes of a record that another process has: what they declare, without what answers. */
+export function declaredClinicalRoutes(baseUrl: string): Pick<ClinicalSubgraph, 'routes' | 'operations'> {
+  const open = answeredElsewhere;
+  return {
+    routes: fhirRoutes({ baseUrl, open }),
+    operations: (images) => operationRoutes({ baseUrl, open, images, jobs: undefined as never }),
+  };
+}
+
+function answeredElsewhere(): never {
+  throw new Error('Another process answers this route.');
+}
+
 const NO_CLAIMS: readonly CapabilityStatementRestResource[] = [];
 
 /** Composes the clinical subgraph: one core, with GraphQL and FHIR REST APIs. */

@@ -1,4 +1,4 @@
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { FastifyBaseLogger, FastifyPluginAsync } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ import { AuditedStudies } from './study/audited-studies.ts';
 import type { AccessionNumbers } from './authorization/caller-reach.ts';
 import { dicomwebRoutes } from './dicomweb/dicomweb.ts';
 import { questionsOfRecord } from './questions-of-record.ts';
-import { imagingFhirRoutes } from './fhir/fhir.ts';
+import { imagingFhirRoutes, type ImagingFhirOptions } from './fhir/fhir.ts';
 import type { RecordJoins } from './fhir/joins/record-joins.ts';
 import { MetadataCache } from './cache/metadata-cache.ts';
 import { ParsingThreads } from './threads/parsing-threads.ts';
@@ -129,13 +129,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
       imagingResolvers(typeDefs, options, new ItemSelector(expressions)),
     ),
     open,
-    /** Registers the routes below `/{tenant}`. */
-    async routes(app: FastifyInstance): Promise<void> {
-      for (const under of ['/dicomweb', '/wado/:capability'] as const)
-        await app.register(dicomwebRoutes({ baseUrl, under, open, pictures }));
-      await app.register(wadoUriRoutes({ baseUrl, open, pictures }));
-      await app.register(imagingFhirRoutes({ ...options, open }));
-    },
+    routes: imagingRoutes({ ...options, open, pictures }),
     ...questionsOfRecord({ open, options }),
     /** Renders an image as the rendered resources of WADO-RS do (DW-8). */
     rendered(
@@ -173,6 +167,27 @@ export function imagingSubgraph(deps: ImagingDeps) {
       firstSeen.close();
     },
   };
+}
+
+/** Returns the routes below `/{tenant}`: DICOMweb, and FHIR REST of images. */
+function imagingRoutes(options: ImagingFhirOptions & { pictures: Pictures }): FastifyPluginAsync {
+  const { baseUrl, open, pictures } = options;
+  return async (app) => {
+    for (const under of ['/dicomweb', '/wado/:capability'] as const)
+      await app.register(dicomwebRoutes({ baseUrl, under, open, pictures }));
+    await app.register(wadoUriRoutes({ baseUrl, open, pictures }));
+    await app.register(imagingFhirRoutes(options));
+  };
+}
+
+/** Returns the routes of images that another process has: what they declare, without what answers. */
+export function declaredImagingRoutes(baseUrl: string): FastifyPluginAsync {
+  const open = (): never => {
+    throw new Error('Another process answers this route.');
+  };
+  return imagingRoutes({
+    ...{ baseUrl, open, now: open, firstSeen: undefined as never, pictures: undefined as never },
+  });
 }
 
 /** Makes the caches that the requests of all tenants share. */

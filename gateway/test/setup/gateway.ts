@@ -24,8 +24,12 @@ const program = join(import.meta.dirname, '../../../dist/gateway/main.js');
  * Starts `dist/gateway/main.js` (built by `npm test`) and waits until it is ready. It makes the demo images first,
  * unless the tests have made them for all.
  * @param environment further settings, see docs/configuration.md
+ * @param args of the program, such as `clinical` for the process of that subgraph
  */
-export async function startGateway(environment: Record<string, string> = {}): Promise<GatewayProcess> {
+export async function startGateway(
+  environment: Record<string, string> = {},
+  args: readonly string[] = [],
+): Promise<GatewayProcess> {
   const dataDir = await mkdtemp(join(tmpdir(), 'gateway-'));
   if (existsSync(BUILT_DEMO_IMAGES)) {
     await mkdir(join(dataDir, 'demo'));
@@ -48,7 +52,12 @@ export async function startGateway(environment: Record<string, string> = {}): Pr
     await body.dump();
     return statusCode === 200;
   };
-  const child = await startChild('/usr/bin/env', [...assignments, process.execPath, program], ready, 60_000);
+  const child = await startChild(
+    '/usr/bin/env',
+    [...assignments, process.execPath, program, ...args],
+    ready,
+    60_000,
+  );
   return {
     url,
     pid: child.process.pid!,

@@ -71,8 +71,10 @@ ServerResponse.prototype.writeHead = function (this: ServerResponse, ...args: un
 } as typeof writeHead;
 
 ServerResponse.prototype.write = function (this: ServerResponse, ...args: unknown[]) {
+  // The first write may be what writes the header.
+  const result = Reflect.apply(write, this, args) as boolean;
   keep(written.get(this), args[0]);
-  return Reflect.apply(write, this, args) as boolean;
+  return result;
 } as typeof write;
 
 ServerResponse.prototype.end = function (this: ServerResponse, ...args: unknown[]) {

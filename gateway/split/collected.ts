@@ -1,0 +1,59 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Access } from '../../schema/access/access.ts';
+import type { RecordCall, SourceCall } from '../../schema/access/source-calls.ts';
+import type { Operation, RecordOperation } from '../../schema/fault/audit.ts';
+
+/** Header of a request whose caller wants to know the calls to sources (FG-28). */
+export const EXPLAINS = 'x-explains';
+
+/**
+ * What a subgraph did for another process, which records it as its own: then a request leaves the same records, each once,
+ * wherever its parts run (IA-30).
+ */
+export interface Collected {
+  recorded?: readonly Operation[];
+  /** `began` counts from the begin of the request. */
+  calls?: readonly SourceCall[];
+}
+
+/** For whom a subgraph works, and what it did. */
+export interface Collector {
+  access: Access;
+  audit: RecordOperation;
+  collected(): Collected;
+}
+
+/** Collects what is done for a request. If its answer does not reach the other process, it is recorded here. */
+export function collector(request: FastifyRequest, reply: FastifyReply): Collector {
+  const recorded: Operation[] = [];
+  const calls: SourceCall[] = [];
+  const begun = performance.now();
+  let isAlone = false;
+  reply.raw.once('close', () => {
+    isAlone = !reply.raw.writableFinished;
+    if (isAlone) for (const operation of recorded) request.audit?.(operation);
+  });
+  const record: RecordCall = (call) => void calls.push({ ...call, began: call.began - begun });
+  const explains = request.headers[EXPLAINS] !== undefined;
+  return {
+    access: explains ? { ...request.access, calls: record } : request.access,
+    audit: (operation) => void (isAlone ? request.audit?.(operation) : recorded.push(operation)),
+    collected: () => ({
+      ...(recorded.length > 0 && { recorded }),
+      ...(calls.length > 0 && { calls }),
+    }),
+  };
+}
+
+/** Takes what a subgraph did for a request that was sent to it. @param begun when, by `performance.now()` */
+export function takeCollected(
+  { recorded = [], calls = [] }: Collected,
+  {
+    audit,
+    tell,
+    begun,
+  }: { audit?: RecordOperation | undefined; tell?: RecordCall | undefined; begun: number },
+): void {
+  for (const operation of recorded) audit?.(operation);
+  for (const call of calls) tell?.({ ...call, began: call.began + begun });
+}

@@ -1,0 +1,168 @@
+import type { Endpoint, ImagingStudy, Observation } from 'fhir/r4.js';
+import type { Access, PatientIdentity } from '../../schema/access/access.ts';
+import type { RecordOperation } from '../../schema/fault/audit.ts';
+import { Fault } from '../../schema/fault/fault.ts';
+import type { StudyKeys, StudyLinks } from '../../schema/fhir/study-links.ts';
+import type { MediaRange } from '../../schema/http/media-ranges.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
+import type { FunctionCaller, ServedFunction } from './functions.ts';
+import type { SubgraphLink } from './link.ts';
+import { nobody } from './record-functions.ts';
+import { fromWire, toWire, type WireFault } from './wire.ts';
+
+/** What other processes ask of the images: the clinical record for its joins, the gateway for authorization. */
+
+type Partly<T, One = Fault> = T & { failed: readonly One[] };
+type Wanted = ReadonlyMap<string, ReadonlySet<string>>;
+type Found = ReadonlyMap<string, ReadonlyMap<string, string>>;
+type Request = [tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation];
+type Priors = { modality?: readonly string[] | null; bodySite?: readonly string[] | null };
+
+interface StudyOfPatient extends StudyKeys {
+  started?: string;
+  description?: string;
+  modalities: readonly string[];
+}
+
+interface StudyImages {
+  studiesOf(patientId: string): Promise<Partly<{ studies: readonly StudyOfPatient[] }>>;
+  measurements(studyUid: string): Promise<Partly<{ observations: readonly Observation[] }>>;
+  priors(links: StudyLinks, args: Priors): Promise<Partly<{ priors: readonly StudyKeys[] }>>;
+}
+
+type OfPatient<One = Fault> = Partly<{ studies: readonly ImagingStudy[]; endpoint?: Endpoint }, One>;
+
+interface PictureRequest {
+  target: { studyUid: string; seriesUid?: string; instanceUid?: string };
+  frames?: readonly number[] | undefined;
+  query: URLSearchParams;
+  accept: readonly MediaRange[];
+}
+
+interface AskedPicture extends Pick<PictureRequest, 'target' | 'frames'> {
+  query: string;
+  accept: readonly MediaRange[];
+}
+
+interface Picture {
+  headers: Readonly<Record<string, string>>;
+  body: unknown;
+}
+
+/** The imaging subgraph of this process. */
+export interface ServedImages {
+  open(...request: Request): {
+    study(studyUid: string, detail: 'study'): Promise<{ patientId?: string } | undefined>;
+  };
+  studyImages(...request: Request): StudyImages;
+  studiesOfObjects(tenant: Tenant, access: Access, wanted: Wanted): Promise<Found>;
+  imagesOfPatient(tenant: Tenant, access: Access, patientId: string): Promise<OfPatient>;
+  studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined>;
+  rendered(
+    caller: { tenant: Tenant; access: Access; signal: AbortSignal; audit: RecordOperation | undefined },
+    asked: PictureRequest,
+  ): Promise<Picture>;
+  checks: {
+    checkSource(tenant: Tenant, index: number, signal: AbortSignal): Promise<boolean>;
+    countRecordNumbers(tenant: Tenant, index: number, identity: PatientIdentity): Promise<number>;
+  };
+}
+
+const partlyToWire = <T>(found: Partly<T>): Partly<T, WireFault> => ({
+  ...found,
+  failed: found.failed.map(toWire),
+});
+const partlyFromWire = <T>(found: Partly<T, WireFault>): Partly<T> => ({
+  ...found,
+  failed: found.failed.map(fromWire),
+});
+
+/** Returns the functions that the imaging process serves. */
+export function imageFunctions(imaging: ServedImages): Record<string, ServedFunction> {
+  const imagesOf = ({ tenant, access, signal, audit }: FunctionCaller) =>
+    imaging.studyImages(tenant, access, signal, audit);
+  return {
+    studiesOf: async (caller, { patientId }: { patientId: string }) =>
+      partlyToWire(await imagesOf(caller).studiesOf(patientId)),
+    measurements: async (caller, { studyUid }: { studyUid: string }) =>
+      partlyToWire(await imagesOf(caller).measurements(studyUid)),
+    priors: async (caller, { links, args }: { links: StudyLinks; args: Priors }) =>
+      partlyToWire(await imagesOf(caller).priors(links, args)),
+    async studiesOfObjects({ tenant, access }, { wanted }: { wanted: readonly [string, string[]][] }) {
+      const sets = new Map(wanted.map(([patient, uids]) => [patient, new Set(uids)]));
+      const found = await imaging.studiesOfObjects(tenant, access, sets);
+      return [...found].map(([patient, studies]) => [patient, [...studies]]);
+    },
+    imagesOfPatient: async ({ tenant, access }, { patientId }: { patientId: string }) =>
+      partlyToWire(await imaging.imagesOfPatient(tenant, access, patientId)),
+    async study({ tenant, access, signal, audit }, { studyUid }: { studyUid: string }) {
+      const found = await imaging.open(tenant, access, signal, audit).study(studyUid, 'study');
+      return found && { patientId: found.patientId };
+    },
+    studyOwner: ({ tenant }, { studyUid }: { studyUid: string }) => imaging.studyOwner(tenant, studyUid),
+    async rendered(caller, { query, ...asked }: AskedPicture) {
+      const picture = await imaging.rendered(caller, { ...asked, query: new URLSearchParams(query) });
+      const { headers, body } = picture;
+      return { headers, ...(body instanceof Uint8Array && { body: Buffer.from(body).toString('base64') }) };
+    },
+    checkSource: ({ tenant, signal }, { index }: { index: number }) =>
+      imaging.checks.checkSource(tenant, index, signal),
+    countRecordNumbers: ({ tenant }, { index, identity }: { index: number; identity: PatientIdentity }) =>
+      imaging.checks.countRecordNumbers(tenant, index, identity),
+  };
+}
+
+/** The images of another process. */
+export function remoteImages(link: SubgraphLink): ServedImages {
+  return {
+    open: (...[tenant, access, signal, audit]) => ({
+      study: async (studyUid) =>
+        (await link.call<{ patientId?: string } | null>(
+          'study',
+          { tenant, access, signal, audit },
+          { studyUid },
+        )) ?? undefined,
+    }),
+    studyImages(...[tenant, access, signal, audit]) {
+      const ask = async <T>(name: string, asked: object): Promise<Partly<T>> =>
+        partlyFromWire(await link.call<Partly<T, WireFault>>(name, { tenant, access, signal, audit }, asked));
+      return {
+        studiesOf: (patientId) => ask('studiesOf', { patientId }),
+        measurements: (studyUid) => ask('measurements', { studyUid }),
+        priors: (links, args) => ask('priors', { links, args }),
+      };
+    },
+    async studiesOfObjects(tenant, access, wanted) {
+      const sets = [...wanted].map(([patient, uids]) => [patient, [...uids]]);
+      const asked = { wanted: sets };
+      const found = await link.call<[string, [string, string][]][]>(
+        'studiesOfObjects',
+        { tenant, access },
+        asked,
+      );
+      return new Map(found.map(([patient, studies]) => [patient, new Map(studies)]));
+    },
+    imagesOfPatient: async (tenant, access, patientId) =>
+      partlyFromWire(
+        await link.call<OfPatient<WireFault>>('imagesOfPatient', { tenant, access }, { patientId }),
+      ),
+    studyOwner: async (tenant, studyUid) =>
+      (await link.call<string | null>('studyOwner', { tenant, access: nobody(tenant) }, { studyUid })) ??
+      undefined,
+    async rendered({ tenant, access, signal, audit }, { query, ...asked }) {
+      const sent = { ...asked, query: String(query) };
+      const { headers, body } = await link.call<{ headers: Picture['headers']; body?: string }>(
+        'rendered',
+        { tenant, access, signal, audit },
+        sent,
+      );
+      return { headers, body: body === undefined ? undefined : Buffer.from(body, 'base64') };
+    },
+    checks: {
+      checkSource: (tenant, index, signal) =>
+        link.call('checkSource', { tenant, access: nobody(tenant), signal }, { index }),
+      countRecordNumbers: (tenant, index, identity) =>
+        link.call('countRecordNumbers', { tenant, access: nobody(tenant) }, { index, identity }),
+    },
+  };
+}

@@ -1,0 +1,147 @@
+import { Pool, type Dispatcher } from 'undici';
+import { seal, type Access } from '../../schema/access/access.ts';
+import type { RecordOperation } from '../../schema/fault/audit.ts';
+import { Fault } from '../../schema/fault/fault.ts';
+import { parseFhirJson } from '../../schema/fhir/decimal.ts';
+import { RequestValues } from '../../schema/process/request-values.ts';
+import { resending } from '../../schema/outbound/resending.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
+import type { ServiceName } from '../federation/service-name.ts';
+import { EXPLAINS, takeCollected, type Collected } from './collected.ts';
+import { fromWire, SEAL_REFUSED, SEALED_ACCESS, type WireFault } from './wire.ts';
+
+/** Seconds of a sealed Access that must be left when it is sent again. */
+const LEFT = 20;
+/** Milliseconds: an idle connection is closed before the other process closes it (`CONNECTION_TIMEOUTS.idle`). */
+const IDLE = 30_000;
+/** Milliseconds until an answer begins, and between its bytes: longer than the time limit of any request. */
+const LONGEST = 300_000;
+
+const WHAT = { clinical: 'The clinical record', imaging: 'The images' } as const;
+
+interface Sealed {
+  token: Promise<string>;
+  /** Seconds since the epoch. */
+  until: number;
+}
+
+export interface LinkOptions {
+  /** The subgraph at the other end. */
+  service: ServiceName;
+  url: string;
+  /** SEALING_KEY, derived: the first one seals. */
+  keys: readonly Uint8Array[];
+  /** Milliseconds since the epoch. */
+  now: () => number;
+}
+
+/** A request to the other process. */
+export interface LinkRequest {
+  method: string;
+  /** Path with its query. */
+  path: string;
+  access: Access;
+  headers?: Record<string, string | string[]>;
+  body?: string | Buffer | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** A function of the other process. */
+export interface LinkCall {
+  tenant: Tenant;
+  access: Access;
+  signal?: AbortSignal | undefined;
+  requestId?: string | undefined;
+  /** Records what the function does; without it, nothing is recorded. */
+  audit?: RecordOperation | undefined;
+}
+
+/**
+ * The connection to the process of a subgraph: HTTP with kept connections, each request with the caller's Access, sealed for
+ * that process for a minute. A request that is aborted closes its connection, and so ends the work there.
+ */
+export class SubgraphLink {
+  readonly service: ServiceName;
+  readonly #pool: Pool;
+  readonly #keys: readonly Uint8Array[];
+  readonly #now: () => number;
+  readonly #sealed = new RequestValues<Access, Sealed>();
+
+  constructor({ service, url, keys, now }: LinkOptions) {
+    this.service = service;
+    this.#keys = keys;
+    this.#now = now;
+    this.#pool = new Pool(url, {
+      ...{ connections: 256, pipelining: 1, keepAliveTimeout: IDLE, keepAliveMaxTimeout: IDLE },
+      ...{ headersTimeout: LONGEST, bodyTimeout: LONGEST },
+    });
+  }
+
+  /** @throws Fault `unavailable` while the process cannot be reached; the signal's reason when that aborts */
+  async send({ method, path, access, headers, body, signal }: LinkRequest): Promise<Dispatcher.ResponseData> {
+    const token = await this.#tokenFor(access);
+    const options = {
+      ...{ method: method as Dispatcher.HttpMethod, path, body: body ?? null },
+      headers: { ...headers, [SEALED_ACCESS]: token },
+      ...(signal && { signal }),
+    };
+    try {
+      // Everything that a subgraph answers is a read.
+      const answer = await resending(() => this.#pool.request(options));
+      if (answer.headers[SEAL_REFUSED] === undefined) return answer;
+      answer.body.destroy();
+      throw new Error(`The ${this.service} process did not open what was sealed: compare SEALING_KEY.`);
+    } catch (cause) {
+      if (signal?.aborted) throw signal.reason;
+      const message = `${WHAT[this.service]} cannot be reached at the moment; try again in a few seconds.`;
+      throw new Fault('unavailable', message, { service: this.service, retryAfter: 2, cause });
+    }
+  }
+
+  /**
+   * Calls a function of the other process, by `serveFunctions`.
+   * @throws the Fault that the function threw; those of `send`
+   */
+  async call<Result>(name: string, caller: LinkCall, asked: object): Promise<Result> {
+    const { value, fault } = await this.post<{ value?: Result; fault?: WireFault }>(
+      `functions/${name}`,
+      caller,
+      asked,
+    );
+    if (fault) throw fromWire(fault);
+    return value as Result;
+  }
+
+  /** Posts JSON to a path of a tenant, and takes what the other process did for it. @throws as `send` */
+  async post<Answer extends object>(path: string, caller: LinkCall, asked: object): Promise<Answer> {
+    const { tenant, access, signal, audit, requestId } = caller;
+    const begun = performance.now();
+    const answer = await this.send({
+      ...{ method: 'POST', path: `/${tenant.path}/${path}`, access, signal, body: JSON.stringify(asked) },
+      headers: {
+        'content-type': 'application/json',
+        ...(access.calls && { [EXPLAINS]: '1' }),
+        ...(requestId !== undefined && { 'x-request-id': requestId }),
+      },
+    });
+    const { recorded, calls, ...given } = parseFhirJson(await answer.body.text()) as Answer & Collected;
+    takeCollected({ recorded, calls }, { audit, tell: access.calls, begun });
+    return given as Answer;
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+
+  #tokenFor(access: Access): Promise<string> {
+    const now = this.#now() / 1000;
+    const known = this.#sealed.get(access);
+    if (known && known.until > now) return known.token;
+    const token = seal(access, this.#keys, this.service, Math.floor(now));
+    this.#sealed.set(access, { token, until: now + 60 - LEFT });
+    return token;
+  }
+}
+
+/** Where the processes of the subgraphs are. */
+export type SplitUrls = Readonly<Record<ServiceName, string>>;

@@ -1,0 +1,14 @@
+import { readFileSync } from 'node:fs';
+import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
+import type { RemoteSubgraph } from '../federation/remote-data-source.ts';
+import type { SubgraphLink } from './link.ts';
+
+/** Returns the graph of a subgraph that is another process: its schema, and how its documents are executed there. */
+export function remoteGraph(link: SubgraphLink): RemoteSubgraph {
+  const sdl = readFileSync(new URL(`../../schema/${link.service}.graphql`, import.meta.url), 'utf8');
+  return {
+    schema: subgraphSchema(sdl, () => ({})),
+    fetch: ({ tenant, access, signal, audit, request }, asked) =>
+      link.post('graphql', { tenant, access, signal, audit, requestId: request?.id }, asked),
+  };
+}

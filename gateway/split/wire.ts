@@ -1,0 +1,24 @@
+import { Fault, isFaultCode, type FaultDetails } from '../../schema/fault/fault.ts';
+
+/** What crosses between the processes of a split gateway, besides the requests themselves. */
+
+/** Header with the sealed Access of a request. */
+export const SEALED_ACCESS = 'x-sealed-access';
+/** Header of an answer that refuses the sealed Access itself. */
+export const SEAL_REFUSED = 'x-seal-refused';
+
+/** A fault as JSON. Its cause stays in the process that logs it. */
+export interface WireFault {
+  code: string;
+  message: string;
+  details: Omit<FaultDetails, 'cause'>;
+}
+
+export function toWire({ code, message, details }: Fault): WireFault {
+  const { cause: _, ...rest } = details;
+  return { code, message, details: rest };
+}
+
+export function fromWire({ code, message, details }: WireFault): Fault {
+  return new Fault(isFaultCode(code) ? code : 'internal', message, details);
+}
