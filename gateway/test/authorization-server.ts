@@ -1,9 +1,18 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { exportJWK, generateKeyPair, importJWK, jwtVerify } from 'jose';
 
 /** The answer to an introspection of a token (RFC 7662); a token that is not listed is not active. */
 export type TokenRecord = Record<string, unknown>;
+
+/** A call to a slow server; times in milliseconds of `performance.now()`. */
+export interface DelayedCall {
+  path: string;
+  begun: number;
+  /** Infinity until it is answered. */
+  ended: number;
+}
 
 export interface AuthorizationServer {
   url: string;
@@ -27,6 +36,10 @@ export interface AuthorizationServer {
   hung: string[];
   /** The header `traceparent` of the last request to each path. */
   traceparents: Map<string, string | undefined>;
+  /** Milliseconds that each answer takes. */
+  delay: number;
+  /** All calls while answers took time, in the order in which they came. */
+  delayed: DelayedCall[];
   /** The mode of Patient reads alone. */
   patientMode: 'up' | 'down';
   /** The clock of the server, in milliseconds. */
@@ -66,6 +79,8 @@ export async function authorizationServer(): Promise<AuthorizationServer> {
     hanging: new Set(),
     hung: [],
     traceparents: new Map(),
+    delay: 0,
+    delayed: [],
     patientMode: 'up',
     now: Date.now,
     revokeBackendTokens: () => backend.clear(),
@@ -80,6 +95,12 @@ export async function authorizationServer(): Promise<AuthorizationServer> {
     const path = new URL(request.url!, url).pathname;
     self.traceparents.set(path, request.headers['traceparent'] as string | undefined);
     const form = new URLSearchParams(await text(request));
+    if (self.delay > 0) {
+      const call = { path, begun: performance.now(), ended: Infinity };
+      self.delayed.push(call);
+      await sleep(self.delay);
+      call.ended = performance.now();
+    }
     if (self.hanging.has(path)) return void self.hung.push(path);
     if (self.mode === 'down') return void response.destroy();
     if (self.mode === 'failing') return send(response, 500, { error: 'server_error' });
