@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import type { AuthorizationServer } from '../test/authorization-server.ts';
-import { mrnOf, STUDIES, writePatients } from './data/large-patient.ts';
+import type { DemoData } from '../test/test-gateway.ts';
+import { BORN, mrnOf, STUDIES, writePatients } from './data/large-patient.ts';
 import { startWholeGateway, type WholeGateway } from './whole-gateway.ts';
 
 export const PATIENTS = 200;
@@ -29,30 +30,59 @@ export const headersOf = (patient: number, body: string | undefined): Record<str
   ...(body !== undefined && { 'content-type': 'application/json' }),
 });
 
-/** Writes the data, the tenant and a token for each patient. */
-export async function prepare(directory: string, ehr: AuthorizationServer): Promise<void> {
-  const { images, patients } = await writePatients(directory, PATIENTS, 1);
-  await mkdir(join(directory, 'tenants'));
+/** A request as it is posted. */
+export interface Posted {
+  headers: Record<string, string>;
+  body: string;
+}
+
+/** Returns the posted request of each patient. @throws for a request that is not posted */
+export function postedBy(ask: Ask): Posted[] {
+  return Array.from({ length: PATIENTS }, (_, at) => {
+    const { path, body } = ask(at + 1);
+    if (body === undefined) throw new Error(`${path} has no body.`);
+    return { headers: headersOf(at + 1, body), body };
+  });
+}
+
+/** Writes the data, the tenant and a token for each patient. @param instances of each series */
+export async function prepare(directory: string, ehr: AuthorizationServer, instances = 1): Promise<DemoData> {
+  const data = await writePatients(directory, { count: PATIENTS, resources: 1, instances });
+  await writeTenant(directory, data, ehr);
+  for (let patient = 1; patient <= PATIENTS; patient++)
+    giveToken(ehr, `token-${patient}`, { id: `p${patient}`, mrn: mrnOf(patient) });
+  return data;
+}
+
+/** Returns the tenant over these data. @param authorization its setting */
+export const tenantOver = ({ images, patients }: DemoData, authorization: object): object => ({
+  authorization,
+  clinical: { type: 'store', path: patients },
+  images: { type: 'folder', path: images, lookup: 'studies-by-mrn' },
+});
+
+/** Writes the tenant `t`, for tokens of an EHR. */
+export async function writeTenant(
+  directory: string,
+  data: DemoData,
+  ehr: AuthorizationServer,
+): Promise<void> {
   const { fhirBaseUrl, client } = ehr;
-  const tenant = {
-    authorization: { type: 'smart-on-fhir', fhirBaseUrl, client, introspectionTtl: 3600 },
-    clinical: { type: 'store', path: patients },
-    images: { type: 'folder', path: images, lookup: 'studies-by-mrn' },
-  };
-  await writeFile(join(directory, 'tenants/t.json'), JSON.stringify(tenant));
+  const authorization = { type: 'smart-on-fhir', fhirBaseUrl, client, introspectionTtl: 3600 };
+  await mkdir(join(directory, 'tenants'));
+  await writeFile(join(directory, 'tenants/t.json'), JSON.stringify(tenantOver(data, authorization)));
+}
+
+/** Lets the EHR know a patient, and a token that reaches all of the patient's data for a day. */
+export function giveToken(
+  ehr: AuthorizationServer,
+  token: string,
+  { id, mrn }: { id: string; mrn: string },
+): void {
+  const identifier = [{ value: mrn, type: { coding: [{ code: 'MR' }] } }];
   const exp = Math.floor(Date.now() / 1000) + 24 * 3600;
-  for (let patient = 1; patient <= PATIENTS; patient++) {
-    const id = `p${patient}`;
-    const identifier = [{ value: mrnOf(patient), type: { coding: [{ code: 'MR' }] } }];
-    ehr.patients.set(id, { resourceType: 'Patient', id, identifier, birthDate: '1970-01-01' });
-    ehr.tokens.set(`token-${patient}`, {
-      client_id: 'app',
-      sub: id,
-      exp,
-      patient: id,
-      scope: 'patient/*.rs',
-    });
-  }
+  ehr.patients.set(id, { resourceType: 'Patient', id, identifier, birthDate: BORN });
+  ehr.tokens.set(token, { client_id: 'app', sub: id, exp, patient: id, scope: 'patient/*.rs' });
 }
 
 /** Starts a gateway over them, and waits until it has read all images. @param checkout folder with a build */

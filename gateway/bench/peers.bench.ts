@@ -4,14 +4,14 @@
  * with token check, limits, audit and log; the others have nothing to check, and subgraphs that answer from memory.
  * `ROUNDS` and `SECONDS` change how long it takes.
  */
-import { execFileSync } from 'node:child_process';
 import { isDeepStrictEqual } from 'node:util';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { authorizationServer } from '../test/authorization-server.ts';
-import { answerOf, ASKED, headersOf, PATIENTS, prepare, startOver } from './distinct-patients.ts';
+import { buildProduct } from './built-server.ts';
+import { answerOf, ASKED, PATIENTS, postedBy, prepare, startOver, type Posted } from './distinct-patients.ts';
 import { alternate, median, type Figure } from './measure.ts';
 import { startPeers, type Peers } from './peers/peers.ts';
 import { processCost } from './peers/process-cost.ts';
@@ -42,7 +42,7 @@ export async function bench(): Promise<Figure[]> {
   let peers: Peers | undefined;
   try {
     await prepare(directory, ehr);
-    execFileSync(process.execPath, [join(root, 'gateway/build.mjs')], { stdio: 'inherit' });
+    buildProduct();
     ours = await startOver(root, directory, 'ours');
     const patients = await answersOf(ours);
     peers = await startPeers(directory, patients);
@@ -52,10 +52,7 @@ export async function bench(): Promise<Figure[]> {
         contender(`${name} ${version}`, url, child.process.pid!),
       ),
     ];
-    const sent = Array.from({ length: PATIENTS }, (_, at) => {
-      const { body } = ASKED.federated(at + 1);
-      return { headers: headersOf(at + 1, body), body };
-    });
+    const sent = postedBy(ASKED.federated);
     const script = await writeScript(join(directory, 'requests.lua'), sent);
     await requireSame(contenders, sent, patients);
     await alternate(Object.fromEntries(contenders.map((one) => [one.name, () => load(one, script)])), ROUNDS);
@@ -84,12 +81,10 @@ async function answersOf(ours: WholeGateway): Promise<PatientAnswers> {
   return Object.fromEntries(entries);
 }
 
-type Sent = { headers: Record<string, string>; body: string };
-
 /** Checks that all give each patient's data. */
 async function requireSame(
   contenders: readonly Contender[],
-  sent: readonly Sent[],
+  sent: readonly Posted[],
   patients: PatientAnswers,
 ): Promise<void> {
   for (const { name, url } of contenders) {
@@ -104,7 +99,7 @@ async function requireSame(
 
 async function load({ url, pid, results, processor }: Contender, script: string): Promise<number> {
   const before = processCost(pid).processor;
-  const result = await wrk(url, script, SECONDS);
+  const result = await wrk(url, script, { seconds: SECONDS });
   results.push(result);
   processor.push(((processCost(pid).processor - before) * 1000) / result.requests);
   return result.perSecond;

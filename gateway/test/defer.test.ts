@@ -27,7 +27,7 @@ let proxy: TcpProxy;
 let gateway: TestGateway;
 
 beforeAll(async () => {
-  const data = await writePatients(directory, 1, 5);
+  const data = await writePatients(directory, { resources: 5 });
   const files = readdirSync(data.images, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => join(parentPath, name));

@@ -9,32 +9,47 @@ import type { DemoData } from '../../test/test-gateway.ts';
 
 export const STUDIES = 10;
 const SERIES = 3;
+/** The birth date in the record and in the images. */
+export const BORN = '1970-01-01';
 
 /** Returns the identifier of a patient, of type MR; patients count from 1. */
 export const mrnOf = (patient: number) => `MRN-${patient}`;
 
-/**
- * Writes the records and images of patients `p1`, `p2` ….
- * @param resources number of resources in each clinical list
- */
-export async function writePatients(directory: string, count = 1, resources = 20): Promise<DemoData> {
+/** Numbers of what is written. */
+export interface PatientCounts {
+  count?: number;
+  /** In each clinical list. */
+  resources?: number;
+  /** In each series. */
+  instances?: number;
+}
+
+/** Writes the records and images of patients `p1`, `p2` …. */
+export async function writePatients(
+  directory: string,
+  { count = 1, resources = 20, instances = 1 }: PatientCounts = {},
+): Promise<DemoData> {
   const data = { images: join(directory, 'images'), patients: join(directory, 'patients') };
   await mkdir(data.patients, { recursive: true });
   for (let patient = 1; patient <= count; patient++) {
     const file = join(data.patients, `p${patient}.json`);
     await writeFile(file, JSON.stringify(record(patient, resources)));
-    await writeStudies(data.images, patient);
+    await writeStudies(data.images, patient, instances);
   }
   return data;
 }
 
-/** Writes the images of a patient into a folder. */
-export async function writeStudies(images: string, patient: number): Promise<void> {
+/** Writes the images of a patient into a folder. @param instances of each series */
+export async function writeStudies(images: string, patient: number, instances = 1): Promise<void> {
   for (let study = 0; study < STUDIES; study++) {
     const folder = join(images, `${patient}`, `${study}`);
     await mkdir(folder, { recursive: true });
     for (let series = 0; series < SERIES; series++)
-      await writeFile(join(folder, `${series}.dcm`), instance(patient, study, series));
+      for (let number = 1; number <= instances; number++)
+        await writeFile(
+          join(folder, number === 1 ? `${series}.dcm` : `${series}-${number}.dcm`),
+          instance(patient, study, [series, number]),
+        );
   }
 }
 
@@ -59,7 +74,7 @@ function record(patient: number, resources: number): object {
           id: `p${patient}`,
           identifier,
           name: [{ family: 'One', given: ['A'] }],
-          birthDate: '1970-01-01',
+          birthDate: BORN,
         },
       },
       ...of('Condition', { subject, code, onsetDateTime: '2020-01-01' }),
@@ -76,14 +91,14 @@ function record(patient: number, resources: number): object {
   };
 }
 
-function instance(patient: number, study: number, series: number): Buffer {
+function instance(patient: number, study: number, [series, number]: readonly [number, number]): Buffer {
   const studyUid = `1.2.3.${patient}.${study + 1}`;
   const text = (tag: number, vr: string, value: string): Element => ({ tag, vr, value });
   return writeDicomFile(
     EXPLICIT_LITTLE_ENDIAN,
     [
       text(0x00080016, 'UI', '1.2.840.10008.5.1.4.1.1.2'),
-      text(0x00080018, 'UI', `${studyUid}.${series + 1}.1`),
+      text(0x00080018, 'UI', `${studyUid}.${series + 1}.${number}`),
       text(0x00080020, 'DA', `202601${String(study + 10)}`),
       text(0x00080060, 'CS', 'CT'),
       text(0x00081030, 'LO', `Study ${study}`),

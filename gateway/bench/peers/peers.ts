@@ -3,11 +3,11 @@ import { composeServices } from '@apollo/composition';
 import { parse } from 'graphql';
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { request } from 'undici';
 import { startChild, type Child } from '../../test/setup/child.ts';
 import { freePort } from '../../test/setup/free-port.ts';
+import { answerOf, program, startPeer, startStockGateway, versionOf, type Peer } from './peer.ts';
 import { STUB_SUBGRAPHS, type PatientAnswers } from './stub-data.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -17,14 +17,6 @@ const PACKAGES = {
   hive: ['@graphql-hive/gateway', '2.15.1'],
   grafbase: ['@grafbase/cli-x86_64-unknown-linux-musl', '0.103.0'],
 } as const;
-
-export interface Peer {
-  name: string;
-  version: string;
-  /** Takes GraphQL by POST. */
-  url: string;
-  child: Child;
-}
 
 /** The subgraphs, and the peers over them. Whoever starts them ends all of `children`. */
 export interface Peers {
@@ -67,21 +59,13 @@ export async function startPeers(directory: string, patients: PatientAnswers): P
   );
   await writeFile(file('supergraph.graphql'), composed(urlOf));
   const children = [stubs];
-  const start = async (
-    name: string,
-    version: string,
-    command: (port: number) => [string, string[]],
-  ): Promise<Peer> => {
-    const port = await freePort();
-    const url = `http://127.0.0.1:${port}/graphql`;
-    const isReady = async () => (await answerOf(url, '{ __typename }')).includes('Query');
-    const child = await startChild(...command(port), isReady, 60_000);
-    children.push(child);
-    return { name, version, url, child };
+  const start = async (...peer: Parameters<typeof startPeer>): Promise<Peer> => {
+    const started = await startPeer(...peer);
+    children.push(started.child);
+    return started;
   };
-  const stock = await start('stock @apollo/gateway', await versionOf(root, '@apollo/gateway'), (port) =>
-    program('stock-gateway', file('supergraph.graphql'), port),
-  );
+  const stock = await startStockGateway(file('supergraph.graphql'));
+  children.push(stock.child);
   const hive = await start('@graphql-hive/gateway', await versionOf(installed, PACKAGES.hive[0]), (port) => [
     join(installed, 'node_modules/.bin/hive-gateway'),
     ['supergraph', file('supergraph.graphql'), '--port', String(port), '--host', '127.0.0.1'],
@@ -113,21 +97,4 @@ async function grafbaseConfiguration(directory: string, urlOf: (name: Names) => 
     return `[subgraphs.${name}]\nurl = "${urlOf(name)}"\nschema_path = "${schema}"\n`;
   });
   return (await Promise.all(parts)).join('\n');
-}
-
-/** A program of this folder, in TypeScript. */
-function program(name: string, ...args: (string | number)[]): [string, string[]] {
-  const script = join(import.meta.dirname, `${name}.child.ts`);
-  return [process.execPath, ['--import', 'tsx', script, ...args.map(String)]];
-}
-
-async function answerOf(url: string, query: string): Promise<string> {
-  const headers = { 'content-type': 'application/json' };
-  const { body } = await request(url, { method: 'POST', headers, body: JSON.stringify({ query }) });
-  return body.text();
-}
-
-async function versionOf(folder: string, name: string): Promise<string> {
-  const text = await readFile(join(folder, 'node_modules', name, 'package.json'), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -3,7 +3,7 @@
  * of the patients, and a port for the clinical and the imaging one.
  */
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage } from 'node:http';
+import { serveAnswers } from './answer-server.ts';
 import type { PatientAnswers } from './stub-data.ts';
 
 const [file, clinicalPort, imagingPort] = process.argv.slice(2);
@@ -19,24 +19,9 @@ for (const [id, { ImagingStudyList, ...record }] of Object.entries(patients)) {
 }
 const NOBODY = Buffer.from('{"errors":[{"message":"The request names no patient."}]}');
 
-serve(clinical, Number(clinicalPort));
-serve(imaging, Number(imagingPort));
-
 /** Answers with the patient that a request names, wherever that is. */
-function serve(answers: ReadonlyMap<string, Buffer>, port: number): void {
-  const server = createServer((request, response) => {
-    void textOf(request).then((text) => {
-      const body = answers.get(/"(p\d+)\\?"/.exec(text)?.[1] ?? '') ?? NOBODY;
-      response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length });
-      response.end(body);
-    });
-  });
-  server.keepAliveTimeout = 60_000;
-  server.listen(port, '127.0.0.1');
-}
+const serve = (answers: ReadonlyMap<string, Buffer>, port: number) =>
+  serveAnswers(port, (body) => answers.get(/"(p\d+)\\?"/.exec(body)?.[1] ?? '') ?? NOBODY);
 
-async function textOf(request: IncomingMessage): Promise<string> {
-  let text = '';
-  for await (const chunk of request) text += String(chunk);
-  return text;
-}
+await serve(clinical, Number(clinicalPort));
+await serve(imaging, Number(imagingPort));

@@ -42,13 +42,24 @@ export async function writeScript(path: string, requests: readonly WrkRequest[])
 /** A long string of Lua takes every character. */
 const lua = (text: string): string => `[==[${text}]==]`;
 
+/** How long, and over how many connections, by default 32. */
+export interface WrkLoad {
+  seconds: number;
+  connections?: number;
+}
+
 /**
- * Sends requests for some seconds over 32 connections.
+ * Sends requests for some seconds.
  * @throws when wrk is not installed, or an answer is no 200
  */
-export async function wrk(url: string, script: string, seconds: number): Promise<WrkResult> {
+export async function wrk(
+  url: string,
+  script: string,
+  { seconds, connections = 32 }: WrkLoad,
+): Promise<WrkResult> {
   if (!existsSync(WRK)) throw new Error('This benchmark needs wrk: apt-get install wrk');
-  const args = ['-t1', '-c32', `-d${seconds}s`, '--latency', '-s', script, url];
+  const load = [`-c${connections}`, `-d${seconds}s`, '--timeout', '30s'];
+  const args = ['-t1', ...load, '--latency', '-s', script, url];
   const { stdout } = await promisify(execFile)(WRK, args);
   if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`${url} failed under load:\n${stdout}`);
   const number = (pattern: RegExp) => Number(pattern.exec(stdout)![1]);

@@ -21,7 +21,7 @@ let servers: ExecutorServers;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'compiled-'));
-  const data = await writePatients(directory, 2, 3);
+  const data = await writePatients(directory, { count: 2, resources: 3 });
   const contained = [{ resourceType: 'Patient', name: [{ family: 'Nobody' }] }];
   const odd = { resourceType: 'Condition', id: 'odd', contained, subject: { reference: 'Patient/p1' } };
   await writeFile(join(data.patients, 'odd.json'), JSON.stringify(odd));

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Access } from '../../../schema/access/access.ts';
 import { parseScopes } from '../../../schema/access/scopes.ts';
 import { clinicalResources } from '../../../schema/fhir/tables.ts';
-import { mrnOf, writeStudies } from '../../bench/data/large-patient.ts';
+import { BORN, mrnOf, writeStudies } from '../../bench/data/large-patient.ts';
 import { sharedDataPath } from '../setup/shared-data.ts';
 import { num, srFile } from '../setup/sr-objects.ts';
 
@@ -34,8 +34,6 @@ const BUNDLES = [
 ];
 /** Types of Synthea's resources that both patients may see. */
 const SHARED = new Set(['Organization', 'Practitioner', 'Patient']);
-/** The birth date in the images. */
-const BORN = '1970-01-01';
 
 /** Writes records into `patients` and images into `images`. */
 export async function writeCorpus(directory: string): Promise<{
