@@ -18,7 +18,7 @@ import { formatError } from '../../federation/format-error.ts';
 import { localDataSource, type LocalSubgraph } from '../../federation/local-data-source.ts';
 import { PlanningGateway } from '../../federation/planning/planning-gateway.ts';
 import type { RemoteSubgraph } from '../../federation/remote-data-source.ts';
-import type { GatewayContext } from '../../federation/request-scope.ts';
+import type { GatewayContext, RequestScope } from '../../federation/request-scope.ts';
 import { FieldScopes } from '../../federation/scopes/field-scopes.ts';
 import { reducedOperation } from '../../federation/scopes/reduced-operation.ts';
 import type { ServiceName } from '../../federation/service-name.ts';
@@ -151,13 +151,14 @@ function remote(
   return { clinical: subgraph('clinical'), imaging: subgraph('imaging') };
 }
 
-function startSubgraphs(dataDir: string) {
+/** Starts our subgraphs. @param dataDir for their files @param baseUrl of the addresses in their answers */
+export function startSubgraphs(dataDir: string, baseUrl = 'http://localhost') {
   const clinical = clinicalSubgraph({
-    ...{ dataDir, baseUrl: 'http://localhost', loadWait: 30_000 },
+    ...{ dataDir, baseUrl, loadWait: 30_000 },
     studyImages: (...request) => imaging.studyImages(...request),
   });
   const imaging: ReturnType<typeof imagingSubgraph> = imagingSubgraph({
-    ...{ baseUrl: 'http://localhost', dataDir, now: () => Date.now() / 1000, log: log as never },
+    ...{ baseUrl, dataDir, now: () => Date.now() / 1000, log: log as never },
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
     recordStudies: recordStudies((tenant, access) => clinical.open(tenant, access), clinical.mayHold),
   });
@@ -170,11 +171,7 @@ async function answerOf(
   scopes?: FieldScopes,
 ): Promise<Omit<Answered, 'fetches'>> {
   const recorded = new Set<string>();
-  const scope = {
-    ...{ tenant, access: { ...access }, log, fhir: false, cores: new Map() },
-    ...{ signal: new AbortController().signal, budget: new AnswerBudget(FIELDS) },
-    audit: (operation: Operation) => void recorded.add(JSON.stringify(operation)),
-  };
+  const scope = scopeOf({ tenant, access }, (operation) => void recorded.add(JSON.stringify(operation)));
   const reduced = scopes && reducedFor({ query, variables, access, tenant }, scopes);
   const request = { query: reduced ? print(reduced.document) : query, ...(variables && { variables }) };
   const { body } = await server.executeOperation(request, { contextValue: { scope } });
@@ -186,6 +183,17 @@ async function answerOf(
   const text =
     (data as unknown) instanceof WrittenData ? (data as unknown as WrittenData).text : writeFhirJson(data);
   return { data: text, errors, recorded: [...recorded].sort() };
+}
+
+/** Returns the scope of a request to the subgraphs. @param audit takes what it reads */
+export function scopeOf(
+  { tenant, access }: Pick<Asked, 'tenant' | 'access'>,
+  audit: (operation: Operation) => void,
+): RequestScope {
+  return {
+    ...{ tenant, access: { ...access }, log, fhir: false, cores: new Map() },
+    ...{ signal: new AbortController().signal, budget: new AnswerBudget(FIELDS), audit },
+  };
 }
 
 /** Returns an operation without the fields that the scopes do not cover, for servers that know of no scopes. */
