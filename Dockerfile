@@ -1,7 +1,11 @@
 # One image for every arrangement. Build:  docker build -t smart-imaging-gateway:0.1.0 .
-# Run:    docker run --rm -p 4000:4000 -v gateway-data:/data smart-imaging-gateway:0.1.0
+# Its three commands; all of them need no more than /data and /tmp to be writable:
+#   node dist/gateway/main.js            the whole gateway; with CLINICAL_URL and IMAGING_URL: the gateway alone
+#   node dist/gateway/main.js clinical   the clinical subgraph
+#   node dist/gateway/main.js imaging    the imaging subgraph
+# gateway/test/image.test.ts executes these steps without a container engine.
 
-# The full image carries python3, make and g++, for the native module when its prebuilt binary is out of reach.
+# The full image has python3, make and g++, for the native module when its prebuilt binary is out of reach.
 FROM node:24-bookworm AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -12,17 +16,17 @@ RUN node gateway/build.mjs && npm prune --omit=dev --no-audit --no-fund
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 DATA_DIR=/data
 WORKDIR /app
-COPY --from=build /app/package.json /app/LICENSE /app/NOTICE ./
-COPY --from=build /app/node_modules ./node_modules
-COPY --from=build /app/schema ./schema
-COPY --from=build /app/gateway/tenants ./gateway/tenants
-COPY --from=build /app/gateway/demo ./gateway/demo
-COPY --from=build /app/dist ./dist
 # Texts in pictures are drawn with a font of the system.
 RUN apt-get update && apt-get install -y --no-install-recommends fontconfig-config fonts-dejavu-core \
   && rm -rf /var/lib/apt/lists/*
 # The image's user `node` is 1000:1000; the code stays root's, so that it cannot change itself.
 RUN install -d -o node -g node -m 0700 /data
+COPY --from=build /app/package.json /app/LICENSE /app/NOTICE ./
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/schema/*.graphql /app/schema/*.json ./schema/
+COPY --from=build /app/gateway/tenants/*.json ./gateway/tenants/
+COPY --from=build /app/gateway/demo/patients ./gateway/demo/patients
+COPY --from=build /app/dist ./dist
 USER 1000:1000
 VOLUME /data
 EXPOSE 4000 30104
