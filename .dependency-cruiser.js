@@ -5,7 +5,7 @@ const TEST = String.raw`\.test\.ts$|/test/`;
 /** Code that starts real servers and finds the shared data: the tests of every part may use it. */
 const TEST_SETUP = '^gateway/test/setup/';
 /** The composition root, tests of the whole system and benchmarks know every part. */
-const SEES_ALL = String.raw`^gateway/(serve|gateway|app)\.ts$|^(gateway|viewer)/(test|bench)/`;
+const SEES_ALL = String.raw`^gateway/(serve|gateway|app)\.ts$|^(gateway|viewer|conformance)/(test|bench)/`;
 /** Run on a developer's machine only, with what is installed there. */
 const DEVELOPERS = String.raw`^schema/(generate|contract)/|^(gateway|viewer)/bench/|\.bench\.ts$|${TEST}`;
 
@@ -16,6 +16,8 @@ const PARTS = {
   'subgraphs/clinical': ['schema'],
   'subgraphs/imaging': ['schema'],
   viewer: ['schema'],
+  // A package of its own, which is published without the server.
+  conformance: [],
 };
 
 /** Layers of each subgraph from the top. A file imports from its own layer and from those below. */
@@ -76,7 +78,7 @@ const testSetup = {
   name: 'only-tests-import-tests',
   comment: 'Test helpers are no part of the product.',
   severity: 'error',
-  from: { path: '^(schema|gateway|subgraphs|viewer)/', pathNot: DEVELOPERS },
+  from: { path: '^(schema|gateway|subgraphs|viewer|conformance)/', pathNot: DEVELOPERS },
   to: { path: TEST },
 };
 
@@ -207,6 +209,13 @@ export default {
     ...exceptions,
     ...viewer,
     ...viewerPackages,
+    {
+      name: 'conformance-needs-no-package',
+      comment: 'It is published without dependencies.',
+      severity: 'error',
+      from: { path: '^conformance/', pathNot: TEST },
+      to: { path: 'node_modules/' },
+    },
     {
       name: 'no-development-package',
       comment: 'What runs in production is among the dependencies of package.json.',

@@ -4,7 +4,7 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 import { LARGE_FILES, LARGE_FUNCTIONS } from './eslint.exceptions.js';
 
-const SERVER = ['schema/**/*.ts', 'gateway/**/*.ts', 'subgraphs/**/*.ts', 'docs/**/*.ts'];
+const SERVER = ['{schema,gateway,subgraphs,conformance,docs}/**/*.ts'];
 const VIEWER = ['viewer/src/**/*.ts', 'viewer/*.ts'];
 const COMPONENTS = ['viewer/**/*.svelte'];
 const TESTS = ['**/*.test.ts', '**/test/**', '{gateway,viewer}/bench/**'];
@@ -17,7 +17,11 @@ const GENERATED = [
 ];
 
 /** The environment is read in one place of the running program. */
-const READS_ENVIRONMENT = ['gateway/{main,serve,demo/load-samples}.ts', '{gateway,viewer}/{test,bench}/**'];
+const READS_ENVIRONMENT = [
+  'gateway/{main,serve,demo/load-samples}.ts',
+  'conformance/main.ts',
+  '{gateway,viewer,conformance}/{test,bench}/**',
+];
 
 /** Lines of code: comments that say why cost nothing. */
 const CODE = { skipBlankLines: true, skipComments: true };

@@ -154,6 +154,12 @@ const IMPORTS: readonly (readonly [rule: string, file: string, text: string])[] 
     `export const b = await import('../../../gateway/file.ts');\n`,
   ],
   ['viewer-imports-no-other-part', 'viewer/src/a.ts', imports('../../gateway/file.ts')],
+  ['conformance-imports-no-other-part', 'conformance/a.ts', imports('../schema/file.ts')],
+  [
+    'conformance-needs-no-package',
+    'conformance/b.ts',
+    `import fastify from 'fastify';\nexport const b = fastify;\n`,
+  ],
   ['only-tests-import-tests', 'subgraphs/imaging/facts/b.ts', imports('../../../gateway/test/setup/file.ts')],
   ['imaging-rendering-import-downwards', 'subgraphs/imaging/render/a.ts', imports('../dicomweb/file.ts')],
   [
@@ -213,6 +219,7 @@ const IMPORTS: readonly (readonly [rule: string, file: string, text: string])[] 
   ['no-unresolved-import', 'gateway/unresolved.ts', imports('./none.ts')],
   ['no-empty-name', 'gateway/named.ts', imports('./utils.ts')],
   ['', 'gateway/serve.ts', imports('../subgraphs/imaging/app.ts')],
+  ['', 'conformance/test/a.test.ts', imports('../../gateway/file.ts')],
   ['', 'gateway/test/a.test.ts', imports('../../subgraphs/clinical/search/file.ts')],
   ['', 'subgraphs/imaging/sources/a.test.ts', imports('../../../gateway/test/setup/file.ts')],
   [
@@ -248,7 +255,7 @@ describe('check:layers', () => {
     const { forbidden = [], options = {} } = await extractConfiguration(join(root, '.dependency-cruiser.js'));
     rules = forbidden.map(({ name = '' }) => name);
     const { tsConfig: _, ...others } = options;
-    const result = await cruise(['schema', 'gateway', 'subgraphs', 'viewer'], {
+    const result = await cruise(['schema', 'gateway', 'subgraphs', 'viewer', 'conformance'], {
       ...others,
       baseDir: folder,
       validate: true,
