@@ -27,7 +27,7 @@ const ISOLATED = ['subgraphs/imaging/fhir/once.test.ts'];
 /** Tests of the viewer's components, in Chromium. */
 const COMPONENTS = ['viewer/test/component/*.test.ts'];
 const SETUP = join(import.meta.dirname, 'gateway/test/setup');
-const ALL = ['{schema,gateway,subgraphs,viewer,docs}/**/*.test.ts'];
+const ALL = ['{schema,gateway,subgraphs,viewer,conformance,docs}/**/*.test.ts'];
 const NEVER = ['**/node_modules/**', '**/dist/**'];
 
 /** Every test of the project. They run real servers, hence the patience; a worker is a process (native modules). */
