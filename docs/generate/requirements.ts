@@ -16,6 +16,8 @@ import { REQUIREMENTS } from './requirement-lines.ts';
 interface Citations {
   code: string[];
   tests: string[];
+  /** Checks of the conformance kit, which any server can be tested with. */
+  checks: string[];
 }
 
 /** `IA-7`, or a range: `IA-1 to IA-3`. */
@@ -49,12 +51,17 @@ export function citations(sources: ReadonlyMap<string, string>): Map<string, Cit
   const found = new Map<string, Citations>();
   for (const [path, text] of sources) {
     for (const id of citedIds(text)) {
-      const places = found.get(id) ?? { code: [], tests: [] };
-      places[/\.test\.ts$/.test(path) ? 'tests' : 'code'].push(path);
+      const places = found.get(id) ?? { code: [], tests: [], checks: [] };
+      places[kindOf(path)].push(path);
       found.set(id, places);
     }
   }
   return found;
+}
+
+function kindOf(path: string): keyof Citations {
+  if (path.startsWith('conformance/')) return 'checks';
+  return path.endsWith('.test.ts') ? 'tests' : 'code';
 }
 
 /**
@@ -66,8 +73,8 @@ export function requirementsPage(
   found: ReadonlyMap<string, Citations>,
 ): string {
   const problems = [
-    ...[...found].flatMap(([id, { code, tests }]) =>
-      id in lines ? [] : [`${id} has no line; cited in ${[...code, ...tests].join(', ')}`],
+    ...[...found].flatMap(([id, { code, tests, checks }]) =>
+      id in lines ? [] : [`${id} has no line; cited in ${[...code, ...tests, ...checks].join(', ')}`],
     ),
     ...Object.keys(lines).flatMap((id) => {
       const { code = [], tests = [] } = found.get(id) ?? {};
@@ -98,8 +105,9 @@ export function requirementsPage(
   ].join('\n\n')}\n`;
 }
 
-function entry(id: string, line: string, { code, tests }: Citations): string {
-  return `### ${id}\n\n${line}\n\n- Implemented in: ${linked(code)}\n- Tested by: ${linked(tests)}`;
+function entry(id: string, line: string, { code, tests, checks }: Citations): string {
+  const kit = checks.length > 0 ? `\n- Checked at any server by: ${linked(checks)}` : '';
+  return `### ${id}\n\n${line}\n\n- Implemented in: ${linked(code)}\n- Tested by: ${linked(tests)}${kit}`;
 }
 
 const numberOf = (id: string) => Number(id.slice(id.indexOf('-') + 1));
@@ -109,9 +117,12 @@ const linked = (paths: readonly string[]) =>
     .map((path) => `[${path}](../${path})`)
     .join(', ');
 
-/** Reads the source files of the product and its tests. Test helpers and benchmarks implement no requirement. */
+/**
+ * Reads the source files of the product and its tests, and the checks of the conformance kit. Test helpers and
+ * benchmarks implement no requirement.
+ */
 function sources(root: string): Map<string, string> {
-  const paths = ['schema', 'gateway', 'subgraphs', 'viewer'].flatMap((folder) =>
+  const paths = ['schema', 'gateway', 'subgraphs', 'viewer', 'conformance/checks'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
       .map((name) => `${folder}/${name.replaceAll('\\', '/')}`)
       .filter((path) => /\.(ts|js|svelte)$/.test(path) && !/\/(node_modules|\.svelte-kit)\//.test(path))
