@@ -1,9 +1,9 @@
 import type { FastifyBaseLogger } from 'fastify';
-import type { Dispatcher } from 'undici';
 import { sealingKey, type Access } from '../schema/access/access.ts';
 import type { ExpressionPool } from '../schema/expressions/pool.ts';
 import { measuredFetch, type MeasureCall } from '../schema/access/source-calls.ts';
 import type { CountLookup } from '../schema/process/cache-lookups.ts';
+import type { ChooseDispatcher } from '../schema/outbound/choose-dispatcher.ts';
 import type { Tenant } from '../schema/tenant/tenant.ts';
 import { clinicalSubgraph, declaredClinicalRoutes } from '../subgraphs/clinical/app.ts';
 import type { FirstSeen } from '../subgraphs/imaging/cache/first-seen.ts';
@@ -35,8 +35,8 @@ export interface PartsOptions extends Omit<UpstreamDeps, 'onUnclear'> {
   /** SEALING_KEY: the first key seals, all keys open. */
   secrets: readonly string[];
   log: FastifyBaseLogger;
-  /** Returns the dispatcher for the archives and EHRs of a tenant; undefined for the default one. */
-  dispatcher?: (tenant: Tenant) => Dispatcher | undefined;
+  /** Returns the dispatcher for the archives and EHRs of a tenant (`outboundConnections`). */
+  dispatcher?: ChooseDispatcher;
   /** Evaluates FHIRPath of callers; by default each subgraph creates its own pool. */
   expressions?: ExpressionPool;
   exports?: Parameters<typeof clinicalSubgraph>[0]['exports'];
@@ -102,11 +102,10 @@ export function gatewayParts(options: PartsOptions) {
 }
 
 /** Creates the calls to systems outside, measured. */
-function outsideOf({ fetch: own, guardedFetch, now, measure, log, onUnclear }: PartsOptions): UpstreamDeps {
-  const measured = (calls: typeof fetch) => (measure ? measuredFetch(calls, measure) : calls);
+function outsideOf({ fetch: choose, now, measure, log, onUnclear }: PartsOptions): UpstreamDeps {
+  const measured = (own: typeof fetch) => (measure ? measuredFetch(own, measure) : own);
   return {
-    fetch: measured(own),
-    guardedFetch: measured(guardedFetch),
+    fetch: (tenant) => measured(choose(tenant)),
     now,
     onUnclear: (tenant, reason) => {
       log.warn({ tenant: tenant.key, reason }, 'withheld: it is not clear whose a record number is');

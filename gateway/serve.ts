@@ -14,7 +14,7 @@ import { buildDemoImages } from './demo/images.ts';
 import { demoSecret } from './demo/secret.ts';
 import { clinicalProcess, gatewayParts, imagingProcess, type PartsOptions } from './gateway.ts';
 import { GracefulShutdown } from './http/graceful-shutdown.ts';
-import { fetchThrough, guardedDispatcher } from './outbound/guarded-dispatcher.ts';
+import { outboundConnections } from './outbound/connections.ts';
 import { metricsServer } from './http/metrics-server.ts';
 import { metrics } from './http/metrics.ts';
 import { logger } from './http/observe.ts';
@@ -105,14 +105,13 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     cache: countedCache(state.cache, measured.cacheLookup),
     seen: sharedFirstSeen(redis.client, () => Date.now() / 1000),
   };
-  const guarded = guardedDispatcher(settings.dynamicHosts);
-  const guardedFetch = fetchThrough(guarded);
+  const connections = outboundConnections({ ...settings, log, tenants: tenants.all });
   const openAudit = () => {
     const audit = auditSinks({
       baseUrl,
       // Not through the logger: it writes later, and drops lines when nobody reads them.
       stdout: (lines) => process.stdout.write(lines),
-      fetch: ({ dynamic }) => (dynamic ? guardedFetch : fetch),
+      fetch: connections.fetch,
       now: () => Date.now() / 1000,
       log,
       registry: measured.registry,
@@ -121,10 +120,9 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     return audit;
   };
   const options: PartsOptions = {
-    ...{ fetch, guardedFetch, now: Date.now },
+    ...{ ...connections, now: Date.now },
     ...{ baseUrl, dataDir, secrets, expressions, shared },
     log: log as FastifyBaseLogger,
-    dispatcher: ({ dynamic }) => (dynamic ? guarded : undefined),
     dimse: { host, port: settings.dimsePort, maxBytes: settings.dimseCacheBytes },
     exports: { bytes: settings.exportBytes, seconds: settings.exportSeconds },
     ...(several && !isFirst && { ownDir: join(dataDir, 'processes', `${several.number}`) }),

@@ -19,10 +19,9 @@ export async function bench(): Promise<Figure[]> {
     const set = (token: string) => ehr.tokens.set(token, { patient: 'p1', scope: 'patient/*.rs', exp });
     ehr.patients.set('p1', { resourceType: 'Patient', id: 'p1', identifier: [{ value: 'x' }] });
     const authorization = authorizer({
-      fetch,
+      fetch: () => fetch,
       now: Date.now,
       baseUrl: 'http://localhost',
-      guardedFetch: fetch,
     });
     const ask = (token: string) => authorization.authorize(tenant!, token);
 

@@ -1,10 +1,9 @@
 /** nginx as a proxy that buffers nothing: the cost of simply passing answers on. */
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { startChild } from '../test/setup/child.ts';
-import { freePort } from '../test/setup/free-port.ts';
+import { freePort, isOpen } from '../test/setup/free-port.ts';
 
 const NGINX = '/usr/sbin/nginx';
 
@@ -38,13 +37,6 @@ export async function startNginx(
     }`;
   const file = join(directory, 'nginx.conf');
   await writeFile(file, configuration);
-  const nginx = await startChild(NGINX, ['-c', file], () => canConnect(port));
+  const nginx = await startChild(NGINX, ['-c', file], () => isOpen(port));
   return { address: `http://127.0.0.1:${port}`, end: () => nginx.end() };
-}
-
-function canConnect(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
 }

@@ -7,10 +7,21 @@ const CONNECTION: readonly [RegExp, (code: string) => string][] = [
   [/^ECONNREFUSED$/, () => 'nothing listens there'],
   [/^(EHOSTUNREACH|ENETUNREACH)$/, () => 'there is no route to it'],
   [/TIMEOUT|ETIMEDOUT/, () => 'it does not answer; a firewall may be in between'],
-  [/^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/, () => 'it closed the connection'],
   [
-    /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/,
-    (code) => `its certificate is not trusted (${code}); name its authority in NODE_EXTRA_CA_CERTS`,
+    /^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/,
+    () =>
+      'it closed the connection; a server that wants a certificate of ours (tls.certificate) does that too',
+  ],
+  [/^CERT_HAS_EXPIRED$/, (code) => `its certificate has expired (${code})`],
+  [/^ERR_TLS_CERT_ALTNAME_INVALID$/, (code) => `its certificate is for another name (${code})`],
+  [
+    /^ERR_SSL_\w*ALERT_/,
+    (code) => `it ended TLS (${code}); it may want another certificate of ours (tls.certificate)`,
+  ],
+  [/^(ERR_SSL_|EPROTO)/, (code) => `it does not speak TLS as we do (${code})`],
+  [
+    /CERT|SELF_SIGNED|UNABLE_TO_/,
+    (code) => `its certificate is not trusted (${code}); name its authority in tls.ca of this part`,
   ],
 ];
 

@@ -21,7 +21,7 @@ const LARGEST_ANSWER = 1 << 20;
  * @throws Failing when it cannot be reached, redirects, or answers too much
  */
 export async function probe(
-  { fetch, guardedFetch }: UpstreamDeps,
+  { fetch }: UpstreamDeps,
   tenant: Tenant,
   endpoint: string,
   url: string,
@@ -30,7 +30,7 @@ export async function probe(
   let status: number;
   let text: string;
   try {
-    const response = await (tenant.dynamic ? guardedFetch : fetch)(url, {
+    const response = await fetch(tenant)(url, {
       ...init,
       redirect: 'manual',
       headers: { accept: 'application/json, application/fhir+json;q=0.9', ...init.headers },

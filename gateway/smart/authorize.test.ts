@@ -6,7 +6,7 @@ import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseTenant, type Tenant } from '../../schema/tenant/tenant.ts';
 import { authorizationServer, type AuthorizationServer } from '../test/authorization-server.ts';
-import { fetchThrough, guardedDispatcher } from '../outbound/guarded-dispatcher.ts';
+import { outboundConnections } from '../outbound/connections.ts';
 import { bearerToken } from './token/bearer.ts';
 import { authorizer, type Authorizer } from './authorize.ts';
 import { clientAssertion } from './token/backend-token.ts';
@@ -25,7 +25,8 @@ beforeAll(async () => {
   server.now = () => clock;
 });
 afterAll(() => server.close());
-const guarded = (hosts: string[]) => fetchThrough(guardedDispatcher(new Set(hosts)));
+const connections = (hosts: string[]) =>
+  outboundConnections({ dynamicHosts: new Set(hosts), log: console }).fetch;
 
 beforeEach(() => {
   clock = Date.now();
@@ -48,7 +49,7 @@ beforeEach(() => {
     sub: 'u',
     fhirUser: 'Practitioner/7',
   });
-  auth = authorizer({ fetch, now: () => clock, baseUrl: BASE, guardedFetch: guarded([]) });
+  auth = authorizer({ fetch: connections([]), now: () => clock, baseUrl: BASE });
 });
 
 function tenant(authorization: object = {}, more: object = {}): Tenant {
@@ -368,27 +369,27 @@ describe('SM-9 caches', () => {
       const auth = authorizer({
         baseUrl: BASE,
         now: () => clock,
-        guardedFetch: fetch,
-        fetch: ((url: string) =>
-          Promise.resolve(
-            Response.json(
-              String(url).endsWith('introspect')
-                ? {
-                    active: true,
-                    scope: long,
-                    patient: `p${Math.random()}`,
-                    client_id: 'app',
-                    sub: crypto.randomUUID(),
-                    exp: in_(9999),
-                  }
-                : {
-                    access_token: 'x',
-                    expires_in: 9999,
-                    token_endpoint: 'http://a/token',
-                    introspection_endpoint: 'http://a/introspect',
-                  },
-            ),
-          )) as unknown as typeof fetch,
+        fetch: () =>
+          ((url: string) =>
+            Promise.resolve(
+              Response.json(
+                String(url).endsWith('introspect')
+                  ? {
+                      active: true,
+                      scope: long,
+                      patient: `p${Math.random()}`,
+                      client_id: 'app',
+                      sub: crypto.randomUUID(),
+                      exp: in_(9999),
+                    }
+                  : {
+                      access_token: 'x',
+                      expires_in: 9999,
+                      token_endpoint: 'http://a/token',
+                      introspection_endpoint: 'http://a/introspect',
+                    },
+              ),
+            )) as unknown as typeof fetch,
       });
       const all = {
         images: { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1/' },
@@ -510,7 +511,7 @@ describe('other types of tenants', () => {
     const t = { ...tenant(), key: 'dyn:1', dynamic: true };
     expect(await code(ask('good', t))).toBe('not_implemented');
     expect(server.calls['configuration']).toBe(0);
-    auth = authorizer({ fetch, now: () => clock, baseUrl: BASE, guardedFetch: guarded(['127.0.0.1']) });
+    auth = authorizer({ fetch: connections(['127.0.0.1']), now: () => clock, baseUrl: BASE });
     expect(await code(ask('good', t))).toBe('allowed');
   });
 });

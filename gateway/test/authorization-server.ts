@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exportJWK, generateKeyPair, importJWK, jwtVerify } from 'jose';
@@ -53,18 +54,24 @@ export interface AuthorizationServer {
  * Starts a small authorization server and EHR on a free loopback port: discovery, `client_credentials` with a
  * verified `private_key_jwt`, introspection for callers with its backend token, Patient reads with any of its tokens,
  * and searches with backend tokens.
+ * @param tls makes it an HTTPS server
  */
-export async function authorizationServer(): Promise<AuthorizationServer> {
+export async function authorizationServer(
+  host = '127.0.0.1',
+  tls?: ServerOptions,
+): Promise<AuthorizationServer> {
   const pair = await generateKeyPair('ES384', { extractable: true });
   const jwk = { ...(await exportJWK(pair.publicKey)), kid: 'test-key', alg: 'ES384' };
   const jwkPrivate = { ...(await exportJWK(pair.privateKey)), kid: 'test-key', alg: 'ES384' };
   const backend = new Set<string>();
   const jtis = new Set<string>();
-  const server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
     void answer(request, response).catch(() => response.destroy());
-  });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+  const server = tls ? createTlsServer(tls, listener) : createServer(listener);
+  await new Promise<void>((done) => server.listen(0, host, done));
+  const { family, port } = server.address() as AddressInfo;
+  const url = `${tls ? 'https' : 'http'}://${family === 'IPv6' ? `[${host}]` : host}:${port}`;
   const self: AuthorizationServer = {
     url,
     fhirBaseUrl: `${url}/fhir`,

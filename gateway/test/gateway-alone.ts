@@ -78,10 +78,9 @@ export async function startGatewayAlone(
   });
   const baseUrl = 'http://localhost';
   const tenantAuthorizer = authorizer({
-    fetch,
+    fetch: () => fetch,
     now: Date.now,
     baseUrl,
-    guardedFetch: fetch,
     onInsecure: (tenant, reason) => insecure.push([tenant, reason]),
   });
   const app = await buildApp({

@@ -42,8 +42,7 @@ describe('SM-9 each call to an EHR that many requests share', () => {
     ehr.hanging.clear();
     ehr.hung.length = 0;
     tenantAuthorizer = authorizer({
-      fetch,
-      guardedFetch: fetch,
+      fetch: () => fetch,
       now: () => clock,
       baseUrl: 'https://img.example.org',
     });

@@ -8,7 +8,7 @@ import { parseTenant, type Tenant } from '../../schema/tenant/tenant.ts';
 import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
 import { patientDirectory } from '../joins/record-directory.ts';
-import { fetchThrough, guardedDispatcher } from '../outbound/guarded-dispatcher.ts';
+import { outboundConnections } from '../outbound/connections.ts';
 import { logger } from '../http/observe.ts';
 import { checkTenant, table } from '../self-test/command.ts';
 import { selfTest, type Report, type SelfTest } from '../self-test/self-test.ts';
@@ -36,15 +36,15 @@ beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'self-test-'));
   [ehr, orthanc] = await Promise.all([authorizationServer(), startOrthanc({ password: PASSWORD })]);
   const clinical = clinicalSubgraph({ dataDir, baseUrl, loadWait: 30_000 });
-  const guarded = guardedDispatcher(new Set());
+  const connections = outboundConnections({ dynamicHosts: new Set(), log: console });
   const imaging = imagingSubgraph({
     ...{ baseUrl, dataDir, now: () => Date.now() / 1000 },
     log: logger('silent') as FastifyBaseLogger,
-    dispatcher: ({ dynamic }) => (dynamic ? guarded : undefined),
+    dispatcher: connections.dispatcher,
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
   });
   const record = peopleOfRecord((tenant, access) => clinical.open(tenant, access));
-  const outside = { fetch, guardedFetch: fetchThrough(guarded), now: Date.now };
+  const outside = { fetch: connections.fetch, now: Date.now };
   const own = ownServer({
     ...{ baseUrl, dataDir, outside, now: Date.now },
     people: record.people,
@@ -152,7 +152,7 @@ describe('SM-18 a failure is reported with what to do', () => {
       'connections that break',
       'discovery',
       () => ((ehr.mode = 'down'), smart()),
-      /cannot be reached: it closed the connection$/,
+      /cannot be reached: it closed the connection;/,
     ],
     [
       'a document without endpoints',

@@ -14,6 +14,7 @@ import { buildDemoImages } from '../demo/images.ts';
 import { gatewayParts, type PartsOptions } from '../gateway.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { logger } from '../http/observe.ts';
+import type { SelfTest } from '../self-test/self-test.ts';
 import type { SharedState } from '../state/shared-state.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
 import { tenantsOf } from './gateway-alone.ts';
@@ -50,6 +51,8 @@ export interface TestGateway {
   indexed(): Promise<void>;
   /** Revokes tokens at EHRs that are no longer needed, as the process does every minute. */
   sweep(): Promise<void>;
+  /** Runs the self-test of a tenant. */
+  selfTest(key: string): ReturnType<SelfTest>;
   /** Forgets cached image searches. */
   forget(): void;
   close(): Promise<void>;
@@ -73,6 +76,7 @@ export async function buildTestGateway(
     shared,
     onContradiction,
     measured,
+    connections = { fetch: () => fetch },
     limits = {},
   }: {
     now?: () => number;
@@ -88,6 +92,7 @@ export async function buildTestGateway(
     /** State that its authorization servers share with those of other gateways. */
     shared?: Pick<SharedState, 'state' | 'shareKeys'>;
     measured?: Metrics;
+    connections?: Pick<PartsOptions, 'fetch' | 'dispatcher'>;
     limits?: Pick<AppDeps, 'load' | 'redis' | 'slowOperation'>;
   } = {},
 ): Promise<TestGateway> {
@@ -102,7 +107,7 @@ export async function buildTestGateway(
   }
   const loaded = tenants(demo);
   const options: PartsOptions = {
-    ...{ fetch, guardedFetch: fetch, now, baseUrl, dataDir, dimse, shared, onContradiction },
+    ...{ ...connections, now, baseUrl, dataDir, dimse, shared, onContradiction },
     ...{ measure: measured?.sourceCall, countLookup: measured?.cacheLookup },
     loadWait: 30_000,
     secrets: ['a secret of the test gateway, long enough'],
@@ -142,6 +147,7 @@ export async function buildTestGateway(
       for (const tenant of loaded.all)
         await vi.waitFor(() => check(tenant), { timeout: 60_000, interval: 100 });
     },
+    selfTest: (key) => parts.selfTest(loaded.byKey(key)),
     sweep: () => parts.server.sweep(loaded.all),
     forget: () => (split?.imaging ?? parts.imaging).invalidate(),
     async close() {

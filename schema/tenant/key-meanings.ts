@@ -11,6 +11,12 @@ const SERVICE_AUTHENTICATION = {
   client_secret: 'Client secret of the gateway at that token endpoint.',
   scope: 'Scope that the gateway asks for.',
 };
+const TLS = {
+  tls: 'Certificates of the connections to this part; see [networks](operations.md#networks). Not in a dynamic tenant.',
+  'tls.ca': 'PEM file of the authorities that are trusted, and no others. Without it: those of the system.',
+  'tls.certificate': 'PEM file of our certificate, for a server that asks for one (mTLS).',
+  'tls.key': 'PEM file of its private key, without a passphrase.',
+};
 
 /** Meanings of the keys of a tenant file, by path. Editors and `docs/configuration.md` show them. */
 export const KEY_MEANINGS: Readonly<Record<string, string>> = {
@@ -61,12 +67,15 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
     patient: 'The FHIR Patient of a mock tenant.',
     disableAuthzChecks: 'A mock tenant serves every patient.',
     disabled: 'Older name of `disableAuthzChecks`.',
+    ...TLS,
   }),
   clinical: 'The source of the clinical record. Without it: the FHIR server at `authorization.fhirBaseUrl`.',
   ...below('clinical', {
     type: 'A FHIR server, a store that the gateway fills from files, or no record.',
     baseUrl: 'FHIR base URL. The gateway sends it the token of the caller.',
     path: 'Folder of FHIR files (Bundles or NDJSON), relative to the tenant file.',
+    ...TLS,
+    tls: `${TLS.tls} Without it: \`authorization.tls\`, if \`baseUrl\` has the same origin as \`authorization.fhirBaseUrl\`.`,
   }),
   images: 'The source of the images, or a list of sources.',
   ...below('images', {
@@ -102,6 +111,7 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
     'senders.ae': 'Application entity title of the sender. Without it: any.',
     'senders.address': 'IP address or network of the sender.',
     path: 'Folder of DICOM files, relative to the tenant file.',
+    ...TLS,
   }),
   graphql: 'Settings of the GraphQL API.',
   'graphql.introspection': 'Allows introspection queries.',

@@ -7,6 +7,8 @@ export interface Reading {
 }
 
 const SECRETS = new Set(['password', 'client_secret', 'token', 'jwkPrivate']);
+/** A key in PEM format (RFC 7468 §10); `key` itself may be the path of a file. */
+const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 
 /** Removes `//` comments, and replaces `{ "$env": NAME }` by the value of the environment. */
 export function prepare(value: unknown, path: readonly (string | number)[], reading: Reading): unknown {
@@ -17,7 +19,9 @@ export function prepare(value: unknown, path: readonly (string | number)[], read
   return Object.fromEntries(
     entries.flatMap(([name, child]) => {
       const at = [...path, name];
-      if (SECRETS.has(name) && literalPart(child)) reading.literalSecrets.push(jsonPath(at));
+      const literal = literalPart(child);
+      if (literal && (SECRETS.has(name) || PRIVATE_KEY.test(String(literal))))
+        reading.literalSecrets.push(jsonPath(at));
       const prepared = prepare(child, at, reading);
       return prepared === undefined ? [] : [[name, prepared]];
     }),

@@ -10,6 +10,17 @@ import { networkOf } from '../outbound/network.ts';
 const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).transform(withoutSlash);
 const jwk = z.looseObject({ kty: z.string() });
 
+/** Certificates of the connections to a part of the tenant: files relative to the tenant file, or PEM text. */
+const tls = z
+  .strictObject({
+    ca: z.string().min(1).optional(),
+    certificate: z.string().min(1).optional(),
+    key: z.string().min(1).optional(),
+  })
+  .refine(({ ca, certificate, key }) => ca ?? certificate ?? key, 'must name ca, or certificate and key')
+  .refine(({ certificate, key }) => !certificate === !key, 'must name certificate and key together')
+  .optional();
+
 const client = z.strictObject({
   client_id: z.string().min(1),
   /** Public key, published for the authorization server; the private key signs our assertions. */
@@ -64,6 +75,7 @@ const shared = {
   clients: z.array(registeredClient).default([]),
   /** More values of `aud` that mean this gateway; its own base and the clinical base always do (IA-5). */
   audience: z.array(z.string()).default([]),
+  tls,
 };
 
 const external = { ...shared, fhirBaseUrl: url, client: client.optional() };
@@ -102,7 +114,7 @@ export const authorization = z.discriminatedUnion('type', [
 ]);
 
 export const clinical = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('fhir'), baseUrl: url }),
+  z.strictObject({ type: z.literal('fhir'), baseUrl: url, tls }),
   z.strictObject({ type: z.literal('store'), path: z.string().min(1) }),
   z.strictObject({ type: z.literal('none') }),
 ]);
@@ -194,6 +206,7 @@ export const images = z.discriminatedUnion('type', [
     endpoint: url,
     authentication: serviceAuthentication.default({ type: 'open' }),
     connections: connections('dicom-web'),
+    tls,
   }),
   z.strictObject({
     type: z.literal('dicom-dimse'),
@@ -205,6 +218,7 @@ export const images = z.discriminatedUnion('type', [
     senders: z.array(sender).min(1).optional(),
     connections: connections('dicom-dimse'),
     authentication: serviceAuthentication.optional(),
+    tls,
   }),
   z.strictObject({ type: z.literal('folder'), ...imageSource, path: z.string().min(1) }),
 ]);

@@ -8,6 +8,7 @@ const origin = { key: 't', path: 't', dynamic: false, directory: '/etc/tenants',
 const mock = { type: 'mock' };
 const web = { type: 'dicom-web', lookup: 'studies-by-mrn', endpoint: 'http://orthanc:8042/dicom-web' };
 const smart = { type: 'smart-on-fhir', fhirBaseUrl: 'https://ehr.example.org/fhir/' };
+const ofRecord = { type: 'fhir', baseUrl: 'https://record.example.org/fhir' };
 const publicKey = { kty: 'EC', crv: 'P-384', x: 'x', y: 'y', kid: 'k', alg: 'ES384' };
 
 const parse = (json: unknown, more: object = {}) => parseTenant(json, { ...origin, ...more });
@@ -124,6 +125,32 @@ describe('the parsed tenant', () => {
     expect(tenant.images.map(({ emptyIsAway }) => emptyIsAway)).toEqual([300, 300]);
   });
 
+  test.each<[string, object | undefined, object | undefined]>([
+    ['none of its own, at the origin of the EHR', undefined, { ca: '/etc/tenants/ehr.pem' }],
+    [
+      'none of its own, named at that origin',
+      { type: 'fhir', baseUrl: 'https://ehr.example.org/r4' },
+      { ca: '/etc/tenants/ehr.pem' },
+    ],
+    ['none of its own, elsewhere', ofRecord, undefined],
+    ['its own', { ...ofRecord, tls: { ca: '../record.pem' } }, { ca: '/etc/record.pem' }],
+  ])('has `tls` for the record: %s', (_name, clinical, expected) => {
+    const { tenant } = parse({ authorization: { ...smart, tls: { ca: 'ehr.pem' } }, clinical, images: web });
+    expect(tenant.authorization.tls).toEqual({ ca: '/etc/tenants/ehr.pem' });
+    expect((tenant.clinical as { tls?: object }).tls).toEqual(expected);
+  });
+
+  test('has PEM text as it is, and warns of a private key in the file', () => {
+    const key = '-----BEGIN PRIVATE KEY-----\nx';
+    const tls = { certificate: { $env: 'CERTIFICATE' }, key };
+    const read = parse(
+      { authorization: mock, images: { ...web, tls } },
+      { environment: { CERTIFICATE: '-----BEGIN CERTIFICATE-----' } },
+    );
+    expect(read.tenant.images[0]).toMatchObject({ tls: { certificate: '-----BEGIN CERTIFICATE-----', key } });
+    expect(read.literalSecrets).toEqual(['images.tls.key']);
+  });
+
   test('has newer keys and values in place of older ones', () => {
     const { tenant } = parse({
       authorization: { ...mock, disabled: true },
@@ -166,6 +193,21 @@ describe('a wrong file is refused with path and reason', () => {
         images: { type: 'dicom-dimse', lookup: 'studies-by-mrn', endpoint: 'http://x' },
       },
       /^images.endpoint: must read dimse/,
+    ],
+    [
+      'empty tls',
+      { authorization: { ...smart, tls: {} }, images: web },
+      /^authorization.tls: must name ca, or certificate and key/,
+    ],
+    [
+      'a certificate without its key',
+      { authorization: mock, images: { ...web, tls: { certificate: 'x.pem' } } },
+      /^images.tls: must name certificate and key together/,
+    ],
+    [
+      'no check of certificates',
+      { authorization: mock, images: { ...web, tls: { rejectUnauthorized: false } } },
+      /^images.tls: .*rejectUnauthorized/,
     ],
     [
       'second of a list',
@@ -336,6 +378,21 @@ describe('SM-15 a dynamic tenant', () => {
       'objects larger than usual',
       { authorization: mock, images: web, limits: { objectElements: 100_001 } },
       'limits.objectElements',
+    ],
+    [
+      'certificates of a file',
+      { authorization: { ...smart, tls: { ca: '/etc/ssl/ca.pem' } }, images: web },
+      'authorization.tls',
+    ],
+    [
+      'certificates in PEM format',
+      { authorization: mock, images: [web, { ...web, tls: { ca: '-----BEGIN CERTIFICATE-----' } }] },
+      'images[1].tls',
+    ],
+    [
+      'certificates for a record',
+      { authorization: mock, clinical: { ...ofRecord, tls: { ca: 'x' } }, images: web },
+      'clinical.tls',
     ],
   ])('must not use %s', (_what, json, path) => {
     expect(issues(json, dynamic).map((issue) => issue.split(': ')[0])).toEqual([path]);

@@ -4,6 +4,7 @@ import type { TrustedManifest } from '../graphql/trusted-manifest.ts';
 import type { z } from 'zod';
 import { OBJECT_ELEMENTS } from '../dicom/dicom.ts';
 import { refusalOf, refusalOfSize } from '../expressions/judge.ts';
+import { isPem, type TlsConfig } from '../outbound/tls.ts';
 import { jsonPath, prepare, type Reading } from './tenant-environment.ts';
 import {
   tenantFile,
@@ -93,14 +94,20 @@ export function parseTenant(
   if (dynamic) refuseLocal(file);
   refuseCostlyPaths(file, dynamic);
   const images = (Array.isArray(file.images) ? file.images : [file.images]).map((source) =>
-    source.type === 'folder' ? { ...source, path: resolve(directory, source.path) } : source,
+    source.type === 'folder'
+      ? { ...source, path: resolve(directory, source.path) }
+      : { ...source, tls: tlsOf(source.tls, directory) },
   );
+  const authorization = {
+    ...withPresets(file.authorization),
+    tls: tlsOf(file.authorization.tls, directory),
+  };
   const tenant: Tenant = {
     key,
     path,
     dynamic,
-    authorization: withPresets(file.authorization),
-    clinical: clinicalOf(file, directory),
+    authorization,
+    clinical: clinicalOf(file.clinical, authorization, directory),
     images,
     graphql: graphqlOf(file, directory),
     joins: file.joins,
@@ -109,7 +116,25 @@ export function parseTenant(
     audit:
       file.audit.type === 'file' ? { ...file.audit, path: resolve(directory, file.audit.path) } : file.audit,
   };
+  // A path would name a file of this machine, and a private key does not belong in a URL.
+  const refused = dynamic ? tlsParts(tenant) : [];
+  if (refused.length > 0)
+    throw new TenantError(refused.map(({ path }) => ({ path, reason: 'a dynamic tenant may not have it' })));
   return { tenant, literalSecrets: reading.literalSecrets };
+}
+
+/** Lists the `tls` of a tenant's parts with their JSON paths. */
+export function tlsParts({ authorization, clinical, images }: Tenant): { path: string; tls: TlsConfig }[] {
+  const ofRecord = clinical.type === 'fhir' && clinical.tls !== authorization.tls ? clinical.tls : undefined;
+  const parts: [string, TlsConfig | undefined][] = [
+    ['authorization.tls', authorization.tls],
+    ['clinical.tls', ofRecord],
+    ...images.map((source, index): [string, TlsConfig | undefined] => [
+      images.length > 1 ? `images[${index}].tls` : 'images.tls',
+      source.type === 'folder' ? undefined : source.tls,
+    ]),
+  ];
+  return parts.flatMap(([path, tls]) => (tls ? [{ path, tls }] : []));
 }
 
 /** Refuses a dynamic tenant that uses anything on this machine (SM-15): a folder, a store, a file to write. */
@@ -161,13 +186,24 @@ function graphqlOf({ graphql }: z.infer<typeof tenantFile>, directory: string): 
   };
 }
 
-function clinicalOf(file: z.infer<typeof tenantFile>, directory: string): ClinicalConfig {
-  if (file.clinical?.type === 'store') {
-    return { type: 'store', path: resolve(directory, file.clinical.path) };
-  }
-  if (file.clinical) return file.clinical;
-  const { fhirBaseUrl } = file.authorization;
-  return fhirBaseUrl ? { type: 'fhir', baseUrl: fhirBaseUrl } : { type: 'none' };
+/** A record without `tls` has that of `authorization`, if both are at one origin (RFC 6454 §4). */
+function clinicalOf(
+  clinical: ClinicalConfig | undefined,
+  { fhirBaseUrl, tls }: AuthorizationConfig,
+  directory: string,
+): ClinicalConfig {
+  if (clinical?.type === 'store') return { type: 'store', path: resolve(directory, clinical.path) };
+  if (clinical?.type === 'none' || !(clinical ?? fhirBaseUrl)) return { type: 'none' };
+  const baseUrl = clinical?.baseUrl ?? fhirBaseUrl!;
+  const isSame = fhirBaseUrl !== undefined && new URL(baseUrl).origin === new URL(fhirBaseUrl).origin;
+  return { type: 'fhir', baseUrl, tls: tlsOf(clinical?.tls, directory) ?? (isSame ? tls : undefined) };
+}
+
+/** Makes the paths of files absolute. */
+function tlsOf(tls: TlsConfig | undefined, directory: string): TlsConfig | undefined {
+  const absolute = (value?: string) =>
+    value === undefined || isPem(value) ? value : resolve(directory, value);
+  return tls && { ca: absolute(tls.ca), certificate: absolute(tls.certificate), key: absolute(tls.key) };
 }
 
 /** Returns the reasons of an issue. A failed union gives the reasons of the alternative that matched the furthest. */

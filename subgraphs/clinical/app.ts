@@ -3,7 +3,6 @@ import type { CapabilityStatementRestResource } from 'fhir/r4.js';
 import type { GraphQLSchema } from 'graphql';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Dispatcher } from 'undici';
 import type { Access } from '../../schema/access/access.ts';
 import type { MeasureCall } from '../../schema/access/source-calls.ts';
 import type { RecordOperation } from '../../schema/fault/audit.ts';
@@ -12,7 +11,8 @@ import { ExpressionPool } from '../../schema/expressions/pool.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { fhirBase } from '../../schema/http/request.ts';
 import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
-import type { Tenant } from '../../schema/tenant/tenant.ts';
+import type { ChooseDispatcher } from '../../schema/outbound/choose-dispatcher.ts';
+import type { ClinicalConfig, Tenant } from '../../schema/tenant/tenant.ts';
 import type { Awaitable } from '../../schema/process/awaitable.ts';
 import { Clinical, type StudiesOfObjects } from './record/clinical.ts';
 import { Compartment } from './authorization/compartment.ts';
@@ -32,6 +32,8 @@ import type { LoadProgress } from './sources/store/load.ts';
 import { Store } from './sources/store/store.ts';
 import { Stores } from './sources/store/stores.ts';
 
+type RecordServer = Extract<ClinicalConfig, { type: 'fhir' }>;
+
 /** Milliseconds that a request waits for a store that is being loaded: a small one is ready by then. */
 const LOAD_WAIT = 500;
 
@@ -41,7 +43,7 @@ export interface ClinicalDependencies {
   /** Public base of the whole server, for absolute URLs. */
   baseUrl: string;
   /** Returns the connections to FHIR servers; dynamic tenants get a guarded dispatcher (SM-15). */
-  dispatcher?: (tenant: Tenant) => Dispatcher | undefined;
+  dispatcher?: ChooseDispatcher;
   /** Milliseconds within which the answer of a FHIR server has to begin. */
   timeout?: number;
   /** Milliseconds since the epoch. */
@@ -121,8 +123,8 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
   const granular = new GranularScopes();
   const fhirServers = new FhirServersShared();
 
-  const serverOf = (tenant: Tenant, base: string, token?: string): FhirServer =>
-    new FhirServer({ base, token, dispatcher: dispatcher?.(tenant), timeout }, fhirServers);
+  const serverOf = (tenant: Tenant, { baseUrl: base, tls }: RecordServer, token?: string): FhirServer =>
+    new FhirServer({ base, token, dispatcher: dispatcher?.(tenant, tls), timeout }, fhirServers);
 
   const sourceOf = (tenant: Tenant, access: Access): Awaitable<ClinicalSource> => {
     const { clinical, authorization } = tenant;
@@ -136,7 +138,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
         service: 'clinical',
       });
     }
-    return serverOf(tenant, clinical.baseUrl, token);
+    return serverOf(tenant, clinical, token);
   };
 
   const open: ClinicalSubgraph['open'] = (tenant, access, signal, audit) => {
@@ -181,7 +183,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       if (clinical.type === 'none') return NO_CLAIMS;
       // Every store supports the same, also before it is loaded.
       if (clinical.type === 'store') return claimsOf(Store, Store);
-      return claimsOf(FhirServer, serverOf(tenant, clinical.baseUrl));
+      return claimsOf(FhirServer, serverOf(tenant, clinical));
     },
     operations,
     prepare: async (tenant, onProgress) => {

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseTenant } from '../../../schema/tenant/tenant.ts';
-import { fetchThrough, guardedDispatcher } from '../../outbound/guarded-dispatcher.ts';
+import { outboundConnections } from '../../outbound/connections.ts';
 import { authorizationServer, type AuthorizationServer } from '../../test/authorization-server.ts';
 import { authorizer, type Authorizer } from '../authorize.ts';
 import { grantsOf } from './policy.ts';
@@ -45,7 +45,7 @@ beforeEach(() => {
   }
   ehr.tokens.set('nameless', { scope: 'system/*.rs', exp: clock / 1000 + 3600 });
   ehr.tokens.set('launched', { scope: 'patient/*.rs', patient: 'p7', exp: clock / 1000 + 3600 });
-  auth = authorizer({ fetch, now: () => clock, baseUrl: 'https://img.example.org', guardedFetch: fetch });
+  auth = authorizer({ fetch: () => fetch, now: () => clock, baseUrl: 'https://img.example.org' });
 });
 
 async function ask(token: string, more: object = {}, dynamic = false) {
@@ -158,8 +158,9 @@ describe('IA-8 policy as a decision service', () => {
   });
 
   test('SM-15 a dynamic tenant’s service is called through the guard', async () => {
-    const guardedFetch = fetchThrough(guardedDispatcher(new Set([new URL(ehr.url).host])));
-    auth = authorizer({ fetch, now: () => clock, baseUrl: 'https://img.example.org', guardedFetch });
+    const dynamicHosts = new Set([new URL(ehr.url).host]);
+    const { fetch } = outboundConnections({ dynamicHosts, log: console });
+    auth = authorizer({ fetch, now: () => clock, baseUrl: 'https://img.example.org' });
     expect(await code(ask('a', {}, true))).toBe('not_implemented');
     expect(questions).toEqual([]);
   });

@@ -51,7 +51,7 @@ beforeEach(async () => {
   up = true;
   keysStatus = 200;
   clock = Date.now();
-  auth = authorizer({ fetch, now: () => clock, baseUrl: BASE, guardedFetch: fetch });
+  auth = authorizer({ fetch: () => fetch, now: () => clock, baseUrl: BASE });
 });
 
 const now = () => Math.floor(clock / 1000);

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import { fetchThrough, guardedDispatcher } from '../../outbound/guarded-dispatcher.ts';
+import { outboundConnections } from '../../outbound/connections.ts';
 import { call, limitedFetch, type UpstreamDeps } from './upstream.ts';
 
 let server: Server;
@@ -31,7 +31,10 @@ beforeEach(async () => {
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   url = `http://${host}/`;
-  outside = { fetch, guardedFetch: fetchThrough(guardedDispatcher(new Set([host]))), now: Date.now };
+  outside = {
+    fetch: outboundConnections({ dynamicHosts: new Set([host]), log: console }).fetch,
+    now: Date.now,
+  };
 });
 afterEach(async () => {
   server.closeAllConnections();

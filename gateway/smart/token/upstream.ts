@@ -6,11 +6,10 @@ import type { UnclearReason } from '../../identity/resolve-identity.ts';
 
 /** Dependencies of the calls to an authorization server and its FHIR server. */
 export interface UpstreamDeps {
-  fetch: typeof globalThis.fetch;
+  /** Returns the `fetch` for a tenant's authorization server and EHR (`outboundConnections`). */
+  fetch: (tenant: Tenant) => typeof globalThis.fetch;
   /** Milliseconds since the epoch. */
   now: () => number;
-  /** `fetch` for dynamic tenants: it reaches only hosts that SM-15 allows. */
-  guardedFetch: typeof globalThis.fetch;
   /** Called when a part of a patient's identity is withheld because it is not clear. */
   onUnclear?: ((tenant: Tenant, reason: UnclearReason) => void) | undefined;
 }
@@ -84,7 +83,7 @@ async function exchange(
   const whole = abortAfter(repeatable ? ANSWER_MILLISECONDS : ONE_CHANCE_MILLISECONDS);
   const begun = repeatable ? abortAfter(HEADERS_MILLISECONDS) : undefined;
   try {
-    const fetch = tenant.dynamic ? outside.guardedFetch : outside.fetch;
+    const fetch = outside.fetch(tenant);
     const ask = () =>
       fetch(url, {
         ...init,

@@ -101,6 +101,22 @@ describe('reading tenant files', () => {
     expect(text).not.toContain('hunter2');
   });
 
+  test('names certificates and keys that cannot be used, without their content', () => {
+    const tls = { ca: './ca.pem' };
+    const path = directory({
+      'ca.pem': 'not PEM but s3cret',
+      'hospital.json': {
+        authorization: { type: 'smart-on-fhir', fhirBaseUrl: 'https://ehr.example.org/fhir', tls },
+        images: [web, { ...web, tls: { certificate: '/nowhere/c.pem', key: 'k' } }],
+      },
+    });
+    const text = message(() => readTenants({ ...base, directory: path }));
+    expect(text.split('\n').slice(1)).toEqual([
+      `hospital.json: authorization.tls.ca: ${path}/ca.pem has no certificate in PEM format`,
+      'hospital.json: images[1].tls.certificate: /nowhere/c.pem cannot be read (ENOENT)',
+    ]);
+  });
+
   test('names TENANTS_DIR when the directory does not exist', () => {
     expect(message(() => readTenants({ ...base, directory: '/nowhere' }))).toContain('TENANTS_DIR');
   });

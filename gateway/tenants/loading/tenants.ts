@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { trustedManifest, type TrustedManifest } from '../../../schema/graphql/trusted-manifest.ts';
 import { jsonPath } from '../../../schema/tenant/tenant-environment.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import { parseTenant, TenantError } from '../../../schema/tenant/tenant.ts';
+import { parseTenant, TenantError, tlsParts } from '../../../schema/tenant/tenant.ts';
+import { readTls, TlsError } from '../../../schema/outbound/tls.ts';
 import { SettingsError } from '../../settings.ts';
 import { dynamicTenants, unknownTenant } from './dynamic-tenants.ts';
 import { mockRefusal } from './mock-refusal.ts';
@@ -72,6 +73,16 @@ function readTenant(settings: TenantSettings, name: string, key: string) {
   });
   const { trustedDocumentsFile: file } = tenant.graphql;
   if (file !== undefined) tenant.graphql.documents = readDocuments(file);
+  const issues = tlsParts(tenant).flatMap(({ path, tls }) => {
+    try {
+      readTls(tls);
+      return [];
+    } catch (error) {
+      if (!(error instanceof TlsError)) throw error;
+      return [{ path: `${path}.${error.part}`, reason: error.message }];
+    }
+  });
+  if (issues.length > 0) throw new TenantError(issues);
   return { tenant, literalSecrets };
 }
 

@@ -1,5 +1,5 @@
 /** A free TCP port on loopback, for a server that a test starts. */
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 
 /** Asks the system for a free port. Another process may still take it: callers retry their start. */
 export async function freePort(): Promise<number> {
@@ -11,4 +11,12 @@ export async function freePort(): Promise<number> {
   const { port } = probe.address() as AddressInfo;
   await new Promise((resolve) => probe.close(resolve));
   return port;
+}
+
+/** Tells whether a server listens at a port. */
+export function isOpen(port: number, host = '127.0.0.1'): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, host, () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
 }

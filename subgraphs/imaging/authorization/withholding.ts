@@ -1,4 +1,4 @@
-import type { Dispatcher } from 'undici';
+import type { ChooseDispatcher } from '../../../schema/outbound/choose-dispatcher.ts';
 import type { Access } from '../../../schema/access/access.ts';
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
@@ -28,7 +28,7 @@ export interface WithholdingOptions {
   decisions: DecisionCache;
   directory: PatientDirectory;
   /** Connections to decision services. Dynamic tenants get guarded ones (SM-15). */
-  dispatcher?: ((tenant: Tenant) => Dispatcher | undefined) | undefined;
+  dispatcher?: ChooseDispatcher | undefined;
 }
 
 /**
@@ -169,7 +169,11 @@ export class Withholding {
   #askService(url: string, studies: readonly StudyFacts[]): Promise<ReadonlySet<string> | undefined> {
     const { tenant, dispatcher } = this.#options;
     const facts = studies.map(({ studyUid, modalities, bodyParts }) => ({ studyUid, modalities, bodyParts }));
-    return askDecisionService(url, { ...this.#caller(), studies: facts }, dispatcher?.(tenant));
+    return askDecisionService(
+      url,
+      { ...this.#caller(), studies: facts },
+      dispatcher?.(tenant, tenant.authorization.tls),
+    );
   }
 
   /** Returns the withheld studies, from remembered decisions, or from a service or labels. */

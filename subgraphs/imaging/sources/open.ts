@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
-import type { Dispatcher } from 'undici';
 import { OBJECT_ELEMENTS } from '../../../schema/dicom/dicom.ts';
 import type { ExpressionPool } from '../../../schema/expressions/pool.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import type { ChooseDispatcher } from '../../../schema/outbound/choose-dispatcher.ts';
 import type { ImagesConfig, Tenant } from '../../../schema/tenant/tenant.ts';
 import { CONNECTIONS, EMPTY_IS_AWAY } from '../../../schema/tenant/tenant-file.ts';
 import { mrnPaths, type EvaluatePath } from './mrn-paths.ts';
 import type { Parsing, ParsingThreads } from '../threads/parsing-threads.ts';
 import type { PixelPool } from '../threads/pool.ts';
-import type { DimseNode } from './dicom-dimse/node.ts';
+import type { DimseNode, DimseNodeOptions } from './dicom-dimse/node.ts';
 import { dicomWebSource } from './dicom-web.ts';
 import { openFolder } from './folder.ts';
 import type { FolderOptions } from './folder/folder-options.ts';
@@ -34,10 +34,10 @@ export interface SourcesOptions {
   onProgress?: FolderOptions['onProgress'];
   /** Called with the reason for each object, and each DIMSE association, of a source that is refused (DW-26). */
   onRefused?: (source: ImagesConfig['type'], reason: string) => void;
-  /** Address for C-MOVE to deliver to, and bytes of the cache (DW-16). */
-  dimse?: { host: string; port: number; maxBytes: number };
+  /** Address for C-MOVE to deliver to, with its certificates, and bytes of the cache (DW-16). */
+  dimse?: Pick<DimseNodeOptions, 'host' | 'port' | 'maxBytes' | 'tls'>;
   /** Connections to archives. Dynamic tenants get guarded ones (SM-15). */
-  dispatcher?: (tenant: Tenant) => Dispatcher | undefined;
+  dispatcher?: ChooseDispatcher;
 }
 
 /** An image source of a tenant, opened at its first use. */
@@ -92,6 +92,7 @@ export class Sources {
     if (objectElements !== OBJECT_ELEMENTS) identity.push(String(objectElements));
     const connections = config.type !== 'folder' && JSON.stringify(config.connections);
     if (connections && connections !== JSON.stringify(CONNECTIONS[config.type])) identity.push(connections);
+    if (config.type !== 'folder' && config.tls) identity.push(`tls ${JSON.stringify(config.tls)}`);
     if (config.emptyIsAway !== EMPTY_IS_AWAY) identity.push(`empty ${config.emptyIsAway}`);
     // A dynamic tenant shares no source, because it has guarded connections and a separate cache (SM-15).
     if (tenant.dynamic) identity.push(tenant.key);
@@ -132,7 +133,10 @@ export class Sources {
     const { dataDir, now, log, pixels, onProgress, dispatcher, onRefused } = this.#options;
     const onOtherObject = () => onRefused?.(config.type, 'other object');
     if (config.type === 'dicom-web')
-      return dicomWebSource(config, now, parsing, { dispatcher: dispatcher?.(tenant), onOtherObject });
+      return dicomWebSource(config, now, parsing, {
+        dispatcher: dispatcher?.(tenant, config.tls),
+        onOtherObject,
+      });
     if (config.type === 'dicom-dimse') {
       const { dicomDimseSource } = await import('./dicom-dimse.ts');
       return dicomDimseSource(config, await this.#dimseNode(), key, pixels, parsing);

@@ -1,5 +1,6 @@
 import type { CapabilityStatementRest, CapabilityStatementRestResource } from 'fhir/r4.js';
 import { LRUCache } from 'lru-cache';
+import type { Dispatcher } from 'undici';
 import type { FaultCode } from '../../../../schema/fault/fault.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { isResourceType } from '../../../../schema/fhir/tables.ts';
@@ -39,6 +40,8 @@ export class CapabilityCache {
     },
     ignoreFetchAbort: true,
   });
+  readonly #numbers = new WeakMap<Dispatcher, number>();
+  #last = 0;
 
   /** Returns what a server declares; undefined when it has no statement, or one that cannot be read. It never throws. */
   async of(options: FhirHttpOptions): Promise<SourceCapabilities | undefined> {
@@ -47,17 +50,24 @@ export class CapabilityCache {
       ...{ base, timeout: Math.min(timeout, TIMEOUT_MS), maxBytes: MAX_BYTES },
       ...(dispatcher && { dispatcher }),
     };
-    return (await this.#known.fetch(keyOf(options), { context }))?.capabilities;
+    return (await this.#known.fetch(this.#keyOf(options), { context }))?.capabilities;
   }
 
   /** Returns what is known of a server without asking it. */
   known(options: FhirHttpOptions): SourceCapabilities | undefined {
-    return this.#known.get(keyOf(options))?.capabilities;
+    return this.#known.get(this.#keyOf(options))?.capabilities;
+  }
+
+  /**
+   * A tenant must not learn what another found out about a server that is closed to it (SM-15), or be without what another
+   * could not read.
+   */
+  #keyOf({ base, dispatcher }: FhirHttpOptions): string {
+    if (!dispatcher) return base;
+    if (!this.#numbers.has(dispatcher)) this.#numbers.set(dispatcher, ++this.#last);
+    return `${this.#numbers.get(dispatcher)} ${base}`;
   }
 }
-
-/** A guarded tenant must not learn what another found out about a server that is closed to it (SM-15). */
-const keyOf = ({ base, dispatcher }: FhirHttpOptions): string => `${dispatcher ? 'guarded' : 'open'} ${base}`;
 
 async function read(options: FhirHttpOptions): Promise<SourceCapabilities | undefined> {
   return readCapabilities(await new FhirHttp(options).get('/metadata', undefined));
