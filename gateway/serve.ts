@@ -123,7 +123,7 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     ...{ ...connections, now: Date.now },
     ...{ baseUrl, dataDir, secrets, expressions, shared },
     log: log as FastifyBaseLogger,
-    dimse: { host, port: settings.dimsePort, maxBytes: settings.dimseCacheBytes },
+    dimse: { host, port: settings.dimsePort, maxBytes: settings.dimseCacheBytes, tls: settings.dimseTls },
     exports: { bytes: settings.exportBytes, seconds: settings.exportSeconds },
     ...(several && !isFirst && { ownDir: join(dataDir, 'processes', `${several.number}`) }),
     onRefused: measured.imageRefused,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { createAuthority } from './test/setup/certificates.ts';
 import { readSettings, SettingsError } from './settings.ts';
 
 const read = (env: Record<string, string>) => readSettings(env, '/srv');
@@ -141,4 +142,23 @@ test('refuses REDIS_URL without SEALING_KEY: gateways could not open what the ot
   expect(() => read({ REDIS_URL })).toThrow(/^REDIS_URL needs SEALING_KEY, the same for all gateways/);
   expect(() => read({ REDIS_URL })).not.toThrow(/hunter2/);
   expect(read({ REDIS_URL, SEALING_KEY: 'k'.repeat(32) })).toMatchObject({ redisUrl: REDIS_URL });
+});
+
+test('DW-16 reads certificates for deliveries, and refuses those that cannot be used', () => {
+  const authority = createAuthority();
+  try {
+    const { certificate, key } = authority.issue('scp');
+    const env = { DIMSE_TLS_CERT: certificate, DIMSE_TLS_KEY: key, DIMSE_TLS_CA: authority.ca };
+    expect(read(env).dimseTls).toEqual({ certificate, key, ca: authority.ca });
+    expect(() => read({ ...env, DIMSE_TLS_KEY: authority.ca })).toThrow(/^DIMSE_TLS_KEY: .* no private key/);
+    expect(() => read({ ...env, DIMSE_TLS_CA: 'ca.pem' })).toThrow(
+      'DIMSE_TLS_CA: /srv/ca.pem cannot be read (ENOENT)',
+    );
+    for (const name of ['DIMSE_TLS_CERT', 'DIMSE_TLS_KEY'])
+      expect(() => read({ ...env, [name]: '' })).toThrow(
+        'DIMSE_TLS_CERT and DIMSE_TLS_KEY are needed together',
+      );
+  } finally {
+    authority.remove();
+  }
 });

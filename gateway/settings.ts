@@ -1,5 +1,6 @@
 import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
+import { readTls, TlsError, type TlsConfig } from '../schema/outbound/tls.ts';
 import { networkOf } from '../schema/outbound/network.ts';
 
 /** The settings of the process; `docs/configuration.md` lists their environment variables. */
@@ -16,6 +17,8 @@ export interface Settings {
   sealingKeys: readonly string[];
   /** Port of our C-STORE SCP, on the same host. */
   dimsePort: number;
+  /** Certificates of that SCP; undefined: it does not speak TLS. */
+  dimseTls?: TlsConfig | undefined;
   /** Bytes that studies retrieved by DIMSE may take below DATA_DIR. */
   dimseCacheBytes: number;
   /** Bytes that the files of exports may take below DATA_DIR, and seconds for which they are kept. */
@@ -92,6 +95,9 @@ export const environment = z.object({
     'must have 32 characters or more in each key',
   ),
   DIMSE_PORT: z.coerce.number('must be a number').int().min(0).max(65_535).default(30_104),
+  DIMSE_TLS_CERT: z.string().min(1).optional(),
+  DIMSE_TLS_KEY: z.string().min(1).optional(),
+  DIMSE_TLS_CA: z.string().min(1).optional(),
   DIMSE_CACHE_MB: z.coerce.number('must be a number').int().min(0).default(4096),
   EXPORT_MB: z.coerce.number('must be a number').int().min(0).default(10_240),
   EXPORT_HOURS: z.coerce.number('must be a number of hours').positive().max(168).default(2),
@@ -149,10 +155,11 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
       'REDIS_URL needs SEALING_KEY, the same for all gateways: it seals what they share, and a gateway with another key could not open it',
     );
   }
+  const absolute = (path: string) => (isAbsolute(path) ? path : resolve(root, path));
+  const dimseTls = dimseTlsOf(given, absolute, wrong);
   if (wrong.length > 0 || !parsed.success) throw new SettingsError(wrong.join('\n'));
   const read = parsed.data;
   const baseUrl = withoutSlash(read.BASE_URL ?? `http://localhost:${read.PORT}`);
-  const absolute = (path: string) => (isAbsolute(path) ? path : resolve(root, path));
   return {
     port: read.PORT,
     host: read.HOST,
@@ -162,6 +169,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     ...(read.SUPERGRAPH_FILE !== undefined && { supergraphFile: absolute(read.SUPERGRAPH_FILE) }),
     sealingKeys: read.SEALING_KEY,
     dimsePort: read.DIMSE_PORT,
+    dimseTls,
     dimseCacheBytes: read.DIMSE_CACHE_MB * 1024 * 1024,
     exportBytes: read.EXPORT_MB * 1024 * 1024,
     exportSeconds: read.EXPORT_HOURS * 3600,
@@ -190,6 +198,28 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     workers: read.WORKERS,
     shutdownDelaySeconds: read.SHUTDOWN_DELAY_SECONDS,
   };
+}
+
+/** Reads the certificates of the C-STORE SCP; adds to `wrong` what cannot be used. */
+function dimseTlsOf(
+  given: Readonly<Record<string, string | undefined>>,
+  absolute: (path: string) => string,
+  wrong: string[],
+): TlsConfig | undefined {
+  const names = { ca: 'DIMSE_TLS_CA', certificate: 'DIMSE_TLS_CERT', key: 'DIMSE_TLS_KEY' };
+  const files = Object.entries(names).flatMap(([part, name]) =>
+    given[name] === undefined ? [] : [[part, absolute(given[name])]],
+  );
+  if (files.length === 0) return undefined;
+  const tls = Object.fromEntries(files) as TlsConfig;
+  if (!tls.certificate || !tls.key) wrong.push('DIMSE_TLS_CERT and DIMSE_TLS_KEY are needed together');
+  try {
+    readTls(tls);
+  } catch (error) {
+    if (!(error instanceof TlsError)) throw error;
+    wrong.push(`${names[error.part]}: ${error.message}`);
+  }
+  return tls;
 }
 
 const withoutSlash = (url: string): string => url.replace(/\/+$/, '');

@@ -53,6 +53,13 @@ export const ENVIRONMENT_MEANINGS: Readonly<Record<keyof z.input<typeof environm
     text: '32 characters or more. It is the bearer token of `GET /{tenant}/self-test`. Without it the route does not exist.',
   },
   DIMSE_PORT: { text: 'Port for C-MOVE deliveries, on `HOST`. It is open from the first C-MOVE on.' },
+  DIMSE_TLS_CERT: {
+    text: 'PEM file of the certificate of that port: it then speaks [TLS](operations.md#networks), and nothing else.',
+  },
+  DIMSE_TLS_KEY: { text: 'PEM file of its private key, without a passphrase.' },
+  DIMSE_TLS_CA: {
+    text: 'PEM file of authorities: that port then accepts only archives with a certificate of one of them.',
+  },
   DIMSE_CACHE_MB: {
     text: 'Megabytes below `DATA_DIR` for studies that were retrieved by DIMSE. The least recently used ones are deleted first.',
   },

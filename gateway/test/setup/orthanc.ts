@@ -12,7 +12,7 @@ export interface OrthancOptions {
   username?: string;
   password?: string;
   /** Targets of a C-MOVE, by symbolic name. */
-  modalities?: Record<string, { aet: string; port: number; host?: string }>;
+  modalities?: Record<string, { aet: string; port: number; host?: string; tls?: boolean }>;
   /** Application entity title of Orthanc. Default `ORTHANC`. */
   aet?: string;
   /** Files to import before `startOrthanc` resolves. */
@@ -99,9 +99,9 @@ export async function startOrthanc(options: OrthancOptions = {}): Promise<Orthan
       DicomAlwaysAllowGet: true,
       DicomAlwaysAllowMove: true,
       DicomModalities: Object.fromEntries(
-        Object.entries(options.modalities ?? {}).map(([name, { aet, port, host = '127.0.0.1' }]) => [
+        Object.entries(options.modalities ?? {}).map(([name, { aet, port, host = '127.0.0.1', tls }]) => [
           name,
-          { AET: aet, Host: host, Port: port },
+          { AET: aet, Host: host, Port: port, UseDicomTls: tls === true },
         ]),
       ),
       ...options.configuration,

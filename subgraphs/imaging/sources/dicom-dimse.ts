@@ -1,5 +1,6 @@
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import { hostOf } from '../../../schema/outbound/network.ts';
+import { RenewedTls } from '../../../schema/outbound/tls.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
@@ -71,8 +72,10 @@ class DicomDimse implements ImagingSource {
     this.#pixels = pixels;
     const url = new URL(config.endpoint);
     const { ae, calledAe, connections } = config;
+    const tls = config.tls && new RenewedTls(config.tls, node.log);
     const associations = node.associations(url.host, connections);
-    this.#client = new DimseClient({ host: hostOf(url), port: Number(url.port), ae, calledAe, associations });
+    const address = { host: hostOf(url), port: Number(url.port) };
+    this.#client = new DimseClient({ ...address, ae, calledAe, associations, tls });
     this.#kept = new KeptTargets(node.cache, this.#client, (target) => this.#keyOf(target));
   }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { freePort } from '../../../gateway/test/setup/free-port.ts';
 import { startOrthanc, type Orthanc } from '../../../gateway/test/setup/orthanc.ts';
 import { OBJECT_ELEMENTS } from '../../../schema/dicom/dicom.ts';
+import type { TlsConfig } from '../../../schema/outbound/tls.ts';
 import { CONNECTIONS } from '../../../schema/tenant/tenant-file.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { ParsingThreads } from '../threads/parsing-threads.ts';
@@ -30,14 +31,18 @@ export interface DimseSide {
   stop(): Promise<void>;
 }
 
-export async function openDimseSide(maxBytes = 1e9, directory?: string): Promise<DimseSide> {
+/** @param tls certificates of the C-STORE SCP */
+export async function openDimseSide(maxBytes = 1e9, directory?: string, tls?: TlsConfig): Promise<DimseSide> {
   const port = await freePort();
   const [refused, logged]: [string[], object[]] = [[], []];
-  const log = { warn: (details: object) => void logged.push(details) };
+  const add = (details: object) => void logged.push(details);
+  const log = { info: add, warn: add, error: add };
   const onRefused = (reason: string) => void refused.push(reason);
   const own = directory ?? (await mkdtemp(join(tmpdir(), 'dimse-')));
   const threads = new ParsingThreads();
-  const node = new DimseNode({ directory: own, maxBytes, port, host: '127.0.0.1', threads, log, onRefused });
+  const node = new DimseNode({
+    ...{ directory: own, maxBytes, port, host: '127.0.0.1', tls, threads, log, onRefused },
+  });
   const pixels = new PixelPool();
   const sources: ImagingSource[] = [];
   return {
@@ -83,12 +88,16 @@ export interface DimseOrthanc extends DimseSide {
  */
 export async function openDimseOrthanc(
   files: Iterable<string | Uint8Array>,
-  { maxBytes, configuration }: { maxBytes?: number; configuration?: Record<string, unknown> } = {},
+  {
+    maxBytes,
+    configuration,
+    tls,
+  }: { maxBytes?: number; configuration?: Record<string, unknown>; tls?: TlsConfig } = {},
 ): Promise<DimseOrthanc> {
-  const side = await openDimseSide(maxBytes);
+  const side = await openDimseSide(maxBytes, undefined, tls);
   const orthanc = await startOrthanc({
     files,
-    modalities: { gateway: { aet: OUR_AE, port: side.port } },
+    modalities: { gateway: { aet: OUR_AE, port: side.port, tls: tls !== undefined } },
     configuration: { TranscodeDicomProtocol: false, ...configuration },
   });
   return {

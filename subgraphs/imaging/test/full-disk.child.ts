@@ -13,7 +13,7 @@ import { OUR_AE, type DimseConfig } from './dimse.ts';
  */
 const [directory = '', endpoint = '', retrieval = '', port = '', ...studies] = process.argv.slice(2);
 const threads = new ParsingThreads();
-const log = { warn: () => undefined };
+const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const node = new DimseNode({
   ...{ directory, maxBytes: 1e9, port: Number(port), host: '127.0.0.1', threads, log },
 });

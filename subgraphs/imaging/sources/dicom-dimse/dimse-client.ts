@@ -1,4 +1,5 @@
-import { connect } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import dimse from 'dcmjs-dimse';
 import { number, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { Connection, type Answer } from './wire/connection.ts';
@@ -7,6 +8,7 @@ import { Identifier, type IdentifierKeys } from './identifier.ts';
 import { addService, addStorage } from './wire/presentation-contexts.ts';
 import { failure, serviceNotOffered } from './wire/status.ts';
 import type { Semaphore } from '../../../../schema/concurrency/semaphore.ts';
+import type { RenewedTls } from '../../../../schema/outbound/tls.ts';
 
 const { CEchoRequest, CFindRequest, CGetRequest, CMoveRequest } = dimse.requests;
 const { SopClass, Status } = dimse.constants;
@@ -34,6 +36,8 @@ export interface Peer {
   ae: string;
   /** Limits of simultaneous associations with it. */
   associations: Associations;
+  /** Certificates, if it speaks TLS (PS3.15 Annex B). */
+  tls: RenewedTls | undefined;
 }
 
 /** Start of a C-MOVE. */
@@ -99,17 +103,24 @@ export class DimseClient {
     });
   }
 
+  #connect(): Socket {
+    const { host, port, tls } = this.#peer;
+    // A server name is never an address, RFC 6066 §3.
+    const servername = isIP(host) === 0 ? { servername: host } : {};
+    return tls ? connectTls({ host, port, ...servername, ...tls.current() }) : connect({ host, port });
+  }
+
   async #associated<T>(
     { service, sopClasses, store, signal }: AssociateOptions,
     work: (connection: Connection) => Promise<T>,
   ): Promise<T> {
-    const { host, port, ae, calledAe, associations } = this.#peer;
+    const { ae, calledAe, associations } = this.#peer;
     const retrieves = service === STUDY_ROOT_GET || service === STUDY_ROOT_MOVE;
     const endTurn = await associations[retrieves ? 'retrievals' : 'searches'].acquire(signal);
     const association = new dimse.association.Association(ae, calledAe);
     addService(association, service);
     if (sopClasses) addStorage(association, sopClasses);
-    const connection = new Connection(connect({ host, port }), {
+    const connection = new Connection(this.#connect(), {
       associationTimeout: ASSOCIATION_TIMEOUT,
       silence: service === STUDY_ROOT_FIND ? SILENCE.find : SILENCE.retrieve,
       ...(store && { store }),

@@ -7,6 +7,7 @@ import { StoreScp } from './wire/store-scp.ts';
 import type { ParsingThreads } from '../../threads/parsing-threads.ts';
 import type { Incoming } from './spool.ts';
 import { Semaphore } from '../../../../schema/concurrency/semaphore.ts';
+import { RenewedTls, type TlsConfig, type TlsLog } from '../../../../schema/outbound/tls.ts';
 import type { ImagesConfig } from '../../../../schema/tenant/tenant.ts';
 
 type DimseConfig = Extract<ImagesConfig, { type: 'dicom-dimse' }>;
@@ -21,8 +22,10 @@ export interface DimseNodeOptions {
   host: string;
   /** Parse the headers of arriving objects. Stay open when the node closes. */
   threads: ParsingThreads;
+  /** Certificates of the C-STORE SCP, which then speaks TLS only; with `ca` it accepts only certificates of these authorities. */
+  tls?: TlsConfig | undefined;
   /** Logs refused associations and objects; `onRefused` counts them by their reason. */
-  log: RefusalLog;
+  log: RefusalLog & TlsLog;
   onRefused?: ((reason: string) => void) | undefined;
 }
 
@@ -34,18 +37,20 @@ export class DimseNode {
   readonly cache: RetrievalCache;
   readonly scp: StoreScp;
   readonly incoming: Incoming;
+  readonly log: TlsLog;
   /** Refused associations and objects. */
   readonly refusals: Refusals;
   readonly #associations = new Map<string, Associations>();
   #messageId = randomInt(0xffff);
 
-  constructor({ directory, maxBytes, port, host, threads, log, onRefused }: DimseNodeOptions) {
+  constructor({ directory, maxBytes, port, host, tls, threads, log, onRefused }: DimseNodeOptions) {
     // The library would log hosts and patients outside the gateway's log. Faults report failures.
     dimse.log.setLevel('silent');
     this.cache = new RetrievalCache(directory, maxBytes);
     this.incoming = { directory: this.cache.incoming, threads };
     this.refusals = new Refusals(log, onRefused);
-    this.scp = new StoreScp({ port, host, refusals: this.refusals });
+    this.log = log;
+    this.scp = new StoreScp({ port, host, refusals: this.refusals, tls: tls && new RenewedTls(tls, log) });
   }
 
   /**

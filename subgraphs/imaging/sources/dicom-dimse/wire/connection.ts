@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import dimse, { type association, type requests, type responses } from 'dcmjs-dimse';
 import { number, text, type DicomJson } from '../../../../../schema/dicom/dicom.ts';
 import { decodeDataset } from '../identifier.ts';
@@ -115,14 +116,14 @@ export class Connection extends dimse.Scp {
       // The library's timer starts at a connect event, which such a socket does not have.
       const late = (): void => this.#fail(archiveAway(new Error('association timed out')));
       this.#associating = setTimeout(late, options.associationTimeout).unref();
-    } else socket.once('connect', () => socket.setTimeout(0));
+    } else socket.once(readyEvent(socket), () => socket.setTimeout(0));
     socket.once('close', () => this.#fail(archiveAway(new Error('connection closed by the peer'))));
   }
 
   /** Requests the association on a connecting socket. */
   open(association: association.Association): Promise<void> {
     association.setMaxPduLength(MAX_PDU);
-    this.on('connect', () => this.sendAssociationRequest(association));
+    this.socket.once(readyEvent(this.socket), () => this.sendAssociationRequest(association));
     return new Promise((resolve, reject) => {
       if (this.#failure) reject(this.#failure);
       this.#opening = { resolve, reject };
@@ -276,3 +277,6 @@ export class Connection extends dimse.Scp {
     this.#messages.abort();
   }
 }
+
+/** Returns the event after which a connecting socket may send: with TLS, when the certificate of the peer was checked. */
+const readyEvent = (socket: Socket) => (socket instanceof TLSSocket ? 'secureConnect' : 'connect');

@@ -1,6 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import dimse, { type association } from 'dcmjs-dimse';
 import { Fault } from '../../../../../schema/fault/fault.ts';
+import type { RenewedTls, TlsMaterial } from '../../../../../schema/outbound/tls.ts';
 import { Connection, Refused } from './connection.ts';
 import type { StoreRequest, StoreSink } from './messages.ts';
 import { acceptStorage } from './presentation-contexts.ts';
@@ -45,6 +47,8 @@ export interface StoreScpOptions {
   port: number;
   host: string;
   refusals: Refusals;
+  /** Certificates; without them it does not speak TLS. */
+  tls?: RenewedTls | undefined;
 }
 
 /**
@@ -58,6 +62,9 @@ export class StoreScp {
   /** Connections, the oldest first. */
   readonly #peers = new Set<Peer>();
   #listening: Promise<Server> | undefined;
+  /** Sockets whose TLS handshake goes on. */
+  readonly #handshakes = new Set<Socket>();
+  #tls: { server: TlsServer; material: TlsMaterial } | undefined;
 
   constructor(options: StoreScpOptions) {
     this.#options = options;
@@ -85,11 +92,13 @@ export class StoreScp {
   async close(): Promise<void> {
     const server = await this.#listening?.catch(() => undefined);
     for (const { connection } of this.#peers) connection.socket.destroy();
+    for (const socket of this.#handshakes) socket.destroy();
     if (server) await new Promise((resolve) => server.close(resolve));
   }
 
   #listen(): Promise<Server> {
-    const server = createServer((socket) => this.#connected(socket));
+    const { tls } = this.#options;
+    const server = createServer((socket) => (tls ? this.#handshake(socket, tls) : this.#connected(socket)));
     return new Promise((resolve, reject) => {
       // Errors of connections that cannot be accepted must not end the process.
       server.on('error', reject);
@@ -98,15 +107,53 @@ export class StoreScp {
     });
   }
 
+  /** Passes a socket through TLS (PS3.15 Annex B): only one from an address of an expected sender, as it costs more. */
+  #handshake(socket: Socket, tls: RenewedTls): void {
+    const address = addressOf(socket);
+    if (!this.#awaits(address)) {
+      this.#options.refusals.add('address', { address });
+      return void socket.destroy();
+    }
+    this.#handshakes.add(socket);
+    socket.once('close', () => this.#handshakes.delete(socket));
+    this.#tlsServer(tls.current()).emit('connection', socket);
+  }
+
+  /** Returns the server that makes the handshakes; it listens at no port. */
+  #tlsServer(material: TlsMaterial): TlsServer {
+    if (!this.#tls) {
+      const isAsked = material.ca !== undefined;
+      const server = createTlsServer(
+        {
+          ...material,
+          ...{ requestCert: isAsked, rejectUnauthorized: isAsked },
+          handshakeTimeout: ASSOCIATION_TIMEOUT.awaited,
+        },
+        (socket) => this.#connected(socket),
+      );
+      server.on('tlsClientError', ({ code }: NodeJS.ErrnoException, socket) =>
+        this.#options.refusals.add('TLS', { address: addressOf(socket), code }),
+      );
+      this.#tls = { server, material };
+    } else if (material !== this.#tls.material) {
+      this.#tls.server.setSecureContext(material);
+      this.#tls.material = material;
+    }
+    return this.#tls.server;
+  }
+
+  #awaits(address: string): boolean {
+    return [...this.#expected].some(({ senders }) => senders.includes(address));
+  }
+
   #connected(socket: Socket): void {
-    // An IPv4 address on a dual-stack socket, RFC 4291 §2.5.5.2.
-    const address = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+    const address = addressOf(socket);
     if (!this.#hasRoom(address)) {
       this.#options.refusals.add('connections', { address });
       socket.destroy();
       return;
     }
-    const awaited = [...this.#expected].some(({ senders }) => senders.includes(address));
+    const awaited = this.#awaits(address);
     const connection = new Connection(socket, {
       associationTimeout: awaited ? ASSOCIATION_TIMEOUT.awaited : ASSOCIATION_TIMEOUT.other,
       silence: SILENCE,
@@ -202,3 +249,6 @@ export class StoreScp {
     };
   }
 }
+
+/** Returns the address of a peer, without the prefix of IPv4 on a dual-stack socket (RFC 4291 §2.5.5.2). */
+const addressOf = (socket: Socket) => (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
