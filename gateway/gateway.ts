@@ -105,7 +105,7 @@ export function gatewayParts(options: PartsOptions) {
 function outsideOf({ fetch: choose, now, measure, log, onUnclear }: PartsOptions): UpstreamDeps {
   const measured = (own: typeof fetch) => (measure ? measuredFetch(own, measure) : own);
   return {
-    fetch: (tenant) => measured(choose(tenant)),
+    fetch: (tenant, tls) => measured(choose(tenant, tls)),
     now,
     onUnclear: (tenant, reason) => {
       log.warn({ tenant: tenant.key, reason }, 'withheld: it is not clear whose a record number is');

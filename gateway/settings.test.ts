@@ -137,6 +137,23 @@ test.each([
   expect(() => read(env)).toThrow(message);
 });
 
+test.each<[Record<string, string>, object]>([
+  [{ HTTPS_PROXY: 'http://u:p@proxy:3128' }, { httpsProxy: 'http://u:p@proxy:3128', httpProxy: undefined }],
+  [{ https_proxy: 'proxy:3128', HTTPS_PROXY: 'http://other' }, { httpsProxy: 'http://proxy:3128' }],
+  [
+    { http_proxy: 'https://proxy', no_proxy: '.local,10.0.0.0/8' },
+    { httpProxy: 'https://proxy', noProxy: '.local,10.0.0.0/8' },
+  ],
+  [{ https_proxy: '', HTTPS_PROXY: 'proxy' }, { httpsProxy: 'http://proxy' }],
+])('takes the proxies of %o', (env, expected) => {
+  expect(read(env)).toMatchObject(expected);
+});
+
+test('refuses another kind of proxy, without its password', () => {
+  const HTTPS_PROXY = 'socks5://user:hunter2@proxy';
+  expect(() => read({ HTTPS_PROXY })).toThrow(/^HTTPS_PROXY must be an http or https URL$/);
+});
+
 test('refuses REDIS_URL without SEALING_KEY: gateways could not open what the others sealed', () => {
   const REDIS_URL = 'rediss://user:hunter2@redis:6380/1';
   expect(() => read({ REDIS_URL })).toThrow(/^REDIS_URL needs SEALING_KEY, the same for all gateways/);

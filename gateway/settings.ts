@@ -24,6 +24,10 @@ export interface Settings {
   /** Bytes that the files of exports may take below DATA_DIR, and seconds for which they are kept. */
   exportBytes: number;
   exportSeconds: number;
+  /** Proxies for calls to EHRs and archives; they may hold a password. */
+  httpsProxy?: string | undefined;
+  httpProxy?: string | undefined;
+  noProxy?: string | undefined;
   dynamicTenants: boolean;
   dynamicHosts: ReadonlySet<string>;
   /** True when mock tenants may load with other data than the demonstration's (SM-11). */
@@ -82,6 +86,14 @@ const originUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
   .refine((url) => new URL(url).pathname === '/', 'must have no path');
 
+/** A proxy without a scheme is called by HTTP. */
+const proxy = z
+  .string()
+  .transform((text) => (text.includes('://') ? text : `http://${text}`))
+  .pipe(z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }))
+  .optional();
+const PROXIES = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'] as const;
+
 /** Schema of the environment variables. */
 export const environment = z.object({
   PORT: z.coerce.number('must be a number').int().min(0).max(65_535).default(4000),
@@ -103,6 +115,9 @@ export const environment = z.object({
   EXPORT_HOURS: z.coerce.number('must be a number of hours').positive().max(168).default(2),
   DYN_TENANTS: z.enum(['on', 'off'], 'must be on or off').optional(),
   DYN_ALLOWED_HOSTS: list,
+  HTTPS_PROXY: proxy,
+  HTTP_PROXY: proxy,
+  NO_PROXY: z.string().optional(),
   TRUSTED_PROXIES: list.refine(
     (proxies) => proxies.every((proxy) => networkOf(proxy) !== undefined),
     'must list IP addresses or networks, such as 10.0.0.0/8',
@@ -131,12 +146,15 @@ export const environment = z.object({
 });
 
 /**
- * Reads the environment. Empty values count as not set.
+ * Reads the environment. Empty values count as not set. The names of proxies may be in lower case, which comes first.
  * @param root folder of the package, where relative paths start
  * @throws SettingsError that names every wrong variable, never its value
  */
 export function readSettings(env: Readonly<Record<string, string | undefined>>, root: string): Settings {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const lowerCase = Object.fromEntries(PROXIES.map((name) => [name, env[name.toLowerCase()] || env[name]]));
+  const given = Object.fromEntries(
+    Object.entries({ ...env, ...lowerCase }).filter(([, value]) => value !== ''),
+  );
   const parsed = environment.safeParse(given);
   const wrong = parsed.success
     ? []
@@ -173,6 +191,9 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     dimseCacheBytes: read.DIMSE_CACHE_MB * 1024 * 1024,
     exportBytes: read.EXPORT_MB * 1024 * 1024,
     exportSeconds: read.EXPORT_HOURS * 3600,
+    httpsProxy: read.HTTPS_PROXY,
+    httpProxy: read.HTTP_PROXY,
+    noProxy: read.NO_PROXY,
     dynamicTenants: read.DYN_TENANTS ? read.DYN_TENANTS === 'on' : LOCAL_NAMES.has(new URL(baseUrl).hostname),
     dynamicHosts: new Set(read.DYN_ALLOWED_HOSTS.map((host) => host.toLowerCase())),
     trustedProxies: read.TRUSTED_PROXIES,

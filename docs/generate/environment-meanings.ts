@@ -35,6 +35,13 @@ export const ENVIRONMENT_MEANINGS: Readonly<Record<keyof z.input<typeof environm
   DYN_ALLOWED_HOSTS: {
     text: 'Private hosts (`name` or `name:port`, comma-separated) that such a tenant may reach. Public hosts are always allowed.',
   },
+  HTTPS_PROXY: {
+    text: 'Proxy for calls to EHRs and archives by `https`, such as `http://user:password@proxy:3128`; see [networks](operations.md#networks). Lower case works too, as for the next two.',
+  },
+  HTTP_PROXY: { text: 'Proxy for such calls by `http`.' },
+  NO_PROXY: {
+    text: 'Hosts that are called directly: names (those below them too), addresses or networks, comma-separated, each with an optional port; `*` for all. Loopback is always called directly.',
+  },
   TRUSTED_PROXIES: {
     text: 'Addresses or networks of the proxies in front of the gateway, such as `10.0.0.0/8`. Their `X-Forwarded-For` is used to count the requests and failures of each client. Behind a proxy that is not listed here, all clients count as one.',
   },

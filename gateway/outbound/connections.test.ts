@@ -52,7 +52,7 @@ afterEach(() => {
   begun = [];
 });
 
-const tenantWith = (tls?: TlsConfig, dynamic = false) => ({ dynamic, authorization: { tls } }) as Tenant;
+const tenant = { dynamic: false } as Tenant;
 const open = (errors: string[] = []) =>
   outboundConnections({
     dynamicHosts: new Set(['127.0.0.1']),
@@ -73,9 +73,12 @@ test.each<[string, () => TlsConfig | undefined, boolean, answer: string]>([
 ])('%s: %s', async (_name, tls, dynamic, expected) => {
   const config = tls();
   const connections = open();
-  const tenant = tenantWith(config, dynamic);
+  const tenant = { dynamic } as Tenant;
   const fetched = await connections
-    .fetch(tenant)(url)
+    .fetch(
+      tenant,
+      config,
+    )(url)
     .then((answer) => answer.text())
     .catch(({ cause }: Error) => (cause as { code: string }).code);
   expect(fetched).toBe(expected);
@@ -92,7 +95,7 @@ test('a certificate of another name is refused', async () => {
   const names = authority.issue('named', 'DNS:other.example.org');
   const other = createServer({ cert: readFileSync(names.certificate), key: readFileSync(names.key) });
   await once(other.listen(0, '127.0.0.1'), 'listening');
-  const refused = fetch(tenantWith({ ca: authority.ca }))(
+  const refused = fetch(tenant, { ca: authority.ca })(
     `https://127.0.0.1:${(other.address() as AddressInfo).port}`,
   );
   await expect(refused).rejects.toMatchObject({ cause: { code: 'ERR_TLS_CERT_ALTNAME_INVALID' } });
@@ -109,7 +112,7 @@ test('a server that wants a certificate of ours says so, and the operator gets t
   ];
   const child = await startChild('/usr/bin/openssl', [...args, ...of!, ...trusted!], () => isOpen(port));
   const { fetch } = open();
-  const get = (tls: TlsConfig) => fetch(tenantWith(tls))(`https://127.0.0.1:${port}/`);
+  const get = (tls: TlsConfig) => fetch(tenant, tls)(`https://127.0.0.1:${port}/`);
   try {
     expect((await get({ ca: authority.ca, ...authority.issue('gateway') })).status).toBe(200);
     const error = await get({ ca: authority.ca }).catch((reason: unknown) => reason);
@@ -123,8 +126,8 @@ test('a renewed certificate is used by new requests at once, and running ones fi
   const errors: string[] = [];
   const { fetch } = open(errors);
   const ours = authority.issue('before');
-  const tenant = tenantWith({ ca: authority.ca, ...ours });
-  const get = async (path = '/') => fetch(tenant)(url + path);
+  const tls = { ca: authority.ca, ...ours };
+  const get = async (path = '/') => fetch(tenant, tls)(url + path);
   const slow = await get('/slow');
   expect(await (await get()).text()).toBe('before');
 

@@ -1,17 +1,18 @@
-import { Agent, Dispatcher } from 'undici';
+import { Dispatcher, type Agent } from 'undici';
 import type { ChooseDispatcher } from '../../schema/outbound/choose-dispatcher.ts';
 import { RenewedTls, type TlsConfig, type TlsLog, type TlsMaterial } from '../../schema/outbound/tls.ts';
 import { tlsParts, type Tenant } from '../../schema/tenant/tenant.ts';
 import { fetchThrough, guardedDispatcher } from './guarded-dispatcher.ts';
+import { agentWithProxy, chooseProxy, type ChooseProxy, type ProxySettings } from './proxy.ts';
 
 /** The connections of all tenants to their EHRs and archives. */
 export interface Connections {
   dispatcher: ChooseDispatcher;
-  /** Returns the `fetch` for what `authorization` of a tenant names, or leads to. */
-  fetch: (tenant: Pick<Tenant, 'dynamic'> & Partial<Tenant>) => typeof globalThis.fetch;
+  /** Returns a `fetch` over the same connections. */
+  fetch: (tenant: Pick<Tenant, 'dynamic'>, tls?: TlsConfig) => typeof globalThis.fetch;
 }
 
-export interface ConnectionsOptions {
+export interface ConnectionsOptions extends ProxySettings {
   /** Private hosts that dynamic tenants may reach (DYN_ALLOWED_HOSTS). */
   dynamicHosts: ReadonlySet<string>;
   log: TlsLog;
@@ -29,43 +30,47 @@ const TIMEOUTS = {
 const CONNECT_TIMEOUT = 10_000;
 
 /**
- * Makes the connections of tenants: the only place that knows their certificates and guards. All dynamic tenants share one
- * guarded dispatcher; each `tls` of a tenant file has its own dispatcher, and without `tls` there is the default one.
+ * Makes the connections of tenants: the only place that knows their certificates, guards and proxies. Each `tls` of a tenant
+ * file has its own dispatcher. All dynamic tenants share the guarded one, which never uses a proxy: a proxy looks names up
+ * itself, and so could be led to a private address after our check (SM-15).
  */
-export function outboundConnections({ dynamicHosts, log, tenants = [] }: ConnectionsOptions): Connections {
-  const guarded = guardedDispatcher(dynamicHosts);
-  const guardedFetch = fetchThrough(guarded);
-  const known = new WeakMap<TlsConfig, { dispatcher: Dispatcher; fetch: typeof globalThis.fetch }>();
+export function outboundConnections(options: ConnectionsOptions): Connections {
+  const { dynamicHosts, log, tenants = [], httpProxy, httpsProxy } = options;
+  const proxyOf = chooseProxy(options);
+  const connections = (dispatcher: Dispatcher) => ({ dispatcher, fetch: fetchThrough(dispatcher) });
+  const guarded = connections(guardedDispatcher(dynamicHosts));
+  const usual =
+    (httpProxy ?? httpsProxy) === undefined
+      ? { dispatcher: undefined, fetch }
+      : connections(agentWith({}, proxyOf));
+  const known = new WeakMap<TlsConfig, typeof guarded>();
   const withTls = (tls: TlsConfig) => {
-    let made = known.get(tls);
-    if (!made) {
-      const dispatcher = new RenewedDispatcher(new RenewedTls(tls, log));
-      made = { dispatcher, fetch: fetchThrough(dispatcher) };
-      known.set(tls, made);
-    }
+    const made = known.get(tls) ?? connections(new RenewedDispatcher(new RenewedTls(tls, log), proxyOf));
+    known.set(tls, made);
     return made;
   };
   for (const { tls } of tenants.flatMap(tlsParts)) withTls(tls);
+  const choose = ({ dynamic }: Pick<Tenant, 'dynamic'>, tls?: TlsConfig) =>
+    dynamic ? guarded : tls ? withTls(tls) : usual;
   return {
-    dispatcher: ({ dynamic }, tls) => (dynamic ? guarded : tls && withTls(tls).dispatcher),
-    fetch: ({ dynamic, authorization }) => {
-      if (dynamic) return guardedFetch;
-      return authorization?.tls ? withTls(authorization.tls).fetch : fetch;
-    },
+    dispatcher: (tenant, tls) => choose(tenant, tls).dispatcher,
+    fetch: (tenant, tls) => choose(tenant, tls).fetch,
   };
 }
 
 /** Opens connections with the certificates of now. Requests that run end on the connections that they have. */
 class RenewedDispatcher extends Dispatcher {
   readonly #tls: RenewedTls;
+  readonly #proxyOf: ChooseProxy;
   #material: TlsMaterial;
   #agent: Agent;
 
-  constructor(tls: RenewedTls) {
+  constructor(tls: RenewedTls, proxyOf: ChooseProxy) {
     super();
     this.#tls = tls;
+    this.#proxyOf = proxyOf;
     this.#material = tls.current();
-    this.#agent = agentWith(this.#material);
+    this.#agent = agentWith(this.#material, proxyOf);
   }
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
@@ -73,12 +78,11 @@ class RenewedDispatcher extends Dispatcher {
     if (material !== this.#material) {
       void this.#agent.close();
       this.#material = material;
-      this.#agent = agentWith(material);
+      this.#agent = agentWith(material, this.#proxyOf);
     }
     return this.#agent.dispatch(options, handler);
   }
 }
 
-function agentWith(tls: TlsMaterial): Agent {
-  return new Agent({ ...TIMEOUTS, connect: { timeout: CONNECT_TIMEOUT, ...tls } });
-}
+const agentWith = (tls: TlsMaterial, proxyOf: ChooseProxy): Agent =>
+  agentWithProxy({ ...TIMEOUTS, connect: { timeout: CONNECT_TIMEOUT, ...tls } }, proxyOf);

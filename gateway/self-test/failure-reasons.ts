@@ -5,6 +5,11 @@ import type { ImagesConfig } from '../../schema/tenant/tenant.ts';
 const CONNECTION: readonly [RegExp, (code: string) => string][] = [
   [/^(ENOTFOUND|EAI_AGAIN)$/, () => 'its name is not known to DNS'],
   [/^ECONNREFUSED$/, () => 'nothing listens there'],
+  [/^ERR_PROXY_AWAY$/, () => 'the proxy (HTTPS_PROXY) is away, or does not reach it'],
+  [
+    /^ERR_PROXY_REFUSED$/,
+    () => 'the proxy (HTTPS_PROXY) refuses the connection; check its rules and the password in the variable',
+  ],
   [/^(EHOSTUNREACH|ENETUNREACH)$/, () => 'there is no route to it'],
   [/TIMEOUT|ETIMEDOUT/, () => 'it does not answer; a firewall may be in between'],
   [

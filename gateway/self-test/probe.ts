@@ -30,7 +30,7 @@ export async function probe(
   let status: number;
   let text: string;
   try {
-    const response = await fetch(tenant)(url, {
+    const response = await fetch(tenant, tenant.authorization.tls)(url, {
       ...init,
       redirect: 'manual',
       headers: { accept: 'application/json, application/fhir+json;q=0.9', ...init.headers },

@@ -13,6 +13,7 @@ const TIMED_OUT: ReadonlySet<string> = new Set([
 const UNREACHABLE: ReadonlySet<string> = new Set([
   ...TIMED_OUT,
   'UND_ERR_SOCKET',
+  'ERR_PROXY_AWAY',
   'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
   'ECONNREFUSED',
   'ECONNRESET',

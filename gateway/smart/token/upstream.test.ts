@@ -41,8 +41,8 @@ afterEach(async () => {
   await new Promise((done) => server.close(done));
 });
 
-/** The only property of a tenant that `call` reads. */
-const tenant = (dynamic: boolean) => ({ dynamic }) as Tenant;
+/** The properties of a tenant that `call` reads. */
+const tenant = (dynamic: boolean) => ({ dynamic, authorization: {} }) as Tenant;
 const form = () => ({ method: 'POST', body: new URLSearchParams({ token: 'x' }) });
 
 describe.each([false, true])('a connection that ends before the answer (dynamic tenant: %s)', (dynamic) => {

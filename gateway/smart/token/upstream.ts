@@ -1,13 +1,14 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 import { limitedText } from '../../../schema/outbound/limited-text.ts';
 import { resending } from '../../../schema/outbound/resending.ts';
+import type { TlsConfig } from '../../../schema/outbound/tls.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { UnclearReason } from '../../identity/resolve-identity.ts';
 
 /** Dependencies of the calls to an authorization server and its FHIR server. */
 export interface UpstreamDeps {
-  /** Returns the `fetch` for a tenant's authorization server and EHR (`outboundConnections`). */
-  fetch: (tenant: Tenant) => typeof globalThis.fetch;
+  /** Returns the `fetch` for a part of a tenant with this `tls` (`outboundConnections`). */
+  fetch: (tenant: Tenant, tls?: TlsConfig) => typeof globalThis.fetch;
   /** Milliseconds since the epoch. */
   now: () => number;
   /** Called when a part of a patient's identity is withheld because it is not clear. */
@@ -83,7 +84,7 @@ async function exchange(
   const whole = abortAfter(repeatable ? ANSWER_MILLISECONDS : ONE_CHANCE_MILLISECONDS);
   const begun = repeatable ? abortAfter(HEADERS_MILLISECONDS) : undefined;
   try {
-    const fetch = outside.fetch(tenant);
+    const fetch = outside.fetch(tenant, tenant.authorization.tls);
     const ask = () =>
       fetch(url, {
         ...init,

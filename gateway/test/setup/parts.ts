@@ -14,6 +14,9 @@ const parts: Readonly<Record<string, string>> = {
   chromium: '/usr/bin/chromium',
   'redis-server': '/usr/bin/redis-server',
   kustomize: '/usr/bin/kustomize',
+  'nginx-light': '/usr/sbin/nginx',
+  openssl: '/usr/bin/openssl',
+  tinyproxy: '/usr/bin/tinyproxy',
 };
 
 const policy = '/usr/sbin/policy-rc.d';
