@@ -10,7 +10,7 @@ interface Meaning {
 /** The meaning of each environment variable, in the order of `docs/configuration.md`. */
 export const ENVIRONMENT_MEANINGS: Readonly<Record<keyof z.input<typeof environment>, Meaning>> = {
   PORT: { text: 'Port of the gateway.' },
-  HOST: { text: 'Address to listen on. In the image it is `0.0.0.0`.' },
+  HOST: { text: 'Address to listen on; `::` is IPv6 and IPv4. In the image it is `0.0.0.0`.' },
   BASE_URL: {
     fallback: '`http://localhost:$PORT`',
     text: 'Public address; it may have a path prefix. Browsers sign in at this address and at no other.',

@@ -1,6 +1,7 @@
 /** The built gateway as a process, as `npm start` runs it, on a free port with its own data folder. */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { isIPv6 } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
@@ -9,7 +10,7 @@ import { BUILT_DEMO_IMAGES } from './demo-images.ts';
 import { freePort } from './free-port.ts';
 
 export interface GatewayProcess {
-  /** `http://localhost:port`, without a slash at the end. */
+  /** `http://localhost:port`, or with an IPv6 `HOST` `http://[::1]:port`, without a slash at the end. */
   readonly url: string;
   /** Its process id. */
   readonly pid: number;
@@ -36,7 +37,7 @@ export async function startGateway(
     await symlink(BUILT_DEMO_IMAGES, join(dataDir, 'demo/images'));
   }
   const port = environment['PORT'] ?? String(await freePort());
-  const url = `http://localhost:${port}`;
+  const url = `http://${isIPv6(environment['HOST'] ?? '') ? '[::1]' : 'localhost'}:${port}`;
   // BASE_URL is set explicitly: Vite, and so the test runner, sets a variable of that name to something else.
   const own = {
     PORT: port,

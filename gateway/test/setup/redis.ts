@@ -9,7 +9,7 @@ import { startChild } from './child.ts';
 import { freePort } from './free-port.ts';
 
 export interface Redis {
-  /** `redis://127.0.0.1:port`, for REDIS_URL. */
+  /** `redis://127.0.0.1:port` or `redis://[::1]:port`, for REDIS_URL. */
   readonly url: string;
   readonly port: number;
   /** Ends the process and with it all data. Safe to call twice. */
@@ -23,14 +23,14 @@ export interface Redis {
  * Starts Redis and waits until it answers PING. Call `stop()` in `afterAll`.
  * @param at the port of an earlier one (default: a free port)
  */
-export async function startRedis(at?: number): Promise<Redis> {
+export async function startRedis(at?: number, host: '127.0.0.1' | '::1' = '127.0.0.1'): Promise<Redis> {
   const directory = await mkdtemp(join(tmpdir(), 'redis-'));
   const port = at ?? (await freePort());
-  const settings = { port, bind: '127.0.0.1', dir: directory, save: '', appendonly: 'no' };
+  const settings = { port, bind: host, dir: directory, save: '', appendonly: 'no' };
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const child = await startChild('/usr/bin/redis-server', args, () => ping(port));
+  const child = await startChild('/usr/bin/redis-server', args, () => ping(port, host));
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: `redis://${host === '::1' ? '[::1]' : host}:${port}`,
     port,
     freeze: () => void child.process.kill('SIGSTOP'),
     thaw: () => void child.process.kill('SIGCONT'),
@@ -55,9 +55,9 @@ export function patientRedis({ url }: Pick<Redis, 'url'>): SharedRedis {
   };
 }
 
-function ping(port: number): Promise<boolean> {
+function ping(port: number, host: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
+    const socket = connect(port, host, () => socket.write('PING\r\n'));
     socket.setTimeout(1_000, () => socket.destroy());
     socket.once('data', (answer) => {
       resolve(answer.toString().startsWith('+PONG'));

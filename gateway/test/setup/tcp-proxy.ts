@@ -28,11 +28,20 @@ export interface TcpProxy {
   stop(): Promise<void>;
 }
 
-/** Starts a proxy. @param target port on loopback */
-export async function startTcpProxy(target: number): Promise<TcpProxy> {
+/**
+ * Starts a proxy.
+ * @param target port on loopback
+ * @param host address to listen on
+ * @param targetHost loopback address of the target
+ */
+export async function startTcpProxy(
+  target: number,
+  host = '127.0.0.1',
+  targetHost = '127.0.0.1',
+): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   const server = createServer((near) => {
-    const far = connect(target, '127.0.0.1');
+    const far = connect(target, targetHost);
     const connection: ProxiedConnection = { open: true, bytes: 0, sent: [] };
     proxy.connections.push(connection);
     proxy.made++;
@@ -73,7 +82,7 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
       }
     }
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   const proxy: TcpProxy = {
     port: (server.address() as AddressInfo).port,
     made: 0,
