@@ -14,12 +14,12 @@ export interface ProxySettings {
 /** Returns the URL of the proxy for a URL; undefined for a direct connection. */
 export type ChooseProxy = (url: URL) => string | undefined;
 
-/** Hosts that a proxy cannot mean as we do. */
+/** Hosts that are never called through a proxy, where they would be its own machine. */
 const LOOPBACK = ['localhost', '127.0.0.0/8', '::1'];
 
 /**
- * Chooses by the settings. `NO_PROXY` lists host names, which
- * stand for those below them too, addresses and networks, each with an optional port; `*` is every host.
+ * Chooses by the settings. `NO_PROXY` lists host names, which stand for those below them too, addresses and networks, each
+ * with an optional port; `*` is every host.
  */
 export function chooseProxy({ httpsProxy, httpProxy, noProxy = '' }: ProxySettings): ChooseProxy {
   const direct = [...LOOPBACK, ...noProxy.split(/[\s,]+/).filter(Boolean)].map(matcher);

@@ -47,6 +47,7 @@ beforeAll(async () => {
     'no-tls': tenant(),
     'no-certificate': tenant(only, only),
     'ehr-only': tenant(tls),
+    jwt: { ...tenant(tls, tls), authorization: { ...tenant(tls).authorization, type: 'smart-on-fhir-jwt' } },
   };
   for (const [key, file] of Object.entries(files))
     writeFileSync(join(directory, `${key}.json`), JSON.stringify(file));
@@ -91,7 +92,7 @@ const reasons = async (tenant: string) => {
   );
 };
 
-test('`tls` serves all calls: discovery, token, introspection, Patient, record, QIDO-RS and WADO-RS', async () => {
+test('`tls` serves all calls: discovery, token, introspection, keys, Patient, record, QIDO-RS and WADO-RS', async () => {
   const { body } = await ask('hospital');
   expect(JSON.parse(body)).toEqual({ data: { Patient: { id: 'p1', ImagingStudyList: [{ id: STUDY }] } } });
   expect(Math.min(...Object.values(ehr.calls))).toBeGreaterThan(0);
@@ -99,6 +100,8 @@ test('`tls` serves all calls: discovery, token, introspection, Patient, record, 
   expect(study.statusCode).toBe(200);
   expect(study.rawPayload.toString('latin1').match(/DICM/g)).toHaveLength(2);
   expect(await reasons('hospital')).toEqual({});
+  ehr.instead.set('/jwks', [200, { keys: [ehr.client.jwk] }]);
+  expect(await reasons('jwt')).toEqual({});
 });
 
 test.each([

@@ -109,8 +109,12 @@ export class RenewedTls {
 function stampOf({ ca, certificate, key }: TlsConfig): string {
   const stamps = [ca, certificate, key].map((value) => {
     if (value === undefined || isPem(value)) return '';
-    const stat = statSync(value, { throwIfNoEntry: false });
-    return stat && `${stat.ino} ${stat.size} ${stat.mtimeMs} ${stat.ctimeMs}`;
+    try {
+      const { ino, size, mtimeMs, ctimeMs } = statSync(value);
+      return `${ino} ${size} ${mtimeMs} ${ctimeMs}`;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code;
+    }
   });
   return JSON.stringify(stamps);
 }

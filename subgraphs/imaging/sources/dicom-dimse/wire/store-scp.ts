@@ -62,8 +62,8 @@ export class StoreScp {
   /** Connections, the oldest first. */
   readonly #peers = new Set<Peer>();
   #listening: Promise<Server> | undefined;
-  /** Sockets whose TLS handshake goes on. */
-  readonly #handshakes = new Set<Socket>();
+  /** Sockets below TLS, those whose handshake goes on too. */
+  readonly #belowTls = new Set<Socket>();
   #tls: { server: TlsServer; material: TlsMaterial } | undefined;
 
   constructor(options: StoreScpOptions) {
@@ -92,7 +92,7 @@ export class StoreScp {
   async close(): Promise<void> {
     const server = await this.#listening?.catch(() => undefined);
     for (const { connection } of this.#peers) connection.socket.destroy();
-    for (const socket of this.#handshakes) socket.destroy();
+    for (const socket of this.#belowTls) socket.destroy();
     if (server) await new Promise((resolve) => server.close(resolve));
   }
 
@@ -110,12 +110,13 @@ export class StoreScp {
   /** Passes a socket through TLS (PS3.15 Annex B): only one from an address of an expected sender, as it costs more. */
   #handshake(socket: Socket, tls: RenewedTls): void {
     const address = addressOf(socket);
-    if (!this.#awaits(address)) {
-      this.#options.refusals.add('address', { address });
+    const isFull = this.#belowTls.size >= 2 * MAX_CONNECTIONS;
+    if (isFull || !this.#awaits(address)) {
+      this.#options.refusals.add(isFull ? 'connections' : 'address', { address });
       return void socket.destroy();
     }
-    this.#handshakes.add(socket);
-    socket.once('close', () => this.#handshakes.delete(socket));
+    this.#belowTls.add(socket);
+    socket.once('close', () => this.#belowTls.delete(socket));
     this.#tlsServer(tls.current()).emit('connection', socket);
   }
 
