@@ -17,8 +17,12 @@ const root = join(k8s, '..');
 let redis: Redis;
 const roles = new Map<string, { url: string; metrics: string; process: Child }>();
 
+/** In the cluster each role has an address of its own, with the same port. */
+const ports = new Map<string, number>();
+
 beforeAll(async () => {
   redis = await startRedis();
+  for (const role of ['gateway', 'clinical', 'imaging']) ports.set(role, await freePort());
   for (const [name, text] of Object.entries(tenantFiles(minikube))) writeFileSync(join(folder, name), text);
   await Promise.all(['gateway', 'clinical', 'imaging'].map(start));
 }, 60_000);
@@ -29,11 +33,11 @@ afterAll(async () => {
 });
 
 async function start(role: string): Promise<void> {
-  const [port, metricsPort] = [await freePort(), await freePort()];
-  // The addresses of the other roles are those of the cluster.
-  const { CLINICAL_URL: _clinical, IMAGING_URL: _imaging, ...environment } = environmentOf(minikube, role);
+  const [port, metricsPort] = [ports.get(role)!, await freePort()];
   const own = {
-    ...environment,
+    ...environmentOf(minikube, role),
+    CLINICAL_URL: `http://127.0.0.1:${ports.get('clinical')}`,
+    IMAGING_URL: `http://127.0.0.1:${ports.get('imaging')}`,
     ...{
       PATH: process.env['PATH'],
       HOST: '127.0.0.1',

@@ -11,6 +11,8 @@ const TABLE: [from: string | string[], to: string | string[], ports: number | (n
   ['[traefik]', 'launcher', 8080],
   ['[monitoring]', ROLES, 9464],
   ['gateway', ['clinical', 'imaging'], 4000],
+  ['clinical', 'imaging', 4000],
+  ['imaging', 'clinical', 4000],
   [ROLES, 'redis', 6379],
   // EHRs and archives elsewhere, and the launcher by its public address.
   [ROLES, ['0.0.0.0/0', '::/0'], 443],
