@@ -106,7 +106,8 @@ export async function answerOf({ origin }: { origin: string }, ask: Ask, patient
   return text;
 }
 
-async function untilIndexed(origin: string): Promise<void> {
+/** Waits until a gateway has read all images. */
+export async function untilIndexed(origin: string): Promise<void> {
   for (let attempt = 0; attempt < 300; attempt++) {
     const found = await answerOf({ origin }, ASKED.qido, PATIENTS).catch(() => '[]');
     if ((JSON.parse(found) as unknown[]).length === STUDIES) return;

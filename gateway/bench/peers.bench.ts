@@ -11,19 +11,32 @@ import { join } from 'node:path';
 import { request } from 'undici';
 import { authorizationServer } from '../test/authorization-server.ts';
 import { buildProduct } from './built-server.ts';
-import { answerOf, ASKED, PATIENTS, postedBy, prepare, startOver, type Posted } from './distinct-patients.ts';
+import {
+  answerOf,
+  ASKED,
+  PATIENTS,
+  postedBy,
+  prepare,
+  startOver,
+  untilIndexed,
+  type Posted,
+} from './distinct-patients.ts';
 import { alternate, median, type Figure } from './measure.ts';
 import { startPeers, type Peers } from './peers/peers.ts';
 import { processCost } from './peers/process-cost.ts';
 import type { PatientAnswers } from './peers/stub-data.ts';
 import { writeScript, wrk, type WrkResult } from './peers/wrk.ts';
-import type { WholeGateway } from './whole-gateway.ts';
+import { startSplitGateway, type SplitGateway, type WholeGateway } from './whole-gateway.ts';
 
 const root = join(import.meta.dirname, '../..');
 const ROUNDS = Number(process.env['ROUNDS'] ?? 5);
 const SECONDS = Number(process.env['SECONDS'] ?? 5);
 /** Bounds of the ratio of this gateway to a peer. */
-const AT_LEAST: Readonly<Record<string, number>> = { 'stock @apollo/gateway': 6, Grafbase: 1.2 };
+/** Bound of the ratio of this gateway in three processes to the stock gateway. */
+const SPLIT_AT_LEAST = 2.5;
+const SPLIT = 'this gateway in three processes';
+const STOCK = 'stock @apollo/gateway';
+const AT_LEAST: Readonly<Record<string, number>> = { [STOCK]: 6, Grafbase: 1.2 };
 
 /** A gateway under load. */
 interface Contender {
@@ -40,27 +53,33 @@ export async function bench(): Promise<Figure[]> {
   const ehr = await authorizationServer();
   let ours: WholeGateway | undefined;
   let peers: Peers | undefined;
+  let split: SplitGateway | undefined;
   try {
     await prepare(directory, ehr);
     buildProduct();
     ours = await startOver(root, directory, 'ours');
     const patients = await answersOf(ours);
     peers = await startPeers(directory, patients);
+    split = await startSplitGateway(root, directory);
     const contenders = [
       contender('this gateway', `${ours.origin}/t/graphql`, ours.pid),
       ...peers.all.map(({ name, version, url, child }) =>
         contender(`${name} ${version}`, url, child.process.pid!),
       ),
+      contender(SPLIT, `${split.origin}/t/graphql`, split.pid),
     ];
     const sent = postedBy(ASKED.federated);
     const script = await writeScript(join(directory, 'requests.lua'), sent);
+    await untilIndexed(split.origin);
     await requireSame(contenders, sent, patients);
     await alternate(Object.fromEntries(contenders.map((one) => [one.name, () => load(one, script)])), ROUNDS);
     // An error under load is no answer at all.
     await requireSame(contenders, sent, patients);
     return figuresOf(contenders);
   } finally {
-    await Promise.all([...(peers?.children ?? []).map((child) => child.end()), ours?.stop(), ehr.close()]);
+    await Promise.all([
+      ...[...(peers?.children ?? []).map((child) => child.end()), ours?.stop(), split?.stop(), ehr.close()],
+    ]);
     await rm(directory, { recursive: true, force: true });
   }
 }
@@ -121,8 +140,18 @@ function figuresOf(contenders: readonly Contender[]): Figure[] {
     ];
     if (one === ours) return figures;
     const ratio = median(rounds(ours!).map(({ perSecond }, at) => perSecond / rounds(one)[at]!.perSecond));
+    if (one.name === SPLIT) return [...figures, splitFigure(one, contenders)];
     const [, atLeast] = Object.entries(AT_LEAST).find(([name]) => one.name.startsWith(name)) ?? [];
     const bound = atLeast === undefined ? {} : { atLeast };
     return [...figures, { what: `this gateway beside ${one.name}`, value: ratio, unit: '×', ...bound }];
   });
+}
+
+/** @param split this gateway in three processes; its processor and memory are those of the gateway alone */
+function splitFigure(split: Contender, contenders: readonly Contender[]): Figure {
+  const stock = contenders.find(({ name }) => name.startsWith(STOCK))!;
+  const ratios = split.results
+    .slice(1)
+    .map(({ perSecond }, at) => perSecond / stock.results[at + 1]!.perSecond);
+  return { what: `${SPLIT} beside ${STOCK}`, value: median(ratios), unit: '×', atLeast: SPLIT_AT_LEAST };
 }

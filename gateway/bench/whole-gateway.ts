@@ -29,17 +29,23 @@ export async function startWholeGateway(options: {
   readyPath?: string;
   status?: number;
   timeout?: number;
+  /** Settings besides those of a bench. */
+  environment?: Readonly<Record<string, string>>;
+  /** Of the program: the process of a subgraph. */
+  args?: readonly string[];
+  port?: number;
 }): Promise<WholeGateway> {
   const { checkout, directory, name, readyPath = '/health/ready', status, timeout = 60_000 } = options;
-  const port = await freePort();
+  const { environment, args = [], port = await freePort() } = options;
   const origin = `http://127.0.0.1:${port}`;
   const settings = {
     ...{ PORT: port, HOST: '127.0.0.1', BASE_URL: origin, SHUTDOWN_DELAY_SECONDS: 0, DIMSE_PORT: 0 },
     ...{ TENANTS_DIR: join(directory, 'tenants'), DATA_DIR: join(directory, name), NODE_ENV: 'production' },
+    ...environment,
   };
   const assignments = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
   const command = ['-c', 'log=$1; shift; exec env "$@" > "$log"', 'sh', join(directory, `${name}.log`)];
-  const program = [process.execPath, ...nodeOptions(), join(checkout, 'dist/gateway/main.js')];
+  const program = [process.execPath, ...nodeOptions(), join(checkout, 'dist/gateway/main.js'), ...args];
   const ready = async () => {
     const found = await statusOf(`${origin}${readyPath}`);
     return status === undefined || found === status;
@@ -54,6 +60,35 @@ export async function startWholeGateway(options: {
       return { now: megabytes('VmRSS'), peak: megabytes('VmHWM') };
     },
     stop: () => child.end(),
+  };
+}
+
+/** A gateway in three processes. */
+export interface SplitGateway extends Pick<WholeGateway, 'origin' | 'pid'> {
+  stop(): Promise<void>;
+}
+
+/** Starts the gateway and its subgraphs as a process each. @param directory as `startWholeGateway` */
+export async function startSplitGateway(checkout: string, directory: string): Promise<SplitGateway> {
+  const [port, clinical, imaging] = [await freePort(), await freePort(), await freePort()];
+  const environment = {
+    BASE_URL: `http://127.0.0.1:${port}`,
+    CLINICAL_URL: `http://127.0.0.1:${clinical}`,
+    IMAGING_URL: `http://127.0.0.1:${imaging}`,
+    SEALING_KEY: 'the key of the processes of one bench',
+  };
+  const start = (name: string, own: { port: number; args?: readonly string[] }) =>
+    startWholeGateway({ checkout, directory, name: `split-${name}`, status: 200, environment, ...own });
+  const subgraphs = await Promise.all([
+    start('clinical', { port: clinical, args: ['clinical'] }),
+    start('imaging', { port: imaging, args: ['imaging'] }),
+  ]);
+  const gateway = await start('gateway', { port });
+  return {
+    ...{ origin: gateway.origin, pid: gateway.pid },
+    async stop() {
+      await Promise.all([gateway, ...subgraphs].map((one) => one.stop()));
+    },
   };
 }
 
