@@ -108,7 +108,7 @@ describe('building', () => {
       await buildDemoImages({ target, onProgress: () => expect.unreachable() });
       times.push(performance.now() - start);
     }
-    expect(Math.min(...times)).toBeLessThan(20);
+    expect(Math.min(...times)).toBeLessThan(100);
     expect(statSync(join(target, 'content-version')).mtimeMs).toBe(before);
   });
 

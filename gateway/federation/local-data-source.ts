@@ -1,6 +1,6 @@
 import type { GraphQLDataSource, GraphQLDataSourceProcessOptions } from '@apollo/gateway';
-import type { DocumentNode, GraphQLError, GraphQLFormattedError, GraphQLSchema } from 'graphql';
-import { execute, parse } from 'graphql';
+import type { DocumentNode, GraphQLFormattedError, GraphQLSchema } from 'graphql';
+import { execute, GraphQLError, parse } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { setImmediate } from 'node:timers/promises';
 import type { Access } from '../../schema/access/access.ts';
@@ -81,14 +81,17 @@ export function coreOf(name: ServiceName, subgraph: LocalSubgraph, scope: Reques
   return scope.cores.get(name);
 }
 
+/** An error that the process of a subgraph has written for the caller, and logged. */
+export class FetchedError extends GraphQLError {}
+
 /**
  * Writes what a resolver threw for the caller: a Fault with its code and the service that failed (FG-10). Any other error
  * becomes `internal`, and its details are only logged.
  */
 export function formatted(error: unknown, service: ServiceName, scope: RequestScope): GraphQLFormattedError {
   const { originalError, path, message, extensions } = error as Partial<GraphQLError>;
-  // By the process of a subgraph.
-  if (isFormatted(extensions)) return { message: message!, ...(path && { path }), extensions: extensions! };
+  if (error instanceof FetchedError)
+    return { message: message!, ...(path && { path }), extensions: extensions! };
   const thrown = faultOf(error) ?? toFault(originalError ?? error);
   // A field that was cancelled by the time limit reports the time limit, not the error that its source made of it.
   const { reason } = scope.signal as { reason: unknown };

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { getOperationAST, parse, type DocumentNode } from 'graphql';
+import { getOperationAST, parse, type DocumentNode, type OperationDefinitionNode } from 'graphql';
+import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
 import { clientLeft } from '../../schema/http/client-left.ts';
@@ -17,10 +18,24 @@ interface Fetch {
   variables?: Record<string, unknown>;
 }
 
+/** A document of the gateway. */
+interface Known {
+  document: DocumentNode;
+  operation: OperationDefinitionNode;
+  /** SHA-256 of its text. */
+  hash: string;
+}
+
+function knownOf(query: string): Known {
+  const document = parse(query, { noLocation: true });
+  const hash = createHash('sha256').update(query).digest('base64');
+  return { document, operation: getOperationAST(document)!, hash };
+}
+
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 type Execute = (scope: RequestScope, fetch: Fetch) => Promise<Answered>;
-type Answered = { data: object | null; errors?: readonly object[] };
+type Answered = { data: object | null; errors?: readonly object[]; spent?: number };
 
 /**
  * Returns a function that executes fetches of the gateway: documents on the schema of this subgraph, which the gateway has
@@ -31,19 +46,19 @@ export function fetchExecution(service: ServiceName, subgraph: LocalSubgraph): E
   const scopes = { refusals: () => undefined };
   const execution = new CompiledExecution({ [service]: subgraph }, { fields: DEFAULT_LIMITS.cost, scopes });
   const source = localDataSource(service, subgraph);
-  const documents = new LRUCache<string, DocumentNode>({
+  const documents = new LRUCache<string, Known>({
     maxSize: KEPT_CHARACTERS,
-    sizeCalculation: (_document, query) => query.length,
+    sizeCalculation: (_known, query) => query.length,
   });
-  const documentOf = (query: string): DocumentNode => {
-    const document = documents.get(query) ?? parse(query, { noLocation: true });
-    documents.set(query, document);
-    return document;
+  const documentOf = (query: string): Known => {
+    const known = documents.get(query) ?? knownOf(query);
+    documents.set(query, known);
+    return known;
   };
   return async (scope, { query, variables = {} }) => {
-    const document = documentOf(query);
-    const asked = { schema: subgraph.schema, document, operation: getOperationAST(document)!, variables };
-    const compiled = await execution.run(query, asked, { scope });
+    const { hash, document, operation } = documentOf(query);
+    const asked = { schema: subgraph.schema, document, operation, variables };
+    const compiled = await execution.run(hash, asked, { scope });
     return (compiled ??
       (await source.process({ request: { query, variables }, context: { scope } } as never))) as Answered;
   };
@@ -65,6 +80,6 @@ export function fetchAnswers(service: ServiceName, subgraph: LocalSubgraph) {
 }
 
 /** Writes the answer to a fetch. */
-export function fetchedText({ data, errors = [] }: Answered, collected: Collected): string {
-  return answerText({ data, ...(errors.length > 0 && { errors }), ...collected });
+export function fetchedText({ data, errors = [], spent }: Answered, collected: Collected): string {
+  return answerText({ data, ...(errors.length > 0 && { errors }), ...(spent && { spent }), ...collected });
 }

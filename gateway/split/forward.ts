@@ -1,19 +1,22 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
-import { Transform } from 'node:stream';
+import { pipeline, Transform } from 'node:stream';
 import { recordedElsewhere } from '../audit/request-audit.ts';
 import { clientLeft } from '../../schema/http/client-left.ts';
+import { EXPLAINS } from './collected.ts';
 import type { SubgraphLink } from './link.ts';
+import { RECORDS, SEAL_REFUSED, SEALED_ACCESS } from './wire.ts';
 
 /** Headers of one connection (RFC 9110 §7.6.1), and what is only between the client and the gateway. */
 const NOT_SENT = new Set([
   ...['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'],
+  ...[SEALED_ACCESS, SEAL_REFUSED, EXPLAINS, RECORDS],
   ...['host', 'content-length', 'expect', 'authorization', 'cookie', 'accept-encoding', 'x-request-id'],
 ]);
 /** Of an answer: those of its connection, and those that the gateway sets on every answer. */
 const NOT_RETURNED = new Set([
   ...['connection', 'keep-alive', 'transfer-encoding', 'trailer', 'upgrade', 'date'],
-  ...['x-request-id', 'server-timing'],
+  ...['x-request-id', 'server-timing', RECORDS],
 ]);
 /** Bytes up to which an answer is read before it is sent on, so that it is compressed as one of this process is. */
 const SMALL = 64 * 1024;
@@ -29,18 +32,18 @@ export function forwarded(routes: FastifyPluginAsync, link: SubgraphLink): Fasti
   const forward = forwardTo(link);
   return async (app) => {
     app.addHook('preParsing', (...[request, , payload, done]) => {
+      if (request.method === 'GET' || request.method === 'HEAD') return done(null, payload);
       const chunks: Buffer[] = [];
       (request as WithBody)[BODY] = chunks;
+      const kept = new Transform({
+        transform(chunk: Buffer, _encoding, next) {
+          chunks.push(chunk);
+          next(null, chunk);
+        },
+      });
       done(
         null,
-        payload.pipe(
-          new Transform({
-            transform(chunk: Buffer, _encoding, next) {
-              chunks.push(chunk);
-              next(null, chunk);
-            },
-          }),
-        ),
+        pipeline(payload, kept, () => undefined),
       );
     });
     app.addHook('onRoute', (route) => {
@@ -52,19 +55,22 @@ export function forwarded(routes: FastifyPluginAsync, link: SubgraphLink): Fasti
 
 function forwardTo(link: SubgraphLink) {
   return async (request: WithBody, reply: FastifyReply): Promise<FastifyReply> => {
-    const { method, raw, access, id } = request;
+    const { method, raw, access, id, routeOptions } = request;
+    const isRead = method === 'GET' || method === 'HEAD';
+    const signal = clientLeft(reply);
     const body = request[BODY]?.length ? Buffer.concat(request[BODY]) : undefined;
     const answer = await link.send({
-      ...{ method, path: raw.url!, access, body, signal: clientLeft(reply) },
+      ...{ method, path: raw.url!, access, body, signal, isStream: true },
+      // An export would begin twice.
+      isRepeatable: isRead && routeOptions.config.stateIn !== 'process',
       headers: { ...kept(request.headers, NOT_SENT), 'x-request-id': id },
     });
-    recordedElsewhere(request);
-    void reply.code(answer.statusCode).headers(kept(answer.headers, NOT_RETURNED));
+    if (answer.headers[RECORDS] !== undefined) recordedElsewhere(request);
     const length = Number(answer.headers['content-length'] ?? Infinity);
     // Of a HEAD there is only the length.
-    return reply.send(
-      method !== 'HEAD' && length <= SMALL ? Buffer.from(await answer.body.arrayBuffer()) : answer.body,
-    );
+    const isSmall = method !== 'HEAD' && length <= SMALL;
+    const payload = isSmall ? await link.read(answer, signal) : answer.body;
+    return reply.code(answer.statusCode).headers(kept(answer.headers, NOT_RETURNED)).send(payload);
   };
 }
 

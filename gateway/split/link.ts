@@ -17,6 +17,9 @@ const IDLE = 30_000;
 /** Milliseconds until an answer begins, and between its bytes: longer than the time limit of any request. */
 const LONGEST = 300_000;
 
+/** Calls at one time; others wait. */
+const MOST_CALLS = 256;
+
 const WHAT = { clinical: 'The clinical record', imaging: 'The images' } as const;
 
 interface Sealed {
@@ -44,6 +47,10 @@ export interface LinkRequest {
   headers?: Record<string, string | string[]>;
   body?: string | Buffer | undefined;
   signal?: AbortSignal | undefined;
+  /** True if the other process may get the request twice: its connection may end just when it is used. */
+  isRepeatable: boolean;
+  /** True if a client may read the answer slowly. */
+  isStream?: boolean;
 }
 
 /** A function of the other process. */
@@ -62,7 +69,9 @@ export interface LinkCall {
  */
 export class SubgraphLink {
   readonly service: ServiceName;
-  readonly #pool: Pool;
+  readonly #calls: Pool;
+  /** Answers that are streamed to a client: slow readers do not keep calls away. */
+  readonly #streams: Pool;
   readonly #keys: readonly Uint8Array[];
   readonly #now: () => number;
   readonly #sealed = new RequestValues<Access, Sealed>();
@@ -71,14 +80,19 @@ export class SubgraphLink {
     this.service = service;
     this.#keys = keys;
     this.#now = now;
-    this.#pool = new Pool(url, {
-      ...{ connections: 256, pipelining: 1, keepAliveTimeout: IDLE, keepAliveMaxTimeout: IDLE },
-      ...{ headersTimeout: LONGEST, bodyTimeout: LONGEST },
-    });
+    const pool = (connections: number | null) =>
+      new Pool(url, {
+        ...{ connections, pipelining: 1, keepAliveTimeout: IDLE, keepAliveMaxTimeout: IDLE },
+        ...{ headersTimeout: LONGEST, bodyTimeout: LONGEST },
+      });
+    this.#calls = pool(MOST_CALLS);
+    // The gateway limits them: requests in flight, of which a stream is a tenth.
+    this.#streams = pool(null);
   }
 
   /** @throws Fault `unavailable` while the process cannot be reached; the signal's reason when that aborts */
-  async send({ method, path, access, headers, body, signal }: LinkRequest): Promise<Dispatcher.ResponseData> {
+  async send(request: LinkRequest): Promise<Dispatcher.ResponseData> {
+    const { method, path, access, headers, body, signal, isRepeatable, isStream } = request;
     const token = await this.#tokenFor(access);
     const options = {
       ...{ method: method as Dispatcher.HttpMethod, path, body: body ?? null },
@@ -86,16 +100,31 @@ export class SubgraphLink {
       ...(signal && { signal }),
     };
     try {
-      // Everything that a subgraph answers is a read.
-      const answer = await resending(() => this.#pool.request(options));
+      const pool = isStream ? this.#streams : this.#calls;
+      const ask = () => pool.request(options);
+      const answer = await (isRepeatable ? resending(ask) : ask());
       if (answer.headers[SEAL_REFUSED] === undefined) return answer;
       answer.body.destroy();
       throw new Error(`The ${this.service} process did not open what was sealed: compare SEALING_KEY.`);
     } catch (cause) {
-      if (signal?.aborted) throw signal.reason;
-      const message = `${WHAT[this.service]} cannot be reached at the moment; try again in a few seconds.`;
-      throw new Fault('unavailable', message, { service: this.service, retryAfter: 2, cause });
+      throw this.#away(cause, signal);
     }
+  }
+
+  /** Reads an answer. @throws as `send`, when the connection ends before it */
+  async read({ body }: Dispatcher.ResponseData, signal?: AbortSignal): Promise<Buffer> {
+    try {
+      return Buffer.from(await body.arrayBuffer());
+    } catch (cause) {
+      throw this.#away(cause, signal);
+    }
+  }
+
+  /** Returns the error of a process that cannot be reached; of a request that was aborted, the reason. */
+  #away(cause: unknown, signal: AbortSignal | undefined): Error {
+    if (signal?.aborted) return signal.reason as Error;
+    const message = `${WHAT[this.service]} cannot be reached at the moment; try again in a few seconds.`;
+    return new Fault('unavailable', message, { service: this.service, retryAfter: 2, cause });
   }
 
   /**
@@ -117,27 +146,33 @@ export class SubgraphLink {
     const { tenant, access, signal, audit, requestId } = caller;
     const begun = performance.now();
     const answer = await this.send({
-      ...{ method: 'POST', path: `/${tenant.path}/${path}`, access, signal, body: JSON.stringify(asked) },
+      ...{ method: 'POST', path: `/${tenant.path}/${path}`, access, signal, isRepeatable: true },
+      body: JSON.stringify(asked),
       headers: {
         'content-type': 'application/json',
         ...(access.calls && { [EXPLAINS]: '1' }),
         ...(requestId !== undefined && { 'x-request-id': requestId }),
       },
     });
-    const { recorded, calls, ...given } = parseFhirJson(await answer.body.text()) as Answer & Collected;
+    const text = (await this.read(answer, signal)).toString();
+    // Refused before it was asked: it has too much to do, or does not have the tenant.
+    if (answer.statusCode !== 200) throw this.#away(new Error(`It answered ${answer.statusCode}.`), signal);
+    const { recorded, calls, ...given } = parseFhirJson(text) as Answer & Collected;
     takeCollected({ recorded, calls }, { audit, tell: access.calls, begun });
     return given as Answer;
   }
 
-  close(): Promise<void> {
-    return this.#pool.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#calls.close(), this.#streams.close()]);
   }
 
   #tokenFor(access: Access): Promise<string> {
     const now = this.#now() / 1000;
     const known = this.#sealed.get(access);
     if (known && known.until > now) return known.token;
-    const token = seal(access, this.#keys, this.service, Math.floor(now));
+    // It was admitted when its work began: that may take longer, as an export does.
+    const admitted = { ...access, expires: Number.MAX_SAFE_INTEGER };
+    const token = seal(admitted, this.#keys, this.service, Math.floor(now));
     this.#sealed.set(access, { token, until: now + 60 - LEFT });
     return token;
   }

@@ -19,8 +19,10 @@ import type { Tenants } from '../tenants/loading/settings.ts';
 import type { Traces } from '../traces/traces.ts';
 import { fetchAnswers } from './fetch-answers.ts';
 import { serveFunctions, type ServedFunction } from './functions.ts';
-import { SEAL_REFUSED, SEALED_ACCESS } from './wire.ts';
+import { RECORDS, SEAL_REFUSED, SEALED_ACCESS } from './wire.ts';
 
+/** Bytes of the headers: an Access of a backend service may have 100,000 patients. */
+const HEADER_LIMIT = 24 * 1024 * 1024;
 /** Bytes of a question: it may name thousands of patients, or studies with their keys. */
 const BODY_LIMIT = 16 * 1024 * 1024;
 
@@ -61,7 +63,7 @@ export async function buildSubgraphApp(deps: SubgraphAppDeps): Promise<FastifyIn
     bodyLimit: BODY_LIMIT,
     // The gateway has refused paths and headers that are too long; the sealed Access is added to them.
     routerOptions: { maxParamLength: 16_384 },
-    http: { maxHeaderSize: 262_144, headersTimeout: CONNECTION_TIMEOUTS.headers },
+    http: { maxHeaderSize: HEADER_LIMIT, headersTimeout: CONNECTION_TIMEOUTS.headers },
     keepAliveTimeout: CONNECTION_TIMEOUTS.idle,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
@@ -105,6 +107,7 @@ function openAccess(app: FastifyInstance, { tenants, secrets, service, now }: Su
       if (access.tenant !== request.tenant.key)
         throw new Fault('unauthenticated', 'This Access is for another tenant.');
       request.access = access;
+      void reply.header(RECORDS, '1');
     } catch (error) {
       const isSeal = error instanceof Fault && error.code === 'unauthenticated';
       if (isSeal) void reply.header(SEAL_REFUSED, '1');

@@ -7,6 +7,9 @@ export const SEALED_ACCESS = 'x-sealed-access';
 /** Header of an answer that refuses the sealed Access itself. */
 export const SEAL_REFUSED = 'x-seal-refused';
 
+/** Header of an answer whose request the subgraph records. */
+export const RECORDS = 'x-records';
+
 /** A fault as JSON. Its cause stays in the process that logs it. */
 export interface WireFault {
   code: string;

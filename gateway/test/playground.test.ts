@@ -1,6 +1,7 @@
 /** The playground in a real Chromium with the whole gateway: without the internet, and with a real sign-in. */
 import { readFileSync } from 'node:fs';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { testEach } from './setup/usual-run.ts';
 import { saveShot, ViewerSystem } from '../../viewer/test/setup/viewer-system.ts';
 import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { HELEN, PHONE, PlaygroundPage } from './playground-page.ts';
@@ -165,19 +166,22 @@ test('a gateway that does not answer is said, and the query is kept', async () =
   await expect.poll(answer, { timeout: 10_000 }).toContain('token');
 }, 60_000);
 
-test.each([
-  ['a denied sign-in', '?error=access_denied&state={state}&iss={issuer}', 'Access was not allowed'],
+testEach(
   [
-    'an answer to a sign-in of another tab',
-    '?code=stolen&state=unknown&iss={issuer}',
-    'not begun in this tab',
+    ['a denied sign-in', '?error=access_denied&state={state}&iss={issuer}', 'Access was not allowed'],
+    [
+      'an answer to a sign-in of another tab',
+      '?code=stolen&state=unknown&iss={issuer}',
+      'not begun in this tab',
+    ],
+    [
+      'RFC 9207 the answer of another server',
+      '?code=stolen&state={state}&iss=https://elsewhere.example',
+      'could not sign you in',
+    ],
   ],
-  [
-    'RFC 9207 the answer of another server',
-    '?code=stolen&state={state}&iss=https://elsewhere.example',
-    'could not sign you in',
-  ],
-])(
+  ([what]) => what === 'an answer to a sign-in of another tab',
+)(
   '%s is said, and gives no token',
   async (_what, query, message) => {
     const asked: string[] = [];

@@ -80,6 +80,16 @@ test('one request gives the record and the images, and its addresses work', asyn
   expect(retrieved.bytes.toString('latin1', 128, 132)).toBe('DICM');
 });
 
+test('no name that a client gives to a field takes the place of what a step needs', async () => {
+  const { data, errors } = await ask(
+    `{ Patient(id: "${PATIENT}") { __step_id: birthDate constructor: birthDate ImagingStudyList { id } } }`,
+  );
+  expect(errors).toBeUndefined();
+  const { __step_id: own, constructor: named, ImagingStudyList: studies } = data!.Patient!;
+  expect([own, named]).toEqual([expect.any(String), own]);
+  expect(studies).not.toEqual([]);
+});
+
 test.each([
   ['FHIR of the record', `/open/fhir/Condition?patient=${PATIENT}`, 200, /"searchset"/],
   [

@@ -37,7 +37,7 @@ import { crossingTo, declaredField, KEY, ownField, type SubgraphSchemas } from '
 import type { TextMemory } from './kept-texts.ts';
 import { leafWriter, quoted } from './leaf-text.ts';
 import { isPureField, keepingTexts } from './pure-selections.ts';
-import { divideIntoRegions, TYPE_ADDED } from './regions.ts';
+import { ADDED, divideIntoRegions, TYPE_ADDED } from './regions.ts';
 import { listWriter, nullRefused, objectText } from './write.ts';
 
 interface Source extends CollectedFrom {
@@ -108,6 +108,8 @@ class Compiler {
     const collected = collectFields(this.#source, type, sets);
     const fields: (CompiledField | TypeName)[] = [];
     for (const [name, nodes] of collected.fields) {
+      // A client's name would take the place of what a step needs.
+      if (this.#source.isRemote && name.startsWith(ADDED)) return undefined;
       const field =
         nodes[0]!.name.value === '__typename'
           ? { name, key: `${quoted(name)}:`, text: quoted(type.name) }

@@ -39,6 +39,8 @@ interface Wanted {
 export interface Answered {
   data: WrittenData | null;
   errors: readonly GraphQLFormattedError[];
+  /** Fields that its lists have charged to the limit of the answer. */
+  spent: number;
   /** Parts that come later; undefined for a whole answer. */
   later?: LaterParts;
 }
@@ -138,16 +140,22 @@ function answered({ compiled, run, text }: Ended, scope: RequestScope): Answered
   const { budget } = run;
   const { aborted, reason } = scope.signal;
   // The client has left.
-  if (aborted && !(reason instanceof Fault)) return { data: null, errors: [] };
+  const { spent } = budget;
+  if (aborted && !(reason instanceof Fault)) return { data: null, errors: [], spent };
   const [first = 'clinical'] = compiled.services;
   const finish = (of: Run): readonly GraphQLFormattedError[] => errorsOf(of, first, scope);
   if (budget.isExceeded) {
     const nothing = compiled.root.fields.map((field) => `${field.key}null`).join();
-    return { data: new WrittenData(`{${nothing}}`), errors: [written(budget.refusal(), first, scope)] };
+    return {
+      data: new WrittenData(`{${nothing}}`),
+      errors: [written(budget.refusal(), first, scope)],
+      spent,
+    };
   }
   return {
     data: text === undefined ? null : new WrittenData(text),
     errors: finish(run),
+    spent,
     ...(run.deferred.length > 0 && { later: partsOf(run, finish, scope.signal) }),
   };
 }

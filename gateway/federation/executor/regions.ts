@@ -11,8 +11,8 @@ import type { CompiledField, CompiledOperation, CompiledSelection, Crossing } fr
 import { KEY } from './crossing.ts';
 import { fetchesOf, type Region } from './remote-fetches.ts';
 
-/** Begins the names under which a region also asks for what a step needs: no field of a client begins so. */
-const ADDED = '__step_';
+/** Begins the names under which a region also asks for what a step needs. */
+export const ADDED = '__step_';
 /** The type of a value that may be of several. */
 export const TYPE_ADDED = `${ADDED}type`;
 
@@ -47,7 +47,7 @@ class Division {
         field.resolve = (_source, _arguments, context) =>
           fetchesOf(context)
             .root(region, context)
-            .then((data) => data[name]);
+            .then((data) => (Object.hasOwn(data, name) ? data[name] : undefined));
       }
     }
     for (const { selection } of deferred) this.root(selection);

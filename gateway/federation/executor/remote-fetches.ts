@@ -1,10 +1,7 @@
 import DataLoader from 'dataloader';
-import {
-  GraphQLError,
-  responsePathAsArray,
-  type GraphQLFormattedError,
-  type GraphQLResolveInfo,
-} from 'graphql';
+import { responsePathAsArray, type GraphQLFormattedError, type GraphQLResolveInfo } from 'graphql';
+import type { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
+import { FetchedError } from '../local-data-source.ts';
 import type { RemoteSubgraph } from '../remote-data-source.ts';
 import type { RequestScope } from '../request-scope.ts';
 import type { ServiceName } from '../service-name.ts';
@@ -26,6 +23,8 @@ export interface Region {
 interface Fetched {
   data?: Record<string, unknown> | null;
   errors?: readonly GraphQLFormattedError[];
+  /** Fields that its lists have charged to the limit of an answer. */
+  spent?: number;
 }
 
 type ErrorPath = readonly (string | number)[];
@@ -67,7 +66,7 @@ export class RemoteFetches {
   root(region: Region, context: object): Promise<Record<string, unknown>> {
     let data = this.#roots.get(region);
     if (!data) {
-      data = this.#fetch(region).then(({ data, errors = [] }) => {
+      data = this.#fetch(region, (context as RunContext).budget).then(({ data, errors = [] }) => {
         addErrors(context, errors, []);
         return data ?? {};
       });
@@ -78,9 +77,12 @@ export class RemoteFetches {
 
   /** Fetches an entity; its errors are added to the context, at the object. @returns undefined where there is none */
   async entity(region: Region, { reference, path, context }: Step): Promise<unknown> {
+    const { budget } = context as RunContext;
     let loader = this.#entities.get(region);
     if (!loader) {
-      loader = new DataLoader((references) => this.#load(region, references), { cacheKeyFn: JSON.stringify });
+      loader = new DataLoader((references) => this.#load(region, references, budget), {
+        cacheKeyFn: JSON.stringify,
+      });
       this.#entities.set(region, loader);
     }
     const { value, errors } = await loader.load(reference);
@@ -88,11 +90,12 @@ export class RemoteFetches {
     return value ?? undefined;
   }
 
-  async #load(region: Region, references: readonly object[]): Promise<Entity[]> {
-    const { data, errors = [] } = await this.#fetch(region, { representations: references });
+  async #load(region: Region, references: readonly object[], budget: AnswerBudget): Promise<Entity[]> {
+    const more = { representations: references };
+    const { data, errors = [] } = await this.#fetch(region, budget, more);
     const values = (data?.['_entities'] ?? []) as readonly unknown[];
     // An error without a path is that of the whole fetch.
-    const ofAll = errors.filter(({ path }) => path === undefined).map((error) => ({ ...error, path: [] }));
+    const ofAll = errors.filter(({ path = [] }) => path.length < 2).map((error) => ({ ...error, path: [] }));
     return references.map((_, index) => ({
       value: values[index],
       errors: [
@@ -104,11 +107,20 @@ export class RemoteFetches {
     }));
   }
 
-  async #fetch({ service, query, variables }: Region, more: Record<string, unknown> = {}): Promise<Fetched> {
+  /** @throws Fault `too_large` where other fetches have used up the limit of the answer (FG-12) */
+  async #fetch(
+    { service, query, variables }: Region,
+    budget: AnswerBudget,
+    more: Record<string, unknown> = {},
+  ): Promise<Fetched> {
+    budget.requireNotExceeded();
     const named = variables.filter((name) => Object.hasOwn(this.#variables, name));
     const values = Object.fromEntries(named.map((name) => [name, this.#variables[name]]));
     const asked = { query, variables: { ...values, ...more } };
-    return this.#subgraphs[service].fetch(this.#scope, asked);
+    const fetched: Fetched = await this.#subgraphs[service].fetch(this.#scope, asked);
+    if (fetched.data === undefined) throw new Error(`The ${service} subgraph gave no data.`);
+    budget.charge(fetched.spent ?? 0);
+    return fetched;
   }
 }
 
@@ -121,6 +133,8 @@ export const fetchesOf = (context: object): RemoteFetches => (context as RemoteC
 
 function addErrors(context: object, errors: readonly GraphQLFormattedError[], at: ErrorPath): void {
   const { partial } = context as RunContext;
-  for (const { message, path = [], extensions } of errors)
-    partial.push(new GraphQLError(message, { path: [...at, ...path], ...(extensions && { extensions }) }));
+  for (const { message, path, extensions } of errors) {
+    const whole = path || at.length > 0 ? { path: [...at, ...(path ?? [])] } : {};
+    partial.push(new FetchedError(message, { ...whole, ...(extensions && { extensions }) }));
+  }
 }

@@ -118,7 +118,8 @@ async function behindStep(field: CompiledField, source: object, place: Place): P
   return found ? fieldText(field, found, place) : fieldText({ ...field, resolve: undefined }, NOTHING, place);
 }
 
-const NOTHING = Object.freeze({});
+/** It has no property, whatever a client's name for a field is. */
+const NOTHING = Object.freeze(Object.create(null) as object);
 
 /** An object, and a field of it that needs an entity of the other subgraph. */
 interface Step {

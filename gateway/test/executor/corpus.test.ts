@@ -33,7 +33,7 @@ import {
 } from './servers.ts';
 
 /** Generated documents. */
-const GENERATED = LONG ? 5000 : 300;
+const GENERATED = LONG ? 5000 : 150;
 /** Generated documents of one test. */
 const PART = 50;
 /** Requests of two patients to one server, and those of them that are under way at once. */

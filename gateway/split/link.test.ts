@@ -1,0 +1,81 @@
+/** The connection to a subgraph, to the server of a real one with functions of this test. */
+import type { FastifyInstance } from 'fastify';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sealingKey, type Access } from '../../schema/access/access.ts';
+import { Fault } from '../../schema/fault/fault.ts';
+import { logger } from '../http/observe.ts';
+import { tenantsOf } from '../test/gateway-alone.ts';
+import { standInClinical } from '../test/stand-in-subgraphs.ts';
+import type { ServedFunction } from './functions.ts';
+import { SubgraphLink } from './link.ts';
+import { buildSubgraphApp } from './subgraph-app.ts';
+
+const KEY = 'a key that both processes have, long enough';
+const tenants = tenantsOf({
+  t: {
+    authorization: { type: 'mock', disableAuthzChecks: true },
+    images: { type: 'folder', path: '/nowhere', lookup: 'all-studies-on-server' },
+  },
+});
+const tenant = tenants.byKey('t');
+const access: Access = { tenant: 't', patients: [], permissions: [], expires: 0 };
+const functions = {
+  echo: async (_caller, asked: object) => asked,
+  patients: async (caller) => (caller.access.patients as unknown[]).length,
+  records: async ({ audit }) => audit({ action: 'read', outcome: { kind: 'allowed' } }),
+  fails: async () => {
+    throw new Fault('too_large', 'Ask for less.', { service: 'clinical' });
+  },
+} satisfies Record<string, ServedFunction>;
+let app: FastifyInstance;
+let link: SubgraphLink;
+let now = Date.now();
+
+beforeAll(async () => {
+  app = await buildSubgraphApp({
+    ...{ service: 'clinical', schema: standInClinical().schema, open: () => ({}) },
+    ...{ baseUrl: 'http://localhost', tenants, secrets: [KEY], routes: [], functions, log: logger('silent') },
+    ...{ readiness: { ready: () => true, loading: () => [] }, now: () => now },
+  });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  link = new SubgraphLink({ service: 'clinical', url, keys: [sealingKey(KEY)], now: () => now });
+});
+afterAll(async () => {
+  await link.close();
+  await app.close();
+});
+
+test('gives what a function returns, and throws its fault', async () => {
+  const asked = { text: 'é', decimal: '\uE0001.10', list: [1, null] };
+  expect(await link.call('echo', { tenant, access }, asked)).toEqual(asked);
+  const failed = link.call('fails', { tenant, access }, {});
+  await expect(failed).rejects.toMatchObject({ code: 'too_large', details: { service: 'clinical' } });
+});
+
+test('records here what a function records there', async () => {
+  const recorded: unknown[] = [];
+  await link.call('records', { tenant, access, audit: (one) => recorded.push(one) }, {});
+  expect(recorded).toEqual([{ action: 'read', outcome: { kind: 'allowed' } }]);
+});
+
+test('takes the Access of a backend service with many patients', async () => {
+  const patients = Array.from({ length: 20_000 }, (_, at) => ({ id: `patient-${at}`, studies: ['1.2.3'] }));
+  expect(await link.call('patients', { tenant, access: { ...access, patients } }, {})).toBe(20_000);
+});
+
+test('work that takes longer than its Access is valid may still ask', async () => {
+  const own = { ...access, expires: now / 1000 };
+  for (const seconds of [0, 30, 61, 600]) {
+    now += seconds * 1000;
+    expect(await link.call('echo', { tenant, access: own }, { seconds })).toEqual({ seconds });
+  }
+});
+
+test.each<[what: string, name: string, asked: object, of: object]>([
+  ['a function that it does not have', 'unknown', {}, tenant],
+  ['a question that is too large', 'echo', { text: 'x'.repeat(17_000_000) }, tenant],
+  ['a tenant that it does not have', 'echo', {}, { ...tenant, path: 'other' }],
+])('never takes a refusal for an answer: %s', async (_what, name, asked, of) => {
+  const answer = link.call(name, { tenant: of as never, access }, asked);
+  await expect(answer).rejects.toMatchObject({ code: 'unavailable', details: { service: 'clinical' } });
+});
