@@ -20,6 +20,7 @@ const ALONE = [
   'memory',
   'rate-limits',
   'setup/unharmed',
+  'workers',
   'slow-readers',
 ].map((name) => `gateway/test/${name}.test.ts`);
 /** Tests that replace modules: in a shared process these would be replaced for the next file too. */

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { open as openAccess, seal, sealingKey } from '../../schema/access/access.ts';
 import { freePort } from './setup/free-port.ts';
 import { startGateway, type GatewayProcess } from './setup/gateway.ts';
+import { longTest } from './setup/usual-run.ts';
 
 const KEY = 'the first key of these three processes';
 const NEXT_KEY = 'the key that takes its place for all of them';
@@ -156,16 +157,20 @@ test('while the images are killed, the record is answered with an error for the 
   await vi.waitFor(async () => expect((await ask(WHOLE)).errors).toBeUndefined(), 30_000);
 }, 60_000);
 
-test('keys are rotated: first all open the new one, then the gateway seals with it', async () => {
-  for (const role of ROLES) {
-    await subgraphs[role]!.stop();
-    await start(role, `${KEY},${NEXT_KEY}`);
-  }
-  await vi.waitFor(async () => expect((await ask(WHOLE)).errors).toBeUndefined(), 30_000);
-  await gateway.stop();
-  gateway = await startGateway(environment(`${NEXT_KEY},${KEY}`, { PORT: String(ports.gateway) }));
-  expect((await ask(WHOLE)).errors).toBeUndefined();
-}, 90_000);
+longTest(
+  'keys are rotated: first all open the new one, then the gateway seals with it',
+  async () => {
+    for (const role of ROLES) {
+      await subgraphs[role]!.stop();
+      await start(role, `${KEY},${NEXT_KEY}`);
+    }
+    await vi.waitFor(async () => expect((await ask(WHOLE)).errors).toBeUndefined(), 30_000);
+    await gateway.stop();
+    gateway = await startGateway(environment(`${NEXT_KEY},${KEY}`, { PORT: String(ports.gateway) }));
+    expect((await ask(WHOLE)).errors).toBeUndefined();
+  },
+  90_000,
+);
 
 test('each process says that it is alive and ready, and has metrics', async () => {
   for (const url of [gateway.url, ...ROLES.map((role) => subgraphs[role]!.url)]) {

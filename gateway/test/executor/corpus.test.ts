@@ -37,7 +37,7 @@ const GENERATED = LONG ? 5000 : 150;
 /** Generated documents of one test. */
 const PART = 50;
 /** Requests of two patients to one server, and those of them that are under way at once. */
-const REQUESTS = LONG ? 10_000 : 500;
+const REQUESTS = LONG ? 10_000 : 250;
 const AT_ONCE = 8;
 
 type Judged = Record<'stock' | 'compiled' | 'stitched', Answered>;
@@ -171,11 +171,11 @@ describeWithSharedData('the corpus', () => {
   test.each(members)('FG-31 without the scope of %s no path leads to one', async (type) => {
     const others = members.filter((one) => one !== governingType(type)).map((one) => `patient/${one}.rs`);
     const access = accessTo([patients[0]], others.join(' '));
-    const number = GENERATED + 10 * members.indexOf(type);
+    const number = GENERATED + 4 * members.indexOf(type);
     const documents = [
       ...pathsTo(type, askers[0]).map((query) => ({ query, variables: {} })),
       // What a resource contains is seen with it.
-      ...generated(schema, askers[0], [number, number + 10]).filter(({ query }) => !/contained/.test(query)),
+      ...generated(schema, askers[0], [number, number + 4]).filter(({ query }) => !/contained/.test(query)),
     ];
     const codes = new Set<unknown>();
     for (const { query, variables } of documents) {
