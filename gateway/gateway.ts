@@ -9,6 +9,7 @@ import { clinicalSubgraph, declaredClinicalRoutes } from '../subgraphs/clinical/
 import type { FirstSeen } from '../subgraphs/imaging/cache/first-seen.ts';
 import { declaredImagingRoutes, imagingSubgraph, type ImagingDeps } from '../subgraphs/imaging/app.ts';
 import type { UnclearReason } from './identity/resolve-identity.ts';
+import type { ServiceName } from './federation/service-name.ts';
 import { patientDirectory } from './joins/record-directory.ts';
 import { recordStudies, type StudiesRecord } from './joins/record-studies.ts';
 import { requestRecords } from './joins/request-records.ts';
@@ -117,7 +118,7 @@ function outsideOf({ fetch: choose, now, measure, log, onUnclear }: PartsOptions
 const sealerOf = ({ secrets, now, shared }: PartsOptions) =>
   capabilitySealer({ secrets, now, links: shared?.links });
 
-/** What a subgraph of this process needs besides the options. */
+/** The needs of a subgraph besides the options. */
 interface Means {
   outside: UpstreamDeps;
   sealer: ReturnType<typeof sealerOf>;
@@ -178,7 +179,7 @@ function imagingPart(options: PartsOptions, { outside, sealer }: Means, record: 
 /** Makes the subgraphs of other processes usable as if they were in this one. */
 function remoteSubgraphs(options: PartsOptions, urls: SplitUrls) {
   const { baseUrl } = options;
-  const links = linksTo(options, urls);
+  const links = { clinical: linkTo('clinical', options, urls), imaging: linkTo('imaging', options, urls) };
   const record = remoteRecord(links.clinical);
   const images = remoteImages(links.imaging);
   const declared = declaredClinicalRoutes(baseUrl);
@@ -206,18 +207,14 @@ function remoteSubgraphs(options: PartsOptions, urls: SplitUrls) {
 /** Only the process of a record knows more. */
 const mayHoldElsewhere = ({ clinical }: Tenant): boolean => clinical.type !== 'none';
 
-function linksTo({ secrets, now }: PartsOptions, { clinical, imaging }: SplitUrls) {
-  const keys = secrets.map(sealingKey);
-  return {
-    clinical: new SubgraphLink({ service: 'clinical', url: clinical, keys, now }),
-    imaging: new SubgraphLink({ service: 'imaging', url: imaging, keys, now }),
-  };
+function linkTo(service: ServiceName, { secrets, now }: PartsOptions, urls: SplitUrls): SubgraphLink {
+  return new SubgraphLink({ service, url: urls[service], keys: secrets.map(sealingKey), now });
 }
 
 /** Creates the clinical subgraph of a process of its own: the images are another process. */
 export function clinicalProcess(options: PartsOptions, urls: SplitUrls) {
-  const links = linksTo(options, urls);
-  const { studyImages, studiesOfObjects, imagesOfPatient } = remoteImages(links.imaging);
+  const link = linkTo('imaging', options, urls);
+  const { studyImages, studiesOfObjects, imagesOfPatient } = remoteImages(link);
   const clinical = clinicalPart(options, { studyImages, studiesOfObjects });
   return {
     ...{ service: 'clinical' as const, schema: clinical.schema, open: clinical.open },
@@ -226,15 +223,15 @@ export function clinicalProcess(options: PartsOptions, urls: SplitUrls) {
     prepare: clinical.prepare,
     loading: clinical.loading,
     async close(): Promise<void> {
-      await Promise.all([clinical.close(), links.clinical.close(), links.imaging.close()]);
+      await Promise.all([clinical.close(), link.close()]);
     },
   };
 }
 
 /** Creates the imaging subgraph of a process of its own: the record is another process. */
 export function imagingProcess(options: PartsOptions, urls: SplitUrls) {
-  const links = linksTo(options, urls);
-  const { open, joins } = remoteRecord(links.clinical);
+  const link = linkTo('clinical', options, urls);
+  const { open, joins } = remoteRecord(link);
   const means = { outside: outsideOf(options), sealer: sealerOf(options) };
   const imaging = imagingPart(options, means, { open, joins, mayHold: mayHoldElsewhere });
   return {
@@ -245,7 +242,7 @@ export function imagingProcess(options: PartsOptions, urls: SplitUrls) {
     loading: () => [],
     ...{ checks: imaging.checks, invalidate: imaging.invalidate },
     async close(): Promise<void> {
-      await Promise.all([imaging.close(), links.clinical.close(), links.imaging.close()]);
+      await Promise.all([imaging.close(), link.close()]);
     },
   };
 }

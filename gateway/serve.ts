@@ -11,6 +11,7 @@ import { sharedFirstSeen } from '../subgraphs/imaging/cache/shared-first-seen.ts
 import { buildApp } from './app.ts';
 import { auditSinks } from './audit/sinks.ts';
 import { buildDemoImages } from './demo/images.ts';
+import { onceASecond } from './demo/progress.ts';
 import { demoSecret } from './demo/secret.ts';
 import { clinicalProcess, gatewayParts, imagingProcess, type PartsOptions } from './gateway.ts';
 import { GracefulShutdown } from './http/graceful-shutdown.ts';
@@ -89,7 +90,10 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   const usesDemo = tenants.all.some(({ images }) =>
     images.some((source) => source.type === 'folder' && `${source.path}${sep}`.startsWith(demo.images + sep)),
   );
-  const onProgress = demoProgress(checking ? console.error : console.log);
+  const print = checking ? console.error : console.log;
+  const onProgress = onceASecond((done, total, label: string) =>
+    print(`  demonstration images ${done}/${total}: ${label}`),
+  );
   // In several processes, that of the images has them.
   const hasImages = split ? subgraph === 'imaging' : isFirst;
   if (usesDemo && hasImages) await buildDemoImages({ target: demo.images, onProgress });
@@ -219,16 +223,6 @@ export async function serve(settings: Settings, root: string): Promise<void> {
 async function openTraces(...options: ConstructorParameters<typeof Traces>): Promise<Traces> {
   const { Traces } = await import('./traces/traces.ts');
   return new Traces(...options);
-}
-
-/** Returns a callback that prints, at most once a second, how many images of the demonstration are built. */
-function demoProgress(print: (line: string) => void): (done: number, total: number, label: string) => void {
-  let last = 0;
-  return (done, total, label) => {
-    if (done !== total && Date.now() - last < 1000) return;
-    last = Date.now();
-    print(`  demonstration images ${done}/${total}: ${label}`);
-  };
 }
 
 /** Milliseconds after which a process besides the first serves although a folder or a store is not read. */

@@ -14,7 +14,7 @@ import { ctInstanceUid, ctPatientId, ctSeriesUid, ctStudyUid, writeCtFiles } fro
 import { dawdle, download } from './download.ts';
 import { throughput } from './throughput.ts';
 import { alternate, duration, median, type Figure } from './measure.ts';
-import { startNginx } from './nginx.ts';
+import { startNginxProxy } from './nginx.ts';
 
 const STUDIES = 5000;
 const SLICES = 300;
@@ -116,7 +116,7 @@ async function oneSeries(directory: string): Promise<Figure[]> {
     archiveOf(orthanc, `http://127.0.0.1:${counting.port}/dicom-web`),
     join(directory, 'c'),
   );
-  const nginx = await startNginx(directory, orthanc.url);
+  const nginx = await startNginxProxy(directory, orthanc.url);
   const { authorization } = orthanc;
   const contenders = {
     direct: orthanc.dicomWebUrl,

@@ -11,7 +11,7 @@ import { startBuiltServer } from './built-server.ts';
 import { ctSeriesUid, ctStudyUid, writeCtFiles } from './data/ct-files.ts';
 import { download } from './download.ts';
 import { alternate, type Figure } from './measure.ts';
-import { startNginx } from './nginx.ts';
+import { startNginxProxy } from './nginx.ts';
 
 /** Two series of 200 slices, 105 MB each, make a study. */
 const FILES = 800;
@@ -68,7 +68,7 @@ async function fromOrthanc(folder: string, directory: string): Promise<Figure[]>
   const files = (await readdir(series)).map((name) => join(series, name));
   const orthanc = await startOrthanc({ files });
   const { username, password, authorization } = orthanc;
-  const nginx = await startNginx(directory, orthanc.url);
+  const nginx = await startNginxProxy(directory, orthanc.url);
   const server = await startBuiltServer(
     {
       type: 'dicom-web',

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildDemoImages } from './images.ts';
+import { onceASecond } from './progress.ts';
 import { loadImages, loadRecords, SampleError, waitFor } from './samples.ts';
 
 /**
@@ -42,15 +43,7 @@ function readArguments(args: string[]) {
 }
 const text = { type: 'string' } as const;
 
-/** Returns a callback that prints a count, at most once a second. */
-function progress(label: string): (done: number, total: number) => void {
-  let last = 0;
-  return (done, total) => {
-    if (done !== total && Date.now() - last < 1000) return;
-    last = Date.now();
-    console.log(`  ${label}: ${done}/${total}`);
-  };
-}
+const progress = (label: string) => onceASecond((done, total) => console.log(`  ${label}: ${done}/${total}`));
 
 try {
   await main(process.argv.slice(2), process.env);

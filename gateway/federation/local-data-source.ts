@@ -1,14 +1,13 @@
 import type { GraphQLDataSource, GraphQLDataSourceProcessOptions } from '@apollo/gateway';
-import type { DocumentNode, GraphQLFormattedError, GraphQLSchema } from 'graphql';
+import type { GraphQLFormattedError, GraphQLSchema } from 'graphql';
 import { execute, GraphQLError, parse } from 'graphql';
-import { LRUCache } from 'lru-cache';
 import { setImmediate } from 'node:timers/promises';
 import type { Access } from '../../schema/access/access.ts';
 import type { RecordOperation } from '../../schema/fault/audit.ts';
 import { Fault, faultExtensions, toFault } from '../../schema/fault/fault.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { logFault } from '../../schema/fault/log-fault.ts';
-import { KEPT_CHARACTERS } from './document-cache.ts';
+import { keptByText } from './document-cache.ts';
 import type { GatewayContext, RequestScope } from './request-scope.ts';
 import type { ServiceName } from './service-name.ts';
 
@@ -30,15 +29,7 @@ export function localDataSource(
   name: ServiceName,
   subgraph: LocalSubgraph,
 ): GraphQLDataSource<GatewayContext> {
-  const documents = new LRUCache<string, DocumentNode>({
-    maxSize: KEPT_CHARACTERS,
-    sizeCalculation: (_document, query) => query.length,
-  });
-  const documentOf = (query: string): DocumentNode => {
-    const document = documents.get(query) ?? parse(query, { noLocation: true });
-    documents.set(query, document);
-    return document;
-  };
+  const documentOf = keptByText((query) => parse(query, { noLocation: true }));
   return {
     async process(options: GraphQLDataSourceProcessOptions<GatewayContext>): Promise<Response> {
       const { request } = options;

@@ -2,12 +2,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../../schema/access/access.ts';
 import type { RecordCall, SourceCall } from '../../schema/access/source-calls.ts';
 import type { Operation, RecordOperation } from '../../schema/fault/audit.ts';
-
-/** Header of a request whose caller wants to know the calls to sources (FG-28). */
-export const EXPLAINS = 'x-explains';
+import { EXPLAINS } from './wire.ts';
 
 /**
- * What a subgraph did for another process, which records it as its own: then a request leaves the same records, each once,
+ * The work of a subgraph for another process, which records it as its own: a request leaves the same records, each once,
  * wherever its parts run (IA-30).
  */
 export interface Collected {
@@ -16,14 +14,14 @@ export interface Collected {
   calls?: readonly SourceCall[];
 }
 
-/** For whom a subgraph works, and what it did. */
+/** The caller of a request, and the work for it. */
 export interface Collector {
   access: Access;
   audit: RecordOperation;
   collected(): Collected;
 }
 
-/** Collects what is done for a request. If its answer does not reach the other process, it is recorded here. */
+/** Collects the work for a request. If the connection closes before the answer is sent, it is recorded here. */
 export function collector(request: FastifyRequest, reply: FastifyReply): Collector {
   const recorded: Operation[] = [];
   const calls: SourceCall[] = [];
@@ -45,7 +43,7 @@ export function collector(request: FastifyRequest, reply: FastifyReply): Collect
   };
 }
 
-/** Takes what a subgraph did for a request that was sent to it. @param begun when, by `performance.now()` */
+/** Takes the work of a subgraph for a request. @param begun when the request was sent, by `performance.now()` */
 export function takeCollected(
   { recorded = [], calls = [] }: Collected,
   {

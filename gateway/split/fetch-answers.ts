@@ -1,10 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { getOperationAST, parse, type DocumentNode, type OperationDefinitionNode } from 'graphql';
 import { createHash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
 import { clientLeft } from '../../schema/http/client-left.ts';
-import { KEPT_CHARACTERS } from '../federation/document-cache.ts';
+import { keptByText } from '../federation/document-cache.ts';
 import { CompiledExecution } from '../federation/executor/compiled-execution.ts';
 import { answerText } from '../federation/executor/written-data.ts';
 import { localDataSource, type LocalSubgraph } from '../federation/local-data-source.ts';
@@ -46,21 +45,14 @@ export function fetchExecution(service: ServiceName, subgraph: LocalSubgraph): E
   const scopes = { refusals: () => undefined };
   const execution = new CompiledExecution({ [service]: subgraph }, { fields: DEFAULT_LIMITS.cost, scopes });
   const source = localDataSource(service, subgraph);
-  const documents = new LRUCache<string, Known>({
-    maxSize: KEPT_CHARACTERS,
-    sizeCalculation: (_known, query) => query.length,
-  });
-  const documentOf = (query: string): Known => {
-    const known = documents.get(query) ?? knownOf(query);
-    documents.set(query, known);
-    return known;
-  };
+  const documentOf = keptByText(knownOf);
   return async (scope, { query, variables = {} }) => {
     const { hash, document, operation } = documentOf(query);
     const asked = { schema: subgraph.schema, document, operation, variables };
     const compiled = await execution.run(hash, asked, { scope });
-    return (compiled ??
-      (await source.process({ request: { query, variables }, context: { scope } } as never))) as Answered;
+    if (compiled) return compiled;
+    const planned = { request: { variables }, document, context: { scope } };
+    return (await source.process(planned as never)) as Answered;
   };
 }
 

@@ -3,19 +3,19 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { pipeline, Transform } from 'node:stream';
 import { recordedElsewhere } from '../audit/request-audit.ts';
 import { clientLeft } from '../../schema/http/client-left.ts';
-import { EXPLAINS } from './collected.ts';
+import { CONNECTION_HEADERS } from '../http/connection-headers.ts';
 import type { SubgraphLink } from './link.ts';
-import { RECORDS, SEAL_REFUSED, SEALED_ACCESS } from './wire.ts';
+import { EXPLAINS, RECORDS, SEAL_REFUSED, SEALED_ACCESS } from './wire.ts';
 
-/** Headers of one connection (RFC 9110 §7.6.1), and what is only between the client and the gateway. */
-const NOT_SENT = new Set([
-  ...['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'],
+/** Headers of one connection, and those between the client and the gateway, or between the processes. */
+const NOT_SENT = new Set<string>([
+  ...[...CONNECTION_HEADERS, 'te', 'trailer', 'transfer-encoding'],
   ...[SEALED_ACCESS, SEAL_REFUSED, EXPLAINS, RECORDS],
   ...['host', 'content-length', 'expect', 'authorization', 'cookie', 'accept-encoding', 'x-request-id'],
 ]);
 /** Of an answer: those of its connection, and those that the gateway sets on every answer. */
-const NOT_RETURNED = new Set([
-  ...['connection', 'keep-alive', 'transfer-encoding', 'trailer', 'upgrade', 'date'],
+const NOT_RETURNED = new Set<string>([
+  ...[...CONNECTION_HEADERS, 'transfer-encoding', 'trailer', 'date'],
   ...['x-request-id', 'server-timing', RECORDS],
 ]);
 /** Bytes up to which an answer is read before it is sent on, so that it is compressed as one of this process is. */

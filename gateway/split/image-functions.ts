@@ -10,7 +10,7 @@ import type { SubgraphLink } from './link.ts';
 import { nobody } from './record-functions.ts';
 import { fromWire, toWire, type WireFault } from './wire.ts';
 
-/** What other processes ask of the images: the clinical record for its joins, the gateway for authorization. */
+/** Questions of other processes to the images: those of the clinical record for its joins, the gateway's for authorization. */
 
 type Partly<T, One = Fault> = T & { failed: readonly One[] };
 type Wanted = ReadonlyMap<string, ReadonlySet<string>>;

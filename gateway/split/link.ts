@@ -7,8 +7,8 @@ import { RequestValues } from '../../schema/process/request-values.ts';
 import { resending } from '../../schema/outbound/resending.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { ServiceName } from '../federation/service-name.ts';
-import { EXPLAINS, takeCollected, type Collected } from './collected.ts';
-import { fromWire, SEAL_REFUSED, SEALED_ACCESS, type WireFault } from './wire.ts';
+import { takeCollected, type Collected } from './collected.ts';
+import { EXPLAINS, fromWire, SEAL_REFUSED, SEALED_ACCESS, type WireFault } from './wire.ts';
 
 /** Seconds of a sealed Access that must be left when it is sent again. */
 const LEFT = 20;

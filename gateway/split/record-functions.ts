@@ -11,7 +11,7 @@ import type { FunctionCaller, ServedFunction } from './functions.ts';
 import type { SubgraphLink } from './link.ts';
 import { fromWire, toWire, type WireFault } from './wire.ts';
 
-/** What other processes ask of the clinical record: the gateway for authorization, imaging for its joins. */
+/** Questions of other processes to the clinical record: the gateway's for authorization, those of imaging for its joins. */
 
 type Search = Parameters<StudiesRecord['search']>[1];
 type Included<Of, One = Fault> = {

@@ -1,12 +1,14 @@
 import { Fault, isFaultCode, type FaultDetails } from '../../schema/fault/fault.ts';
 
-/** What crosses between the processes of a split gateway, besides the requests themselves. */
+/** Headers and faults between the processes of a split gateway. */
 
 /** Header with the sealed Access of a request. */
 export const SEALED_ACCESS = 'x-sealed-access';
 /** Header of an answer that refuses the sealed Access itself. */
 export const SEAL_REFUSED = 'x-seal-refused';
 
+/** Header of a request whose caller wants to know the calls to sources (FG-28). */
+export const EXPLAINS = 'x-explains';
 /** Header of an answer whose request the subgraph records. */
 export const RECORDS = 'x-records';
 

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { pipeline } from 'node:stream';
 import { Fault } from '../../schema/fault/fault.ts';
 import type {} from '../../schema/http/served.ts';
+import { CONNECTION_HEADERS } from '../http/connection-headers.ts';
 import { isOwn } from '../smart/discovery/smart-configuration.ts';
 
 declare module 'fastify' {
@@ -15,8 +16,8 @@ declare module 'fastify' {
 
 /** Carries the client's address. Only the socket of the first process reads it. */
 const CLIENT = 'x-passed-on-for';
-/** Headers of one connection (RFC 9110 §7.6.1); `transfer-encoding` of a request is that of its body. */
-const OF_CONNECTION = new Set(['connection', 'keep-alive', 'proxy-connection', 'upgrade', CLIENT]);
+/** `transfer-encoding` of a request is that of its body. */
+const OF_CONNECTION = new Set<string>([...CONNECTION_HEADERS, CLIENT]);
 const OF_ANSWER = new Set([...OF_CONNECTION, 'transfer-encoding']);
 
 /**

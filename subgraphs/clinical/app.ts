@@ -9,6 +9,7 @@ import type { RecordOperation } from '../../schema/fault/audit.ts';
 import { ItemSelector } from '../../schema/expressions/item-selector.ts';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
 import { Fault } from '../../schema/fault/fault.ts';
+import { answeredElsewhere } from '../../schema/http/answered-elsewhere.ts';
 import { fhirBase } from '../../schema/http/request.ts';
 import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { ChooseDispatcher } from '../../schema/outbound/choose-dispatcher.ts';
@@ -105,10 +106,6 @@ export function declaredClinicalRoutes(baseUrl: string): Pick<ClinicalSubgraph, 
     routes: fhirRoutes({ baseUrl, open }),
     operations: (images) => operationRoutes({ baseUrl, open, images, jobs: undefined as never }),
   };
-}
-
-function answeredElsewhere(): never {
-  throw new Error('Another process answers this route.');
 }
 
 const NO_CLAIMS: readonly CapabilityStatementRestResource[] = [];

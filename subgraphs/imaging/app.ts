@@ -9,6 +9,7 @@ import type { RecordOperation } from '../../schema/fault/audit.ts';
 import { ItemSelector } from '../../schema/expressions/item-selector.ts';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
 import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
+import { answeredElsewhere } from '../../schema/http/answered-elsewhere.ts';
 import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { maxEntries } from '../../schema/outbound/max-entries.ts';
@@ -182,11 +183,9 @@ function imagingRoutes(options: ImagingFhirOptions & { pictures: Pictures }): Fa
 
 /** Returns the routes of images that another process has: what they declare, without what answers. */
 export function declaredImagingRoutes(baseUrl: string): FastifyPluginAsync {
-  const open = (): never => {
-    throw new Error('Another process answers this route.');
-  };
   return imagingRoutes({
-    ...{ baseUrl, open, now: open, firstSeen: undefined as never, pictures: undefined as never },
+    ...{ baseUrl, open: answeredElsewhere, now: answeredElsewhere },
+    ...{ firstSeen: undefined as never, pictures: undefined as never },
   });
 }
 

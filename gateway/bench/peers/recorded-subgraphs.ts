@@ -41,7 +41,7 @@ export interface Recorded {
   directory: string;
   /** Tenant file of the tenant `t`. */
   tenant: object;
-  /** Whose requests they all are. */
+  /** Of the caller of all requests. */
   access: Access;
   /** Of the gateway with which it is compared, for the addresses in the answers. */
   baseUrl: string;

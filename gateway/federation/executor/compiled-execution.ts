@@ -106,7 +106,8 @@ export class CompiledExecution {
     const budget = new AnswerBudget(fields);
     const context: Record<string, unknown> & RunContext = { request: scope, partial: [], budget };
     const subgraphs = this.#subgraphs;
-    if (areRemote(subgraphs)) context['fetches'] = new RemoteFetches(subgraphs, scope, asked.variables);
+    const { variables } = asked;
+    if (areRemote(subgraphs)) context['fetches'] = new RemoteFetches({ subgraphs, scope, variables, budget });
     else for (const name of compiled.services) context[name] = coreOf(name, subgraphs[name], scope);
     const { fragments, rows } = compiled;
     const run = new Run(context, { schema, operation, fragments, variableValues: coerced });

@@ -44,8 +44,8 @@ export interface Crossing {
   via: Crossing | undefined;
   /** Fields of the subgraph around it that the other needs (`@requires`). */
   required: readonly { name: string; resolve: Resolver | undefined }[];
-  /** Returns the key of the object; undefined: it is in the object. */
-  keyOf?: (source: object) => unknown;
+  /** Returns the key of an object. */
+  keyOf: (source: object) => unknown;
   /** Undefined: the other subgraph resolves the fields from the key and the required fields alone. */
   resolveReference: ((reference: object, context: object, info: GraphQLResolveInfo) => unknown) | undefined;
 }

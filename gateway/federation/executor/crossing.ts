@@ -29,6 +29,8 @@ export function ownField(schema: GraphQLSchema, typeName: string, fieldName: str
   return field && !directive(field, 'requires') ? field : undefined;
 }
 
+const keyOf = (source: object): unknown => (source as Record<string, unknown>)[KEY];
+
 /**
  * Returns the step to the subgraph that has a field, from an object of another one.
  * @returns undefined where no step is needed: the subgraph is in this process, and resolves the field from any object with
@@ -52,5 +54,5 @@ export function crossingTo(
     name,
     resolve: ownField(subgraphs[from], type, name)?.resolve as Resolver | undefined,
   }));
-  return { ...{ type, from, service, required, via: undefined }, resolveReference };
+  return { ...{ type, from, service, required, via: undefined, keyOf }, resolveReference };
 }

@@ -27,6 +27,16 @@ export function divideIntoRegions(
   new Division(variableDefinitions).root(root);
 }
 
+/** The parts of the document of a region. */
+interface Asked {
+  service: ServiceName;
+  fields: readonly CompiledField[];
+  /** Of the root of the subgraph. */
+  selection: string;
+  /** Definitions of variables besides those of the fields. */
+  more?: readonly string[];
+}
+
 class Division {
   readonly #definitions: ReadonlyMap<string, string>;
 
@@ -41,7 +51,7 @@ class Division {
     for (const service of new Set(asked.map((field) => field.service))) {
       const own = asked.filter((field) => field.service === service);
       const members = own.map((field) => this.#member(field));
-      const region = this.#region(service, own, (variables) => `query${variables} {${members.join(' ')}}`);
+      const region = this.#region({ service, fields: own, selection: members.join(' ') });
       for (const field of own) {
         const { name } = field;
         field.resolve = (_source, _arguments, context) =>
@@ -107,10 +117,9 @@ class Division {
   #step(crossing: Crossing, behind: readonly CompiledField[], needed: readonly string[]): void {
     const { service, type } = crossing;
     const members = [...needed, ...behind.map((field) => this.#member(field))].join(' ') || '__typename';
-    const region = this.#region(service, behind, (variables) => {
-      const declared = `($representations: [_Any!]!${variables.slice(1, -1).replace(/^/, variables && ', ')})`;
-      return `query${declared} {_entities(representations: $representations) {... on ${type} {${members}}}}`;
-    });
+    const selection = `_entities(representations: $representations) {... on ${type} {${members}}}`;
+    const more = ['$representations: [_Any!]!'];
+    const region = this.#region({ service, fields: behind, selection, more });
     crossing.keyOf = (source) => propertyIn(source, KEY);
     crossing.required = crossing.required.map(({ name }) => ({
       name,
@@ -120,14 +129,10 @@ class Division {
       fetchesOf(context).entity(region, { reference, path, context });
   }
 
-  #region(
-    service: ServiceName,
-    fields: readonly CompiledField[],
-    write: (variables: string) => string,
-  ): Region {
-    const names = [...new Set(fields.flatMap((field) => variablesIn(field, service)))];
-    const declared = names.map((name) => this.#definitions.get(name)).join(', ');
-    return { service, query: write(declared && `(${declared})`), variables: names };
+  #region({ service, fields, selection, more = [] }: Asked): Region {
+    const variables = [...new Set(fields.flatMap((field) => variablesIn(field, service)))];
+    const declared = [...more, ...variables.map((name) => this.#definitions.get(name))].join(', ');
+    return { service, query: `query${declared && `(${declared})`} {${selection}}`, variables };
   }
 }
 

@@ -19,7 +19,7 @@ export interface Region {
   variables: readonly string[];
 }
 
-/** What a subgraph answers to a fetch. */
+/** The answer of a subgraph to a fetch. */
 interface Fetched {
   data?: Record<string, unknown> | null;
   errors?: readonly GraphQLFormattedError[];
@@ -43,30 +43,36 @@ interface Step {
   context: object;
 }
 
+export interface FetchOptions {
+  subgraphs: Readonly<Record<ServiceName, RemoteSubgraph>>;
+  scope: RequestScope;
+  /** As the client sent them. */
+  variables: Readonly<Record<string, unknown>>;
+  /** Of the answer: all its fetches are charged to it. */
+  budget: AnswerBudget;
+}
+
 /** The fetches of one execution, each once. Entities that are asked for together are one fetch. */
 export class RemoteFetches {
   readonly #subgraphs: Readonly<Record<ServiceName, RemoteSubgraph>>;
   readonly #scope: RequestScope;
   readonly #variables: Readonly<Record<string, unknown>>;
+  readonly #budget: AnswerBudget;
   readonly #roots = new Map<Region, Promise<Record<string, unknown>>>();
   readonly #entities = new Map<Region, DataLoader<object, Entity, string>>();
 
-  /** @param variables as the client sent them */
-  constructor(
-    subgraphs: Readonly<Record<ServiceName, RemoteSubgraph>>,
-    scope: RequestScope,
-    variables: Readonly<Record<string, unknown>>,
-  ) {
+  constructor({ subgraphs, scope, variables, budget }: FetchOptions) {
     this.#subgraphs = subgraphs;
     this.#scope = scope;
     this.#variables = variables;
+    this.#budget = budget;
   }
 
   /** Fetches fields of the root; their errors are added to the context. */
   root(region: Region, context: object): Promise<Record<string, unknown>> {
     let data = this.#roots.get(region);
     if (!data) {
-      data = this.#fetch(region, (context as RunContext).budget).then(({ data, errors = [] }) => {
+      data = this.#fetch(region).then(({ data, errors = [] }) => {
         addErrors(context, errors, []);
         return data ?? {};
       });
@@ -77,10 +83,9 @@ export class RemoteFetches {
 
   /** Fetches an entity; its errors are added to the context, at the object. @returns undefined where there is none */
   async entity(region: Region, { reference, path, context }: Step): Promise<unknown> {
-    const { budget } = context as RunContext;
     let loader = this.#entities.get(region);
     if (!loader) {
-      loader = new DataLoader((references) => this.#load(region, references, budget), {
+      loader = new DataLoader((references) => this.#load(region, references), {
         cacheKeyFn: JSON.stringify,
       });
       this.#entities.set(region, loader);
@@ -90,9 +95,8 @@ export class RemoteFetches {
     return value ?? undefined;
   }
 
-  async #load(region: Region, references: readonly object[], budget: AnswerBudget): Promise<Entity[]> {
-    const more = { representations: references };
-    const { data, errors = [] } = await this.#fetch(region, budget, more);
+  async #load(region: Region, references: readonly object[]): Promise<Entity[]> {
+    const { data, errors = [] } = await this.#fetch(region, { representations: references });
     const values = (data?.['_entities'] ?? []) as readonly unknown[];
     // An error without a path is that of the whole fetch.
     const ofAll = errors.filter(({ path = [] }) => path.length < 2).map((error) => ({ ...error, path: [] }));
@@ -108,18 +112,14 @@ export class RemoteFetches {
   }
 
   /** @throws Fault `too_large` where other fetches have used up the limit of the answer (FG-12) */
-  async #fetch(
-    { service, query, variables }: Region,
-    budget: AnswerBudget,
-    more: Record<string, unknown> = {},
-  ): Promise<Fetched> {
-    budget.requireNotExceeded();
+  async #fetch({ service, query, variables }: Region, more: Record<string, unknown> = {}): Promise<Fetched> {
+    this.#budget.requireNotExceeded();
     const named = variables.filter((name) => Object.hasOwn(this.#variables, name));
     const values = Object.fromEntries(named.map((name) => [name, this.#variables[name]]));
     const asked = { query, variables: { ...values, ...more } };
     const fetched: Fetched = await this.#subgraphs[service].fetch(this.#scope, asked);
     if (fetched.data === undefined) throw new Error(`The ${service} subgraph gave no data.`);
-    budget.charge(fetched.spent ?? 0);
+    this.#budget.charge(fetched.spent ?? 0);
     return fetched;
   }
 }

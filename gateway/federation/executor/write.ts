@@ -137,7 +137,7 @@ function stepTo(crossing: Crossing, step: Step): Promise<unknown> {
 }
 
 async function entityOf(crossing: Crossing, step: Step): Promise<unknown> {
-  const { type, from, required, resolveReference, service, via } = crossing;
+  const { type, from, required, keyOf, resolveReference, service, via } = crossing;
   const { field, source, place } = step;
   const { run } = place;
   const holder = via ? await stepTo(via, step) : source;
@@ -152,10 +152,7 @@ async function entityOf(crossing: Crossing, step: Step): Promise<unknown> {
   try {
     const values = await Promise.all(required.map(valueOf));
     await run.allGiven(from);
-    const reference: Record<string, unknown> = {
-      __typename: type,
-      id: crossing.keyOf ? crossing.keyOf(source) : (source as { id?: unknown }).id,
-    };
+    const reference: Record<string, unknown> = { __typename: type, id: keyOf(source) };
     for (const [index, { name }] of required.entries()) reference[name] = values[index];
     if (!resolveReference) return reference;
     const entity = Promise.resolve(resolveReference(reference, run.context, info));
