@@ -5,11 +5,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Child {
   readonly process: ChildProcess;
-  /** The last lines it wrote, for the message of a failed start. */
+  /** All it wrote; of more than a million characters, the last. */
   log(): string;
   /** Sends the signal and resolves when the process is gone; after 8 s it is killed. */
   end(signal?: NodeJS.Signals): Promise<void>;
 }
+
+const LONGEST_LOG = 1_000_000;
+const LONGEST_MESSAGE = 4000;
 
 // The kernel ends them when the test worker is killed: a killed worker runs no exit handler.
 const setpriv = existsSync('/usr/bin/setpriv') ? '/usr/bin/setpriv' : undefined;
@@ -26,14 +29,14 @@ export async function startChild(
 ): Promise<Child> {
   const argv = setpriv ? [setpriv, '--pdeathsig', 'KILL', command, ...args] : [command, ...args];
   const child = spawn(argv[0] as string, argv.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
-  let tail = '';
-  const keep = (chunk: Buffer) => (tail = (tail + chunk.toString()).slice(-4000));
+  let written = '';
+  const keep = (chunk: Buffer) => (written = (written + chunk.toString()).slice(-LONGEST_LOG));
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
   const gone = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());
     child.once('error', (error) => {
-      tail += String(error);
+      written += String(error);
       resolve();
     });
   });
@@ -41,7 +44,7 @@ export async function startChild(
 
   const handle: Child = {
     process: child,
-    log: () => tail,
+    log: () => written,
     async end(signal = 'SIGTERM') {
       if (ended()) return;
       child.kill(signal);
@@ -58,5 +61,5 @@ export async function startChild(
     await Promise.race([gone, delay(20)]);
   }
   await handle.end('SIGKILL');
-  throw new Error(`${command} did not become ready:\n${tail}`);
+  throw new Error(`${command} did not become ready:\n${written.slice(-LONGEST_MESSAGE)}`);
 }

@@ -14,7 +14,7 @@ export interface GatewayProcess {
   readonly url: string;
   /** Its process id. */
   readonly pid: number;
-  /** The last lines it wrote. */
+  /** As `Child.log`. */
   log(): string;
   stop(): Promise<void>;
 }
