@@ -18,7 +18,7 @@ test('all texts of all selections are forgotten when there are too many characte
   const [one, other] = [new KeptTexts(memory), new KeptTexts(memory)];
   const [first, second] = [Object.freeze({}), Object.freeze({})];
   one.keep(first, kept('{}'));
-  other.keep(second, kept('x'.repeat(16_000_000)));
+  other.keep(second, kept('x'.repeat(32_000_000)));
   expect(one.of(first)).toBeUndefined();
-  expect(other.of(second)?.text).toHaveLength(16_000_000);
+  expect(other.of(second)?.text).toHaveLength(32_000_000);
 });

@@ -1,5 +1,5 @@
 /** Characters that are kept; then all are forgotten. An object that is collected takes its texts with it. */
-const MOST = 16_000_000;
+const MOST = 32_000_000;
 
 /** The text of an object. */
 export interface KeptText {

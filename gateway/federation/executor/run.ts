@@ -105,6 +105,8 @@ export class Run {
   /** For the resolvers. */
   readonly context: RunContext;
   readonly budget: AnswerBudget;
+  /** True while a text is written that is kept as a whole. */
+  isKeeping = false;
   /** Parts of this execution that come later. */
   readonly deferred: DeferredPart[] = [];
   /** Number of parts of the whole answer. */

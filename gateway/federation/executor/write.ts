@@ -13,23 +13,33 @@ export function objectText(selection: CompiledSelection, source: object, place: 
   return kept ? keptText(kept, source, { run: place.run, write }) : write();
 }
 
-/** Returns the text that is kept with an object or a list, or writes it, and keeps it where nothing of it failed. */
-function keptText(
-  kept: KeptTexts,
-  source: object,
-  { run: { errors, budget }, write }: { run: Run; write: () => Text },
-): Text {
+/**
+ * Returns the text that is kept with an object or a list, or writes it, and keeps it where nothing of it failed. Of a list
+ * that is kept, the objects need not be.
+ */
+function keptText(kept: KeptTexts, source: object, { run, write }: { run: Run; write: () => Text }): Text {
+  const { errors, budget } = run;
   const known = kept.of(source);
   if (known) {
     budget.charge(known.charged);
     return known.text;
   }
+  if (run.isKeeping) return write();
   const { length } = errors;
   const { spent } = budget;
-  const text = write();
+  const text = keeping(run, write);
   const isWhole = typeof text === 'string' && errors.length === length && !budget.isExceeded;
   if (isWhole) kept.keep(source, { text, charged: budget.spent - spent });
   return text;
+}
+
+function keeping(run: Run, write: () => Text): Text {
+  run.isKeeping = true;
+  try {
+    return write();
+  } finally {
+    run.isKeeping = false;
+  }
 }
 
 function membersText({ fields, deferred }: CompiledSelection, source: object, place: Place): Text {

@@ -52,8 +52,8 @@ export function connectionResolver<Source>(
   searchAlone: (search: Search, source: Source, args: Args) => Search = (search) => search,
 ): Resolver {
   return (...[source, args, context, info]: Parameters<Resolver>) => {
-    const isCounted = selects(info, ['count', 'last']);
-    const hasPage = selects(info, PAGE_FIELDS);
+    const isCounted = selects(info, [['count', 'last']]);
+    const hasPage = selects(info, [PAGE_FIELDS]);
     const pageResolver = resolver<Source>(async (parent, args, clinical) => {
       const search: Search = { ...searchOf(type, args), ...(isCounted && { total: 'accurate' }) };
       const facets = facetsOf(type, searchAlone(search, parent, args));

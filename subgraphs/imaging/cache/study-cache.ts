@@ -12,7 +12,7 @@ export const OWNER_TTL = 60;
 /** Bytes of all kept answers, with everything that is derived from their rows and released with them. */
 const MAX_BYTES = 128 * 1024 * 1024;
 /** Bytes of a row with its share of study documents, resources and their text: an average over 200 patients. */
-const BYTES_OF_ROW = 4096;
+const BYTES_OF_ROW = 2048;
 
 /** Rows of a search as the source gave them. All callers share them, so they are never changed. */
 export type Rows = readonly DicomJson[];

@@ -19,7 +19,7 @@ export class OfRows<Key extends object, Value> {
     const known = this.#kept.get(key);
     if (known && isSameRows(known.rows, rows)) return known.value;
     const value = make();
-    this.#kept.set(key, { rows, value });
+    this.#kept.set(key, { rows, value }, rows.length);
     return value;
   }
 }

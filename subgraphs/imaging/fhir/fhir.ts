@@ -194,7 +194,7 @@ function matchEntries({ imaging, found, parsed, options }: RanSearch): Awaitable
   const base = `${fhirBase(options.baseUrl, imaging.tenant)}/ImagingStudy`;
   const instances = found.page.reduce((sum, { study }) => sum + (study.numberOfInstances ?? 0), 0);
   const whole = wantsInstances(parsed, instances);
-  return andThen(whole ? withInstances(imaging, found) : found.page, (page) => {
+  return andThen(whole ? withInstances(imaging, found, 'resources') : found.page, (page) => {
     const entry = ({ study }: FoundStudy): SearchEntry => ({
       resource: subset(whole ? study : removeInstances(study), parsed, whole),
       mode: 'match',

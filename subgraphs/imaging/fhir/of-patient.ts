@@ -39,7 +39,7 @@ export async function imagesOfPatient(
   const parts = {};
   const instances = page.reduce((sum, { study }) => sum + (study.numberOfInstances ?? 0), 0);
   const whole = wantsInstances(parts, instances);
-  const complete = whole ? await withInstances(imaging, found) : page;
+  const complete = whole ? await withInstances(imaging, found, 'resources') : page;
   const studies = complete.map(({ study }) => subset(whole ? study : removeInstances(study), parts, whole));
   const address = `${tenantBase(options.baseUrl, imaging.tenant)}/dicomweb`;
   return {

@@ -6,7 +6,8 @@ import { pure } from '../../../schema/graphql/pure.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
 import { string, uid, unsignedInt } from '../dicom/dicom-text.ts';
 import type { FoundStudy } from '../fhir/find.ts';
-import type { Loaders } from './graphql-loaders.ts';
+import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
+import { instanceGroups, type InstanceGroups, type Loaders } from './graphql-loaders.ts';
 import { OfRows } from '../facts/of-rows.ts';
 import { byNumber, imagingStudyInstance, isInstance } from '../study/study-document.ts';
 import type { Imaging } from '../study/studies.ts';
@@ -68,13 +69,15 @@ export function seriesOf(found: FoundStudy): readonly SeriesSource[] | undefined
   });
 }
 
-/** Returns the instances of a series, sorted by number; fetches them on first use. */
-export async function instancesOf(series: SeriesSource, facts: Facts): Promise<readonly InstanceSource[]> {
-  return (await factsOfSeries(series, facts)).instances;
+/** Returns the instances of a series, sorted by number; fetches them on first use, where the study has no rows of them. */
+export function instancesOf(series: SeriesSource, facts: Facts): Awaitable<readonly InstanceSource[]> {
+  return andThen(factsOfSeries(series, facts), ({ instances }) => instances);
 }
 
-function factsOfSeries(series: SeriesSource, { loaders, series: known }: Facts): Promise<SeriesFacts> {
+function factsOfSeries(series: SeriesSource, { loaders, series: known }: Facts): Awaitable<SeriesFacts> {
   const { found, seriesUid } = series[ORIGIN];
+  const rows = found.record?.instances;
+  if (rows && Object.isFrozen(found)) return seriesFactsOf(series, instanceGroups(found, rows));
   const key = `${found.study.id}/${seriesUid}`;
   const facts = known.get(key) ?? readSeries(series, loaders);
   known.set(key, facts);
@@ -86,7 +89,13 @@ const factsOfShared = new OfRows<SeriesSource, SeriesFacts>();
 async function readSeries(series: SeriesSource, loaders: Loaders): Promise<SeriesFacts> {
   const { found, seriesUid, isRecords } = series[ORIGIN];
   if (isRecords) return seriesOfRecord(found, seriesUid);
-  const rows = (await loaders.instances.load(found)).get(seriesUid) ?? [];
+  return seriesFactsOf(series, await loaders.instances.load(found));
+}
+
+function seriesFactsOf(series: SeriesSource, groups: InstanceGroups): SeriesFacts {
+  const { found, seriesUid, isRecords } = series[ORIGIN];
+  if (isRecords) return seriesOfRecord(found, seriesUid);
+  const rows = groups.get(seriesUid) ?? [];
   const make = () => factsOfRows(rows, { found, seriesUid });
   // The series of a study that is not frozen are of one request.
   return Object.isFrozen(found) ? factsOfShared.of(series, rows, make) : make();
@@ -147,13 +156,22 @@ const urls = {
   renderedUrl: pure(renderedUrl),
 };
 
+/**
+ * Makes a resolver of what the instances of a series say. It is pure: where the study has their rows, these are all that the
+ * value depends on; otherwise the value is promised, and nothing that is written of a promise is kept.
+ */
+const ofInstances = <T>(read: (facts: SeriesFacts) => T) =>
+  pure((series: SeriesSource, _: object, facts: Facts) => andThen(factsOfSeries(series, facts), read));
+
+/** Names of fields of a series that its instances are read for. */
+export const FIELDS_OF_INSTANCES = ['instance', 'rows', 'columns', 'numberOfFrames', 'transferSyntax'];
+
 /** Resolvers of `ImagingStudySeries`. */
 export const seriesFacts = {
-  rows: async (series, _, facts) => unsignedInt((await factsOfSeries(series, facts)).firstImage, Tag.Rows),
-  columns: async (series, _, facts) =>
-    unsignedInt((await factsOfSeries(series, facts)).firstImage, Tag.Columns),
-  numberOfFrames: async (series, _, facts) => (await factsOfSeries(series, facts)).numberOfFrames,
-  transferSyntax: async (series, _, facts) => transferSyntax((await factsOfSeries(series, facts)).firstImage),
+  rows: ofInstances(({ firstImage }) => unsignedInt(firstImage, Tag.Rows)),
+  columns: ofInstances(({ firstImage }) => unsignedInt(firstImage, Tag.Columns)),
+  numberOfFrames: ofInstances(({ numberOfFrames }) => numberOfFrames),
+  transferSyntax: ofInstances(({ firstImage }) => transferSyntax(firstImage)),
   bodyPartExamined: pure((series: SeriesSource) => string(series[ORIGIN].row, Tag.BodyPartExamined)),
   ...urls,
   async metadata(series, { keywords }: Keywords, facts) {

@@ -18,6 +18,9 @@ import { studyReports, type StudyReports } from '../study/measured-reports.ts';
 import type { ParsingThreads } from '../threads/parsing-threads.ts';
 import { commonWadoBase, wadoBase } from '../study/wado-base.ts';
 
+/** Rows of instances by Series Instance UID. */
+export type InstanceGroups = ReadonlyMap<string, readonly DicomJson[]>;
+
 /** Loaders of one request: GraphQL fields ask for single objects, and the source is asked for many at once. */
 export interface Loaders {
   /** Prepares the studies of a patient, together with those of other patients (FG-6). */
@@ -25,7 +28,7 @@ export interface Loaders {
   /** A study by UID, or by its logical id in the clinical record. @throws Fault `not_found` */
   study: DataLoader<string, FoundStudy>;
   /** Instance rows of a study by their Series Instance UID. */
-  instances: DataLoader<FoundStudy, ReadonlyMap<string, readonly DicomJson[]>, string>;
+  instances: DataLoader<FoundStudy, InstanceGroups, string>;
   /** The WADO-RS base that all studies share; undefined where each has its own. */
   commonBase: string | undefined;
   /** The WADO-RS base of a study; made once per request. */
@@ -150,7 +153,7 @@ async function studies(
 async function instances(
   imaging: Imaging,
   found: readonly FoundStudy[],
-): Promise<(ReadonlyMap<string, readonly DicomJson[]> | Error)[]> {
+): Promise<(InstanceGroups | Error)[]> {
   const records = new Map<string, Awaitable<StudyList>>();
   const searched = (patient: string | undefined): Awaitable<StudyList> => {
     const key = patient ?? '';
@@ -168,15 +171,16 @@ async function instances(
     const { records: list } = await searched(by.patient);
     return list.find((one) => uid(one.study, Tag.StudyInstanceUID) === study.id)?.instances ?? [];
   };
-  return settled(found, async (one) => {
-    const rows = await rowsOf(one);
-    const make = () => grouped(rows, (row) => uid(row, Tag.SeriesInstanceUID));
-    return Object.isFrozen(one) ? groups.of(one, rows, make) : make();
-  });
+  return settled(found, async (one) => instanceGroups(one, await rowsOf(one)));
 }
 
-/** Rows of the instances of a study by their series. */
-const groups = new OfRows<FoundStudy, ReadonlyMap<string, readonly DicomJson[]>>();
+const groups = new OfRows<FoundStudy, InstanceGroups>();
+
+/** Returns the rows of the instances of a study by their series; the same for the same frozen study. */
+export function instanceGroups(found: FoundStudy, rows: readonly DicomJson[]): InstanceGroups {
+  const make = () => grouped(rows, (row) => uid(row, Tag.SeriesInstanceUID));
+  return Object.isFrozen(found) ? groups.of(found, rows, make) : make();
+}
 
 /** Reads the reports of studies, a few at a time. */
 async function reports(

@@ -40,6 +40,7 @@ import { findStudies, type ResourceOptions, type FoundStudy } from '../fhir/find
 import { linkedStudies, sameAccession } from './linked-studies.ts';
 import { RequestLoaders, type GraphqlOptions } from './graphql-loaders.ts';
 import { studyFacets } from './study-facets.ts';
+import { pageWithRows } from './page-with-rows.ts';
 import { priorsOfStudy, type PriorsPage } from './priors.ts';
 import { PAGE_LIMIT, parseSearch, type ImagingStudySearch } from '../fhir/search.ts';
 import { keysOf } from '../study/study-keys.ts';
@@ -57,6 +58,12 @@ export interface ImagingContext extends RequestContext {
 
 /** Reports sources that did not answer, while others did. */
 type Report = (failed: readonly Fault[]) => void;
+
+interface Asked {
+  info: GraphQLResolveInfo;
+  report: Report;
+}
+
 type Resolver = GraphQLFieldResolver<never, ImagingContext, never>;
 
 /** Key of the found study. No FHIR element carries it, and clients never see it. */
@@ -94,16 +101,18 @@ export function imagingResolvers(
 
   /** Makes a resolver over the facts of the request; faults become GraphQL errors. */
   const field = <Source, A = Args>(
-    resolve: (source: Source, args: A, facts: Facts, report: Report) => unknown,
+    resolve: (source: Source, args: A, facts: Facts, asked: Asked) => unknown,
   ): Resolver =>
     faultsAsErrors<Source, ImagingContext, A>((source, args, context, info) =>
-      resolve(source, args, factsOf(context), (failed) => reportPartial(context, info, failed)),
+      resolve(source, args, factsOf(context), {
+        ...{ info, report: (failed) => reportPartial(context, info, failed) },
+      }),
     ) as unknown as Resolver;
   /** Makes the resolver of a list of which a part may be missing. */
   const partial = <Source, A = Args>(
     resolve: (source: Source, args: A, facts: Facts) => Promise<{ list: unknown; failed: readonly Fault[] }>,
   ): Resolver =>
-    field<Source, A>(async (...[source, args, facts, report]) => {
+    field<Source, A>(async (...[source, args, facts, { report }]) => {
       const { list, failed } = await resolve(source, args, facts);
       report(failed);
       return list;
@@ -116,23 +125,25 @@ export function imagingResolvers(
       ]),
     );
   const entity = <T>(resolve: (id: string, facts: Facts, report: Report) => T) => {
-    const guarded = field<{ id: string }>(({ id }, _, facts, report) => resolve(id, facts, report));
+    const guarded = field<{ id: string }>(({ id }, _, facts, { report }) => resolve(id, facts, report));
     return (reference: { id: string }, context: ImagingContext) =>
       guarded(reference as never, {} as never, context, {} as GraphQLResolveInfo);
   };
 
   /** Makes the resolver of a list or connection: of all studies, or of those of the patient that `of` returns. */
   const searched = (
-    write: (results: Results, args: Args, search: ImagingStudySearch) => unknown,
+    { write, path }: { write: typeof listed | typeof connection; path: readonly string[] },
     of?: (source: { id: string }) => string,
   ) =>
-    field<{ id: string }>((source, args, facts, report) => {
+    field<{ id: string }>((source, args, facts, { report, info }) => {
       const patient = of?.(source);
       const search = searchOf(args, patient);
       return andThen(prepared(facts, patient), () =>
         andThen(findStudies(facts.imaging, search, options), (results) => {
           report(results.failed);
-          return write(results, args, search);
+          return andThen(pageWithRows(results, facts, { info, path }), (page) =>
+            write({ ...results, page }, args, search),
+          );
         }),
       );
     });
@@ -163,7 +174,7 @@ export function imagingResolvers(
   const selectInstances = generated['ImagingStudySeries']!['instance']!;
   /** Makes the resolver of a list of studies of one patient that are linked with an object. */
   const linkedList = <Source>(linksOf: (source: Source) => ReturnType<typeof linkedStudies>) =>
-    field<Source>(async (source, args, facts, report) => {
+    field<Source>(async (source, args, facts, { report }) => {
       const links = linksOf(source);
       if (!links) return [];
       await prepared(facts, links.patientId);
@@ -177,12 +188,17 @@ export function imagingResolvers(
   const resolvers: Record<string, object> = {
     ...generated,
     Query: {
-      ImagingStudy: field<unknown, { id: string }>((_, { id }, facts, report) => study(id, facts, report)),
-      ImagingStudyList: searched(listed),
-      ImagingStudyConnection: searched(page),
+      ImagingStudy: field<unknown, { id: string }>((_, { id }, facts, { report }) =>
+        study(id, facts, report),
+      ),
+      ImagingStudyList: searched(LIST),
+      ImagingStudyConnection: searched(CONNECTION),
       Endpoint: field<unknown, { id: string }>((_, { id }, facts) => endpoint(id, facts)),
     },
-    Patient: { ImagingStudyList: searched(listed, ownId), ImagingStudyConnection: searched(page, ownId) },
+    Patient: {
+      ImagingStudyList: searched(LIST, ownId),
+      ImagingStudyConnection: searched(CONNECTION, ownId),
+    },
     ...Object.fromEntries(joinedTypes.map((type) => [type, linked])),
     ImagingStudy: {
       ...generated['ImagingStudy'],
@@ -209,9 +225,13 @@ export function imagingResolvers(
     ImagingStudySeries: {
       ...generated['ImagingStudySeries'],
       ...fields(seriesFacts),
-      // Fetched only if asked for: a list of studies needs no instances.
-      instance: faultsAsErrors<SeriesSource, ImagingContext, Args>(async (series, args, context, info) =>
-        selectInstances({ instance: await instancesOf(series, factsOf(context)) }, args, context, info),
+      // Fetched only if asked for: a list of studies needs no instances. Pure, as the facts of a series.
+      instance: faultsAsErrors<SeriesSource, ImagingContext, Args>(
+        pure((series, args, context, info) =>
+          andThen(instancesOf(series, factsOf(context)), (instance) =>
+            selectInstances({ instance }, args, context, info),
+          ),
+        ),
       ),
     },
     ImagingStudySeriesInstance: { ...generated['ImagingStudySeriesInstance'], ...fields(instanceFacts) },
@@ -279,7 +299,7 @@ function listed(
 
 const joinedLists = new Derivation<readonly FoundStudy[], readonly Joined[]>();
 
-function page({ page, total, all }: Results, _args: Args, search: ImagingStudySearch): object {
+function connection({ page, total, all }: Results, _args: Args, search: ImagingStudySearch): object {
   const size = Math.max(1, search.count);
   const { offset } = search;
   return {
@@ -291,6 +311,10 @@ function page({ page, total, all }: Results, _args: Args, search: ImagingStudySe
     edges: page.map((found) => ({ mode: 'match', resource: joined(found) })),
   };
 }
+
+/** How the results of a search are written, and where in it the studies are. */
+const LIST = { write: listed, path: [] };
+const CONNECTION = { write: connection, path: ['edges', 'resource'] };
 
 const joins = new Derivation<FoundStudy, Joined>();
 

@@ -51,7 +51,7 @@ export function studyDocument(rows: Rows): StudyDocument {
   if (known && isSameRows(known.series, series) && isSameRows(known.instances, instances))
     return known.document;
   const document = deepFreeze(derived(rows));
-  documents.set(study, { series, instances, document });
+  documents.set(study, { series, instances, document }, instances?.length ?? 0);
   return document;
 }
 

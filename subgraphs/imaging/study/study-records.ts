@@ -41,7 +41,11 @@ export function studyRecords(rows: RowsByLevel, owners: string | readonly Owner[
   });
   records.sort(compareNewestFirst);
   if (typeof owners === 'string')
-    kept.set(studies, { series, instances, owner: owners, records: Object.freeze(records) });
+    kept.set(
+      studies,
+      { series, instances, owner: owners, records: Object.freeze(records) },
+      instances?.length ?? 0,
+    );
   return records;
 }
 
