@@ -9,8 +9,9 @@ const MOST_BYTES = 48 * 1024 * 1024;
 const lately = new LRUCache<object, true>({ maxSize: MOST_BYTES });
 
 /**
- * A cache of large values that can be made again: each is kept no longer than its key. Those used lately are kept for
- * certain, as far as there is room, others until memory is needed: the cache that holds the key does not count their size.
+ * A cache of large values that can be made again, found by their keys as long as these live. The cache that holds the keys
+ * does not count the size of the values: those used lately are held here, up to a number of bytes, others only until memory
+ * is needed.
  */
 export class WeakCache<Key extends object, Value extends object> {
   readonly #values = new WeakMap<Key, WeakRef<Value>>();
