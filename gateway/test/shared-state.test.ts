@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -5,7 +6,10 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Access } from '../../schema/access/access.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { MetadataCache } from '../../subgraphs/imaging/cache/metadata-cache.ts';
 import { StudyCache } from '../../subgraphs/imaging/cache/study-cache.ts';
+import { Budget } from '../../subgraphs/imaging/dicom/part10/budget.ts';
+import { encodeMetadata, type ObjectMetadata } from '../../subgraphs/imaging/parsing/object-metadata.ts';
 import { openRedis, type SharedRedis } from '../state/redis.ts';
 import { sharedState, type SharedState } from '../state/shared-state.ts';
 import { authorizer, type Authorizer } from '../smart/authorize.ts';
@@ -71,6 +75,7 @@ beforeEach(async () => {
   await gateways[0]!.connection.client.flushall();
   ehr.calls['introspect'] = 0;
   ehr.mode = 'up';
+  ehr.delay = 0;
   ehr.tokens.clear();
 });
 afterEach(() => {
@@ -103,6 +108,20 @@ describe('SM-9 across two gateways', () => {
     expect(await ask(1, 'token')).toEqual(first);
     for (let i = 0; i < 10; i++) await ask(i % 2 ? 1 : 0, 'token');
     expect(ehr.calls['introspect']).toBe(1);
+  });
+
+  test('one introspection for questions at the same time at both, of a token that is not active too', async () => {
+    give('token');
+    ehr.delay = 100;
+    for (const [token, answer] of [
+      ['token', 'allowed'],
+      ['unknown', 'invalid_token'],
+    ] as const) {
+      ehr.calls['introspect'] = 0;
+      const asked = await Promise.all([0, 1, 0, 1].map((which) => code(ask(which as 0 | 1, token))));
+      expect(asked).toEqual(Array(4).fill(answer));
+      expect(ehr.calls['introspect']).toBe(1);
+    }
   });
 
   test('both refuse a revoked token within introspectionTtl of the introspection', async () => {
@@ -320,6 +339,47 @@ describe('IA-29 study metadata of two gateways', () => {
     const broken = async () => Promise.reject(new Error('down'));
     await expect(caches[0]!.rows('l', question(broken))).rejects.toThrow('down');
     expect(await caches[1]!.rows('l', question(ask))).toEqual(rows);
+  });
+});
+
+describe('IA-29 metadata of two gateways', () => {
+  const instance = (uid: string) => {
+    const row = { '00080018': { vr: 'UI', Value: [uid] }, '0020000E': { vr: 'UI', Value: ['1.2'] } };
+    return encodeMetadata(row, { studyUid: '1' }, new Budget());
+  };
+  const given = async (cache: MetadataCache, version: string, load: () => Promise<ObjectMetadata[]>) => {
+    const metadata = await cache.of(version, { studyUid: '1' }, load);
+    return JSON.parse(String(await metadata.encoded('https://images.example.org', 'identity'))) as object[];
+  };
+
+  test('are loaded once, also at the same time, until the study has another version; expire at both at the same time', async () => {
+    const caches = gateways.map(({ shared }) => new MetadataCache(undefined as never, shared.cache));
+    const [one, two] = caches as [MetadataCache, MetadataCache];
+    const load = vi.fn(async () => [instance('1.2.3')]);
+    const [first, second] = await Promise.all([given(one, 'v1', load), given(two, 'v1', load)]);
+    expect(first).toHaveLength(1);
+    expect(second).toEqual(first);
+    expect(load).toHaveBeenCalledTimes(1);
+    clock.now += 299_000;
+    expect(await given(new MetadataCache(undefined as never, gateways[0]!.shared.cache), 'v1', load)).toEqual(
+      first,
+    );
+    expect(load).toHaveBeenCalledTimes(1);
+    clock.now += 2000;
+    await given(new MetadataCache(undefined as never, gateways[0]!.shared.cache), 'v1', load);
+    await given(two, 'v2', load);
+    expect(load).toHaveBeenCalledTimes(3);
+    expect(two.kept('v1', { studyUid: '1' })).toBeDefined();
+  });
+
+  test('a series too large for Redis, and a failure, are of one gateway alone', async () => {
+    const caches = gateways.map(({ shared }) => new MetadataCache(undefined as never, shared.cache));
+    const noise = { '00081030': { vr: 'LO', Value: [randomBytes(600_000).toString('base64')] } };
+    const large = vi.fn(async () => [encodeMetadata(noise, { studyUid: '1' }, new Budget())]);
+    for (const cache of caches) expect(await given(cache, 'large', large)).toHaveLength(1);
+    expect(large).toHaveBeenCalledTimes(2);
+    await expect(given(caches[0]!, 'v', () => Promise.reject(new Error('down')))).rejects.toThrow('down');
+    expect(await given(caches[1]!, 'v', async () => [instance('1.2.3')])).toHaveLength(1);
   });
 });
 

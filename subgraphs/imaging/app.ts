@@ -72,7 +72,7 @@ export interface ImagingDeps {
   dimse?: SourcesOptions['dimse'];
   /** Reports what is refused of the data of image sources. */
   onRefused?: SourcesOptions['onRefused'];
-  /** Memory that several gateways share: when studies were first seen, and recent answers of sources. */
+  /** Memory that several gateways share: when studies were first seen, recent answers and metadata of sources. */
   shared?: { seen: FirstSeen; cache: SharedCache };
   /** Measures the calls to sources. */
   measure?: MeasureCall | undefined;
@@ -197,7 +197,7 @@ function cachesOf({ shared, countLookup }: ImagingDeps, threads: ParsingThreads)
   const refusalDelays: RefusalDelays = new LRUCache({ ...maxEntries(10_000) });
   return {
     cache: new StudyCache(shared?.cache, countLookup),
-    metadata: new MetadataCache(threads, countLookup),
+    metadata: new MetadataCache(threads, shared?.cache, countLookup),
     pendingRetrievals: new PendingRetrievals(),
     decisions: new DecisionCache(),
     recordDecisions: new DecisionCache(),

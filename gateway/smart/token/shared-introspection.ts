@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { SharedCache } from '../../../schema/outbound/shared-cache.ts';
+import type { SharedCache, SharedValue } from '../../../schema/outbound/shared-cache.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { BackendTokens } from './backend-token.ts';
 import { activeToken, introspect, type ActiveToken } from './introspect.ts';
@@ -9,6 +9,9 @@ import type { UpstreamDeps } from './upstream.ts';
 /** Times for which a refusal, and a token without `exp`, are remembered (SM-9). */
 export const REFUSED_SECONDS = 3;
 export const UNKNOWN_LIFETIME_SECONDS = 3;
+
+/** Time for which a gateway waits while another one asks: the server may hang for that one alone. */
+const OTHERS_SECONDS = 2;
 
 /** Answer of the authorization server about a token. */
 export interface IntrospectionAnswer {
@@ -22,7 +25,8 @@ const shareable = z.object({ active: activeToken.optional() });
 
 /**
  * Returns an introspection whose answers several gateways share. They share the server's answer, not a decision: each
- * gateway decides by its own configuration who may see what. Failures are not shared.
+ * gateway decides by its own configuration who may see what. Of equal questions at the same time one is asked. Failures are
+ * not shared.
  * @throws Fault of the returned function, like `introspect`
  */
 export function sharedIntrospection(outside: UpstreamDeps & { shared?: SharedCache }, tokens: BackendTokens) {
@@ -34,17 +38,18 @@ export function sharedIntrospection(outside: UpstreamDeps & { shared?: SharedCac
     token: string,
   ): Promise<IntrospectionAnswer> => {
     const key = ['introspection', tenant.key, config.fhirBaseUrl, token].join('\0');
-    const found = await shared?.get(key);
-    const earlier = shareable.safeParse(found?.value);
-    if (found && earlier.success) {
-      const { active } = earlier.data;
-      // Not longer than this gateway's configuration allows.
-      return { active, seconds: Math.min(found.seconds, active ? config.introspectionTtl : REFUSED_SECONDS) };
-    }
-    const active = await introspect(outside, tokens, tenant, config, document, token);
-    const seconds = active ? Math.min(config.introspectionTtl, lifetime(active, now)) : REFUSED_SECONDS;
-    await shared?.set(key, active ? { active } : {}, seconds);
-    return { active, seconds };
+    const ask = async (): Promise<SharedValue> => {
+      const active = await introspect(outside, tokens, tenant, config, document, token);
+      const seconds = active ? Math.min(config.introspectionTtl, lifetime(active, now)) : REFUSED_SECONDS;
+      return { value: active ? { active } : {}, seconds };
+    };
+    const found = await (shared ? shared.once(key, ask, OTHERS_SECONDS) : ask());
+    const earlier = shareable.safeParse(found.value);
+    // That of a gateway of another version.
+    const { value, seconds } = earlier.success ? found : await ask();
+    const { active } = shareable.parse(value);
+    // Not longer than this gateway's configuration allows.
+    return { active, seconds: Math.min(seconds, active ? config.introspectionTtl : REFUSED_SECONDS) };
   };
 }
 

@@ -1,7 +1,13 @@
 import { SingleFlight } from '../../../schema/concurrency/single-flight.ts';
+import {
+  LARGEST_SHARED_CHARACTERS,
+  type SharedCache,
+  type SharedValue,
+} from '../../../schema/outbound/shared-cache.ts';
 import type { CountLookup } from '../../../schema/process/cache-lookups.ts';
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { BUILD_ID } from '../dicom/build-id.ts';
 import { withBase } from '../dicom/bulk-data-base.ts';
 import {
   compressedChunks,
@@ -14,6 +20,7 @@ import type { SelectTask, SelectedAttributes } from '../parsing/select-attribute
 import type { ParsingThreads } from '../threads/parsing-threads.ts';
 import type { Target } from '../sources/source.ts';
 import { grouped } from '../facts/study-rows.ts';
+import { OTHERS_SECONDS } from './study-cache.ts';
 
 /** Seconds after which metadata are loaded again, even if the number of instances is the same. */
 const METADATA_TTL = 300;
@@ -42,9 +49,16 @@ interface Series {
   packed: Buffer;
 }
 
+/** The series of an answer in order, by Series Instance UID. */
+type SeriesByUid = readonly (readonly [uid: string, series: Series])[];
+
+/** The same as JSON, in base64. */
+type SharedSeries = readonly (readonly [uid: string, tag: string, packed: string])[];
+
 /**
  * Keeps metadata by series, compressed. They are kept apart from authorization (IA-29): callers are authorized before
- * they ask. Equal questions at the same time are loaded once.
+ * they ask. Equal questions at the same time are loaded once. Gateways that share a cache give each other what is small
+ * enough, for no longer than their own.
  */
 export class MetadataCache {
   readonly #series = new LRUCache<string, Series>({
@@ -64,11 +78,13 @@ export class MetadataCache {
   });
   readonly #loading = new SingleFlight<EncodedMetadata>();
   readonly #threads: ParsingThreads;
+  readonly #shared: SharedCache | undefined;
   readonly #count: CountLookup | undefined;
 
   /** @param threads parse rows of which single attributes are asked */
-  constructor(threads: ParsingThreads, count?: CountLookup) {
+  constructor(threads: ParsingThreads, shared?: SharedCache, count?: CountLookup) {
     this.#threads = threads;
+    this.#shared = shared;
     this.#count = count;
   }
 
@@ -88,17 +104,34 @@ export class MetadataCache {
     const kept = this.kept(version, target);
     this.#count?.('metadata', kept !== undefined);
     if (kept) return kept;
-    const key = (uid: string) => keyOf(version, uid);
-    return this.#loading.run(`${version}\n${seriesUid ?? ''}`, async () => {
-      const objects = inOrder(await load(target));
-      const bySeries = () => [...grouped(objects, ({ seriesUid }) => seriesUid)];
-      const groups = seriesUid === undefined ? bySeries() : [[seriesUid, objects] as const];
-      const packed = await Promise.all(groups.map(([, objects]) => pack(objects)));
-      const keys = groups.map(([uid]) => key(uid));
-      for (const [index, one] of packed.entries()) this.#series.set(keys[index]!, one);
-      if (seriesUid === undefined) this.#studies.set(version, keys);
-      return this.#encoded(packed);
+    const question = `${version}\n${seriesUid ?? ''}`;
+    return this.#loading.run(question, async () => {
+      const { found, seconds } = await this.#sharedOrLoaded(question, () => packedSeries(target, load));
+      const ttl = seconds * 1000;
+      const keys = found.map(([uid]) => keyOf(version, uid));
+      for (const [index, [, one]] of found.entries()) this.#series.set(keys[index]!, one, { ttl });
+      if (seriesUid === undefined) this.#studies.set(version, keys, { ttl });
+      return this.#encoded(found.map(([, one]) => one));
     });
+  }
+
+  /** Returns series from the cache that gateways share, else from the source. */
+  async #sharedOrLoaded(
+    question: string,
+    load: () => Promise<SeriesByUid>,
+  ): Promise<{ found: SeriesByUid; seconds: number }> {
+    if (!this.#shared) return { found: await load(), seconds: METADATA_TTL };
+    let own: SeriesByUid | undefined;
+    const share = async (): Promise<SharedValue> => {
+      own = await load();
+      const value = toShared(own);
+      return { value, seconds: value ? METADATA_TTL : 0 };
+    };
+    // Other builds may write metadata in another way.
+    const key = `metadata\n${BUILD_ID}\n${question}`;
+    const { value, seconds } = await this.#shared.once(key, share, OTHERS_SECONDS);
+    const theirs = own ? undefined : fromShared(value);
+    return theirs ? { found: theirs, seconds } : { found: own ?? (await load()), seconds: METADATA_TTL };
   }
 
   /** Returns metadata of a study or series that are kept, without waiting. */
@@ -162,6 +195,30 @@ function byNumber(
 ) {
   if (first !== second) return first - second;
   return one < other ? -1 : one > other ? 1 : 0;
+}
+
+/** Loads metadata by series. */
+async function packedSeries(
+  target: Target,
+  load: (target: Target) => Promise<ObjectMetadata[]>,
+): Promise<SeriesByUid> {
+  const objects = inOrder(await load(target));
+  const { seriesUid } = target;
+  const groups =
+    seriesUid === undefined ? [...grouped(objects, (one) => one.seriesUid)] : [[seriesUid, objects] as const];
+  return Promise.all(groups.map(async ([uid, some]) => [uid, await pack(some)] as const));
+}
+
+/** Returns null for series that are too large to be shared. */
+function toShared(series: SeriesByUid): SharedSeries | null {
+  const bytes = series.reduce((sum, [, { packed }]) => sum + packed.length, 0);
+  if ((bytes * 4) / 3 > LARGEST_SHARED_CHARACTERS) return null;
+  return series.map(([uid, { tag, packed }]) => [uid, tag, packed.toString('base64')]);
+}
+
+function fromShared(value: unknown): SeriesByUid | undefined {
+  const series = value as SharedSeries | null;
+  return series?.map(([uid, tag, packed]) => [uid, { tag, packed: Buffer.from(packed, 'base64') }]);
 }
 
 async function pack(objects: readonly ObjectMetadata[]): Promise<Series> {

@@ -2,12 +2,15 @@ import { LRUCache } from 'lru-cache';
 import { SingleFlight } from '../../../schema/concurrency/single-flight.ts';
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { CountLookup } from '../../../schema/process/cache-lookups.ts';
-import type { SharedCache } from '../../../schema/outbound/shared-cache.ts';
+import type { SharedCache, SharedValue } from '../../../schema/outbound/shared-cache.ts';
 
 /** Seconds for which the answer to a search is kept (IA-29). */
 export const SEARCH_TTL = 4;
 /** Seconds for which the owner of a study is kept, so that not every frame needs a search (IA-29). */
 export const OWNER_TTL = 60;
+
+/** Seconds for which a gateway waits while another one asks a source. */
+export const OTHERS_SECONDS = 10;
 
 /** Bytes of all kept answers, with everything that is derived from their rows and released with them. */
 const MAX_BYTES = 128 * 1024 * 1024;
@@ -39,7 +42,7 @@ interface Kept {
  * every request decides anew what its caller may see. Only answers with rows are kept, never failures. Equal questions
  * at the same time are asked once. An answer whose time is over is renewed if the source has not changed since: its
  * rows stay the same objects, and so do values derived from them. Gateways that share a cache give each other's
- * answers, for no longer than their own.
+ * answers, for no longer than their own, and ask equal questions once; an answer without rows only to those who wait.
  */
 export class StudyCache {
   readonly #kept = new LRUCache<string, Kept>({
@@ -119,19 +122,19 @@ export class StudyCache {
   }
 
   async #ask(key: string, { ttl, ask }: Question, generation: string | undefined): Promise<Rows> {
-    const name = `studies\n${key}`;
-    const found = await this.#shared?.get(name);
-    const theirs = found?.value as Rows | undefined;
-    if (found && theirs) {
-      this.#keep(key, theirs, Math.min(found.seconds, ttl));
-      return theirs;
-    }
-    this.#count?.('searches', false);
-    const rows = await ask();
-    if (rows.length > 0) {
-      this.#keep(key, rows, ttl, generation);
-      await this.#shared?.set(name, rows, ttl);
-    }
+    let isOwn = false;
+    const search = async (): Promise<SharedValue> => {
+      isOwn = true;
+      this.#count?.('searches', false);
+      const rows = await ask();
+      return { value: rows, seconds: rows.length > 0 ? ttl : 0 };
+    };
+    const found = await (this.#shared
+      ? this.#shared.once(`studies\n${key}`, search, OTHERS_SECONDS)
+      : search());
+    const rows = found.value as Rows;
+    if (found.seconds > 0)
+      this.#keep(key, rows, Math.min(found.seconds, ttl), isOwn ? generation : undefined);
     return rows;
   }
 }
