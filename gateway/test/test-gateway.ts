@@ -15,7 +15,6 @@ import { gatewayParts, type PartsOptions } from '../gateway.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { logger } from '../http/observe.ts';
 import type { SelfTest } from '../self-test/self-test.ts';
-import type { SharedState } from '../state/shared-state.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
 import { tenantsOf } from './gateway-alone.ts';
 import { graphOnDemand } from './graph-on-demand.ts';
@@ -74,8 +73,10 @@ export async function buildTestGateway(
     tenants = (demo) => tenantsOf(files(demo)),
     dimse,
     shared,
+    split: hasOwnSubgraphs = isSplit,
     onContradiction,
     measured,
+    secrets = ['a secret of the test gateway, long enough'],
     connections = { fetch: () => fetch },
     limits = {},
   }: {
@@ -89,8 +90,12 @@ export async function buildTestGateway(
     /** The address to which archives deliver. */
     dimse?: ImagingDeps['dimse'];
     onContradiction?: ImagingDeps['onContradiction'];
-    /** State that its authorization servers share with those of other gateways. */
-    shared?: Pick<SharedState, 'state' | 'shareKeys'>;
+    /** State that it shares with other gateways. */
+    shared?: PartsOptions['shared'];
+    /** True for subgraphs that are servers of their own. */
+    split?: boolean;
+    /** SEALING_KEY. */
+    secrets?: readonly string[];
     measured?: Metrics;
     connections?: Pick<PartsOptions, 'fetch' | 'dispatcher'>;
     limits?: Pick<AppDeps, 'load' | 'redis' | 'slowOperation'>;
@@ -110,10 +115,10 @@ export async function buildTestGateway(
     ...{ ...connections, now, baseUrl, dataDir, dimse, shared, onContradiction },
     ...{ measure: measured?.sourceCall, countLookup: measured?.cacheLookup },
     loadWait: 30_000,
-    secrets: ['a secret of the test gateway, long enough'],
+    secrets,
     log: log as FastifyBaseLogger,
   };
-  const split = isSplit ? await startSubgraphs(options, { tenants: loaded, log, audit }) : undefined;
+  const split = hasOwnSubgraphs ? await startSubgraphs(options, { tenants: loaded, log, audit }) : undefined;
   const parts = gatewayParts({ ...options, split: split?.urls });
   const app = await buildApp({
     ...parts,
