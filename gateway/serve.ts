@@ -100,6 +100,10 @@ export async function serve(settings: Settings, root: string): Promise<void> {
 
   const secrets = settings.sealingKeys.length > 0 ? settings.sealingKeys : [randomBytes(32).toString('hex')];
   const redis = settings.redisUrl && !checking ? openRedis(settings.redisUrl) : undefined;
+  redis?.onChange((reachable, reason) => {
+    if (reachable) log.info('REDIS_URL: the shared state is reached');
+    else log.warn({ reason }, 'REDIS_URL: the shared state cannot be reached');
+  });
   const traces = settings.traces && !checking ? await openTraces(settings.traces, log) : undefined;
   const measured = traces?.with(counted) ?? counted;
   if (several) measured.text = several.metricsOfAll;
@@ -147,10 +151,8 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   }
   const parts = gatewayParts(options);
   const { clinical, server } = parts;
-  redis?.onChange((reachable, reason) => {
-    if (!reachable) return log.warn({ reason }, 'REDIS_URL: the shared state cannot be reached');
-    log.info('REDIS_URL: the shared state is reached');
-    server.renew();
+  redis?.onChange((reachable) => {
+    if (reachable) server.renew();
   });
   const stores = tenants.all.map((tenant) =>
     // A store that cannot be loaded affects only its tenant; the next request tries again.

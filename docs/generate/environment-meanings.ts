@@ -54,7 +54,7 @@ export const ENVIRONMENT_MEANINGS: Readonly<Record<keyof z.input<typeof environm
     text: 'Address of the process of the images. It is set together with `CLINICAL_URL`.',
   },
   REDIS_URL: {
-    text: '`redis://` or `rediss://`: the state that several gateways share (sign-ins, tokens, keys, links, introspection results), encrypted with `SEALING_KEY`. `SEALING_KEY` is then required and has to be the same for all gateways.',
+    text: '`redis://` or `rediss://`: the state that several gateways share (sign-ins, tokens, keys, links, rates, answers of EHRs and image sources), encrypted with `SEALING_KEY`. `SEALING_KEY` is then required and has to be the same for all gateways.',
   },
   OPERATOR_KEY: {
     text: '32 characters or more. It is the bearer token of `GET /{tenant}/self-test`. Without it the route does not exist.',
