@@ -12,6 +12,12 @@ interface Entry {
   until: number;
 }
 
+/** Characters that one process stores at a time: it must not fill Redis, in which sign-ins would then fail. */
+const MOST_CHARACTERS = 16 * 2 ** 20;
+
+/** Time for which an answer that is not kept is there for those who wait. */
+const TOLD_MILLISECONDS = 1000;
+
 /** In place of `until`: the value is for those who wait for it, under a name that only they know. */
 const ONLY_TOLD = 0;
 
@@ -28,10 +34,17 @@ export function redisCache(redis: SharedRedis, { seal, open }: Sealer, now: () =
     const seconds = until === ONLY_TOLD ? 0 : (until - now()) / 1000;
     return seconds > 0 || until === ONLY_TOLD ? { value, seconds } : undefined;
   };
-  /** Seals an entry; undefined if it is too large. */
-  const sealed = (name: string, value: unknown, until: number): SealedEntry | undefined => {
+  let stored = 0;
+  /** Seals an entry for its time; undefined if it cannot be stored, is too large, or this process has stored too much. */
+  const sealed = (name: string, value: unknown, milliseconds: number): SealedEntry | undefined => {
+    if (!reachable()) return undefined;
+    const until = milliseconds > 0 ? now() + milliseconds : ONLY_TOLD;
     const text = JSON.stringify({ value, until } satisfies Entry);
-    return text.length > LARGEST_SHARED_CHARACTERS ? undefined : [name, seal(text, name)];
+    const { length } = text;
+    if (length > LARGEST_SHARED_CHARACTERS || stored + length > MOST_CHARACTERS) return undefined;
+    stored += length;
+    setTimeout(() => (stored -= length), milliseconds || TOLD_MILLISECONDS).unref();
+    return [name, seal(text, name)];
   };
   return {
     async get(key) {
@@ -42,8 +55,8 @@ export function redisCache(redis: SharedRedis, { seal, open }: Sealer, now: () =
     },
     async set(key, value, seconds) {
       const milliseconds = Math.floor(seconds * 1000);
-      if (milliseconds <= 0 || !reachable()) return;
-      const entry = sealed(entryName('cache', key), value, now() + milliseconds);
+      if (milliseconds <= 0) return;
+      const entry = sealed(entryName('cache', key), value, milliseconds);
       if (entry) await client.set(...entry, 'PX', milliseconds).catch(() => null);
     },
     async once(key, compute, patience) {
@@ -54,12 +67,9 @@ export function redisCache(redis: SharedRedis, { seal, open }: Sealer, now: () =
       let answer: Parameters<Flight['end']> = [];
       try {
         const computed = await compute();
-        const milliseconds = Math.floor(computed.seconds * 1000);
-        const { value } = computed;
-        answer =
-          milliseconds > 0
-            ? [sealed(name, value, now() + milliseconds), milliseconds]
-            : [sealed(flight.told, value, ONLY_TOLD)];
+        const milliseconds = Math.max(0, Math.floor(computed.seconds * 1000));
+        const entry = sealed(milliseconds > 0 ? name : flight.told, computed.value, milliseconds);
+        answer = [entry, milliseconds || TOLD_MILLISECONDS];
         return computed;
       } finally {
         await flight.end(...answer);

@@ -164,6 +164,24 @@ describe('the others compute themselves', () => {
     await isBegun(2);
   });
 
+  test('when it has stored as much as it may, until that has expired', async () => {
+    const large = 'x'.repeat(500_000);
+    for (let number = 0; number < 40; number++) await caches[0]!.set(`large ${number}`, large, 60);
+    expect(await operator.client.keys('cache:*')).toHaveLength(33);
+    await caches[1]!.set('of another process', large, 60);
+    expect(await operator.client.keys('cache:*')).toHaveLength(34);
+    const { begun, ask, isBegun } = computation();
+    const first = ask(0);
+    await isBegun(1);
+    begun[0]!.end(large);
+    expect(await first).toBe(large);
+    const second = ask(1);
+    await isBegun(2);
+    begun[1]!.end('value');
+    expect(await second).toBe('value');
+    expect(await ask(0)).toBe('value');
+  });
+
   test('when its value cannot be opened, or is too large', async () => {
     const { begun, ask, isBegun } = computation();
     const first = ask(0);

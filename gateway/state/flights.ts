@@ -41,9 +41,6 @@ export interface Flight {
   end(answer?: SealedEntry, milliseconds?: number): Promise<void>;
 }
 
-/** Milliseconds for which an answer that is not kept is there for those who wait. */
-const TOLD_MILLISECONDS = 1000;
-
 /**
  * Begins a computation. If another process does the same one, waits until it has ended, its lease is over, the store does
  * not answer, or the time is over.
@@ -71,7 +68,7 @@ export async function joinFlight(redis: SharedRedis, name: string, patience: num
   return {
     found: reachable() ? await join().catch(() => undefined) : undefined,
     told: toldBy(id),
-    async end([entry, sealed] = [name, ''], milliseconds = TOLD_MILLISECONDS) {
+    async end([entry, sealed] = [name, ''], milliseconds = 0) {
       clearInterval(renewing);
       if (reachable())
         await client.eval(END, 2, lease, entry, id, sealed, milliseconds).catch(() => undefined);

@@ -15,7 +15,7 @@ import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 /** Study Instance UIDs of the archive. */
 export const STUDIES = ['1.9.1', '1.9.2'] as const;
 /** Requests that a client of the tenant `counted` may send in a minute. */
-export const RATE = 2;
+const RATE = 2;
 const SECRET = 'the secret of a client';
 
 const CLIENT_FORM = {
