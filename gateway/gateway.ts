@@ -38,6 +38,8 @@ export interface PartsOptions extends Omit<UpstreamDeps, 'onUnclear'> {
   log: FastifyBaseLogger;
   /** Returns the dispatcher for the archives and EHRs of a tenant (`outboundConnections`). */
   dispatcher?: ChooseDispatcher;
+  /** The proxy in front of the gateway, if it may fetch answers from archives itself. */
+  proxy?: ImagingDeps['proxy'];
   /** Evaluates FHIRPath of callers; by default each subgraph creates its own pool. */
   expressions?: ExpressionPool;
   exports?: Parameters<typeof clinicalSubgraph>[0]['exports'];
@@ -162,10 +164,11 @@ interface JoinedRecord {
 
 /** Creates the imaging subgraph. */
 function imagingPart(options: PartsOptions, { outside, sealer }: Means, record: JoinedRecord) {
-  const { baseUrl, dataDir, ownDir, log, dispatcher, expressions, dimse, onRefused } = options;
+  const { baseUrl, dataDir, ownDir, log, dispatcher, expressions, dimse, onRefused, proxy } = options;
   const { measure, countLookup, onContradiction, shared = {} } = options;
   return imagingSubgraph({
     ...{ baseUrl, dataDir, ownDir, log, dispatcher, expressions, dimse, onRefused, measure, countLookup },
+    proxy,
     now: () => outside.now() / 1000,
     capability: sealer.seal,
     directory: patientDirectory(record.open, outside),

@@ -14,6 +14,7 @@ import { buildDemoImages } from './demo/images.ts';
 import { onceASecond } from './demo/progress.ts';
 import { demoSecret } from './demo/secret.ts';
 import { clinicalProcess, gatewayParts, imagingProcess, type PartsOptions } from './gateway.ts';
+import { handoverProxy } from './outbound/handover-proxy.ts';
 import { GracefulShutdown } from './http/graceful-shutdown.ts';
 import { outboundConnections } from './outbound/connections.ts';
 import { metricsServer } from './http/metrics-server.ts';
@@ -137,6 +138,7 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     onRefused: measured.imageRefused,
     onUnclear: measured.identityUnclear,
     onContradiction: measured.studyContradicted,
+    ...(settings.accelKey !== undefined && { proxy: handoverProxy(settings.accelKey, settings) }),
     ...{ measure: measured.sourceCall, countLookup: measured.cacheLookup, split },
   };
   if (subgraph && split) {

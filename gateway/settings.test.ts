@@ -79,6 +79,7 @@ describe('variables set', () => {
       { CLINICAL_URL: 'http://c:4001/', IMAGING_URL: 'https://i', SEALING_KEY: 'k'.repeat(32) },
       { split: { clinical: 'http://c:4001', imaging: 'https://i' } },
     ],
+    ['nginx fetches images', { ACCEL: 'nginx', ACCEL_KEY: 'k'.repeat(32) }, { accelKey: 'k'.repeat(32) }],
     ['no delay of shutdown', { SHUTDOWN_DELAY_SECONDS: '0' }, { shutdownDelaySeconds: 0 }],
     [
       'trusted proxies',
@@ -135,6 +136,19 @@ test.each([
   ['a path', { CLINICAL_URL: 'http://c/fhir', IMAGING_URL: 'http://i' }, /^CLINICAL_URL must have no path/],
 ])('refuses processes of subgraphs with %s', (_what, env, message) => {
   expect(() => read(env)).toThrow(message);
+});
+
+test.each([
+  [{ ACCEL: 'apache', ACCEL_KEY: 'k'.repeat(32) }, /^ACCEL must be nginx, or not set$/],
+  [{ ACCEL: 'nginx' }, /^ACCEL needs ACCEL_KEY, the same as in the configuration of nginx/],
+  [{ ACCEL: 'nginx', ACCEL_KEY: 'short' }, /^ACCEL_KEY must have 32 characters or more/],
+  [{ ACCEL: 'nginx', ACCEL_KEY: `'; ${'k'.repeat(32)}` }, /^ACCEL_KEY must have 32 characters or more/],
+])('refuses %j', (env, message) => {
+  expect(() => read(env)).toThrow(message);
+});
+
+test('ACCEL_KEY alone turns nothing on', () => {
+  expect(read({ ACCEL_KEY: 'k'.repeat(32) }).accelKey).toBeUndefined();
 });
 
 test.each<[Record<string, string>, object]>([

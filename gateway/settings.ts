@@ -38,6 +38,8 @@ export interface Settings {
   split?: { clinical: string; imaging: string };
   /** Addresses and networks of the proxies before us whose `X-Forwarded-For` is trusted. */
   trustedProxies: readonly string[];
+  /** Key of the nginx before us that fetches images itself, where ACCEL turns that on. */
+  accelKey?: string;
   /** Key with which an operator may ask for a tenant's self-test (SM-18). */
   operatorKey?: string;
   logLevel: string;
@@ -94,6 +96,12 @@ const proxy = z
   .optional();
 const PROXIES = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'] as const;
 
+/** A key that is sent in a header has only the characters of a bearer token (RFC 6750 §2.1). */
+const sentKey = z
+  .string()
+  .regex(/^[\w.~+/-]{32,}=*$/, 'must have 32 characters or more, all of them letters, digits or -._~+/')
+  .optional();
+
 /** Schema of the environment variables. */
 export const environment = z.object({
   PORT: z.coerce.number('must be a number').int().min(0).max(65_535).default(4000),
@@ -126,11 +134,9 @@ export const environment = z.object({
   CLINICAL_URL: originUrl.optional(),
   IMAGING_URL: originUrl.optional(),
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis or rediss URL' }).optional(),
-  // It is sent as a bearer token, so it has only the characters of one (RFC 6750 §2.1).
-  OPERATOR_KEY: z
-    .string()
-    .regex(/^[\w.~+/-]{32,}=*$/, 'must have 32 characters or more, all of them letters, digits or -._~+/')
-    .optional(),
+  ACCEL: z.literal('nginx', 'must be nginx, or not set').optional(),
+  ACCEL_KEY: sentKey,
+  OPERATOR_KEY: sentKey,
   MAX_IN_FLIGHT: z.coerce.number('must be a number').int().min(1).max(1_000_000).default(1000),
   MAX_EVENT_LOOP_DELAY_MS: z.coerce.number('must be a number of milliseconds').min(100).default(2000),
   SLOW_OPERATION_MS: z.coerce.number('must be a number of milliseconds').min(0).default(1000),
@@ -173,6 +179,11 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
       'REDIS_URL needs SEALING_KEY, the same for all gateways: it seals what they share, and a gateway with another key could not open it',
     );
   }
+  if (given['ACCEL'] && !given['ACCEL_KEY']) {
+    wrong.push(
+      'ACCEL needs ACCEL_KEY, the same as in the configuration of nginx: without it, anybody who reaches this process could be given the password of an archive',
+    );
+  }
   const absolute = (path: string) => (isAbsolute(path) ? path : resolve(root, path));
   const dimseTls = dimseTlsOf(given, absolute, wrong);
   if (wrong.length > 0 || !parsed.success) throw new SettingsError(wrong.join('\n'));
@@ -203,6 +214,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
       }),
     mockAllowed: LOCAL_NAMES.has(read.HOST) || read.ALLOW_MOCK === '1',
     ...(read.REDIS_URL !== undefined && { redisUrl: read.REDIS_URL }),
+    ...(read.ACCEL && { accelKey: read.ACCEL_KEY! }),
     ...(read.OPERATOR_KEY !== undefined && { operatorKey: read.OPERATOR_KEY }),
     logLevel: read.LOG_LEVEL,
     maxInFlight: read.MAX_IN_FLIGHT,

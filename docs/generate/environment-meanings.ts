@@ -45,6 +45,12 @@ export const ENVIRONMENT_MEANINGS: Readonly<Record<keyof z.input<typeof environm
   TRUSTED_PROXIES: {
     text: 'Addresses or networks of the proxies in front of the gateway, such as `10.0.0.0/8`. Their `X-Forwarded-For` is used to count the requests and failures of each client. Behind a proxy that is not listed here, all clients count as one.',
   },
+  ACCEL: {
+    text: '`nginx` lets an nginx in front of the gateway fetch images from archives itself, after the gateway has authorized the request: [bytes by the proxy](operations.md#bytes-by-the-proxy).',
+  },
+  ACCEL_KEY: {
+    text: '32 characters or more. That nginx sends it with each request; others get their images from the gateway. `ACCEL` needs it.',
+  },
   CLINICAL_URL: {
     fallback: 'unset: in this process',
     text: 'Address of the process of the clinical record, without a path, for [a gateway in three processes](operations.md#three-processes). It is the same for all of them, and so is `SEALING_KEY`, which is then required.',

@@ -78,6 +78,9 @@ function userAgent(user: string): FhirAuditEvent['agent'][number] {
   return { type: { coding }, who: { identifier: { value: user } }, requestor: true };
 }
 
+/** Detail of a study whose data the gateway does not send itself. */
+const HANDED_OVER = 'access handed to the proxy; what it sent is not known';
+
 const entityType = (code: string, display: string) => ({
   system: `${TERMINOLOGY}/audit-entity-type`,
   code,
@@ -96,6 +99,7 @@ function entities({
   patients,
   tool,
   rows,
+  isHandedOver,
   request,
 }: AuditEvent): AuditEventEntity[] {
   const found: AuditEventEntity[] = [
@@ -122,6 +126,7 @@ function entities({
       role: role('3', 'Report'), // PS3.15 §A.5.3, for a study
       what: { identifier: { system: DICOM_UID_SYSTEM, value: `urn:oid:${study}` } },
       ...(action === 'retrieve' && target !== undefined && { description: target }),
+      ...(isHandedOver && { detail: [{ type: 'transfer', valueString: HANDED_OVER }] }),
     });
   }
   if (action === 'read' && study === undefined && type !== undefined && target !== undefined) {

@@ -3,6 +3,7 @@ import fastifyCors, { type FastifyCorsOptions } from '@fastify/cors';
 import fastifyHelmet, { type FastifyHelmetOptions } from '@fastify/helmet';
 import { fastify, type FastifyInstance } from 'fastify';
 import { brotliCompressSync, constants } from 'node:zlib';
+import { HANDOVER_HEADERS } from '../../schema/outbound/handover-proxy.ts';
 import { setCacheControl } from '../../schema/http/cache-control.ts';
 
 declare module 'fastify' {
@@ -48,10 +49,11 @@ const HSTS_SECONDS = 365 * 24 * 3600;
 /** Tells if the public address is https: only then HSTS is sent (RFC 6797). */
 const isHttps = (baseUrl: string) => new URL(baseUrl).protocol === 'https:';
 
-/** Sets `Cache-Control: no-store` on every error and on every answer without Cache-Control. */
+/** Sets `Cache-Control: no-store` on every error and on every answer without Cache-Control, but for those that nginx takes. */
 export function noStoreByDefault(app: FastifyInstance): void {
   app.addHook('onSend', (...[, reply, , done]) => {
-    if (reply.statusCode >= 400 || !reply.hasHeader('cache-control')) void setCacheControl(reply, 'noStore');
+    const isMissing = !reply.hasHeader('cache-control') && !reply.hasHeader(HANDOVER_HEADERS.redirect);
+    if (reply.statusCode >= 400 || isMissing) void setCacheControl(reply, 'noStore');
     done();
   });
 }

@@ -1,8 +1,8 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyPluginAsync } from 'fastify';
 import { setCacheControl } from '../../schema/http/cache-control.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { nothingAtPath } from '../../schema/fault/refusals.ts';
+import { isSameSecret } from '../http/same-secret.ts';
 import { bearerToken } from '../smart/token/bearer.ts';
 import type { SelfTest } from './self-test.ts';
 
@@ -17,17 +17,12 @@ export function selfTestRoutes(selfTest: SelfTest, operatorKey: string | undefin
       if (operatorKey === undefined) throw nothingAtPath();
       const key = bearerToken(raw);
       if (key === undefined) throw new Fault('unauthenticated', 'Send the operator’s key as a bearer token.');
-      if (!isSame(key, operatorKey)) throw new Fault('invalid_token', 'This is not the operator’s key.');
+      if (!isSameSecret(key, operatorKey))
+        throw new Fault('invalid_token', 'This is not the operator’s key.');
       const { patient } = query as { patient?: string };
       return setCacheControl(reply, 'noStore').send(
         await selfTest(tenant, typeof patient === 'string' ? patient : undefined),
       );
     });
   };
-}
-
-/** Compares in a time that depends neither on the first difference nor on the length of the key. */
-function isSame(given: string, expected: string): boolean {
-  const [a, b] = [given, expected].map((text) => createHash('sha256').update(text).digest());
-  return timingSafeEqual(a!, b!);
 }

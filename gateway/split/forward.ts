@@ -70,7 +70,9 @@ function forwardTo(link: SubgraphLink) {
     // Of a HEAD there is only the length.
     const isSmall = method !== 'HEAD' && length <= SMALL;
     const payload = isSmall ? await link.read(answer, signal) : answer.body;
-    return reply.code(answer.statusCode).headers(kept(answer.headers, NOT_RETURNED)).send(payload);
+    reply.code(answer.statusCode).headers(kept(answer.headers, NOT_RETURNED));
+    // An empty body would get a type.
+    return reply.send(length === 0 ? undefined : payload);
   };
 }
 

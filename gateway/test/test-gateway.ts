@@ -72,6 +72,7 @@ export async function buildTestGateway(
     baseUrl = port === undefined ? 'http://localhost' : `http://127.0.0.1:${port}`,
     tenants = (demo) => tenantsOf(files(demo)),
     dimse,
+    proxy,
     shared,
     split: hasOwnSubgraphs = isSplit,
     onContradiction,
@@ -90,6 +91,8 @@ export async function buildTestGateway(
     /** The address to which archives deliver. */
     dimse?: ImagingDeps['dimse'];
     onContradiction?: ImagingDeps['onContradiction'];
+    /** The proxy that fetches images itself. */
+    proxy?: PartsOptions['proxy'];
     /** State that it shares with other gateways. */
     shared?: PartsOptions['shared'];
     /** True for subgraphs that are servers of their own. */
@@ -112,7 +115,7 @@ export async function buildTestGateway(
   }
   const loaded = tenants(demo);
   const options: PartsOptions = {
-    ...{ ...connections, now, baseUrl, dataDir, dimse, shared, onContradiction },
+    ...{ ...connections, now, baseUrl, dataDir, dimse, proxy, shared, onContradiction },
     ...{ measure: measured?.sourceCall, countLookup: measured?.cacheLookup },
     loadWait: 30_000,
     secrets,

@@ -23,6 +23,8 @@ export interface Operation {
   patients?: number;
   /** Number of rows that a stream gave. */
   rows?: number;
+  /** True if the proxy in front of the gateway sends the data: what it sent, and whether, is not known here. */
+  isHandedOver?: boolean;
   outcome: Outcome;
 }
 

@@ -15,7 +15,7 @@ import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { maxEntries } from '../../schema/outbound/max-entries.ts';
 import { AuditedStudies } from './study/audited-studies.ts';
 import type { AccessionNumbers } from './authorization/caller-reach.ts';
-import { dicomwebRoutes } from './dicomweb/dicomweb.ts';
+import { dicomwebRoutes, type DicomwebOptions } from './dicomweb/dicomweb.ts';
 import { questionsOfRecord } from './questions-of-record.ts';
 import { imagingFhirRoutes, type ImagingFhirOptions } from './fhir/fhir.ts';
 import type { RecordJoins } from './fhir/joins/record-joins.ts';
@@ -28,6 +28,7 @@ import { imagingResolvers } from './graphql/resolvers.ts';
 import { RestrictedStudies } from './study/restricted-studies.ts';
 import { openFirstSeen, type FirstSeen } from './cache/first-seen.ts';
 import { sourceChecks } from './sources/source-checks.ts';
+import type { HandoverProxy } from '../../schema/outbound/handover-proxy.ts';
 import { Sources, type SourcesOptions } from './sources/open.ts';
 import type { OpenImaging } from './study/studies.ts';
 import type { PatientDirectory } from './authorization/patient-directory.ts';
@@ -78,6 +79,8 @@ export interface ImagingDeps {
   measure?: MeasureCall | undefined;
   /** Counts hits of caches. */
   countLookup?: CountLookup | undefined;
+  /** The proxy in front of the gateway, if it may fetch answers from archives itself. */
+  proxy?: HandoverProxy | undefined;
   /** Evaluates FHIRPath of callers; the default pool closes with the subgraph. */
   expressions?: ExpressionPool;
 }
@@ -130,7 +133,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
       imagingResolvers(typeDefs, options, new ItemSelector(expressions)),
     ),
     open,
-    routes: imagingRoutes({ ...options, open, pictures }),
+    routes: imagingRoutes({ ...options, open, pictures, proxy: deps.proxy }),
     ...questionsOfRecord({ open, options }),
     /** Renders an image as the rendered resources of WADO-RS do (DW-8). */
     rendered(
@@ -171,11 +174,13 @@ export function imagingSubgraph(deps: ImagingDeps) {
 }
 
 /** Returns the routes below `/{tenant}`: DICOMweb, and FHIR REST of images. */
-function imagingRoutes(options: ImagingFhirOptions & { pictures: Pictures }): FastifyPluginAsync {
-  const { baseUrl, open, pictures } = options;
+function imagingRoutes(
+  options: ImagingFhirOptions & Pick<DicomwebOptions, 'pictures' | 'proxy'>,
+): FastifyPluginAsync {
+  const { baseUrl, open, pictures, proxy } = options;
   return async (app) => {
     for (const under of ['/dicomweb', '/wado/:capability'] as const)
-      await app.register(dicomwebRoutes({ baseUrl, under, open, pictures }));
+      await app.register(dicomwebRoutes({ baseUrl, under, open, pictures, proxy }));
     await app.register(wadoUriRoutes({ baseUrl, open, pictures }));
     await app.register(imagingFhirRoutes(options));
   };

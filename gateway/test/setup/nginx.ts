@@ -1,5 +1,5 @@
 /** nginx in front of another server. */
-import { writeFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startChild } from './child.ts';
 import { freePort, isOpen } from './free-port.ts';
@@ -51,4 +51,31 @@ export async function startTlsNginx(
       }`,
   );
   return { url: `https://127.0.0.1:${port}`, stop: end };
+}
+
+const ACCEL = join(import.meta.dirname, '../../../k8s/components/accel/nginx');
+
+/**
+ * Starts nginx with the configuration that operators get (k8s/components/accel), with other addresses.
+ * @param directory for its files
+ * @param archive endpoint of the archive that it may reach
+ * @param gateway URL without a path
+ */
+export async function startAccelNginx(
+  directory: string,
+  { key, gateway, archive }: { key: string; gateway: string; archive: string },
+): Promise<{ url: string; end(): Promise<void> }> {
+  const template = await readFile(join(ACCEL, 'accel.conf.template'), 'utf8');
+  await copyFile(join(ACCEL, 'archive.conf'), join(directory, 'archive.conf'));
+  const { host, pathname } = new URL(archive);
+  const { port, end } = await startNginx(directory, (port) =>
+    template
+      .replaceAll('${ACCEL_KEY}', key)
+      .replaceAll('127.0.0.1:4000', new URL(gateway).host)
+      .replaceAll('orthanc:8042', host)
+      .replaceAll('/dicom-web/', `${pathname}/`)
+      .replaceAll('/etc/nginx/accel', directory)
+      .replace('listen 8080', `listen 127.0.0.1:${port}`),
+  );
+  return { url: `http://127.0.0.1:${port}`, end };
 }

@@ -1,4 +1,4 @@
-import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
+import { frameMediaType, TransferSyntax, UID } from '../../../schema/dicom/dicom.ts';
 import { takes, type MediaRange } from '../../../schema/http/media-ranges.ts';
 
 /** Content negotiation of DICOMweb (PS3.18 §8.7), including what real clients send (DW-11). */
@@ -46,6 +46,17 @@ export function objectForms(accept: readonly MediaRange[], isInstance: boolean):
     if (type === 'application/zip') return [{ form: 'zip', transferSyntax: named ?? '*' }];
     return [];
   });
+}
+
+/** Returns true for the name of a transfer syntax, and for `*`. */
+export const isTransferSyntax = (text: string): boolean => text === '*' || UID.test(text);
+
+/**
+ * Returns the transfer syntax of objects in multipart/related, if that is what the client wants most; otherwise undefined.
+ */
+export function multipartObjects(accept: readonly MediaRange[], isInstance: boolean): string | undefined {
+  const best = objectForms(accept, isInstance).find((one) => isTransferSyntax(one.transferSyntax));
+  return best?.form === 'multipart' ? best.transferSyntax : undefined;
 }
 
 /** Other media types that are in use for frames (PS3.18 §8.7.3.3 and its older editions). */
@@ -97,6 +108,25 @@ export function negotiateFrames(
     if (transcodeTo) return { multipart, mediaType: wanted, transcodeTo };
   }
   return undefined;
+}
+
+/** Transfer syntaxes whose frames have different media types. */
+const STORED = [
+  TransferSyntax.ExplicitVRLittleEndian,
+  '1.2.840.10008.1.2.4.50',
+  TransferSyntax.JPEGLSLossless,
+  TransferSyntax.JPEG2000Lossless,
+  TransferSyntax.HTJ2KLossless,
+  '1.2.840.10008.1.2.5',
+];
+
+/** Returns true if the client wants frames as they are stored, in multipart/related, whatever is stored. */
+export function wantsStoredFrames(accept: readonly MediaRange[], single: boolean): boolean {
+  return STORED.every((transferSyntax) => {
+    const stored = frameMediaType(transferSyntax);
+    const form = negotiateFrames(accept, stored, transferSyntax, single);
+    return form?.multipart && form.mediaType === stored && form.transcodeTo === undefined;
+  });
 }
 
 function nameFor(wanted: string, mediaType: string, asStored: boolean): string | undefined {

@@ -4,16 +4,19 @@ import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { heldTag, isHeldBy, tagOf } from '../../../schema/http/entity-tag.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
-import { negotiateJson } from './accept.ts';
+import { multipartObjects, negotiateJson, wantsStoredFrames } from './accept.ts';
 import { parseAccept, type MediaRange } from '../../../schema/http/media-ranges.ts';
+import { HANDOVER_HEADERS, type HandoverProxy } from '../../../schema/outbound/handover-proxy.ts';
 import type { OpenImaging } from '../study/studies.ts';
-import { framesPart } from '../study/audited-studies.ts';
+import { framesPart, MOST_NAMED_FRAMES } from '../study/audited-studies.ts';
 import { acceptedCoding, CODINGS, compressed, type Coding } from '../../../schema/http/content-coding.ts';
 import { studyRowJson, withRetrieveUrl } from '../dicom/dicomweb-urls.ts';
 import { answerTag, notModifiedOr, tagged } from '../study/entity-tag.ts';
 import { queryOf, requireUtf8, sendPayload } from './http.ts';
 import { parseQido } from './qido.ts';
 import type { Pictures } from '../render/pictures.ts';
+import { ACCEPT_FRAMES, acceptObjects, pathOf } from '../sources/dicom-web/client.ts';
+import { handoverHeaders } from '../sources/dicom-web/handover.ts';
 import type { InstanceTarget, Level, Target } from '../sources/source.ts';
 import type { Imaging } from '../study/studies.ts';
 import { frameList, givenFrames, retrieveBulkData, retrieveObjects } from './wado.ts';
@@ -27,7 +30,12 @@ export interface CallOptions {
   open: OpenImaging;
   /** Ends work for this request when its client leaves. */
   signal: AbortSignal | undefined;
+  /** The proxy that may fetch answers from archives itself. */
+  proxy: HandoverProxy | undefined;
 }
+
+/** Request headers of which an archive may make another answer than the gateway does. */
+const CONDITIONS = ['range', 'if-range', 'if-match', 'if-none-match', 'if-modified-since'];
 
 /** One request and its answer. */
 export class Call {
@@ -35,13 +43,17 @@ export class Call {
   mayLeaveWork = true;
   readonly #request: FastifyRequest;
   readonly #reply: FastifyReply;
+  readonly #open: OpenImaging;
   readonly #imaging: Imaging;
   readonly #signal: AbortSignal | undefined;
+  readonly #proxy: HandoverProxy | undefined;
   readonly #base: string;
   readonly #query: URLSearchParams;
 
-  constructor(request: FastifyRequest, reply: FastifyReply, { baseUrl, open, signal }: CallOptions) {
+  constructor(request: FastifyRequest, reply: FastifyReply, { baseUrl, open, signal, proxy }: CallOptions) {
     this.#request = request;
+    this.#proxy = proxy;
+    this.#open = open;
     this.#reply = reply;
     const { capability } = request.params as { capability?: string };
     const api = capability === undefined ? 'dicomweb' : `wado/${capability}`;
@@ -91,6 +103,9 @@ export class Call {
 
   async objects(): Promise<unknown> {
     const target = this.target();
+    const syntax = multipartObjects(this.#accept(), target.instanceUid !== undefined);
+    if (syntax !== undefined && (await this.#isHandedOver(target, '', acceptObjects(syntax))))
+      return this.#reply.send();
     const given = () => retrieveObjects(this.#imaging, target, this.#accept());
     return this.#send(await this.#unlessHeld(target, { part: '', form: [] }, given));
   }
@@ -102,6 +117,8 @@ export class Call {
     const part = framesPart(numbers);
     const accept = this.#accept();
     const form = [...numbers, accept];
+    const isNamed = numbers.length <= MOST_NAMED_FRAMES && wantsStoredFrames(accept, numbers.length === 1);
+    if (isNamed && (await this.#isHandedOver(target, part, ACCEPT_FRAMES))) return this.#reply.send();
     // One retrieval, with its media type: it is recorded as allowed only if the frames are given (IA-30).
     const given = () =>
       this.#imaging.reading(target, part, async (core) => {
@@ -115,6 +132,32 @@ export class Call {
     const payload = await notModifiedOr(this.#imaging, asked, given);
     this.mayLeaveWork = !(payload.body instanceof Uint8Array);
     return this.#send(payload);
+  }
+
+  /**
+   * Lets the proxy in front of the gateway fetch an answer from the archive, if it is one that the gateway would pass on.
+   * @param part the part of the target, as paths and audit records name it
+   * @param accept for the archive
+   * @returns true if the headers of the answer are set, and it needs no body
+   * @throws Fault as for every retrieval
+   */
+  async #isHandedOver(target: Target, part: string, accept: string): Promise<boolean> {
+    const { tenant, access, headers, method, audit } = this.#request;
+    if (!this.#proxy?.isAsking(headers) || method !== 'GET') return false;
+    if (CONDITIONS.some((name) => headers[name] !== undefined)) return false;
+    const path = [pathOf(target), part].filter(Boolean).join('/');
+    const handover = handoverHeaders(tenant, { path, accept }, this.#proxy);
+    if (!handover) return false;
+    const imaging = this.#open(tenant, access, this.#signal, (operation) =>
+      audit?.(operation.outcome.kind === 'allowed' ? { ...operation, isHandedOver: true } : operation),
+    );
+    // The checks of a retrieval; a DICOMweb server has no version to ask for.
+    await imaging.reading(target, part, (core) => core.version(target));
+    this.mayLeaveWork = false;
+    const reply = setCacheControl(this.#reply, 'private').headers(handover);
+    const cacheControl = reply.getHeader('cache-control');
+    reply.header(HANDOVER_HEADERS.cacheControl, cacheControl).removeHeader('cache-control');
+    return true;
   }
 
   async bulkData(): Promise<unknown> {

@@ -6,6 +6,7 @@ import type { OpenImaging } from '../study/studies.ts';
 import { prepareRoutes, readsOnly } from './http.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import type { Pictures } from '../render/pictures.ts';
+import type { HandoverProxy } from '../../../schema/outbound/handover-proxy.ts';
 import type { Level } from '../sources/source.ts';
 
 export interface DicomwebOptions {
@@ -15,6 +16,8 @@ export interface DicomwebOptions {
   under: '/dicomweb' | '/wado/:capability';
   open: OpenImaging;
   pictures: Pictures;
+  /** The proxy in front of the gateway, if it may fetch answers from archives itself. */
+  proxy?: HandoverProxy | undefined;
 }
 
 const STUDY = '/studies/:studyUid';
@@ -40,7 +43,9 @@ const SHARED: readonly string[] = [`${STUDY}/metadata`, `${SERIES}/metadata`];
 const PICTURES = ['rendered', 'thumbnail'] as const;
 
 /** Returns the routes of DICOMweb (Studies Service, PS3.18 §10) below a tenant. */
-export function dicomwebRoutes({ baseUrl, under, open, pictures }: DicomwebOptions) {
+export function dicomwebRoutes({ baseUrl, under, open, pictures, ...more }: DicomwebOptions) {
+  // A link can be used once: the request could not be repeated after a failure of the archive.
+  const proxy = under === '/dicomweb' ? more.proxy : undefined;
   return async function routes(app: FastifyInstance): Promise<void> {
     prepareRoutes(app, baseUrl, 'dicomweb');
 
@@ -55,7 +60,7 @@ export function dicomwebRoutes({ baseUrl, under, open, pictures }: DicomwebOptio
           let call: Call | undefined;
           const left = () => clientLeft(reply, { orAnswered: () => call?.mayLeaveWork ?? true });
           const signal = endsWithClient ? left() : undefined;
-          call = new Call(request, reply, { baseUrl, open, signal });
+          call = new Call(request, reply, { baseUrl, open, signal, proxy });
           return handler(call);
         },
       });

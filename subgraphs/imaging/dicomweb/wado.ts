@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
-import { DICOM, UID } from '../../../schema/dicom/dicom.ts';
+import { DICOM } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { chunksOf } from '../multipart/chunks.ts';
 import { byteRange, rangeHeaders, withinRange } from './byte-range.ts';
-import { negotiateBulkData, negotiateFrames, objectForms } from './accept.ts';
+import { isTransferSyntax, negotiateBulkData, negotiateFrames, objectForms } from './accept.ts';
 import type { MediaRange } from '../../../schema/http/media-ranges.ts';
 import { piecesOf, type FrameBytes } from '../multipart/frame-bytes.ts';
 import { enclosed } from '../multipart/buffer-pool.ts';
@@ -37,7 +37,7 @@ export async function retrieveObjects(
   const forms = objectForms(accept, target.instanceUid !== undefined);
   let refused = notAcceptable(`Objects are given as multipart/related; type="${DICOM}".`);
   for (const { form, transferSyntax } of forms) {
-    if (transferSyntax !== '*' && !UID.test(transferSyntax)) continue;
+    if (!isTransferSyntax(transferSyntax)) continue;
     try {
       if (form === 'single') return await singlePart(await imaging.retrieve(target, transferSyntax));
       if (form === 'zip') return await zip(imaging, await imaging.retrieve(target, transferSyntax));

@@ -14,7 +14,15 @@ import type { Parsing } from '../threads/parsing-threads.ts';
 import { bulkDataCandidates } from '../parsing/archive/bulk-data-uri.ts';
 import { readArchiveMetadata } from './dicom-web/archive-metadata.ts';
 import { checkedObject } from './dicom-web/checked-object.ts';
-import { asFault, DicomWebClient, pathOf, type Answer, type Purpose } from './dicom-web/client.ts';
+import {
+  ACCEPT_FRAMES,
+  acceptObjects,
+  asFault,
+  DicomWebClient,
+  pathOf,
+  type Answer,
+  type Purpose,
+} from './dicom-web/client.ts';
 import { invalidAnswer } from '../parsing/archive/archive-faults.ts';
 import { faultOf, firstHeader, gathered, mediaTypeOf, partsOf, within } from './dicom-web/parts.ts';
 import { PatientLists } from './dicom-web/patient-lists.ts';
@@ -96,7 +104,7 @@ export function dicomWebSource(
 
   const stored = (target: Target, transferSyntax: string, signal: AbortSignal | undefined) =>
     client.get(pathOf(target), {
-      accept: `multipart/related; type="application/dicom"; transfer-syntax=${transferSyntax}`,
+      accept: acceptObjects(transferSyntax),
       signal,
       // Orthanc answers 400 or 500 for a transfer syntax that it cannot produce.
       ...(transferSyntax !== '*' && { statuses: { 400: 'not_acceptable', 500: 'not_acceptable' } as const }),
@@ -139,7 +147,7 @@ export function dicomWebSource(
   ): Promise<Frames> {
     const answer = await client
       .get(`${pathOf(target)}/frames/${numbers.join(',')}`, {
-        accept: 'multipart/related; type="application/octet-stream"; transfer-syntax=*',
+        accept: ACCEPT_FRAMES,
         signal,
         statuses: { 400: 'not_acceptable' },
       })

@@ -239,9 +239,12 @@ export class AuditedStudies implements Imaging {
   }
 }
 
-/** Names frames in an audit record: the first 100 numbers. */
+/** Largest number of frames that an audit record names. */
+export const MOST_NAMED_FRAMES = 100;
+
+/** Names frames in an audit record. */
 export function framesPart(numbers: readonly number[]): string {
-  return `frames/${numbers.slice(0, 100).join(',')}`;
+  return `frames/${numbers.slice(0, MOST_NAMED_FRAMES).join(',')}`;
 }
 
 function studyOf(studyUid: string | undefined): { study?: string } {

@@ -50,6 +50,14 @@ export interface GetOptions {
   statuses?: Readonly<Record<number, 'not_found' | 'not_acceptable'>>;
 }
 
+/** Value of Accept for frames as stored. */
+export const ACCEPT_FRAMES = 'multipart/related; type="application/octet-stream"; transfer-syntax=*';
+
+/** Returns the value of Accept for objects. @param transferSyntax `*` for as stored, or a UID */
+export function acceptObjects(transferSyntax: string): string {
+  return `multipart/related; type="application/dicom"; transfer-syntax=${transferSyntax}`;
+}
+
 const FAILED = 'The image archive failed to answer.';
 
 /** Seconds. They only end requests that hang. Callers have their own timeout for a slow archive. */
