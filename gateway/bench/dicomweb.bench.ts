@@ -2,7 +2,7 @@
  * DICOMweb from a folder compared with Orthanc over the same files, and Orthanc through the gateway compared with
  * Orthanc alone. Contenders take turns within one run; the ratio is what counts.
  */
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool, request } from 'undici';
 import { startOrthanc, type Orthanc } from '../test/setup/orthanc.ts';
 import { startBuiltServer } from './built-server.ts';
-import { ctInstanceUid, ctPatientId, ctSeriesUid, ctStudyUid, writeCtFiles } from './data/ct-files.ts';
+import {
+  ctInstanceUid,
+  ctPatientId,
+  ctSeriesUid,
+  ctStudyUid,
+  filesOf,
+  writeCtFiles,
+} from './data/ct-files.ts';
 import { dawdle, download } from './download.ts';
 import { throughput } from './throughput.ts';
 import { alternate, duration, median, type Figure } from './measure.ts';
@@ -33,15 +40,6 @@ export async function bench(): Promise<Figure[]> {
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-}
-
-/** Lists every file below a folder. */
-async function filesOf(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
 }
 
 const folderOf = (path: string) => ({ type: 'folder', path, lookup: 'all-studies-on-server' });

@@ -11,9 +11,9 @@ import { NGINX, startNginx } from '../test/setup/nginx.ts';
 export async function startNginxProxy(
   directory: string,
   upstream: string,
-): Promise<{ address: string; end(): Promise<void> }> {
+): Promise<{ address: string; pid: number; end(): Promise<void> }> {
   if (!existsSync(NGINX)) throw new Error('This benchmark needs nginx: apt-get install nginx-light');
-  const { port, end } = await startNginx(
+  const { port, ...nginx } = await startNginx(
     directory,
     (port) => `upstream archive { server ${new URL(upstream).host}; keepalive 16; }
       server {
@@ -23,5 +23,5 @@ export async function startNginxProxy(
         }
       }`,
   );
-  return { address: `http://127.0.0.1:${port}`, end };
+  return { address: `http://127.0.0.1:${port}`, ...nginx };
 }

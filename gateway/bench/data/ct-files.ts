@@ -3,6 +3,7 @@
  * study.
  */
 import { closeSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
@@ -43,6 +44,15 @@ export async function writeCtFiles(
     ftruncateSync(fd, bytes.length + size * size * 2);
     closeSync(fd);
   }
+}
+
+/** Lists every file below a directory. */
+export async function filesOf(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
 }
 
 function header(study: number, series: number, slice: number, size: number): Buffer {

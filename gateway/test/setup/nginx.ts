@@ -14,7 +14,7 @@ export const NGINX = '/usr/sbin/nginx';
 export async function startNginx(
   directory: string,
   http: (port: number) => string,
-): Promise<{ port: number; end(): Promise<void> }> {
+): Promise<{ port: number; pid: number; end(): Promise<void> }> {
   const port = await freePort();
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (name) => `${name}_temp_path ${directory}/${name};`,
@@ -29,7 +29,7 @@ export async function startNginx(
   const file = join(directory, 'nginx.conf');
   await writeFile(file, configuration);
   const nginx = await startChild(NGINX, ['-c', file], () => isOpen(port));
-  return { port, end: () => nginx.end() };
+  return { port, pid: nginx.process.pid!, end: () => nginx.end() };
 }
 
 /**
@@ -64,11 +64,11 @@ const ACCEL = join(import.meta.dirname, '../../../k8s/components/accel/nginx');
 export async function startAccelNginx(
   directory: string,
   { key, gateway, archive }: { key: string; gateway: string; archive: string },
-): Promise<{ url: string; end(): Promise<void> }> {
+): Promise<{ url: string; pid: number; end(): Promise<void> }> {
   const template = await readFile(join(ACCEL, 'accel.conf.template'), 'utf8');
   await copyFile(join(ACCEL, 'archive.conf'), join(directory, 'archive.conf'));
   const { host, pathname } = new URL(archive);
-  const { port, end } = await startNginx(directory, (port) =>
+  const { port, ...nginx } = await startNginx(directory, (port) =>
     template
       .replaceAll('${ACCEL_KEY}', key)
       .replaceAll('127.0.0.1:4000', new URL(gateway).host)
@@ -77,5 +77,5 @@ export async function startAccelNginx(
       .replaceAll('/etc/nginx/accel', directory)
       .replace('listen 8080', `listen 127.0.0.1:${port}`),
   );
-  return { url: `http://127.0.0.1:${port}`, end };
+  return { url: `http://127.0.0.1:${port}`, ...nginx };
 }
