@@ -211,7 +211,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const shared = redis?.reachable;
   const supergraph = deps.supergraphFile && (() => graphs.isFileServed);
   const loading = () => clinical.loading?.() ?? [];
-  await app.register(healthRoutes({ ready, loading, shared, supergraph }, measured));
+  const rejectedTenants = () => tenants.rejected ?? [];
+  await app.register(healthRoutes({ ready, loading, shared, supergraph, rejectedTenants }, measured));
   if (!deps.separateMetricsPort) await app.register(metricsRoute(measured));
   await app.register(rootMetadataRoutes(tenants, authorizer, baseUrl));
   await app.register(schemaRoute(graphs));

@@ -98,6 +98,11 @@ export function gatewayParts(options: PartsOptions) {
     capabilities: capabilities(sealer, authorization, now),
     oauth: oauthRoutes(server, baseUrl),
     selfTest: selfTest({ ...outside, own: server, record, images: imaging.checks }),
+    /** Closes what only a tenant used that was replaced. @param inUse all tenants that are still used */
+    release(tenant: Tenant, inUse: readonly Tenant[]): void {
+      subgraphs.release(tenant, inUse);
+      server.release(tenant);
+    },
     async close(): Promise<void> {
       await Promise.all([subgraphs.close(), server.close()]);
     },
@@ -139,6 +144,10 @@ function localSubgraphs(options: PartsOptions, means: Means) {
   return {
     ...{ clinical: records.subgraph, imaging, openRecord: records.open, mayHold },
     operations: clinical.operations(imaging.imagesOfPatient),
+    release(tenant: Tenant, inUse: readonly Tenant[]): void {
+      clinical.release(tenant, inUse);
+      imaging.release(tenant, inUse);
+    },
     close: () => Promise.all([clinical.close(), imaging.close()]),
   };
 }
@@ -203,6 +212,8 @@ function remoteSubgraphs(options: PartsOptions, urls: SplitUrls) {
     },
     operations: forwarded(declared.operations(images.imagesOfPatient), links.clinical),
     ...{ openRecord: record.open, mayHold: mayHoldElsewhere },
+    /** Each process closes its own. */
+    release: () => undefined,
     close: () => Promise.all([links.clinical.close(), links.imaging.close()]),
   };
 }
@@ -223,7 +234,7 @@ export function clinicalProcess(options: PartsOptions, urls: SplitUrls) {
     ...{ service: 'clinical' as const, schema: clinical.schema, open: clinical.open },
     routes: [clinical.routes, clinical.operations(imagesOfPatient)],
     functions: recordFunctions(clinical),
-    prepare: clinical.prepare,
+    ...{ prepare: clinical.prepare, release: clinical.release },
     loading: clinical.loading,
     async close(): Promise<void> {
       await Promise.all([clinical.close(), link.close()]);
@@ -243,7 +254,7 @@ export function imagingProcess(options: PartsOptions, urls: SplitUrls) {
     functions: imageFunctions(imaging),
     prepare: async (tenant: Tenant): Promise<void> => imaging.prepare(tenant),
     loading: () => [],
-    ...{ checks: imaging.checks, invalidate: imaging.invalidate },
+    ...{ checks: imaging.checks, invalidate: imaging.invalidate, release: imaging.release },
     async close(): Promise<void> {
       await Promise.all([imaging.close(), link.close()]);
     },

@@ -34,6 +34,7 @@ async function main(): Promise<void> {
     environment: isKeySet ? {} : { SEALING_KEY: randomBytes(32).toString('hex') },
   });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => supervisor.stop(signal));
+  process.on('SIGHUP', () => (process.stdin.isTTY ? supervisor.stop('SIGINT') : supervisor.passOn('SIGHUP')));
   supervisor.start();
 }
 

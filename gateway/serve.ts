@@ -7,6 +7,7 @@ import { setFlagsFromString } from 'node:v8';
 import type { FastifyBaseLogger } from 'fastify';
 import { ExpressionPool } from '../schema/expressions/pool.ts';
 import { trustedManifest } from '../schema/graphql/trusted-manifest.ts';
+import { tlsParts, type Tenant } from '../schema/tenant/tenant.ts';
 import { sharedFirstSeen } from '../subgraphs/imaging/cache/shared-first-seen.ts';
 import { buildApp } from './app.ts';
 import { auditSinks } from './audit/sinks.ts';
@@ -27,7 +28,7 @@ import { serveSubgraph, subgraphOf } from './split/serve-subgraph.ts';
 import { countedCache } from './state/cache.ts';
 import { openRedis } from './state/redis.ts';
 import { sharedState } from './state/shared-state.ts';
-import { readTenants } from './tenants/loading/tenants.ts';
+import { WatchedTenants, type TenantChanges } from './tenants/loading/watched-tenants.ts';
 import type { Traces } from './traces/traces.ts';
 import { oneOfSeveral } from './workers/one-of-several.ts';
 import { passOnTo, serveOthers } from './workers/pass-on.ts';
@@ -54,7 +55,7 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     secret: join(dataDir, 'demo', 'secret'),
   };
   const expressions = new ExpressionPool();
-  const tenants = readTenants({
+  const tenants = new WatchedTenants({
     directory: settings.tenantsDir,
     environment: {
       ...process.env,
@@ -86,18 +87,22 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   // Of several processes, the supervisor gets the signals.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => several ?? stop(signal));
   several?.onStop((signal) => stop(signal));
+  // A terminal that is closed sends it too.
+  process.on('SIGHUP', () => (process.stdin.isTTY ? stop('SIGINT') : tenants.look(true)));
 
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const usesDemo = tenants.all.some(({ images }) =>
-    images.some((source) => source.type === 'folder' && `${source.path}${sep}`.startsWith(demo.images + sep)),
-  );
+  const usesDemo = ({ images }: Tenant) =>
+    images.some((source) => source.type === 'folder' && `${source.path}${sep}`.startsWith(demo.images + sep));
   const print = checking ? console.error : console.log;
   const onProgress = onceASecond((done, total, label: string) =>
     print(`  demonstration images ${done}/${total}: ${label}`),
   );
   // In several processes, that of the images has them.
   const hasImages = split ? subgraph === 'imaging' : isFirst;
-  if (usesDemo && hasImages) await buildDemoImages({ target: demo.images, onProgress });
+  const buildImagesFor = async (some: readonly Tenant[]) => {
+    if (hasImages && some.some(usesDemo)) await buildDemoImages({ target: demo.images, onProgress });
+  };
+  await buildImagesFor(tenants.all);
 
   const secrets = settings.sealingKeys.length > 0 ? settings.sealingKeys : [randomBytes(32).toString('hex')];
   const redis = settings.redisUrl && !checking ? openRedis(settings.redisUrl) : undefined;
@@ -141,10 +146,23 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     ...(settings.accelKey !== undefined && { proxy: handoverProxy(settings.accelKey, settings) }),
     ...{ measure: measured.sourceCall, countLookup: measured.cacheLookup, split },
   };
+  const watch = (release: TenantChanges['released'], prepare: (tenant: Tenant) => Promise<unknown>) => {
+    const loaded = (tenant: Tenant): void => {
+      // Its certificates are read at once: later, a broken file would have none before it.
+      for (const { tls } of tlsParts(tenant)) connections.dispatcher(tenant, tls);
+      buildImagesFor([tenant])
+        .then(() => prepare(tenant))
+        .catch((err: unknown) => log.error({ err, tenant: tenant.key }, 'preparation'));
+    };
+    const changes = { loaded, released: release, count: measured.tenantReloaded, log };
+    void tenants.watch(settings.tenantsInterval, changes);
+  };
   if (subgraph && split) {
     const audit = openAudit();
+    const part = subgraph === 'clinical' ? clinicalProcess(options, split) : imagingProcess(options, split);
+    watch(part.release, (tenant) => part.prepare(tenant));
     stop = await serveSubgraph({
-      part: subgraph === 'clinical' ? clinicalProcess(options, split) : imagingProcess(options, split),
+      part,
       ...{ settings, tenants, log, secrets, metrics: measured, traces, audit: audit.record },
       shared: redis?.reachable,
       close: () => Promise.all([audit.close(), redis?.close(), expressions.close(), traces?.close()]),
@@ -168,6 +186,7 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     process.exit(await checkTenant(args, tenants, parts.selfTest, (text) => void process.stdout.write(text)));
   }
 
+  watch(parts.release, (tenant) => Promise.all([clinical.prepare(tenant), parts.imaging.prepare(tenant)]));
   const audit = openAudit();
   const { shutdownDelaySeconds: delaySeconds } = settings;
   const shutdown = new GracefulShutdown({ delaySeconds, exit: process.exit, log });
@@ -214,7 +233,7 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   }
   await app.listen({ host, port });
   if (several && isFirst) passedOn = await serveOthers(app, several.socket);
-  if (isFirst) server.keepSweeping(tenants.all);
+  if (isFirst) server.keepSweeping(() => tenants.all);
   const demonstrates = tenants.all.some(({ key }) => key === 'demo');
   // The first request that it shows needs the record of the demonstration.
   await Promise.all(stores);

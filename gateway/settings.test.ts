@@ -10,6 +10,7 @@ test('an empty environment gives settings for a laptop', () => {
     host: '127.0.0.1',
     baseUrl: 'http://localhost:4000',
     tenantsDir: '/srv/gateway/tenants',
+    tenantsInterval: 2,
     dataDir: '/srv/.data',
     sealingKeys: [],
     dimsePort: 30_104,

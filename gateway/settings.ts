@@ -10,6 +10,8 @@ export interface Settings {
   /** Public base URL, without a slash at the end. */
   baseUrl: string;
   tenantsDir: string;
+  /** Seconds between two looks at the tenant files; 0: they are read again at SIGHUP only. */
+  tenantsInterval: number;
   /** File with the supergraph; undefined for that of this version (FG-35). */
   supergraphFile?: string;
   dataDir: string;
@@ -108,6 +110,7 @@ export const environment = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   BASE_URL: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
   TENANTS_DIR: z.string().min(1).default('gateway/tenants'),
+  TENANTS_INTERVAL_SECONDS: z.coerce.number('must be a number of seconds').min(0).max(3600).default(2),
   DATA_DIR: z.string().min(1).default('.data'),
   SUPERGRAPH_FILE: z.string().min(1).optional(),
   SEALING_KEY: list.refine(
@@ -194,6 +197,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     host: read.HOST,
     baseUrl,
     tenantsDir: absolute(read.TENANTS_DIR),
+    tenantsInterval: read.TENANTS_INTERVAL_SECONDS,
     dataDir: absolute(read.DATA_DIR),
     ...(read.SUPERGRAPH_FILE !== undefined && { supergraphFile: absolute(read.SUPERGRAPH_FILE) }),
     sealingKeys: read.SEALING_KEY,

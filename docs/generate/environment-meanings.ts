@@ -16,6 +16,9 @@ export const ENVIRONMENT_MEANINGS: Readonly<Record<keyof z.input<typeof environm
     text: 'Public address; it may have a path prefix. Browsers sign in at this address and at no other.',
   },
   TENANTS_DIR: { text: 'Folder of the tenant files.' },
+  TENANTS_INTERVAL_SECONDS: {
+    text: 'Seconds between two looks at the tenant files: a change [takes effect](operations.md#changed-tenants) at the second look. `0`: at SIGHUP only.',
+  },
   DATA_DIR: {
     text: 'Folder for indexes, the store, demo images, keys and caches. In the image it is `/data`.',
   },

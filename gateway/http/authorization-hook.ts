@@ -48,6 +48,16 @@ export function decorateRequests(app: FastifyInstance): void {
   });
 }
 
+/** Sets the tenant of a request, which keeps it until its answer is over: also after the tenant was replaced. */
+export function useTenant(
+  { begin }: Pick<Tenants, 'begin'>,
+  tenant: Tenant,
+  { request, reply }: { request: FastifyRequest; reply: FastifyReply },
+): void {
+  request.tenant = tenant;
+  if (begin && !tenant.dynamic) reply.raw.once('close', begin(tenant));
+}
+
 /**
  * Finds the tenant of every request in this scope, then who is calling and what they may see, once. It throws faults, and
  * the route's API writes them. Only an unknown tenant is answered here, because the APIs rely on having one.
@@ -93,7 +103,7 @@ export function addAuthorization(
         sendFault(baseUrl, styleOf(request), known, request, reply);
         return false;
       }
-      request.tenant = known;
+      useTenant(tenants, known, { request, reply });
       if (request.routeOptions.config.isOffered?.(known) === false) {
         reply.callNotFound();
         return false;
@@ -103,7 +113,7 @@ export function addAuthorization(
         return passOn.to(request, reply).then(() => false);
       if (request.routeOptions.config.open) return true;
       return andThen(access(request, capability), (authorized) => {
-        request.access = authorized;
+        request.access = { ...authorized, record: known.recordKey };
         return true;
       });
     };

@@ -11,6 +11,7 @@ export interface Readiness {
   loading: () => readonly object[];
   shared?: (() => boolean) | undefined;
   supergraph?: (() => boolean) | undefined;
+  rejectedTenants?: (() => readonly string[]) | undefined;
 }
 
 /**
@@ -21,10 +22,11 @@ export interface Readiness {
  * its load has failed, the body says how far they are.
  * @param loading returns how far the records are that cannot answer yet
  * @param shared returns true when the store answers; undefined without a store
+ * @param rejectedTenants returns the names of tenant files that are rejected: the tenants before them are served
  * @param supergraph returns false while SUPERGRAPH_FILE is rejected, and the one before is served; undefined without a file
  */
 export function healthRoutes(
-  { ready, loading, shared, supergraph }: Readiness,
+  { ready, loading, shared, supergraph, rejectedTenants }: Readiness,
   { registry }: Metrics,
 ): FastifyPluginAsync {
   if (shared) {
@@ -39,14 +41,32 @@ export function healthRoutes(
       },
     });
   }
+  if (rejectedTenants) {
+    new Gauge({
+      name: 'tenants_rejected',
+      help: 'Tenant files that are rejected; the tenants before them are served',
+      registers: [registry],
+      aggregator: 'max',
+      collect() {
+        this.set(rejectedTenants().length);
+      },
+    });
+  }
   const sharedState = () => shared && { sharedState: shared() ? 'reachable' : 'unreachable' };
   const supergraphFile = () => supergraph && { supergraphFile: supergraph() ? 'served' : 'rejected' };
+  const rejected = () => {
+    const files = rejectedTenants?.() ?? [];
+    return files.length > 0 && { rejectedTenantFiles: files };
+  };
+  // A record that a changed tenant needs does not stop the others.
+  let wasReady = false;
   return async (app) => {
     app.get('/health/live', PROBE, async () => ({ status: 'ok' }));
     app.get('/health/ready', PROBE, async (_request, reply) => {
       if (!ready()) return reply.code(503).send({ status: 'stopping' });
-      const records = loading();
-      if (records.length === 0) return { status: 'ready', ...sharedState(), ...supergraphFile() };
+      const records = wasReady ? [] : loading();
+      wasReady = records.length === 0;
+      if (wasReady) return { status: 'ready', ...sharedState(), ...supergraphFile(), ...rejected() };
       return reply.code(503).header('retry-after', '5').send({ status: 'loading', records });
     });
   };

@@ -41,6 +41,8 @@ export interface Metrics {
   untrustedDocument(tenant: string, decision: 'accepted' | 'refused'): void;
   /** Counts a changed SUPERGRAPH_FILE (FG-35). */
   supergraphReloaded(outcome: 'loaded' | 'rejected'): void;
+  /** Counts a tenant file that has changed. */
+  tenantReloaded(result: 'loaded' | 'removed' | 'rejected'): void;
   /** Begins to measure a GraphQL operation; it ends without one where the request has no valid operation. */
   operation(): Measured<AnsweredOperation | undefined>;
   sourceCall: MeasureCall;
@@ -79,8 +81,15 @@ export function metrics(): Metrics {
     help: 'Studies that were not joined, because the record and an archive name different patients',
     registers,
   });
+  const tenants = new Counter({
+    name: 'tenant_reloads_total',
+    help: 'Changes of tenant files, by result',
+    labelNames: ['result'],
+    registers,
+  });
   return {
     registry,
+    tenantReloaded: (result) => tenants.inc({ result }),
     text: () => registry.metrics(),
     ...requestMetrics(registers),
     ...graphqlMetrics(registers),

@@ -7,6 +7,12 @@ import type { Tenants } from '../tenants/loading/settings.ts';
  * @param shown `metrics` is true when `/metrics` is on this port
  */
 export function startPage(tenants: Tenants, shown: { metrics: boolean }): FastifyPluginAsync {
+  return async (app) => {
+    app.get('/', (_request, reply) => sendPage(reply, pageOf(tenants, shown)));
+  };
+}
+
+function pageOf(tenants: Tenants, shown: { metrics: boolean }): string {
   const rows = tenants.all.map(({ key, authorization, images, clinical }) => {
     const links = [
       link(`app/?tenant=${key}`, 'viewer'),
@@ -21,7 +27,7 @@ export function startPage(tenants: Tenants, shown: { metrics: boolean }): Fastif
     ? `<p>The demonstration: ${link('app/?tenant=demo', 'the viewer')}, a record and its images, and ${link('demo/playground', 'the playground')}, for
        your own requests. Both sign you in as a person of the demonstration; there are no passwords, and all people are fictional.`
     : '';
-  const html = htmlPage(
+  return htmlPage(
     'SMART Imaging Gateway',
     `<p>One SMART on FHIR token, one request: a patient’s record and a patient’s images.
      ${demonstration}
@@ -31,7 +37,4 @@ export function startPage(tenants: Tenants, shown: { metrics: boolean }): Fastif
 /{tenant}/dicomweb/studies</pre>
      <p>${link('schema.graphql', 'GraphQL schema')} · ${link('health/ready', 'Health')}${shown.metrics ? ` · ${link('metrics', 'Metrics')}` : ''}`,
   );
-  return async (app) => {
-    app.get('/', (_request, reply) => sendPage(reply, html));
-  };
 }

@@ -26,17 +26,19 @@ export function viewerConfiguration(
   authorizer: Pick<Authorizer, 'smartConfiguration'>,
   baseUrl: string,
 ): (query: URLSearchParams) => Promise<ViewerConfiguration> {
-  const keys = tenants.all.map(({ key }) => key);
-  const defaultTenant = keys.includes('demo') ? 'demo' : keys[0];
+  const keysOf = () => tenants.all.map(({ key }) => key);
+  const defaultOf = (keys: readonly string[]) => (keys.includes('demo') ? 'demo' : keys[0]);
   /** Returns the tenant of a link, or of a launch by an EHR. */
   const tenantOf = (query: URLSearchParams): Tenant | undefined => {
     const [named, issuer] = [query.get('tenant'), query.get('iss')?.replace(/\/+$/, '')];
     if (named !== null) return tenants.all.find(({ key }) => key === named);
     if (issuer) return tenants.all.find((tenant) => issuer === fhirBase(baseUrl, tenant));
-    return tenants.all.find(({ key }) => key === defaultTenant);
+    return tenants.all.find(({ key }) => key === defaultOf(keysOf()));
   };
   return async (query) => {
     const tenant = tenantOf(query);
+    const keys = keysOf();
+    const defaultTenant = defaultOf(keys);
     const found = tenant && (await smartIfKnown(tenant, authorizer, baseUrl));
     return {
       base: `${baseUrl.replace(/\/+$/, '')}/`,

@@ -347,7 +347,7 @@ describe('SM-9 caches', () => {
 
   test('tenants do not share their caches', async () => {
     await ask('good');
-    await ask('good', { ...tenant(), key: 'u', path: 'u' });
+    await ask('good', { ...tenant(), key: 'u', cacheKey: 'u', path: 'u' });
     expect(server.calls['introspect']).toBe(2);
   });
 
@@ -478,7 +478,7 @@ describe('other types of tenants', () => {
       },
       { key: 't', path: 't', dynamic: false, directory: '/', environment: {} },
     ).tenant;
-    return { ...tenant(), authorization };
+    return { ...tenant(), cacheKey: JSON.stringify(authorization), authorization };
   };
 
   test.each<[string, object, unknown]>([

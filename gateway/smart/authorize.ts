@@ -199,7 +199,7 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
   };
 
   const smartAccess = (tenant: Tenant, config: ExternalConfig, token: string): Awaitable<Access> => {
-    const key = hash('sha256', `${tenant.key}\0${token}`, 'base64url');
+    const key = hash('sha256', `${tenant.cacheKey}\0${token}`, 'base64url');
     return andThen(
       known.get(key, () => remember(tenant, config, token)),
       (found) => {

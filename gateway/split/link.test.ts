@@ -79,3 +79,19 @@ test.each<[what: string, name: string, asked: object, of: object]>([
   const answer = link.call(name, { tenant: of as never, access }, asked);
   await expect(answer).rejects.toMatchObject({ code: 'unavailable', details: { service: 'clinical' } });
 });
+
+test('a process whose tenant has another record, or no such tenant, refuses for a moment', async () => {
+  const refused = { code: 'unavailable', details: { retryAfter: 2 } };
+  const other = { ...access, record: 'another record' };
+  await expect(link.call('echo', { tenant, access: other }, {})).rejects.toMatchObject(refused);
+  expect(await link.call('echo', { tenant, access: { ...access, record: tenant.recordKey } }, {})).toEqual(
+    {},
+  );
+  const unknown = { ...tenant, path: 'new' };
+  await expect(link.call('echo', { tenant: unknown, access }, {})).rejects.toMatchObject(refused);
+  const response = await link.send({
+    ...{ method: 'POST', path: '/t/functions/echo', access: other, isRepeatable: true },
+  });
+  expect([response.statusCode, response.headers['retry-after']]).toEqual([503, '2']);
+  await response.body.dump();
+});

@@ -109,6 +109,6 @@ export function remoteRecord(link: SubgraphLink) {
 }
 
 /** The Access of a question that is for no caller: it reaches nothing. */
-export function nobody({ key }: Tenant): Access {
-  return { tenant: key, patients: [], permissions: [], expires: Number.MAX_SAFE_INTEGER };
+export function nobody({ key, recordKey: record }: Tenant): Access {
+  return { tenant: key, record, patients: [], permissions: [], expires: Number.MAX_SAFE_INTEGER };
 }

@@ -14,6 +14,8 @@ export interface SubgraphPart
   extends LocalSubgraph, Pick<SubgraphAppDeps, 'service' | 'routes' | 'functions'> {
   /** Loads the record or the images of a tenant, so that its first request does not wait for that. */
   prepare(tenant: Tenant): Promise<void>;
+  /** Closes what only a tenant used that was replaced. @param inUse all tenants that are still used */
+  release(tenant: Tenant, inUse: readonly Tenant[]): void;
   /** Returns how far the records are that cannot answer yet. */
   loading(): readonly object[];
   close(): Promise<void>;
@@ -62,7 +64,10 @@ export async function serveSubgraph(
   const app = await buildSubgraphApp({
     ...{ ...part, baseUrl, tenants, log, metrics: measured, load: settings },
     ...{ secrets: options.secrets, audit: options.audit, traces: options.traces },
-    readiness: { ready: () => shutdown.isReady, loading: part.loading, shared },
+    readiness: {
+      ...{ ready: () => shutdown.isReady, loading: part.loading, shared },
+      rejectedTenants: () => tenants.rejected ?? [],
+    },
     separateMetricsPort: metricsPort !== undefined,
     now: Date.now,
   });

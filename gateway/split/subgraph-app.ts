@@ -3,12 +3,13 @@ import { fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { open, sealingKey } from '../../schema/access/access.ts';
 import { Fault } from '../../schema/fault/fault.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { nothingAtPath } from '../../schema/fault/refusals.ts';
 import { closeSilentConnections } from '../../schema/http/silent-connections.ts';
 import { auditRequests, type AuditEvents } from '../audit/request-audit.ts';
 import type { LocalSubgraph } from '../federation/local-data-source.ts';
 import type { ServiceName } from '../federation/service-name.ts';
-import { decorateRequests } from '../http/authorization-hook.ts';
+import { decorateRequests, useTenant } from '../http/authorization-hook.ts';
 import { CONNECTION_TIMEOUTS } from '../http/connection-timeouts.ts';
 import { faultHandler, sendFault, styleOf } from '../http/fault-reply.ts';
 import { healthRoutes, metricsRoute, type Readiness } from '../http/health.ts';
@@ -95,6 +96,20 @@ export async function buildSubgraphApp(deps: SubgraphAppDeps): Promise<FastifyIn
   return app;
 }
 
+/** Returns the tenant of a file. The gateway has it: a process without it has other files, for a moment. */
+function sameAsGateway(tenants: Tenants, key: string): Tenant {
+  try {
+    return tenants.byKey(key);
+  } catch {
+    throw otherConfiguration();
+  }
+}
+
+const otherConfiguration = () =>
+  new Fault('unavailable', 'The configuration of this tenant is being changed; try again in a few seconds.', {
+    retryAfter: 2,
+  });
+
 /** Finds the tenant of each request, and opens its Access. A request without one is refused. */
 function openAccess(app: FastifyInstance, { tenants, secrets, service, now }: SubgraphAppDeps): void {
   const keys = secrets.map(sealingKey);
@@ -103,9 +118,12 @@ function openAccess(app: FastifyInstance, { tenants, secrets, service, now }: Su
     const sealed = request.headers[SEALED_ACCESS];
     try {
       const access = await open(String(sealed ?? ''), keys, service, now() / 1000);
-      request.tenant = encoded === undefined ? tenants.byKey(key) : await tenants.dynamic(encoded);
-      if (access.tenant !== request.tenant.key)
+      const tenant = await (encoded === undefined ? sameAsGateway(tenants, key) : tenants.dynamic(encoded));
+      useTenant(tenants, tenant, { request, reply });
+      if (access.tenant !== tenant.key)
         throw new Fault('unauthenticated', 'This Access is for another tenant.');
+      // Its patients are those of another record.
+      if (access.record !== undefined && access.record !== tenant.recordKey) throw otherConfiguration();
       request.access = access;
       void reply.header(RECORDS, '1');
     } catch (error) {

@@ -59,6 +59,11 @@ export class Supervisor {
     this.#tellIfAlone();
   }
 
+  /** Passes a signal on that each process handles as it would alone. */
+  passOn(signal: NodeJS.Signals): void {
+    for (const worker of this.#workers.keys()) worker.process.kill(signal);
+  }
+
   #told(worker: Worker, message: ToSupervisor): void {
     if (message.type === 'metrics of all wanted') return this.#askMetrics(worker, message.id);
     if (message.type === 'own metrics') return this.#gotMetrics(worker, message.metrics);

@@ -37,6 +37,8 @@ export interface PatientGrant {
  */
 export interface Access {
   tenant: string;
+  /** The tenant's `recordKey` when the caller was authorized; only for other processes, which compare it with theirs. */
+  record?: string;
   /** OAuth client id; undefined when the authorization server did not give it. */
   client?: string;
   /** `fhirUser` or `sub`. */

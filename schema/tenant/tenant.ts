@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { JoinRule } from '../fhir/accession-types.ts';
 import type { TrustedManifest } from '../graphql/trusted-manifest.ts';
@@ -36,6 +37,10 @@ export interface GraphqlConfig {
 export interface Tenant {
   /** File name without `.json`, or a hash of a dynamic configuration. Safe to log. */
   key: string;
+  /** Names the tenant and its configuration in caches: a changed file has another one, and so finds nothing of the old. */
+  cacheKey: string;
+  /** Hash of where its record is: the ids of patients in an `Access` mean something only there. */
+  recordKey: string;
   /** Path in the URL: `open`, or `dyn/{encoded}`. A dynamic one is a secret (SM-14). */
   path: string;
   dynamic: boolean;
@@ -104,6 +109,8 @@ export function parseTenant(
   };
   const tenant: Tenant = {
     key,
+    cacheKey: `${key}@${hashOf(json)}`,
+    recordKey: recordKeyOf(file),
     path,
     dynamic,
     authorization,
@@ -121,6 +128,16 @@ export function parseTenant(
   if (refused.length > 0)
     throw new TenantError(refused.map(({ path }) => ({ path, reason: 'a dynamic tenant may not have it' })));
   return { tenant, literalSecrets: reading.literalSecrets };
+}
+
+const hashOf = (value: unknown): string =>
+  createHash('sha256').update(JSON.stringify(value)).digest('base64url').slice(0, 22);
+
+/** Paths are taken as the file has them: the processes of one tenant may have it in different folders. */
+function recordKeyOf({ authorization, clinical }: z.infer<typeof tenantFile>): string {
+  const record = clinical?.type === 'fhir' ? clinical.baseUrl : clinical;
+  const patient = authorization.type === 'mock' && authorization.patient;
+  return hashOf([authorization.fhirBaseUrl, patient, record]);
 }
 
 /** Lists the `tls` of a tenant's parts with their JSON paths. */

@@ -96,6 +96,8 @@ export interface ClinicalSubgraph {
   prepare(tenant: Tenant, onProgress?: (progress: LoadProgress) => void): Promise<void>;
   /** Returns how far the stores are that cannot answer yet. */
   loading(): LoadProgress[];
+  /** Closes the store of a tenant that was replaced. @param inUse all tenants that are still used */
+  release(tenant: Tenant, inUse: readonly Tenant[]): void;
   close(): Promise<void>;
 }
 
@@ -107,6 +109,9 @@ export function declaredClinicalRoutes(baseUrl: string): Pick<ClinicalSubgraph, 
     operations: (images) => operationRoutes({ baseUrl, open, images, jobs: undefined as never }),
   };
 }
+
+const storePath = ({ clinical }: Tenant): string | undefined =>
+  clinical.type === 'store' ? clinical.path : undefined;
 
 const NO_CLAIMS: readonly CapabilityStatementRestResource[] = [];
 
@@ -187,6 +192,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       if (tenant.clinical.type === 'store') await stores.prepare(tenant.clinical.path, onProgress);
     },
     loading: () => stores.loading(),
+    release: (tenant, inUse) => stores.release(storePath(tenant), inUse.map(storePath)),
     close: async () => {
       await jobs?.close();
       await stores.close();

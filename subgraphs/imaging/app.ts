@@ -155,12 +155,18 @@ export function imagingSubgraph(deps: ImagingDeps) {
       await Promise.allSettled(folders.map(async (images) => (await images.open()).indexed));
     },
     checks: sourceChecks(sources),
-    /** Forgets cached study metadata of a tenant, or all (IA-29). */
-    invalidate(tenantKey?: string): void {
-      cache.invalidate(tenantKey);
-      metadata.invalidate(tenantKey);
+    /** Forgets cached study metadata (IA-29). */
+    invalidate(): void {
+      cache.invalidate();
+      metadata.invalidate();
       absentStudies.clear();
       accessionNumbers.clear();
+    },
+    /** Closes and forgets what only a tenant used that was replaced. @param inUse all tenants that are still used */
+    release(tenant: Tenant, inUse: readonly Tenant[]): void {
+      sources.release(tenant, inUse);
+      cache.invalidate(tenant.cacheKey);
+      metadata.invalidate(tenant.cacheKey);
     },
     async close(): Promise<void> {
       pendingRetrievals.close();

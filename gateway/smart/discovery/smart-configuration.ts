@@ -63,7 +63,7 @@ export function smartConfigurations(
 ): (tenant: Tenant, config: EhrConfig) => Promise<SmartConfiguration> {
   const documents = expiringCache<SmartConfiguration>(1000, outside.now);
   return async (tenant, config) =>
-    documents.get(tenant.key, async () => {
+    documents.get(tenant.cacheKey, async () => {
       const answer = await call(outside, tenant, `${config.fhirBaseUrl}/.well-known/smart-configuration`);
       if (answer.status !== 200) throw upstreamFault('has no SMART configuration', status(answer.status));
       return { value: answer.json, seconds: KEEP_SECONDS };

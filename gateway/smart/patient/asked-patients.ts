@@ -66,7 +66,7 @@ export function askedPatients(
     id: string,
     token: string,
   ): Promise<PatientGrant[]> => {
-    const key = createHash('sha256').update(`${tenant.key}\0${id}\0${token}`).digest('base64url');
+    const key = createHash('sha256').update(`${tenant.cacheKey}\0${id}\0${token}`).digest('base64url');
     const { identity } = await readable.get(key, async () => {
       const headers = { authorization: `Bearer ${token}` };
       const { status, json } = await call(outside, tenant, `${config.fhirBaseUrl}/Patient/${id}`, {

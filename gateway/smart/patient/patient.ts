@@ -110,8 +110,10 @@ export function patientIdentities(outside: UpstreamDeps, tokens: BackendTokens):
     };
     /** @param name key of the token's owner: the EHR's answers to different callers are kept apart */
     const ask = (name: string, asker: Asker) => {
-      const key = `${tenant.key} ${id} ${name}`;
-      const found = recent.get(key, () => identify(key, read(`${tenant.key} ${name}`, asker, id), resolve));
+      const key = `${tenant.cacheKey} ${id} ${name}`;
+      const found = recent.get(key, () =>
+        identify(key, read(`${tenant.cacheKey} ${name}`, asker, id), resolve),
+      );
       return andThen(found, ({ identity }) => identity);
     };
     const ours = callerToken === undefined || quirksOf(config).patientReadWith === 'own';

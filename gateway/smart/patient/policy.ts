@@ -51,7 +51,7 @@ export function policyService(outside: UpstreamDeps): PolicyService {
     throw upstreamFault('has a policy service that gives no decision', new Error(`it answered ${status}`));
   };
   return async (tenant, url, client) => {
-    const decided = await decisions.get(`${tenant.key}\0${client}`, async () => {
+    const decided = await decisions.get(`${tenant.cacheKey}\0${client}`, async () => {
       try {
         return { value: await ask(tenant, url, client), seconds: DECISION_SECONDS };
       } catch (error) {

@@ -56,7 +56,7 @@ export function ownersOfStudies(
       ? ofImages && (() => byImages(ofImages, tenant, study))
       : ofRecord && (() => byRecord(ofRecord, { tenant, access }, study));
     if (!question) return [];
-    const key = createHash('sha256').update(`${tenant.key}\0${study}\0${token}`).digest('base64url');
+    const key = createHash('sha256').update(`${tenant.cacheKey}\0${study}\0${token}`).digest('base64url');
     const asked = async () => {
       const { path, found } = await question();
       const headers = { authorization: `Bearer ${token}` };

@@ -37,7 +37,7 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
     return kept;
   };
   const identified = async (tenant: Tenant, grant: PatientGrant): Promise<readonly PatientGrant[]> => {
-    const { found } = await identities.get(`${tenant.key}\0${grant.id}`, async () => {
+    const { found } = await identities.get(`${tenant.cacheKey}\0${grant.id}`, async () => {
       const patient = await identity(tenant, grant.id);
       return { value: patient ? { found: patient } : {}, seconds: patient ? IDENTITY_SECONDS : 3 };
     });

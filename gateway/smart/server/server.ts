@@ -70,8 +70,10 @@ export interface AuthorizationServer {
   renew(): void;
   /** Revokes tokens of the EHRs of these tenants that are no longer needed. */
   sweep(tenants: readonly Tenant[]): Promise<void>;
-  /** Calls `sweep` now, and every minute until `close`. */
-  keepSweeping(tenants: readonly Tenant[]): void;
+  /** Calls `sweep` now, and every minute until `close`. @param tenants returns those of now */
+  keepSweeping(tenants: () => readonly Tenant[]): void;
+  /** Forgets the server of a tenant that was replaced. Sign-ins and tokens stay: they are in the state. */
+  release(tenant: Tenant): void;
   close(): Promise<void>;
 }
 
@@ -135,11 +137,11 @@ export function authorizationServer(deps: AuthorizationServerDeps): Authorizatio
   };
   const of = async (tenant: Tenant): Promise<Served> => {
     requireNamed(tenant);
-    const running = servers.get(tenant.key);
+    const running = servers.get(tenant.cacheKey);
     if (running) return running;
     const started = start(tenant);
-    servers.set(tenant.key, started);
-    started.catch(() => servers.delete(tenant.key));
+    servers.set(tenant.cacheKey, started);
+    started.catch(() => servers.delete(tenant.cacheKey));
     return started;
   };
 
@@ -158,10 +160,11 @@ export function authorizationServer(deps: AuthorizationServerDeps): Authorizatio
     of,
     sweep,
     keepSweeping(tenants) {
-      void sweep(tenants);
+      void sweep(tenants());
       // A slow EHR does not delay the others.
-      timer = setInterval(() => void sweep(tenants), SWEEP_SECONDS * 1000).unref();
+      timer = setInterval(() => void sweep(tenants()), SWEEP_SECONDS * 1000).unref();
     },
+    release: ({ cacheKey }) => void servers.delete(cacheKey),
     state,
     registration,
     async verifyOwnToken(tenant, token) {

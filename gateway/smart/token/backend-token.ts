@@ -98,9 +98,9 @@ export interface BackendTokens {
 export function backendTokens(outside: UpstreamDeps): BackendTokens {
   const tokens = expiringCache<{ token: string }>(1000, outside.now);
   return {
-    drop: (tenant) => tokens.delete(tenant.key),
+    drop: (tenant) => tokens.delete(tenant.cacheKey),
     get: async (tenant, client, config, document) => {
-      const kept = await tokens.get(tenant.key, async () => {
+      const kept = await tokens.get(tenant.cacheKey, async () => {
         const endpoint = config.tokenUrl ?? endpointOf(document, 'token_endpoint');
         const method = client.jwkPrivate ? 'private_key_jwt' : 'client_secret_basic';
         const { status, token, lifetime } = await clientCredentialsToken({

@@ -57,9 +57,9 @@ export function issuerVerifier(outside: UpstreamDeps): IssuerVerifier {
 
   /** Fetches the keys again, for a key that the set does not have. */
   const lookAgain = async (tenant: Tenant, url: string): Promise<void> => {
-    const { fault } = await lookups.get(tenant.key, async () => {
+    const { fault } = await lookups.get(tenant.cacheKey, async () => {
       try {
-        await keySets.renew(tenant.key, fetchKeys(tenant, url));
+        await keySets.renew(tenant.cacheKey, fetchKeys(tenant, url));
         return { value: {}, seconds: REFETCH_SECONDS };
       } catch (error) {
         if (!(error instanceof Fault)) throw error;
@@ -70,12 +70,12 @@ export function issuerVerifier(outside: UpstreamDeps): IssuerVerifier {
   };
 
   return async (tenant, url, token, options) => {
-    const set = await keySets.get(tenant.key, fetchKeys(tenant, url));
+    const set = await keySets.get(tenant.cacheKey, fetchKeys(tenant, url));
     const payload = await verified(token, set.keys, options);
     if (payload !== 'unknown key') return payload;
     if (outside.now() < set.fetched + REFETCH_SECONDS * 1000) return undefined;
     await lookAgain(tenant, url);
-    const { keys } = await keySets.get(tenant.key, fetchKeys(tenant, url));
+    const { keys } = await keySets.get(tenant.cacheKey, fetchKeys(tenant, url));
     const again = await verified(token, keys, options);
     return again === 'unknown key' ? undefined : again;
   };

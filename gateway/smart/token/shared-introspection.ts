@@ -37,7 +37,7 @@ export function sharedIntrospection(outside: UpstreamDeps & { shared?: SharedCac
     document: SmartConfiguration,
     token: string,
   ): Promise<IntrospectionAnswer> => {
-    const key = ['introspection', tenant.key, config.fhirBaseUrl, token].join('\0');
+    const key = ['introspection', tenant.cacheKey, config.fhirBaseUrl, token].join('\0');
     const ask = async (): Promise<SharedValue> => {
       const active = await introspect(outside, tokens, tenant, config, document, token);
       const seconds = active ? Math.min(config.introspectionTtl, lifetime(active, now)) : REFUSED_SECONDS;

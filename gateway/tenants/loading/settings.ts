@@ -27,6 +27,10 @@ export interface Tenants {
   readonly warnings: readonly string[];
   /** Returns the tenant of a file. @throws Fault `not_found` */
   byKey(key: string): Tenant;
+  /** Counts a request of a tenant that may be replaced. @returns the function that ends it */
+  begin?: (tenant: Tenant) => () => void;
+  /** Names of the files that are rejected; the tenants before them are served. */
+  readonly rejected?: readonly string[];
   /**
    * Returns the tenant whose configuration is in the URL.
    * @throws Fault `not_found` when dynamic tenants are off or the configuration cannot be used, `not_implemented` for a

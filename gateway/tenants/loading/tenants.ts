@@ -14,6 +14,15 @@ import type { Tenants, TenantSettings } from './settings.ts';
 const RESERVED = new Set(['app', 'dyn', 'health', 'metrics', 'schema.graphql', '.well-known']);
 const KEY = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 
+/** A tenant file that was read. */
+interface ReadFile {
+  tenant: Tenant;
+  /** Why the tenant is left out, if it is. */
+  skipped: string | undefined;
+  /** Messages about secrets in it. */
+  warnings: readonly string[];
+}
+
 /**
  * Reads every tenant file; contacts no upstream.
  * @throws SettingsError that names all errors of all files
@@ -24,19 +33,15 @@ export function readTenants(settings: TenantSettings): Tenants {
   const skipped: { key: string; reason: string }[] = [];
   const warnings: string[] = [];
   for (const name of tenantFiles(settings.directory)) {
-    const key = name.slice(0, -'.json'.length);
-    try {
-      const { tenant, literalSecrets } = readTenant(settings, name, key);
-      warnings.push(
-        ...literalSecrets.map((path) => `${name}: ${path} holds a secret; use { "$env": … } instead.`),
-      );
-      const reason = mockRefusal(tenant, settings);
-      if (reason) skipped.push({ key, reason });
-      else tenants.set(key, tenant);
-    } catch (error) {
-      if (!(error instanceof TenantError)) throw error;
-      wrong.push(...error.issues.map(({ path, reason }) => `${name}: ${path || '(root)'}: ${reason}`));
+    const read = readTenantFile(settings, name);
+    if ('wrong' in read) {
+      wrong.push(...read.wrong.map((reason) => `${name}: ${reason}`));
+      continue;
     }
+    const { tenant, skipped: reason } = read;
+    warnings.push(...read.warnings);
+    if (reason) skipped.push({ key: tenant.key, reason });
+    else tenants.set(tenant.key, tenant);
   }
   if (wrong.length > 0)
     throw new SettingsError(`Wrong tenant files in ${settings.directory}:\n${wrong.join('\n')}`);
@@ -53,11 +58,29 @@ export function readTenants(settings: TenantSettings): Tenants {
   };
 }
 
+/** Reads one tenant file. @returns the tenant, or all errors, each with its JSON path and reason */
+export function readTenantFile(
+  settings: TenantSettings,
+  name: string,
+): ReadFile | { wrong: readonly string[] } {
+  try {
+    const { tenant, literalSecrets } = readTenant(settings, name, name.slice(0, -'.json'.length));
+    const warnings = literalSecrets.map(
+      (path) => `${name}: ${path} holds a secret; use { "$env": … } instead.`,
+    );
+    return { tenant, warnings, skipped: mockRefusal(tenant, settings) };
+  } catch (error) {
+    if (!(error instanceof TenantError)) throw error;
+    return { wrong: error.issues.map(({ path, reason }) => `${path || '(root)'}: ${reason}`) };
+  }
+}
+
+/** Tells tenant files from the rest of their folder. Kubernetes has names there that begin with a dot. */
+export const isTenantFile = (name: string): boolean => name.endsWith('.json') && !name.startsWith('.');
+
 function tenantFiles(directory: string): string[] {
   try {
-    return readdirSync(directory)
-      .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
-      .sort();
+    return readdirSync(directory).filter(isTenantFile).sort();
   } catch {
     throw new SettingsError(`The tenant files cannot be read: TENANTS_DIR is ${directory}.`);
   }

@@ -100,7 +100,7 @@ export class CallerReach {
     const { tenant, access, directory, accessionNumbers } = this.#options;
     const { client, user, token = '' } = access;
     const bearer = createHash('sha256').update(token).digest('base64url');
-    const key = JSON.stringify([tenant.key, patientId, client, user, bearer]);
+    const key = JSON.stringify([tenant.cacheKey, patientId, client, user, bearer]);
     const known = accessionNumbers.get(key);
     if (known) return known;
     const asking = directory.accessionNumbers(tenant, access, patientId);

@@ -188,7 +188,7 @@ export class Withholding {
   /** Names the caller and what decides. */
   #question(rule: Withhold): unknown {
     const decides = 'url' in rule ? rule.url : { security: rule.security, unlabelled: rule.unlabelled };
-    return [decides, this.#caller()];
+    return [this.#options.tenant.cacheKey, decides, this.#caller()];
   }
 
   #caller() {

@@ -87,21 +87,19 @@ export class Sources {
   }
 
   #imagesOf(tenant: Tenant, config: ImagesConfig): Omit<TenantImages, 'place'> {
-    const identity = identityOf(config);
-    const { objectElements } = tenant.limits;
-    if (objectElements !== OBJECT_ELEMENTS) identity.push(String(objectElements));
-    const connections = config.type !== 'folder' && JSON.stringify(config.connections);
-    if (connections && connections !== JSON.stringify(CONNECTIONS[config.type])) identity.push(connections);
-    if (config.type !== 'folder' && config.tls) identity.push(`tls ${JSON.stringify(config.tls)}`);
-    if (config.emptyIsAway !== EMPTY_IS_AWAY) identity.push(`empty ${config.emptyIsAway}`);
-    // A dynamic tenant shares no source, because it has guarded connections and a separate cache (SM-15).
-    if (tenant.dynamic) identity.push(tenant.key);
-    const source = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32);
+    const source = sourceKey(tenant, config);
     return {
       ...{ config, mrnPaths: mrnPaths(tenant, config.mrn, this.#options.expressions) },
-      key: `${tenant.key}\n${source}`,
+      key: `${tenant.cacheKey}\n${source}`,
       open: () => this.#open(source, config, tenant),
     };
+  }
+
+  /** Closes the sources of a tenant that was replaced. @param inUse tenants that may have the same ones */
+  release(tenant: Tenant, inUse: readonly Tenant[]): void {
+    const keys = (one: Tenant): string[] => one.images.map((config) => sourceKey(one, config));
+    const kept = new Set(inUse.flatMap(keys));
+    for (const key of keys(tenant)) if (!kept.has(key)) this.#opened.delete(key);
   }
 
   async close(): Promise<void> {
@@ -171,7 +169,21 @@ export class Sources {
   }
 }
 
-/** Returns the settings that identify a source. Tenants with the same settings share it. */
+/** Returns the name of a source among the open ones: tenants with the same settings share it. */
+function sourceKey(tenant: Tenant, config: ImagesConfig): string {
+  const identity = identityOf(config);
+  const { objectElements } = tenant.limits;
+  if (objectElements !== OBJECT_ELEMENTS) identity.push(String(objectElements));
+  const connections = config.type !== 'folder' && JSON.stringify(config.connections);
+  if (connections && connections !== JSON.stringify(CONNECTIONS[config.type])) identity.push(connections);
+  if (config.type !== 'folder' && config.tls) identity.push(`tls ${JSON.stringify(config.tls)}`);
+  if (config.emptyIsAway !== EMPTY_IS_AWAY) identity.push(`empty ${config.emptyIsAway}`);
+  // A dynamic tenant shares no source, because it has guarded connections and a separate cache (SM-15).
+  if (tenant.dynamic) identity.push(tenant.key);
+  return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32);
+}
+
+/** Returns the settings that identify a source. */
 function identityOf(config: ImagesConfig): string[] {
   switch (config.type) {
     case 'folder':

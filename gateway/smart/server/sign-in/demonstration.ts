@@ -17,7 +17,7 @@ const FRESH_SECONDS = 60;
 export function demonstration(people: People, now: () => number): Identify {
   const known = expiringCache<readonly Person[]>(100, now);
   const everybody = (tenant: Tenant) =>
-    known.get(tenant.key, async () => ({ value: await people(tenant), seconds: FRESH_SECONDS }));
+    known.get(tenant.cacheKey, async () => ({ value: await people(tenant), seconds: FRESH_SECONDS }));
   const user = async (tenant: Tenant, account: string): Promise<User | undefined> => {
     const person = (await everybody(tenant)).find(({ reference }) => reference === account);
     return person && { account: person.reference, name: person.name, fhirUser: person.reference };

@@ -75,7 +75,7 @@ export async function startServer(authorization: object = {}, options: StartOpti
   };
   const origin = { key: 'demo', path: 'demo', dynamic: false, directory: '/', environment: {} };
   const { tenant } = parseTenant(file, origin);
-  const other = { ...tenant, key: 'other', path: 'other' };
+  const other = { ...tenant, key: 'other', cacheKey: 'other', path: 'other' };
   const errors: unknown[] = [];
   const server = authorizationServer({
     baseUrl,

@@ -85,6 +85,11 @@ export class Stores {
     await this.#load(path, entry).finally(() => entry.listeners.delete(onProgress));
   }
 
+  /** Forgets the store of a path that is not in use any more. Its file stays, and the threads close it when they are idle. */
+  release(path: string | undefined, inUse: readonly (string | undefined)[]): void {
+    if (path !== undefined && !inUse.includes(path)) this.#entries.delete(path);
+  }
+
   /** Returns how far the stores are that cannot answer yet. */
   loading(): LoadProgress[] {
     return [...this.#entries.values()]
