@@ -76,7 +76,7 @@ export interface AppDeps {
   clinical: Subgraph & Pick<DiscoveryOptions, 'claims'> & { loading?(): readonly object[] };
   /** Operations of FHIR REST over both subgraphs, and batches; without them, these paths answer 404. */
   operations?: FastifyPluginAsync;
-  imaging: Subgraph & { open: OpenStudies; rendered: RenderPicture };
+  imaging: Subgraph & { open: OpenStudies; rendered: RenderPicture; loading?(): readonly object[] };
   /** Starts the federated graph over both subgraphs; by default `federatedServer`, which starts it at once. */
   startGraph?: typeof federatedServer;
   supergraphSdl: string;
@@ -210,7 +210,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const { ready = () => true } = deps;
   const shared = redis?.reachable;
   const supergraph = deps.supergraphFile && (() => graphs.isFileServed);
-  const loading = () => clinical.loading?.() ?? [];
+  const loading = () => [...(clinical.loading?.() ?? []), ...(imaging.loading?.() ?? [])];
   const rejectedTenants = () => tenants.rejected ?? [];
   await app.register(healthRoutes({ ready, loading, shared, supergraph, rejectedTenants }, measured));
   if (!deps.separateMetricsPort) await app.register(metricsRoute(measured));

@@ -209,6 +209,7 @@ function remoteSubgraphs(options: PartsOptions, urls: SplitUrls) {
       routes: forwarded(declaredImagingRoutes(baseUrl), links.imaging),
       invalidate: () => undefined,
       prepare: async () => undefined,
+      loading: () => [],
     },
     operations: forwarded(declared.operations(images.imagesOfPatient), links.clinical),
     ...{ openRecord: record.open, mayHold: mayHoldElsewhere },
@@ -252,8 +253,7 @@ export function imagingProcess(options: PartsOptions, urls: SplitUrls) {
     ...{ service: 'imaging' as const, schema: imaging.schema, open: imaging.open },
     routes: [imaging.routes],
     functions: imageFunctions(imaging),
-    prepare: async (tenant: Tenant): Promise<void> => imaging.prepare(tenant),
-    loading: () => [],
+    ...{ prepare: imaging.prepare, loading: imaging.loading },
     ...{ checks: imaging.checks, invalidate: imaging.invalidate, release: imaging.release },
     async close(): Promise<void> {
       await Promise.all([imaging.close(), link.close()]);

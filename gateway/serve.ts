@@ -227,10 +227,8 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   stop = (signal) => shutdown.begin(signal);
   await metricsApp?.listen({ host, port: settings.metricsPort });
   // It takes a part of all connections at once: their requests must not wait until it has read everything.
-  if (!isFirst) {
-    const folders = tenants.all.map((tenant) => parts.imaging.prepare(tenant));
-    await Promise.race([Promise.all([...stores, ...folders]), delay(LONGEST_PREPARATION)]);
-  }
+  const folders = tenants.all.map((tenant) => parts.imaging.prepare(tenant));
+  if (!isFirst) await Promise.race([Promise.all([...stores, ...folders]), delay(LONGEST_PREPARATION)]);
   await app.listen({ host, port });
   if (several && isFirst) passedOn = await serveOthers(app, several.socket);
   if (isFirst) server.keepSweeping(() => tenants.all);

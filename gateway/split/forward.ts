@@ -56,13 +56,12 @@ export function forwarded(routes: FastifyPluginAsync, link: SubgraphLink): Fasti
 function forwardTo(link: SubgraphLink) {
   return async (request: WithBody, reply: FastifyReply): Promise<FastifyReply> => {
     const { method, raw, access, id, routeOptions } = request;
-    const isRead = method === 'GET' || method === 'HEAD';
     const signal = clientLeft(reply);
     const body = request[BODY]?.length ? Buffer.concat(request[BODY]) : undefined;
     const answer = await link.send({
       ...{ method, path: raw.url!, access, body, signal, isStream: true },
-      // An export would begin twice.
-      isRepeatable: isRead && routeOptions.config.stateIn !== 'process',
+      // All others only read, also those that are sent by POST. An export would begin twice.
+      isRepeatable: routeOptions.config.stateIn !== 'process',
       headers: { ...kept(request.headers, NOT_SENT), 'x-request-id': id },
     });
     if (answer.headers[RECORDS] !== undefined) recordedElsewhere(request);

@@ -1,10 +1,13 @@
 /** The connection to a subgraph, to the server of a real one with functions of this test. */
 import type { FastifyInstance } from 'fastify';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer, type AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sealingKey, type Access } from '../../schema/access/access.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { logger } from '../http/observe.ts';
 import { tenantsOf } from '../test/gateway-alone.ts';
+import { freePort } from '../test/setup/free-port.ts';
 import { standInClinical } from '../test/stand-in-subgraphs.ts';
 import type { ServedFunction } from './functions.ts';
 import { SubgraphLink } from './link.ts';
@@ -94,4 +97,63 @@ test('a process whose tenant has another record, or no such tenant, refuses for 
   });
   expect([response.statusCode, response.headers['retry-after']]).toEqual([503, '2']);
   await response.body.dump();
+});
+
+describe('a process that stops while it is asked', () => {
+  /** Starts a server that ends its first connections as soon as they are used. */
+  async function ending(first: number) {
+    let made = 0;
+    const server = createServer((socket) => {
+      const ends = ++made <= first;
+      socket.on('error', () => undefined);
+      socket.on('data', () => {
+        if (ends) return socket.destroy();
+        socket.end('HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}');
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}`;
+    const asked = new SubgraphLink({ service: 'clinical', url, keys: [sealingKey(KEY)], now: () => now });
+    const send = async (isRepeatable: boolean) => {
+      const sent = { method: 'POST', path: '/t/graphql', access, body: '{}', isRepeatable };
+      const { statusCode, body } = await asked.send(sent);
+      await body.dump();
+      return statusCode;
+    };
+    return {
+      ...{ send, made: () => made },
+      async close() {
+        await asked.close();
+        server.close();
+      },
+    };
+  }
+
+  test('is asked again, when all of its connections end', async () => {
+    const { send, made, close } = await ending(3);
+    expect([await send(true), made()]).toEqual([200, 4]);
+    await close();
+  });
+
+  test('is asked once for what must not be done twice', async () => {
+    const { send, made, close } = await ending(1);
+    await expect(send(false)).rejects.toMatchObject({ code: 'unavailable' });
+    expect(made()).toBe(1);
+    await close();
+  });
+
+  test('is asked again when there is no connection: nothing was sent', async () => {
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    const asked = new SubgraphLink({ service: 'clinical', url, keys: [sealingKey(KEY)], now: () => now });
+    const sent = asked.send({ method: 'POST', path: '/', access, isRepeatable: false });
+    const later = createHttpServer((_request, response) => response.end());
+    setTimeout(() => later.listen(port, '127.0.0.1'), 50);
+    const { statusCode, body } = await sent;
+    await body.dump();
+    expect(statusCode).toBe(200);
+    await asked.close();
+    later.close();
+  });
 });

@@ -1,10 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Pool, type Dispatcher } from 'undici';
 import { seal, type Access } from '../../schema/access/access.ts';
 import type { RecordOperation } from '../../schema/fault/audit.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { parseFhirJson } from '../../schema/fhir/decimal.ts';
 import { RequestValues } from '../../schema/process/request-values.ts';
-import { resending } from '../../schema/outbound/resending.ts';
+import { connectionEnded } from '../../schema/outbound/resending.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { ServiceName } from '../federation/service-name.ts';
 import { takeCollected, type Collected } from './collected.ts';
@@ -102,7 +103,7 @@ export class SubgraphLink {
     try {
       const pool = isStream ? this.#streams : this.#calls;
       const ask = () => pool.request(options);
-      const answer = await (isRepeatable ? resending(ask) : ask());
+      const answer = await sentAgain(ask, { isRepeatable, signal });
       if (answer.headers[SEAL_REFUSED] === undefined) return answer;
       answer.body.destroy();
       throw new Error(`The ${this.service} process did not open what was sealed: compare SEALING_KEY.`);
@@ -176,6 +177,30 @@ export class SubgraphLink {
     this.#sealed.set(access, { token, until: now + 60 - LEFT });
     return token;
   }
+}
+
+/** Milliseconds before each further attempt. All connections to a process end when it stops, so one more may not be enough. */
+const PAUSES = [0, 100, 400];
+
+/**
+ * Sends a request again that has no answer because a process has just stopped: another one takes its place. A request that
+ * was not sent, because there was no connection, is always sent again.
+ * @throws the error of the last attempt, or another error
+ */
+async function sentAgain<T>(
+  send: () => Promise<T>,
+  { isRepeatable, signal }: Pick<LinkRequest, 'isRepeatable' | 'signal'>,
+): Promise<T> {
+  for (const pause of PAUSES) {
+    try {
+      return await send();
+    } catch (error) {
+      const isUnsent = (error as { code?: string }).code === 'ECONNREFUSED';
+      if (!isUnsent && !(isRepeatable && connectionEnded(error))) throw error;
+    }
+    await delay(pause, undefined, signal && { signal });
+  }
+  return send();
 }
 
 /** Where the processes of the subgraphs are. */

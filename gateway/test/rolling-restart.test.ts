@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { EXPLICIT_LITTLE_ENDIAN } from '../demo/dicom-file.ts';
 import { startGateway, type GatewayProcess } from './setup/gateway.ts';
 import { imageObject, SMALL } from './setup/image-object.ts';
+import { restartUnderLoad } from './setup/restarted-processes.ts';
 import { longTest } from './setup/usual-run.ts';
 
 /** An instance is stopped while clients use it and another one takes over: no request fails. */
@@ -181,4 +182,15 @@ longTest(
     expect(await secondsUntilEnd(gateway)).toBeLessThan(5);
   },
   120_000,
+);
+
+longTest(
+  'no request fails while six processes of one installation are replaced one after the other',
+  async () => {
+    const { requests, replaced, failures } = await restartUnderLoad(100);
+    expect(failures).toEqual([]);
+    expect(replaced).toBe(6);
+    expect(requests).toBeGreaterThan(1000);
+  },
+  300_000,
 );

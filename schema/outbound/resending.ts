@@ -10,9 +10,14 @@ export async function resending<T>(send: () => Promise<T>): Promise<T> {
   try {
     return await send();
   } catch (error) {
-    // `fetch` has the code in the cause of its error.
-    const { code, cause } = error as { code?: string; cause?: { code?: string } };
-    if (!ENDED.has(code ?? cause?.code ?? '')) throw error;
+    if (!connectionEnded(error)) throw error;
     return send();
   }
+}
+
+/** Tells whether a request failed because its connection ended. */
+export function connectionEnded(error: unknown): boolean {
+  // `fetch` has the code in the cause of its error.
+  const { code, cause } = error as { code?: string; cause?: { code?: string } };
+  return ENDED.has(code ?? cause?.code ?? '');
 }

@@ -39,6 +39,7 @@ import type { Payload } from './study/payload.ts';
 import type { AbsentStudies, StudyCounts } from './study/study-holders.ts';
 import { studyOwner } from './authorization/study-owner.ts';
 import { TenantSource, type RefusalDelays } from './cache/tenant-source.ts';
+import { preparation } from './sources/preparation.ts';
 import { PendingRetrievals } from './sources/pending-retrievals.ts';
 import { DecisionCache } from './authorization/decision-cache.ts';
 import type { SealStudy } from './study/wado-base.ts';
@@ -149,11 +150,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
         .map((images) => new TenantSource({ images, measure, cache, refusalDelays, pendingRetrievals, now }));
       return studyOwner(own, studyUid);
     },
-    /** Reads the folders of a tenant, so that its first request does not wait for that. */
-    async prepare(tenant: Tenant): Promise<void> {
-      const folders = sources.of(tenant).filter(({ config }) => config.type === 'folder');
-      await Promise.allSettled(folders.map(async (images) => (await images.open()).indexed));
-    },
+    ...preparation(sources),
     checks: sourceChecks(sources),
     /** Forgets cached study metadata (IA-29). */
     invalidate(): void {

@@ -49,6 +49,7 @@ export function transcoding(source: ImagingSource, pixels: PixelPool, parsing: P
   }
 
   return {
+    ...(source.indexed && { indexed: source.indexed }),
     search: (query, signal) => source.search(query, signal),
     ...(source.generation && { generation: () => source.generation!() }),
     metadata: (target, signal) => source.metadata(target, signal),
