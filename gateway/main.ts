@@ -15,7 +15,13 @@ const LONGEST_SOCKET_PATH = 100;
 async function main(): Promise<void> {
   const root = packageRoot();
   const settings = readSettings(process.env, root);
-  const isCommand = process.argv.length > 2;
+  const [command, target] = process.argv.slice(2);
+  if (command === 'backup') {
+    const { backUp } = await import('./state/backup.ts');
+    for (const file of backUp(settings.dataDir, target)) console.log(file);
+    return;
+  }
+  const isCommand = command !== undefined;
   if (settings.workers === 1 || isCommand || cluster.isWorker) {
     const { serve } = await import('./serve.ts');
     return serve(settings, root);

@@ -45,6 +45,9 @@ export interface StartOptions {
   prefix?: string;
   /** Port of a proxy in front of the server. */
   publicPort?: number;
+  /** Port of its own, and DATA_DIR, of a server that takes the place of another one. */
+  port?: number;
+  dataDir?: string;
   /** Keys of the clients; by default new ones. */
   keys?: Started['keys'];
   /** State that it shares with other servers. */
@@ -56,9 +59,9 @@ export interface StartOptions {
 /** Starts a server. @param authorization further keys of the tenant's `authorization` */
 export async function startServer(authorization: object = {}, options: StartOptions = {}): Promise<Started> {
   const { host = '127.0.0.1', prefix = '/prefix' } = options;
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const baseUrl = `http://${host}:${options.publicPort ?? port}${prefix}`;
-  const dataDir = await mkdtemp(join(tmpdir(), 'oauth-'));
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'oauth-')));
   const keys = options.keys ?? { ES384: await keyPair('ES384'), RS384: await keyPair('RS384') };
   const clients = [
     { client_id: 'public-app', client_name: 'A <i>public</i> app', redirect_uris: [REDIRECT] },
