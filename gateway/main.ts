@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { NewerDataError } from '../schema/process/data-format.ts';
 import { readSettings, SettingsError } from './settings.ts';
 
 /** Longest path of a Unix socket, in bytes, on the systems that Node runs on. */
@@ -63,6 +64,6 @@ try {
   await main();
 } catch (error) {
   // Errors that an operator can correct are printed without a stack.
-  console.error(error instanceof SettingsError ? error.message : error);
+  console.error(error instanceof SettingsError || error instanceof NewerDataError ? error.message : error);
   process.exit(1);
 }

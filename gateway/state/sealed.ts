@@ -10,6 +10,11 @@ export interface Sealer {
   isCurrent(sealed: string, name: string): boolean;
 }
 
+/**
+ * Names the form of all entries. Append a number to it when they change so that another version would misread them: what one
+ * version has sealed then does not open in the other, and counts as missing, also while both run during an upgrade.
+ */
+const FORMAT = 'smart-imaging-gateway shared state';
 const NONCE = 12;
 const TAG = 16;
 
@@ -17,10 +22,11 @@ const TAG = 16;
  * Returns a sealer with AES-256-GCM. Each name has its own key (HMAC-SHA-256 of the name), so that many entries do not
  * make a repeated nonce likely.
  * @param secrets SEALING_KEY: the first key seals, all keys open
+ * @param format that of this version, or of another one in a test
  */
-export function sealer(secrets: readonly string[]): Sealer {
+export function sealer(secrets: readonly string[], format = FORMAT): Sealer {
   const keys = secrets.map((secret) =>
-    Buffer.from(hkdfSync('sha256', secret, '', 'smart-imaging-gateway shared state', 32)),
+    Buffer.from(hkdfSync('sha256', secret, '', format, 32)),
   );
   const keyOf = (key: Buffer, name: string) => createHmac('sha256', key).update(name).digest();
 

@@ -76,6 +76,10 @@ export function requirePatient(access: Access, patientId: string): PatientGrant 
 }
 
 const SEAL_LIFETIME_SECONDS = 60;
+/**
+ * Names the form of an Access, and of what is asked with it. Append a number to it when they change so that a process of
+ * another version would misread them: it then refuses, and the request is answered with 503.
+ */
 const SEAL_ISSUER = 'gateway';
 /** Difference of the clocks of two processes. */
 const CLOCK_TOLERANCE_SECONDS = 5;

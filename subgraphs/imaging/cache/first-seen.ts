@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Derivation } from '../../../schema/process/derivation.ts';
 import type { Awaitable } from '../../../schema/process/awaitable.ts';
+import { markFormat } from '../../../schema/process/data-format.ts';
 
 /** A study with its present number of instances. */
 export interface Sighting {
@@ -36,13 +37,18 @@ const MAX_AT_HAND = 20_000;
 /** Milliseconds after which the writes of another process are noticed. */
 const NOTICED_AFTER = 50;
 
+/** Of the table. */
+const FORMAT = 1;
+
 /**
  * Opens the file in `DATA_DIR`. Replicas that share the directory share it; others share `sharedFirstSeen`.
  * @param now seconds since the epoch
+ * @throws NewerDataError
  */
 export function openFirstSeen(dataDir: string, now: () => number): FirstSeen {
   mkdirSync(dataDir, { recursive: true });
   const database = new Database(join(dataDir, 'seen.sqlite'));
+  markFormat(database, FORMAT);
   database.pragma('journal_mode = WAL');
   database.pragma('synchronous = NORMAL');
   database.pragma('busy_timeout = 2000');

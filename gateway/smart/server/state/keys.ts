@@ -2,6 +2,7 @@ import type { JWK } from 'jose';
 import { exportJWK, generateKeyPair } from 'jose';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { requireKnownFormat } from '../../../../schema/process/data-format.ts';
 import { keep, readKept } from '../../../state/kept-file.ts';
 
 /** The secrets of one tenant's authorization server. */
@@ -12,15 +13,22 @@ export interface Keys {
   cookies: string[];
 }
 
+/** Of the file. Increase it when older versions cannot read it any more. */
+const FORMAT = 1;
+
 /**
  * Reads the tenant's keys from a file of mode 0600, which is created at the first use. Each tenant has its own: the key of
  * one issuer signs nothing for another.
  * @param directory created with mode 0700 if it does not exist
  * @param tenant key of the tenant, safe as a file name
+ * @throws NewerDataError
  */
 export async function tenantKeys(directory: string, tenant: string): Promise<Keys> {
   const file = join(directory, `${tenant}.keys.json`);
-  return JSON.parse(readKept(file) ?? keep(file, JSON.stringify(await newKeys()))) as Keys;
+  const text = readKept(file) ?? keep(file, JSON.stringify({ format: FORMAT, ...(await newKeys()) }));
+  const { format, jwks, cookies } = JSON.parse(text) as Keys & { format?: number };
+  requireKnownFormat(file, format, FORMAT);
+  return { jwks, cookies };
 }
 
 async function newKeys(): Promise<Keys> {

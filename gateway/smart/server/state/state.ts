@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import type { Deadlines } from './deadlines.ts';
 import { sqliteDeadlines } from './deadlines.ts';
+import { markFormat } from '../../../../schema/process/data-format.ts';
 
 /**
  * State of the authorization servers of all tenants: a SQLite table here, Redis (`redis-state.ts`) for several gateways. If
@@ -41,16 +42,21 @@ export const ONCE = 'ReplayDetection';
 export const GRACE_SECONDS = 60;
 const WRITES_BETWEEN_CLEANUPS = 256;
 
+/** Of the tables and rows. */
+const FORMAT = 1;
+
 /**
  * Returns state in a SQLite file. Ids are bearer secrets (tokens, codes, sessions): only their hashes are stored, so that a
  * copy of the file gives no access.
  * @param file path, or `:memory:`
  * @param now milliseconds since the epoch
+ * @throws NewerDataError
  */
 export function sqliteState(file: string, now: () => number): State {
   if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const db = new Database(file, { timeout: 5000 });
   if (file !== ':memory:') chmodSync(file, 0o600);
+  markFormat(db, FORMAT);
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = NORMAL');
   db.exec(`
