@@ -59,7 +59,7 @@ test('an app learns nothing about another app’s token', async () => {
 
 test('accepts no other kind of token as an access token, nor one of another tenant', async () => {
   const tokens = await new SmartApp(started).tokens();
-  const other = { ...started.tenant, key: 'other', path: 'other' };
+  const other = { ...started.tenant, key: 'other', cacheKey: 'other', path: 'other' };
   const verify = started.server.verifyOwnToken;
   for (const wrong of [tokens.refresh_token!, tokens.id_token!, 'x', '', await assertion(started)]) {
     expect(await verify(started.tenant, wrong)).toBeUndefined();
