@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXPLICIT_LITTLE_ENDIAN } from '../demo/dicom-file.ts';
+import { freePort } from './setup/free-port.ts';
 import { startGateway, type GatewayProcess } from './setup/gateway.ts';
 import { imageObject, SMALL } from './setup/image-object.ts';
+import { longTest } from './setup/usual-run.ts';
 
 /** Tenant files that change while a gateway runs, of one process and of two. */
 
@@ -161,3 +163,52 @@ test('SIGHUP takes up a change at once', async () => {
     await gateway.stop();
   }
 }, 60_000);
+
+longTest(
+  'three processes: while they have other records, the record is refused; no answer is of the wrong one',
+  async () => {
+    const roles = ['clinical', 'imaging', 'gateway'] as const;
+    for (const record of ['1', '2']) {
+      const patient = { resourceType: 'Patient', id: 'p1', birthDate: `196${record}-01-01` };
+      await mkdir(join(folder, `record${record}`));
+      await writeFile(join(folder, `record${record}`, 'patient.json'), JSON.stringify(patient));
+    }
+    const put = (role: string, record: string) => {
+      const tenant = { ...open('1'), clinical: { type: 'store', path: `../record${record}` } };
+      return writeFile(join(folder, role, 'open.json'), JSON.stringify(tenant));
+    };
+    for (const role of roles) await mkdir(join(folder, role)).then(() => put(role, '1'));
+    const ports = { clinical: await freePort(), imaging: await freePort(), gateway: await freePort() };
+    const started: GatewayProcess[] = [];
+    for (const role of roles) {
+      const environment = {
+        ...{ BASE_URL: `http://localhost:${ports.gateway}`, SEALING_KEY: 'the key of these three processes' },
+        ...{
+          CLINICAL_URL: `http://127.0.0.1:${ports.clinical}`,
+          IMAGING_URL: `http://127.0.0.1:${ports.imaging}`,
+        },
+        ...{ PORT: String(ports[role]), TENANTS_DIR: join(folder, role), TENANTS_INTERVAL_SECONDS: '0.2' },
+      };
+      started.push(await startGateway(environment, role === 'gateway' ? [] : [role]));
+    }
+    const ask = async () => {
+      const url = `http://localhost:${ports.gateway}/open/fhir/Patient/p1`;
+      const { statusCode, headers, body } = await request(url, { reset: true });
+      const { birthDate } = (await body.json()) as { birthDate?: string };
+      return birthDate ?? `${statusCode}, again after ${String(headers['retry-after'])} s`;
+    };
+    const becomes = (answer: string) => expect.poll(ask, { timeout: 20_000, interval: 50 }).toBe(answer);
+    try {
+      await becomes('1961-01-01');
+      await put('gateway', '2');
+      await becomes('503, again after 2 s');
+      await put('clinical', '2');
+      await becomes('1962-01-01');
+      await put('gateway', '1');
+      await becomes('503, again after 2 s');
+    } finally {
+      await Promise.all(started.map((one) => one.stop()));
+    }
+  },
+  180_000,
+);
