@@ -109,3 +109,18 @@ test('IA-13 gives a study as new when Redis cannot be reached', async () => {
   expect(memory.get('1.2')).toEqual({ lastUpdated: new Date(1_000_000).toISOString(), fresh: true });
   gone.disconnect();
 });
+
+test('IA-13 keeps the time of an unchanged study while Redis cannot be reached', async () => {
+  const cut = new Redis(server.url, { enableOfflineQueue: false, retryStrategy: null, lazyConnect: true });
+  await cut.connect();
+  const seen = sharedFirstSeen(cut, () => now);
+  const observe = async (instances?: number) =>
+    (await seen.observe('open', [{ studyUid: '1.2', instances }])).get('1.2');
+  const first = new Date(1_000_000).toISOString();
+  expect(await observe(3)).toEqual({ lastUpdated: first, fresh: true });
+  cut.disconnect();
+  now = 2000;
+  expect(await observe(3)).toEqual({ lastUpdated: first, fresh: false });
+  expect(await observe()).toEqual({ lastUpdated: first, fresh: false });
+  expect(await observe(4)).toEqual({ lastUpdated: new Date(2_000_000).toISOString(), fresh: true });
+});

@@ -1,9 +1,14 @@
 import type { Redis } from 'ioredis';
+import { LRUCache } from 'lru-cache';
 import { createHash } from 'node:crypto';
+import { maxEntries } from '../../../schema/outbound/max-entries.ts';
 import type { FirstSeenEntry, FirstSeen } from './first-seen.ts';
 
 /** Time without a request after which a study is forgotten, and counts as unknown. */
 const FORGOTTEN_SECONDS = 400 * 86_400;
+
+/** Number of studies that are kept in the process. */
+const MAX_AT_HAND = 100_000;
 
 /**
  * Takes an instance count (-1: not given) for each key. Returns for each whether it was unknown, and the time of its
@@ -31,6 +36,12 @@ const OBSERVE = `
  * @param now seconds since the epoch
  */
 export function sharedFirstSeen(redis: Redis, now: () => number): FirstSeen {
+  /** The last answers of Redis by its keys: while it is away, what has not changed keeps its time. */
+  const atHand = new LRUCache<string, { count: number; since: string }>(maxEntries(MAX_AT_HAND));
+  const recall = (key: string, count: number): string | undefined => {
+    const known = atHand.get(key);
+    return count === -1 || known?.count === count ? known?.since : undefined;
+  };
   return {
     async observe(tenant, sightings) {
       if (sightings.length === 0) return new Map<string, FirstSeenEntry>();
@@ -42,8 +53,12 @@ export function sharedFirstSeen(redis: Redis, now: () => number): FirstSeen {
         .catch(() => undefined)) as [fresh: number, since: string][] | undefined;
       return new Map(
         sightings.map(({ studyUid }, index): [string, FirstSeenEntry] => {
-          // When Redis cannot be reached, the request is still answered and the study counts as unknown (IA-13).
-          const [fresh, since] = answers?.[index] ?? [1, milliseconds];
+          const [key, count] = [keys[index]!, counts[index]!];
+          const answer = answers?.[index];
+          if (answer && count !== -1) atHand.set(key, { count, since: answer[1] });
+          const recalled = answer ? undefined : recall(key, count);
+          // When Redis cannot be reached, the request is still answered and an unknown study counts as new (IA-13).
+          const [fresh, since] = answer ?? (recalled ? [0, recalled] : [1, milliseconds]);
           return [studyUid, { lastUpdated: new Date(Number(since)).toISOString(), fresh: fresh === 1 }];
         }),
       );
