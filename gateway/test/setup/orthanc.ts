@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { request } from 'undici';
 import { startChild, type Child } from './child.ts';
 import { freePort } from './free-port.ts';
+import { startPostgresql, type Postgresql } from './postgresql.ts';
 
 export interface OrthancOptions {
   /** HTTP user. Default `gateway` / `orthanc-test`. */
@@ -19,6 +20,10 @@ export interface OrthancOptions {
   files?: Iterable<string | Uint8Array>;
   /** Settings of orthanc.json that are added or replaced. */
   configuration?: Record<string, unknown>;
+  /** Where it keeps its index and its files. Default: `ORTHANC_STORE`, or else SQLite and a folder of its own. */
+  store?: Postgresql | 'files';
+  /** Where it listens: an address that is not loopback, and a command that runs another one there. */
+  place?: { address: string; within: readonly string[] };
 }
 
 export interface Orthanc {
@@ -30,6 +35,7 @@ export interface Orthanc {
   readonly aet: string;
   readonly username: string;
   readonly password: string;
+  readonly pid: number;
   /** `Basic …`, for the Authorization header. */
   readonly authorization: string;
   /**
@@ -49,7 +55,9 @@ export interface Orthanc {
 
 const program = '/usr/sbin/Orthanc';
 // By its full path: the plugin folder may hold orthanc-gdcm, which crashes this version on compressed objects.
-const dicomWebPlugin = '/usr/share/orthanc/plugins/libOrthancDicomWeb.so';
+const plugin = (name: string) => `/usr/share/orthanc/plugins/libOrthanc${name}.so`;
+/** `ORTHANC_STORE=postgresql npx vitest run …` runs tests with Orthanc over PostgreSQL. */
+const ON_POSTGRESQL = process.env['ORTHANC_STORE'] === 'postgresql';
 
 /** Tells whether every thread of the process is in state T, proc_pid_stat(5). */
 async function allThreadsStopped(pid: number): Promise<boolean> {
@@ -61,15 +69,18 @@ async function allThreadsStopped(pid: number): Promise<boolean> {
 /** Starts Orthanc and waits until it answers (about 0.2 s). Call `stop()` in `afterAll`. */
 export async function startOrthanc(options: OrthancOptions = {}): Promise<Orthanc> {
   const { username = 'gateway', password = 'orthanc-test', aet = 'ORTHANC' } = options;
+  const { address, within } = options.place ?? { address: '127.0.0.1', within: [] };
   const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
   const directory = await mkdtemp(join(tmpdir(), 'orthanc-'));
   const settingsFile = join(directory, 'orthanc.json');
+  const own = options.store === undefined && ON_POSTGRESQL ? await startPostgresql() : undefined;
+  const database = own ?? (options.store === 'files' ? undefined : options.store);
   let url = '';
   let dicomPort = 0;
 
   const launch = () =>
     // Without TCP_NODELAY its DIMSE answers wait 40 ms each for our acknowledgement.
-    startChild('/usr/bin/env', ['TCP_NODELAY=1', program, settingsFile], async () => {
+    startChild('/usr/bin/env', ['TCP_NODELAY=1', ...within, program, settingsFile], async () => {
       const { statusCode, body } = await request(`${url}/system`, {
         headers: { authorization },
         reset: true,
@@ -81,18 +92,22 @@ export async function startOrthanc(options: OrthancOptions = {}): Promise<Orthan
   async function launchOnFreePorts(attempts: number): Promise<Child> {
     const httpPort = await freePort();
     dicomPort = await freePort();
-    url = `http://127.0.0.1:${httpPort}`;
+    url = `http://${address}:${httpPort}`;
     const settings = {
       Name: 'test',
       DicomAet: aet,
       HttpPort: httpPort,
       DicomPort: dicomPort,
-      RemoteAccessAllowed: false,
+      RemoteAccessAllowed: options.place !== undefined,
       AuthenticationEnabled: true,
       RegisteredUsers: { [username]: password },
       StorageDirectory: join(directory, 'storage'),
       IndexDirectory: join(directory, 'index'),
-      Plugins: [dicomWebPlugin],
+      Plugins: [
+        plugin('DicomWeb'),
+        ...(database ? [plugin('PostgreSQLIndex'), plugin('PostgreSQLStorage')] : []),
+      ],
+      ...(database && { PostgreSQL: database.orthancSettings }),
       DicomWeb: { Enable: true, Root: '/dicom-web/' },
       DicomAlwaysAllowEcho: true,
       DicomAlwaysAllowFind: true,
@@ -113,6 +128,7 @@ export async function startOrthanc(options: OrthancOptions = {}): Promise<Orthan
       // Another process may have taken one of the ports meanwhile.
       if (attempts > 1) return launchOnFreePorts(attempts - 1);
       await rm(directory, { recursive: true, force: true });
+      await own?.stop();
       throw error;
     }
   }
@@ -144,6 +160,7 @@ export async function startOrthanc(options: OrthancOptions = {}): Promise<Orthan
 
   async function stop(): Promise<void> {
     await child.end('SIGKILL'); // its own shutdown takes seconds and the storage goes anyway
+    await own?.stop();
     await rm(directory, { recursive: true, force: true });
   }
 
@@ -164,6 +181,9 @@ export async function startOrthanc(options: OrthancOptions = {}): Promise<Orthan
     username,
     password,
     authorization,
+    get pid() {
+      return child.process.pid!;
+    },
     upload,
     kill: () => child.end('SIGKILL'),
     async restart() {
