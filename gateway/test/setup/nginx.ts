@@ -21,7 +21,7 @@ export async function startNginx(
   );
   const configuration = `
     daemon off; worker_processes 1; pid ${directory}/nginx.pid; error_log ${directory}/nginx.log;
-    events { worker_connections 64; }
+    events { worker_connections 4096; }
     http {
       access_log off; ${temporary.join(' ')}
       ${http(port)}
