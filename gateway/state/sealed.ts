@@ -25,9 +25,7 @@ const TAG = 16;
  * @param format that of this version, or of another one in a test
  */
 export function sealer(secrets: readonly string[], format = FORMAT): Sealer {
-  const keys = secrets.map((secret) =>
-    Buffer.from(hkdfSync('sha256', secret, '', format, 32)),
-  );
+  const keys = secrets.map((secret) => Buffer.from(hkdfSync('sha256', secret, '', format, 32)));
   const keyOf = (key: Buffer, name: string) => createHmac('sha256', key).update(name).digest();
 
   const openWith = (key: Buffer, sealed: string, name: string): string | undefined => {
