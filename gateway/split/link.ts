@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import { Pool, type Dispatcher } from 'undici';
 import { seal, type Access } from '../../schema/access/access.ts';
 import type { RecordOperation } from '../../schema/fault/audit.ts';
@@ -22,6 +23,10 @@ const LONGEST = 300_000;
 const MOST_CALLS = 256;
 
 const WHAT = { clinical: 'The clinical record', imaging: 'The images' } as const;
+
+/** Characters of all kept seals with what they seal, and of one. */
+const MOST_CHARACTERS = 16_000_000;
+const LONGEST_KEPT = 64_000;
 
 interface Sealed {
   token: Promise<string>;
@@ -75,7 +80,14 @@ export class SubgraphLink {
   readonly #streams: Pool;
   readonly #keys: readonly Uint8Array[];
   readonly #now: () => number;
+  /** Seals of the Access of a request, so that its calls share one. */
   readonly #sealed = new RequestValues<Access, Sealed>();
+  /** Seals by what they seal: the requests with one token have equal ones. */
+  readonly #kept = new LRUCache<string, Sealed>({
+    maxSize: MOST_CHARACTERS,
+    maxEntrySize: LONGEST_KEPT,
+    sizeCalculation: (_, text) => 2 * text.length,
+  });
 
   constructor({ service, url, keys, now }: LinkOptions) {
     this.service = service;
@@ -173,9 +185,15 @@ export class SubgraphLink {
     if (known && known.until > now) return known.token;
     // It was admitted when its work began: that may take longer, as an export does.
     const admitted = { ...access, expires: Number.MAX_SAFE_INTEGER };
-    const token = seal(admitted, this.#keys, this.service, Math.floor(now));
-    this.#sealed.set(access, { token, until: now + 60 - LEFT });
-    return token;
+    const text = JSON.stringify(admitted);
+    const kept = this.#kept.get(text);
+    const sealed =
+      kept && kept.until > now
+        ? kept
+        : { token: seal(admitted, this.#keys, this.service, Math.floor(now)), until: now + 60 - LEFT };
+    if (sealed !== kept) this.#kept.set(text, sealed);
+    this.#sealed.set(access, sealed);
+    return sealed.token;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
-import { open, sealingKey } from '../../schema/access/access.ts';
+import { sealingKey } from '../../schema/access/access.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { nothingAtPath } from '../../schema/fault/refusals.ts';
@@ -20,6 +20,7 @@ import type { Tenants } from '../tenants/loading/settings.ts';
 import type { Traces } from '../traces/traces.ts';
 import { fetchAnswers } from './fetch-answers.ts';
 import { serveFunctions, type ServedFunction } from './functions.ts';
+import { accessOpener } from './opened-access.ts';
 import { RECORDS, SEAL_REFUSED, SEALED_ACCESS } from './wire.ts';
 
 /** Bytes of the headers: an Access of a backend service may have 100,000 patients. */
@@ -112,12 +113,12 @@ const otherConfiguration = () =>
 
 /** Finds the tenant of each request, and opens its Access. A request without one is refused. */
 function openAccess(app: FastifyInstance, { tenants, secrets, service, now }: SubgraphAppDeps): void {
-  const keys = secrets.map(sealingKey);
+  const open = accessOpener({ service, keys: secrets.map(sealingKey), now });
   app.addHook('onRequest', async (request, reply) => {
     const { tenant: key = '', encoded } = request.params as { tenant?: string; encoded?: string };
     const sealed = request.headers[SEALED_ACCESS];
     try {
-      const access = await open(String(sealed ?? ''), keys, service, now() / 1000);
+      const access = await open(String(sealed ?? ''));
       const tenant = await (encoded === undefined ? sameAsGateway(tenants, key) : tenants.dynamic(encoded));
       useTenant(tenants, tenant, { request, reply });
       if (access.tenant !== tenant.key)

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EXAMPLES } from '../../viewer/src/playground/examples/examples.ts';
 import { saveShot, ViewerSystem } from '../../viewer/test/setup/viewer-system.ts';
 import { DEMO_PATIENT } from '../pages/first-request.ts';
+import { testEach } from './setup/usual-run.ts';
 import { DESKTOP, HELEN, PHONE, PlaygroundPage } from './playground-page.ts';
 
 const system = new ViewerSystem({ timeout: 90_000 });
@@ -255,24 +256,24 @@ test('a chart draws the values of a result over time', async () => {
   await expectNoViolations();
 }, 60_000);
 
-test.each([
-  ['desktop', 'light', DESKTOP],
-  ['desktop', 'dark', DESKTOP],
-  ['phone', 'light', PHONE],
-  ['phone', 'dark', PHONE],
-] as const)(
-  'a chart is seen on a %s, %s, and nothing scrolls to the side',
-  async (name, colorScheme, size) => {
-    await page.emulateMedia({ colorScheme });
-    await page.setViewportSize(size);
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(size.width);
-    // The canvas is drawn anew with the colours of the screen.
-    await expect.poll(() => page.evaluate(MARK_PIXELS), SLOW).toBeGreaterThan(100);
-    expect(await playground.violations('page')).toEqual([]);
-    await page.getByRole('region', { name: 'Results', exact: true }).scrollIntoViewIfNeeded();
-    await saveShot(page, `playground-journey-${name}-${colorScheme}`);
-  },
-);
+testEach(
+  [
+    ['desktop', 'light', DESKTOP],
+    ['desktop', 'dark', DESKTOP],
+    ['phone', 'light', PHONE],
+    ['phone', 'dark', PHONE],
+  ] as const,
+  (_, row) => row === 1 || row === 2,
+)('a chart is seen on a %s, %s, and nothing scrolls to the side', async (name, colorScheme, size) => {
+  await page.emulateMedia({ colorScheme });
+  await page.setViewportSize(size);
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(size.width);
+  // The canvas is drawn anew with the colours of the screen.
+  await expect.poll(() => page.evaluate(MARK_PIXELS), SLOW).toBeGreaterThan(100);
+  expect(await playground.violations('page')).toEqual([]);
+  await page.getByRole('region', { name: 'Results', exact: true }).scrollIntoViewIfNeeded();
+  await saveShot(page, `playground-journey-${name}-${colorScheme}`);
+});
 
 test('on a phone the answer is below the query', async () => {
   await page.setViewportSize(PHONE);

@@ -202,11 +202,14 @@ testEach(
   60_000,
 );
 
-test.each([
-  ['light', { colorScheme: 'light' }],
-  ['dark', { colorScheme: 'dark' }],
-  ['forced colours', { forcedColors: 'active' }],
-] as const)(
+testEach(
+  [
+    ['light', { colorScheme: 'light' }],
+    ['dark', { colorScheme: 'dark' }],
+    ['forced colours', { forcedColors: 'active' }],
+  ] as const,
+  (_, row) => row === 1,
+)(
   'in %s axe finds nothing outside the editor',
   async (_name, media) => {
     await page.emulateMedia(media);

@@ -134,7 +134,8 @@ describe('a subgraph answers only what is sealed for it', () => {
 
   test('an Access as the gateway seals it', async () => {
     const value = await sealed(KEY, 'imaging');
-    expect(await openAccess(value, [sealingKey(KEY)], 'imaging', Date.now() / 1000)).toEqual(access);
+    const opened = await openAccess(value, [sealingKey(KEY)], 'imaging', Date.now() / 1000);
+    expect(opened.access).toEqual(access);
     const answer = await request(`${subgraphs.imaging!.url}/open/dicomweb/studies`, {
       headers: { 'x-sealed-access': value },
     });

@@ -115,6 +115,7 @@ export function seal(
 
 /**
  * Opens the result of `seal` with any of the keys.
+ * @returns the Access, and until when its seal is valid, in seconds since the epoch
  * @throws Fault `unauthenticated` when it was changed, has expired, or has another audience or key
  */
 export async function open(
@@ -122,7 +123,7 @@ export async function open(
   keys: readonly Uint8Array[],
   audience: string,
   now: number,
-): Promise<Access> {
+): Promise<{ access: Access; until: number }> {
   for (const key of keys) {
     const opened = await jwtDecrypt(sealed, key, {
       issuer: SEAL_ISSUER,
@@ -133,7 +134,7 @@ export async function open(
       contentEncryptionAlgorithms: ['A256GCM'],
       requiredClaims: ['exp', 'access'],
     }).catch(() => undefined);
-    if (opened) return opened.payload['access'] as Access;
+    if (opened) return { access: opened.payload['access'] as Access, until: opened.payload.exp! };
   }
   throw new Fault('unauthenticated', 'This service answers the gateway only.');
 }

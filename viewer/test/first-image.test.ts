@@ -1,5 +1,6 @@
 /** The image that an address names, before the record and the engine are there, in Chromium with the whole gateway. */
 import { expect, test } from 'vitest';
+import { testEach } from '../../gateway/test/setup/usual-run.ts';
 import { difference, expectedGrey, seriesOf } from './engine/engine-page.ts';
 import { pixelsOf } from './journeys/pixels.ts';
 import { canvasOf, limitLine } from './setup/viewer-page.ts';
@@ -51,13 +52,16 @@ async function patientOf(study: string): Promise<string> {
   return entry[0]!.resource.subject.reference.replace('Patient/', '');
 }
 
-test.each([
-  ['CT', {}],
-  ['CT', { query: '&image=50&window=40/400' }],
-  ['CT', { bytesPerSecond: 300_000 }],
-  ['MR', {}],
-  ['MR', { bytesPerSecond: 300_000 }],
-])(
+testEach<[modality: string, how: Record<string, unknown>]>(
+  [
+    ['CT', {}],
+    ['CT', { query: '&image=50&window=40/400' }],
+    ['CT', { bytesPerSecond: 300_000 }],
+    ['MR', {}],
+    ['MR', { bytesPerSecond: 300_000 }],
+  ],
+  (_, row) => [0, 1, 4].includes(row),
+)(
   'its pixels are those of the frame, within one grey level: %s, %o',
   async (modality, how) => {
     const { page, series, frame, answer } = await opened(modality, how);
