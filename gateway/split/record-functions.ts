@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import { LRUCache } from 'lru-cache';
 import type { CapabilityStatementRestResource, Resource } from 'fhir/r4.js';
 import type { Access } from '../../schema/access/access.ts';
 import type { RecordOperation } from '../../schema/fault/audit.ts';
@@ -68,8 +69,21 @@ export function recordFunctions(clinical: ServedRecord): Record<string, ServedFu
   };
 }
 
+/** Milliseconds for which it is kept whether a record has resources of a type: that is the same for all callers. */
+const HELD_FOR = 5_000;
+
 /** The clinical record of another process. */
-export function remoteRecord(link: SubgraphLink) {
+export function remoteRecord(link: Pick<SubgraphLink, 'call'>) {
+  const held = new LRUCache<string, Promise<boolean>>({ max: 10_000, ttl: HELD_FOR });
+  const holds = (tenant: Tenant, access: Access, type: string): Promise<boolean> => {
+    const key = `${tenant.cacheKey}\n${type}`;
+    const known = held.get(key);
+    if (known) return known;
+    const asked = link.call<boolean>('holds', { tenant, access }, { type });
+    held.set(key, asked);
+    asked.catch(() => held.delete(key));
+    return asked;
+  };
   const readers = new RequestValues<Access, Map<string, DataLoader<string, Resource>>>();
   const readerOf = (tenant: Tenant, access: Access, type: string): DataLoader<string, Resource> => {
     const known = readers.get(access) ?? new Map<string, DataLoader<string, Resource>>();
@@ -100,7 +114,7 @@ export function remoteRecord(link: SubgraphLink) {
     open: (tenant: Tenant, access: Access): StudiesRecord => ({
       read: (type, id) => readerOf(tenant, access, type).load(id),
       search: (type, search) => link.call('search', { tenant, access }, { type, search }),
-      holds: (type) => link.call('holds', { tenant, access }, { type }),
+      holds: (type) => holds(tenant, access, type),
     }),
     joins,
     claims: (tenant: Tenant) =>
