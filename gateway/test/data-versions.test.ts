@@ -245,7 +245,9 @@ test('an Access in the form of another version is refused', async () => {
       .setIssuedAt(Math.floor(now))
       .setExpirationTime(Math.floor(now) + 60)
       .encrypt(key);
-  expect(await open(await sealed('gateway'), [key], 'imaging', now)).toMatchObject({ tenant: 't' });
+  expect(await open(await sealed('gateway'), [key], 'imaging', now)).toMatchObject({
+    access: { tenant: 't' },
+  });
   const other = open(await sealed('gateway 2'), [key], 'imaging', now);
   await expect(other).rejects.toMatchObject({ code: 'unauthenticated' });
 });
