@@ -61,7 +61,7 @@ interface Cost {
   commands: number;
 }
 
-/** What comes in the busiest minute, each second. */
+/** The load of one second in the busiest minute. */
 export interface Load {
   visits: number;
   requests: number;

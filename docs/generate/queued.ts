@@ -1,4 +1,4 @@
-/** What comes in each second on average: single requests at random times, and studies that are opened at random times. */
+/** The mean load of one second: single requests at random times, and studies that are opened at random times. */
 export interface Arrivals {
   /** Single requests by kind. */
   single: Readonly<Record<string, number>>;

@@ -1,5 +1,5 @@
 /**
- * What one request of each kind costs in the whole system, one process of each role: processor time of each role, bytes of the
+ * The cost of one request of each kind in the whole system, one process of each role: processor time of each role, bytes of the
  * answer, commands of Redis. docs/capacity.md computes with these figures. Needs root. `SECONDS` changes how long each kind is
  * asked.
  */

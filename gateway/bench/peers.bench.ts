@@ -31,11 +31,11 @@ import { startSplitGateway, type SplitGateway, type WholeGateway } from './whole
 const root = join(import.meta.dirname, '../..');
 const ROUNDS = Number(process.env['ROUNDS'] ?? 5);
 const SECONDS = Number(process.env['SECONDS'] ?? 5);
-/** Bounds of the ratio of this gateway to a peer. */
 /** Bound of the ratio of this gateway in three processes to the stock gateway. */
 const SPLIT_AT_LEAST = 2.5;
 const SPLIT = 'this gateway in three processes';
 const STOCK = 'stock @apollo/gateway';
+/** Bounds of the ratio of this gateway to a peer. */
 const AT_LEAST: Readonly<Record<string, number>> = { [STOCK]: 6, Grafbase: 1.2 };
 
 /** A gateway under load. */

@@ -4,14 +4,13 @@
  *
  *     npm run chaos -- --rate 200 --only "kill|Redis"
  *
- * `--explain` prints how refusals are explained. Every answer has to be that of before, or an honest refusal, and nothing of another patient; five seconds after a part is
- * back nothing is refused. Otherwise the exit code is 1.
+ * `--explain` prints how refusals are explained. Every answer has to be that of before, or an honest refusal, and nothing of
+ * another patient; five seconds after a part is back nothing is refused. Otherwise the exit code is 1.
  */
 import { parseArgs } from 'node:util';
+import { runOverSystem } from './chaos/command.ts';
 import { faultsOf } from './chaos/faults.ts';
-import { loadOf } from './chaos/questions.ts';
 import { runChaos, type Figures } from './chaos/run.ts';
-import { startSystem } from './chaos/system.ts';
 
 const text = { type: 'string' } as const;
 const { values } = parseArgs({
@@ -25,18 +24,13 @@ const { values } = parseArgs({
 });
 const seconds = (value: string) => Number(value) * 1000;
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-const system = await startSystem();
-const load = loadOf(system);
-let findings: string[] = [];
-try {
-  await load.learn();
+await runOverSystem(async (system, load) => {
   const times = { away: seconds(values.away), restarted: 1000 };
   const faults = faultsOf(system, times).filter(({ name }) => new RegExp(values.only).test(name));
   console.log(
     row(['fault', 'away s', 'asked', 'refused', 'window s', 'back after s', 'slowest s', 'wrong', 'crossed']),
   );
-  findings = await runChaos(load, faults, {
+  return runChaos(load, faults, {
     ...{ rate: Number(values.rate), calm: seconds(values.calm) },
     report(figures) {
       console.log(row(cells(figures)));
@@ -44,13 +38,7 @@ try {
         for (const entry of Object.entries(figures.explained)) console.log('   ', ...entry.reverse());
     },
   });
-} finally {
-  await load.close();
-  await system.stop();
-}
-for (const finding of new Set(findings)) console.log(`FOUND ${finding}`);
-console.log(`${findings.length} findings`);
-process.exit(findings.length > 0 ? 1 : 0);
+});
 
 function cells({ fault, away, asked, honest, window, recovery, slowest, wrong, crossed }: Figures): string[] {
   const refused = Object.entries(honest).map(([kind, count]) => `${count} ${kind}`);

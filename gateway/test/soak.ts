@@ -9,10 +9,11 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { median } from '../bench/measure.ts';
-import { loadOf, type Load } from './chaos/questions.ts';
+import { runOverSystem } from './chaos/command.ts';
+import type { Load } from './chaos/questions.ts';
 import { atRate } from './chaos/run.ts';
 import { sampleOf, type Sample } from './chaos/samples.ts';
-import { startSystem, type System } from './chaos/system.ts';
+import type { System } from './chaos/system.ts';
 
 const MINUTES = Number(process.env['MINUTES'] ?? 10);
 /** Part of the capacity. */
@@ -24,25 +25,14 @@ const [EVERY, RENEWAL] = [5_000, 200_000];
 /** A process may grow by this part, and have so many more files open. */
 const [GROWTH, FILES] = [0.05, 8];
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-const system = await startSystem();
-const load = loadOf(system);
-let findings: string[] = [];
-try {
-  await load.learn();
+await runOverSystem(async (system, load) => {
   const capacity = await capacityOf(load);
   const rate = Math.max(1, Math.floor(capacity * PART));
   console.log(
     `${capacity.toFixed(0)} requests/s with ${BUSY} under way; ${rate} requests/s for ${MINUTES} min`,
   );
-  findings = await soak(system, load, rate);
-} finally {
-  await load.close();
-  await system.stop();
-}
-for (const finding of findings) console.log(`FOUND ${finding}`);
-console.log(`${findings.length} findings`);
-process.exit(findings.length > 0 ? 1 : 0);
+  return soak(system, load, rate);
+});
 
 /** Returns the answers in a second while as many requests as `BUSY` are under way. */
 async function capacityOf({ questions }: Load): Promise<number> {

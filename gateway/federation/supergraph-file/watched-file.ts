@@ -1,5 +1,5 @@
+import { repeatedly } from '../../../schema/process/repeatedly.ts';
 import { readFile } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
 
 /**
  * Reads a file again and again, and reports each other content once. It compares contents: Kubernetes replaces a file by
@@ -24,13 +24,8 @@ export class WatchedFile {
   }
 
   /** Watches until it is closed. @param milliseconds between two reads */
-  async watch(milliseconds: number): Promise<void> {
-    const { signal } = this.#ending;
-    for (;;) {
-      await delay(milliseconds, undefined, { signal, ref: false }).catch(() => undefined);
-      if (signal.aborted) return;
-      await this.#read();
-    }
+  watch(milliseconds: number): Promise<void> {
+    return repeatedly(milliseconds, this.#ending.signal, () => this.#read());
   }
 
   close(): void {

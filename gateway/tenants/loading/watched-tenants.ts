@@ -1,7 +1,7 @@
+import { repeatedly } from '../../../schema/process/repeatedly.ts';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { unknownTenant } from './dynamic-tenants.ts';
@@ -96,11 +96,7 @@ export class WatchedTenants implements Tenants {
   /** Watches until it is closed. @param seconds between two looks; 0: it looks only when it is told to */
   async watch(seconds: number, changes: TenantChanges): Promise<void> {
     this.#changes = changes;
-    const { signal } = this.#ending;
-    while (seconds > 0 && !signal.aborted) {
-      await delay(seconds * 1000, undefined, { signal, ref: false }).catch(() => undefined);
-      if (!signal.aborted) this.look();
-    }
+    if (seconds > 0) await repeatedly(seconds * 1000, this.#ending.signal, () => this.look());
   }
 
   close(): void {
