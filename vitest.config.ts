@@ -70,7 +70,6 @@ export default defineConfig({
           exclude: NEVER,
           globalSetup: ['gateway/test/setup/parts.ts', 'viewer/messages.ts', 'viewer/dicom-names.ts'],
           testTimeout: 20_000,
-          expect: { poll: { timeout: 4000 } },
           sequence: { groupOrder: 2 },
           browser: {
             enabled: true,
@@ -102,6 +101,7 @@ export default defineConfig({
     // Real servers on a busy machine are slow at times: once more in CI, where the report names what was flaky.
     retry: process.env['CI'] ? 1 : 0,
     testTimeout: 20_000,
+    expect: { poll: { timeout: 10_000 } },
     hookTimeout: 60_000,
     unstubEnvs: true,
     restoreMocks: true,

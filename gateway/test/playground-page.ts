@@ -67,7 +67,7 @@ export class PlaygroundPage implements AsyncDisposable {
   }
 
   /** The text of an editor of GraphiQL, as far as it is on the screen. */
-  async textOf(part: 'query-editor' | 'response'): Promise<string> {
+  async textOf(part: 'query-editor' | 'editor-tool' | 'response'): Promise<string> {
     const text = await this.page.locator(`.graphiql-${part} .view-lines`).first().innerText();
     return text.replaceAll(/\s+/g, ' ');
   }

@@ -64,7 +64,7 @@ test('signs in, runs an example, asks no other host, and keeps the token in memo
   await playground.chooseExample(/What does the record of a patient say/);
   expect(await playground.textOf('query-editor')).toContain('RecordAndImages');
   await playground.run();
-  await expect.poll(answer, { timeout: 10_000 }).toContain('Castellanos');
+  await expect.poll(answer).toContain('Castellanos');
   await saveShot(page, 'playground');
   expect(playground.complaints).toEqual([]);
   expect(playground.elsewhere).toEqual([]);
@@ -88,20 +88,37 @@ async function follow(variables: object): Promise<void> {
 
 test('SM-12, IA-7 gives no data without a token, nor with the token of another patient', async () => {
   await playground.run();
-  await expect.poll(answer, { timeout: 10_000 }).toContain('token');
+  await expect.poll(answer).toContain('token');
   expect(await answer()).not.toContain('Castellanos');
   await playground.signIn('Samir Haddad');
   await follow({ id: DEMO_PATIENT });
   await playground.run();
-  await expect.poll(answer, { timeout: 10_000 }).toContain('forbidden');
+  await expect.poll(answer).toContain('forbidden');
   expect(await answer()).not.toContain('Castellanos');
 }, 60_000);
 
-test('an example that is chosen before the editor is there opens with it', async () => {
-  await page.context().route('**/assets/query-editor*.js', async (route) => {
+/** Makes the editor arrive a second later than the page. */
+function delayEditor(): Promise<unknown> {
+  return page.context().route('**/assets/query-editor*.js', async (route) => {
     await new Promise((resolve) => setTimeout(resolve, 1000));
     await route.continue();
   });
+}
+
+test('a link that is opened before the editor is there opens with it, also after a sign-in', async () => {
+  await delayEditor();
+  const opened = page
+    .getByText('minutes left')
+    .waitFor()
+    .then(() => follow({ id: '' }));
+  await playground.signIn(HELEN);
+  await opened;
+  await expect.poll(() => playground.textOf('editor-tool')).toContain(DEMO_PATIENT);
+  expect(await playground.textOf('query-editor')).toContain('Followed');
+}, 60_000);
+
+test('an example that is chosen before the editor is there opens with it', async () => {
+  await delayEditor();
   await page.goto(address);
   await playground.chooseExample(/What happened to the patient/);
   await playground.editorIsThere();
@@ -125,7 +142,7 @@ test('a link brings a query, which is not run by itself, and stays through a sig
   await expect.poll(() => playground.textOf('query-editor')).toContain('Linked');
   expect(sent).toEqual([]);
   await playground.run();
-  await expect.poll(answer, { timeout: 10_000 }).toContain('1963-05-17');
+  await expect.poll(answer).toContain('1963-05-17');
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
   await page.getByRole('button', { name: 'Copy link' }).click();
   await page.getByText('The link is copied').waitFor();
@@ -152,7 +169,7 @@ test('a pasted token is not shown; one that the server refuses is said, and the 
   expect(await page.content()).not.toContain(token);
   await follow({ id: DEMO_PATIENT });
   await playground.run();
-  await expect.poll(answer, { timeout: 10_000 }).toContain('Castellanos');
+  await expect.poll(answer).toContain('Castellanos');
   await page.getByRole('button', { name: 'Forget token' }).click();
   await page.getByRole('button', { name: 'Sign in' }).waitFor();
 }, 60_000);
@@ -160,10 +177,10 @@ test('a pasted token is not shown; one that the server refuses is said, and the 
 test('a gateway that does not answer is said, and the query is kept', async () => {
   await page.context().route('**/demo/graphql', (route) => route.abort());
   await playground.run();
-  await expect.poll(answer, { timeout: 10_000 }).toContain('The gateway does not answer. The query is kept');
+  await expect.poll(answer).toContain('The gateway does not answer. The query is kept');
   await page.context().unroute('**/demo/graphql');
   await playground.run();
-  await expect.poll(answer, { timeout: 10_000 }).toContain('token');
+  await expect.poll(answer).toContain('token');
 }, 60_000);
 
 testEach(

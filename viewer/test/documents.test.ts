@@ -61,7 +61,7 @@ test('a PDF is shown in the page, as the policy of its content allows', async ()
   }, url);
   expect(kept).toEqual({ type: 'application/pdf', begins: '%PDF-' });
   // A frame that the policy refuses is an error page.
-  await expect.poll(() => page.frames().map((one) => one.url()), { timeout: 10_000 }).toContain(url);
+  await expect.poll(() => page.frames().map((one) => one.url())).toContain(url);
   await saveShot(page, 'demo-pdf');
   expect(errors).toEqual([]);
   await page.close();

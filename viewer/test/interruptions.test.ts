@@ -160,7 +160,7 @@ test('graphics that stop: the page says it, and goes on with them when they are 
   expect(await loseGraphics(page)).toBeGreaterThan(0);
   await says(page, STOPPED);
   // They do not come back: after a while it draws without them, as a browser that has none.
-  await expect.poll(() => page.getByRole('alert').count(), { timeout: 10_000 }).toBe(0);
+  await expect.poll(() => page.getByRole('alert').count()).toBe(0);
   await glassOf(page).press('Home');
   await faulty.isShown(page, 1);
   expect(errors).toEqual([]);

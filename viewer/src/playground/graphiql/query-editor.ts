@@ -9,19 +9,22 @@ import { useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 import type { Asked, GraphqlAnswer } from '../answer.ts';
 import { operationName } from './operation-name.ts';
 
+export interface Texts {
+  query: string;
+  variables: string;
+}
+
 export interface EditorOptions {
   /** Sends a query. */
   send(asked: Asked): Promise<GraphqlAnswer>;
   /** Where tabs and history are kept. */
   storage: Storage;
   /** What the editor shows if nothing is kept. */
-  first: { query: string; variables: string };
+  first: Texts;
   /** What the editor shows in a new tab beside what is kept. */
-  linked: { query: string; variables: string } | undefined;
-  onEdit(texts: { query: string; variables: string }): void;
+  linked: Texts | undefined;
+  onEdit(texts: Texts): void;
 }
-
-type Actions = ReturnType<typeof useGraphiQLActions>;
 
 export class QueryEditor {
   readonly #root: Root;
@@ -29,7 +32,7 @@ export class QueryEditor {
   readonly #storage: Storage;
   #schema: GraphQLSchema | null = null;
   #isClosed = false;
-  #actions: Actions | undefined;
+  #inside: Connected | undefined;
   #isReady: () => void = () => undefined;
   /** Settles when the editor takes text. */
   readonly ready = new Promise<void>((resolve) => (this.#isReady = resolve));
@@ -50,12 +53,19 @@ export class QueryEditor {
 
   /** Opens a tab. */
   open(query: string, variables: string): void {
-    this.#actions?.addTab();
-    this.setTexts(query, variables);
+    this.#inside?.actions.addTab();
+    this.#inside?.setTexts({ query, variables });
+  }
+
+  /** Replaces the variables by what a function makes of the texts that are there now; undefined leaves them. */
+  fillIn(variablesFor: (query: string, variables: string) => string | undefined): void {
+    const { query, variables } = this.#inside?.textsNow() ?? { query: '', variables: '' };
+    const filled = variablesFor(query, variables);
+    if (filled !== undefined) this.#inside?.setTexts({ query, variables: filled });
   }
 
   run(): void {
-    this.#actions?.run();
+    this.#inside?.actions.run();
   }
 
   /** Ends the editor. It keeps nothing after this. */
@@ -63,8 +73,6 @@ export class QueryEditor {
     this.#isClosed = true;
     this.#root.unmount();
   }
-
-  setTexts: (query: string, variables: string) => void = () => undefined;
 
   #render(): void {
     const { send, first, linked } = this.#options;
@@ -95,8 +103,9 @@ export class QueryEditor {
   }
 
   readonly #connect = (inside: Connected): void => {
-    this.#actions = inside.actions;
-    this.setTexts = inside.setTexts;
+    // GraphiQL opens with kept tabs, but leaves the editors empty for others than the first.
+    if (!this.#inside) inside.setTexts(inside.texts);
+    this.#inside = inside;
     this.#options.onEdit(inside.texts);
     this.#isReady();
   };
@@ -117,9 +126,12 @@ function writtenWhile(storage: Storage, isOpen: () => boolean): Storage {
 }
 
 interface Connected {
-  actions: Actions;
-  setTexts(query: string, variables: string): void;
-  texts: { query: string; variables: string };
+  actions: ReturnType<typeof useGraphiQLActions>;
+  /** What the tab holds, as far as it has been drawn. */
+  texts: Texts;
+  /** What the editors hold, drawn or not. */
+  textsNow(): Texts;
+  setTexts(texts: Texts): void;
 }
 
 /** Draws nothing: it tells what only a component within GraphiQL can know. */
@@ -133,11 +145,15 @@ function Inside({ connect }: { connect: (inside: Connected) => void }): null {
   const variables = tab?.variables ?? '';
   useEffect(() => {
     if (!queryEditor || !variableEditor) return;
-    const setTexts = (nextQuery: string, nextVariables: string) => {
-      queryEditor.setValue(nextQuery);
-      variableEditor.setValue(nextVariables);
-    };
-    connect({ actions, setTexts, texts: { query, variables } });
+    connect({
+      actions,
+      texts: { query, variables },
+      textsNow: () => ({ query: queryEditor.getValue(), variables: variableEditor.getValue() }),
+      setTexts: (next) => {
+        queryEditor.setValue(next.query);
+        variableEditor.setValue(next.variables);
+      },
+    });
   }, [actions, connect, queryEditor, variableEditor, query, variables]);
   useEffect(() => {
     // The editors take the colours of the system only once.
