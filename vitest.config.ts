@@ -70,6 +70,7 @@ export default defineConfig({
           exclude: NEVER,
           globalSetup: ['gateway/test/setup/parts.ts', 'viewer/messages.ts', 'viewer/dicom-names.ts'],
           testTimeout: 20_000,
+          expect: { poll: { timeout: 10_000 } },
           sequence: { groupOrder: 2 },
           browser: {
             enabled: true,

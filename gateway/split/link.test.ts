@@ -1,5 +1,6 @@
 /** The connection to a subgraph, to the server of a real one with functions of this test. */
 import type { FastifyInstance } from 'fastify';
+import { setMaxListeners } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -97,6 +98,56 @@ test('a process whose tenant has another record, or no such tenant, refuses for 
   });
   expect([response.statusCode, response.headers['retry-after']]).toEqual([503, '2']);
   await response.body.dump();
+});
+
+describe('a call that is aborted', () => {
+  /** Starts a server that begins an answer and does not end it. */
+  async function hanging() {
+    const begun: string[] = [];
+    const closed: string[] = [];
+    const server = createHttpServer((request, response) => {
+      begun.push(request.url!);
+      response.on('close', () => closed.push(request.url!));
+      response.write('{"value":');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const asked = new SubgraphLink({ service: 'clinical', url, keys: [sealingKey(KEY)], now: () => now });
+    const call = (signal: AbortSignal) => asked.call('echo', { tenant, access, signal }, {});
+    const close = async () => {
+      await asked.close();
+      server.close();
+    };
+    return { call, begun, closed, close };
+  }
+
+  test('ends its connection, and so the work there', async () => {
+    const { call, begun, closed, close } = await hanging();
+    const abort = new AbortController();
+    const answer = call(abort.signal);
+    await expect.poll(() => begun.length).toBe(1);
+    abort.abort(new Error('The client has left.'));
+    await expect(answer).rejects.toThrow('The client has left.');
+    await expect.poll(() => closed).toEqual(['/t/functions/echo']);
+    await close();
+  });
+
+  test('is not begun when it was aborted before, and does not wait for a connection', async () => {
+    const { call, begun, closed, close } = await hanging();
+    const stays = new AbortController();
+    setMaxListeners(0, stays.signal);
+    const others = Array.from({ length: 256 }, () => call(stays.signal));
+    const abort = new AbortController();
+    const waits = call(abort.signal);
+    await expect.poll(() => begun.length).toBe(256);
+    abort.abort(new Error('The client has left.'));
+    await expect(waits).rejects.toThrow('The client has left.');
+    await expect(call(abort.signal)).rejects.toThrow('The client has left.');
+    stays.abort(new Error('The end.'));
+    expect((await Promise.allSettled(others)).every(({ status }) => status === 'rejected')).toBe(true);
+    await expect.poll(() => closed.length).toBe(256);
+    await close();
+  });
 });
 
 describe('a process that stops while it is asked', () => {

@@ -10,6 +10,7 @@ import { connectionEnded } from '../../schema/outbound/resending.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { ServiceName } from '../federation/service-name.ts';
 import { takeCollected, type Collected } from './collected.ts';
+import { exchange } from './exchange.ts';
 import { EXPLAINS, fromWire, SEAL_REFUSED, SEALED_ACCESS, type WireFault } from './wire.ts';
 
 /** Seconds of a sealed Access that must be left when it is sent again. */
@@ -67,6 +68,8 @@ export interface LinkCall {
   requestId?: string | undefined;
   /** Records what the function does; without it, nothing is recorded. */
   audit?: RecordOperation | undefined;
+  /** Parses the answer. */
+  parse?: (text: string) => unknown;
 }
 
 /**
@@ -105,20 +108,28 @@ export class SubgraphLink {
 
   /** @throws Fault `unavailable` while the process cannot be reached; the signal's reason when that aborts */
   async send(request: LinkRequest): Promise<Dispatcher.ResponseData> {
-    const { method, path, access, headers, body, signal, isRepeatable, isStream } = request;
+    const { signal, isStream } = request;
+    const pool = isStream ? this.#streams : this.#calls;
+    const answer = await this.#sent(request, (options) =>
+      pool.request({ ...options, ...(signal && { signal }) }),
+    );
+    if (answer.headers[SEAL_REFUSED] === undefined) return answer;
+    answer.body.destroy();
+    throw this.#refused(signal);
+  }
+
+  async #sent<Answer>(
+    request: LinkRequest,
+    send: (options: Dispatcher.DispatchOptions) => Promise<Answer>,
+  ): Promise<Answer> {
+    const { method, path, access, headers, body, signal, isRepeatable } = request;
     const token = await this.#tokenFor(access);
     const options = {
       ...{ method: method as Dispatcher.HttpMethod, path, body: body ?? null },
       headers: { ...headers, [SEALED_ACCESS]: token },
-      ...(signal && { signal }),
     };
     try {
-      const pool = isStream ? this.#streams : this.#calls;
-      const ask = () => pool.request(options);
-      const answer = await sentAgain(ask, { isRepeatable, signal });
-      if (answer.headers[SEAL_REFUSED] === undefined) return answer;
-      answer.body.destroy();
-      throw new Error(`The ${this.service} process did not open what was sealed: compare SEALING_KEY.`);
+      return await sentAgain(() => send(options), { isRepeatable, signal });
     } catch (cause) {
       throw this.#away(cause, signal);
     }
@@ -131,6 +142,11 @@ export class SubgraphLink {
     } catch (cause) {
       throw this.#away(cause, signal);
     }
+  }
+
+  #refused(signal: AbortSignal | undefined): Error {
+    const message = `The ${this.service} process did not open what was sealed: compare SEALING_KEY.`;
+    return this.#away(new Error(message), signal);
   }
 
   /** Returns the error of a process that cannot be reached; of a request that was aborted, the reason. */
@@ -156,9 +172,9 @@ export class SubgraphLink {
 
   /** Posts JSON to a path of a tenant, and takes what the other process did for it. @throws as `send` */
   async post<Answer extends object>(path: string, caller: LinkCall, asked: object): Promise<Answer> {
-    const { tenant, access, signal, audit, requestId } = caller;
+    const { tenant, access, signal, audit, requestId, parse = parseFhirJson } = caller;
     const begun = performance.now();
-    const answer = await this.send({
+    const request = {
       ...{ method: 'POST', path: `/${tenant.path}/${path}`, access, signal, isRepeatable: true },
       body: JSON.stringify(asked),
       headers: {
@@ -166,11 +182,14 @@ export class SubgraphLink {
         ...(access.calls && { [EXPLAINS]: '1' }),
         ...(requestId !== undefined && { 'x-request-id': requestId }),
       },
-    });
-    const text = (await this.read(answer, signal)).toString();
+    };
+    const { statusCode, headers, text } = await this.#sent(request, (options) =>
+      exchange(this.#calls, options, signal),
+    );
+    if (headers[SEAL_REFUSED] !== undefined) throw this.#refused(signal);
     // Refused before it was asked: it has too much to do, or does not have the tenant.
-    if (answer.statusCode !== 200) throw this.#away(new Error(`It answered ${answer.statusCode}.`), signal);
-    const { recorded, calls, ...given } = parseFhirJson(text) as Answer & Collected;
+    if (statusCode !== 200) throw this.#away(new Error(`It answered ${statusCode}.`), signal);
+    const { recorded, calls, ...given } = parse(text) as Answer & Collected;
     takeCollected({ recorded, calls }, { audit, tell: access.calls, begun });
     return given as Answer;
   }

@@ -1,14 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { RemoteSubgraph } from '../federation/remote-data-source.ts';
+import { KeptAnswers } from './kept-answers.ts';
 import type { SubgraphLink } from './link.ts';
 
 /** Returns the graph of a subgraph that is another process: its schema, and how its documents are executed there. */
 export function remoteGraph(link: SubgraphLink): RemoteSubgraph {
   const sdl = readFileSync(new URL(`../../schema/${link.service}.graphql`, import.meta.url), 'utf8');
+  const kept = new KeptAnswers();
+  const parse = (text: string) => kept.of(text);
   return {
     schema: subgraphSchema(sdl, () => ({})),
     fetch: ({ tenant, access, signal, audit, request }, asked) =>
-      link.post('graphql', { tenant, access, signal, audit, requestId: request?.id }, asked),
+      link.post('graphql', { tenant, access, signal, audit, requestId: request?.id, parse }, asked),
   };
 }

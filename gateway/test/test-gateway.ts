@@ -4,10 +4,9 @@ import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { vi } from 'vitest';
 import { trustedManifest } from '../../schema/graphql/trusted-manifest.ts';
-import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { ImagingDeps } from '../../subgraphs/imaging/app.ts';
+import { foldersIndexed } from '../../subgraphs/imaging/test/subgraph.ts';
 import { buildApp, type AppDeps } from '../app.ts';
 import type { AuditEvents } from '../audit/request-audit.ts';
 import { buildDemoImages } from '../demo/images.ts';
@@ -146,15 +145,7 @@ export async function buildTestGateway(
     baseUrl,
     demo,
     dataDir,
-    async indexed() {
-      const check = async (tenant: Tenant): Promise<void> => {
-        for (const [index, { type }] of tenant.images.entries())
-          if (type === 'folder')
-            await parts.imaging.checks.checkSource(tenant, index, AbortSignal.timeout(60_000));
-      };
-      for (const tenant of loaded.all)
-        await vi.waitFor(() => check(tenant), { timeout: 60_000, interval: 100 });
-    },
+    indexed: () => foldersIndexed(loaded.all, parts.imaging.checks),
     selfTest: (key) => parts.selfTest(loaded.byKey(key)),
     sweep: () => parts.server.sweep(loaded.all),
     forget: () => (split?.imaging ?? parts.imaging).invalidate(),

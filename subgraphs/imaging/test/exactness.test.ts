@@ -138,7 +138,8 @@ beforeAll(async () => {
       directory: { ...NO_RECORD, accessionNumbers: async (_tenant, _access, id) => numbers[Number(id)]![0] },
     },
   );
-}, 60_000);
+  await served.indexed();
+}, 90_000);
 afterAll(async () => {
   await served?.close();
   await orthanc?.stop();

@@ -2,6 +2,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { vi } from 'vitest';
 import type { Access, PatientGrant } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { parseScopes } from '../../../schema/access/scopes.ts';
@@ -62,7 +63,21 @@ export const NO_RECORD: PatientDirectory = {
 export interface TestSubgraph {
   app: FastifyInstance;
   subgraph: ReturnType<typeof imagingSubgraph>;
+  /** Waits until the folders of all tenants are indexed: before that they answer 503. */
+  indexed(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Waits until the folders of tenants are indexed. */
+export async function foldersIndexed(
+  tenants: readonly Tenant[],
+  { checkSource }: Pick<ReturnType<typeof imagingSubgraph>['checks'], 'checkSource'>,
+): Promise<void> {
+  const check = async (tenant: Tenant): Promise<void> => {
+    for (const [index, { type }] of tenant.images.entries())
+      if (type === 'folder') await checkSource(tenant, index, AbortSignal.timeout(60_000));
+  };
+  for (const tenant of tenants) await vi.waitFor(() => check(tenant), { timeout: 60_000, interval: 100 });
 }
 
 /**
@@ -96,6 +111,7 @@ export async function testSubgraph(
   return {
     app,
     subgraph,
+    indexed: () => foldersIndexed(tenants, subgraph.checks),
     async close() {
       await app.close();
       await subgraph.close();
