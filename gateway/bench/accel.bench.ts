@@ -49,7 +49,8 @@ export async function bench(): Promise<Figure[]> {
       archive,
     });
     ends.unshift(() => accel.end());
-    const nginx = await startNginxProxy(await mkdtemp(join(directory, 'alone-')), orthanc.url);
+    // As the other one.
+    const nginx = await startNginxProxy(await mkdtemp(join(directory, 'alone-')), orthanc.url, '64k');
     ends.unshift(() => nginx.end());
     const { authorization } = orthanc;
     return await compared({

@@ -31,6 +31,8 @@ import { startSplitGateway, type SplitGateway, type WholeGateway } from './whole
 const root = join(import.meta.dirname, '../..');
 const ROUNDS = Number(process.env['ROUNDS'] ?? 5);
 const SECONDS = Number(process.env['SECONDS'] ?? 5);
+/** Seconds of load before the first round: processes that share two cores are compiled late. */
+const WARM_UP = 12;
 /** Bound of the ratio of this gateway in three processes to the stock gateway. */
 const SPLIT_AT_LEAST = 2.5;
 const SPLIT = 'this gateway in three processes';
@@ -72,6 +74,7 @@ export async function bench(): Promise<Figure[]> {
     const script = await writeScript(join(directory, 'requests.lua'), sent);
     await untilIndexed(split.origin);
     await requireSame(contenders, sent, patients);
+    for (const { url } of contenders) await wrk(url, script, { seconds: WARM_UP });
     await alternate(Object.fromEntries(contenders.map((one) => [one.name, () => load(one, script)])), ROUNDS);
     // An error under load is no answer at all.
     await requireSame(contenders, sent, patients);

@@ -64,6 +64,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** True for routes by which the process is watched: they are always answered, and not logged. */
     probe?: boolean;
+    /** True for routes by which the gateway asks its other processes: its own line tells of the request. */
+    internal?: boolean;
   }
 }
 
@@ -86,7 +88,8 @@ export function observeRequests(app: FastifyInstance, { observe }: Metrics): voi
     observe(request, reply);
     if (config.probe) return done();
     const { capability } = (request.params ?? {}) as { capability?: string };
-    request.log.info(
+    const level = config.internal && reply.statusCode < 400 ? 'debug' : 'info';
+    request.log[level](
       {
         tenant: request.tenant?.key,
         method: request.method,

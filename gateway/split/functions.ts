@@ -26,7 +26,7 @@ export function serveFunctions(
 ): void {
   for (const [name, run] of Object.entries(functions)) {
     // Open: the process that asks records what is done for it.
-    app.post(`/functions/${name}`, { config: { open: true } }, async (request, reply) => {
+    app.post(`/functions/${name}`, { config: { open: true, internal: true } }, async (request, reply) => {
       const { access, audit, collected } = collector(request, reply);
       const { tenant, body, log } = request;
       try {

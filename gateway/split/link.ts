@@ -83,6 +83,7 @@ export class SubgraphLink {
   readonly #streams: Pool;
   readonly #keys: readonly Uint8Array[];
   readonly #now: () => number;
+  #turn: Promise<void> | undefined;
   /** Seals of the Access of a request, so that its calls share one. */
   readonly #sealed = new RequestValues<Access, Sealed>();
   /** Seals by what they seal: the requests with one token have equal ones. */
@@ -124,6 +125,7 @@ export class SubgraphLink {
   ): Promise<Answer> {
     const { method, path, access, headers, body, signal, isRepeatable } = request;
     const token = await this.#tokenFor(access);
+    await this.#endOfTurn();
     const options = {
       ...{ method: method as Dispatcher.HttpMethod, path, body: body ?? null },
       headers: { ...headers, [SEALED_ACCESS]: token },
@@ -142,6 +144,20 @@ export class SubgraphLink {
     } catch (cause) {
       throw this.#away(cause, signal);
     }
+  }
+
+  /**
+   * Resolves at the end of this turn of the event loop. The requests of one turn go out together, and wake the other process
+   * once: waking it for each of them costs both more than the request.
+   */
+  #endOfTurn(): Promise<void> {
+    this.#turn ??= new Promise((resolve) => {
+      setImmediate(() => {
+        this.#turn = undefined;
+        resolve();
+      });
+    });
+    return this.#turn;
   }
 
   #refused(signal: AbortSignal | undefined): Error {
@@ -202,18 +218,32 @@ export class SubgraphLink {
     const now = this.#now() / 1000;
     const known = this.#sealed.get(access);
     if (known && known.until > now) return known.token;
-    // It was admitted when its work began: that may take longer, as an export does.
-    const admitted = { ...access, expires: Number.MAX_SAFE_INTEGER };
-    const text = JSON.stringify(admitted);
+    const admitted = admittedOf(access);
+    const { text } = admitted;
     const kept = this.#kept.get(text);
     const sealed =
       kept && kept.until > now
         ? kept
-        : { token: seal(admitted, this.#keys, this.service, Math.floor(now)), until: now + 60 - LEFT };
+        : { token: seal(admitted.access, this.#keys, this.service, Math.floor(now)), until: now + 60 - LEFT };
     if (sealed !== kept) this.#kept.set(text, sealed);
     this.#sealed.set(access, sealed);
     return sealed.token;
   }
+}
+
+const ADMITTED = new RequestValues<Access, { access: Access; text: string }>();
+
+/**
+ * Returns the Access of a request, for all links: it was admitted when its work began, which may take longer than it is
+ * valid, as an export does.
+ */
+function admittedOf(access: Access): { access: Access; text: string } {
+  const known = ADMITTED.get(access);
+  if (known) return known;
+  const admitted = { ...access, expires: Number.MAX_SAFE_INTEGER };
+  const made = { access: admitted, text: JSON.stringify(admitted) };
+  ADMITTED.set(access, made);
+  return made;
 }
 
 /** Milliseconds before each further attempt. All connections to a process end when it stops, so one more may not be enough. */

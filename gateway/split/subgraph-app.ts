@@ -88,7 +88,7 @@ export async function buildSubgraphApp(deps: SubgraphAppDeps): Promise<FastifyIn
       async (tenant) => {
         openAccess(tenant, deps);
         serveFunctions(tenant, deps.functions);
-        tenant.post('/graphql', { config: { open: true } }, answerFetch);
+        tenant.post('/graphql', { config: { open: true, internal: true } }, answerFetch);
         for (const routes of deps.routes) await tenant.register(routes);
       },
       { prefix },

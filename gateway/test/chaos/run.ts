@@ -37,6 +37,8 @@ export interface ChaosRun {
 const RECOVERY = 5;
 /** Seconds that no answer may take, whatever is away. */
 const LONGEST = 30;
+/** Milliseconds within which a system that has just been started answers as fast as it is asked. */
+const WARM_UP = 90_000;
 /** The clock ends by itself after this many requests. */
 const MANY = 10_000_000;
 
@@ -66,7 +68,9 @@ export async function runChaos(load: Load, faults: readonly Fault[], run: ChaosR
     findings.push(...broken(figures));
   };
   try {
-    await delay(run.calm);
+    const latest = performance.now() + WARM_UP;
+    do await delay(run.calm);
+    while (open.size > run.rate / 4 && performance.now() < latest);
     phase = newPhase('no fault');
     await delay(run.calm);
     if (open.size > run.rate) throw new Error(`This machine cannot answer ${run.rate} requests a second.`);
