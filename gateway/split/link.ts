@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { LRUCache } from 'lru-cache';
 import { Pool, type Dispatcher } from 'undici';
 import { seal, type Access } from '../../schema/access/access.ts';
 import type { RecordOperation } from '../../schema/fault/audit.ts';
@@ -11,10 +10,11 @@ import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { ServiceName } from '../federation/service-name.ts';
 import { takeCollected, type Collected } from './collected.ts';
 import { exchange } from './exchange.ts';
+import { SealCache } from './seal-cache.ts';
 import { EXPLAINS, fromWire, SEAL_REFUSED, SEALED_ACCESS, type WireFault } from './wire.ts';
 
-/** Seconds of a sealed Access that must be left when it is sent again. */
-const LEFT = 20;
+/** Seconds for which a sealed Access is sent again: it is valid for a minute. */
+const SEAL_SECONDS = 40;
 /** Milliseconds: an idle connection is closed before the other process closes it (`CONNECTION_TIMEOUTS.idle`). */
 const IDLE = 30_000;
 /** Milliseconds until an answer begins, and between its bytes: longer than the time limit of any request. */
@@ -24,10 +24,6 @@ const LONGEST = 300_000;
 const MOST_CALLS = 256;
 
 const WHAT = { clinical: 'The clinical record', imaging: 'The images' } as const;
-
-/** Characters of all kept seals with what they seal, and of one. */
-const MOST_CHARACTERS = 16_000_000;
-const LONGEST_KEPT = 64_000;
 
 interface Sealed {
   token: Promise<string>;
@@ -87,16 +83,13 @@ export class SubgraphLink {
   /** Seals of the Access of a request, so that its calls share one. */
   readonly #sealed = new RequestValues<Access, Sealed>();
   /** Seals by what they seal: the requests with one token have equal ones. */
-  readonly #kept = new LRUCache<string, Sealed>({
-    maxSize: MOST_CHARACTERS,
-    maxEntrySize: LONGEST_KEPT,
-    sizeCalculation: (_, text) => 2 * text.length,
-  });
+  readonly #kept: SealCache<Sealed>;
 
   constructor({ service, url, keys, now }: LinkOptions) {
     this.service = service;
     this.#keys = keys;
     this.#now = now;
+    this.#kept = new SealCache(now);
     const pool = (connections: number | null) =>
       new Pool(url, {
         ...{ connections, pipelining: 1, keepAliveTimeout: IDLE, keepAliveMaxTimeout: IDLE },
@@ -218,14 +211,13 @@ export class SubgraphLink {
     const now = this.#now() / 1000;
     const known = this.#sealed.get(access);
     if (known && known.until > now) return known.token;
-    const admitted = admittedOf(access);
-    const { text } = admitted;
-    const kept = this.#kept.get(text);
-    const sealed =
-      kept && kept.until > now
-        ? kept
-        : { token: seal(admitted.access, this.#keys, this.service, Math.floor(now)), until: now + 60 - LEFT };
-    if (sealed !== kept) this.#kept.set(text, sealed);
+    const { access: admitted, text } = admittedOf(access);
+    let sealed = this.#kept.get(text);
+    if (!sealed) {
+      const token = seal(admitted, this.#keys, this.service, Math.floor(now));
+      sealed = { token, until: now + SEAL_SECONDS };
+      this.#kept.set(text, sealed, SEAL_SECONDS);
+    }
     this.#sealed.set(access, sealed);
     return sealed.token;
   }

@@ -1,11 +1,7 @@
-import { LRUCache } from 'lru-cache';
 import { open, type Access } from '../../schema/access/access.ts';
 import { deepFreeze } from '../../schema/process/deep-freeze.ts';
 import type { ServiceName } from '../federation/service-name.ts';
-
-/** Characters of the seals whose Access is kept, and of one. */
-const MOST_CHARACTERS = 16_000_000;
-const LONGEST_KEPT = 64_000;
+import { SealCache } from './seal-cache.ts';
 
 export interface OpenerOptions {
   service: ServiceName;
@@ -21,17 +17,13 @@ export interface OpenerOptions {
  * @throws Fault `unauthenticated` of the function, as `open`
  */
 export function accessOpener({ service, keys, now }: OpenerOptions): (sealed: string) => Promise<Access> {
-  const opened = new LRUCache<string, { access: Access; until: number }>({
-    maxSize: MOST_CHARACTERS,
-    maxEntrySize: LONGEST_KEPT,
-    sizeCalculation: (_, sealed) => 2 * sealed.length,
-  });
+  const opened = new SealCache<Access>(now);
   return async (sealed) => {
-    const seconds = now() / 1000;
     const known = opened.get(sealed);
-    if (known && seconds < known.until) return { ...known.access };
+    if (known) return { ...known };
+    const seconds = now() / 1000;
     const { access, until } = deepFreeze(await open(sealed, keys, service, seconds));
-    opened.set(sealed, { access, until });
+    opened.set(sealed, access, until - seconds);
     return { ...access };
   };
 }

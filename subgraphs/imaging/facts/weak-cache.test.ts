@@ -22,3 +22,33 @@ test('a value is found again; a large one may be collected while its key lives',
   collectGarbage();
   expect([map.get(key), map.get(other)]).toEqual([held, undefined]);
 });
+
+test('a value lives no longer than its key, although it refers to it', async () => {
+  const map = new WeakCache<object, object>();
+  const put = () => {
+    const key = {};
+    const value = { key };
+    map.set(key, value, 1);
+    return new WeakRef<object>(value);
+  };
+  const values = Array.from({ length: 100 }, put);
+  await delay(10);
+  collectGarbage();
+  expect(values.filter((one) => one.deref() !== undefined)).toEqual([]);
+});
+
+test('of many, those that were used last are kept', async () => {
+  const map = new WeakCache<object, object>();
+  const keys = Array.from({ length: 10 }, () => ({}));
+  const [first] = keys as [object];
+  for (const key of keys) {
+    map.set(key, {}, MANY / 50);
+    map.get(first);
+  }
+  await delay(10);
+  collectGarbage();
+  expect(keys.map((key) => map.get(key) !== undefined)).toEqual([
+    ...[true, false, false, false, false, false],
+    ...[false, true, true, true],
+  ]);
+});

@@ -1,0 +1,40 @@
+import { LRUCache } from 'lru-cache';
+
+/** Characters of all texts, and of one. */
+const MOST_CHARACTERS = 16_000_000;
+const LONGEST_KEPT = 64_000;
+/** Milliseconds between two removals of what is over: seals live for a minute, and there are new ones all the time. */
+const REMOVAL = 60_000;
+
+/** What belongs to a text, for some seconds. It has no more entries than those of the last minutes. */
+export class SealCache<Value extends object> {
+  readonly #kept: LRUCache<string, Value>;
+  readonly #now: () => number;
+  #removed: number;
+
+  /** @param now milliseconds since the epoch */
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#removed = now();
+    this.#kept = new LRUCache({
+      ...{ maxSize: MOST_CHARACTERS, maxEntrySize: LONGEST_KEPT, perf: { now }, ttlResolution: 0 },
+      sizeCalculation: (_, text) => 2 * text.length,
+    });
+  }
+
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  get(text: string): Value | undefined {
+    return this.#kept.get(text);
+  }
+
+  set(text: string, value: Value, seconds: number): void {
+    if (this.#now() >= this.#removed + REMOVAL) {
+      this.#removed = this.#now();
+      this.#kept.purgeStale();
+    }
+    this.#kept.set(text, value, { ttl: seconds * 1000 });
+  }
+}
