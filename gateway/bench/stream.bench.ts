@@ -2,7 +2,6 @@
  * A stream of all Observations of a record as CSV, through the whole gateway as `npm start` runs it, beside a plain
  * SELECT that writes the same rows. `STREAMED` is the number of patients (default 1,100, with 130,000 Observations).
  */
-import Database from 'better-sqlite3';
 import { execFileSync } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
@@ -18,6 +17,7 @@ import { sharedDataPresent } from '../test/setup/shared-data.ts';
 import { writePopulation } from './data/synthea-copies.ts';
 import { alternate, type Figure } from './measure.ts';
 import { startWholeGateway, statusOf, writeOpenTenant, type WholeGateway } from './whole-gateway.ts';
+import { Database } from '../../schema/process/sqlite.ts';
 
 const root = join(import.meta.dirname, '../..');
 const PATIENTS = Number(process.env['STREAMED'] ?? 1_100);

@@ -1,7 +1,7 @@
-import Database from 'better-sqlite3';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { SettingsError } from '../settings.ts';
+import { Database } from '../../schema/process/sqlite.ts';
 
 /** What cannot be built again, below DATA_DIR. A process of its own has only its part. */
 const DATABASES = [join('oauth', 'state.sqlite'), 'seen.sqlite'];

@@ -1,4 +1,3 @@
-import Database from 'better-sqlite3';
 import { EncryptJWT, exportJWK, generateKeyPair } from 'jose';
 import {
   copyFileSync,
@@ -26,6 +25,7 @@ import { sealer } from '../state/sealed.ts';
 import { sharedState } from '../state/shared-state.ts';
 import { startRedis, type Redis } from './setup/redis.ts';
 import { longTest } from './setup/usual-run.ts';
+import { Database } from '../../schema/process/sqlite.ts';
 
 /** Data of another version: DATA_DIR after an upgrade or a rollback, Redis and processes during one. */
 

@@ -1,4 +1,3 @@
-import Database from 'better-sqlite3';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +23,7 @@ import { freePort } from './setup/free-port.ts';
 import { startGateway } from './setup/gateway.ts';
 import { patientRedis, startRedis, type Redis } from './setup/redis.ts';
 import { longTest } from './setup/usual-run.ts';
+import { Database } from '../../schema/process/sqlite.ts';
 
 /** Lifetimes of the tokens of an EHR (IA-28), and their revocation (RFC 7009), also at an EHR that hangs or fails. */
 

@@ -1,4 +1,4 @@
-import Database from 'better-sqlite3';
+import type Sqlite from 'better-sqlite3';
 import type { Resource } from 'fhir/r4.js';
 import { setImmediate } from 'node:timers/promises';
 import { withPlainNumbers } from '../../../schema/fhir/decimal.ts';
@@ -13,6 +13,7 @@ import { searchFrom } from '../search/sql.ts';
 import type { SearchParams } from './source.ts';
 import { RowWriter } from './store/row-writer.ts';
 import { ROW_TABLES, TABLES } from './store/tables.ts';
+import { Database } from '../../../schema/process/sqlite.ts';
 
 /** Resources that are judged in one turn of the event loop: about 15 ms. */
 const SLICE = 50;
@@ -30,8 +31,8 @@ interface Index {
 export class ResourceMatcher {
   readonly #db = new Database(':memory:');
   readonly #rows: RowWriter;
-  readonly #put: Database.Statement<[number, string, string]>;
-  readonly #clear: readonly Database.Statement<[]>[];
+  readonly #put: Sqlite.Statement<[number, string, string]>;
+  readonly #clear: readonly Sqlite.Statement<[]>[];
   readonly #indexers = new Map<string, Index | undefined>();
   readonly #context: SqlContext;
 

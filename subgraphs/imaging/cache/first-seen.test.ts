@@ -1,4 +1,3 @@
-import Database from 'better-sqlite3';
 import { Redis } from 'ioredis';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { startRedis, type Redis as RedisServer } from '../../../gateway/test/setup/redis.ts';
 import { sharedFirstSeen } from './shared-first-seen.ts';
 import { openFirstSeen, type FirstSeen } from './first-seen.ts';
+import { Database } from '../../../schema/process/sqlite.ts';
 
 let server: RedisServer;
 let redis: Redis;

@@ -1,10 +1,10 @@
-import Database from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Derivation } from '../../../schema/process/derivation.ts';
 import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import { markFormat } from '../../../schema/process/data-format.ts';
+import { Database } from '../../../schema/process/sqlite.ts';
 
 /** A study with its present number of instances. */
 export interface Sighting {

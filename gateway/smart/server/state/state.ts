@@ -1,4 +1,3 @@
-import Database from 'better-sqlite3';
 import { createHash, randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -6,6 +5,7 @@ import type { Adapter, AdapterPayload } from 'oidc-provider';
 import type { Deadlines } from './deadlines.ts';
 import { sqliteDeadlines } from './deadlines.ts';
 import { markFormat } from '../../../../schema/process/data-format.ts';
+import { Database } from '../../../../schema/process/sqlite.ts';
 
 /**
  * State of the authorization servers of all tenants: a SQLite table here, Redis (`redis-state.ts`) for several gateways. If

@@ -1,5 +1,5 @@
 /** Values counted by their lists, beside those counted row by row, and those of the resources that the search finds (FG-30). */
-import Database from 'better-sqlite3';
+import type Sqlite from 'better-sqlite3';
 import type { Resource } from 'fhir/r4.js';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,6 +14,7 @@ import { loadStore } from './load.ts';
 import { QueryThreads } from './query-threads.ts';
 import { PlanRunner } from './run-plan.ts';
 import { Store } from './store.ts';
+import { Database } from '../../../../schema/process/sqlite.ts';
 
 const ALL = 1_000_000;
 /** Usual conditions of these have more matches than are counted row by row. */
@@ -22,7 +23,7 @@ const patients = Array.from({ length: 40 }, (_, at) => `p${at}`);
 const threads = new QueryThreads();
 let directory: string;
 let store: Store;
-let db: Database.Database;
+let db: Sqlite.Database;
 
 const made = new Random(30);
 const some = (random: Random, codes: string, most: number) =>

@@ -1,5 +1,4 @@
 /** Loads that are killed, that run twice, and that replace a store which is being read. */
-import Database from 'better-sqlite3';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -12,6 +11,7 @@ import { loadStore, type LoadProgress } from './load.ts';
 import { QueryThreads } from './query-threads.ts';
 import { Store } from './store.ts';
 import { ROW_TABLES } from './tables.ts';
+import { Database } from '../../../../schema/process/sqlite.ts';
 
 const RESOURCES = 10_000;
 const child = join(import.meta.dirname, '../../test/load.child.ts');

@@ -1,4 +1,4 @@
-import Database from 'better-sqlite3';
+import type Sqlite from 'better-sqlite3';
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -6,6 +6,7 @@ import { finishStore } from './finish.ts';
 import { contentHash, inputFiles, resourcesIn, type Input } from './inputs.ts';
 import { StoreWriter } from './store-writer.ts';
 import { storeSchema, TABLES } from './tables.ts';
+import { Database } from '../../../../schema/process/sqlite.ts';
 
 /** How far a load is. */
 export interface LoadProgress {
@@ -89,7 +90,7 @@ function build(
 }
 
 /** Opens the database of an interrupted load of the same content, or creates a new one. */
-function openConstruction(building: string, content: string): Database.Database {
+function openConstruction(building: string, content: string): Sqlite.Database {
   const boot = bootId();
   if (existsSync(building)) {
     const db = constructionAt(building);
@@ -104,7 +105,7 @@ function openConstruction(building: string, content: string): Database.Database 
   return db;
 }
 
-function constructionAt(building: string): Database.Database {
+function constructionAt(building: string): Sqlite.Database {
   const db = new Database(building);
   // Rows are only appended: a rollback journal then holds a few pages, where a WAL would hold every page twice.
   db.pragma('journal_mode = TRUNCATE');
@@ -114,7 +115,7 @@ function constructionAt(building: string): Database.Database {
   return db;
 }
 
-function isContinued(db: Database.Database, content: string, boot: string): boolean {
+function isContinued(db: Sqlite.Database, content: string, boot: string): boolean {
   try {
     const found = db.prepare('SELECT content, boot FROM construction').get() as
       { content: string; boot: string } | undefined;
@@ -135,7 +136,7 @@ function bootId(): string | undefined {
 
 /** Stores the resources of all files, from the place at which the load was interrupted. @returns how many */
 function fill(
-  db: Database.Database,
+  db: Sqlite.Database,
   inputs: readonly Input[],
   onProgress: (progress: LoadProgress) => void,
 ): number {

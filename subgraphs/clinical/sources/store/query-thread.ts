@@ -1,5 +1,5 @@
 /** Runs in the threads of `QueryThreads`: opens databases and answers questions. It knows no FHIR. */
-import Database from 'better-sqlite3';
+import type Sqlite from 'better-sqlite3';
 import {
   LONG,
   newestOfIn,
@@ -10,9 +10,10 @@ import {
 } from './question.ts';
 import { lastOfPage, withoutTooOld, type FoundOfPage } from './newest.ts';
 import { PlanRunner, type Found } from './run-plan.ts';
+import { Database } from '../../../../schema/process/sqlite.ts';
 
 interface Opened {
-  db: Database.Database;
+  db: Sqlite.Database;
   facts: StoreFacts;
   runner: PlanRunner;
 }
@@ -143,7 +144,7 @@ function open(file: string): Opened {
   return { db, facts: factsOf(db), runner: new PlanRunner(db) };
 }
 
-function factsOf(db: Database.Database): StoreFacts {
+function factsOf(db: Sqlite.Database): StoreFacts {
   const value = db.prepare<[string], string>('SELECT value FROM fingerprint WHERE name = ?').pluck();
   return {
     generation: value.get('content')!.slice(0, 12),

@@ -1,6 +1,6 @@
-import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { RESOURCE_INDEXES, ROW_TABLES, TABLES } from './tables.ts';
+import { Database } from '../../../../schema/process/sqlite.ts';
 
 test.each(ROW_TABLES)(
   'FG-7 the rows of one resource in %s are removed without a look at all rows',

@@ -1,7 +1,8 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import Database from 'better-sqlite3';
+import type Sqlite from 'better-sqlite3';
 import { columns } from '../../facts/attributes.ts';
+import { Database } from '../../../../schema/process/sqlite.ts';
 
 /** Increased when the tables or the attributes in them change. An older index is rebuilt. */
 const VERSION = 4;
@@ -39,7 +40,7 @@ CREATE TABLE stale (StudyInstanceUID TEXT PRIMARY KEY) WITHOUT ROWID;
  * @param file path of the SQLite file, whose directory is created
  * @param root absolute path of the folder
  */
-export function openDatabase(file: string, root: string): Database.Database {
+export function openDatabase(file: string, root: string): Sqlite.Database {
   mkdirSync(dirname(file), { recursive: true });
   try {
     const database = connect(file);
@@ -59,7 +60,7 @@ export function openDatabase(file: string, root: string): Database.Database {
   return temporary(database);
 }
 
-function connect(file: string): Database.Database {
+function connect(file: string): Sqlite.Database {
   const database = new Database(file);
   database.pragma('journal_mode = WAL');
   // A power failure may lose the last seconds, which are indexed again, but never consistency.
@@ -69,7 +70,7 @@ function connect(file: string): Database.Database {
   return database;
 }
 
-function temporary(database: Database.Database): Database.Database {
+function temporary(database: Sqlite.Database): Sqlite.Database {
   database.exec(
     'CREATE TEMP TABLE seen (id INTEGER PRIMARY KEY); CREATE TEMP TABLE gone (id INTEGER PRIMARY KEY)',
   );
