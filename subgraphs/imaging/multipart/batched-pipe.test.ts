@@ -41,6 +41,16 @@ it('stops reading when the destination takes nothing', async () => {
   expect(made() * CHUNK).toBeLessThan(1024 * 1024);
 });
 
+it('a short body that was made in one turn arrives whole', async () => {
+  const server = createServer((_request, response) => {
+    pipeBatched(Readable.from(['first', ' second', ' third']), response, true);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  expect(await (await fetch(`http://127.0.0.1:${port}`)).text()).toBe('first second third');
+  server.close();
+});
+
 it('writes to a connection, also when a client is slow or leaves', async () => {
   const server = createServer((_request, response) => {
     const { stream } = numbered(100);

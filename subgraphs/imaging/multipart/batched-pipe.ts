@@ -24,6 +24,7 @@ export function pipeBatched<To extends NodeJS.WritableStream>(
   let pending = 0;
   let corked = false;
   const flush = () => {
+    if (!corked) return;
     corked = false;
     if (!to.writableEnded) to.uncork?.();
   };
@@ -41,6 +42,10 @@ export function pipeBatched<To extends NodeJS.WritableStream>(
       if (pending <= MAX_PENDING / 2 && from.isPaused()) from.resume();
     });
   });
-  from.once('end', () => end && to.end());
+  from.once('end', () => {
+    // In Node 24 a response that is corked when it ends loses what was written since.
+    flush();
+    if (end) to.end();
+  });
   return destination;
 }
