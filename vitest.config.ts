@@ -27,8 +27,6 @@ const ALONE = [
 const ISOLATED = ['subgraphs/imaging/fhir/once.test.ts'];
 /** Tests of the viewer's components, in Chromium. */
 const COMPONENTS = ['viewer/test/component/*.test.ts'];
-/** More than there are cores: a test that waits for servers, or for time to pass, needs no core. */
-const WORKERS = 2 * availableParallelism() + 1;
 const SETUP = join(import.meta.dirname, 'gateway/test/setup');
 const ALL = ['{schema,gateway,subgraphs,viewer,conformance,docs}/**/*.test.ts'];
 const NEVER = ['**/node_modules/**', '**/dist/**'];
@@ -73,8 +71,7 @@ export default defineConfig({
           globalSetup: ['gateway/test/setup/parts.ts', 'viewer/messages.ts', 'viewer/dicom-names.ts'],
           testTimeout: 20_000,
           expect: { poll: { timeout: 10_000 } },
-          // With those that run together, which have to have as many.
-          maxWorkers: WORKERS,
+          sequence: { groupOrder: 2 },
           browser: {
             enabled: true,
             headless: true,
@@ -100,7 +97,8 @@ export default defineConfig({
     globalSetup: ['gateway/test/setup/parts.ts', 'gateway/test/setup/demo-images.ts', 'viewer/messages.ts'],
     setupFiles: ['gateway/test/setup/check-retrievals.ts'],
     pool: 'forks',
-    maxWorkers: WORKERS,
+    // More than there are cores: a test that waits for servers, or for time to pass, needs no core.
+    maxWorkers: 2 * availableParallelism() + 1,
     // Real servers on a busy machine are slow at times: once more in CI, where the report names what was flaky.
     retry: process.env['CI'] ? 1 : 0,
     testTimeout: 20_000,

@@ -30,7 +30,8 @@ export function remoteDataSource(name: ServiceName, send: SendFetch): GraphQLDat
       try {
         scope.budget.requireNotExceeded();
         const { query = '', variables = {} } = request;
-        return (await send(scope, { query, variables })) as Response;
+        // The planned execution writes the answers of other fetches into it.
+        return structuredClone(await send(scope, { query, variables })) as Response;
       } catch (error) {
         return { data: null, errors: [formatted(error, name, scope)] } as unknown as Response;
       }
