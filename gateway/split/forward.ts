@@ -59,7 +59,7 @@ function forwardTo(link: SubgraphLink) {
     const signal = clientLeft(reply);
     const body = request[BODY]?.length ? Buffer.concat(request[BODY]) : undefined;
     const answer = await link.send({
-      ...{ method, path: raw.url!, access, body, signal, isStream: true },
+      ...{ method, path: raw.url!, access, body, signal },
       // All others only read, also those that are sent by POST. An export would begin twice.
       isRepeatable: routeOptions.config.stateIn !== 'process',
       headers: { ...kept(request.headers, NOT_SENT), 'x-request-id': id },

@@ -52,8 +52,6 @@ export interface LinkRequest {
   signal?: AbortSignal | undefined;
   /** True if the other process may get the request twice: its connection may end just when it is used. */
   isRepeatable: boolean;
-  /** True if a client may read the answer slowly. */
-  isStream?: boolean;
 }
 
 /** A function of the other process. */
@@ -100,12 +98,14 @@ export class SubgraphLink {
     this.#streams = pool(null);
   }
 
-  /** @throws Fault `unavailable` while the process cannot be reached; the signal's reason when that aborts */
+  /**
+   * Sends a request whose answer is read as a stream, by a client that may be slow.
+   * @throws Fault `unavailable` while the process cannot be reached; the signal's reason when that aborts
+   */
   async send(request: LinkRequest): Promise<Dispatcher.ResponseData> {
-    const { signal, isStream } = request;
-    const pool = isStream ? this.#streams : this.#calls;
+    const { signal } = request;
     const answer = await this.#sent(request, (options) =>
-      pool.request({ ...options, ...(signal && { signal }) }),
+      this.#streams.request({ ...options, ...(signal && { signal }) }),
     );
     if (answer.headers[SEAL_REFUSED] === undefined) return answer;
     answer.body.destroy();

@@ -6,7 +6,7 @@ const LONGEST_KEPT = 64_000;
 /** Milliseconds between two removals of what is over: seals live for a minute, and there are new ones all the time. */
 const REMOVAL = 60_000;
 
-/** What belongs to a text, for some seconds. It has no more entries than those of the last minutes. */
+/** Values by texts, each kept for some seconds. Those that are over are removed within minutes. */
 export class SealCache<Value extends object> {
   readonly #kept: LRUCache<string, Value>;
   readonly #now: () => number;

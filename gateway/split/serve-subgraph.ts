@@ -78,7 +78,7 @@ export async function serveSubgraph(
     await options.close();
   });
   for (const tenant of tenants.all) {
-    // What cannot be loaded affects only its tenant; the next request tries again.
+    // A record that cannot be loaded affects only its tenant; the next request tries again.
     part.prepare(tenant).catch((err: unknown) => log.error({ err, tenant: tenant.key }, 'preparation'));
   }
   await metricsApp?.listen({ host, port: metricsPort });

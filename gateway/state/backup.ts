@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { SettingsError } from '../settings.ts';
 import { Database } from '../../schema/process/sqlite.ts';
 
-/** What cannot be built again, below DATA_DIR. A process of its own has only its part. */
+/** Files below DATA_DIR that cannot be built again. A process of its own has only its part. */
 const DATABASES = [join('oauth', 'state.sqlite'), 'seen.sqlite'];
 
 /**

@@ -9,7 +9,7 @@ import type { Tenants, TenantSettings } from './settings.ts';
 import { TenantsInUse } from './tenants-in-use.ts';
 import { isTenantFile, readTenantFile, readTenants } from './tenants.ts';
 
-/** What happens when tenants change. */
+/** Called when tenants change. */
 export interface TenantChanges {
   /** Prepares a tenant that is new or was changed. */
   loaded(tenant: Tenant): void;
