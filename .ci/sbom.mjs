@@ -30,7 +30,8 @@ function billOfProduct() {
 const text = billOfProduct();
 const { bomFormat, specVersion, components } = JSON.parse(text);
 if (bomFormat !== 'CycloneDX') throw new Error(`bomFormat is ${bomFormat}`);
-const named = new Set(components.map(({ name, version }) => `${name}@${version}`));
+// By the package URL: npm gives an alias as the name, the URL has the package's own.
+const named = new Set(components.map(({ purl }) => decodeURIComponent(purl.replace(/^pkg:npm\//, ''))));
 const installed = Object.entries(lock.packages)
   .filter(([path]) => path !== '')
   .map(([path, { name, version }]) => `${name ?? path.replace(/^.*node_modules\//, '')}@${version}`);
