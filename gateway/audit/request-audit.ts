@@ -51,7 +51,8 @@ export function auditRequests(app: FastifyInstance, events: AuditEvents): void {
   app.addHook('onResponse', (request, reply, done) => {
     const state = isAudited(request) ? stateOf(request, events) : undefined;
     if (state?.recorded.size === 0 && !(request as Audited)[ELSEWHERE]) {
-      state.record({ ...askedFor(request), outcome: state.outcome ?? outcomeOfStatus(reply.statusCode) });
+      const outcome = state.outcome ?? outcomeOfStatus(reply.statusCode);
+      state.record({ outcome, ...askedFor(request) });
     }
     done();
   });
@@ -86,8 +87,8 @@ function newState(request: FastifyRequest, events: AuditEvents): State {
       const { client, user } = accessOf(request) ?? {};
       const { tenant = REFUSED_DYNAMIC } = request as { tenant?: AuditedTenant };
       events(tenant, {
-        ...operation,
         tenant: tenant.key,
+        ...operation,
         ...(client !== undefined && { client }),
         ...(user !== undefined && { user }),
         request: request.id,

@@ -5,11 +5,13 @@ import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { andThen, type Awaitable } from '../../schema/process/awaitable.ts';
+import { copyWith } from '../../schema/process/copy-with.ts';
 import { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
 import { abortWhenClientLeaves } from '../../schema/http/client-left.ts';
 import { setCacheControl } from '../../schema/http/cache-control.ts';
 import { withDecimals } from '../../schema/fhir/decimal.ts';
 import { Fault } from '../../schema/fault/fault.ts';
+import { RequestEnd } from '../../schema/process/request-end.ts';
 import type { Limits } from '../http/limits.ts';
 import { searchOf, type AskedGraphql } from './asked-graphql.ts';
 import { requireShallow } from './document-limits.ts';
@@ -53,15 +55,18 @@ export function scopeOf(
   limits: Limits,
   fhir: boolean,
 ): GatewayContext['scope'] {
-  const over = new AbortController();
+  const over = new RequestEnd();
   let timer: NodeJS.Timeout | undefined;
   abortWhenClientLeaves(reply, over, { onClose: () => clearTimeout(timer) });
   const limitTime = () => void (timer ??= endAfterLimit(over, limits));
-  return { ...newScope(request, limits, over.signal), fhir, limitTime };
+  const scope = newScope(request, limits, over);
+  scope.fhir = fhir;
+  scope.limitTime = limitTime;
+  return scope;
 }
 
 /** Aborts when the time limit of an execution is over. @returns the timer, for the execution that ends earlier */
-export function endAfterLimit(over: AbortController, { seconds }: Limits): NodeJS.Timeout {
+export function endAfterLimit(over: RequestEnd, { seconds }: Limits): NodeJS.Timeout {
   const end = () =>
     over.abort(
       new Fault('gateway_timeout', `The request took longer than ${seconds} seconds. Ask for less.`),
@@ -70,16 +75,12 @@ export function endAfterLimit(over: AbortController, { seconds }: Limits): NodeJ
 }
 
 /** Creates the state of one execution for a request. */
-export function newScope(
-  request: FastifyRequest,
-  limits: Limits,
-  signal: AbortSignal,
-): GatewayContext['scope'] {
+export function newScope(request: FastifyRequest, limits: Limits, over: RequestEnd): GatewayContext['scope'] {
   const { tenant, access, log, audit } = request;
   const budget = new AnswerBudget(limits.cost);
   // An Access of its own: what is remembered with it ends with the execution.
-  const scope = { request, tenant, access: { ...access }, signal, log, budget, audit };
-  return { ...scope, fhir: false, cores: new Map() };
+  const own = copyWith(access, {});
+  return { request, tenant, access: own, over, log, budget, audit, fhir: false, cores: new Map() };
 }
 
 /** Executes a GraphQL request. */
@@ -94,7 +95,7 @@ export function run(
   const response = server.measured(scope, execute);
   if (!(response instanceof Promise)) return response;
   scope.limitTime?.();
-  return Promise.race([response, outOfTime(scope.signal)]);
+  return Promise.race([response, outOfTime(scope.over.signal)]);
 }
 
 async function executedByApollo(

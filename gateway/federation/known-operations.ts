@@ -59,7 +59,7 @@ export class KnownOperations {
     const known = usual && this.#known.get(keyOf(usual.query, usual.operationName));
     if (!known) return undefined;
     const { variables } = usual;
-    const taken = { ...known, variables };
+    const taken = { variables, ...known };
     const { limits, scopes } = this.#rules;
     try {
       requireTrusted(scope, known.operation.name?.value);

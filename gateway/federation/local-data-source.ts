@@ -7,6 +7,7 @@ import type { RecordOperation } from '../../schema/fault/audit.ts';
 import { Fault, faultExtensions, toFault } from '../../schema/fault/fault.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { logFault } from '../../schema/fault/log-fault.ts';
+import type { Abortable } from '../../schema/process/request-end.ts';
 import { keptByText } from './document-cache.ts';
 import type { GatewayContext, RequestScope } from './request-scope.ts';
 import type { ServiceName } from './service-name.ts';
@@ -14,7 +15,7 @@ import type { ServiceName } from './service-name.ts';
 /** A subgraph of this process: its schema, and how its core for one request is opened, which its resolvers use. */
 export interface LocalSubgraph {
   schema: GraphQLSchema;
-  open(tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation): unknown;
+  open(tenant: Tenant, access: Access, over?: Abortable, audit?: RecordOperation): unknown;
 }
 
 type Response = Awaited<ReturnType<GraphQLDataSource['process']>>;
@@ -66,8 +67,8 @@ export function localDataSource(
 /** Returns the subgraph's core for this request; opens it at first use. */
 export function coreOf(name: ServiceName, subgraph: LocalSubgraph, scope: RequestScope): unknown {
   if (!scope.cores.has(name)) {
-    const { tenant, access, signal, audit } = scope;
-    scope.cores.set(name, subgraph.open(tenant, access, signal, audit));
+    const { tenant, access, over, audit } = scope;
+    scope.cores.set(name, subgraph.open(tenant, access, over, audit));
   }
   return scope.cores.get(name);
 }
@@ -85,10 +86,10 @@ export function formatted(error: unknown, service: ServiceName, scope: RequestSc
     return { message: message!, ...(path && { path }), extensions: extensions! };
   const thrown = faultOf(error) ?? toFault(originalError ?? error);
   // A field that was cancelled by the time limit reports the time limit, not the error that its source made of it.
-  const { reason } = scope.signal as { reason: unknown };
+  const { reason, aborted } = scope.over;
   const fault = reason instanceof Fault && thrown.status >= 500 ? reason : thrown;
   // A caller who has gone is not a failure.
-  const gone = scope.signal.aborted && fault !== reason;
+  const gone = aborted && fault !== reason;
   if (!gone) logFault(scope.log, fault, { service, path: path?.join('.') }, 'a field failed');
   return {
     message: fault.message,

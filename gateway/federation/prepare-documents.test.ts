@@ -4,6 +4,7 @@ import type { Access } from '../../schema/access/access.ts';
 import { parseScopes } from '../../schema/access/scopes.ts';
 import { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
 import { documentIdOf, trustedManifest } from '../../schema/graphql/trusted-manifest.ts';
+import { RequestEnd } from '../../schema/process/request-end.ts';
 import { DEFAULT_LIMITS } from '../http/limits.ts';
 import { logger } from '../http/observe.ts';
 import { standInClinical, standInImaging } from '../test/stand-in-subgraphs.ts';
@@ -49,7 +50,7 @@ test('a document that is prepared is neither parsed nor compiled by its first re
       cores: new Map(),
       log: logger('silent'),
     },
-    ...{ signal: new AbortController().signal, budget: new AnswerBudget(DEFAULT_LIMITS.cost), fhir: false },
+    ...{ over: new RequestEnd(), budget: new AnswerBudget(DEFAULT_LIMITS.cost), fhir: false },
   };
   const { data } = await server.execute(text, {}, scope as never);
   expect(data).toEqual({ Patient: { id: 'p1' } });

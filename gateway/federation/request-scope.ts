@@ -7,6 +7,7 @@ import type { TakenOperation } from './asked-operation.ts';
 import type { WantedRows } from './executor/rows.ts';
 import type { Explanation } from './explanation.ts';
 import type { SentDocument } from './sent-document.ts';
+import type { RequestEnd } from '../../schema/process/request-end.ts';
 import type { FaultLog } from '../../schema/fault/log-fault.ts';
 
 /**
@@ -19,7 +20,7 @@ export interface RequestScope {
   tenant: Tenant;
   access: Access;
   /** Aborted when the caller has gone, or, with a Fault as its reason, when the time limit is over (FG-12). */
-  signal: AbortSignal;
+  over: RequestEnd;
   /** Begins the time limit, where the state of the request has it. */
   limitTime?: () => void;
   log: FaultLog;

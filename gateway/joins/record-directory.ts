@@ -1,5 +1,6 @@
 import type { Coding, ImagingStudy } from 'fhir/r4.js';
 import type { Access, PatientIdentity } from '../../schema/access/access.ts';
+import { copyWith } from '../../schema/process/copy-with.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { DICOM_UID_SYSTEM, uidFromToken } from '../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
@@ -50,7 +51,7 @@ export function patientDirectory(
       // This search is the gateway's, not the caller's: it finds the studies that the caller may see (IA-11).
       const [{ level = 'patient' } = {}] = access.permissions;
       const permissions = ACCESSION_HOLDERS.map((type) => ({ level, type, interactions: 'rs' }));
-      const record = open(tenant, { ...access, permissions });
+      const record = open(tenant, copyWith(access, { permissions }));
       return accessionNumbersOf((type, search) => record.search(type, search), patientId);
     },
 

@@ -2,10 +2,11 @@ import type { Access } from '../../schema/access/access.ts';
 import type { RecordOperation } from '../../schema/fault/audit.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { RequestValues } from '../../schema/process/request-values.ts';
+import type { Abortable } from '../../schema/process/request-end.ts';
 import type { StudiesRecord } from './record-studies.ts';
 
-/** Signal and audit of a request. */
-type Request = [signal?: AbortSignal, audit?: RecordOperation];
+/** End and audit of a request. */
+type Request = [over?: Abortable, audit?: RecordOperation];
 type Open<Core> = (tenant: Tenant, access: Access, ...request: Request) => Core;
 
 /**

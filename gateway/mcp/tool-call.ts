@@ -94,8 +94,8 @@ export class ToolCall {
   async picture(asked: AskedPicture): ReturnType<RenderPicture> {
     const { studyUid } = asked.target;
     await this.#reach({ ...imagesRoute('retrieve').config, params: { studyUid }, body: undefined });
-    const { tenant, access, signal, audit } = this.#scope;
-    return this.#deps.render({ tenant, access, signal, audit }, asked);
+    const { tenant, access, over, audit } = this.#scope;
+    return this.#deps.render({ tenant, access, signal: over.signal, audit }, asked);
   }
 
   /** Records a call of which no core has recorded anything, so that each call leaves a record (IA-30). */

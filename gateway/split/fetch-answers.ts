@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { getOperationAST, parse, type DocumentNode, type OperationDefinitionNode } from 'graphql';
 import { createHash } from 'node:crypto';
 import { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
-import { clientLeft } from '../../schema/http/client-left.ts';
+import { endOf } from '../../schema/http/client-left.ts';
 import { keptByText } from '../federation/document-cache.ts';
 import { CompiledExecution } from '../federation/executor/compiled-execution.ts';
 import { answerText } from '../federation/executor/written-data.ts';
@@ -62,10 +62,9 @@ export function fetchAnswers(service: ServiceName, subgraph: LocalSubgraph) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { access, audit, collected } = collector(request, reply);
     const { tenant, log } = request;
-    const scope = {
-      ...{ tenant, access, log, audit, signal: clientLeft(reply), fhir: false, cores: new Map() },
-      budget: new AnswerBudget(DEFAULT_LIMITS.cost),
-    };
+    const over = endOf(reply);
+    const budget = new AnswerBudget(DEFAULT_LIMITS.cost);
+    const scope = { tenant, access, log, audit, over, budget, fhir: false, cores: new Map() };
     const answer = await execute(scope, request.body as Fetch);
     return reply.type(JSON_TYPE).send(fetchedText(answer, collected()));
   };

@@ -5,6 +5,7 @@ import { Fault } from '../../schema/fault/fault.ts';
 import type { StudyKeys, StudyLinks } from '../../schema/fhir/study-links.ts';
 import type { MediaRange } from '../../schema/http/media-ranges.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
+import type { Abortable } from '../../schema/process/request-end.ts';
 import type { FunctionCaller, ServedFunction } from './functions.ts';
 import type { SubgraphLink } from './link.ts';
 import { nobody } from './record-functions.ts';
@@ -15,7 +16,7 @@ import { fromWire, toWire, type WireFault } from './wire.ts';
 type Partly<T, One = Fault> = T & { failed: readonly One[] };
 type Wanted = ReadonlyMap<string, ReadonlySet<string>>;
 type Found = ReadonlyMap<string, ReadonlyMap<string, string>>;
-type Request = [tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation];
+type Request = [tenant: Tenant, access: Access, over?: Abortable, audit?: RecordOperation];
 type Priors = { modality?: readonly string[] | null; bodySite?: readonly string[] | null };
 
 interface StudyOfPatient extends StudyKeys {
@@ -80,7 +81,7 @@ const partlyFromWire = <T>(found: Partly<T, WireFault>): Partly<T> => ({
 /** Returns the functions that the imaging process serves. */
 export function imageFunctions(imaging: ServedImages): Record<string, ServedFunction> {
   const imagesOf = ({ tenant, access, signal, audit }: FunctionCaller) =>
-    imaging.studyImages(tenant, access, signal, audit);
+    imaging.studyImages(tenant, access, { signal }, audit);
   return {
     studiesOf: async (caller, { patientId }: { patientId: string }) =>
       partlyToWire(await imagesOf(caller).studiesOf(patientId)),
@@ -96,7 +97,7 @@ export function imageFunctions(imaging: ServedImages): Record<string, ServedFunc
     imagesOfPatient: async ({ tenant, access }, { patientId }: { patientId: string }) =>
       partlyToWire(await imaging.imagesOfPatient(tenant, access, patientId)),
     async study({ tenant, access, signal, audit }, { studyUid }: { studyUid: string }) {
-      const found = await imaging.open(tenant, access, signal, audit).study(studyUid, 'study');
+      const found = await imaging.open(tenant, access, { signal }, audit).study(studyUid, 'study');
       return found && { patientId: found.patientId };
     },
     studyOwner: ({ tenant }, { studyUid }: { studyUid: string }) => imaging.studyOwner(tenant, studyUid),
@@ -115,17 +116,18 @@ export function imageFunctions(imaging: ServedImages): Record<string, ServedFunc
 /** The images of another process. */
 export function remoteImages(link: SubgraphLink): ServedImages {
   return {
-    open: (...[tenant, access, signal, audit]) => ({
+    open: (...[tenant, access, over, audit]) => ({
       study: async (studyUid) =>
         (await link.call<{ patientId?: string } | null>(
           'study',
-          { tenant, access, signal, audit },
+          { tenant, access, signal: over?.signal, audit },
           { studyUid },
         )) ?? undefined,
     }),
-    studyImages(...[tenant, access, signal, audit]) {
+    studyImages(...[tenant, access, over, audit]) {
+      const caller = { tenant, access, signal: over?.signal, audit };
       const ask = async <T>(name: string, asked: object): Promise<Partly<T>> =>
-        partlyFromWire(await link.call<Partly<T, WireFault>>(name, { tenant, access, signal, audit }, asked));
+        partlyFromWire(await link.call<Partly<T, WireFault>>(name, caller, asked));
       return {
         studiesOf: (patientId) => ask('studiesOf', { patientId }),
         measurements: (studyUid) => ask('measurements', { studyUid }),

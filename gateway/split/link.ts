@@ -4,6 +4,7 @@ import { seal, type Access } from '../../schema/access/access.ts';
 import type { RecordOperation } from '../../schema/fault/audit.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { parseFhirJson } from '../../schema/fhir/decimal.ts';
+import { copyWith } from '../../schema/process/copy-with.ts';
 import { RequestValues } from '../../schema/process/request-values.ts';
 import { connectionEnded } from '../../schema/outbound/resending.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
@@ -232,7 +233,7 @@ const ADMITTED = new RequestValues<Access, { access: Access; text: string }>();
 function admittedOf(access: Access): { access: Access; text: string } {
   const known = ADMITTED.get(access);
   if (known) return known;
-  const admitted = { ...access, expires: Number.MAX_SAFE_INTEGER };
+  const admitted = copyWith(access, { expires: Number.MAX_SAFE_INTEGER });
   const made = { access: admitted, text: JSON.stringify(admitted) };
   ADMITTED.set(access, made);
   return made;

@@ -1,5 +1,6 @@
 import { open, type Access } from '../../schema/access/access.ts';
 import { deepFreeze } from '../../schema/process/deep-freeze.ts';
+import { copyWith } from '../../schema/process/copy-with.ts';
 import type { ServiceName } from '../federation/service-name.ts';
 import { SealCache } from './seal-cache.ts';
 
@@ -20,10 +21,10 @@ export function accessOpener({ service, keys, now }: OpenerOptions): (sealed: st
   const opened = new SealCache<Access>(now);
   return async (sealed) => {
     const known = opened.get(sealed);
-    if (known) return { ...known };
+    if (known) return copyWith(known, {});
     const seconds = now() / 1000;
     const { access, until } = deepFreeze(await open(sealed, keys, service, seconds));
     opened.set(sealed, access, until - seconds);
-    return { ...access };
+    return copyWith(access, {});
   };
 }

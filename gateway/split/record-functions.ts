@@ -7,6 +7,7 @@ import { toFault, type Fault } from '../../schema/fault/fault.ts';
 import type { StudyKeys, StudyLinks } from '../../schema/fhir/study-links.ts';
 import { RequestValues } from '../../schema/process/request-values.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
+import type { Abortable } from '../../schema/process/request-end.ts';
 import type { StudiesRecord } from '../joins/record-studies.ts';
 import type { FunctionCaller, ServedFunction } from './functions.ts';
 import type { SubgraphLink } from './link.ts';
@@ -34,7 +35,7 @@ interface Joins<Of> {
 
 /** The clinical subgraph of this process. */
 export interface ServedRecord {
-  open(tenant: Tenant, access: Access, signal?: AbortSignal): { unrecorded: StudiesRecord };
+  open(tenant: Tenant, access: Access, over?: Abortable): { unrecorded: StudiesRecord };
   joins: Joins<object>;
   claims(tenant: Tenant): Promise<readonly CapabilityStatementRestResource[]>;
 }
@@ -45,7 +46,7 @@ type ReadOne = { resource: Resource } | { fault: WireFault };
 /** Returns the functions that the clinical process serves. */
 export function recordFunctions(clinical: ServedRecord): Record<string, ServedFunction> {
   const recordOf = ({ tenant, access, signal }: FunctionCaller) =>
-    clinical.open(tenant, access, signal).unrecorded;
+    clinical.open(tenant, access, { signal }).unrecorded;
   return {
     read: async (caller, { type, ids }: { type: string; ids: readonly string[] }): Promise<ReadOne[]> => {
       const record = recordOf(caller);

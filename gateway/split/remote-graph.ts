@@ -11,7 +11,11 @@ export function remoteGraph(link: SubgraphLink): RemoteSubgraph {
   const parse = (text: string) => kept.of(text);
   return {
     schema: subgraphSchema(sdl, () => ({})),
-    fetch: ({ tenant, access, signal, audit, request }, asked) =>
-      link.post('graphql', { tenant, access, signal, audit, requestId: request?.id, parse }, asked),
+    fetch: ({ tenant, access, over, audit, request }, asked) =>
+      link.post(
+        'graphql',
+        { tenant, access, signal: over.signal, audit, requestId: request?.id, parse },
+        asked,
+      ),
   };
 }

@@ -9,6 +9,7 @@ import type { Access } from '../../schema/access/access.ts';
 import { parseScopes } from '../../schema/access/scopes.ts';
 import { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { RequestEnd } from '../../schema/process/request-end.ts';
 import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
 import { federatedServer, type FederatedServer } from '../federation/supergraph.ts';
@@ -119,7 +120,7 @@ async function ask(query: string, { tenant = 'shown' as 'shown' | 'hidden', scop
       scope: {
         ...{ tenant: tenants[tenant], access, log: log as never, fhir: false, cores: new Map() },
         ...{
-          signal: new AbortController().signal,
+          over: new RequestEnd(),
           budget: new AnswerBudget(DEFAULT_LIMITS.cost),
           audit: () => undefined,
         },

@@ -19,8 +19,9 @@ let gateway: TestGateway;
 
 beforeAll(async () => {
   behind = createServer((request, response) => {
-    seen.push(`${request.method} ${request.url}`);
     const { pathname, searchParams } = new URL(request.url!, 'http://x');
+    // A question that has no id: what the server can do.
+    if (pathname !== '/fhir/metadata') seen.push(`${request.method} ${request.url}`);
     const uid = searchParams.get('0020000D') ?? '..';
     const [, type, id = '..'] = /^\/fhir\/([A-Za-z]*)(?:\/(.*))?$/.exec(pathname) ?? [];
     const rows = [{ '0020000D': { vr: 'UI', Value: [uid] }, '00100020': { vr: 'LO', Value: ['MRN1'] } }];

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseScopes } from '../../schema/access/scopes.ts';
 import { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { RequestEnd } from '../../schema/process/request-end.ts';
 import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
 import { startClinical, startFhirServer } from '../../subgraphs/clinical/test/servers.ts';
 import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
@@ -107,7 +108,7 @@ async function ask(query: string) {
       ...{ tenant: 't', patients: 'all', permissions: parseScopes('system/*.rs') },
       expires: Date.now() / 1000 + 60,
     },
-    ...{ signal: new AbortController().signal, budget: new AnswerBudget(DEFAULT_LIMITS.cost) },
+    ...{ over: new RequestEnd(), budget: new AnswerBudget(DEFAULT_LIMITS.cost) },
   };
   const { body } = await server.executeHTTPGraphQLRequest({
     httpGraphQLRequest: {

@@ -117,6 +117,12 @@ test('a link that is opened before the editor is there opens with it, also after
   expect(await playground.textOf('query-editor')).toContain('Followed');
 }, 60_000);
 
+test('a link that is opened after a sign-in gets the patient', async () => {
+  await playground.signIn(HELEN);
+  await follow({ id: '' });
+  await expect.poll(() => playground.textOf('editor-tool')).toContain(DEMO_PATIENT);
+}, 60_000);
+
 test('an example that is chosen before the editor is there opens with it', async () => {
   await delayEditor();
   await page.goto(address);

@@ -62,7 +62,7 @@ export function standInClinical(broken: Breakage = {}): AppDeps['clinical'] {
   };
   return {
     schema: schemaOf('clinical', resolvers),
-    open: (_tenant, access, signal) => ({ access, signal }) satisfies Core,
+    open: (_tenant, access, over) => ({ access, signal: over?.signal }) satisfies Core,
     claims: async () => [],
     async routes(app) {
       app.setErrorHandler((error, request, reply) => {

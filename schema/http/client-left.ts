@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify';
+import { RequestEnd } from '../process/request-end.ts';
 
 /** One error for all requests: a new one for each costs more than finding a frame in a file. */
 const LEFT = new DOMException('The client has left.', 'AbortError');
@@ -20,10 +21,17 @@ export function clientLeft(reply: FastifyReply, options: ClientLeftOptions = {})
   return left.signal;
 }
 
+/** Returns the end of a request: when the client leaves before it has its answer. */
+export function endOf(reply: FastifyReply): RequestEnd {
+  const over = new RequestEnd();
+  abortWhenClientLeaves(reply, over);
+  return over;
+}
+
 /** Does the same for a controller that something else may abort first. */
 export function abortWhenClientLeaves(
   { raw }: FastifyReply,
-  left: AbortController,
+  left: Pick<AbortController, 'abort'>,
   { orAnswered = false, onClose }: ClientLeftOptions = {},
 ): void {
   raw.once('close', () => {

@@ -15,6 +15,7 @@ import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { ChooseDispatcher } from '../../schema/outbound/choose-dispatcher.ts';
 import type { ClinicalConfig, Tenant } from '../../schema/tenant/tenant.ts';
 import type { Awaitable } from '../../schema/process/awaitable.ts';
+import type { Abortable } from '../../schema/process/request-end.ts';
 import { Clinical, type StudiesOfObjects } from './record/clinical.ts';
 import { Compartment } from './authorization/compartment.ts';
 import { claimsOf } from './fhir/claims.ts';
@@ -75,7 +76,7 @@ export interface ClinicalSubgraph {
    * Opens the record for one caller and one request. With an `audit` its operations are recorded (IA-30). No source is
    * contacted yet.
    */
-  open(tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation): Clinical;
+  open(tenant: Tenant, access: Access, over?: Abortable, audit?: RecordOperation): Clinical;
   /** Returns false for a record that is known to have no resource of the type, for any caller. */
   mayHold(tenant: Tenant, type: string): boolean;
   /** The questions of searches for studies to the record. */
@@ -143,7 +144,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     return serverOf(tenant, clinical, token);
   };
 
-  const open: ClinicalSubgraph['open'] = (tenant, access, signal, audit) => {
+  const open: ClinicalSubgraph['open'] = (tenant, access, over, audit) => {
     let source: Awaitable<ClinicalSource> | undefined;
     let images: StudyImages | undefined;
     return new Clinical({
@@ -155,8 +156,8 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       measure: dependencies.measure,
       ...(studiesOfObjects && { studiesOfObjects: (wanted) => studiesOfObjects(tenant, access, wanted) }),
       base: fhirBase(baseUrl, tenant),
-      images: () => (images ??= dependencies.studyImages?.(tenant, access, signal, audit)),
-      ...(signal && { signal }),
+      images: () => (images ??= dependencies.studyImages?.(tenant, access, over, audit)),
+      ...(over && { over }),
       ...(audit && { audit }),
     });
   };
@@ -178,7 +179,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     joins: recordJoins(open),
     routes: fhirRoutes({
       baseUrl,
-      open: (request, signal, access = request.access) => open(request.tenant, access, signal, request.audit),
+      open: (request, over, access = request.access) => open(request.tenant, access, over, request.audit),
     }),
     claims: async (tenant) => {
       const { clinical } = tenant;

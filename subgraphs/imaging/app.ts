@@ -105,13 +105,14 @@ export function imagingSubgraph(deps: ImagingDeps) {
   const caches = cachesOf(deps, threads);
   const { cache, refusalDelays, metadata, pendingRetrievals, absentStudies, accessionNumbers } = caches;
   const firstSeen = deps.shared?.seen ?? openFirstSeen(dataDir, now);
-  const open: OpenImaging = (tenant, access, signal, audit) => {
+  const open: OpenImaging = (tenant, access, over, audit) => {
     const { dispatcher, recordStudies, onContradiction } = deps;
     const request = {
-      ...{ tenant, access, directory, now, log, signal, dispatcher, ...caches },
-      ...{ recordStudies, onContradiction, calls: access.calls, measure },
+      calls: access.calls,
+      ...{ tenant, access, directory, now, log, over, dispatcher, recordStudies, onContradiction, measure },
+      ...caches,
     };
-    const restricted = sources.of(tenant).map((images) => new RestrictedStudies({ ...request, images }));
+    const restricted = sources.of(tenant).map((images) => new RestrictedStudies({ images, ...request }));
     const core = new SeveralStudies(restricted, request);
     return audit ? new AuditedStudies(core, audit) : core;
   };
@@ -141,7 +142,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
       { tenant, access, signal, audit }: Caller,
       asked: Omit<PictureRequest, 'ifNoneMatch' | 'signal'>,
     ): Promise<Payload> {
-      return pictures.rendered(open(tenant, access, signal, audit), { ...asked, signal });
+      return pictures.rendered(open(tenant, access, { signal }, audit), { ...asked, signal });
     },
     /** Returns the PatientID that a study states; only for the authorization hook. */
     studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined> {

@@ -31,7 +31,7 @@ export function questionsOfRecord({ open, options }: { open: OpenImaging; option
         /** Returns what joins the studies of a patient with the record. */
         studiesOf: (patientId: string) => patientStudies(imaging, patientId, options),
         async measurements(studyUid: string) {
-          const done = await semaphore.acquire(request[2]);
+          const done = await semaphore.acquire(request[2]?.signal);
           return measurementsOfStudy(imaging, studyUid, options.threads).finally(done);
         },
         priors: (links: StudyLinks, args: PriorsArguments) =>

@@ -139,7 +139,7 @@ interface Ended {
 
 function answered({ compiled, run, text }: Ended, scope: RequestScope): Answered {
   const { budget } = run;
-  const { aborted, reason } = scope.signal;
+  const { aborted, reason } = scope.over;
   // The client has left.
   const { spent } = budget;
   if (aborted && !(reason instanceof Fault)) return { data: null, errors: [], spent };
@@ -157,7 +157,7 @@ function answered({ compiled, run, text }: Ended, scope: RequestScope): Answered
     data: text === undefined ? null : new WrittenData(text),
     errors: finish(run),
     spent,
-    ...(run.deferred.length > 0 && { later: partsOf(run, finish, scope.signal) }),
+    ...(run.deferred.length > 0 && { later: partsOf(run, finish, scope.over.signal) }),
   };
 }
 

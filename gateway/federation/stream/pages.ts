@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
 import type { RecordOperation } from '../../../schema/fault/audit.ts';
 import { Fault, faultOfGraphql } from '../../../schema/fault/fault.ts';
+import { RequestEnd } from '../../../schema/process/request-end.ts';
 import type { Limits } from '../../http/limits.ts';
 import { endAfterLimit, newScope } from '../graphql-request.ts';
 import type { RowFormat, WantedRows } from '../executor/rows.ts';
@@ -70,12 +71,12 @@ export class Pages {
   async #execute(cursor: string | undefined, rows: WantedRows): Promise<Executed> {
     const { server, query, request, limits, left, audit, document } = this.#options;
     left.throwIfAborted();
-    const over = new AbortController();
+    const over = new RequestEnd();
     const leave = () => over.abort(left.reason);
     left.addEventListener('abort', leave);
     const timer = endAfterLimit(over, limits);
     try {
-      const scope = { ...newScope(request, limits, over.signal), audit, rows, document };
+      const scope = { ...newScope(request, limits, over), audit, rows, document };
       const variables = { ...query.variables, [COUNT]: this.#size, [CURSOR]: cursor };
       const executed = await Promise.race([
         server.execute(query.text, variables, scope),

@@ -6,6 +6,7 @@ import { UID } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
+import type { Abortable } from '../../../schema/process/request-end.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Capabilities } from './capability-admission.ts';
 
@@ -13,7 +14,7 @@ import type { Capabilities } from './capability-admission.ts';
 export type OpenStudies = (
   tenant: Tenant,
   access: Access,
-  signal?: AbortSignal,
+  over?: Abortable,
   audit?: RecordOperation,
 ) => { study(studyUid: string, detail: 'study'): Promise<{ patientId?: string } | undefined> };
 

@@ -14,9 +14,9 @@ export class TenantsInUse {
     this.#requests.set(tenant, (this.#requests.get(tenant) ?? 0) + 1);
     return () => {
       const left = this.#requests.get(tenant)! - 1;
-      if (left > 0) return void this.#requests.set(tenant, left);
-      this.#requests.delete(tenant);
-      this.#replaced.get(tenant)?.();
+      // A tenant without requests stays until it is replaced: V8 makes a new table when the last entry of a map is taken out.
+      this.#requests.set(tenant, left);
+      if (left === 0) this.#replaced.get(tenant)?.();
     };
   }
 
@@ -24,10 +24,11 @@ export class TenantsInUse {
   replaced(tenant: Tenant, release: () => void): void {
     const done = (): void => {
       this.#replaced.delete(tenant);
+      this.#requests.delete(tenant);
       release();
     };
     this.#replaced.set(tenant, done);
-    if (!this.#requests.has(tenant)) done();
+    if (!this.#requests.get(tenant)) done();
   }
 
   /** Returns the tenants that were replaced and that requests still use. */

@@ -9,6 +9,7 @@ import { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import { parseFhirJson, writeFhirJson } from '../../../schema/fhir/decimal.ts';
 import { subgraphSchema } from '../../../schema/graphql/subgraph-schema.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import { RequestEnd } from '../../../schema/process/request-end.ts';
 import { clinicalSubgraph } from '../../../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../../../subgraphs/imaging/app.ts';
 import { CompiledExecution } from '../../federation/executor/compiled-execution.ts';
@@ -192,7 +193,7 @@ export function scopeOf(
 ): RequestScope {
   return {
     ...{ tenant, access: { ...access }, log, fhir: false, cores: new Map() },
-    ...{ signal: new AbortController().signal, budget: new AnswerBudget(FIELDS), audit },
+    ...{ over: new RequestEnd(), budget: new AnswerBudget(FIELDS), audit },
   };
 }
 

@@ -86,7 +86,8 @@ export function readSearchRequest(
   strict: boolean,
   { defaultCount, maxCount, more }: ResultRules,
 ): SearchRequest {
-  const understands: Understood = { ...RESULT_PARAMETERS, ...more };
+  const taken = (name: string) =>
+    [more, RESULT_PARAMETERS].find((rules) => Object.hasOwn(rules, name))?.[name];
   const criteria: Parameter[] = [];
   const understood: Parameter[] = [];
   const results: Parameter[] = [];
@@ -94,11 +95,12 @@ export function readSearchRequest(
   for (const parameter of parameters) {
     const [sent, value] = parameter;
     const name = withoutIterate(sent);
-    if (!Object.hasOwn(understands, name)) {
+    const takes = taken(name);
+    if (!takes) {
       // A modifier changes the meaning of its parameter, so it is never ignored (R4 §3.1.1.4.4).
-      if (Object.hasOwn(understands, sent.split(':')[0]!)) throw unsupported(sent);
+      if (taken(sent.split(':')[0]!)) throw unsupported(sent);
       criteria.push(parameter);
-    } else if (understands[name]!(value)) {
+    } else if (takes(value)) {
       results.push([name, value]);
     } else {
       leaveOut(unsupported(sent), { strict, ignored });

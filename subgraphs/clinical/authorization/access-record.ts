@@ -56,8 +56,8 @@ export class AccessRecord {
     const recordAllowed = (found: T): T => {
       const one = named ?? this.#context;
       const each = one === undefined ? this.#owners(resources(found)) : [one];
-      for (const patient of each) record({ ...asked, patient, outcome: ALLOWED });
-      if (each.length === 0) record({ ...asked, outcome: ALLOWED });
+      for (const patient of each) record({ outcome: ALLOWED, ...asked, patient });
+      if (each.length === 0) record({ outcome: ALLOWED, ...asked });
       return found;
     };
     return orElse(

@@ -9,6 +9,7 @@ import { readOperationRequest } from '../../../schema/fhir/operation-request.ts'
 import { wantsAsync } from '../../../schema/fhir/prefer.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import type { Abortable } from '../../../schema/process/request-end.ts';
 import { exportedReach } from '../export/exported-reach.ts';
 import type { ExportJobs } from '../export/export-jobs.ts';
 import { readExport, requireSystem } from '../export/export-request.ts';
@@ -26,7 +27,7 @@ const MAX_RETRY_SECONDS = 60;
 
 export interface ExportRoutesOptions {
   jobs: ExportJobs;
-  open(tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation): Clinical;
+  open(tenant: Tenant, access: Access, over?: Abortable, audit?: RecordOperation): Clinical;
   images: PatientImages;
   /** Returns the absolute base of FHIR REST for a request. */
   base(request: FastifyRequest): string;
@@ -108,7 +109,7 @@ async function start(
   const id = await jobs.start(access, described, async (output, signal, onProgress) => {
     try {
       for (const note of asked.notes) await output.add(note, ERRORS);
-      const openRecord = (narrowed: Access) => open(tenant, narrowed, signal);
+      const openRecord = (narrowed: Access) => open(tenant, narrowed, { signal });
       const patients = await runExport(asked, { open: openRecord, images, output, signal, onProgress });
       audit?.({ ...operation, patients, outcome: ALLOWED });
     } catch (error) {

@@ -5,7 +5,7 @@ import { partOf } from '../../../schema/fhir/elements.ts';
 import { readFhirRequest, sendFhir } from '../../../schema/fhir/fhir-request.ts';
 import type { Parameters } from '../../../schema/fhir/search/search-request.ts';
 import { clinicalResources, isResourceType } from '../../../schema/fhir/tables.ts';
-import { clientLeft } from '../../../schema/http/client-left.ts';
+import { endOf } from '../../../schema/http/client-left.ts';
 import { fhirBase } from '../../../schema/http/request.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { accessWithin } from '../record/compartment-access.ts';
@@ -47,8 +47,8 @@ export async function searchCompartment(
     );
   }
   requireTypeOfRecord(type);
-  const open: FhirRoutesOptions['open'] = (opened, signal) =>
-    options.open(opened, signal, accessWithin(request.access, patient, type));
+  const open: FhirRoutesOptions['open'] = (opened, over) =>
+    options.open(opened, over, accessWithin(request.access, patient, type));
   const path = `Patient/${patient}/${type}`;
   return answerSearch({ ...options, open }, { request, reply }, { type, path });
 }
@@ -60,7 +60,7 @@ async function answerSearch(
 ): Promise<FastifyReply> {
   const { parameters, strict } = readFhirRequest(request);
   const { search, results, includes, ignored } = parseSearch(type, parameters, strict);
-  const clinical = open(request, clientLeft(reply));
+  const clinical = open(request, endOf(reply));
   const rules = await rulesOf(clinical, includes, { type, strict });
   const base = fhirBase(baseUrl, request.tenant);
   const { page, made } =
@@ -98,7 +98,7 @@ export async function read(
   const { parameters, strict } = readFhirRequest(request);
   requireType(type);
   const results = parseRead(type, parameters, strict);
-  const resource = await open(request, clientLeft(reply)).read(type, id);
+  const resource = await open(request, endOf(reply)).read(type, id);
   return sendRead(request, reply, { resource: partOf(resource, results), version: storedVersion(resource) });
 }
 
@@ -112,7 +112,7 @@ export async function vread(
   const { parameters, strict } = readFhirRequest(request);
   requireTypeOfRecord(type);
   const results = parseRead(type, parameters, strict);
-  const resource = await open(request, clientLeft(reply)).version(type, id, version);
+  const resource = await open(request, endOf(reply)).version(type, id, version);
   return sendRead(request, reply, { resource: partOf(resource, results), version: storedVersion(resource) });
 }
 
@@ -126,7 +126,7 @@ export async function history(
   const { parameters } = readFhirRequest(request);
   requireTypeOfRecord(type);
   const parsed = parseHistory(parameters);
-  const page = await open(request, clientLeft(reply)).history(type, id, parsed.search);
+  const page = await open(request, endOf(reply)).history(type, id, parsed.search);
   const bundle = historyBundle(page, { base: fhirBase(baseUrl, request.tenant), type, id }, parsed);
   return sendFhir(request, reply, bundle);
 }

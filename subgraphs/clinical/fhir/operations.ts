@@ -13,6 +13,7 @@ import { faultHandler } from '../../../schema/http/fault-reply.ts';
 import { fhirBase } from '../../../schema/http/request.ts';
 import type { Served, ServingRoute } from '../../../schema/http/served.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import type { Abortable } from '../../../schema/process/request-end.ts';
 import type { ExportJobs } from '../export/export-jobs.ts';
 import type { Clinical } from '../record/clinical.ts';
 import type { PatientImages } from '../record/patient-images.ts';
@@ -24,7 +25,7 @@ import { lastObservations } from './lastn.ts';
 export interface OperationRoutesOptions {
   /** Public base of the whole server. */
   baseUrl: string;
-  open(tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation): Clinical;
+  open(tenant: Tenant, access: Access, over?: Abortable, audit?: RecordOperation): Clinical;
   images: PatientImages;
   jobs: ExportJobs;
 }
@@ -49,7 +50,7 @@ export function operationRoutes(options: OperationRoutesOptions): FastifyPluginA
       async handler(request, reply) {
         const { parameters, handling } = readOperationRequest(request);
         const signal = clientLeft(reply);
-        const record = () => open(request.tenant, request.access, signal, request.audit);
+        const record = () => open(request.tenant, request.access, { signal }, request.audit);
         const asked = { strict: handling === 'strict', base: base(request) };
         return sendFhir(request, reply, await lastObservations(record, parameters, asked));
       },
@@ -96,7 +97,7 @@ async function answerEverything(
     ...(FHIR_ID.test(id) && { patient: id }),
   };
   try {
-    const options = { tenant, images, base, open: (narrowed: Access) => open(tenant, narrowed, signal) };
+    const options = { tenant, images, base, open: (narrowed: Access) => open(tenant, narrowed, { signal }) };
     const bundle = await everything(
       id,
       { parameters, strict: handling === 'strict' },

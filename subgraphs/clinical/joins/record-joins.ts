@@ -8,6 +8,7 @@ import { alternatives, unescapeValue } from '../../../schema/fhir/search/search-
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { requireScope } from '../../../schema/access/scopes.ts';
+import type { Abortable } from '../../../schema/process/request-end.ts';
 import { readIfAllowed } from '../record/read-if-allowed.ts';
 import { MAX_INCLUDED } from '../record/includes.ts';
 import { LIST_LIMIT } from '../record/limits.ts';
@@ -40,7 +41,7 @@ interface AskedSearch {
 }
 
 type Open = (
-  ...request: [tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation]
+  ...request: [tenant: Tenant, access: Access, over?: Abortable, audit?: RecordOperation]
 ) => Clinical;
 
 /** Returns what searches of studies ask of the record (FG-9); the composition root gives it to the imaging subgraph. */

@@ -25,6 +25,7 @@ import { RequestSource } from '../sources/request-source.ts';
 import { reachOf } from '../search/reach.ts';
 import type { Facet } from '../../../schema/fhir/facets.ts';
 import { allOf, andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
+import type { Abortable } from '../../../schema/process/request-end.ts';
 import type {
   ClinicalSource,
   FacetsWanted,
@@ -43,7 +44,7 @@ export interface ClinicalOptions {
   access: Access;
   compartment: Compartment;
   granular: GranularScopes;
-  signal?: AbortSignal;
+  over?: Abortable;
   /** Records reads and searches (IA-30). */
   audit?: RecordOperation;
   /** Measures the calls to the record. */
@@ -81,7 +82,7 @@ export class Clinical {
   readonly #studies = new Map<string, Promise<PatientStudiesFound>>();
 
   constructor(options: ClinicalOptions) {
-    const { source, access, compartment, granular, signal, audit, joins, base } = options;
+    const { source, access, compartment, granular, over, audit, joins, base } = options;
     this.#base = base;
     this.access = access;
     this.joins = joins;
@@ -89,7 +90,7 @@ export class Clinical {
     this.images = options.images ?? (() => undefined);
     this.#compartment = compartment;
     this.#patients = access.patients === 'all' ? undefined : access.patients.map(({ id }) => id);
-    this.#source = new RequestSource(source, signal, {
+    this.#source = new RequestSource(source, over, {
       ...{ calls: access.calls, measure: options.measure, patients: this.#patients ?? 'all' },
     });
     this.#own = this.#patients && new Set(this.#patients.map((id) => `Patient/${id}`));

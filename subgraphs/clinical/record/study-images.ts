@@ -4,6 +4,7 @@ import type { RecordOperation } from '../../../schema/fault/audit.ts';
 import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import type { Abortable } from '../../../schema/process/request-end.ts';
 
 /** What the record needs of an imaging study: its keys, which join it to reports, and its date. */
 export interface PatientStudy extends StudyKeys {
@@ -36,7 +37,7 @@ export interface StudyImages {
 
 /** Opens the images for one request. */
 export type OpenStudyImages = (
-  ...request: [tenant: Tenant, access: Access, signal?: AbortSignal, audit?: RecordOperation]
+  ...request: [tenant: Tenant, access: Access, over?: Abortable, audit?: RecordOperation]
 ) => StudyImages;
 
 /** A record that is joined with no images has these. */

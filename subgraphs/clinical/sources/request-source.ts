@@ -4,10 +4,12 @@ import { observed, type CallDescription, type CallObservers } from '../../../sch
 import { querySummary } from '../../../schema/fault/audit.ts';
 import { bindContained } from '../../../schema/fhir/contained.ts';
 import type { Facet } from '../../../schema/fhir/facets.ts';
+import { copyWith } from '../../../schema/process/copy-with.ts';
 import { LoopTurns } from '../../../schema/process/event-loop.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { isTimeout } from '../../../schema/outbound/unreachable.ts';
 import type { Awaitable } from '../../../schema/process/awaitable.ts';
+import type { Abortable } from '../../../schema/process/request-end.ts';
 import { incomplete, notAppliedFault, unreadable } from './fhir-server-fault.ts';
 import { FollowedPages } from './followed-pages.ts';
 import { Versions } from './history.ts';
@@ -34,7 +36,7 @@ export const MAX_GATHERED = 20_000;
  */
 export class RequestSource {
   readonly #source: () => Awaitable<ClinicalSource>;
-  readonly #signal: AbortSignal | undefined;
+  readonly #over: Abortable | undefined;
   readonly #observers: CallObservers;
   readonly #patients: PatientsInReach;
   #readers: Map<string, DataLoader<string, Resource | undefined>> | undefined;
@@ -49,11 +51,11 @@ export class RequestSource {
   /** @param caller is told of the calls to the backend; with its patients in reach */
   constructor(
     source: () => Awaitable<ClinicalSource>,
-    signal: AbortSignal | undefined,
+    over: Abortable | undefined,
     { patients, ...observers }: CallObservers & Pick<ReadOptions, 'patients'> = {},
   ) {
     this.#source = source;
-    this.#signal = signal;
+    this.#over = over;
     this.#observers = observers;
     this.#patients = patients;
   }
@@ -79,7 +81,7 @@ export class RequestSource {
       const request = () => `read ${type} by its id`;
       void observed(
         this.#observers,
-        { ...kindOf(source as ClinicalSource), request, found: () => (found.resource ? 1 : 0) },
+        { request, found: () => (found.resource ? 1 : 0), ...kindOf(source as ClinicalSource) },
         () => found,
       );
     }
@@ -99,7 +101,7 @@ export class RequestSource {
   }
 
   get #caller(): ReadOptions {
-    return { patients: this.#patients, signal: this.#signal };
+    return { patients: this.#patients, signal: this.#over?.signal };
   }
 
   #foundOf(type: string): Map<string, Resource> {
@@ -134,7 +136,7 @@ export class RequestSource {
     await (newestOf ? this.#turnOf(newestOf) : this.#turns.next());
     if (this.#silent) throw this.#silent;
     try {
-      return await observed(this.#observers, { ...kindOf(source), ...call }, () => question(source));
+      return await observed(this.#observers, copyWith(call, kindOf(source)), () => question(source));
     } catch (error) {
       if (error instanceof Fault && isTimeout(error.details.cause)) this.#silent = error;
       throw error;
@@ -151,7 +153,7 @@ export class RequestSource {
   /** Counts values. @throws Fault `not_implemented` for a source that cannot count them */
   facets(type: string, search: FacetSearch): Promise<Facet[]> {
     const count = (source: ClinicalSource) => {
-      if (source.facets) return source.facets(type, search, this.#signal);
+      if (source.facets) return source.facets(type, search, this.#over?.signal);
       const message = 'The FHIR server of this record does not count values. Leave out facets.';
       throw new Fault('not_implemented', message, { service: 'clinical' });
     };
@@ -166,7 +168,7 @@ export class RequestSource {
     this.#pages ??= new Map();
     let page = this.#pages.get(key);
     if (!page) {
-      const found = this.#ask((source) => source.search(type, search, this.#signal), {
+      const found = this.#ask((source) => source.search(type, search, this.#over?.signal), {
         request: () => `search ${summaryOf(type, search)}`,
         found: ({ resources }) => resources.length,
         newestOf: search.newestOf,

@@ -56,7 +56,7 @@ export class ReachedRows {
     if (reaches?.some(({ by }) => by === 'accession')) return this.#byAccession(reaches, query, named);
     const keys = keysFor(reaches, named, this.#source.config);
     const pattern = keys === 'pattern' ? wildcards(named) : undefined;
-    const asked = { ...query, ...(Array.isArray(keys) && { patientIds: keys as readonly PatientKey[] }) };
+    const asked = Array.isArray(keys) ? { patientIds: keys as readonly PatientKey[], ...query } : query;
     return andThen(anew ? this.#source.askFresh(asked) : this.#source.ask(asked), (found) => {
       const rows = this.#own(found, reaches);
       return pattern ? rows.filter((row) => pattern.test(statedIdentifier(row, Tag.PatientID))) : rows;

@@ -8,6 +8,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
+import type { Abortable } from '../../../schema/process/request-end.ts';
 import type { PatientKey } from '../facts/identifiers.ts';
 import { inTime, TimeBudget } from '../sources/timeout.ts';
 import type { TenantImages } from '../sources/open.ts';
@@ -29,7 +30,7 @@ export interface TenantSourceOptions extends CallObservers {
   /** Seconds since the epoch. */
   now(): number;
   /** Ends work for this request when its caller leaves. */
-  signal?: AbortSignal | undefined;
+  over?: Abortable | undefined;
 }
 
 /** One image source of a tenant for one request. It uses the cache and waits no longer than the tenant's `patience`. */
@@ -171,7 +172,7 @@ export class TenantSource {
     what: readonly [kind: string, ...unknown[]],
     work: (source: ImagingSource, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const { pendingRetrievals: unfinished, signal } = this.#options;
+    const { pendingRetrievals: unfinished, over } = this.#options;
     const key = `${this.key}\n${JSON.stringify(what)}`;
     const request = () => `retrieve ${what[0]}`;
     const retrieving = async (ends: AbortSignal) => {
@@ -179,7 +180,7 @@ export class TenantSource {
       return this.#observed({ request }, () => work(source, ends));
     };
     return inTheSameWords(
-      this.#patience.during((seconds) => unfinished.patiently(key, retrieving, seconds, signal)),
+      this.#patience.during((seconds) => unfinished.patiently(key, retrieving, seconds, over?.signal)),
     );
   }
 }

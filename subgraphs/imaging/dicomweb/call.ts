@@ -63,7 +63,7 @@ export class Call {
     this.#query = queryOf(request);
     requireUtf8(this.#query);
     this.#signal = signal;
-    this.#imaging = open(request.tenant, request.access, signal, request.audit);
+    this.#imaging = open(request.tenant, request.access, signal && { signal }, request.audit);
   }
 
   async search(level: Level): Promise<unknown> {
@@ -150,7 +150,7 @@ export class Call {
     const path = [pathOf(target), part].filter(Boolean).join('/');
     const handover = handoverHeaders(tenant, { path, accept }, this.#proxy);
     if (!handover) return false;
-    const imaging = this.#open(tenant, access, this.#signal, (operation) =>
+    const imaging = this.#open(tenant, access, this.#signal && { signal: this.#signal }, (operation) =>
       audit?.(operation.outcome.kind === 'allowed' ? { ...operation, isHandedOver: true } : operation),
     );
     // The checks of a retrieval; a DICOMweb server has no version to ask for.

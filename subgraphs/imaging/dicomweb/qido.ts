@@ -96,10 +96,10 @@ export function parseQido(
   const limit = count('limit', once.get('limit'));
   const offset = count('offset', once.get('offset'));
   const query: StudyQuery = {
-    ...scope,
-    ...(patientIds && { patientIds }),
     match,
     includeField: wanted,
+    ...scope,
+    ...(patientIds && { patientIds }),
     ...(limit !== undefined && { limit }),
     ...(offset !== undefined && { offset }),
   };

@@ -33,7 +33,7 @@ export function wadoUriRoutes({ baseUrl, open, pictures }: Omit<DicomwebOptions,
         const asked = wadoUriRequest(query, request.headers.accept);
         requireUtf8(query);
         const signal = clientLeft(reply, { orAnswered: true });
-        const imaging = open(request.tenant, request.access, signal, request.audit);
+        const imaging = open(request.tenant, request.access, { signal }, request.audit);
         const caller = { ifNoneMatch: request.headers['if-none-match'], signal };
         const payload = await retrieved(imaging, pictures, asked, caller);
         setWarnings(reply, baseUrl, warningsOf(imaging.sourceFaults));

@@ -102,7 +102,7 @@ function listsOf(
   const asked = { detail, ...(studyUids && { studyUids }) };
   return allOf(patients, (patient) =>
     andThen(imaging.joinedStudiesOf(patient, asked), (list) => {
-      const found = { ...options, endpointStyle: style, searched: { patient } };
+      const found = { searched: { patient }, ...options, endpointStyle: style };
       const studies = joinedStudies(imaging.tenant, list, found);
       return andThen(studies, (studies) => ({ studies, failed: list.failed }));
     }),
@@ -273,7 +273,7 @@ export function foundStudies(
 ): Awaitable<readonly FoundStudy[]> {
   const sightings = sighted.of(records, [], () => Object.freeze(sightingsOf(records)));
   return andThen(options.firstSeen.observe(tenant.key, sightings), (memories) =>
-    withMemories(tenant, records, { ...options, memories }),
+    withMemories(tenant, records, { memories, ...options }),
   );
 }
 

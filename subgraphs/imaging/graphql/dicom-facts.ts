@@ -3,6 +3,7 @@ import { keywordOf, tagOf } from '../../../schema/dicom/dictionary.ts';
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { pure } from '../../../schema/graphql/pure.ts';
+import { copyWith } from '../../../schema/process/copy-with.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
 import { string, uid, unsignedInt } from '../dicom/dicom-text.ts';
 import type { FoundStudy } from '../fhir/find.ts';
@@ -53,7 +54,7 @@ interface SeriesFacts {
 
 /** Copies an element of a document, and adds its origin. */
 function withOrigin<T extends object>(element: T, origin: Origin): WithOrigin<T> {
-  return Object.freeze({ ...element, [ORIGIN]: origin });
+  return Object.freeze(copyWith(element, { [ORIGIN]: origin }) as unknown as WithOrigin<T>);
 }
 
 const seriesSources = new Derivation<FoundStudy, readonly SeriesSource[] | undefined>();
@@ -107,7 +108,7 @@ function factsOfRows(rows: readonly DicomJson[], of: Pick<Origin, 'found' | 'ser
       .filter(isInstance)
       .map((row) => {
         const instance = imagingStudyInstance(row);
-        return withOrigin(instance, { ...of, row, instanceUid: instance.uid });
+        return withOrigin(instance, { row, instanceUid: instance.uid, ...of });
       })
       .sort(byNumber),
   );

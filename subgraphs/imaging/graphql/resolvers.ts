@@ -95,8 +95,11 @@ export function imagingResolvers(
 ): Record<string, object> {
   const factsOf = ({ imaging, budget }: ImagingContext): Facts =>
     ((imaging as WithFacts)[FACTS] ??= {
-      ...{ imaging, loaders: new RequestLoaders(imaging, options, budget) },
-      ...{ series: new Map(), bases: new Map(), reported: new Set<Fault>() },
+      imaging,
+      loaders: new RequestLoaders(imaging, options, budget),
+      series: new Map(),
+      bases: new Map(),
+      reported: new Set<Fault>(),
     });
 
   /** Makes a resolver over the facts of the request; faults become GraphQL errors. */

@@ -64,7 +64,7 @@ export class AuditedStudies implements Imaging {
 
   async search(query: StudyQuery): Promise<SearchResult> {
     return this.#searched(
-      { ...studyOf(query.studyUid), query: summaryOf(query) },
+      { query: summaryOf(query), ...studyOf(query.studyUid) },
       () => this.#core.search(query),
       ({ patients = [] }) => patients,
     );
@@ -77,7 +77,7 @@ export class AuditedStudies implements Imaging {
 
   studiesOf(patient: string | undefined, filter?: StudyFilter): Awaitable<StudyList> {
     return this.#searched(
-      { ...(patient !== undefined && { patient }), query: IMAGING_STUDY },
+      { query: IMAGING_STUDY, ...(patient !== undefined && { patient }) },
       () => this.#core.studiesOf(patient, filter),
       ({ records }) => records.map(({ patientId }) => patientId),
     );
@@ -85,7 +85,7 @@ export class AuditedStudies implements Imaging {
 
   joinedStudiesOf(patient: string | undefined, filter?: StudyFilter): Awaitable<StudyList> {
     return this.#searched(
-      { ...(patient !== undefined && { patient }), query: IMAGING_STUDY },
+      { query: IMAGING_STUDY, ...(patient !== undefined && { patient }) },
       () => this.#core.joinedStudiesOf(patient, filter),
       ({ records, alone = [] }) => [...records, ...alone].map(({ patientId }) => patientId),
     );
@@ -185,8 +185,8 @@ export class AuditedStudies implements Imaging {
       const named = asked.patient ?? this.#context;
       const patients =
         named === undefined ? [...new Set(ownersIn(found).filter((id) => id !== undefined))] : [named];
-      for (const patient of patients) this.#record({ ...SEARCH, ...asked, patient, outcome: ALLOWED });
-      if (patients.length === 0) this.#record({ ...SEARCH, ...asked, outcome: ALLOWED });
+      for (const patient of patients) this.#record({ outcome: ALLOWED, ...SEARCH, ...asked, patient });
+      if (patients.length === 0) this.#record({ outcome: ALLOWED, ...SEARCH, ...asked });
       return found;
     };
     return orElse(

@@ -5,6 +5,7 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { RecordOperation } from '../../../schema/fault/audit.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import type { Awaitable } from '../../../schema/process/awaitable.ts';
+import type { Abortable } from '../../../schema/process/request-end.ts';
 import type { EncodedMetadata } from '../cache/metadata-cache.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { RecordStudy } from './record/record-study.ts';
@@ -172,6 +173,6 @@ export interface Imaging {
 export type OpenImaging = (
   tenant: Tenant,
   access: Access,
-  signal?: AbortSignal,
+  over?: Abortable,
   audit?: RecordOperation,
 ) => Imaging;

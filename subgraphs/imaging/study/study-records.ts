@@ -57,8 +57,9 @@ export function studyRecord(
   instances: Rows | undefined,
 ): StudyRecord {
   return Object.freeze({
+    study,
+    series,
     ...(patientId !== undefined && { patientId }),
-    ...{ study, series },
     ...(instances && { instances }),
   });
 }

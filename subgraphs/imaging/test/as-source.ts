@@ -18,7 +18,11 @@ export function asSource(
   images: (more: object) => object,
 ): Omit<ImagingSource, 'close'> {
   const everything = (signal?: AbortSignal): Imaging =>
-    subgraph.open(testTenant(images({}), 'contract'), testAccess('all', 'system/ImagingStudy.rs'), signal);
+    subgraph.open(
+      testTenant(images({}), 'contract'),
+      testAccess('all', 'system/ImagingStudy.rs'),
+      signal && { signal },
+    );
   const restricted = (patientIds: NonNullable<SourceQuery['patientIds']>): Imaging => {
     const nobody: PatientGrant = { id: 'nobody', identity: { id: 'nobody', identifier: [] } };
     const patients = patientIds.map(({ value }, index) => patient(`p${index}`, value));
