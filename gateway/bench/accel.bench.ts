@@ -21,6 +21,8 @@ const SLICES = 300;
 const FRAMES = 1000;
 const CONNECTIONS = 8;
 const ROUNDS = 7;
+/** Rounds before the measured ones. */
+const WARM_UP = 5;
 const KEY = 'the-key-of-nginx-in-this-benchmark';
 const OCTETS = 'multipart/related; type="application/octet-stream"; transfer-syntax=*';
 const STUDY = `/studies/${ctStudyUid(0)}`;
@@ -132,6 +134,8 @@ async function measured<Name extends string>(
     Name,
     () => Promise<number>
   >;
+  // The gateway compiles its code while it is used: nginx and Orthanc are compiled.
+  for (let round = 0; round < WARM_UP; round++) for (const name of names) await once(ways[name]);
   const results = await alternate(contenders, ROUNDS);
   const withCost = names.map((name) => {
     const { processor, requests } = total.get(name)!;

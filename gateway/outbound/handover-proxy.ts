@@ -1,5 +1,5 @@
 import type { HandoverProxy } from '../../schema/outbound/handover-proxy.ts';
-import { isSameSecret } from '../http/same-secret.ts';
+import { sameAs } from '../http/same-secret.ts';
 import { chooseProxy, type ProxySettings } from './proxy.ts';
 
 /** Request header with ACCEL_KEY. */
@@ -12,8 +12,9 @@ const KEY = 'x-accel-key';
  */
 export function handoverProxy(key: string, proxies: ProxySettings): HandoverProxy {
   const proxyOf = chooseProxy(proxies);
+  const isKey = sameAs(key);
   return {
-    isAsking: (headers) => isSameSecret(String(headers[KEY] ?? ''), key),
+    isAsking: (headers) => isKey(String(headers[KEY] ?? '')),
     isDirect: (url) => proxyOf(new URL(url)) === undefined,
   };
 }

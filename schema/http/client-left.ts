@@ -22,9 +22,9 @@ export function clientLeft(reply: FastifyReply, options: ClientLeftOptions = {})
 }
 
 /** Returns the end of a request: when the client leaves before it has its answer. */
-export function endOf(reply: FastifyReply): RequestEnd {
+export function endOf(reply: FastifyReply, options: ClientLeftOptions = {}): RequestEnd {
   const over = new RequestEnd();
-  abortWhenClientLeaves(reply, over);
+  abortWhenClientLeaves(reply, over, options);
   return over;
 }
 

@@ -7,6 +7,7 @@ import { tenantBase } from '../../../schema/http/request.ts';
 import { multipartObjects, negotiateJson, wantsStoredFrames } from './accept.ts';
 import { parseAccept, type MediaRange } from '../../../schema/http/media-ranges.ts';
 import { HANDOVER_HEADERS, type HandoverProxy } from '../../../schema/outbound/handover-proxy.ts';
+import type { Abortable } from '../../../schema/process/request-end.ts';
 import type { OpenImaging } from '../study/studies.ts';
 import { framesPart, MOST_NAMED_FRAMES } from '../study/audited-studies.ts';
 import { acceptedCoding, CODINGS, compressed, type Coding } from '../../../schema/http/content-coding.ts';
@@ -29,7 +30,7 @@ export interface CallOptions {
   baseUrl: string;
   open: OpenImaging;
   /** Ends work for this request when its client leaves. */
-  signal: AbortSignal | undefined;
+  over: Abortable | undefined;
   /** The proxy that may fetch answers from archives itself. */
   proxy: HandoverProxy | undefined;
 }
@@ -47,12 +48,12 @@ export class Call {
   readonly #reply: FastifyReply;
   readonly #open: OpenImaging;
   readonly #imaging: Imaging;
-  readonly #signal: AbortSignal | undefined;
+  readonly #over: Abortable | undefined;
   readonly #proxy: HandoverProxy | undefined;
   readonly #base: string;
   readonly #query: URLSearchParams;
 
-  constructor(request: FastifyRequest, reply: FastifyReply, { baseUrl, open, signal, proxy }: CallOptions) {
+  constructor(request: FastifyRequest, reply: FastifyReply, { baseUrl, open, over, proxy }: CallOptions) {
     this.#request = request;
     this.#proxy = proxy;
     this.#open = open;
@@ -62,8 +63,8 @@ export class Call {
     this.#base = `${tenantBase(baseUrl, request.tenant)}/${api}`;
     this.#query = queryOf(request);
     requireUtf8(this.#query);
-    this.#signal = signal;
-    this.#imaging = open(request.tenant, request.access, signal && { signal }, request.audit);
+    this.#over = over;
+    this.#imaging = open(request.tenant, request.access, over, request.audit);
   }
 
   async search(level: Level): Promise<unknown> {
@@ -150,7 +151,7 @@ export class Call {
     const path = [pathOf(target), part].filter(Boolean).join('/');
     const handover = handoverHeaders(tenant, { path, accept }, this.#proxy);
     if (!handover) return false;
-    const imaging = this.#open(tenant, access, this.#signal && { signal: this.#signal }, (operation) =>
+    const imaging = this.#open(tenant, access, this.#over, (operation) =>
       audit?.(operation.outcome.kind === 'allowed' ? { ...operation, isHandedOver: true } : operation),
     );
     // The checks of a retrieval; a DICOMweb server has no version to ask for.
@@ -207,7 +208,7 @@ export class Call {
       query: this.#query,
       accept: this.#accept(),
       ifNoneMatch: this.#ifNoneMatch(),
-      signal: this.#signal,
+      signal: this.#over?.signal,
     };
     return this.#send(await pictures[kind](this.#imaging, request));
   }
@@ -218,17 +219,14 @@ export class Call {
   }
 
   #partialTarget(): Partial<Target> {
-    const { studyUid, seriesUid, instanceUid } = this.#request.params as Partial<Target>;
-    for (const uid of [studyUid, seriesUid, instanceUid]) {
-      if (uid !== undefined && !UID.test(uid)) {
-        throw new Fault('invalid_request', 'A UID is digits and dots, at most 64.');
-      }
+    const target: { -readonly [Part in keyof Target]?: Target[Part] } = {};
+    for (const name of ['studyUid', 'seriesUid', 'instanceUid'] as const) {
+      const uid = (this.#request.params as Partial<Target>)[name];
+      if (uid === undefined) continue;
+      if (!UID.test(uid)) throw new Fault('invalid_request', 'A UID is digits and dots, at most 64.');
+      target[name] = uid;
     }
-    return {
-      ...(studyUid !== undefined && { studyUid }),
-      ...(seriesUid !== undefined && { seriesUid }),
-      ...(instanceUid !== undefined && { instanceUid }),
-    };
+    return target;
   }
 
   #accept(): MediaRange[] {

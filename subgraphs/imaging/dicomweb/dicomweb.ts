@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { Call } from './call.ts';
-import { clientLeft } from '../../../schema/http/client-left.ts';
+import { endOf } from '../../../schema/http/client-left.ts';
 import { imagesRoute, type ServingRoute } from '../../../schema/http/served.ts';
 import type { OpenImaging } from '../study/studies.ts';
 import { prepareRoutes, readsOnly } from './http.ts';
@@ -58,9 +58,9 @@ export function dicomwebRoutes({ baseUrl, under, open, pictures, ...more }: Dico
         exposeHeadRoute: false,
         handler: (request, reply) => {
           let call: Call | undefined;
-          const left = () => clientLeft(reply, { orAnswered: () => call?.mayLeaveWork ?? true });
-          const signal = endsWithClient ? left() : undefined;
-          call = new Call(request, reply, { baseUrl, open, signal, proxy });
+          const end = () => endOf(reply, { orAnswered: () => call?.mayLeaveWork ?? true });
+          const over = endsWithClient ? end() : undefined;
+          call = new Call(request, reply, { baseUrl, open, over, proxy });
           return handler(call);
         },
       });

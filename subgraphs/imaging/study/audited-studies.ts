@@ -212,7 +212,7 @@ export class AuditedStudies implements Imaging {
       const found = await run();
       const patient = await this.#ownerOf(studyUid);
       if (found !== undefined)
-        this.#record({ ...operation, ...(patient !== undefined && { patient }), outcome: ALLOWED });
+        this.#record({ outcome: ALLOWED, ...operation, ...(patient !== undefined && { patient }) });
       return found;
     } catch (error) {
       // Another media type may still be given; if none is, the request is recorded at its end.
