@@ -53,6 +53,7 @@ async function oneTenant(directory: string): Promise<string[]> {
     authorization: { type: 'mock', disableAuthzChecks: true },
     clinical: { type: 'store', path: patients },
     images: { type: 'folder', path: images, lookup: 'studies-by-mrn' },
+    graphql: { introspection: true },
   };
   await writeFile(join(tenants, 'open.json'), JSON.stringify(tenant));
   return [`TENANTS_DIR=${tenants}`];
