@@ -67,6 +67,22 @@ async function get(path: string, headers: Record<string, string> = {}) {
   return { status, headers: given, bytes: Buffer.from(await body.arrayBuffer()) };
 }
 
+test('FG-29 a stream has all rows, also when the same is asked again', async () => {
+  const query = '{ ConditionConnection(_count: 3) { edges { resource { id } } } }';
+  const streamed = async (): Promise<string> => {
+    const { body } = await request(`${gateway.url}/open/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/x-ndjson' },
+      body: JSON.stringify({ query }),
+    });
+    return body.text();
+  };
+  const first = await streamed();
+  expect(first).toMatch(/^\{"id":"/);
+  expect(await streamed()).toBe(first);
+  expect(await streamed()).toBe(first);
+});
+
 test('one request gives the record and the images, and its addresses work', async () => {
   const { data, errors } = await ask(WHOLE);
   expect(errors).toBeUndefined();

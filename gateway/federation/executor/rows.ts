@@ -17,12 +17,17 @@ export interface RowFormat {
   of(selection: CompiledSelection): RowWriter;
 }
 
-/** Changes a compiled operation so that its rows are not in the answer, where each is null, but in `Run.rows`. */
+/**
+ * Changes a compiled operation so that its rows are not in the answer, where each is null, but in `Run.rows`. No text around a
+ * row is kept: a kept text is not written again, and its rows would be missing.
+ */
 export function takeRows(operation: CompiledOperation, { format, path }: WantedRows): void {
   let selection: CompiledSelection | undefined = operation.root;
   let field: CompiledField | undefined;
   for (const name of path) {
+    if (selection) selection.kept = undefined;
     field = selection?.fields.find((one): one is CompiledField => 'nodes' in one && one.name === name);
+    if (field) field.keepsList = false;
     selection = field?.selections[0];
   }
   if (!field || !selection) return;
