@@ -1,3 +1,4 @@
+import { copyWith } from '../../schema/process/copy-with.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Access } from '../../schema/access/access.ts';
 import type { AuditEvent, Operation, Outcome, RecordOperation } from '../../schema/fault/audit.ts';
@@ -86,14 +87,14 @@ function newState(request: FastifyRequest, events: AuditEvents): State {
       recorded.add(key);
       const { client, user } = accessOf(request) ?? {};
       const { tenant = REFUSED_DYNAMIC } = request as { tenant?: AuditedTenant };
-      events(tenant, {
+      const caller = {
         tenant: tenant.key,
-        ...operation,
         ...(client !== undefined && { client }),
         ...(user !== undefined && { user }),
         request: request.id,
         time: new Date().toISOString(),
-      });
+      };
+      events(tenant, copyWith(operation, caller));
     },
   };
 }

@@ -37,16 +37,15 @@ export async function bench(): Promise<Figure[]> {
       ...{ connections: 32, part: 0.7, seconds: SECONDS },
     };
     const bareJob = { ...job, origin: bare.origin };
-    const rounds: SteadyResult[] = [];
-    const bareRounds: SteadyResult[] = [];
-    // The first round warms up.
-    for (let round = -1; round < ROUNDS; round++) {
-      const [ours, bares] = [await steadyLoad(directory, job), await steadyLoad(directory, bareJob)];
-      if (round >= 0) rounds.push(ours);
-      if (round >= 0) bareRounds.push(bares);
+    const ours: SteadyResult[] = [];
+    const bares: SteadyResult[] = [];
+    for (let round = 0; round <= ROUNDS; round++) {
+      ours.push(await steadyLoad(directory, job));
+      bares.push(await steadyLoad(directory, bareJob));
     }
     if ((await allAnswers(server)).join() !== answers.join()) throw new Error('Load changed the answers.');
-    return figuresOf(rounds, bareRounds);
+    // The first round warms up.
+    return figuresOf(ours.slice(1), bares.slice(1));
   } finally {
     await Promise.all([server?.stop(), bare?.stop(), ehr.close()]);
     await rm(directory, { recursive: true, force: true });

@@ -1,3 +1,4 @@
+import { copyWith } from '../../schema/process/copy-with.ts';
 import { HeaderMap, type HTTPGraphQLResponse } from '@apollo/server';
 import type { DocumentNode } from 'graphql';
 import { Kind, visit } from 'graphql';
@@ -59,7 +60,7 @@ export class KnownOperations {
     const known = usual && this.#known.get(keyOf(usual.query, usual.operationName));
     if (!known) return undefined;
     const { variables } = usual;
-    const taken = { variables, ...known };
+    const taken = copyWith(known, { variables });
     const { limits, scopes } = this.#rules;
     try {
       requireTrusted(scope, known.operation.name?.value);

@@ -15,23 +15,20 @@ export interface ClientLeftOptions {
 }
 
 /** Returns a signal that aborts when the client leaves before it has its answer, to end work for it (DW-15). */
-export function clientLeft(reply: FastifyReply, options: ClientLeftOptions = {}): AbortSignal {
-  const left = new AbortController();
-  abortWhenClientLeaves(reply, left, options);
-  return left.signal;
-}
+export const clientLeft = (reply: FastifyReply, options?: ClientLeftOptions): AbortSignal =>
+  endOf(reply, options).signal;
 
 /** Returns the end of a request: when the client leaves before it has its answer. */
-export function endOf(reply: FastifyReply, options: ClientLeftOptions = {}): RequestEnd {
+export function endOf(reply: FastifyReply, options?: ClientLeftOptions): RequestEnd {
   const over = new RequestEnd();
   abortWhenClientLeaves(reply, over, options);
   return over;
 }
 
-/** Does the same for a controller that something else may abort first. */
+/** Does the same for an end that something else may bring first. */
 export function abortWhenClientLeaves(
   { raw }: FastifyReply,
-  left: Pick<AbortController, 'abort'>,
+  left: RequestEnd,
   { orAnswered = false, onClose }: ClientLeftOptions = {},
 ): void {
   raw.once('close', () => {

@@ -1,3 +1,4 @@
+import { copyWith } from '../../schema/process/copy-with.ts';
 import type { FastifyBaseLogger, FastifyPluginAsync } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { readFileSync } from 'node:fs';
@@ -112,7 +113,9 @@ export function imagingSubgraph(deps: ImagingDeps) {
       ...{ tenant, access, directory, now, log, over, dispatcher, recordStudies, onContradiction, measure },
       ...caches,
     };
-    const restricted = sources.of(tenant).map((images) => new RestrictedStudies({ images, ...request }));
+    const restricted = sources
+      .of(tenant)
+      .map((images) => new RestrictedStudies(copyWith(request, { images })));
     const core = new SeveralStudies(restricted, request);
     return audit ? new AuditedStudies(core, audit) : core;
   };

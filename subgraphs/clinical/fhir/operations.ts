@@ -8,7 +8,7 @@ import { FHIR_ID, FHIR_JSON } from '../../../schema/fhir/fhir.ts';
 import { requireFhirJson } from '../../../schema/fhir/fhir-format.ts';
 import { readFormsAndJson, readOperationRequest } from '../../../schema/fhir/operation-request.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
-import { clientLeft } from '../../../schema/http/client-left.ts';
+import { clientLeft, endOf } from '../../../schema/http/client-left.ts';
 import { faultHandler } from '../../../schema/http/fault-reply.ts';
 import { fhirBase } from '../../../schema/http/request.ts';
 import type { Served, ServingRoute } from '../../../schema/http/served.ts';
@@ -49,8 +49,8 @@ export function operationRoutes(options: OperationRoutesOptions): FastifyPluginA
       ...{ method: ['GET', 'POST'], url: '/fhir/Observation/$lastn', ...serving('search', 'Observation') },
       async handler(request, reply) {
         const { parameters, handling } = readOperationRequest(request);
-        const signal = clientLeft(reply);
-        const record = () => open(request.tenant, request.access, { signal }, request.audit);
+        const over = endOf(reply);
+        const record = () => open(request.tenant, request.access, over, request.audit);
         const asked = { strict: handling === 'strict', base: base(request) };
         return sendFhir(request, reply, await lastObservations(record, parameters, asked));
       },
@@ -88,7 +88,7 @@ async function answerEverything(
   { open, images, base }: OperationRoutesOptions & { base: string },
 ): Promise<FastifyReply> {
   const { tenant, access, audit } = request;
-  const signal = clientLeft(reply);
+  const over = endOf(reply);
   const { parameters, handling } = readOperationRequest(request);
   const { id = onlyPatient(access) } = request.params as { id?: string };
   // One record for all the searches (IA-30).
@@ -97,7 +97,7 @@ async function answerEverything(
     ...(FHIR_ID.test(id) && { patient: id }),
   };
   try {
-    const options = { tenant, images, base, open: (narrowed: Access) => open(tenant, narrowed, { signal }) };
+    const options = { tenant, images, base, open: (narrowed: Access) => open(tenant, narrowed, over) };
     const bundle = await everything(
       id,
       { parameters, strict: handling === 'strict' },

@@ -136,7 +136,7 @@ export class RequestSource {
     await (newestOf ? this.#turnOf(newestOf) : this.#turns.next());
     if (this.#silent) throw this.#silent;
     try {
-      return await observed(this.#observers, copyWith(call, kindOf(source)), () => question(source));
+      return await observed(this.#observers, copyWith(kindOf(source), call), () => question(source));
     } catch (error) {
       if (error instanceof Fault && isTimeout(error.details.cause)) this.#silent = error;
       throw error;

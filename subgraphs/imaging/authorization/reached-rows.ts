@@ -1,3 +1,4 @@
+import { copyWith } from '../../../schema/process/copy-with.ts';
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
@@ -56,7 +57,9 @@ export class ReachedRows {
     if (reaches?.some(({ by }) => by === 'accession')) return this.#byAccession(reaches, query, named);
     const keys = keysFor(reaches, named, this.#source.config);
     const pattern = keys === 'pattern' ? wildcards(named) : undefined;
-    const asked = Array.isArray(keys) ? { patientIds: keys as readonly PatientKey[], ...query } : query;
+    const asked = Array.isArray(keys)
+      ? copyWith(query, { patientIds: keys as readonly PatientKey[] })
+      : query;
     return andThen(anew ? this.#source.askFresh(asked) : this.#source.ask(asked), (found) => {
       const rows = this.#own(found, reaches);
       return pattern ? rows.filter((row) => pattern.test(statedIdentifier(row, Tag.PatientID))) : rows;

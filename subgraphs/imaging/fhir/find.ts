@@ -1,3 +1,4 @@
+import { copyWith } from '../../../schema/process/copy-with.ts';
 import { Tag } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { patientOutOfReach } from '../../../schema/fault/refusals.ts';
@@ -102,7 +103,7 @@ function listsOf(
   const asked = { detail, ...(studyUids && { studyUids }) };
   return allOf(patients, (patient) =>
     andThen(imaging.joinedStudiesOf(patient, asked), (list) => {
-      const found = { searched: { patient }, ...options, endpointStyle: style };
+      const found = copyWith(options, { endpointStyle: style, searched: { patient } });
       const studies = joinedStudies(imaging.tenant, list, found);
       return andThen(studies, (studies) => ({ studies, failed: list.failed }));
     }),
@@ -273,7 +274,7 @@ export function foundStudies(
 ): Awaitable<readonly FoundStudy[]> {
   const sightings = sighted.of(records, [], () => Object.freeze(sightingsOf(records)));
   return andThen(options.firstSeen.observe(tenant.key, sightings), (memories) =>
-    withMemories(tenant, records, { memories, ...options }),
+    withMemories(tenant, records, copyWith(options, { memories })),
   );
 }
 
