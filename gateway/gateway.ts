@@ -5,7 +5,12 @@ import { measuredFetch, type MeasureCall } from '../schema/access/source-calls.t
 import type { CountLookup } from '../schema/process/cache-lookups.ts';
 import type { ChooseDispatcher } from '../schema/outbound/choose-dispatcher.ts';
 import type { Tenant } from '../schema/tenant/tenant.ts';
-import { clinicalSubgraph, declaredClinicalRoutes } from '../subgraphs/clinical/app.ts';
+import {
+  clinicalSubgraph,
+  declaredClinicalRoutes,
+  type ClinicalDependencies,
+} from '../subgraphs/clinical/app.ts';
+import { SourceAnswers } from '../subgraphs/clinical/sources/source-answers.ts';
 import type { FirstSeen } from '../subgraphs/imaging/cache/first-seen.ts';
 import { declaredImagingRoutes, imagingSubgraph, type ImagingDeps } from '../subgraphs/imaging/app.ts';
 import type { UnclearReason } from './identity/resolve-identity.ts';
@@ -18,6 +23,7 @@ import { forwarded } from './split/forward.ts';
 import { SubgraphLink, type SplitUrls } from './split/link.ts';
 import { recordFunctions, remoteRecord } from './split/record-functions.ts';
 import { remoteGraph } from './split/remote-graph.ts';
+import { workAnswers } from './split/shared-work.ts';
 import { selfTest } from './self-test/self-test.ts';
 import { authorizer } from './smart/authorize.ts';
 import { capabilities, capabilitySealer } from './smart/capability/capability-admission.ts';
@@ -152,15 +158,15 @@ function localSubgraphs(options: PartsOptions, means: Means) {
   };
 }
 
-/** Creates the clinical subgraph. @param images of this process or of another one */
+/** Creates the clinical subgraph. @param more the images, of this process or of another one */
 function clinicalPart(
   options: PartsOptions,
-  images: Pick<Parameters<typeof clinicalSubgraph>[0], 'studyImages' | 'studiesOfObjects'>,
+  more: Pick<ClinicalDependencies, 'studyImages' | 'studiesOfObjects' | 'answers'>,
 ) {
   const { dataDir, ownDir, baseUrl, dispatcher, expressions, exports, now, measure, loadWait } = options;
   return clinicalSubgraph({
     ...{ dataDir, ownDir, baseUrl, dispatcher, expressions, exports, now, measure, loadWait },
-    ...images,
+    ...more,
   });
 }
 
@@ -230,7 +236,11 @@ function linkTo(service: ServiceName, { secrets, now }: PartsOptions, urls: Spli
 export function clinicalProcess(options: PartsOptions, urls: SplitUrls) {
   const link = linkTo('imaging', options, urls);
   const { studyImages, studiesOfObjects, imagesOfPatient } = remoteImages(link);
-  const clinical = clinicalPart(options, { studyImages, studiesOfObjects });
+  const clinical = clinicalPart(options, {
+    studyImages,
+    studiesOfObjects,
+    answers: workAnswers((onGrown) => new SourceAnswers(onGrown), options.now),
+  });
   return {
     ...{ service: 'clinical' as const, schema: clinical.schema, open: clinical.open },
     routes: [clinical.routes, clinical.operations(imagesOfPatient)],

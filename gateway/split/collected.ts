@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../../schema/access/access.ts';
 import type { RecordCall, SourceCall } from '../../schema/access/source-calls.ts';
 import type { Operation, RecordOperation } from '../../schema/fault/audit.ts';
+import { continueWork, workOf } from './shared-work.ts';
 import { EXPLAINS } from './wire.ts';
 
 /**
@@ -34,13 +35,17 @@ export function collector(request: FastifyRequest, reply: FastifyReply): Collect
   const record: RecordCall = (call) => void calls.push({ ...call, began: call.began - begun });
   const explains = request.headers[EXPLAINS] !== undefined;
   return {
-    access: explains ? { ...request.access, calls: record } : request.access,
+    access: explains ? withCalls(request.access, record) : request.access,
     audit: (operation) => void (isAlone ? request.audit?.(operation) : recorded.push(operation)),
     collected: () => ({
       ...(recorded.length > 0 && { recorded }),
       ...(calls.length > 0 && { calls }),
     }),
   };
+}
+
+function withCalls(access: Access, calls: RecordCall): Access {
+  return continueWork({ ...access, calls }, workOf(access));
 }
 
 /** Takes the work of a subgraph for a request. @param begun when the request was sent, by `performance.now()` */

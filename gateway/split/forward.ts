@@ -5,12 +5,12 @@ import { recordedElsewhere } from '../audit/request-audit.ts';
 import { clientLeft } from '../../schema/http/client-left.ts';
 import { CONNECTION_HEADERS } from '../http/connection-headers.ts';
 import type { SubgraphLink } from './link.ts';
-import { EXPLAINS, RECORDS, SEAL_REFUSED, SEALED_ACCESS } from './wire.ts';
+import { EXPLAINS, RECORDS, SEAL_REFUSED, SEALED_ACCESS, WORK } from './wire.ts';
 
 /** Headers of one connection, and those between the client and the gateway, or between the processes. */
 const NOT_SENT = new Set<string>([
   ...[...CONNECTION_HEADERS, 'te', 'trailer', 'transfer-encoding'],
-  ...[SEALED_ACCESS, SEAL_REFUSED, EXPLAINS, RECORDS],
+  ...[SEALED_ACCESS, SEAL_REFUSED, EXPLAINS, RECORDS, WORK],
   ...['host', 'content-length', 'expect', 'authorization', 'cookie', 'accept-encoding', 'x-request-id'],
 ]);
 /** Of an answer: those of its connection, and those that the gateway sets on every answer. */

@@ -12,7 +12,8 @@ import type { ServiceName } from '../federation/service-name.ts';
 import { takeCollected, type Collected } from './collected.ts';
 import { exchange } from './exchange.ts';
 import { SealCache } from './seal-cache.ts';
-import { EXPLAINS, fromWire, SEAL_REFUSED, SEALED_ACCESS, type WireFault } from './wire.ts';
+import { workOf } from './shared-work.ts';
+import { EXPLAINS, fromWire, SEAL_REFUSED, SEALED_ACCESS, WORK, type WireFault } from './wire.ts';
 
 /** Seconds for which a sealed Access is sent again: it is valid for a minute. */
 const SEAL_SECONDS = 40;
@@ -118,11 +119,12 @@ export class SubgraphLink {
     send: (options: Dispatcher.DispatchOptions) => Promise<Answer>,
   ): Promise<Answer> {
     const { method, path, access, headers, body, signal, isRepeatable } = request;
+    const work = workOf(access);
     const token = await this.#tokenFor(access);
     await this.#endOfTurn();
     const options = {
       ...{ method: method as Dispatcher.HttpMethod, path, body: body ?? null },
-      headers: { ...headers, [SEALED_ACCESS]: token },
+      headers: { ...headers, [SEALED_ACCESS]: token, ...(work !== undefined && { [WORK]: work }) },
     };
     try {
       return await sentAgain(() => send(options), { isRepeatable, signal });

@@ -3,6 +3,7 @@ import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { RemoteSubgraph } from '../federation/remote-data-source.ts';
 import { KeptAnswers } from './kept-answers.ts';
 import type { SubgraphLink } from './link.ts';
+import { beginWork } from './shared-work.ts';
 
 /** Returns the graph of a subgraph that is another process: its schema, and how its documents are executed there. */
 export function remoteGraph(link: SubgraphLink): RemoteSubgraph {
@@ -14,7 +15,7 @@ export function remoteGraph(link: SubgraphLink): RemoteSubgraph {
     fetch: ({ tenant, access, over, audit, request }, asked) =>
       link.post(
         'graphql',
-        { tenant, access, signal: over.signal, audit, requestId: request?.id, parse },
+        { tenant, access: beginWork(access), signal: over.signal, audit, requestId: request?.id, parse },
         asked,
       ),
   };

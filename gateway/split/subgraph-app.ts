@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { fastify, LogController } from 'fastify';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
 import { sealingKey } from '../../schema/access/access.ts';
 import { Fault } from '../../schema/fault/fault.ts';
@@ -21,7 +22,8 @@ import type { Traces } from '../traces/traces.ts';
 import { fetchAnswers } from './fetch-answers.ts';
 import { serveFunctions, type ServedFunction } from './functions.ts';
 import { accessOpener } from './opened-access.ts';
-import { RECORDS, SEAL_REFUSED, SEALED_ACCESS } from './wire.ts';
+import { continueWork } from './shared-work.ts';
+import { RECORDS, SEAL_REFUSED, SEALED_ACCESS, WORK } from './wire.ts';
 
 /** Bytes of the headers: an Access of a backend service may have 100,000 patients. */
 const HEADER_LIMIT = 24 * 1024 * 1024;
@@ -111,6 +113,11 @@ const otherConfiguration = () =>
     retryAfter: 2,
   });
 
+function workIn(headers: IncomingHttpHeaders): string | undefined {
+  const { [WORK]: id } = headers;
+  return typeof id === 'string' ? id : undefined;
+}
+
 /** Finds the tenant of each request, and opens its Access. A request without one is refused. */
 function openAccess(app: FastifyInstance, { tenants, secrets, service, now }: SubgraphAppDeps): void {
   const open = accessOpener({ service, keys: secrets.map(sealingKey), now });
@@ -125,7 +132,7 @@ function openAccess(app: FastifyInstance, { tenants, secrets, service, now }: Su
         throw new Fault('unauthenticated', 'This Access is for another tenant.');
       // Its patients are those of another record.
       if (access.record !== undefined && access.record !== tenant.recordKey) throw otherConfiguration();
-      request.access = access;
+      request.access = continueWork(access, workIn(request.headers));
       void reply.header(RECORDS, '1');
     } catch (error) {
       const isSeal = error instanceof Fault && error.code === 'unauthenticated';

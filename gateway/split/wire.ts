@@ -4,6 +4,8 @@ import { Fault, isFaultCode, type FaultDetails } from '../../schema/fault/fault.
 
 /** Header with the sealed Access of a request. */
 export const SEALED_ACCESS = 'x-sealed-access';
+/** Header with the id of the work for one request of a client, of which a call is a part. */
+export const WORK = 'x-work';
 /** Header of an answer that refuses the sealed Access itself. */
 export const SEAL_REFUSED = 'x-seal-refused';
 

@@ -30,6 +30,7 @@ import { clinicalResolvers } from './graphql/resolvers.ts';
 import { FhirServer } from './sources/fhir-server.ts';
 import { FhirServersShared } from './sources/fhir-server/shared.ts';
 import type { ClinicalSource } from './sources/source.ts';
+import type { SourceAnswers } from './sources/source-answers.ts';
 import type { LoadProgress } from './sources/store/load.ts';
 import { Store } from './sources/store/store.ts';
 import { Stores } from './sources/store/stores.ts';
@@ -68,6 +69,8 @@ export interface ClinicalDependencies {
   ownDir?: string | undefined;
   /** Measures the calls to records. */
   measure?: MeasureCall | undefined;
+  /** Returns what a FHIR server has answered to earlier calls for the same request of a client; undefined for a first one. */
+  answers?: ((access: Access) => SourceAnswers | undefined) | undefined;
 }
 
 export interface ClinicalSubgraph {
@@ -147,11 +150,12 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
   const open: ClinicalSubgraph['open'] = (tenant, access, over, audit) => {
     let source: Awaitable<ClinicalSource> | undefined;
     let images: StudyImages | undefined;
+    // Other sources answer as fast without.
+    const answers = tenant.clinical.type === 'fhir' ? dependencies.answers?.(access) : undefined;
     return new Clinical({
       source: () => (source ??= sourceOf(tenant, access)),
       access,
-      compartment,
-      granular,
+      ...{ compartment, granular, answers },
       joins: tenant.joins,
       measure: dependencies.measure,
       ...(studiesOfObjects && { studiesOfObjects: (wanted) => studiesOfObjects(tenant, access, wanted) }),

@@ -22,6 +22,7 @@ import { Related, searchAlone, type Relation } from './related.ts';
 import type { Search, SearchResult } from './search.ts';
 import { notAppliedFault } from '../sources/fhir-server-fault.ts';
 import { RequestSource } from '../sources/request-source.ts';
+import type { SourceAnswers } from '../sources/source-answers.ts';
 import { reachOf } from '../search/reach.ts';
 import type { Facet } from '../../../schema/fhir/facets.ts';
 import { allOf, andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
@@ -57,6 +58,8 @@ export interface ClinicalOptions {
   base: string;
   /** Returns the images, the same at each call. */
   images?: () => StudyImages | undefined;
+  /** What the source has answered to the same request of a client already. */
+  answers?: SourceAnswers | undefined;
 }
 
 /**
@@ -92,6 +95,7 @@ export class Clinical {
     this.#patients = access.patients === 'all' ? undefined : access.patients.map(({ id }) => id);
     this.#source = new RequestSource(source, over, {
       ...{ calls: access.calls, measure: options.measure, patients: this.#patients ?? 'all' },
+      answers: options.answers,
     });
     this.#own = this.#patients && new Set(this.#patients.map((id) => `Patient/${id}`));
     this.#granular = granular;

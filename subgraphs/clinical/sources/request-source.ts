@@ -2,7 +2,6 @@ import DataLoader from 'dataloader';
 import type { Resource } from 'fhir/r4.js';
 import { observed, type CallDescription, type CallObservers } from '../../../schema/access/source-calls.ts';
 import { querySummary } from '../../../schema/fault/audit.ts';
-import { bindContained } from '../../../schema/fhir/contained.ts';
 import type { Facet } from '../../../schema/fhir/facets.ts';
 import { copyWith } from '../../../schema/process/copy-with.ts';
 import { LoopTurns } from '../../../schema/process/event-loop.ts';
@@ -13,6 +12,7 @@ import type { Abortable } from '../../../schema/process/request-end.ts';
 import { incomplete, notAppliedFault, unreadable } from './fhir-server-fault.ts';
 import { FollowedPages } from './followed-pages.ts';
 import { Versions } from './history.ts';
+import { SourceAnswers } from './source-answers.ts';
 import { MAX_REMOTE_PAGE } from './source.ts';
 import type {
   AtHand,
@@ -39,22 +39,20 @@ export class RequestSource {
   readonly #over: Abortable | undefined;
   readonly #observers: CallObservers;
   readonly #patients: PatientsInReach;
+  readonly #answers: SourceAnswers;
   #readers: Map<string, DataLoader<string, Resource | undefined>> | undefined;
-  #pages: Map<string, Promise<SearchPage>> | undefined;
-  /** Resources that searches have returned, by type and id: they need not be read again. */
-  readonly #found = new Map<string, Map<string, Resource>>();
   readonly #turns = new LoopTurns();
   /** Turns by the page whose searches share them. */
   #turnsOfPages: Map<string, Promise<void>> | undefined;
-  #silent: Fault | undefined;
 
-  /** @param caller is told of the calls to the backend; with its patients in reach */
+  /** @param caller is told of the calls to the backend; with its patients in reach, and what the backend has answered */
   constructor(
     source: () => Awaitable<ClinicalSource>,
     over: Abortable | undefined,
-    { patients, ...observers }: CallObservers & Pick<ReadOptions, 'patients'> = {},
+    { patients, answers, ...observers }: SourceCaller = {},
   ) {
     this.#source = source;
+    this.#answers = answers ?? new SourceAnswers();
     this.#over = over;
     this.#observers = observers;
     this.#patients = patients;
@@ -67,7 +65,7 @@ export class RequestSource {
 
   /** Reads a resource; undefined when it does not exist. Simultaneous reads become one request. */
   read(type: string, id: string): Awaitable<Resource | undefined> {
-    const found = this.#found.get(type)?.get(id);
+    const found = this.#answers.resource(type, id);
     if (found) return found;
     const known = this.#atHand(type, id);
     return known ? known.resource : this.#reader(type).load(id);
@@ -77,7 +75,7 @@ export class RequestSource {
     const source = this.#source();
     const found = source instanceof Promise ? undefined : source.atHand?.(type, id, this.#patients);
     if (found) {
-      if (found.resource) this.#foundOf(type).set(id, found.resource);
+      if (found.resource) this.#answers.add(type, [found.resource]);
       const request = () => `read ${type} by its id`;
       void observed(
         this.#observers,
@@ -104,12 +102,6 @@ export class RequestSource {
     return { patients: this.#patients, signal: this.#over?.signal };
   }
 
-  #foundOf(type: string): Map<string, Resource> {
-    const known = this.#found.get(type) ?? new Map<string, Resource>();
-    this.#found.set(type, known);
-    return known;
-  }
-
   #reader(type: string): DataLoader<string, Resource | undefined> {
     this.#readers ??= new Map();
     let reader = this.#readers.get(type);
@@ -119,8 +111,8 @@ export class RequestSource {
           request: () => `read ${type} by ${ids.length === 1 ? 'its id' : `${ids.length} ids`}`,
           found: (resources) => resources.length,
         });
-        const byId = new Map(found.map((resource) => [resource.id, bindContained(resource)]));
-        return ids.map((id) => byId.get(id));
+        this.#answers.add(type, found);
+        return ids.map((id) => this.#answers.resource(type, id));
       });
       this.#readers.set(type, reader);
     }
@@ -134,11 +126,11 @@ export class RequestSource {
   ): Promise<T> {
     const source = await this.#source();
     await (newestOf ? this.#turnOf(newestOf) : this.#turns.next());
-    if (this.#silent) throw this.#silent;
+    if (this.#answers.silent) throw this.#answers.silent;
     try {
       return await observed(this.#observers, copyWith(kindOf(source), call), () => question(source));
     } catch (error) {
-      if (error instanceof Fault && isTimeout(error.details.cause)) this.#silent = error;
+      if (error instanceof Fault && isTimeout(error.details.cause)) this.#answers.silent = error;
       throw error;
     }
   }
@@ -165,22 +157,23 @@ export class RequestSource {
     // The patients are the caller's, the same in each search; there may be thousands.
     const { patients, ...rest } = search;
     const key = JSON.stringify([type, rest, patients !== undefined]);
-    this.#pages ??= new Map();
-    let page = this.#pages.get(key);
-    if (!page) {
-      const found = this.#ask((source) => source.search(type, search, this.#over?.signal), {
+    return this.#answers.page(key, () => this.#askForPage(type, search, key));
+  }
+
+  async #askForPage(type: string, search: SourceSearch, key: string): Promise<SearchPage> {
+    try {
+      const page = await this.#ask((source) => source.search(type, search, this.#over?.signal), {
         request: () => `search ${summaryOf(type, search)}`,
         found: ({ resources }) => resources.length,
         newestOf: search.newestOf,
       });
-      page = found.then((found) => {
-        const known = this.#foundOf(type);
-        for (const resource of found.resources) known.set(resource.id ?? '', bindContained(resource));
-        return found;
-      });
-      this.#pages.set(key, page);
+      this.#answers.add(type, page.resources);
+      return page;
+    } catch (error) {
+      // It was not the backend that failed: others may want the page still.
+      if (this.#over?.signal.aborted) this.#answers.forget(key);
+      throw error;
     }
-    return page;
   }
 
   /**
@@ -264,6 +257,12 @@ export class RequestSource {
       followed.follow(cursor);
     }
   }
+}
+
+/** For whom a source is asked. */
+export interface SourceCaller extends CallObservers, Pick<ReadOptions, 'patients'> {
+  /** What the backend has answered to the same request of a client; by default nothing. */
+  answers?: SourceAnswers | undefined;
 }
 
 /** Names a backend to the observers of its calls. */
