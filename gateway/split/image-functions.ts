@@ -6,6 +6,8 @@ import type { StudyKeys, StudyLinks } from '../../schema/fhir/study-links.ts';
 import type { MediaRange } from '../../schema/http/media-ranges.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { Abortable } from '../../schema/process/request-end.ts';
+import { Failing } from '../self-test/check.ts';
+import { imageFailure } from '../self-test/failure-reasons.ts';
 import type { FunctionCaller, ServedFunction } from './functions.ts';
 import type { SubgraphLink } from './link.ts';
 import { nobody } from './record-functions.ts';
@@ -49,6 +51,9 @@ interface Picture {
   headers: Readonly<Record<string, string>>;
   body: unknown;
 }
+
+/** Whether a source could be tried, or why it does not work. */
+type CheckedSource = { tried: boolean } | { failing: string };
 
 /** The imaging subgraph of this process. */
 export interface ServedImages {
@@ -106,11 +111,20 @@ export function imageFunctions(imaging: ServedImages): Record<string, ServedFunc
       const { headers, body } = picture;
       return { headers, ...(body instanceof Uint8Array && { body: Buffer.from(body).toString('base64') }) };
     },
-    checkSource: ({ tenant, signal }, { index }: { index: number }) =>
-      imaging.checks.checkSource(tenant, index, signal),
+    // The cause of a fault does not leave this process, so the reason is put into words here.
+    checkSource: ({ tenant, signal }, { index }: { index: number }): Promise<CheckedSource> =>
+      imaging.checks.checkSource(tenant, index, signal).then(
+        (tried) => ({ tried }),
+        (error: unknown) => ({ failing: imageFailure(tenant.images[index]!, error) }),
+      ),
     countRecordNumbers: ({ tenant }, { index, identity }: { index: number; identity: PatientIdentity }) =>
       imaging.checks.countRecordNumbers(tenant, index, identity),
   };
+}
+
+/** @throws Failing: it is the process that is away, and not the source. */
+function processAway(error: unknown): never {
+  throw error instanceof Fault ? new Failing('the imaging process (IMAGING_URL) does not answer') : error;
 }
 
 /** The images of another process. */
@@ -161,8 +175,12 @@ export function remoteImages(link: SubgraphLink): ServedImages {
       return { headers, body: body === undefined ? undefined : Buffer.from(body, 'base64') };
     },
     checks: {
-      checkSource: (tenant, index, signal) =>
-        link.call('checkSource', { tenant, access: nobody(tenant), signal }, { index }),
+      async checkSource(tenant, index, signal) {
+        const caller = { tenant, access: nobody(tenant), signal };
+        const checked = await link.call<CheckedSource>('checkSource', caller, { index }).catch(processAway);
+        if ('failing' in checked) throw new Failing(checked.failing);
+        return checked.tried;
+      },
       countRecordNumbers: (tenant, index, identity) =>
         link.call('countRecordNumbers', { tenant, access: nobody(tenant) }, { index, identity }),
     },

@@ -10,6 +10,7 @@ import { startGateway, type GatewayProcess } from './setup/gateway.ts';
 import { longTest } from './setup/usual-run.ts';
 
 const KEY = 'the first key of these three processes';
+const OPERATOR_KEY = 'the-key-of-the-operator-of-these-processes';
 const NEXT_KEY = 'the key that takes its place for all of them';
 
 type Role = 'clinical' | 'imaging';
@@ -24,6 +25,7 @@ const environment = (keys: string, more: Record<string, string> = {}) => ({
   CLINICAL_URL: `http://127.0.0.1:${ports.clinical}`,
   IMAGING_URL: `http://127.0.0.1:${ports.imaging}`,
   SEALING_KEY: keys,
+  OPERATOR_KEY,
   ...more,
 });
 const start = async (role: Role, keys = KEY) => {
@@ -170,6 +172,8 @@ test('while the images are killed, the record is answered with an error for the 
   ]);
   const image = await get('/open/dicomweb/studies');
   expect([image.status, image.headers['retry-after']]).toEqual([503, '2']);
+  const checked = await get('/open/self-test', { authorization: `Bearer ${OPERATOR_KEY}` });
+  expect(checked.bytes.toString()).toContain('the imaging process (IMAGING_URL) does not answer');
   await start('imaging');
   await vi.waitFor(async () => expect((await ask(WHOLE)).errors).toBeUndefined(), 30_000);
 }, 60_000);
