@@ -42,11 +42,11 @@ beforeAll(async () => {
       all: tenant([]),
       code: tenant([rule]),
       token: tenant([{ ...rule, security: [`${CONFIDENTIALITY}|R`] }]),
-      'another system': tenant([{ ...rule, security: ['urn:another|R'] }]),
-      'another code': tenant([{ ...rule, security: ['ETH'] }]),
-      'and modality': tenant([{ ...rule, modality: ['XA'] }]),
+      'another-system': tenant([{ ...rule, security: ['urn:another|R'] }]),
+      'another-code': tenant([{ ...rule, security: ['ETH'] }]),
+      'and-modality': tenant([{ ...rule, modality: ['XA'] }]),
       closed: tenant([{ security: ['R'] }]),
-      'nobody states': { ...tenant([{ security: ['R'] }]), ...none },
+      'nobody-states': { ...tenant([{ security: ['R'] }]), ...none },
       images: { ...tenant([rule], { path: labelledImages }), ...none },
       unreachable: {
         ...tenant([rule]),
@@ -120,11 +120,11 @@ describe('IA-31 withheld by security label', () => {
   test.each<[string, () => readonly string[]]>([
     ['code', () => all.slice(1)],
     ['token', () => all.slice(1)],
-    ['another system', () => all],
-    ['another code', () => all],
+    ['another-system', () => all],
+    ['another-code', () => all],
     // Without `unlabelled`, a study that is not in the record is withheld.
     ['closed', () => all.slice(1, -1)],
-    ['nobody states', () => []],
+    ['nobody-states', () => []],
     ['images', () => all.filter((uid) => uid !== byImages)],
     ['unreachable', () => []],
   ])('%s', async (tenant, shown) => {
@@ -146,7 +146,7 @@ describe('IA-31 withheld by security label', () => {
   test('withholds only studies that match every part of a rule', async () => {
     const { body } = await get(`/all/fhir/ImagingStudy/${all[0]}`);
     const isXa = (JSON.parse(body) as ImagingStudy).modality?.some(({ code }) => code === 'XA');
-    expect(await listed('and modality')).toHaveLength(isXa ? all.length - 1 : all.length);
+    expect(await listed('and-modality')).toHaveLength(isXa ? all.length - 1 : all.length);
   });
 
   test('a capability obeys the labels too, with the token of its caller', async () => {
