@@ -8,7 +8,9 @@ export function threadLimits(heap: number): ResourceLimits {
   return { maxOldGenerationSizeMb: heap, maxYoungGenerationSizeMb: YOUNG };
 }
 
+const COMPILER = new URL('./thread-compiler.mjs', import.meta.url).href;
+
 /** Returns the options of Node for a thread that runs this module. TypeScript needs a compiler, which is not inherited. */
 export function threadOptions(module: URL): string[] {
-  return module.pathname.endsWith('.ts') ? ['--import', 'tsx'] : [];
+  return module.pathname.endsWith('.ts') ? ['--import', COMPILER] : [];
 }
