@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import fastify from 'fastify';
@@ -23,4 +24,23 @@ test('a server that stops waits for a request, and not for connections on which 
   expect(performance.now() - begun).toBeLessThan(4000);
   expect(await (await answer).text()).toBe('answered');
   silent.destroy();
+});
+
+test('a connection that is kept, and whose answer ends while the server stops, is closed', async () => {
+  const app = fastify({ forceCloseConnections: 'idle', keepAliveTimeout: 60_000 });
+  closeSilentConnections(app);
+  let begun: ServerResponse | undefined;
+  app.get('/', (_request, reply) => {
+    begun = reply.hijack().raw;
+    begun.write('begun, ');
+  });
+  const { port } = new URL(await app.listen({ port: 0, host: '127.0.0.1' }));
+  const answer = await fetch(`http://127.0.0.1:${port}/`);
+  const closed = app.close();
+  await delay(50);
+  begun!.end('ended');
+  const stopped = performance.now();
+  expect(await answer.text()).toBe('begun, ended');
+  await closed;
+  expect(performance.now() - stopped).toBeLessThan(2000);
 });

@@ -6,8 +6,9 @@ const PATIENCE = 1_000;
 const LOOK_AGAIN = 100;
 
 /**
- * Closes connections on which nothing was ever sent, when the server stops. Browsers and clients open them in advance; for
- * Node they are neither idle nor finished, and a server that closes would wait a minute for them.
+ * Closes connections that nobody uses, when the server stops; it would wait a minute for them. Fastify closes those that are idle
+ * at that moment. Others become idle later: a client may have its whole answer before the server knows that it is sent. And
+ * browsers and clients open connections in advance, on which nothing was ever sent: for Node they are not idle.
  */
 export function closeSilentConnections(app: FastifyInstance): void {
   const opened = new Map<Socket, number>();
@@ -17,6 +18,7 @@ export function closeSilentConnections(app: FastifyInstance): void {
   });
   app.addHook('preClose', async () => {
     const close = () => {
+      app.server.closeIdleConnections();
       for (const [socket, since] of opened) {
         if (socket.bytesRead > 0) opened.delete(socket);
         else if (performance.now() - since > PATIENCE) socket.destroy();
