@@ -19,7 +19,7 @@ export async function oldCheckout(): Promise<string> {
   execFileSync('tar', ['-x', '-C', FOLDER], { input: archive });
   const run = (command: string, ...args: string[]) =>
     execFileSync(command, args, { cwd: FOLDER, stdio: 'ignore' });
-  run('npm', 'ci', '--no-audit', '--no-fund');
+  run('npm', 'ci', '--include=dev', '--no-audit', '--no-fund');
   run(process.execPath, 'gateway/build.mjs');
   return FOLDER;
 }
