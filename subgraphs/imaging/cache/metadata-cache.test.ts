@@ -120,12 +120,21 @@ describe('DW-6 metadata kept by series', () => {
     expect(addresses).toEqual(many.map((_, i) => below(`1.${i}`)));
   });
 
-  it('give single attributes by keyword, with addresses below a base, unless an object has too many', async () => {
+  it.each([
+    ['a study', (_uid: string): Target => ({ studyUid: '1' })],
+    ['one instance', (uid: string): Target => ({ studyUid: '1', seriesUid: '1', instanceUid: uid })],
+  ])('of %s give single attributes by keyword, unless an object has too many', async (_what, targetOf) => {
     const large = row(['1', 7], ['1.1.7']);
     large['00204000'] = { vr: 'LT', Value: ['x'.repeat(2_000_000)] };
-    const { load } = counted([...ROWS, large]);
-    const metadata = await new MetadataCache(threads).of('v', { studyUid: '1' }, load);
+    const load = async (target: Target) =>
+      [...ROWS, large]
+        .filter(
+          (one) => target.instanceUid === undefined || text(one, Tag.SOPInstanceUID) === target.instanceUid,
+        )
+        .map((one) => encodeMetadata(one, { studyUid: '1' }, new Budget()));
+    const cache = new MetadataCache(threads);
     const of = async (tags: string[] | undefined, uid: string) => {
+      const metadata = await cache.of('v', targetOf(uid), load);
       const selections = new Map([[uid, [tags]]]);
       const [found] = await metadata.selected({ base: BASE, selections, maxBytes: 2 ** 22 });
       const [values] = JSON.parse(Buffer.from(found!.json!).toString()) as (DicomJson | null)[];

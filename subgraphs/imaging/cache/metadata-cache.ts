@@ -16,7 +16,8 @@ import {
   type Coding,
 } from '../../../schema/http/content-coding.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
-import type { SelectTask, SelectedAttributes } from '../parsing/select-attributes.ts';
+import { selectAttributes, type SelectTask, type SelectedAttributes } from '../parsing/select-attributes.ts';
+import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import type { ParsingThreads } from '../threads/parsing-threads.ts';
 import type { Target } from '../sources/source.ts';
 import { grouped } from '../facts/study-rows.ts';
@@ -40,14 +41,23 @@ export interface EncodedMetadata {
    * Selects attributes of instances, in one task for each series.
    * @param task without the rows, which are kept here
    */
-  selected(task: Omit<SelectTask, 'packed'>): Promise<SelectedAttributes[]>;
+  selected(task: Omit<SelectTask, 'rows' | 'isPacked'>): Promise<SelectedAttributes[]>;
 }
 
-/** The rows of one series as JSON, without the brackets. */
+/** The rows of one series as JSON, without the brackets, compressed. */
 interface Series {
   tag: string;
   packed: Buffer;
 }
+
+/** The row of one instance, which is not kept, and so not compressed. */
+interface Instance {
+  tag: string;
+  row: Uint8Array;
+}
+
+/** Bytes of a row up to which its attributes are selected at once: the way to a thread takes longer. */
+const SELECTED_AT_ONCE = 64 * 1024;
 
 /** The series of an answer in order, by Series Instance UID. */
 type SeriesByUid = readonly (readonly [uid: string, series: Series])[];
@@ -100,7 +110,10 @@ export class MetadataCache {
   ): Promise<EncodedMetadata> {
     const { seriesUid, instanceUid } = target;
     // One instance of many: loading it is cheaper than finding it in its series.
-    if (instanceUid !== undefined) return this.#encoded([await pack(await load(target))]);
+    if (instanceUid !== undefined) {
+      const objects = await load(target);
+      return this.#encoded([{ tag: tagOf(objects), row: Buffer.concat(rowsOf(objects)) }]);
+    }
     const kept = this.kept(version, target);
     this.#count?.('metadata', kept !== undefined);
     if (kept) return kept;
@@ -151,25 +164,29 @@ export class MetadataCache {
     }
   }
 
-  #encoded(series: readonly Series[]): EncodedMetadata {
-    const tag = digest(series.map((one) => one.tag).join('\n'));
+  #encoded(found: readonly (Series | Instance)[]): EncodedMetadata {
+    const tag = digest(found.map((one) => one.tag).join('\n'));
     const answers = this.#answers;
     const threads = this.#threads;
-    const packed = series.map((one) => one.packed);
     return {
       tag,
       async encoded(base, coding) {
         const key = [tag, base, coding].join('\n');
         const known = answers.get(key);
         if (known) return known;
-        const bytes = await joined(compressedChunks(rebased(packed, base), coding));
+        const bytes = await joined(compressedChunks(rebased(found, base), coding));
         answers.set(key, bytes);
         return bytes;
       },
       async selected(task) {
-        // Copies, because their buffers are transferred to the thread.
-        const tasks = packed.map((one) => () => ({ ...task, packed: new Uint8Array(one) }));
-        return (await Promise.all(tasks.map((one) => threads.run('selectAttributes', one)))).flat();
+        const selecting = found.map((one): Awaitable<SelectedAttributes[]> => {
+          const [rows, isPacked] = 'row' in one ? [one.row, false] : [one.packed, true];
+          if (!isPacked && rows.length <= SELECTED_AT_ONCE)
+            return selectAttributes({ ...task, rows, isPacked });
+          // A copy, because its buffer is transferred to the thread.
+          return threads.run('selectAttributes', () => ({ ...task, rows: new Uint8Array(rows), isPacked }));
+        });
+        return (await Promise.all(selecting)).flat();
       },
     };
   }
@@ -222,19 +239,23 @@ function fromShared(value: unknown): SeriesByUid | undefined {
 }
 
 async function pack(objects: readonly ObjectMetadata[]): Promise<Series> {
-  const tag = digest(objects.map((one) => one.tag).join('\n'));
-  const rows = objects.flatMap(({ json }, i) => (i === 0 ? [json] : [COMMA, json]));
-  return { tag, packed: await joined(compressedChunks(rows, 'br')) };
+  return { tag: tagOf(objects), packed: await joined(compressedChunks(rowsOf(objects), 'br')) };
 }
+
+const tagOf = (objects: readonly ObjectMetadata[]): string =>
+  digest(objects.map(({ tag }) => tag).join('\n'));
+
+const rowsOf = (objects: readonly ObjectMetadata[]): Uint8Array[] =>
+  objects.flatMap(({ json }, i) => (i === 0 ? [json] : [COMMA, json]));
 
 const [OPEN, COMMA, CLOSE] = [Buffer.from('['), Buffer.from(','), Buffer.from(']')];
 
 /** Yields the rows of all series as one list, with every BulkDataURI below the base. */
-async function* rebased(series: readonly Buffer[], base: string): AsyncGenerator<Uint8Array> {
+async function* rebased(found: readonly (Series | Instance)[], base: string): AsyncGenerator<Uint8Array> {
   yield OPEN;
-  for (const [i, packed] of series.entries()) {
+  for (const [i, one] of found.entries()) {
     if (i > 0) yield COMMA;
-    yield* withBase(decompressedChunks(packed), base);
+    yield* withBase('row' in one ? [one.row] : decompressedChunks(one.packed), base);
   }
   yield CLOSE;
 }

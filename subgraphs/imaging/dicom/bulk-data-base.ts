@@ -5,7 +5,10 @@ export const ROOTED = '"BulkDataURI":"/studies/';
  * Puts a base before every BulkDataURI in JSON, which is a path from the base of the service (DW-4). It works chunk by
  * chunk, because metadata may have many megabytes.
  */
-export async function* withBase(chunks: AsyncIterable<Buffer>, base: string): AsyncGenerator<Buffer> {
+export async function* withBase(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  base: string,
+): AsyncGenerator<Buffer> {
   const based = Buffer.from(`"BulkDataURI":"${base}/studies/`);
   let rest = Buffer.alloc(0);
   for await (const chunk of chunks) {

@@ -11,8 +11,10 @@ const MAX_BYTES = 1024 * 1024;
 export type Selection = readonly string[] | undefined;
 
 export interface SelectTask {
-  /** Metadata of objects as JSON without brackets around them, compressed as `br`. */
-  packed: Uint8Array;
+  /** Metadata of objects as JSON without brackets around them. */
+  rows: Uint8Array;
+  /** True if they are compressed as `br`. */
+  isPacked: boolean;
   /** Base of every BulkDataURI. */
   base: string;
   /** By SOP Instance UID. */
@@ -32,12 +34,12 @@ export interface SelectedAttributes {
 }
 
 /** Selects attributes of the objects of a series, all selections in one pass. */
-export function selectAttributes({ packed, base, selections, maxBytes }: SelectTask): SelectedAttributes[] {
-  const rows = brotliDecompressSync(packed);
+export function selectAttributes(task: SelectTask): SelectedAttributes[] {
+  const { rows, isPacked, base, selections, maxBytes } = task;
   const splitter = new RowSplitter(() => undefined);
   splitter.push(Buffer.from('['));
   let left = maxBytes;
-  return splitter.push(rows).flatMap((row) => {
+  return splitter.push(isPacked ? brotliDecompressSync(rows) : Buffer.from(rows)).flatMap((row) => {
     const based = Buffer.from(row)
       .toString('utf8')
       .replaceAll(ROOTED, () => `"BulkDataURI":"${base}/studies/`);

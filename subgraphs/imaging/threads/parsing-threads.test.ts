@@ -9,7 +9,13 @@ it('DW-24 copies the input of a task when it starts, not while it waits', async 
     () => new Promise((resolve) => ends.push(() => resolve([] as never))),
   );
   const threads = new ParsingThreads();
-  const input = vi.fn(() => ({ packed: new Uint8Array(8), base: '', selections: new Map(), maxBytes: 8 }));
+  const input = vi.fn(() => ({
+    rows: new Uint8Array(8),
+    isPacked: true,
+    base: '',
+    selections: new Map(),
+    maxBytes: 8,
+  }));
   const count = availableParallelism() + 3;
   const tasks = Array.from({ length: count }, () => threads.run('selectAttributes', input));
   await vi.waitFor(() => expect(ends).toHaveLength(availableParallelism()));
