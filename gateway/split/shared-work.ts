@@ -64,6 +64,6 @@ export function workAnswers<Answers>(
   };
 }
 
-/** What a source answers depends on the token and the patients. Scopes become part of the question, or are checked later. */
+/** The answer of a source depends on the token and the patients. Scopes become part of the question, or are checked later. */
 const askForTheSame = (one: Access, other: Access): boolean =>
   one.clinicalToken === other.clinicalToken && isDeepStrictEqual(one.patients, other.patients);
