@@ -10,6 +10,12 @@ const CREDENTIALS =
   /\b(Bearer|Basic)\s+[A-Za-z0-9\-._~+/]+=*|\beyJ[\w-]+\.[\w-]*\.[\w-]*(?:\.[\w-]+)*|((?:access_token|client_assertion|client_secret|token|code)=)[^&\s"\\]+/g;
 
 /**
+ * Lines are written to stdout together: a write for each, by a thread of its own, takes a third of the time of a short request.
+ * No write is longer than what a pipe takes as one (PIPE_BUF), so the lines of several processes do not mix.
+ */
+const IN_BATCHES = { dest: 1, sync: false, minLength: 3000, maxWrite: 4096, periodicFlush: 100 } as const;
+
+/**
  * Returns a logger that writes structured logs, to stdout by default. It removes credentials from every line (SM-14).
  * This is the last line of defence; the first is never to log them.
  */
@@ -21,7 +27,7 @@ export function logger(level: string, destination?: DestinationStream): Logger {
     serializers: { err: errorSerializer, error: errorSerializer, req: requestSerializer },
     hooks: { streamWrite: withoutCredentials },
   };
-  return destination ? pino(options, destination) : pino(options);
+  return pino(options, destination ?? pino.destination(IN_BATCHES));
 }
 
 /** Replaces the credentials in a line with `[redacted]`. */

@@ -51,16 +51,17 @@ export function takes({ type, except }: Pick<MediaRange, 'type' | 'except'>, med
 function mediaRange(text: string): MediaRange {
   const [type = '', ...rest] = split(text, ';').map((part) => part.trim());
   const parameters: Record<string, string> = {};
+  let quality = 1;
   for (const part of rest) {
     const equals = part.indexOf('=');
-    if (equals > 0) {
-      const value = part.slice(equals + 1).trim();
-      parameters[part.slice(0, equals).trim().toLowerCase()] = value.replace(/^"(.*)"$/, '$1');
-    }
+    if (equals <= 0) continue;
+    const name = part.slice(0, equals).trim().toLowerCase();
+    const value = part.slice(equals + 1).trim();
+    const unquoted = value.startsWith('"') ? value.replace(/^"(.*)"$/, '$1') : value;
+    if (name === 'q') quality = Number(unquoted);
+    else parameters[name] = unquoted;
   }
-  const { q, ...others } = parameters;
-  const quality = q === undefined ? 1 : Number(q);
-  return { type: type.toLowerCase(), parameters: others, quality: Number.isFinite(quality) ? quality : 0 };
+  return { type: type.toLowerCase(), parameters, quality: Number.isFinite(quality) ? quality : 0 };
 }
 
 /** Splits outside quotes. */

@@ -1,4 +1,3 @@
-import { copyWith } from '../../schema/process/copy-with.ts';
 import type { FastifyBaseLogger, FastifyPluginAsync } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { readFileSync } from 'node:fs';
@@ -113,9 +112,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
       ...{ tenant, access, directory, now, log, over, dispatcher, recordStudies, onContradiction, measure },
       ...caches,
     };
-    const restricted = sources
-      .of(tenant)
-      .map((images) => new RestrictedStudies(copyWith(request, { images })));
+    const restricted = sources.of(tenant).map((images) => new RestrictedStudies(images, request));
     const core = new SeveralStudies(restricted, request);
     return audit ? new AuditedStudies(core, audit) : core;
   };
@@ -151,7 +148,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
     studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined> {
       const own = sources
         .of(tenant)
-        .map((images) => new TenantSource({ images, measure, cache, refusalDelays, pendingRetrievals, now }));
+        .map((images) => new TenantSource(images, { measure, cache, refusalDelays, pendingRetrievals, now }));
       return studyOwner(own, studyUid);
     },
     ...preparation(sources),

@@ -23,7 +23,6 @@ export type CacheLevel = 'here' | 'shared';
 export type RefusalDelays = LRUCache<string, RefusalDelay>;
 
 export interface TenantSourceOptions extends CallObservers {
-  images: TenantImages;
   cache: StudyCache;
   refusalDelays: RefusalDelays;
   pendingRetrievals: PendingRetrievals;
@@ -35,23 +34,26 @@ export interface TenantSourceOptions extends CallObservers {
 
 /** One image source of a tenant for one request. It uses the cache and waits no longer than the tenant's `patience`. */
 export class TenantSource {
+  readonly #images: TenantImages;
   readonly #options: TenantSourceOptions;
   readonly #patience: TimeBudget;
   /** Answers of `askTogether`. */
   readonly #known = new Map<string, Rows>();
 
-  constructor(options: TenantSourceOptions) {
+  /** @param options of the request, for all its sources */
+  constructor(images: TenantImages, options: TenantSourceOptions) {
+    this.#images = images;
     this.#options = options;
-    this.#patience = new TimeBudget(options.images.config.patience);
+    this.#patience = new TimeBudget(images.config.patience);
   }
 
   get config(): ImagesConfig {
-    return this.#options.images.config;
+    return this.#images.config;
   }
 
   /** Key of tenant and source in caches. */
   get key(): string {
-    return this.#options.images.key;
+    return this.#images.key;
   }
 
   /** Refuses with Fault `unavailable` while the tenant delays lookups or retrievals (REF, IA-19). */
@@ -69,7 +71,7 @@ export class TenantSource {
    * @throws Fault `not_implemented` when the backend is not built
    */
   open(): Promise<ImagingSource> {
-    return this.#options.images.open();
+    return this.#images.open();
   }
 
   /**
@@ -150,7 +152,7 @@ export class TenantSource {
   }
 
   async #observed<T>(call: Omit<CallDescription<T>, 'source' | 'kind'>, work: () => Promise<T>): Promise<T> {
-    const { images } = this.#options;
+    const images = this.#images;
     return observed(this.#options, { kind: images.config.type, source: () => images.place, ...call }, work);
   }
 

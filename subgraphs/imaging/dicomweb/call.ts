@@ -1,4 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { copyWith } from '../../../schema/process/copy-with.ts';
+import type { RecordOperation } from '../../../schema/fault/audit.ts';
 import { UID, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { heldTag, isHeldBy, tagOf } from '../../../schema/http/entity-tag.ts';
@@ -6,7 +8,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
 import { multipartObjects, negotiateJson, wantsStoredFrames } from './accept.ts';
 import { parseAccept, type MediaRange } from '../../../schema/http/media-ranges.ts';
-import { HANDOVER_HEADERS, type HandoverProxy } from '../../../schema/outbound/handover-proxy.ts';
+import { HANDOVER_HEADERS } from '../../../schema/outbound/handover-proxy.ts';
 import type { Abortable } from '../../../schema/process/request-end.ts';
 import type { OpenImaging } from '../study/studies.ts';
 import { framesPart, MOST_NAMED_FRAMES } from '../study/audited-studies.ts';
@@ -17,7 +19,7 @@ import { queryOf, requireUtf8, sendPayload } from './http.ts';
 import { parseQido } from './qido.ts';
 import type { Pictures } from '../render/pictures.ts';
 import { ACCEPT_FRAMES, acceptObjects, pathOf } from '../sources/dicom-web/client.ts';
-import { handoverHeaders } from '../sources/dicom-web/handover.ts';
+import type { Handover } from '../sources/dicom-web/handover.ts';
 import type { InstanceTarget, Level, Target } from '../sources/source.ts';
 import type { Imaging } from '../study/studies.ts';
 import { frameList, givenFrames, retrieveBulkData, retrieveObjects } from './wado.ts';
@@ -31,8 +33,8 @@ export interface CallOptions {
   open: OpenImaging;
   /** Ends work for this request when its client leaves. */
   over: Abortable | undefined;
-  /** The proxy that may fetch answers from archives itself. */
-  proxy: HandoverProxy | undefined;
+  /** To the proxy that may fetch answers from archives itself. */
+  handover: Handover | undefined;
 }
 
 /** Request headers of which an archive may make another answer than the gateway does. */
@@ -46,17 +48,16 @@ export class Call {
   mayLeaveWork = true;
   readonly #request: FastifyRequest;
   readonly #reply: FastifyReply;
-  readonly #open: OpenImaging;
   readonly #imaging: Imaging;
   readonly #over: Abortable | undefined;
-  readonly #proxy: HandoverProxy | undefined;
+  readonly #handover: Handover | undefined;
+  #isHandedOver = false;
   readonly #base: string;
   readonly #query: URLSearchParams;
 
-  constructor(request: FastifyRequest, reply: FastifyReply, { baseUrl, open, over, proxy }: CallOptions) {
+  constructor(request: FastifyRequest, reply: FastifyReply, { baseUrl, open, over, handover }: CallOptions) {
     this.#request = request;
-    this.#proxy = proxy;
-    this.#open = open;
+    this.#handover = handover;
     this.#reply = reply;
     const { capability } = request.params as { capability?: string };
     const api = capability === undefined ? 'dicomweb' : `wado/${capability}`;
@@ -64,7 +65,19 @@ export class Call {
     this.#query = queryOf(request);
     requireUtf8(this.#query);
     this.#over = over;
-    this.#imaging = open(request.tenant, request.access, over, request.audit);
+    this.#imaging = open(request.tenant, request.access, over, this.#recorder());
+  }
+
+  /** Returns what records the operations of the request: what is handed over to the proxy is recorded as that. */
+  #recorder(): RecordOperation | undefined {
+    const { audit } = this.#request;
+    if (!this.#handover || !audit) return audit;
+    return (operation) =>
+      audit(
+        this.#isHandedOver && operation.outcome.kind === 'allowed'
+          ? copyWith(operation, { isHandedOver: true as const })
+          : operation,
+      );
   }
 
   async search(level: Level): Promise<unknown> {
@@ -107,7 +120,7 @@ export class Call {
   async objects(): Promise<unknown> {
     const target = this.target();
     const syntax = multipartObjects(this.#accept(), target.instanceUid !== undefined);
-    if (syntax !== undefined && (await this.#isHandedOver(target, '', acceptObjects(syntax))))
+    if (syntax !== undefined && (await this.#handsOver(target, '', acceptObjects(syntax))))
       return this.#reply.send();
     const given = () => retrieveObjects(this.#imaging, target, this.#accept());
     return this.#send(await this.#unlessHeld(target, { part: '', form: [] }, given));
@@ -121,7 +134,7 @@ export class Call {
     const accept = this.#accept();
     const form = [...numbers, accept];
     const isNamed = numbers.length <= MOST_NAMED_FRAMES && wantsStoredFrames(accept, numbers.length === 1);
-    if (isNamed && (await this.#isHandedOver(target, part, ACCEPT_FRAMES))) return this.#reply.send();
+    if (isNamed && (await this.#handsOver(target, part, ACCEPT_FRAMES))) return this.#reply.send();
     // One retrieval, with its media type: it is recorded as allowed only if the frames are given (IA-30).
     const given = () =>
       this.#imaging.reading(target, part, async (core) => {
@@ -144,18 +157,16 @@ export class Call {
    * @returns true if the headers of the answer are set, and it needs no body
    * @throws Fault as for every retrieval
    */
-  async #isHandedOver(target: Target, part: string, accept: string): Promise<boolean> {
-    const { tenant, access, headers, method, audit } = this.#request;
-    if (!this.#proxy?.isAsking(headers) || method !== 'GET') return false;
+  async #handsOver(target: Target, part: string, accept: string): Promise<boolean> {
+    const { tenant, headers, method } = this.#request;
+    if (!this.#handover || method !== 'GET') return false;
     if (CONDITIONS.some((name) => headers[name] !== undefined)) return false;
     const path = [pathOf(target), part].filter(Boolean).join('/');
-    const handover = handoverHeaders(tenant, { path, accept }, this.#proxy);
+    const handover = this.#handover(tenant, { headers, path, accept });
     if (!handover) return false;
-    const imaging = this.#open(tenant, access, this.#over, (operation) =>
-      audit?.(operation.outcome.kind === 'allowed' ? { ...operation, isHandedOver: true } : operation),
-    );
+    this.#isHandedOver = true;
     // The checks of a retrieval; a DICOMweb server has no version to ask for.
-    await imaging.reading(target, part, (core) => core.version(target));
+    await this.#imaging.reading(target, part, (core) => core.version(target));
     this.mayLeaveWork = false;
     const reply = setCacheControl(this.#reply, 'private').headers(handover);
     const cacheControl = reply.getHeader('cache-control');

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { Call } from './call.ts';
 import { endOf } from '../../../schema/http/client-left.ts';
 import { imagesRoute, type ServingRoute } from '../../../schema/http/served.ts';
+import { handoverTo } from '../sources/dicom-web/handover.ts';
 import type { OpenImaging } from '../study/studies.ts';
 import { prepareRoutes, readsOnly } from './http.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
@@ -45,7 +46,7 @@ const PICTURES = ['rendered', 'thumbnail'] as const;
 /** Returns the routes of DICOMweb (Studies Service, PS3.18 §10) below a tenant. */
 export function dicomwebRoutes({ baseUrl, under, open, pictures, ...more }: DicomwebOptions) {
   // A link can be used once: the request could not be repeated after a failure of the archive.
-  const proxy = under === '/dicomweb' ? more.proxy : undefined;
+  const handover = more.proxy && under === '/dicomweb' ? handoverTo(more.proxy) : undefined;
   return async function routes(app: FastifyInstance): Promise<void> {
     prepareRoutes(app, baseUrl, 'dicomweb');
 
@@ -60,7 +61,7 @@ export function dicomwebRoutes({ baseUrl, under, open, pictures, ...more }: Dico
           let call: Call | undefined;
           const end = () => endOf(reply, { orAnswered: () => call?.mayLeaveWork ?? true });
           const over = endsWithClient ? end() : undefined;
-          call = new Call(request, reply, { baseUrl, open, over, proxy });
+          call = new Call(request, reply, { baseUrl, open, over, handover });
           return handler(call);
         },
       });

@@ -1,6 +1,7 @@
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { RETRY_SECONDS } from '../../../schema/outbound/unreachable.ts';
+import { copyWith } from '../../../schema/process/copy-with.ts';
 import type { EncodedMetadata, MetadataCache } from '../cache/metadata-cache.ts';
 import { randomBoundary } from '../multipart/multipart.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
@@ -106,8 +107,8 @@ export class OpenStudy {
   }
 
   /** Adds the patient that the study's row states. */
-  #own<T extends Target>(target: T): T {
-    return { ...target, patient: statedPatient(this.#row) };
+  #own<T extends Target>(target: T) {
+    return copyWith(target, { patient: statedPatient(this.#row) });
   }
 }
 

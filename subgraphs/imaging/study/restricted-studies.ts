@@ -13,6 +13,7 @@ import type { MetadataCache } from '../cache/metadata-cache.ts';
 import type { StudyQuery } from './study-query.ts';
 import type { Level } from '../sources/source.ts';
 import { TenantSource, type TenantSourceOptions } from '../cache/tenant-source.ts';
+import type { TenantImages } from '../sources/open.ts';
 import { OpenStudy } from './open-study.ts';
 import type { Detail, SearchResult, StudyFilter, StudyRecord } from './studies.ts';
 import { StudyLookup } from './study-lookup.ts';
@@ -44,11 +45,12 @@ export class RestrictedStudies {
   readonly #metadataCache: MetadataCache;
   readonly #asked = new Map<string, Awaitable<readonly StudyRecord[]>>();
 
-  constructor(options: RestrictedStudiesOptions) {
+  /** @param options of the request, for all its sources */
+  constructor(images: TenantImages, options: RestrictedStudiesOptions) {
     this.tenant = options.tenant;
     this.access = options.access;
-    this.#source = new TenantSource(options);
-    this.#caller = new CallerReach(options, options.images);
+    this.#source = new TenantSource(images, options);
+    this.#caller = new CallerReach(options, images);
     this.#reached = new ReachedRows(this.#source, this.#caller);
     this.#metadataCache = options.metadata;
     this.lookup = new StudyLookup(options, this.#source, this.#caller);

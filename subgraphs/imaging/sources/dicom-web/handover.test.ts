@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseTenant } from '../../../../schema/tenant/tenant.ts';
-import { handoverHeaders } from './handover.ts';
+import { handoverTo } from './handover.ts';
 
 /** Returns the headers for a study of a tenant. @param source replaces settings of its image source */
 function headersFor(
@@ -11,6 +11,7 @@ function headersFor(
     others = [] as object[],
     path = '/studies/1.2',
     isDirect = true,
+    isAsking = true,
   } = {},
 ) {
   const images = { type: 'dicom-web', lookup: 'studies-by-mrn', endpoint: 'http://orthanc:8042/dicom-web' };
@@ -20,7 +21,11 @@ function headersFor(
   };
   const origin = { key: 't', path: 't', dynamic, directory: '/', environment: {} };
   const { tenant } = parseTenant(file, origin);
-  return handoverHeaders(tenant, { path, accept: 'a/b' }, { isDirect: () => isDirect });
+  const handover = handoverTo({ isAsking: () => isAsking, isDirect: () => isDirect });
+  const asked = () => handover(tenant, { headers: {}, path, accept: 'a/b' });
+  const first = asked();
+  expect(asked(), 'for a tenant that it knows').toEqual(first);
+  return first;
 }
 
 test.each([
@@ -59,6 +64,7 @@ test.each<[string, object, Parameters<typeof headersFor>[1]]>([
   ['certificates', { tls: { ca: '/ca.pem' } }, {}],
   ['a token from an authorization server', { authentication: OAUTH }, {}],
   ['a proxy between the gateway and the archive', {}, { isDirect: false }],
+  ['a request that did not come through it', {}, { isAsking: false }],
   ['a long list of frames', {}, { path: `/studies/${'1'.repeat(2000)}` }],
   ['DIMSE', { type: 'dicom-dimse', endpoint: 'dimse://h:1' }, {}],
   [

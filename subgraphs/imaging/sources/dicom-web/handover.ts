@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { basic } from '../../../../schema/outbound/client-credentials.ts';
 import { HANDOVER_HEADERS, type HandoverProxy } from '../../../../schema/outbound/handover-proxy.ts';
 import type { ServiceAuthentication, Tenant } from '../../../../schema/tenant/tenant.ts';
@@ -11,30 +12,63 @@ const HEADER_VALUE = /^[\x20-\x7e]*$/;
 const PLAIN_PATH = /^(\/[\w.~-]+)*\/?$/;
 
 /**
- * Returns the headers by which the proxy asks the archive of a tenant as the gateway would.
- * @param path below the endpoint of the archive
- * @param accept for the archive
+ * Returns the headers of an answer by which the proxy asks the archive of a tenant as the gateway would; undefined if the
+ * request did not come through the proxy, or only the gateway can ask.
+ */
+export type Handover = (
+  tenant: Tenant,
+  asked: {
+    /** Headers of the request. */
+    headers: IncomingHttpHeaders;
+    /** Below the endpoint of the archive. */
+    path: string;
+    /** For the archive. */
+    accept: string;
+  },
+) => Record<string, string> | undefined;
+
+/** What is the same for all objects of an archive. */
+interface Archive {
+  path: string;
+  authorization: string | undefined;
+}
+
+/** Makes the handover of retrievals to the proxy. It keeps the archive of each tenant. */
+export function handoverTo({ isAsking, isDirect }: HandoverProxy): Handover {
+  const archives = new WeakMap<Tenant, Archive | false>();
+  return (tenant, { headers, path, accept }) => {
+    if (!isAsking(headers)) return undefined;
+    let archive = archives.get(tenant);
+    if (archive === undefined) archives.set(tenant, (archive = archiveOf(tenant, isDirect) ?? false));
+    if (!archive) return undefined;
+    const redirect = `${archive.path}${path}`;
+    if (redirect.length > LONGEST) return undefined;
+    return {
+      [HANDOVER_HEADERS.redirect]: redirect,
+      [HANDOVER_HEADERS.accept]: accept,
+      ...(archive.authorization !== undefined && {
+        [HANDOVER_HEADERS.authorization]: archive.authorization,
+      }),
+    };
+  };
+}
+
+/**
+ * Returns the archive of a tenant.
  * @returns undefined if only the gateway can ask: the tenant has several sources, withholds studies or is in the URL, or its
  *   archive is no DICOMweb server that is called directly, with credentials and without certificates of the tenant file
  */
-export function handoverHeaders(
+function archiveOf(
   { images: [source, ...others], dynamic, authorization: { withhold } }: Tenant,
-  { path, accept }: { path: string; accept: string },
-  { isDirect }: Pick<HandoverProxy, 'isDirect'>,
-): Record<string, string> | undefined {
+  isDirect: HandoverProxy['isDirect'],
+): Archive | undefined {
   if (dynamic || withhold.length > 0 || others.length > 0) return undefined;
   if (source?.type !== 'dicom-web' || source.tls) return undefined;
   const { endpoint, authentication } = source;
-  const internal = internalPath(endpoint);
-  if (internal === undefined || authentication.type === 'oauth2' || !isDirect(endpoint)) return undefined;
-  const redirect = `${internal}${path}`;
+  const path = internalPath(endpoint);
+  if (path === undefined || authentication.type === 'oauth2' || !isDirect(endpoint)) return undefined;
   const authorization = authorizationOf(authentication);
-  if (redirect.length > LONGEST || !HEADER_VALUE.test(authorization ?? '')) return undefined;
-  return {
-    [HANDOVER_HEADERS.redirect]: redirect,
-    [HANDOVER_HEADERS.accept]: accept,
-    ...(authorization !== undefined && { [HANDOVER_HEADERS.authorization]: authorization }),
-  };
+  return HEADER_VALUE.test(authorization ?? '') ? { path, authorization } : undefined;
 }
 
 /** Returns `/_accel/http/host:port/path` for the endpoint of an archive; undefined if it has more than these parts. */
