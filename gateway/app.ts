@@ -61,6 +61,7 @@ import type { Traces } from './traces/traces.ts';
 import { viewerConfiguration } from './pages/viewer-configuration.ts';
 import { viewerFiles } from './pages/viewer-files.ts';
 import { addLinkHeaders, wadoLinkRoutes, type OpenStudies } from './smart/capability/wado-links.ts';
+import { WITHOUT_SCHEMAS } from './http/without-schemas.ts';
 
 /** A subgraph: its graph, and its REST APIs below `/{tenant}`. */
 export type Subgraph = GraphSubgraph & { routes: FastifyPluginAsync };
@@ -133,9 +134,10 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const measured = deps.metrics ?? metrics();
   const started = new Date();
   const prefix = new URL(baseUrl).pathname.replace(/\/+$/, '');
-  const fixed = await fixedHeaders(baseUrl);
+  const fixed = fixedHeaders(baseUrl);
   const early = earlyHeaders(fixed);
   const app = fastify({
+    ...WITHOUT_SCHEMAS,
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: ({ headers }) => requestId(headers),

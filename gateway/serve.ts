@@ -26,7 +26,6 @@ import { checkTenant, COMMAND } from './self-test/command.ts';
 import type { Settings } from './settings.ts';
 import { serveSubgraph, subgraphOf } from './split/serve-subgraph.ts';
 import { countedCache } from './state/cache.ts';
-import { openRedis } from './state/redis.ts';
 import { sharedState } from './state/shared-state.ts';
 import { WatchedTenants, type TenantChanges } from './tenants/loading/watched-tenants.ts';
 import type { Traces } from './traces/traces.ts';
@@ -108,7 +107,7 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   await buildImagesFor(tenants.all);
 
   const secrets = settings.sealingKeys.length > 0 ? settings.sealingKeys : [randomBytes(32).toString('hex')];
-  const redis = settings.redisUrl && !checking ? openRedis(settings.redisUrl) : undefined;
+  const redis = checking ? undefined : await redisAt(settings.redisUrl);
   redis?.onChange((reachable, reason) => {
     if (reachable) log.info('REDIS_URL: the shared state is reached');
     else log.warn({ reason }, 'REDIS_URL: the shared state cannot be reached');
@@ -280,4 +279,11 @@ SMART Imaging Gateway
 A token, and a first request:
 ${firstRequestCommands(baseUrl, secretFile)}
 `);
+}
+
+/** Opens the store that several gateways share, if there is one: its client is not loaded without. */
+async function redisAt(url: string | undefined) {
+  if (!url) return undefined;
+  const { openRedis } = await import('./state/open-redis.ts');
+  return openRedis(url);
 }

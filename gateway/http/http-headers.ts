@@ -1,7 +1,8 @@
 import fastifyCompress, { type FastifyCompressOptions } from '@fastify/compress';
 import fastifyCors, { type FastifyCorsOptions } from '@fastify/cors';
-import fastifyHelmet, { type FastifyHelmetOptions } from '@fastify/helmet';
-import { fastify, type FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import helmet, { type HelmetOptions } from 'helmet';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { HANDOVER_HEADERS } from '../../schema/outbound/handover-proxy.ts';
 import { setCacheControl } from '../../schema/http/cache-control.ts';
@@ -12,6 +13,20 @@ declare module 'fastify' {
     cors?: false;
   }
 }
+
+/** Headers that a page of another origin may read. */
+const EXPOSED = [
+  'WWW-Authenticate',
+  'Retry-After',
+  'Content-Location',
+  'Content-Type',
+  'Warning',
+  'ETag',
+  'Content-Range',
+  'Accept-Ranges',
+  'Location',
+  'X-Request-Id',
+];
 
 /** Any origin may read with a token (SM-13); there is no cookie that a page could use in a user's name. */
 const CORS: FastifyCorsOptions = {
@@ -28,18 +43,7 @@ const CORS: FastifyCorsOptions = {
     'Apollo-Require-Preflight',
     'traceparent',
   ],
-  exposedHeaders: [
-    'WWW-Authenticate',
-    'Retry-After',
-    'Content-Location',
-    'Content-Type',
-    'Warning',
-    'ETag',
-    'Content-Range',
-    'Accept-Ranges',
-    'Location',
-    'X-Request-Id',
-  ],
+  exposedHeaders: EXPOSED,
   maxAge: 7200,
   strictPreflight: false,
 };
@@ -62,7 +66,7 @@ export function noStoreByDefault(app: FastifyInstance): void {
  * Returns the security headers of pages of this server. The viewer decodes in workers made from blobs and in WebAssembly,
  * and signs in at any EHR. Viewers of other sites may load our images.
  */
-const securityHeaders = (baseUrl: string): FastifyHelmetOptions => ({
+const securityHeaders = (baseUrl: string): HelmetOptions => ({
   contentSecurityPolicy: {
     useDefaults: false,
     directives: {
@@ -104,19 +108,19 @@ export async function addFixedHeaders(
   await app.register(fastifyCors, CORS);
 }
 
-/** Returns the headers of CORS and of `securityHeaders`. Their plugins compute them once: they are always the same. */
-export async function fixedHeaders(baseUrl: string): Promise<Record<string, string>> {
-  const probe = fastify();
-  await probe.register(fastifyCors, CORS);
-  await probe.register(fastifyHelmet, securityHeaders(baseUrl));
-  const fixed: Record<string, string> = {};
-  probe.get('/', async (_request, reply) => {
-    for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...reply.raw.getHeaders() }))
-      fixed[name] = String(value);
-    return '';
+/** Returns the headers of every answer, with names in lower case: those of CORS, and of `securityHeaders`. */
+export function fixedHeaders(baseUrl: string): Record<string, string> {
+  const fixed: Record<string, string> = {
+    'access-control-allow-origin': '*',
+    'access-control-expose-headers': EXPOSED.join(', '),
+  };
+  const answer = {
+    setHeader: (name: string, value: string) => void (fixed[name.toLowerCase()] = value),
+    removeHeader: () => undefined,
+  };
+  helmet(securityHeaders(baseUrl))({} as IncomingMessage, answer as unknown as ServerResponse, (error) => {
+    if (error) throw error as Error;
   });
-  await probe.inject('/');
-  await probe.close();
   return fixed;
 }
 

@@ -24,6 +24,7 @@ import { serveFunctions, type ServedFunction } from './functions.ts';
 import { accessOpener } from './opened-access.ts';
 import { continueWork } from './shared-work.ts';
 import { RECORDS, SEAL_REFUSED, SEALED_ACCESS, WORK } from './wire.ts';
+import { WITHOUT_SCHEMAS } from '../http/without-schemas.ts';
 
 /** Bytes of the headers: an Access of a backend service may have 100,000 patients. */
 const HEADER_LIMIT = 24 * 1024 * 1024;
@@ -61,6 +62,7 @@ export async function buildSubgraphApp(deps: SubgraphAppDeps): Promise<FastifyIn
   const { service, baseUrl, log, readiness } = deps;
   const measured = deps.metrics ?? metrics();
   const app = fastify({
+    ...WITHOUT_SCHEMAS,
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: ({ headers }) => requestId(headers),

@@ -4,7 +4,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
 import { patientRedis, startRedis, type Redis } from '../test/setup/redis.ts';
 import { countedCache, redisCache } from './cache.ts';
-import { openRedis, type SharedRedis } from './redis.ts';
+import { openRedis } from './open-redis.ts';
+import type { SharedRedis } from './redis.ts';
 import { sealer } from './sealed.ts';
 
 const PATIENCE = 5;

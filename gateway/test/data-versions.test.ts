@@ -20,7 +20,8 @@ import { openDatabase } from '../../subgraphs/imaging/sources/folder/database.ts
 import { tenantKeys } from '../smart/server/state/keys.ts';
 import { sqliteState } from '../smart/server/state/state.ts';
 import { redisCache } from '../state/cache.ts';
-import { openRedis, type SharedRedis } from '../state/redis.ts';
+import { openRedis } from '../state/open-redis.ts';
+import type { SharedRedis } from '../state/redis.ts';
 import { sealer } from '../state/sealed.ts';
 import { sharedState } from '../state/shared-state.ts';
 import { startRedis, type Redis } from './setup/redis.ts';

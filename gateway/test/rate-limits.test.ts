@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { AuditEvent } from '../../schema/fault/audit.ts';
 import { metrics } from '../http/metrics.ts';
-import { openRedis, type SharedRedis } from '../state/redis.ts';
+import { openRedis } from '../state/open-redis.ts';
+import type { SharedRedis } from '../state/redis.ts';
 import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
 import { startRedis, type Redis } from './setup/redis.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';

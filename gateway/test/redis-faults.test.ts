@@ -2,7 +2,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { sharedFirstSeen } from '../../subgraphs/imaging/cache/shared-first-seen.ts';
 import { redisDeadlines } from '../smart/server/state/redis-deadlines.ts';
-import { entryName, openRedis, type SharedRedis } from '../state/redis.ts';
+import { openRedis } from '../state/open-redis.ts';
+import { entryName, type SharedRedis } from '../state/redis.ts';
 import { sharedState, type SharedState } from '../state/shared-state.ts';
 import { patientRedis, startRedis, type Redis } from './setup/redis.ts';
 

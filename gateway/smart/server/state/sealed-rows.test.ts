@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { sealer } from '../../../state/sealed.ts';
-import { openRedis, type SharedRedis } from '../../../state/redis.ts';
+import { openRedis } from '../../../state/open-redis.ts';
+import type { SharedRedis } from '../../../state/redis.ts';
 import { startRedis } from '../../../test/setup/redis.ts';
 import { redisState } from './redis-state.ts';
 import { sealedRows } from './sealed-rows.ts';
