@@ -7,6 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { authorizationServer } from '../test/authorization-server.ts';
 import { answerOf, ASKED, headersOf, PATIENTS, prepare, startOver, type Ask } from './distinct-patients.ts';
 import { oldCheckout } from './old-checkout.ts';
@@ -19,6 +20,8 @@ const CONNECTIONS = 8;
 const ROUNDS = 7;
 /** Requests of one round. */
 const REQUESTS = 2000;
+/** Time in which V8 collects all garbage. */
+const IDLE_SECONDS = 30;
 const MIXED = Number(process.env['MIXED'] ?? 100_000);
 
 const FIGURES: Record<keyof typeof ASKED, { what: string; timesOld: number }> = {
@@ -107,6 +110,19 @@ async function memory(servers: ReadonlyMap<'new' | 'old', WholeGateway>): Promis
     figures.push({ what, value, unit: 'MB', atMost: 300 });
     // The collector does not give back all that it has had.
     figures.push({ what: '… more after as many again', value: growth, unit: 'MB', atMost: 20 });
+    figures.push({ what: '… live heap then', value: await liveHeap(server), unit: 'MB', atMost: 120 });
   }
   return figures;
+}
+
+/** Returns the megabytes of objects that are left when V8 has collected all garbage, which it does while nothing is asked. */
+async function liveHeap({ origin }: WholeGateway): Promise<number> {
+  let least = Infinity;
+  for (let second = 0; second < IDLE_SECONDS; second++) {
+    await delay(1000);
+    const metrics = await (await fetch(`${origin}/metrics`)).text();
+    const [, bytes] = /^nodejs_heap_size_used_bytes (\S+)$/m.exec(metrics)!;
+    least = Math.min(least, Number(bytes) / 1e6);
+  }
+  return least;
 }
