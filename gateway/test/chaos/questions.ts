@@ -183,6 +183,7 @@ function judge(answer: Answer, patient: ChaosPatient, known: Buffer | undefined)
     const bytes = withoutBoundary(answer);
     if (known === undefined && codes.length === 0) return { kind: 'learned', learned: bytes };
     if (known?.equals(bytes)) return { kind: 'right', size: body.length };
+    if (known && saysWhatIsAway(answer, known)) return { kind: 'unavailable', reason: saidIn(body) };
   }
   return { kind: 'wrong', reason: `${status}: ${difference(body, known)}` };
 }
@@ -190,6 +191,24 @@ function judge(answer: Answer, patient: ChaosPatient, known: Buffer | undefined)
 /** Returns the explanation in an OperationOutcome, or in the first error of GraphQL. */
 function saidIn(body: Buffer): string {
   return /"(?:diagnostics|message)":\s?"([^"]*)/.exec(body.toString())?.[1] ?? '';
+}
+
+interface Bundle {
+  entry?: { resource: { resourceType: string; id?: string; issue?: { code: string }[] } }[];
+}
+
+/** Tells if a search of FHIR has the resources of the right answer, or fewer, and a notice that a part is away (IA-34). */
+function saysWhatIsAway({ headers, body }: Answer, known: Buffer): boolean {
+  if (!String(headers['content-type']).includes('fhir+json')) return false;
+  const resourcesOf = (text: Buffer) =>
+    ((JSON.parse(text.toString()) as Bundle).entry ?? []).map(({ resource }) => resource);
+  const found = resourcesOf(body);
+  const notices = found.filter(({ resourceType }) => resourceType === 'OperationOutcome');
+  const ids = new Set(resourcesOf(known).map(({ id }) => id));
+  return (
+    notices.some(({ issue = [] }) => issue.some(({ code }) => code === 'transient')) &&
+    found.every((resource) => notices.includes(resource) || ids.has(resource.id))
+  );
 }
 
 function graphqlCodes({ headers, body }: Answer): string[] {
