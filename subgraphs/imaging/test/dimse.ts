@@ -18,6 +18,12 @@ import type { ImagingSource } from '../sources/source.ts';
 export type DimseConfig = Extract<ImagesConfig, { type: 'dicom-dimse' }>;
 export const OUR_AE = 'GATEWAY';
 
+/**
+ * Where the SCP listens if it has TLS: what it refuses then is counted. Clients of other tests that still look for a server that
+ * had its port before come to 127.0.0.1.
+ */
+export const TLS_ADDRESS = '127.0.0.2';
+
 export interface DimseSide {
   node: DimseNode;
   /** Reasons of all refused associations and objects. */
@@ -26,14 +32,17 @@ export interface DimseSide {
   logged: object[];
   /** Directory of its retrievals. */
   directory: string;
+  /** Where its SCP listens. */
+  host: string;
   port: number;
   source(config: Pick<DimseConfig, 'endpoint'> & Partial<DimseConfig>): ImagingSource;
   stop(): Promise<void>;
 }
 
-/** @param tls certificates of the C-STORE SCP */
+/** @param tls certificates of the C-STORE SCP, for `TLS_ADDRESS` */
 export async function openDimseSide(maxBytes = 1e9, directory?: string, tls?: TlsConfig): Promise<DimseSide> {
   const port = await freePort();
+  const host = tls ? TLS_ADDRESS : '127.0.0.1';
   const [refused, logged]: [string[], object[]] = [[], []];
   const add = (details: object) => void logged.push(details);
   const log = { info: add, warn: add, error: add };
@@ -41,7 +50,7 @@ export async function openDimseSide(maxBytes = 1e9, directory?: string, tls?: Tl
   const own = directory ?? (await mkdtemp(join(tmpdir(), 'dimse-')));
   const threads = new ParsingThreads();
   const node = new DimseNode({
-    ...{ directory: own, maxBytes, port, host: '127.0.0.1', tls, threads, log, onRefused },
+    ...{ directory: own, maxBytes, port, host, tls, threads, log, onRefused },
   });
   const pixels = new PixelPool();
   const sources: ImagingSource[] = [];
@@ -50,6 +59,7 @@ export async function openDimseSide(maxBytes = 1e9, directory?: string, tls?: Tl
     refused,
     logged,
     directory: own,
+    host,
     port,
     source(config) {
       const source = dicomDimseSource(
@@ -97,7 +107,7 @@ export async function openDimseOrthanc(
   const side = await openDimseSide(maxBytes, undefined, tls);
   const orthanc = await startOrthanc({
     files,
-    modalities: { gateway: { aet: OUR_AE, port: side.port, tls: tls !== undefined } },
+    modalities: { gateway: { aet: OUR_AE, host: side.host, port: side.port, tls: tls !== undefined } },
     configuration: { TranscodeDicomProtocol: false, ...configuration },
   });
   return {

@@ -17,7 +17,7 @@ import { freePort, isOpen } from '../../../../gateway/test/setup/free-port.ts';
 import { smallObjects } from '../../../../gateway/test/setup/small-objects.ts';
 import { Tag, text } from '../../../../schema/dicom/dicom.ts';
 import type { TlsConfig } from '../../../../schema/outbound/tls.ts';
-import { openDimseOrthanc, OUR_AE, type DimseOrthanc } from '../../test/dimse.ts';
+import { openDimseOrthanc, OUR_AE, TLS_ADDRESS, type DimseOrthanc } from '../../test/dimse.ts';
 import type { ImagingSource } from '../source.ts';
 import { Senders } from './wire/senders.ts';
 
@@ -30,7 +30,7 @@ let served: Certificate;
 
 beforeAll(async () => {
   [authority, stranger] = [createAuthority(), createAuthority()];
-  [ours, served] = [authority.issue('gateway'), authority.issue('scp')];
+  [ours, served] = [authority.issue('gateway'), authority.issue('scp', `IP:${TLS_ADDRESS}`)];
   const { certificate, key } = authority.issue('archive');
   archive = await openDimseOrthanc(smallObjects({ studyUid: STUDY, patientId: 'OWN', instances: 3 }), {
     tls: { ca: authority.ca, ...served },
@@ -119,7 +119,7 @@ describe('DW-26 the C-STORE SCP with TLS', () => {
       ...{ retrieval: undefined as never, alive: () => undefined },
     });
     const socket = connect({
-      host: '127.0.0.1',
+      host: archive.host,
       port: archive.port,
       ca: readFileSync(authority.ca),
       ...options,
@@ -152,7 +152,7 @@ describe('DW-26 the C-STORE SCP with TLS', () => {
   });
 
   test('answers nothing to a peer without TLS, or from an address that is not expected', async () => {
-    const plain = connectPlain(archive.port, '127.0.0.1');
+    const plain = connectPlain(archive.port, archive.host);
     sockets.push(plain);
     await once(plain, 'close');
     expect(archive.refused).toEqual(['address']);
@@ -172,7 +172,7 @@ describe('DW-26 the C-STORE SCP with TLS', () => {
       authority.ca,
       '-aec',
       OUR_AE,
-      '127.0.0.1',
+      archive.host,
       `${archive.port}`,
     ];
     await promisify(execFile)('/usr/bin/echoscu', args);
@@ -183,7 +183,7 @@ describe('DW-26 the C-STORE SCP with TLS', () => {
   test('has a renewed certificate for new connections', async () => {
     const nameOf = async () => ((await connected(pem(ours))) as TLSSocket).getPeerCertificate().subject.CN;
     expect(await nameOf()).toBe('scp');
-    replace(served, authority.issue('renewed'));
+    replace(served, authority.issue('renewed', `IP:${TLS_ADDRESS}`));
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 1_100 });
     try {
       expect(await nameOf()).toBe('renewed');
