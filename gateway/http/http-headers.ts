@@ -29,8 +29,10 @@ const EXPOSED = [
 ];
 
 /** Any origin may read with a token (SM-13); there is no cookie that a page could use in a user's name. */
+const ORIGIN = '*';
+
 const CORS: FastifyCorsOptions = {
-  origin: '*',
+  origin: ORIGIN,
   methods: ['GET', 'HEAD', 'POST', 'OPTIONS'],
   allowedHeaders: [
     'Authorization',
@@ -111,7 +113,7 @@ export async function addFixedHeaders(
 /** Returns the headers of every answer, with names in lower case: those of CORS, and of `securityHeaders`. */
 export function fixedHeaders(baseUrl: string): Record<string, string> {
   const fixed: Record<string, string> = {
-    'access-control-allow-origin': '*',
+    'access-control-allow-origin': ORIGIN,
     'access-control-expose-headers': EXPOSED.join(', '),
   };
   const answer = {

@@ -27,7 +27,7 @@ export type Handover = (
   },
 ) => Record<string, string> | undefined;
 
-/** What is the same for all objects of an archive. */
+/** The parts of a handover that are the same for all objects of an archive. */
 interface Archive {
   path: string;
   authorization: string | undefined;
