@@ -15,6 +15,7 @@ import {
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { bundle } from './bundle.mjs';
 import { precompress } from './precompress.mjs';
 
 const root = join(import.meta.dirname, '..');
@@ -35,7 +36,7 @@ export async function build(print) {
   const start = performance.now();
   const seconds = () => ((performance.now() - start) / 1000).toFixed(1);
   // An interrupted build leaves no stamp and no files of an older build.
-  for (const name of ['.build-hash', ...folders, 'playground'])
+  for (const name of ['.build-hash', ...folders, 'chunks', 'playground'])
     rmSync(join(dist, name), { recursive: true, force: true });
 
   const step = async (name, script, args) => {
@@ -54,10 +55,11 @@ export async function build(print) {
   return true;
 }
 
-/** Compiles the server, and prepares its answers to the usual introspections. */
+/** Compiles the server, bundles its programs, and prepares its answers to the usual introspections. */
 async function server(step) {
   await step('server', 'typescript/bin/tsc', ['-p', join(root, 'tsconfig.build.json'), '--noCheck']);
   copyAssets();
+  await bundle(dist);
   const folder = join(dist, 'gateway/federation/introspection');
   const writer = join(folder, 'prepare-thread.js');
   if (!existsSync(writer)) return;

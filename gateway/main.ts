@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { NewerDataError } from '../schema/process/data-format.ts';
 import { readSettings, SettingsError } from './settings.ts';
 
@@ -55,7 +56,7 @@ function socketIn(dataDir: string): string {
 
 /** Finds the folder of package.json, from the sources or from dist/. */
 function packageRoot(): string {
-  let folder = import.meta.dirname;
+  let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
   return folder;
 }

@@ -16,6 +16,7 @@ beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'build-'));
   for (const file of [
     'gateway/build.mjs',
+    'gateway/bundle.mjs',
     'gateway/precompress.mjs',
     'tsconfig.json',
     'tsconfig.build.json',
@@ -72,6 +73,35 @@ test('builds again only when a file changes that goes into dist/', () => {
     expect([path, build()]).toEqual([path, expect.stringContaining('server built')]);
   }
   expect(build()).toBe(NOTHING);
+}, 60_000);
+
+test('a program is one file: classes of one name keep it, and modules find what is beside their sources', () => {
+  write('gateway/one.ts', 'export class Token {}\n');
+  write('gateway/deep/beside.txt', '\u898b');
+  write(
+    'gateway/deep/two.ts',
+    `import { readFileSync } from 'node:fs';
+    export class Token {}
+    export const text = readFileSync(new URL('beside.txt', import.meta.url), 'utf8');\n`,
+  );
+  write(
+    'gateway/main.ts',
+    `import { Token as One } from './one.ts';
+    import { text, Token } from './deep/two.ts';
+    console.log(One.name, Token.name, One === Token, text === '\u898b');\n`,
+  );
+  build();
+  for (const name of ['one.js', 'deep/two.js']) rmSync(join(root, 'dist/gateway', name));
+  const program = join(root, 'dist/gateway/main.js');
+  expect(spawnSync(process.execPath, [program], { encoding: 'utf8' }).stdout).toBe(
+    'Token Token false true\n',
+  );
+  expect(readFileSync(program, 'utf8')).toMatch(/^[\0-\x7f]*$/);
+  write('gateway/deep/two.ts', 'export class Token {}\nexport const text = import.meta.filename;\n');
+  expect(spawnSync(process.execPath, [join(root, 'gateway/build.mjs')], { encoding: 'utf8' })).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('import.meta.filename has no place in a bundle') as string,
+  });
 }, 60_000);
 
 longTest(

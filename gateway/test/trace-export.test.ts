@@ -75,12 +75,13 @@ async function loaded(environment: Record<string, string>): Promise<string[]> {
 }
 
 test('OpenTelemetry is loaded only with OTEL_EXPORTER_OTLP_ENDPOINT; spans that wait are sent at the stop', async () => {
-  // prom-client loads the API, which does nothing by itself.
-  const ours = /@opentelemetry\/(?!api\/)|\/gateway\/traces\//;
-  expect((await loaded({})).filter((url) => ours.test(url))).toEqual([]);
+  // Others load the API, which does nothing by itself.
+  const hasSdk = (url: string) =>
+    url.startsWith('file:') && readFileSync(new URL(url), 'utf8').includes('BatchSpanProcessorBase');
+  expect((await loaded({})).filter(hasSdk)).toEqual([]);
   const collector = await startTraceCollector();
   const traced = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_SERVICE_NAME: 'another' };
-  expect((await loaded(traced)).join()).toContain('@opentelemetry/sdk-trace-node');
+  expect((await loaded(traced)).filter(hasSdk)).toHaveLength(1);
   // The usual delay of a batch is longer than this process lives.
   expect(collector.spans.map(({ name }) => name)).toContain('GET /:tenant/dicomweb/studies');
   expect([...collector.services]).toEqual(['another']);
