@@ -7,7 +7,7 @@ const TEST_SETUP = '^gateway/test/setup/';
 /** The composition root, tests of the whole system and benchmarks know every part. */
 const SEES_ALL = String.raw`^gateway/(serve|gateway|app)\.ts$|^(gateway|viewer|conformance)/(test|bench)/`;
 /** Run on a developer's machine only, with what is installed there. */
-const DEVELOPERS = String.raw`^schema/(generate|contract)/|^schema/process/thread-compiler|^(gateway|viewer)/bench/|\.bench\.ts$|${TEST}`;
+const DEVELOPERS = String.raw`^schema/(generate|contract)/|^schema/process/thread-compiler|^gateway/bundle|^(gateway|viewer)/bench/|\.bench\.ts$|${TEST}`;
 
 /** The parts, and what each may import besides itself. */
 const PARTS = {

@@ -80,9 +80,10 @@ export interface AppDeps {
   imaging: Subgraph & { open: OpenStudies; rendered: RenderPicture; loading?(): readonly object[] };
   /** Starts the federated graph over both subgraphs; by default `federatedServer`, which starts it at once. */
   startGraph?: typeof federatedServer;
-  supergraphSdl: string;
+  /** In UTF-8. */
+  supergraphSdl: Uint8Array;
   /** The API schema, for `/schema.graphql`. */
-  apiSdl: string;
+  apiSdl: Uint8Array;
   /** Takes the place of the supergraph. */
   supergraphFile?: SupergraphFile | undefined;
   /** Documents of the gateway's own pages and tools (FG-13); by default there are none. */

@@ -15,7 +15,6 @@ import {
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { bundle } from './bundle.mjs';
 import { precompress } from './precompress.mjs';
 
 const root = join(import.meta.dirname, '..');
@@ -59,6 +58,7 @@ export async function build(print) {
 async function server(step) {
   await step('server', 'typescript/bin/tsc', ['-p', join(root, 'tsconfig.build.json'), '--noCheck']);
   copyAssets();
+  const { bundle } = await import('./bundle.mjs');
   await bundle(dist);
   const folder = join(dist, 'gateway/federation/introspection');
   const writer = join(folder, 'prepare-thread.js');

@@ -10,11 +10,14 @@ import { rolldown } from 'rolldown';
 const PROGRAMS = /^gateway\/main\.js$|^(gateway|schema|subgraphs)\/.*\/(worker|[a-z-]+-thread)\.js$/;
 
 /**
- * Stay packages: those with native code, WebAssembly or threads, which have files of their own, and what few installations
- * load.
+ * Stay packages: those with native code, WebAssembly or threads, which have files of their own; what few installations load;
+ * and one that asks for the `module` of CommonJS to find out that it runs in Node.
  */
 const PACKAGES =
-  /^(better-sqlite3.*|sharp|@cornerstonejs\/.*|jpeg-lossless-decoder-js|daikon|dcmjs-dimse|piscina|pino|ioredis)$/;
+  /^(better-sqlite3.*|sharp|@cornerstonejs\/.*|jpeg-lossless-decoder-js|daikon|dcmjs-dimse|piscina|pino|ioredis|@apollo\/utils\.createhash)$/;
+
+/** What a CommonJS package has of its own, and a bundle does not have. */
+const OF_PACKAGE = /(?<!typeof )\b__dirname\b|\bmodule\.require\b/;
 
 /** Stands for the path from a written file to the folder of the build. */
 const TO_BUILD = '__PATH_TO_BUILD__';
@@ -42,8 +45,9 @@ export async function bundle(dist) {
     ...{ keepNames: true, comments: { legal: false, annotation: false, jsdoc: false } },
   });
   for (const { fileName, code } of output) {
-    if (/(?<!typeof )\b__dirname\b/.test(code))
-      throw new Error(`${fileName}: a bundled package uses __dirname: name it in PACKAGES (bundle.mjs)`);
+    const own = OF_PACKAGE.exec(code);
+    if (own)
+      throw new Error(`${fileName}: a bundled package uses ${own[0]}: name it in PACKAGES (bundle.mjs)`);
     const toBuild = JSON.stringify(`${relative(dirname(fileName), '')}/`);
     mkdirSync(dirname(join(dist, fileName)), { recursive: true });
     writeFileSync(join(dist, fileName), ascii(code.replaceAll(TO_BUILD, toBuild)));
@@ -53,7 +57,7 @@ export async function bundle(dist) {
 /** Lets our modules find files as if each were still where it was compiled. */
 function placesOfModules(dist) {
   const transform = (text, path) => {
-    if (path.includes('node_modules') || !text.includes('import.meta')) return undefined;
+    if (!path.startsWith(dist) || !text.includes('import.meta')) return undefined;
     const place = `new URL(${JSON.stringify(relative(dist, path))}, new URL(${TO_BUILD}, import.meta.url)).href`;
     return text.replaceAll(/import\.meta(\.\w+)?/g, (expression) => {
       if (expression === 'import.meta.url') return place;

@@ -192,7 +192,7 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   const audit = openAudit();
   const { shutdownDelaySeconds: delaySeconds } = settings;
   const shutdown = new GracefulShutdown({ delaySeconds, exit: process.exit, log });
-  const schemaFile = (name: string) => readFileSync(join(root, 'schema', name), 'utf8');
+  const schemaFile = (name: string) => readFileSync(join(root, 'schema', name));
   const app = await buildApp({
     ...parts,
     baseUrl,
@@ -200,7 +200,7 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     supergraphSdl: schemaFile('supergraph.graphql'),
     apiSdl: schemaFile('api.graphql'),
     supergraphFile: settings.supergraphFile ? { path: settings.supergraphFile, interval: 2000 } : undefined,
-    trustedDocuments: trustedManifest.parse(JSON.parse(schemaFile('trusted-documents.json'))),
+    trustedDocuments: trustedManifest.parse(JSON.parse(schemaFile('trusted-documents.json').toString())),
     pagesDirectory: join(root, 'dist'),
     log,
     metrics: measured,

@@ -35,7 +35,10 @@ beforeAll(async () => {
   const log = logger('silent');
   const common = { subgraphs, limits: DEFAULT_LIMITS, log, persisted: undefined as never };
   graphs = await Graphs.start({
-    texts: { supergraphSdl: file('supergraph.graphql'), apiSdl: file('api.graphql') },
+    texts: {
+      supergraphSdl: Buffer.from(file('supergraph.graphql')),
+      apiSdl: Buffer.from(file('api.graphql')),
+    },
     ...{ file: { path, interval: 20 }, subgraphs, log, onReload },
     start: (texts) => federatedServer({ ...texts, ...common }),
     documents: () => ['{ Patient(id: "p1") { id } }', '{ Patient(id: "p1") { birthDate } }'],

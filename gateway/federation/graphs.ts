@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import { utf8 } from '../../schema/process/texts.ts';
 import { SettingsError } from '../settings.ts';
 import { Graph } from './graph.ts';
 import type { GraphSubgraph } from './remote-data-source.ts';
@@ -65,7 +66,7 @@ export class Graphs {
   }
 
   /** The API, with its entity tag. */
-  get api(): { sdl: string; tag: string } {
+  get api(): { sdl: Uint8Array; tag: string } {
     const { texts, tag } = this.#current;
     return { sdl: texts.apiSdl, tag };
   }
@@ -87,7 +88,7 @@ export class Graphs {
     const count = await this.#current.server.prepare(documents());
     if (file) {
       const { supergraphSdl } = this.#current.texts;
-      this.#watched = new WatchedFile(file.path, supergraphSdl, (content) => this.#reload(content));
+      this.#watched = new WatchedFile(file.path, utf8(supergraphSdl), (content) => this.#reload(content));
       this.#watching = this.#watched.watch(file.interval);
     }
     return count;
@@ -104,7 +105,7 @@ export class Graphs {
   async #reload(content: string | Error): Promise<void> {
     const { log, onReload } = this.#deps;
     try {
-      const isServed = content === this.#current.texts.supergraphSdl;
+      const isServed = content === utf8(this.#current.texts.supergraphSdl);
       const documents = isServed ? undefined : await this.#replace(await checkedTexts(this.#check!, content));
       this.#isRejected = false;
       onReload?.('loaded');
@@ -135,5 +136,5 @@ async function checkedTexts(check: SupergraphCheck, content: string | Error): Pr
   if (typeof content !== 'string') throw content;
   const checked = await check.run(content);
   if ('problem' in checked) throw new Error(checked.problem);
-  return { supergraphSdl: content, apiSdl: checked.apiSdl };
+  return { supergraphSdl: Buffer.from(content), apiSdl: Buffer.from(checked.apiSdl) };
 }

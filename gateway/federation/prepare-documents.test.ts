@@ -12,8 +12,8 @@ import { DocumentCache, KEPT_CHARACTERS } from './document-cache.ts';
 import { CompiledOperations } from './executor/compiled-operations.ts';
 import { federatedServer, type FederatedServer } from './supergraph.ts';
 
-const file = (name: string) => readFileSync(new URL(`../../schema/${name}`, import.meta.url), 'utf8');
-const own = trustedManifest.parse(JSON.parse(file('trusted-documents.json')));
+const file = (name: string) => readFileSync(new URL(`../../schema/${name}`, import.meta.url));
+const own = trustedManifest.parse(JSON.parse(file('trusted-documents.json').toString()));
 let server: FederatedServer;
 
 beforeAll(async () => {

@@ -14,6 +14,7 @@ import {
   type GraphQLSchema,
 } from 'graphql';
 import { setImmediate } from 'node:timers/promises';
+import { utf8 } from '../../schema/process/texts.ts';
 import { incrementalDelivery } from '../../schema/fault/refusals.ts';
 import { andThen, type Awaitable } from '../../schema/process/awaitable.ts';
 import type { Limits } from '../http/limits.ts';
@@ -79,9 +80,9 @@ export interface ApolloLog {
  * @returns a started server
  */
 export async function federatedServer(deps: {
-  supergraphSdl: string;
+  supergraphSdl: Uint8Array;
   /** The API schema of the supergraph. */
-  apiSdl: string;
+  apiSdl: Uint8Array;
   subgraphs: Readonly<Record<ServiceName, GraphSubgraph>>;
   limits: Limits;
   log: ApolloLog;
@@ -93,7 +94,7 @@ export async function federatedServer(deps: {
   const { supergraphSdl, apiSdl, subgraphs, limits, measures } = deps;
   const measured = measuredOperations(measures, deps.slow);
   const log = quieter(deps.log);
-  const scopes = new FieldScopes(supergraphSdl);
+  const scopes = new FieldScopes(utf8(supergraphSdl));
   const gateway = new PlanningGateway({
     ...{ supergraphSdl, apiSdl, scopes, onExecute: () => measures?.executed('planned') },
     services: {

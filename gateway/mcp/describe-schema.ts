@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
+import { utf8 } from '../../schema/process/texts.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import type { Graphs } from '../federation/graphs.ts';
 import { SchemaGuide, type Described } from './schema-guide.ts';
@@ -7,10 +8,10 @@ import { answered, toolOf, type Tool } from './tool.ts';
 
 /** Describes types and fields of the graph in small portions (SM-20). */
 export function describeSchema(graphs: Pick<Graphs, 'api'>): Tool {
-  let known = { sdl: '', guide: new SchemaGuide('') };
+  let known: { sdl?: Uint8Array; guide: SchemaGuide } = { guide: new SchemaGuide('') };
   const guide = (): SchemaGuide => {
     const { sdl } = graphs.api;
-    if (known.sdl !== sdl) known = { sdl, guide: new SchemaGuide(sdl) };
+    if (known.sdl !== sdl) known = { sdl, guide: new SchemaGuide(utf8(sdl)) };
     return known.guide;
   };
   return toolOf({

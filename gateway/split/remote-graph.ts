@@ -7,7 +7,7 @@ import { beginWork } from './shared-work.ts';
 
 /** Returns the graph of a subgraph that is another process: its schema, and how its documents are executed there. */
 export function remoteGraph(link: SubgraphLink): RemoteSubgraph {
-  const sdl = readFileSync(new URL(`../../schema/${link.service}.graphql`, import.meta.url), 'utf8');
+  const sdl = readFileSync(new URL(`../../schema/${link.service}.graphql`, import.meta.url));
   const kept = new KeptAnswers();
   const parse = (text: string) => kept.of(text);
   return {

@@ -84,8 +84,7 @@ beforeAll(async () => {
     ...{ baseUrl: 'http://localhost', dataDir: directory, now: () => Date.now() / 1000, log: log as never },
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
   });
-  const sdl = (name: string) =>
-    readFileSync(new URL(`../../schema/${name}.graphql`, import.meta.url), 'utf8');
+  const sdl = (name: string) => readFileSync(new URL(`../../schema/${name}.graphql`, import.meta.url));
   server = await federatedServer({
     ...{ supergraphSdl: sdl('supergraph'), apiSdl: sdl('api'), subgraphs: { clinical, imaging } },
     ...{ limits: DEFAULT_LIMITS, log: log as never, persisted: undefined as never },

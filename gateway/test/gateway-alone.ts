@@ -24,7 +24,7 @@ export interface GatewayAlone {
 const IMAGES = { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1' };
 /** Secret that seals capabilities. */
 export const SEALING_SECRET = 'a secret of the lone gateway, long enough';
-const sdl = (name: string) => readFileSync(new URL(`../../schema/${name}.graphql`, import.meta.url), 'utf8');
+const sdl = (name: string) => readFileSync(new URL(`../../schema/${name}.graphql`, import.meta.url));
 
 /**
  * Starts the gateway without its subgraphs: those are stand-ins, the authorization server is real; each has its own

@@ -76,8 +76,7 @@ beforeAll(async () => {
     directory: patientDirectory(clinical.open),
     recordStudies: recordStudies(clinical.open, clinical.subgraph.mayHold),
   });
-  const sdl = (name: string) =>
-    readFileSync(new URL(`../../schema/${name}.graphql`, import.meta.url), 'utf8');
+  const sdl = (name: string) => readFileSync(new URL(`../../schema/${name}.graphql`, import.meta.url));
   server = await federatedServer({
     ...{ supergraphSdl: sdl('supergraph'), apiSdl: sdl('api') },
     subgraphs: { clinical: clinical.subgraph, imaging },

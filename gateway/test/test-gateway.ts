@@ -128,8 +128,8 @@ export async function buildTestGateway(
     tenants: loaded,
     selfTest: undefined,
     startGraph: graphOnDemand,
-    supergraphSdl: await readFile(join(root, 'schema/supergraph.graphql'), 'utf8'),
-    apiSdl: await readFile(join(root, 'schema/api.graphql'), 'utf8'),
+    supergraphSdl: await readFile(join(root, 'schema/supergraph.graphql')),
+    apiSdl: await readFile(join(root, 'schema/api.graphql')),
     trustedDocuments: trustedManifest.parse(
       JSON.parse(await readFile(join(root, 'schema/trusted-documents.json'), 'utf8')),
     ),

@@ -1,8 +1,10 @@
 import type { GraphQLSchema } from 'graphql';
 import { isEnumType, isInputObjectType, isInterfaceType, isObjectType } from 'graphql';
+import { ownText } from '../process/texts.ts';
 
 /** A part of a schema that remembers the SDL from which it was made. */
 interface Part {
+  description?: string | null | undefined;
   astNode?: { readonly directives?: readonly unknown[] | undefined } | undefined | null;
   extensionASTNodes?: readonly unknown[];
   extensions: Readonly<Record<string, unknown>>;
@@ -12,11 +14,23 @@ interface Part {
 const NONE = Object.freeze(Object.create(null) as Record<string, unknown>);
 
 /**
- * Drops from a schema what execution does not use: the SDL's syntax tree, which takes as much memory as the schema, and
- * empty objects. Fields with directives of federation keep their part of the tree, because execution reads these; the
- * scopes of fields are read from the supergraph.
+ * Drops from a schema what execution does not use: the SDL's syntax tree, which takes as much memory as the schema, empty
+ * objects, and equal descriptions. Fields with directives of federation keep their part of the tree, because execution reads
+ * these; the scopes of fields are read from the supergraph.
  */
 export function compact(schema: GraphQLSchema): GraphQLSchema {
+  const descriptions = new Map<string, string>();
+  const compactAll = (parts: readonly Part[]): void => {
+    for (const part of parts) {
+      compactPart(part);
+      if (part.description) part.description = descriptions.get(part.description) ?? keep(part.description);
+    }
+  };
+  const keep = (description: string): string => {
+    const text = ownText(description);
+    descriptions.set(text, text);
+    return text;
+  };
   compactAll([schema]);
   for (const directive of schema.getDirectives()) compactAll([directive, ...directive.args]);
   for (const type of Object.values(schema.getTypeMap())) {
@@ -34,10 +48,8 @@ export function compact(schema: GraphQLSchema): GraphQLSchema {
   return schema;
 }
 
-function compactAll(parts: readonly Part[]): void {
-  for (const part of parts) {
-    part.astNode = undefined;
-    if (part.extensionASTNodes) part.extensionASTNodes = [];
-    if (Object.keys(part.extensions).length === 0) part.extensions = NONE;
-  }
+function compactPart(part: Part): void {
+  part.astNode = undefined;
+  if (part.extensionASTNodes) part.extensionASTNodes = [];
+  if (Object.keys(part.extensions).length === 0) part.extensions = NONE;
 }

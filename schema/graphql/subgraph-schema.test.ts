@@ -20,7 +20,7 @@ describe.each(['clinical', 'imaging'])('the schema of the %s subgraph', (name) =
     Patient: { __resolveReference: ({ id }: { id: string }) => ({ id, _echo: id }), id: () => 'resolved' },
   };
   const sdl = sdlOf(name);
-  const ours = subgraphSchema(sdl, () => resolvers);
+  const ours = subgraphSchema(Buffer.from(sdl), () => resolvers);
   const theirs = buildSubgraphSchema([{ typeDefs: parse(sdl), resolvers }]);
 
   it('has the types that buildSubgraphSchema makes', () => {

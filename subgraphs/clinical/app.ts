@@ -174,7 +174,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     return operationRoutes({ baseUrl, open, images, jobs });
   };
 
-  const sdl = readFileSync(new URL('../../schema/clinical.graphql', import.meta.url), 'utf8');
+  const sdl = readFileSync(new URL('../../schema/clinical.graphql', import.meta.url));
   return {
     schema: subgraphSchema(sdl, (typeDefs) => clinicalResolvers(typeDefs, new ItemSelector(expressions))),
     open,

@@ -128,7 +128,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
     }),
     now,
   });
-  const sdl = readFileSync(new URL('../../schema/imaging.graphql', import.meta.url), 'utf8');
+  const sdl = readFileSync(new URL('../../schema/imaging.graphql', import.meta.url));
   const options = { baseUrl, capability, firstSeen, now, record, threads };
   return {
     schema: subgraphSchema(sdl, (typeDefs) =>

@@ -5,8 +5,8 @@ import { introspectionAnswer } from './answer.ts';
 import { answerNames, PREPARED } from './prepared-files.ts';
 import { UsualIntrospection } from './usual-form.ts';
 
-const sdl = readFileSync(new URL('../../../schema/api.graphql', import.meta.url), 'utf8');
-const schema = buildSchema(sdl, { noLocation: true, assumeValid: true });
+const sdl = readFileSync(new URL('../../../schema/api.graphql', import.meta.url));
+const schema = buildSchema(sdl.toString(), { noLocation: true, assumeValid: true });
 const nameOf = answerNames(sdl);
 mkdirSync(PREPARED, { recursive: true });
 for (const form of new UsualIntrospection().standardForms()) {

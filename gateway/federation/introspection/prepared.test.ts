@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { answerNames } from './prepared-files.ts';
 import { PreparedIntrospection } from './prepared.ts';
 
-const SDL = 'type Query { one: Int }';
+const SDL = Buffer.from('type Query { one: Int }');
 const FORM = '{__schema{queryType{name}}}';
 const BY_THREAD = { data: { __schema: { queryType: { name: 'Query' } } } };
 
@@ -27,7 +27,7 @@ afterEach(async () => {
 });
 
 /** Writes a prepared answer that no schema has. */
-const prepare = (sdl: string) =>
+const prepare = (sdl: Uint8Array) =>
   writeFileSync(join(folder, `${answerNames(sdl)(FORM)}.json.gz`), gzipSync('{"data":"prepared"}'));
 const answered = async () => (await app.inject('/')).json() as unknown;
 
@@ -41,6 +41,6 @@ test('FG-24 without prepared answers the schema is described when it is asked fo
 });
 
 test('FG-24 an answer that was prepared for another schema is not sent', async () => {
-  prepare('type Query { two: Int }');
+  prepare(Buffer.from('type Query { two: Int }'));
   expect(await answered()).toEqual(BY_THREAD);
 });

@@ -31,10 +31,10 @@ export class PreparedIntrospection {
   readonly #threads: IdleThreads<string, CompressedAnswer>;
 
   /**
-   * @param sdl the schema that the answers describe
+   * @param sdl the schema that the answers describe, in UTF-8
    * @param folder of the prepared answers; it may be missing
    */
-  constructor(sdl: string, folder: URL = PREPARED) {
+  constructor(sdl: Uint8Array, folder: URL = PREPARED) {
     this.#nameOf = answerNames(sdl);
     this.#folder = folder;
     this.#threads = new IdleThreads({

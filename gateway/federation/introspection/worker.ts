@@ -1,6 +1,7 @@
 import { buildSchema } from 'graphql';
 import { workerData } from 'node:worker_threads';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { utf8 } from '../../../schema/process/texts.ts';
 import { introspectionAnswer } from './answer.ts';
 
 /** The JSON answer to an introspection, in each content coding that is kept. */
@@ -9,8 +10,8 @@ export interface CompressedAnswer {
   gzip: Uint8Array;
 }
 
-const { sdl } = workerData as { sdl: string };
-const schema = buildSchema(sdl, { noLocation: true, assumeValid: true });
+const { sdl } = workerData as { sdl: Uint8Array };
+const schema = buildSchema(utf8(sdl), { noLocation: true, assumeValid: true });
 
 /** Answers an introspection in a worker thread. @throws Error when the query fails */
 export async function run(form: string): Promise<CompressedAnswer> {

@@ -3,6 +3,7 @@ import { operationFromDocument, type Schema } from '@apollo/federation-internals
 import { QueryPlanner } from '@apollo/query-planner';
 import { parse } from 'graphql';
 import { workerData } from 'node:worker_threads';
+import { utf8 } from '../../../schema/process/texts.ts';
 import { apiSchemaOf } from './api-schema.ts';
 import { loadedSupergraph } from './loaded-supergraph.ts';
 import type { PlannedOperation, SchemaTexts } from './planner.ts';
@@ -18,6 +19,6 @@ export function plan({ source, operationName }: PlannedOperation): string {
 }
 
 function started({ supergraphSdl, apiSdl }: SchemaTexts): { apiSchema: Schema; queryPlanner: QueryPlanner } {
-  const supergraph = loadedSupergraph(supergraphSdl, { validate: false });
-  return { apiSchema: apiSchemaOf(apiSdl), queryPlanner: new QueryPlanner(supergraph) };
+  const supergraph = loadedSupergraph(utf8(supergraphSdl), { validate: false });
+  return { apiSchema: apiSchemaOf(utf8(apiSdl)), queryPlanner: new QueryPlanner(supergraph) };
 }

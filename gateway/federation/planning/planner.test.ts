@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
 import { Planner } from './planner.ts';
 
-const sdl = (name: string) =>
-  readFileSync(new URL(`../../../schema/${name}.graphql`, import.meta.url), 'utf8');
+const sdl = (name: string) => readFileSync(new URL(`../../../schema/${name}.graphql`, import.meta.url));
 const planner = new Planner({ supergraphSdl: sdl('supergraph'), apiSdl: sdl('api') });
 afterAll(() => planner.close());
 

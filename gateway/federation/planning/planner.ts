@@ -6,10 +6,13 @@ import { threadModule } from '../../../schema/process/thread-module.ts';
 /** Characters of all kept plans, written as JSON. */
 const KEPT = 8 * 1024 * 1024;
 
-/** The schemas that were composed together. */
+/**
+ * The schemas that were composed together, in UTF-8. They are seldom read, and then sent or given to a thread; as texts they
+ * would take 3 MB of the heap.
+ */
 export interface SchemaTexts {
-  supergraphSdl: string;
-  apiSdl: string;
+  supergraphSdl: Uint8Array;
+  apiSdl: Uint8Array;
 }
 
 export interface PlannedOperation {

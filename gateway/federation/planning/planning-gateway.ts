@@ -3,6 +3,7 @@ import type { ApolloServerOptionsWithGateway, BaseContext } from '@apollo/server
 import { buildASTSchema, getVariableValues, parse, print, type GraphQLSchema } from 'graphql';
 import { setImmediate } from 'node:timers/promises';
 import { compact } from '../../../schema/graphql/compact.ts';
+import { utf8 } from '../../../schema/process/texts.ts';
 import type { GatewayContext } from '../request-scope.ts';
 import type { FieldScopes } from '../scopes/field-scopes.ts';
 import { reducedOperation } from '../scopes/reduced-operation.ts';
@@ -40,7 +41,7 @@ export class PlanningGateway implements Gateway {
     this.#services = services;
     this.#scopes = scopes;
     this.#planner = new Planner(texts);
-    const api = parse(texts.apiSdl, { noLocation: true });
+    const api = parse(utf8(texts.apiSdl), { noLocation: true });
     this.#schema = compact(buildASTSchema(api, { assumeValid: true, assumeValidSDL: true }));
   }
 
@@ -51,7 +52,8 @@ export class PlanningGateway implements Gateway {
 
   /** Tells a listener the schema, which never changes. */
   onSchemaLoadOrUpdate(listener: Listener): () => void {
-    listener({ apiSchema: this.#schema, coreSupergraphSdl: this.#texts.supergraphSdl });
+    // Apollo reads the supergraph only to report it, which this gateway never does.
+    listener({ apiSchema: this.#schema, coreSupergraphSdl: '' });
     return () => undefined;
   }
 
@@ -113,7 +115,7 @@ export class PlanningGateway implements Gateway {
     const { PlannedExecution } = await import('./planned-execution.ts');
     await setImmediate();
     return new PlannedExecution({
-      ...{ schema: this.#schema, apiSdl: this.#texts.apiSdl, services: this.#services },
+      ...{ schema: this.#schema, apiSdl: utf8(this.#texts.apiSdl), services: this.#services },
     });
   }
 }

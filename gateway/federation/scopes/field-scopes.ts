@@ -2,6 +2,7 @@ import type { DocumentNode, GraphQLSchema, SelectionSetNode } from 'graphql';
 import { getNamedType, isCompositeType, isObjectType, Kind, type GraphQLNamedType } from 'graphql';
 import type { Access } from '../../../schema/access/access.ts';
 import { missingScopes, type Interaction, type NeededScopes } from '../../../schema/access/scopes.ts';
+import { ownText } from '../../../schema/process/texts.ts';
 import type { ServiceName } from '../service-name.ts';
 
 /** Scopes that a field or a type needs. Fields and types with the same need share one object. */
@@ -147,9 +148,10 @@ function needsIn(supergraphSdl: string): ReadonlyMap<string, Need> {
     // Before the first type, the directive is defined.
     else if (text !== undefined && type !== undefined) {
       const key = `${text}${service}`;
-      const need = known.get(key) ?? { text, scopes: scopesOf(text), service: service as ServiceName };
+      const scopes = scopesOf(text);
+      const need = known.get(key) ?? { text: ownText(text), scopes, service: service as ServiceName };
       known.set(key, need);
-      needs.set(field === undefined ? type : `${type}.${field}`, need);
+      needs.set(ownText(field === undefined ? type : `${type}.${field}`), need);
     }
   }
   return needs;

@@ -9,6 +9,7 @@ import {
   type GraphQLSchema,
 } from 'graphql';
 import { workerData } from 'node:worker_threads';
+import { utf8 } from '../../../schema/process/texts.ts';
 import { loadedSupergraph } from '../planning/loaded-supergraph.ts';
 import type { CheckedSupergraph, Served } from './supergraph-check.ts';
 import { coordinatesOf } from './coordinates.ts';
@@ -37,7 +38,7 @@ function apiOf(supergraphSdl: string, served: Served): string {
     if (!found) throw new Error(`There is no subgraph ${name}.`);
     requireServed(schema.toGraphQLJSSchema(), found, `the subgraph ${name}`);
   }
-  const own = buildSchema(served.apiSdl, { noLocation: true, assumeValid: true });
+  const own = buildSchema(utf8(served.apiSdl), { noLocation: true, assumeValid: true });
   const api = lexicographicSortSchema(supergraph.apiSchema().toGraphQLJSSchema({ includeDefer: true }));
   requireServed(api, coordinatesOf(own), 'the API of this version');
   // Refuses what it cannot plan with.

@@ -4,14 +4,14 @@ import { smallSupergraph, supergraphSdl, withoutField } from '../../test/small-s
 import { standInClinical, standInImaging } from '../../test/stand-in-subgraphs.ts';
 import { SupergraphCheck } from './supergraph-check.ts';
 
-const apiSdl = readFileSync(new URL('../../../schema/api.graphql', import.meta.url), 'utf8');
+const apiSdl = readFileSync(new URL('../../../schema/api.graphql', import.meta.url));
 const check = new SupergraphCheck(apiSdl, { clinical: standInClinical(), imaging: standInImaging() });
 afterAll(() => check.close());
 const small = smallSupergraph();
 
 test('FG-35 the supergraph of this version has the API of this version, to the last description', async () => {
   const checked = await check.run(supergraphSdl);
-  expect('apiSdl' in checked && checked.apiSdl === apiSdl).toBe(true);
+  expect('apiSdl' in checked && checked.apiSdl === apiSdl.toString()).toBe(true);
 }, 120_000);
 
 test('FG-35 a supergraph may have less', async () => {

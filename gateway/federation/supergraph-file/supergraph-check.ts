@@ -6,8 +6,8 @@ import { coordinatesOf } from './coordinates.ts';
 
 /** The graph that this process can serve. */
 export interface Served {
-  /** The API of this version. */
-  apiSdl: string;
+  /** The API of this version, in UTF-8. */
+  apiSdl: Uint8Array;
   /** The parts of each subgraph, as `coordinatesOf` writes them. */
   subgraphs: Readonly<Record<ServiceName, readonly string[]>>;
 }
@@ -23,7 +23,7 @@ export type CheckedSupergraph = { apiSdl: string } | { problem: string };
 export class SupergraphCheck {
   readonly #threads: IdleThreads<string, CheckedSupergraph>;
 
-  constructor(apiSdl: string, { clinical, imaging }: Readonly<Record<ServiceName, GraphSubgraph>>) {
+  constructor(apiSdl: Uint8Array, { clinical, imaging }: Readonly<Record<ServiceName, GraphSubgraph>>) {
     const subgraphs = { clinical: coordinatesOf(clinical.schema), imaging: coordinatesOf(imaging.schema) };
     this.#threads = new IdleThreads({
       ...{ module: threadModule('check-thread', import.meta.url), name: 'check' },

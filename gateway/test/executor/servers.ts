@@ -33,9 +33,8 @@ import type { DemoData } from '../test-gateway.ts';
 import { stitchedMonolith } from './stitched.ts';
 
 const log = logger('silent');
-const sdl = (name: string) =>
-  readFileSync(new URL(`../../../schema/${name}.graphql`, import.meta.url), 'utf8');
-const API = buildSchema(sdl('api'), { assumeValid: true });
+const sdl = (name: string) => readFileSync(new URL(`../../../schema/${name}.graphql`, import.meta.url));
+const API = buildSchema(sdl('api').toString(), { assumeValid: true });
 /** Fields of one answer, as in a gateway with default limits. */
 const FIELDS = 50_000;
 
@@ -83,9 +82,10 @@ export async function executorServers(dataDir: string): Promise<ExecutorServers>
     return { process: (options) => (fetches++, source.process(options)) };
   };
   const services = { clinical: counted('clinical'), imaging: counted('imaging') };
-  const supergraphSdl = sdl('supergraph');
+  const supergraphSdl = sdl('supergraph').toString();
   const scopes = new FieldScopes(supergraphSdl);
-  const gateway = () => new PlanningGateway({ supergraphSdl, apiSdl: sdl('api'), services, scopes });
+  const texts = { supergraphSdl: sdl('supergraph'), apiSdl: sdl('api') };
+  const gateway = () => new PlanningGateway({ ...texts, services, scopes });
   const compiled = new ApolloServer<GatewayContext>({
     ...{ gateway: gateway(), formatError },
     plugins: [compiledExecution(new CompiledExecution(subgraphs, { fields: FIELDS, scopes }))],

@@ -1,5 +1,5 @@
 import fhirpath from 'fhirpath';
-import r4 from 'fhirpath/fhir-context/r4';
+import { createRequire } from 'node:module';
 import { splitOutside } from '../../../schema/expressions/fhirpath.ts';
 import type { Field } from '../../../schema/fhir/tables.ts';
 import { fieldsOf } from '../../../schema/fhir/tables.ts';
@@ -89,8 +89,13 @@ function childStep(name: string): Step {
   };
 }
 
+const require = createRequire(import.meta.url);
+
+/** Returns the model of R4, which is loaded at its first use: it takes 3 MB, and many processes need none. */
+const r4 = () => require('fhirpath/fhir-context/r4') as typeof import('fhirpath/fhir-context/r4').default;
+
 function byEngine(expression: string): Expression {
-  const evaluate = fhirpath.compile(expression, r4, { async: false });
+  const evaluate = fhirpath.compile(expression, r4(), { async: false });
   return (resource) =>
     (evaluate(resource) as unknown[]).map((value) => ({ value, type: typeByShape(value) }));
 }
