@@ -86,8 +86,12 @@ export function giveToken(
 }
 
 /** Starts a gateway over them, and waits until it has read all images. @param checkout folder with a build */
-export async function startOver(checkout: string, directory: string, name: string): Promise<WholeGateway> {
-  const server = await startWholeGateway({ checkout, directory, name, status: 200 });
+export async function startOver(
+  checkout: string,
+  directory: string,
+  named: { name: string; environment?: Readonly<Record<string, string>> },
+): Promise<WholeGateway> {
+  const server = await startWholeGateway({ checkout, directory, status: 200, ...named });
   await untilIndexed(server.origin);
   return server;
 }

@@ -49,7 +49,7 @@ export async function bench(): Promise<Figure[]> {
   try {
     const data = await prepare(directory, ehr, INSTANCES);
     buildProduct();
-    ours = await startOver(root, directory, 'ours');
+    ours = await startOver(root, directory, { name: 'ours' });
     stock = await startRecordedStock({
       ...{ directory, baseUrl: ours.origin, access: accessToAll() },
       tenant: tenantOver(data, { type: 'mock', disableAuthzChecks: true }),

@@ -59,7 +59,7 @@ export async function bench(): Promise<Figure[]> {
   try {
     await prepare(directory, ehr);
     buildProduct();
-    ours = await startOver(root, directory, 'ours');
+    ours = await startOver(root, directory, { name: 'ours' });
     const patients = await answersOf(ours);
     peers = await startPeers(directory, patients);
     split = await startSplitGateway(root, directory);

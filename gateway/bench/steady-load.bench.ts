@@ -29,7 +29,7 @@ export async function bench(): Promise<Figure[]> {
   try {
     await prepare(directory, ehr);
     buildProduct();
-    server = await startOver(root, directory, 'ours');
+    server = await startOver(root, directory, { name: 'ours' });
     bare = await startBare();
     const answers = await allAnswers(server);
     const job = {
