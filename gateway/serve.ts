@@ -28,6 +28,7 @@ import { serveSubgraph, subgraphOf } from './split/serve-subgraph.ts';
 import { countedCache } from './state/cache.ts';
 import { sharedState } from './state/shared-state.ts';
 import { WatchedTenants, type TenantChanges } from './tenants/loading/watched-tenants.ts';
+import { notPrepared } from './tenants/loading/not-prepared.ts';
 import type { Traces } from './traces/traces.ts';
 import { oneOfSeveral } from './workers/one-of-several.ts';
 import { passOnTo, serveOthers } from './workers/pass-on.ts';
@@ -154,7 +155,7 @@ export async function serve(settings: Settings, root: string): Promise<void> {
       for (const { tls } of tlsParts(tenant)) connections.dispatcher(tenant, tls);
       buildImagesFor([tenant])
         .then(() => prepare(tenant))
-        .catch((err: unknown) => log.error({ err, tenant: tenant.key }, 'preparation'));
+        .catch(notPrepared(log, tenant));
     };
     const changes = { loaded, released: release, count: measured.tenantReloaded, log };
     void tenants.watch(settings.tenantsInterval, changes);
@@ -177,10 +178,7 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     if (reachable) server.renew();
   });
   const stores = tenants.all.map((tenant) =>
-    // A store that cannot be loaded affects only its tenant; the next request tries again.
-    clinical
-      .prepare(tenant, storeProgress(log, tenant.key))
-      .catch((err: unknown) => log.error({ err, tenant: tenant.key }, 'store')),
+    clinical.prepare(tenant, storeProgress(log, tenant.key)).catch(notPrepared(log, tenant)),
   );
 
   if (checking) {

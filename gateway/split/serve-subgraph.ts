@@ -6,6 +6,7 @@ import { metricsServer } from '../http/metrics-server.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { SettingsError, type Settings } from '../settings.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
+import { notPrepared } from '../tenants/loading/not-prepared.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { buildSubgraphApp, type SubgraphAppDeps } from './subgraph-app.ts';
 
@@ -77,10 +78,7 @@ export async function serveSubgraph(
     await Promise.all([part.close(), metricsApp?.close()]);
     await options.close();
   });
-  for (const tenant of tenants.all) {
-    // A record that cannot be loaded affects only its tenant; the next request tries again.
-    part.prepare(tenant).catch((err: unknown) => log.error({ err, tenant: tenant.key }, 'preparation'));
-  }
+  for (const tenant of tenants.all) part.prepare(tenant).catch(notPrepared(log, tenant));
   await metricsApp?.listen({ host, port: metricsPort });
   await app.listen({ host, port });
   log.info({ subgraph: part.service, port }, 'the subgraph is served');

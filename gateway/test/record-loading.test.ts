@@ -67,6 +67,10 @@ test('a record that is being loaded: live, not ready, and 503 that says to try a
   expect(answer.status).toBe(503);
   expect(answer.headers['retry-after']).toBeDefined();
   expect(JSON.stringify(answer.json)).toContain('The record is being loaded');
+  // To stop is no error.
+  await running!.end();
+  expect(running!.log()).toContain('stopping');
+  expect(running!.log()).not.toContain('"level":50');
 });
 
 test('the store of an earlier start answers while changed data are loaded', async () => {

@@ -56,7 +56,14 @@ export function imagesAreReadOnly(allow: string): Fault {
   return new Fault('method_not_allowed', 'Images can only be read here, not stored or changed.', { allow });
 }
 
+const STOPPING = 'The server is stopping.';
+
 /** Refuses work because the process is stopping. */
 export function serverStopping(): Fault {
-  return new Fault('unavailable', 'The server is stopping.', { retryAfter: 5 });
+  return new Fault('unavailable', STOPPING, { retryAfter: 5 });
+}
+
+/** Returns true for work that failed because the process is stopping. */
+export function isOfStop(error: unknown): boolean {
+  return error instanceof Fault && error.message === STOPPING;
 }
