@@ -1,6 +1,8 @@
 import type { Bundle, Patient } from 'fhir/r4.js';
 import { expect, test } from 'vitest';
-import { fhirJson } from './fhir-json.ts';
+import * as fhir from './fhir-json.ts';
+
+const fhirJson = (resource: Patient | Bundle) => fhir.fhirJson(resource).toString();
 
 const patient = (more: object): Patient => ({ resourceType: 'Patient', id: 'p1', ...more });
 const searchset = (...entry: object[]) =>

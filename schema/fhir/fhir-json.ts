@@ -3,20 +3,25 @@ import { writeFhirJson } from './decimal.ts';
 import type { Bundle, BundleEntry, Resource } from 'fhir/r4.js';
 
 const resourceTexts = new Derivation<Resource, string>();
-const entryTexts = new Derivation<BundleEntry[], string>();
+const entryTexts = new Derivation<BundleEntry[], Buffer>();
 
-/** Returns the JSON of a resource or Bundle. A frozen resource, or a frozen list of entries, is written only once. */
-export function fhirJson(resource: Resource | Bundle): string {
-  if (resource.resourceType !== 'Bundle') return resourceJson(resource);
+/**
+ * Returns the JSON of a resource or Bundle, in UTF-8. A frozen resource, or a frozen list of entries, is written only once, the
+ * list as the bytes that are sent.
+ */
+export function fhirJson(resource: Resource | Bundle): Buffer {
+  if (resource.resourceType !== 'Bundle') return Buffer.from(resourceJson(resource));
   const { entry, ...bundle } = resource as Bundle;
   const text = writeFhirJson(bundle);
-  if (!entry) return text;
+  if (!entry) return Buffer.from(text);
   // The text of a frozen list contains the texts of its resources: they are not kept a second time.
   const entries = Object.isFrozen(entry)
-    ? entryTexts.of(entry, [], () => inOnePiece(joined(entry, writeFhirJson)))
-    : joined(entry, entryJson);
-  return `${text.slice(0, -1)},"entry":[${entries}]}`;
+    ? entryTexts.of(entry, [], () => Buffer.from(joined(entry, writeFhirJson)))
+    : Buffer.from(joined(entry, entryJson));
+  return Buffer.concat([Buffer.from(`${text.slice(0, -1)},"entry":[`), entries, END]);
 }
+
+const END = Buffer.from(']}');
 
 /** Appends one by one: joining arrays of texts would copy each text several times. */
 function joined(entries: BundleEntry[], write: (entry: BundleEntry) => string): string {
@@ -37,9 +42,4 @@ function entryJson(entry: BundleEntry): string {
 
 function resourceJson(resource: Resource): string {
   return resourceTexts.of(resource, [], () => writeFhirJson(resource));
-}
-
-/** Copies a text into one piece. V8 keeps an appended text as a tree, and would walk through it at every sending. */
-function inOnePiece(text: string): string {
-  return Buffer.from(text).toString();
 }

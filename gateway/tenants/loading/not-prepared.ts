@@ -6,7 +6,10 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
  * Returns what logs why a tenant could not be prepared. That affects only the tenant; its next request tries again. The end
  * of the process is no reason.
  */
-export function notPrepared(log: Pick<Logger, 'error'>, { key }: Pick<Tenant, 'key'>): (err: unknown) => void {
+export function notPrepared(
+  log: Pick<Logger, 'error'>,
+  { key }: Pick<Tenant, 'key'>,
+): (err: unknown) => void {
   return (err) => {
     if (!isOfStop(err)) log.error({ err, tenant: key }, 'preparation');
   };
