@@ -20,16 +20,18 @@ const NONE = Object.freeze(Object.create(null) as Record<string, unknown>);
  */
 export function compact(schema: GraphQLSchema): GraphQLSchema {
   const descriptions = new Map<string, string>();
-  const compactAll = (parts: readonly Part[]): void => {
-    for (const part of parts) {
-      compactPart(part);
-      if (part.description) part.description = descriptions.get(part.description) ?? keep(part.description);
-    }
-  };
-  const keep = (description: string): string => {
+  const once = (description: string): string => {
+    const known = descriptions.get(description);
+    if (known !== undefined) return known;
     const text = ownText(description);
     descriptions.set(text, text);
     return text;
+  };
+  const compactAll = (parts: readonly Part[]): void => {
+    for (const part of parts) {
+      compactPart(part);
+      if (part.description) part.description = once(part.description);
+    }
   };
   compactAll([schema]);
   for (const directive of schema.getDirectives()) compactAll([directive, ...directive.args]);

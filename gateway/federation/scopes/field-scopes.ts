@@ -148,13 +148,16 @@ function needsIn(supergraphSdl: string): ReadonlyMap<string, Need> {
     // Before the first type, the directive is defined.
     else if (text !== undefined && type !== undefined) {
       const key = `${text}${service}`;
-      const scopes = scopesOf(text);
-      const need = known.get(key) ?? { text: ownText(text), scopes, service: service as ServiceName };
+      const need = known.get(key) ?? needOf(text, service as ServiceName);
       known.set(key, need);
       needs.set(ownText(field === undefined ? type : `${type}.${field}`), need);
     }
   }
   return needs;
+}
+
+function needOf(text: string, service: ServiceName): Need {
+  return { text: ownText(text), scopes: scopesOf(text), service };
 }
 
 function scopesOf(text: string): NeededScopes {
