@@ -16,7 +16,7 @@ const PROGRAMS = /^gateway\/main\.js$|^(gateway|schema|subgraphs)\/.*\/(worker|[
 const PACKAGES =
   /^(better-sqlite3.*|sharp|@cornerstonejs\/.*|jpeg-lossless-decoder-js|daikon|dcmjs-dimse|piscina|pino|ioredis|@apollo\/utils\.createhash)$/;
 
-/** What a CommonJS package has of its own, and a bundle does not have. */
+/** Names that exist in a CommonJS package, and not in a bundle. */
 const OF_PACKAGE = /(?<!typeof )\b__dirname\b|\bmodule\.require\b/;
 
 /** Stands for the path from a written file to the folder of the build. */

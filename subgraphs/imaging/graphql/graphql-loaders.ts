@@ -11,6 +11,7 @@ import type { Selection } from '../parsing/select-attributes.ts';
 import { slices } from '../sources/stored/slices.ts';
 import type { InstanceTarget } from '../sources/source.ts';
 import { Semaphore } from '../../../schema/concurrency/semaphore.ts';
+import { utf8 } from '../../../schema/process/texts.ts';
 import type { Imaging, StudyList } from '../study/studies.ts';
 import { OfRows } from '../facts/of-rows.ts';
 import { grouped } from '../facts/study-rows.ts';
@@ -244,9 +245,7 @@ async function metadataOfSeries(
       await pause();
       if (json) share.bytes -= json.length;
       const values =
-        json && share.bytes >= 0
-          ? (JSON.parse(Buffer.from(json).toString('utf8')) as (Record<string, unknown> | null)[])
-          : [];
+        json && share.bytes >= 0 ? (JSON.parse(utf8(json)) as (Record<string, unknown> | null)[]) : [];
       for (const [i, one] of byInstance.get(sopInstanceUid)!.entries())
         found.set(one, values[i] ?? tooMuchMetadata());
     }

@@ -1,5 +1,6 @@
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { utf8 } from '../../../schema/process/texts.ts';
 import { withNumericTexts } from '../dicom/numeric-value.ts';
 import { uid } from '../dicom/dicom-text.ts';
 import { contentTree } from './content-tree.ts';
@@ -30,7 +31,7 @@ export interface SeriesReports {
  * @param json metadata of the objects: an array of data sets of the DICOM JSON model, in UTF-8
  */
 export function readReports({ json }: { json: Uint8Array }): SeriesReports {
-  const text = Buffer.from(json.buffer, json.byteOffset, json.length).toString('utf8');
+  const text = utf8(json);
   const datasets = JSON.parse(withNumericTexts(text)) as DicomJson[];
   const found: SeriesReports = { observations: [], doses: [], refused: [] };
   for (const dataset of datasets) {

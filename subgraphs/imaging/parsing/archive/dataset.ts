@@ -1,4 +1,5 @@
 import type { DicomElement, DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { utf8 } from '../../../../schema/process/texts.ts';
 import { withNumericTexts } from '../../dicom/numeric-value.ts';
 import type { Budget } from '../../dicom/part10/budget.ts';
 import { invalidAnswer } from './archive-faults.ts';
@@ -14,10 +15,9 @@ const TAG = /^[0-9A-Fa-f]{8}$/;
  * @throws Fault `bad_gateway` when it is not a data set; OverBudget
  */
 export function datasetOf(json: Uint8Array, budget: Budget): DicomJson {
-  const { buffer, byteOffset, length } = json;
   let row: unknown;
   try {
-    row = JSON.parse(withNumericTexts(Buffer.from(buffer, byteOffset, length).toString('utf8')));
+    row = JSON.parse(withNumericTexts(utf8(json)));
   } catch {
     throw invalidAnswer();
   }

@@ -1,4 +1,5 @@
 import { Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { utf8 } from '../../../../schema/process/texts.ts';
 import { withNumericTexts } from '../../dicom/numeric-value.ts';
 import type { DescribeTask } from '../image/describe.ts';
 import { srDocument } from './sr-document.ts';
@@ -7,7 +8,7 @@ import { firstWaveform } from './waveform.ts';
 
 /** Renders a structured report as HTML in UTF-8. */
 export function renderReport({ json }: DescribeTask): Uint8Array {
-  const written = Buffer.from(json.buffer, json.byteOffset, json.length).toString('utf8');
+  const written = utf8(json);
   const report = JSON.parse(withNumericTexts(written)) as DicomJson;
   return new TextEncoder().encode(srDocument(report));
 }

@@ -1,5 +1,6 @@
 import { Tag, type DicomElement, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
+import { utf8 } from '../../../../schema/process/texts.ts';
 import { items } from '../../dicom/dicom-text.ts';
 import { onlyMacros, ownLook, PER_FRAME_GROUPS, saysHowItLooks, SHARED_GROUPS } from './frame-attributes.ts';
 
@@ -61,7 +62,7 @@ export function describeFrames({ json, frames }: DescribeTask & { frames: readon
 }
 
 function parsed(json: Uint8Array): DicomJson {
-  return JSON.parse(Buffer.from(json.buffer, json.byteOffset, json.length).toString('utf8')) as DicomJson;
+  return JSON.parse(utf8(json)) as DicomJson;
 }
 
 function bounded<T>(picked: T): T {
