@@ -1,6 +1,7 @@
 import type { Resource } from 'fhir/r4.js';
 import { joinedTypes, type JoinedType } from '../../../schema/fhir/joined-types.ts';
 import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts';
+import { andThen } from '../../../schema/process/awaitable.ts';
 import { ofStudy } from '../joins/of-study.ts';
 import { linksOf } from '../joins/study-links.ts';
 import { pageSize } from '../record/limits.ts';
@@ -19,9 +20,8 @@ export function imagingJoins(): Record<string, Fields> {
 }
 
 function linkResolver(name: (typeof LINKS)[number]) {
-  return resolver(
-    async (resource: Resource, _, clinical): Promise<StudyLinks[typeof name]> =>
-      (await linksOf(clinical, resource))[name],
+  return resolver((resource: Resource, _, clinical) =>
+    andThen(linksOf(clinical, resource), (links): StudyLinks[typeof name] => links[name]),
   );
 }
 

@@ -21,13 +21,12 @@ export function uidsOf(identifiers: readonly (Identifier | undefined)[]): string
 
 /** Returns the items at a path of a resource (`context.related`), without those that are missing. */
 function itemsAt<T>(resource: object, path: string): T[] {
-  return path
-    .split('.')
-    .reduce<unknown[]>(
-      (items, name) => items.flatMap((item) => (item as Record<string, unknown> | null)?.[name] ?? []),
-      [resource],
-    )
-    .filter((item) => typeof item === 'object' && item !== null) as T[];
+  const dot = path.indexOf('.');
+  const found = (resource as Record<string, unknown>)[dot < 0 ? path : path.slice(0, dot)] ?? [];
+  const items = (Array.isArray(found) ? found : [found]).filter(
+    (item) => typeof item === 'object' && item !== null,
+  ) as object[];
+  return (dot < 0 ? items : items.flatMap((item) => itemsAt(item, path.slice(dot + 1)))) as T[];
 }
 
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
@@ -37,12 +36,12 @@ function readIdentifier({ system, value, type, assigner }: Identifier): Identifi
   const codings = (type as { coding?: unknown } | null | undefined)?.coding;
   const coding = Array.isArray(codings) ? (codings as unknown[]).filter((one) => one !== null) : [];
   const display = textOf((assigner as Reference | null | undefined)?.display);
-  return omitUndefined({
+  return {
     system: textOf(system),
     value: textOf(value),
     type: { coding: coding as Coding[] },
     assigner: display === undefined ? undefined : { display },
-  });
+  };
 }
 
 /** Returns the identifiers at a path of a resource. */
@@ -52,17 +51,11 @@ export function identifiersAt(resource: object, path: string): Identifier[] {
 
 /** Returns the references at a path of a resource, with the members that joins need. */
 export function referencesAt(resource: object, path: string): Reference[] {
-  return itemsAt<Reference>(resource, path).map(({ reference, type, identifier }) =>
-    omitUndefined({
-      reference: textOf(reference),
-      type: textOf(type),
-      identifier: identifier && typeof identifier === 'object' ? readIdentifier(identifier) : undefined,
-    }),
-  );
-}
-
-function omitUndefined<T extends object>(members: { [K in keyof T]: T[K] | undefined }): T {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as T;
+  return itemsAt<Reference>(resource, path).map(({ reference, type, identifier }) => ({
+    reference: textOf(reference),
+    type: textOf(type),
+    identifier: identifier && typeof identifier === 'object' ? readIdentifier(identifier) : undefined,
+  }));
 }
 
 /**

@@ -344,13 +344,11 @@ export class Clinical {
   }
 
   /** Returns type and id of a literal reference to this record: relative, or absolute below the source's base. */
-  async target(reference: string | undefined): Promise<{ type: string; id: string } | undefined> {
-    if (reference === undefined) return undefined;
-    if (/^[a-z][a-z0-9+.-]*:/i.test(reference)) {
-      const { base } = await this.#source.backend();
-      if (!base || !reference.startsWith(`${base}/`)) return undefined;
-    }
-    return parseReference(reference);
+  target(reference: string | undefined): Awaitable<{ type: string; id: string } | undefined> {
+    if (reference === undefined || !/^[a-z][a-z0-9+.-]*:/i.test(reference)) return parseReference(reference);
+    return this.#source
+      .backend()
+      .then(({ base }) => (base && reference.startsWith(`${base}/`) ? parseReference(reference) : undefined));
   }
 
   /** Returns the literal targets (`Patient/1`) of a reference parameter in a resource. */
