@@ -98,7 +98,7 @@ export default defineConfig({
     setupFiles: ['gateway/test/setup/check-retrievals.ts'],
     pool: 'forks',
     // More than there are cores: a test that waits for servers, or for time to pass, needs no core.
-    maxWorkers: 2 * availableParallelism() + 1,
+    maxWorkers: 2 * availableParallelism(),
     // Real servers on a busy machine are slow at times: once more in CI, where the report names what was flaky.
     retry: process.env['CI'] ? 1 : 0,
     testTimeout: 20_000,

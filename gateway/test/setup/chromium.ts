@@ -14,6 +14,8 @@ export const CHROMIUM = {
     '--no-first-run',
     '--use-angle=swiftshader',
     '--enable-unsafe-swiftshader',
+    // Pages are put together without WebGL: drawn in software, that took more than half of all time of a page.
+    '--disable-gpu-compositing',
   ],
 };
 
