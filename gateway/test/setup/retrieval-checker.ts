@@ -7,6 +7,8 @@
  */
 import { subscribe } from 'node:diagnostics_channel';
 import { IncomingMessage, ServerResponse } from 'node:http';
+// Before a test uses Node's own `fetch`: the first of both sends the requests of both, and Node's does not tell the bytes.
+import 'undici';
 import { retrievedObjects, type RetrievedObject } from './retrieved-objects.ts';
 
 /** An answer that has begun, and its bytes so far. */
