@@ -74,13 +74,13 @@ test('FG-35 a graph that is replaced ends with its last request', async () => {
   let finish = () => {};
   held = new Promise((done) => (finish = done));
   const answers = [ask(), ask()];
-  await vi.waitFor(() => expect(used.length).toBe(2));
+  await vi.waitFor(() => expect(used.length).toBe(2), 10_000);
   const [graph] = used.map((one) => one.deref());
   await replace(without);
   expect(closed).not.toHaveBeenCalled();
   finish();
   expect(await Promise.all(answers)).toEqual(['done', 'done']);
-  await vi.waitFor(() => expect(closed.mock.contexts).toEqual([graph]));
+  await vi.waitFor(() => expect(closed.mock.contexts).toEqual([graph]), 10_000);
 }, 60_000);
 
 test('FG-35 graphs that are replaced leave the memory', async () => {

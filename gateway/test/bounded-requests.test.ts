@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { request } from 'undici';
+import { wholeLog } from './setup/child.ts';
 import { expectUnharmed, harmOf, startWatchedGateway, type WatchedGateway } from './setup/unharmed.ts';
 
 /**
@@ -77,7 +78,7 @@ async function expectRefused(attacks: readonly Attack[]): Promise<void> {
   for (const [index, [, , says]] of attacks.entries()) {
     expect(answers[index]).toEqual([attacks[index]![0], 400, expect.stringMatching(says)]);
   }
-  expect(gateway.log()).not.toMatch(/"stack"|RangeError|Maximum call stack/);
+  expect(await wholeLog(gateway)).not.toMatch(/"stack"|RangeError|Maximum call stack/);
   expectUnharmed(harm);
 }
 

@@ -63,7 +63,7 @@ describe('a gateway with two requests in flight', () => {
   test('answers again when they are answered', async () => {
     release();
     for (const answer of await Promise.all(inFlight)) expect(answer.status).toBe(200);
-    await vi.waitFor(async () => expect(await counted()).toContain('requests_in_flight 0\n'));
+    await vi.waitFor(async () => expect(await counted()).toContain('requests_in_flight 0\n'), 10_000);
     expect((await post('graphql')).status).toBe(200);
   });
 });

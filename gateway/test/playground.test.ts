@@ -1,6 +1,7 @@
 /** The playground in a real Chromium with the whole gateway: without the internet, and with a real sign-in. */
 import { readFileSync } from 'node:fs';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { wholeLog } from './setup/child.ts';
 import { testEach } from './setup/usual-run.ts';
 import { saveShot, ViewerSystem } from '../../viewer/test/setup/viewer-system.ts';
 import { DEMO_PATIENT } from '../pages/first-request.ts';
@@ -72,7 +73,7 @@ test('signs in, runs an example, asks no other host, and keeps the token in memo
   const kept = await page.evaluate('JSON.stringify([{ ...sessionStorage }, { ...localStorage }])');
   expect(kept).not.toContain(token);
   expect(await page.content()).not.toContain(token);
-  expect(system.gateway.log()).not.toContain(token);
+  expect(await wholeLog(system.gateway)).not.toContain(token);
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('button', { name: 'Sign in' }).waitFor();
   expect(await page.evaluate('JSON.stringify({ ...sessionStorage })')).not.toContain(DEMO_PATIENT);

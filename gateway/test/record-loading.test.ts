@@ -92,7 +92,7 @@ test('a record that cannot be loaded stops only its tenant', async () => {
   const url = await start();
   await expect.poll(async () => (await get(`${url}/health/ready`)).status, { timeout: 30_000 }).toBe(200);
   expect((await get(url + patients)).status).toBe(503);
-  expect(running!.log()).toContain('a.json is not FHIR JSON');
+  await expect.poll(running!.log).toContain('a.json is not FHIR JSON');
   await rm(join(directory, 'records/a.json'));
   await writeFile(join(directory, 'records/b.ndjson'), JSON.stringify({ resourceType: 'Patient', id: 'b' }));
   await expect.poll(async () => (await get(url + patients)).status, { timeout: 30_000 }).toBe(200);

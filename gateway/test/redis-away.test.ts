@@ -137,8 +137,12 @@ test.each(Object.keys(FAULTS) as Fault[])(
         const status = isAway ? ((own as Partial<Record<Fault, unknown>>)[fault] ?? away) : there;
         return { use, status, saysWhen: true, inTime: true };
       });
-    expect(await statuses(await before())).toEqual(expected(false));
-    expect(await reported()).toEqual(THERE);
+    // On a loaded machine Redis may not answer in its half second: then it is away for a moment.
+    const isThere = async () => {
+      expect(await reported()).toEqual(THERE);
+      expect(await statuses(await before())).toEqual(expected(false));
+    };
+    await vi.waitFor(isThere, 10_000);
 
     const made = [await before(), await before()] as const;
     await FAULTS[fault].begin();
@@ -152,7 +156,7 @@ test.each(Object.keys(FAULTS) as Fault[])(
 
     await FAULTS[fault].end();
     await vi.waitFor(async () => expect(await reported()).toEqual(THERE), 5000);
-    expect(await statuses(await before())).toEqual(expected(false));
+    await vi.waitFor(isThere, 10_000);
   },
   60_000,
 );

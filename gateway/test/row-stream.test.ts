@@ -127,7 +127,7 @@ describe('under a policy of half of the patients', () => {
 
   test('it leaves one audit record, with its rows and patients', async () => {
     await received((await ask(rows('id'))).body);
-    await vi.waitFor(() => expect(events).toHaveLength(1));
+    await vi.waitFor(() => expect(events).toHaveLength(1), 10_000);
     expect(events[0]).toMatchObject({
       ...{ action: 'search', type: 'Observation', client: 'analyst' },
       ...{ rows: WANTED.size, patients: HALF.length, outcome: { kind: 'allowed' } },
@@ -138,7 +138,7 @@ describe('under a policy of half of the patients', () => {
     const { body } = await ask(rows('id', '(_count: 10)'));
     await received(body, (text) => text.length > 500);
     const ofStream = () => events.filter(({ rows }) => rows !== undefined);
-    await vi.waitFor(() => expect(ofStream()).toHaveLength(1));
+    await vi.waitFor(() => expect(ofStream()).toHaveLength(1), 10_000);
     expect(ofStream()[0]!.rows).toBeLessThan(WANTED.size);
     expect(ofStream()[0]!.outcome.kind).toBe('failed');
     // In three processes, the one that read when the client left records that itself, as work for the same request.
@@ -260,11 +260,13 @@ describe('an error after the first page breaks the transfer', () => {
     expect(parsed(text).at(-1)).toEqual({
       _error: expect.objectContaining({ code: 'not_found', message: expect.any(String) }),
     });
-    await vi.waitFor(() =>
-      expect(events.find(({ rows }) => rows !== undefined)?.outcome).toEqual({
-        kind: 'denied',
-        code: 'not_found',
-      }),
+    await vi.waitFor(
+      () =>
+        expect(events.find(({ rows }) => rows !== undefined)?.outcome).toEqual({
+          kind: 'denied',
+          code: 'not_found',
+        }),
+      10_000,
     );
   });
 

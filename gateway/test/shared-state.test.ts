@@ -17,6 +17,7 @@ import { authorizer, type Authorizer } from '../smart/authorize.ts';
 import { capabilities, capabilitySealer } from '../smart/capability/capability-admission.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { tenantsOf } from './gateway-alone.ts';
+import { wholeLog } from './setup/child.ts';
 import { startGateway } from './setup/gateway.ts';
 import { startRedis, type Redis } from './setup/redis.ts';
 
@@ -410,8 +411,9 @@ test('the program reports whether Redis is reachable, works without it, and logs
   expect((await fetch(`${process.url}/open/dicomweb/studies`)).status).toBeLessThan(300);
   redis = await startRedis(redis.port);
   await vi.waitFor(async () => expect(await ready()).toMatchObject({ sharedState: 'reachable' }), 5000);
-  expect(process.log()).toContain('REDIS_URL: the shared state cannot be reached');
-  expect(process.log()).not.toContain('hunter2');
+  const log = await wholeLog(process);
+  expect(log).toContain('REDIS_URL: the shared state cannot be reached');
+  expect(log).not.toContain('hunter2');
   await process.stop();
   await rm(directory, { recursive: true });
 }, 60_000);

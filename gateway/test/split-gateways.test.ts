@@ -91,7 +91,7 @@ longTest(
 
       await redis.stop();
       await allSay('unreachable');
-      expect(imagingB.log()).toContain('REDIS_URL: the shared state cannot be reached');
+      await expect.poll(imagingB.log).toContain('REDIS_URL: the shared state cannot be reached');
       redis = await startRedis(redis.port);
       await allSay('reachable');
     } finally {

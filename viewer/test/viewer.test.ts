@@ -1,6 +1,7 @@
 /** The viewer in Chromium with the whole gateway: sign-in, one GraphQL request, a visible image, scrolling. */
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
+import { wholeLog } from '../../gateway/test/setup/child.ts';
 import { longTest } from '../../gateway/test/setup/usual-run.ts';
 import { canvasOf, entryOf } from './setup/viewer-page.ts';
 import { saveShot, ViewerSystem } from './setup/viewer-system.ts';
@@ -121,7 +122,7 @@ test('sign-in: the page lists the access; the keyboard is enough; signing out re
   await page.getByRole('button', { name: 'Sign in' }).waitFor();
   expect((await read()).status).toBe(401);
   expect(errors).toEqual([]);
-  expect(system.gateway.log()).not.toContain(authorization.slice('Bearer '.length));
+  expect(await wholeLog(system.gateway)).not.toContain(authorization.slice('Bearer '.length));
   await page.close();
 }, 60_000);
 

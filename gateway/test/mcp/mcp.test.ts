@@ -196,7 +196,7 @@ describe('SM-20 the record and the images', () => {
       expect(record!.agent[0]!.who!.identifier!.value).toBe(login.client!.client_id);
       expect(JSON.stringify(record)).toContain(study);
       expect(record!.outcome).toBe('0');
-    });
+    }, 10_000);
   });
 });
 
@@ -214,7 +214,7 @@ describe('SM-20, IA-7 another patient is refused by every tool, as by GraphQL an
     await vi.waitFor(() => {
       const [record] = lastRecords().slice(-1);
       expect(record!.entity).toContainEqual(expect.objectContaining({ name: tool }));
-    });
+    }, 10_000);
   });
 });
 

@@ -11,6 +11,8 @@ export interface Child {
   end(signal?: NodeJS.Signals): Promise<void>;
 }
 
+/** Milliseconds within which a process has written what it logged: it writes lines together, a tenth of a second later. */
+const LOGGED_WITHIN = 300;
 const LONGEST_LOG = 1_000_000;
 const LONGEST_MESSAGE = 4000;
 
@@ -62,4 +64,10 @@ export async function startChild(
   }
   await handle.end('SIGKILL');
   throw new Error(`${command} did not become ready:\n${written.slice(-LONGEST_MESSAGE)}`);
+}
+
+/** Returns all that a process has logged up to now, for tests of what is not in it. */
+export async function wholeLog({ log }: Pick<Child, 'log'>): Promise<string> {
+  await delay(LOGGED_WITHIN);
+  return log();
 }

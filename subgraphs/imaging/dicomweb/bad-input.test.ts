@@ -239,9 +239,9 @@ describeWithSharedData('damaged and hostile objects', () => {
     // From here on the peak of its memory is recorded.
     await server.memory();
     const isServed = async () => expect((await get('1.2.3', '/rendered')).statusCode).toBe(200);
-    await vi.waitFor(isServed, 30_000);
+    await vi.waitFor(isServed, 60_000);
     indexed = (await server.memory()).peak;
-  }, 90_000);
+  }, 120_000);
   afterAll(() => {
     server.stop();
     rmSync(directory, { recursive: true, force: true });

@@ -42,7 +42,7 @@ test('no connection to the archive stays open', async () => {
   await once(socket, 'connect');
   const one = `GET /test/dicomweb/studies/${STUDY} HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer own\r\n\r\n`;
   socket.write(one + one);
-  await vi.waitFor(() => expect(open).toBeGreaterThan(0));
+  await vi.waitFor(() => expect(open).toBeGreaterThan(0), 10_000);
   await new Promise((resolve) => setTimeout(resolve, 300));
   socket.destroy();
   await vi.waitFor(() => expect(open).toBe(0), 3000);

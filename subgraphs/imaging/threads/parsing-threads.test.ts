@@ -18,10 +18,10 @@ it('DW-24 copies the input of a task when it starts, not while it waits', async 
   }));
   const count = availableParallelism() + 3;
   const tasks = Array.from({ length: count }, () => threads.run('selectAttributes', input));
-  await vi.waitFor(() => expect(ends).toHaveLength(availableParallelism()));
+  await vi.waitFor(() => expect(ends).toHaveLength(availableParallelism()), 10_000);
   expect(input).toHaveBeenCalledTimes(availableParallelism());
   for (let ended = 0; ended < count; ended++) {
-    await vi.waitFor(() => expect(ends.length).toBeGreaterThan(ended));
+    await vi.waitFor(() => expect(ends.length).toBeGreaterThan(ended), 10_000);
     ends[ended]!();
   }
   await Promise.all(tasks);

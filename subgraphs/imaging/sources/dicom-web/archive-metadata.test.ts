@@ -35,7 +35,8 @@ test('DW-6 parses metadata of an archive object by object, with addresses from t
 });
 
 test('DW-6 refuses too large metadata: of a series as too_large, of an instance as bad_gateway', async () => {
-  const chunk = Buffer.from(`${JSON.stringify(uids)},`.repeat(10_000));
+  const row = { ...uids, '00080090': { vr: 'LT', Value: ['x'.repeat(10_000)] } };
+  const chunk = Buffer.from(`${JSON.stringify(row)},`.repeat(100));
   const read = (of: Target) =>
     readArchiveMetadata(
       (async function* () {
