@@ -41,6 +41,8 @@ export async function startWholeGateway(options: {
   const settings = {
     ...{ PORT: port, HOST: '127.0.0.1', BASE_URL: origin, SHUTDOWN_DELAY_SECONDS: 0, DIMSE_PORT: 0 },
     ...{ TENANTS_DIR: join(directory, 'tenants'), DATA_DIR: join(directory, name), NODE_ENV: 'production' },
+    // As the image sets it.
+    MALLOC_ARENA_MAX: 2,
     ...environment,
   };
   const assignments = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
