@@ -86,7 +86,7 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
     'A DIMSE archive can be a source, by C-FIND and C-GET or C-MOVE. Requests for one study share one retrieval.',
   'DW-17': 'A folder of DICOM files can be a source: indexed, watched, with damaged files named in the log.',
   'DW-18':
-    'A tenant can have several sources. A slow or failed one is reported and hides nothing of the others.',
+    'A tenant can have several sources, and a study is the union of what they have of it. A slow or failed one is reported and hides nothing of the others.',
   'DW-19':
     'Patients are found by record number, accession number or not at all, as the tenant says. An empty number is never an unrestricted search.',
   'DW-20': 'Storing (STOW-RS) is not offered: POST is 405 with `Allow`.',
@@ -98,7 +98,7 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'DW-25': 'Frames and objects can be had as HTJ2K, also RPCL with byte ranges, from any lossless source.',
   'DW-26':
     'Each object is compared with the search that authorized it (study, object, patient) before it is given.',
-  'DW-27': 'An equal copy replaces a source that fails. A smaller copy is never given as the whole.',
+  'DW-27': 'A source with the same instances replaces one that fails. A part is never given as the whole.',
 
   // FHIR and GraphQL
   'FG-1': 'Schema and resolvers of the clinical subgraph are generated from the FHIR R4 definitions.',

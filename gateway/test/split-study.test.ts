@@ -1,4 +1,7 @@
-/** A study whose series lie in two archives (IA-35): each series has its endpoint, which is checked like that of a study. */
+/**
+ * A study whose series lie in two archives (IA-35): each series has its endpoint, which is checked like that of the study, and
+ * the study is retrieved as a whole (DW-18).
+ */
 import type { Bundle, ImagingStudy } from 'fhir/r4.js';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -63,7 +66,7 @@ afterAll(async () => {
 const get = (url: string, token = 'p') =>
   gateway.app.inject({ url, headers: { authorization: `Bearer ${token}`, accept: '*/*' } });
 
-test('IA-35 each series has an endpoint, and the study has none', async () => {
+test('IA-35 the study and each of its series have an endpoint', async () => {
   const read = (await get(`/own/fhir/ImagingStudy/${SPLIT}`)).json<ImagingStudy>();
   const { entry } = (await get('/own/fhir/ImagingStudy?patient=p')).json<Bundle>();
   const listed = entry!.find(({ resource }) => resource!.id === SPLIT)!.resource;
@@ -75,9 +78,9 @@ test('IA-35 each series has an endpoint, and the study has none', async () => {
         { uid: `${SPLIT}.2`, endpoint: [{ reference: '#e' }], instance: { length: 2 } },
       ],
     });
-    expect((study as ImagingStudy).endpoint).toBeUndefined();
+    expect((study as ImagingStudy).endpoint).toMatchObject([{ reference: '#e' }]);
   }
-  const query = `{ ImagingStudy(id: "${SPLIT}") { endpoint { reference } series { numberOfInstances endpoint { resource { ... on Endpoint { address } } } } } }`;
+  const query = `{ ImagingStudy(id: "${SPLIT}") { endpoint { resource { ... on Endpoint { address } } } series { numberOfInstances endpoint { resource { ... on Endpoint { address } } } } } }`;
   const headers = { authorization: 'Bearer p' };
   const graph = await gateway.app.inject({
     method: 'POST',
@@ -89,7 +92,7 @@ test('IA-35 each series has an endpoint, and the study has none', async () => {
   expect(graph.json()).toEqual({
     data: {
       ImagingStudy: {
-        endpoint: null,
+        endpoint,
         series: [
           { numberOfInstances: 3, endpoint },
           { numberOfInstances: 2, endpoint },
@@ -105,9 +108,9 @@ test.each([
   [`${SPLIT}/series/${SPLIT}.2/metadata`, 200],
   [`${SPLIT}/series/${SPLIT}.2/instances/${SPLIT}.2.1/frames/1`, 200],
   [`${SPLIT}/series/${SPLIT}.3`, 404],
-  // No archive can give the whole study, and a part is not given in its place (IA-24).
-  [SPLIT, 501],
-  [`${SPLIT}/metadata`, 501],
+  // The gateway joins the parts of both archives.
+  [SPLIT, 200],
+  [`${SPLIT}/metadata`, 200],
   [PART, 200],
 ])('IA-35 /studies/%s is answered with %i, and with 404 for another patient', async (path, status) => {
   const url = `/own/dicomweb/studies/${path}`;

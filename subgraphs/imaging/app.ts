@@ -36,7 +36,7 @@ import type { RecordStudies } from './study/record/record-study.ts';
 import { SeveralStudies } from './study/several-studies.ts';
 import { OWNER_TTL, StudyCache } from './cache/study-cache.ts';
 import type { Payload } from './study/payload.ts';
-import type { AbsentStudies, StudyCounts } from './study/study-holders.ts';
+import { SeenStudies } from './study/seen-studies.ts';
 import { studyOwner } from './authorization/study-owner.ts';
 import { TenantSource, type RefusalDelays } from './cache/tenant-source.ts';
 import { preparation } from './sources/preparation.ts';
@@ -103,7 +103,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
   const { ownDir = dataDir } = deps;
   const sources = new Sources({ ...deps, dataDir: ownDir, pixels, threads, expressions });
   const caches = cachesOf(deps, threads);
-  const { cache, refusalDelays, metadata, pendingRetrievals, absentStudies, accessionNumbers } = caches;
+  const { cache, refusalDelays, metadata, pendingRetrievals, seenStudies, accessionNumbers } = caches;
   const firstSeen = deps.shared?.seen ?? openFirstSeen(dataDir, now);
   const open: OpenImaging = (tenant, access, over, audit) => {
     const { dispatcher, recordStudies, onContradiction } = deps;
@@ -157,7 +157,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
     invalidate(): void {
       cache.invalidate();
       metadata.invalidate();
-      absentStudies.clear();
+      seenStudies.invalidate();
       accessionNumbers.clear();
     },
     /** Closes and forgets what only a tenant used that was replaced. @param inUse all tenants that are still used */
@@ -201,8 +201,6 @@ export function declaredImagingRoutes(baseUrl: string): FastifyPluginAsync {
 /** Makes the caches that the requests of all tenants share. */
 function cachesOf({ shared, countLookup }: ImagingDeps, threads: ParsingThreads) {
   const accessionNumbers: AccessionNumbers = new LRUCache({ ...maxEntries(10_000), ttl: OWNER_TTL * 1000 });
-  const absentStudies: AbsentStudies = new LRUCache({ ...maxEntries(100_000), ttl: OWNER_TTL * 1000 });
-  const counts: StudyCounts = new LRUCache({ ...maxEntries(100_000) });
   const refusalDelays: RefusalDelays = new LRUCache({ ...maxEntries(10_000) });
   return {
     cache: new StudyCache(shared?.cache, countLookup),
@@ -210,6 +208,7 @@ function cachesOf({ shared, countLookup }: ImagingDeps, threads: ParsingThreads)
     pendingRetrievals: new PendingRetrievals(),
     decisions: new DecisionCache(),
     recordDecisions: new DecisionCache(),
-    ...{ accessionNumbers, absentStudies, counts, refusalDelays },
+    seenStudies: new SeenStudies(),
+    ...{ accessionNumbers, refusalDelays },
   };
 }

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { maxEntries } from '../../../schema/outbound/max-entries.ts';
 import { SingleFlight } from '../../../schema/concurrency/single-flight.ts';
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { CountLookup } from '../../../schema/process/cache-lookups.ts';
@@ -50,6 +51,10 @@ export class StudyCache {
     sizeCalculation: ({ rows }) => BYTES_OF_ROW * Math.max(1, rows.length),
   });
   readonly #asking = new SingleFlight<Rows>();
+  /** Number of instances of a study, or of a part of it, that a search last saw. */
+  readonly #counts = new LRUCache<string, number>(maxEntries(100_000));
+  /** Studies whose kept row may be older than what a search has seen since. */
+  readonly #doubted = new LRUCache<string, true>({ ...maxEntries(100_000), ttl: OWNER_TTL * 1000 });
   readonly #shared: SharedCache | undefined;
   readonly #count: CountLookup | undefined;
 
@@ -98,6 +103,28 @@ export class StudyCache {
     this.#keep(key, rows, ttl);
     // The request does not wait for it, and a store that is away is no failure.
     void this.#shared?.set(`studies\n${key}`, rows, ttl).catch(() => undefined);
+  }
+
+  /**
+   * Notes the number of instances that a search sees, and doubts the kept row of their study if it saw another one before.
+   * @param study tenant, source and UID
+   * @param part of the study; empty for all of it
+   */
+  saw(study: string, part: string, count: number): void {
+    const key = `${study}\n${part}`;
+    if (this.#counts.get(key) === count) return;
+    this.#counts.set(key, count);
+    this.#doubted.set(study, true);
+  }
+
+  /** Tells whether the kept row of a study may be older than what a search has seen. */
+  isDoubted(study: string): boolean {
+    return this.#doubted.has(study);
+  }
+
+  /** Ends the doubt about a study, before its row is asked anew. */
+  trust(study: string): void {
+    this.#doubted.delete(study);
   }
 
   /** Forgets the answers of a tenant's sources, or all answers. */

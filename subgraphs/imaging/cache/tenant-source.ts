@@ -1,5 +1,5 @@
 import type { LRUCache } from 'lru-cache';
-import type { DicomJson } from '../../../schema/dicom/dicom.ts';
+import { number, Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { observed, type CallDescription, type CallObservers } from '../../../schema/access/source-calls.ts';
 import { keywordOf } from '../../../schema/dicom/dictionary.ts';
 import { querySummary } from '../../../schema/fault/audit.ts';
@@ -81,7 +81,7 @@ export class TenantSource {
   ask(query: SourceQuery, ttl = SEARCH_TTL): Rows | Promise<Rows> {
     const { cache } = this.#options;
     const key = this.#question(query);
-    const ask = () => this.#search(query);
+    const ask = () => this.#counted(query);
     const generation = async () => (await this.open()).generation?.();
     // Does not end with this request: others may wait for the same answer, and the next request finds it kept (IA-19).
     return cache.kept(key) ?? this.#known.get(key) ?? this.shared(cache.rows(key, { ttl, ask, generation }));
@@ -100,7 +100,7 @@ export class TenantSource {
   ): Promise<void> {
     const asked = queries.filter((query) => !this.#options.cache.kept(this.#question(query)));
     if (asked.length === 0) return;
-    const rows = await this.shared(this.#search(join(asked)));
+    const rows = await this.shared(this.#counted(join(asked)));
     for (const query of asked) {
       this.#known.set(
         this.#question(query),
@@ -123,8 +123,20 @@ export class TenantSource {
 
   /** Asks the source for rows of a search, without using or filling the cache. */
   askFresh(query: SourceQuery): Promise<Rows> {
-    const ask = () => this.#search(query);
+    const ask = () => this.#counted(query);
     return this.shared(this.#options.cache.fresh(this.#question(query), ask));
+  }
+
+  /** Asks for the row of a study that is about to be kept, as `askFresh` does. */
+  askOwner(query: SourceQuery, studyUid: string): Promise<Rows> {
+    const { cache } = this.#options;
+    cache.trust(`${this.key}\n${studyUid}`);
+    return this.shared(cache.fresh(`owner\n${this.#question(query)}`, () => this.#search(query)));
+  }
+
+  /** Tells whether the kept row of a study may be older than what a search has seen since it was kept. */
+  isDoubted(studyUid: string): boolean {
+    return this.#options.cache.isDoubted(`${this.key}\n${studyUid}`);
   }
 
   /** Runs work so that a refusal takes no less time than another answer (IA-7). */
@@ -149,6 +161,27 @@ export class TenantSource {
     const source = await this.open();
     const request = () => `search ${summaryOf(query)}`;
     return this.#observed({ request, found: (rows) => rows.length }, () => source.search(query));
+  }
+
+  /** Searches, and notes how many instances studies have: one that grows is then not read by its kept row. */
+  async #counted(query: SourceQuery): Promise<DicomJson[]> {
+    const rows = await this.#search(query);
+    const { level, studyUid, seriesUid = '', match, limit, offset = 0 } = query;
+    const saw = (uid: string, part: string, count: number) =>
+      this.#options.cache.saw(`${this.key}\n${uid}`, part, count);
+    if (level === 'study') {
+      for (const row of rows) {
+        const count = number(row, Tag.NumberOfStudyRelatedInstances);
+        if (count !== undefined) saw(text(row, Tag.StudyInstanceUID) ?? '', '', count);
+      }
+    } else if (studyUid !== undefined && match.size === 0 && limit === undefined && offset === 0) {
+      const counts = rows.map((row) =>
+        level === 'instance' ? 1 : (number(row, Tag.NumberOfSeriesRelatedInstances) ?? 0),
+      );
+      const sum = counts.reduce((all, one) => all + one, 0);
+      saw(studyUid, `${level} ${seriesUid}`, sum);
+    }
+    return rows;
   }
 
   async #observed<T>(call: Omit<CallDescription<T>, 'source' | 'kind'>, work: () => Promise<T>): Promise<T> {

@@ -182,7 +182,8 @@ function capabilityEntries(
       const endpoint = [{ reference: fullUrl, type: 'Endpoint' }];
       if (study.endpoint) study.endpoint = endpoint;
       // A series that only the record names has none.
-      else study.series = study.series!.map((one) => (one.endpoint ? { ...one, endpoint } : one));
+      if (study.series?.some((one) => one.endpoint))
+        study.series = study.series.map((one) => (one.endpoint ? { ...one, endpoint } : one));
       const addressed = { uid: study.id!, ...(patientId !== undefined && { patientId }) };
       return { resource: await capabilityEndpoint(imaging, addressed, options), mode: 'include', fullUrl };
     }),

@@ -68,11 +68,11 @@ function resourceOf(
     started,
     basedOn: accessions.map((identifier): Reference => ({ type: 'ServiceRequest', identifier })),
     referrer: referrer ? { display: referrer } : undefined,
-    endpoint: isSplit ? undefined : endpoint,
+    endpoint,
     numberOfSeries: document.numberOfSeries,
     numberOfInstances: document.numberOfInstances,
     description: document.description,
-    // Of a study in several archives each series has its own endpoint, and the study has none (IA-35).
+    // Of a study in several archives each series has its own endpoint, too (IA-35).
     series: isSplit
       ? series.map((one) => ({ ...one, endpoint: endpoint.map((each) => ({ ...each })) }))
       : [...series],

@@ -83,8 +83,10 @@ class DicomDimse implements ImagingSource {
     return this.#client.echo(signal);
   }
 
-  search(query: SourceQuery, signal?: AbortSignal): Promise<DicomJson[]> {
-    return searchArchive(this.#client, query, signal);
+  async search(query: SourceQuery, signal?: AbortSignal): Promise<DicomJson[]> {
+    const rows = await searchArchive(this.#client, query, signal);
+    if (query.level === 'study') this.#kept.seen(rows);
+    return rows;
   }
 
   async metadata(target: Target, signal?: AbortSignal): Promise<ObjectMetadata[]> {

@@ -1,7 +1,9 @@
 import { Fault } from '../../../schema/fault/fault.ts';
+import { logFault } from '../../../schema/fault/log-fault.ts';
 import type { FrameBytes } from '../multipart/frame-bytes.ts';
-import { firstBytes } from '../sources/timeout.ts';
-import type { Frames, StoredInstance } from '../sources/source.ts';
+import type { RestrictedStudies } from './restricted-studies.ts';
+import type { SeveralStudiesOptions } from './study-holders.ts';
+import type { Frames } from '../sources/source.ts';
 
 /** Failover: reads a copy of a study when its source fails before the first byte (DW-27). */
 
@@ -10,31 +12,47 @@ export function isSourceFailure(error: unknown): error is Fault {
   return error instanceof Fault && ['unavailable', 'bad_gateway', 'gateway_timeout'].includes(error.code);
 }
 
-/**
- * Waits for the first bytes of the first instance, then returns the same instances.
- * @throws the error that comes before these bytes; an error of the connection as Fault `bad_gateway`
- */
-export async function awaitFirstBytes(
-  instances: AsyncIterable<StoredInstance>,
-): Promise<AsyncIterable<StoredInstance>> {
-  const iterator = instances[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  if (!first.done) {
+export const isNotFound = (error: unknown) => error instanceof Fault && error.code === 'not_found';
+
+type Sources = readonly RestrictedStudies[];
+
+/** Tries the sources of one request that have the same instances. */
+export class Failover {
+  /** True if a copy has replaced a source that failed. */
+  usedCopy = false;
+  readonly #options: Pick<SeveralStudiesOptions, 'tenant' | 'log'>;
+
+  constructor(options: Pick<SeveralStudiesOptions, 'tenant' | 'log'>) {
+    this.#options = options;
+  }
+
+  /**
+   * Tries sources in order.
+   * @param get reads from a source; it is also given the sources that are left
+   * @throws the error of the first if all fail
+   */
+  async first<T>(
+    [source, ...others]: Sources,
+    get: (source: RestrictedStudies, others: Sources) => Promise<T>,
+  ): Promise<T> {
     try {
-      await firstBytes(first.value.stream);
-    } catch (cause) {
-      await iterator.return?.().catch(() => undefined);
-      if (cause instanceof Fault) throw cause;
-      throw new Fault('bad_gateway', 'The image archive broke off.', { service: 'imaging', cause });
+      return await get(source!, others);
+    } catch (error) {
+      if (others.length === 0 || !isSourceFailure(error)) throw error;
+      const { tenant, log } = this.#options;
+      logFault(log, error, { tenant: tenant.key }, 'an image source failed; another is tried');
+      return this.instead(others, get).catch((next: unknown) => {
+        // An object that the copy lacks may be in the source that failed.
+        throw isSourceFailure(next) || isNotFound(next) ? error : next;
+      });
     }
   }
-  return (async function* () {
-    try {
-      for (let item = first; !item.done; item = await iterator.next()) yield item.value;
-    } finally {
-      await iterator.return?.();
-    }
-  })();
+
+  /** Reads from copies, after the source that they replace has failed. */
+  instead<T>(copies: Sources, get: (source: RestrictedStudies, others: Sources) => Promise<T>): Promise<T> {
+    this.usedCopy = true;
+    return this.first(copies, get);
+  }
 }
 
 /**

@@ -30,21 +30,30 @@ export class OpenStudy {
   }
 
   async metadata(target: InstanceTarget): Promise<ObjectMetadata> {
-    const [found] = await this.#loadMetadata(this.#own(target));
+    const [found] = await this.loadMetadata(target);
     return found!;
   }
 
-  async encodedMetadata(target: Target): Promise<EncodedMetadata> {
-    const { key } = this.#source;
-    const count = text(this.#row, Tag.NumberOfStudyRelatedInstances);
-    const version = [key, target.studyUid, count, patientFingerprint(this.#row)].join('\n');
+  /** @param joined version and loading of a target of which this archive has a part; the archives are then several */
+  async encodedMetadata(
+    target: Target,
+    joined?: { version: string; load: () => Promise<ObjectMetadata[]> },
+  ): Promise<EncodedMetadata> {
     const own = this.#own(target);
-    const load = (wanted: Target) => this.#loadMetadata(wanted);
+    const version = joined?.version ?? this.metadataVersion(target);
+    const load = joined?.load ?? ((wanted: Target) => this.loadMetadata(wanted));
     return this.#metadata.kept(version, own) ?? this.#source.shared(this.#metadata.of(version, own, load));
   }
 
+  /** Names tenant, source and study, and changes when the study has another number of instances, or another patient. */
+  metadataVersion({ studyUid }: Target): string {
+    const count = text(this.#row, Tag.NumberOfStudyRelatedInstances);
+    return [this.#source.key, studyUid, count, patientFingerprint(this.#row)].join('\n');
+  }
+
   /** Loads metadata. Loading for the cache does not end with this request; metadata of one instance are not cached. */
-  async #loadMetadata(target: Target): Promise<ObjectMetadata[]> {
+  async loadMetadata(wanted: Target): Promise<ObjectMetadata[]> {
+    const target = this.#own(wanted);
     const load = async (source: ImagingSource, signal?: AbortSignal): Promise<ObjectMetadata[]> => {
       const found = await source.metadata(target, signal);
       if (found.length === 0) throw noSuchObject();

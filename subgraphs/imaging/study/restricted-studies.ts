@@ -168,6 +168,16 @@ export class RestrictedStudies {
     return studyRecord(await this.#caller.ownerOf(study, await this.#caller.all()), study, series, instances);
   }
 
+  /**
+   * Returns the instance rows of a study that the caller may have.
+   * @param size number of instances that the row of the study states; 0 if it states none
+   */
+  async instancesOf(studyUid: string, size: number): Promise<Rows> {
+    const query = { level: 'instance', studyUid, match: ALL, includeField: [] } as const;
+    const rows = await this.#source.ask(query);
+    return size === 0 || rows.length === size ? rows : this.#source.askFresh(query);
+  }
+
   patientById(id: string): string {
     return requirePatient(this.access, id).id;
   }

@@ -1,31 +1,24 @@
 import { requirePatient, type Access } from '../../../schema/access/access.ts';
-import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { LoopTurns } from '../../../schema/process/event-loop.ts';
-import { Fault } from '../../../schema/fault/fault.ts';
-import { logFault } from '../../../schema/fault/log-fault.ts';
+import type { Fault } from '../../../schema/fault/fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
-import { logCrossed } from '../authorization/caller-reach.ts';
-import { awaitFirstBytes, framesWithFailover, isSourceFailure } from './failover.ts';
+import type { EncodedMetadata } from '../cache/metadata-cache.ts';
+import type { ObjectMetadata } from '../parsing/object-metadata.ts';
+import { countsOf, partsOf, unionOf, type Part } from './contents.ts';
+import { Failover, framesWithFailover, isNotFound } from './failover.ts';
+import { joinedInstances, notAll, onlyOf } from './joined-instances.ts';
+import { MergedLists } from './merged-lists.ts';
+import { mergedRecord } from './merged-rows.ts';
 import type { StudyQuery } from './study-query.ts';
 import type { OpenStudy } from './open-study.ts';
 import { RecordJoin } from './record/record-join.ts';
 import type { RecordHalvesOptions } from './record/record-halves.ts';
 import type { RestrictedStudies } from './restricted-studies.ts';
-import type { InstanceTarget, Target } from '../sources/source.ts';
-import { inSeveralArchives, SplitStudies, withAllSeries } from './split-study.ts';
+import type { InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
 import type { Detail, Imaging, SearchResult, StudyFilter, StudyList, StudyRecord } from './studies.ts';
-import { areCopies, askEach, sizeOf, StudyHolders, type SeveralStudiesOptions } from './study-holders.ts';
-import type { Reading, VersionedFrames } from './study-reader.ts';
-import { byStudy, compareNewestFirst } from '../facts/study-rows.ts';
-
-const isNotFound = (error: unknown) => error instanceof Fault && error.code === 'not_found';
-
-/** Rows of one source. */
-interface SourceRows {
-  source: RestrictedStudies;
-  rows: readonly DicomJson[];
-}
+import { StudyHolders, type SeveralStudiesOptions } from './study-holders.ts';
+import type { Reading, Version, VersionedFrames } from './study-reader.ts';
 
 /**
  * All image sources of a tenant as one (DW-18). Each source is restricted to the Access separately, and finds patients
@@ -35,12 +28,11 @@ export class SeveralStudies implements Imaging {
   readonly tenant: Tenant;
   readonly access: Access;
   readonly #sources: readonly RestrictedStudies[];
-  readonly #options: SeveralStudiesOptions;
   readonly #holders: StudyHolders;
   readonly #join: RecordJoin;
-  readonly #split: SplitStudies;
+  readonly #lists: MergedLists;
+  readonly #failover: Failover;
   readonly #turns = new LoopTurns();
-  #replaced = false;
   /** True if this request has given a list. The first list does not wait for a turn of the event loop. */
   #hasListed = false;
 
@@ -48,9 +40,9 @@ export class SeveralStudies implements Imaging {
     this.tenant = options.tenant;
     this.access = options.access;
     this.#sources = sources;
-    this.#options = options;
     this.#holders = new StudyHolders(sources, options);
-    this.#split = new SplitStudies(this.#holders, this.access);
+    this.#failover = new Failover(options);
+    this.#lists = new MergedLists({ sources, holders: this.#holders, failover: this.#failover }, options);
     const list = (...asked: Parameters<Imaging['studiesOf']>) => this.studiesOf(...asked);
     const study = (...asked: Parameters<Imaging['study']>) => this.study(...asked);
     this.#join = new RecordJoin({ sources, list, study }, options);
@@ -65,48 +57,11 @@ export class SeveralStudies implements Imaging {
   }
 
   get usedCopy(): boolean {
-    return this.#replaced;
+    return this.#failover.usedCopy;
   }
 
-  async search(query: StudyQuery): Promise<SearchResult> {
-    const { studyUid, limit, offset = 0, ...unpaged } = query;
-    if (studyUid !== undefined)
-      return this.#from(studyUid, (source) => source.search(query), 's', 'lookupUntil');
-    if (this.#sources.length === 1) {
-      const found = await this.#sources[0]!.search(query);
-      const { rows, failed } = await this.#uncrossed(found.rows, []);
-      return { ...found, rows, ...(failed.length > 0 && { failed }) };
-    }
-    const end = limit === undefined ? undefined : offset + limit;
-    const { answers, rows, failed } = await this.#firstRows(unpaged, end);
-    const more = end !== undefined && (rows.length > end || answers.some(({ answer }) => answer.more));
-    const patients = [...new Set(answers.flatMap(({ answer }) => answer.patients ?? []))];
-    const page = rows.slice(offset, end);
-    return {
-      rows: query.level === 'study' ? page.map((row) => this.#asSeen(row, answers)) : page,
-      ...{ more, failed },
-      ...(this.access.patients !== 'all' && { patients }),
-    };
-  }
-
-  /**
-   * Reads the first rows of all sources. Studies that two sources have are counted once, which is known only after
-   * reading them.
-   */
-  async #firstRows(query: StudyQuery, end: number | undefined) {
-    for (let limit = end; ;) {
-      const { answers, failed } = await this.#ofAll((source) =>
-        source.search({ ...query, ...(limit !== undefined && { limit }) }),
-      );
-      const lists = answers.map(({ source, answer }) => ({ source, rows: answer.rows }));
-      const merged = await this.#merged(lists, query.level);
-      const checked = await this.#uncrossed(merged, failed);
-      // Each row that is left out makes room for another row, which must have been read.
-      const wanted = end === undefined ? 0 : end + merged.length - checked.rows.length;
-      if (limit === undefined || limit >= wanted || !answers.some(({ answer }) => answer.more))
-        return { answers, ...checked };
-      limit = wanted;
-    }
+  search(query: StudyQuery): Promise<SearchResult> {
+    return this.#lists.search(query);
   }
 
   async prefetch(patientIds: readonly string[]): Promise<void> {
@@ -126,52 +81,23 @@ export class SeveralStudies implements Imaging {
     // There is nothing to merge and no study to leave out: the list stays the one that is kept with its rows.
     if (only?.hasEachUidOnce && !only.lookup.mayWithhold)
       return andThen(only.studiesOf(patientId, filter), (records) => ({ records, failed: [] }));
-    return this.#mergedList(patientId, filter);
-  }
-
-  async #mergedList(patientId: string | undefined, filter: StudyFilter | undefined): Promise<StudyList> {
-    const { answers, failed } = await this.#ofAll((source) => source.studiesOf(patientId, filter));
-    const records = new Map<string, [StudyRecord, ...StudyRecord[]]>();
-    for (const { source, answer } of answers) {
-      for (const record of answer) {
-        const uid = text(record.study, Tag.StudyInstanceUID) ?? '';
-        this.#holders.note(source, uid, sizeOf(record.study));
-        const known = records.get(uid);
-        if (!known) records.set(uid, [record]);
-        else if (sizeOf(record.study) > sizeOf(known[0].study)) known.unshift(record);
-        else known.push(record);
-      }
-    }
-    for (const source of this.#sources) for (const uid of source.lookup.withheld) records.delete(uid);
-    const studies = [...records.values()].map(withAllSeries);
-    const checked = await this.#uncrossed(
-      studies.map(({ study }) => study),
-      failed,
-    );
-    for (const fault of checked.failed) this.#holders.unanswered.add(fault);
-    const shown = new Set(checked.rows);
-    return {
-      records: studies
-        .filter(({ study }) => shown.has(study))
-        .map((record) => {
-          const study = this.#asSeen(record.study, answers);
-          return study === record.study ? record : { ...record, study };
-        })
-        .sort(compareNewestFirst),
-      failed: checked.failed,
-    };
+    return this.#lists.studiesOf(patientId, filter);
   }
 
   async study(studyUid: string, detail?: Detail): Promise<StudyRecord | undefined> {
     await this.#turns.next();
     try {
-      const found = await this.#from(
-        studyUid,
-        (source) => source.study(studyUid, detail),
-        'r',
-        'lookupUntil',
+      const holdings = await this.#holders.of(studyUid, 'r', 'lookupUntil');
+      const parts = holdings.length > 1 ? partsOf({ studyUid }, holdings) : [];
+      const [part = { sources: holdings.map(({ source }) => source) }] = parts;
+      if (parts.length < 2)
+        return await this.#failover.first(part.sources, (one) => one.study(studyUid, detail));
+      const records = await Promise.all(holdings.map(({ source }) => source.study(studyUid, detail)));
+      const known = records.filter((one) => one !== undefined);
+      const [first, ...others] = known;
+      return (
+        first && mergedRecord([first, ...others], countsOf(unionOf(holdings.map((one) => one.contents))))
       );
-      return found && detail !== 'study' ? await this.#split.whole(found, detail) : found;
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
@@ -198,19 +124,45 @@ export class SeveralStudies implements Imaging {
     return this.#opened(target, (study) => study.metadata(target));
   }
 
-  encodedMetadata(target: Target) {
-    return this.#opened(target, (study) => study.encodedMetadata(target));
+  async encodedMetadata(target: Target): Promise<EncodedMetadata> {
+    const parts = await this.#parts(target);
+    if (parts.length === 1) return this.#opened(target, (study) => study.encodedMetadata(target));
+    const studies = await Promise.all(parts.map((part) => this.#openPart(part, async (study) => study)));
+    const load = async () => (await Promise.all(parts.map((part) => this.#metadataOf(part)))).flat();
+    const version = studies.map((study) => study.metadataVersion(target)).join('\n');
+    return studies[0]!.encodedMetadata(target, { version, load });
   }
 
-  async retrieve(target: Target, transferSyntax: string) {
+  /** @throws Fault `bad_gateway` if the archive does not give the metadata of all instances of the part */
+  async #metadataOf(part: Part<RestrictedStudies>): Promise<ObjectMetadata[]> {
+    const found = await this.#openPart(part, (study) => study.loadMetadata(part.target));
+    const wanted = found.filter(({ sopInstanceUid }) => part.instances.has(sopInstanceUid ?? ''));
+    if (wanted.length < part.instances.size) throw notAll(part.instances.size - wanted.length);
+    return wanted;
+  }
+
+  async retrieve(target: Target, transferSyntax: string): Promise<AsyncIterable<StoredInstance>> {
+    const parts = await this.#parts(target);
+    if (parts.length > 1)
+      return joinedInstances(
+        parts.map((part) =>
+          this.#openPart(part, async (study) =>
+            joinedInstances([
+              study.retrieve(part.target, transferSyntax).then((found) => onlyOf(found, part.instances)),
+            ]),
+          ),
+        ),
+      );
     return this.#ofTarget(target, async (source, others) => {
       const study = await source.open(target.studyUid);
-      const instances = await study.retrieve(target, transferSyntax);
-      return others.length > 0 ? awaitFirstBytes(instances) : instances;
+      const instances = study.retrieve(target, transferSyntax);
+      return others.length > 0 ? joinedInstances([instances]) : instances;
     });
   }
 
+  /** Undefined for what several archives have parts of. */
   async relay(target: Target, transferSyntax: string) {
+    if ((await this.#parts(target)).length > 1) return undefined;
     return this.#opened(target, (study) => study.relay(target, transferSyntax));
   }
 
@@ -220,10 +172,7 @@ export class SeveralStudies implements Imaging {
     return this.#ofTarget(target, async (source, others) => {
       const given = await get(source);
       if (others.length === 0) return given;
-      const other = (): Promise<VersionedFrames> => {
-        this.#replaced = true;
-        return this.#first(others, get);
-      };
+      const other = () => this.#failover.instead(others, get);
       return { ...given, frames: framesWithFailover(given, other) };
     });
   }
@@ -232,8 +181,18 @@ export class SeveralStudies implements Imaging {
     return this.#opened(target, (study) => study.bulkdata(target, path));
   }
 
-  version(target: Target) {
-    return this.#opened(target, (study) => study.version(target));
+  async version(target: Target): Promise<Version> {
+    const parts = await this.#parts(target);
+    if (parts.length === 1) return this.#opened(target, (study) => study.version(target));
+    const versions = await Promise.all(
+      parts.map((part) => this.#openPart(part, (study) => study.version(part.target))),
+    );
+    const stamps = versions.map(({ stamp }) => stamp);
+    return {
+      source: versions.map(({ source }) => source).join('\n'),
+      patient: versions.map(({ patient }) => patient).join('\n'),
+      stamp: stamps.every((stamp) => stamp !== undefined) ? JSON.stringify(stamps) : undefined,
+    };
   }
 
   reading<T>(_target: Target, _part: string, work: (core: Reading) => Promise<T>): Promise<T> {
@@ -244,132 +203,41 @@ export class SeveralStudies implements Imaging {
     return this.#ofTarget(target, async (source) => get(await source.open(target.studyUid)));
   }
 
+  #openPart<T>(
+    { target, sources }: Part<RestrictedStudies>,
+    get: (study: OpenStudy) => Promise<T>,
+  ): Promise<T> {
+    return this.#failover.first(sources, async (source) => get(await source.open(target.studyUid)));
+  }
+
+  /** Divides a target among the sources. @throws Fault as `StudyHolders.of` does */
+  async #parts(target: Target): Promise<readonly Part<RestrictedStudies>[]> {
+    const holdings = await this.#holders.of(target.studyUid, 'r', 'retrieveUntil');
+    const parts = holdings.length > 1 ? partsOf(target, holdings) : [];
+    const [first, ...others] = holdings.map(({ source }) => source);
+    return parts.length > 0 ? parts : [{ target, instances: new Set(), sources: [first!, ...others] }];
+  }
+
   /**
-   * Reads a target from the source that has most of its study, or a series from the source that has it.
-   * @throws Fault `not_implemented` for a whole study of which no source has all series
+   * Reads a target that one source has. An instance that no source lists is asked of each: it may be new.
+   * @param get reads from a source; it is also given the sources that replace this one if it fails
    */
   async #ofTarget<T>(
-    { studyUid, seriesUid }: Target,
+    target: Target,
     get: (source: RestrictedStudies, others: readonly RestrictedStudies[]) => Promise<T>,
   ): Promise<T> {
-    if (seriesUid === undefined && (await this.#split.isSplit(studyUid))) throw inSeveralArchives();
-    return this.#from(studyUid, get).catch((error: unknown) => {
-      if (seriesUid === undefined || !isNotFound(error)) throw error;
-      return this.#split.elsewhere(studyUid, (source) => get(source, []), error);
-    });
-  }
-
-  /**
-   * Reads from the source that has most of a study. If that fails before it gives anything, reads from another source
-   * that has as much (DW-27).
-   * @param get reads from a source; it is also given the sources that are left
-   */
-  async #from<T>(
-    studyUid: string,
-    get: (source: RestrictedStudies, others: readonly RestrictedStudies[]) => Promise<T>,
-    interaction: 'r' | 's' = 'r',
-    delay: 'lookupUntil' | 'retrieveUntil' = 'retrieveUntil',
-  ): Promise<T> {
-    const [first, ...rest] = await this.#holders.of(studyUid, interaction, delay);
-    const copies = rest.filter((one) => areCopies(first, one, this.access));
-    return this.#first(
-      [first, ...copies].map(({ source }) => source),
-      get,
-    );
-  }
-
-  /**
-   * Tries sources in order.
-   * @throws the error of the first if all fail
-   */
-  async #first<T>(
-    [source, ...others]: readonly RestrictedStudies[],
-    get: (source: RestrictedStudies, others: readonly RestrictedStudies[]) => Promise<T>,
-  ): Promise<T> {
-    try {
-      return await get(source!, others);
-    } catch (error) {
-      if (others.length === 0 || !isSourceFailure(error)) throw error;
-      const { tenant, log } = this.#options;
-      logFault(log, error, { tenant: tenant.key }, 'an image source failed; another is tried');
-      this.#replaced = true;
-      return this.#first(others, get).catch((next: unknown) => {
-        // An object that the copy lacks may be in the source that failed.
-        throw isSourceFailure(next) || isNotFound(next) ? error : next;
-      });
-    }
-  }
-
-  /** Asks every source. Failures are logged here, because the answer of the others goes out without a fault. */
-  async #ofAll<T>(ask: (source: RestrictedStudies) => Awaitable<T>) {
-    const asked = await askEach(this.#sources, ask);
-    const faults = asked.flatMap(({ fault }) => fault ?? []);
-    // A PatientID that is out of reach in one source may be the caller's in another.
-    const failed = faults.filter(({ code }) => code !== 'forbidden');
-    const answers = asked.flatMap(({ source, answer }) => (answer === undefined ? [] : [{ source, answer }]));
-    if (answers.length === 0) throw failed[0] ?? faults[0]!;
-    const { tenant, log } = this.#options;
-    for (const fault of failed)
-      logFault(log, fault, { tenant: tenant.key }, 'an image source did not answer');
-    return { answers, failed };
-  }
-
-  /**
-   * Drops rows of studies whose UID some source also has for another patient: such a study cannot be retrieved, so it
-   * is not listed.
-   * @param failed faults of sources so far
-   */
-  async #uncrossed(rows: readonly DicomJson[], failed: readonly Fault[]) {
-    const uids = [...byStudy(rows).keys()].filter((uid) => uid !== '');
-    const asked = this.#sources.filter((source) => this.#sources.length > 1 || !source.hasEachUidOnce);
-    const answers = await askEach(asked, (source) => source.lookup.crossed(uids));
-    const crossed = new Set(answers.flatMap(({ answer = [] }) => [...answer]));
-    for (const uid of crossed) logCrossed(this.#options, uid);
-    const faults = answers.flatMap(({ fault }) => fault ?? []);
-    return {
-      rows: rows.filter((row) => !crossed.has(text(row, Tag.StudyInstanceUID) ?? '')),
-      // A source that failed before fails here again; it is reported once.
-      failed: faults.length > failed.length ? faults : failed,
-    };
-  }
-
-  /**
-   * Raises a study's number of instances to the last number known of sources that do not answer now: a failure makes no
-   * study smaller.
-   */
-  #asSeen(study: DicomJson, answers: readonly { source: RestrictedStudies }[]): DicomJson {
-    const silent = this.#sources.filter((one) => !answers.some(({ source }) => source === one));
-    if (silent.length === 0) return study;
-    const most = this.#holders.mostSeen(silent, text(study, Tag.StudyInstanceUID) ?? '');
-    if (most <= sizeOf(study)) return study;
-    return { ...study, [Tag.NumberOfStudyRelatedInstances]: { vr: 'IS', Value: [most] } };
-  }
-
-  /** Merges the rows of all sources; takes each study from one source. */
-  async #merged(lists: readonly SourceRows[], level: StudyQuery['level']): Promise<DicomJson[]> {
-    const studies = lists.map(({ source, rows }) => ({ source, studies: byStudy(rows) }));
-    const given = new Map<string, readonly DicomJson[]>();
-    for (const uid of studies.flatMap((list) => [...list.studies.keys()])) {
-      if (given.has(uid)) continue;
-      const having = studies.filter((list) => list.studies.has(uid));
-      const rowsOf = (list: (typeof having)[number]) => list.studies.get(uid)!;
-      if (level === 'study')
-        for (const list of having) this.#holders.note(list.source, uid, sizeOf(rowsOf(list)[0]!));
-      if (having.length === 1) given.set(uid, rowsOf(having[0]!));
-      else if (level === 'study') {
-        const rows = having.map(rowsOf);
-        given.set(
-          uid,
-          rows.reduce((most, one) => (sizeOf(one[0]!) > sizeOf(most[0]!) ? one : most)),
-        );
-      } else {
-        // Rows of series and instances do not say how large their study is.
-        const holders = await this.#holders.of(uid, 's', 'lookupUntil').catch(() => []);
-        const list = having.find(({ source }) => source === holders[0]?.source);
-        given.set(uid, list ? rowsOf(list) : []);
+    const [part] = await this.#parts(target);
+    const { sources, instances } = part!;
+    if (instances.size > 0 || sources.length === 1) return this.#failover.first(sources, get);
+    let refused: unknown;
+    for (const source of sources) {
+      try {
+        return await get(source, []);
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+        refused = error;
       }
     }
-    for (const source of this.#sources) for (const uid of source.lookup.withheld) given.delete(uid);
-    return [...given.values()].flat();
+    throw refused;
   }
 }

@@ -23,7 +23,7 @@ export interface StudyRecord {
   series: readonly DicomJson[];
   /** Instance-level rows of all series, each with its SeriesInstanceUID; undefined unless asked for. */
   instances?: readonly DicomJson[];
-  /** True if its series lie in several archives: it is retrieved series by series (IA-35). */
+  /** True if no archive has all its series (IA-35). */
   isSplit?: boolean;
 }
 

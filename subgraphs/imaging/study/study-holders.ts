@@ -1,5 +1,4 @@
 import type { FastifyBaseLogger } from 'fastify';
-import type { LRUCache } from 'lru-cache';
 import type { Access } from '../../../schema/access/access.ts';
 import { number, Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault, toFault } from '../../../schema/fault/fault.ts';
@@ -10,32 +9,29 @@ import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import type { RestrictedStudies } from './restricted-studies.ts';
 import { isOfPatient, statedPatient } from '../facts/of-patients.ts';
-import type { StatedPatient } from '../sources/source.ts';
-
-/**
- * Studies that a source does not have while another has them, by source and UID. The source is then not asked for each
- * of their frames. Kept no longer than a study's owner.
- */
-export type AbsentStudies = LRUCache<string, true>;
-
-/** Number of instances that each source last reported for a study, by source and UID. */
-export type StudyCounts = LRUCache<string, number>;
+import {
+  contentsOf,
+  countsOf,
+  differing,
+  isWithin,
+  unionOf,
+  type Contents,
+  type Counts,
+  type Holding,
+} from './contents.ts';
+import type { SeenStudies, Sized } from './seen-studies.ts';
 
 export interface SeveralStudiesOptions {
   tenant: Tenant;
   access: Access;
-  absentStudies: AbsentStudies;
-  counts: StudyCounts;
+  seenStudies: SeenStudies;
   log: Pick<FastifyBaseLogger, 'warn' | 'error'>;
 }
 
-/** A source that has a study which the caller may see. */
+/** A source that has a study which the caller may see, and the study's row there. */
 export interface Holder {
   source: RestrictedStudies;
-  /** Number of instances that the row states; 0 if it states none. */
-  size: number;
-  /** Patient that the row states; undefined if the row was not read. */
-  patient?: StatedPatient;
+  row: DicomJson;
 }
 
 export interface Answer<T> {
@@ -45,13 +41,17 @@ export interface Answer<T> {
 }
 
 type Delay = 'lookupUntil' | 'retrieveUntil';
+type Holdings = readonly [Holding<RestrictedStudies>, ...Holding<RestrictedStudies>[]];
 
-/** Finds which sources of a tenant have a study, for one request (DW-18, DW-27). */
+const NOT_COMPARED: Contents = new Map();
+
+/** Finds which sources of a tenant have a study, and what each has of it, for one request (DW-18, DW-27). */
 export class StudyHolders {
   /** Faults of sources that did not answer for studies that others have. */
   readonly unanswered = new Set<Fault>();
   readonly #sources: readonly RestrictedStudies[];
   readonly #options: SeveralStudiesOptions;
+  readonly #found = new Map<string, Promise<Holdings>>();
 
   constructor(sources: readonly RestrictedStudies[], options: SeveralStudiesOptions) {
     this.#sources = sources;
@@ -59,49 +59,124 @@ export class StudyHolders {
   }
 
   /**
-   * Returns the sources that have a study: those with most instances first, then in the order of the tenant. Never
-   * empty. Each source checks again what it then gives.
+   * Returns the sources that have a study, in the order of the tenant, with their contents if they are several. Each
+   * source checks again what it then gives.
    * @throws Fault `not_found` if none has it for this caller, or one has it of another patient: no caller gets a UID of
    *   two patients (IA-24); the fault of a source, if no other source could answer for it; `unavailable` if a source
-   *   that failed had more of the study than the others have
+   *   that failed had instances that the others do not have, or may have had
    */
-  async of(studyUid: string, interaction: 'r' | 's', delay: Delay): Promise<readonly [Holder, ...Holder[]]> {
+  of(studyUid: string, interaction: 'r' | 's', delay: Delay): Promise<Holdings> {
     const [only, ...others] = this.#sources;
     // The only source makes the same checks with the same refusals when it gives the study.
-    if (only && others.length === 0) return [{ source: only, size: 0 }];
+    if (only && others.length === 0) return Promise.resolve([{ source: only, contents: NOT_COMPARED }]);
+    const question = [studyUid, interaction, delay].join('\n');
+    let finding = this.#found.get(question);
+    if (!finding) this.#found.set(question, (finding = this.#find(studyUid, interaction, delay)));
+    return finding;
+  }
+
+  async #find(studyUid: string, interaction: 'r' | 's', delay: Delay): Promise<Holdings> {
     const claims = await this.#claims(studyUid, interaction, delay);
-    const having = claims.flatMap(({ source, answer }) =>
-      typeof answer === 'object' ? [{ source, size: sizeOf(answer), patient: statedPatient(answer) }] : [],
+    const having = claims.flatMap(({ source, answer }): Holder[] =>
+      typeof answer === 'object' ? [{ source, row: answer }] : [],
     );
     const says = (word: string) => claims.some(({ answer }) => answer === word);
     const mixed = having.length > 0 && says('foreign');
     if (mixed) logCrossed(this.#options, studyUid);
-    const [first, ...rest] = having.sort((a, b) => b.size - a.size);
-    if (!first || mixed || says('withheld')) {
+    const own = this.ofOnePatient(having);
+    if (own.length === 0 || mixed || says('withheld'))
       throw claims.find(({ fault }) => fault)?.fault ?? noSuchObject();
-    }
-    for (const { source, answer, fault } of claims) {
-      if (fault) this.#missed(source, studyUid, fault, first.size);
+    const { seenStudies } = this.#options;
+    for (const { source, answer } of claims) {
       // A study that only this caller's scopes leave out is there for other callers.
-      else if (answer === 'absent' || answer === undefined)
-        this.#options.absentStudies.set(placeOf(source, studyUid), true);
+      if (answer === 'absent') seenStudies.noteAbsent(source.key, studyUid);
     }
+    // A PatientID that is out of reach in one source may be the caller's in another.
+    const silent = claims.filter(({ fault }) => fault && fault.code !== 'forbidden');
+    const isAlone = own.length === 1 && silent.every(({ source }) => !seenStudies.size(source.key, studyUid));
+    const { holdings, failed } = isAlone
+      ? { holdings: [{ source: own[0]!.source, contents: NOT_COMPARED }], failed: [] }
+      : await this.compared(studyUid, own);
+    const [first, ...rest] = holdings;
+    if (!first) throw failed[0]!.fault!;
+    const missed = [...silent, ...failed];
+    if (missed.length > 0) this.#reportMissed(studyUid, holdings, missed);
     return [first, ...rest];
+  }
+
+  /** Keeps the holders of the study of one patient, the first one's: those of another patient have another study. */
+  ofOnePatient(holders: readonly Holder[]): readonly Holder[] {
+    const [first] = holders;
+    if (!first) return [];
+    return holders.filter((one) => one === first || isOfSamePatient(first, one, this.#options.access));
+  }
+
+  /** Reads what each holder has of a study. */
+  async compared(
+    studyUid: string,
+    holders: readonly Holder[],
+  ): Promise<{ holdings: Holding<RestrictedStudies>[]; failed: Answer<Contents>[] }> {
+    const { seenStudies, tenant, log } = this.#options;
+    let isRead = false;
+    const answers = await askEach(
+      holders.map(({ source }) => source),
+      async (source) => {
+        const { row } = holders.find((one) => one.source === source)!;
+        const sized = { key: source.key, size: sizeOf(row) };
+        const kept = seenStudies.contents(sized, studyUid);
+        if (kept) return kept;
+        isRead = true;
+        const contents = contentsOf(await source.instancesOf(studyUid, sized.size));
+        seenStudies.keepContents(sized, studyUid, contents);
+        return contents;
+      },
+    );
+    const holdings = answers.flatMap(({ source, answer }) => (answer ? [{ source, contents: answer }] : []));
+    const different = isRead ? differing(holdings) : [];
+    if (different.length > 0)
+      log.warn(
+        { tenant: tenant.key, studyUid, instances: different.slice(0, 10), count: different.length },
+        'objects with one UID differ between image sources; the first source gives them',
+      );
+    return { holdings, failed: answers.filter(({ fault }) => fault) };
+  }
+
+  /**
+   * Counts the instances of a study in all sources: those that have it, and those that do not answer now but had it before.
+   * @param holders the answers of a list
+   * @returns undefined if one source has it, whose row is right
+   * @throws the fault of a source that does not tell its instances
+   */
+  async counts(
+    studyUid: string,
+    holders: readonly Holder[],
+    silent: readonly RestrictedStudies[],
+  ): Promise<Counts | undefined> {
+    const { seenStudies } = this.#options;
+    const answering = holders.map(({ source, row }): Sized => ({ key: source.key, size: sizeOf(row) }));
+    const before = silent
+      .map(({ key }): Sized => ({ key, size: seenStudies.size(key, studyUid) }))
+      .filter(({ size }) => size > 0);
+    const all = [...answering, ...before];
+    if (all.length < 2) return undefined;
+    const known = seenStudies.union(studyUid, all, before.length > 0 ? 'any' : 'fresh');
+    if (known) return known;
+    const { holdings, failed } = await this.compared(studyUid, holders);
+    if (failed.length > 0) throw failed[0]!.fault!;
+    const last = before.map(({ key }) => seenStudies.lastContents(key, studyUid) ?? NOT_COMPARED);
+    const counts = countsOf(unionOf([...holdings.map(({ contents }) => contents), ...last]));
+    if (before.length === 0) seenStudies.keepUnion(studyUid, all, counts);
+    return { ...counts, instances: Math.max(counts.instances, ...before.map(({ size }) => size)) };
   }
 
   /** Remembers the size of a study that a source reports. */
   note(source: RestrictedStudies, studyUid: string, size: number): void {
-    if (this.#sources.length > 1) this.#options.counts.set(placeOf(source, studyUid), size);
-  }
-
-  /** Returns the largest number of instances that any of these sources had of a study; 0 if none has reported one. */
-  mostSeen(sources: readonly RestrictedStudies[], studyUid: string): number {
-    return Math.max(0, ...sources.map((source) => this.#options.counts.get(placeOf(source, studyUid)) ?? 0));
+    if (this.#sources.length > 1) this.#options.seenStudies.note(source.key, studyUid, size);
   }
 
   async #claims(studyUid: string, interaction: 'r' | 's', delay: Delay) {
-    const { absentStudies: elsewhere } = this.#options;
-    const likely = this.#sources.filter((source) => !elsewhere.has(placeOf(source, studyUid)));
+    const { seenStudies } = this.#options;
+    const likely = this.#sources.filter(({ key }) => !seenStudies.isAbsent(key, studyUid));
     // A source is skipped only if the others are remembered to have the study for this caller: before a refusal all are
     // asked (IA-7).
     const known = await askEach(likely, (source) => source.lookup.remembered(studyUid, interaction));
@@ -111,39 +186,44 @@ export class StudyHolders {
     for (const { source, answer } of claims) {
       // A study that this caller may not have says nothing about its size for others.
       if (typeof answer === 'object') this.note(source, studyUid, sizeOf(answer));
-      else if (answer === 'absent') this.note(source, studyUid, 0);
+      else if (answer === 'absent') seenStudies.forgetSize(source.key, studyUid);
     }
     return claims;
   }
 
   /**
-   * Reports a source that failed.
-   * @throws Fault `unavailable` if it had more of the study than the others have
+   * Reports sources that failed.
+   * @throws Fault `unavailable` if one had, or may have had, instances that the others do not have
    */
-  #missed(source: RestrictedStudies, studyUid: string, fault: Fault, size: number): void {
-    // A PatientID that is out of reach in one source may be the caller's in another.
-    if (fault.code === 'forbidden') return;
-    const { tenant, log } = this.#options;
-    logFault(log, fault, { tenant: tenant.key, studyUid }, 'an image source did not answer');
-    if (this.mostSeen([source], studyUid) > size) {
-      const message = 'The source that has most of this study does not answer; ask again later.';
-      const { retryAfter = 5 } = fault.details;
+  #reportMissed(
+    studyUid: string,
+    holdings: readonly Holding<RestrictedStudies>[],
+    missed: readonly Answer<unknown>[],
+  ): void {
+    const { tenant, log, seenStudies } = this.#options;
+    const union = unionOf(holdings.map(({ contents }) => contents));
+    const sized = ({ key }: RestrictedStudies): Sized => ({ key, size: seenStudies.size(key, studyUid) });
+    const present = holdings.map(({ source }) => sized(source));
+    for (const { source, fault } of missed) {
+      logFault(log, fault!, { tenant: tenant.key, studyUid }, 'an image source did not answer');
+      this.unanswered.add(fault!);
+      const absent = sized(source);
+      if (absent.size === 0) continue;
+      const last = seenStudies.lastContents(source.key, studyUid);
+      const counts = seenStudies.union(studyUid, [...present, absent], 'any');
+      if (last ? isWithin(last, union) : counts?.instances === union.size) continue;
+      const message = 'A source that has a part of this study does not answer; ask again later.';
+      const { retryAfter = 5 } = fault!.details;
       throw new Fault('unavailable', message, { service: 'imaging', retryAfter, cause: fault });
     }
-    this.unanswered.add(fault);
   }
 }
 
-/**
- * Returns whether two sources have copies of one study: equally many instances, of one patient. Sources that do not
- * report a number have no copies.
- */
-export function areCopies(one: Holder, other: Holder, { patients }: Access): boolean {
-  if (one.size === 0 || one.size !== other.size) return false;
-  // The patient may have a different PatientID in each source.
+/** Tells whether two sources have a study of one patient, who may have a different PatientID in each. */
+function isOfSamePatient(one: Holder, other: Holder, { patients }: Access): boolean {
   if (patients !== 'all' && patients.length === 1) return true;
-  if (!one.patient || !other.patient) return false;
-  return isOfPatient(one.patient, other.patient) || isOfPatient(other.patient, one.patient);
+  const [first, second] = [statedPatient(one.row), statedPatient(other.row)];
+  return isOfPatient(first, second) || isOfPatient(second, first);
 }
 
 /** Asks every source; returns the answer or the fault of each. */
@@ -165,8 +245,4 @@ export function askEach<T>(
 /** Returns the number of instances that a study's row states; 0 if it states none. */
 export function sizeOf(study: DicomJson): number {
   return number(study, Tag.NumberOfStudyRelatedInstances) ?? 0;
-}
-
-function placeOf({ key }: RestrictedStudies, studyUid: string): string {
-  return `${key}\n${studyUid}`;
 }

@@ -84,6 +84,16 @@ export class StudyLookup {
     );
   }
 
+  /** Returns the rows of those of these studies that the source has and the caller may find, by UID. */
+  async held(studyUids: readonly string[]): Promise<ReadonlyMap<string, DicomJson>> {
+    const coverage = requireScope(this.#access, 'ImagingStudy', 's');
+    this.#source.undelayed('lookupUntil');
+    const [rows, reaches] = await Promise.all([this.#rowsOf(studyUids), this.#caller.byUid()]);
+    const shown = byStudy(await this.dropWithheld(rows, studyUids));
+    const passes = (row: DicomJson) => this.#caller.includes(reaches, row) && coveredBy(row, coverage);
+    return new Map([...shown].flatMap(([uid, own]) => (own.every(passes) ? [[uid, own[0]!]] : [])));
+  }
+
   /**
    * Tells whose studies the source has under UIDs that a list of this caller does not show (IA-34): `absent`, none; `hidden`,
    * one of the patient whom the record names, which is withheld or not covered; `foreign`, one of another patient; `visible`,
@@ -200,7 +210,7 @@ export class StudyLookup {
     reaches: readonly Reach[] | undefined,
   ): Promise<LookupResult> {
     const query = byUid(studyUid);
-    const found = await this.#source.askFresh(query);
+    const found = await this.#source.askOwner(query, studyUid);
     const studies = studiesIn(found, studyUid);
     const own = studies.length > 0 && this.#caller.includesAll(reaches, studies);
     const series = this.#withholding.applies
@@ -228,6 +238,7 @@ export class StudyLookup {
     reaches: readonly Reach[] | undefined,
     memory: CacheLevel,
   ): Promise<DicomJson | undefined> {
+    if (this.#source.isDoubted(studyUid)) return undefined;
     const { applies } = this.#withholding;
     const [found, series] = await Promise.all([
       this.#source.known(byUid(studyUid), memory),

@@ -1,6 +1,7 @@
 import { SingleFlight } from '../../../../schema/concurrency/single-flight.ts';
 import { stat } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
+import { number, Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { noSuchObject } from '../../../../schema/fault/refusals.ts';
 import type { Target } from '../source.ts';
 import type { Entry, RetrievalCache } from './cache.ts';
@@ -24,8 +25,10 @@ export class KeptTargets {
   readonly #cache: RetrievalCache;
   readonly #client: DimseClient;
   readonly #keyOf: (target: Target) => string;
-  /** Entries of the cache that were just compared with the archive. */
-  readonly #fresh = new LRUCache<string, Entry>({ max: 10_000, ttl: FRESH });
+  /** Entries of the cache that were just compared with the archive, and when. */
+  readonly #fresh = new LRUCache<string, { entry: Entry; at: number }>({ max: 10_000, ttl: FRESH });
+  /** Number of instances that a search last saw of a study, and when another number was seen for the first time. */
+  readonly #seen = new LRUCache<string, { count: number; at: number }>({ max: 10_000 });
   /** Entries that were recently compared by instance, and the facts of their study at that time. */
   readonly #compared = new LRUCache<string, { entry: Entry; study: string }>({ max: 10_000, ttl: COMPARED });
   /** Running questions to the archive, which the frames of a study share. */
@@ -42,7 +45,17 @@ export class KeptTargets {
   retrieved(target: Target): void {
     const key = this.#keyOf(target);
     const entry = this.#cache.get(key);
-    if (entry) this.#fresh.set(key, entry);
+    if (entry) this.#fresh.set(key, { entry, at: performance.now() });
+  }
+
+  /** Notes the rows of a search: a study of which they state another number of instances is compared again. */
+  seen(rows: readonly DicomJson[]): void {
+    for (const row of rows) {
+      const studyUid = text(row, Tag.StudyInstanceUID) ?? '';
+      const count = number(row, Tag.NumberOfStudyRelatedInstances);
+      if (count !== undefined && this.#seen.get(studyUid)?.count !== count)
+        this.#seen.set(studyUid, { count, at: performance.now() });
+    }
   }
 
   /**
@@ -82,7 +95,10 @@ export class KeptTargets {
    */
   async #isAsBefore(key: string, entry: Entry, part: Target): Promise<boolean> {
     const isOfTarget = entry.holding.instances.every((instance) => isWithin(instance, part));
-    if (isOfTarget && this.#fresh.get(key) === entry) return true;
+    const at = performance.now();
+    const fresh = this.#fresh.get(key);
+    const isFresh = fresh?.entry === entry && fresh.at > (this.#seen.get(part.studyUid)?.at ?? 0);
+    if (isOfTarget && isFresh) return true;
     const before = this.#compared.get(key);
     const ask = () => studyAsSaid(this.#client, part);
     const isSame =
@@ -94,7 +110,7 @@ export class KeptTargets {
       if (identity !== entry.identity) return false;
       if (study !== undefined) this.#compared.set(key, { entry, study });
     }
-    this.#fresh.set(key, entry);
+    this.#fresh.set(key, { entry, at });
     return true;
   }
 
