@@ -72,6 +72,11 @@ export class PlaygroundPage implements AsyncDisposable {
     return text.replaceAll(/\s+/g, ' ');
   }
 
+  /** The titles of the editor's tabs. */
+  tabs(): Promise<string[]> {
+    return this.page.locator('.graphiql-tabs .graphiql-tab-button').allInnerTexts();
+  }
+
   chooseExample(question: string | RegExp): Promise<void> {
     return this.page.getByRole('button', { name: question }).click();
   }

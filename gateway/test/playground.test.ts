@@ -132,6 +132,34 @@ test('an example that is chosen before the editor is there opens with it', async
   await expect.poll(() => playground.textOf('query-editor')).toContain('query Timeline');
 }, 60_000);
 
+test('a link opens in a new tab, and in a tab that keeps others, with its query and variables', async () => {
+  const parts = (query: string, id: string) => new URLSearchParams({ query, variables: `{ "id": "${id}" }` });
+  const first = parts('query First($id: ID!) { Patient(id: $id) { birthDate } }', 'of-the-first');
+  const second = parts('query Second($id: ID!) { Patient(id: $id) { gender } }', 'of-the-second');
+  const tab = new PlaygroundPage(await page.context().newPage(), address);
+  const opened = async () => [
+    await tab.textOf('query-editor'),
+    await tab.textOf('editor-tool'),
+    await tab.tabs(),
+  ];
+  await tab.goto(`${address}#${first}`);
+  await expect
+    .poll(opened)
+    .toEqual([expect.stringContaining('First'), expect.stringContaining('of-the-first'), ['First']]);
+  await expect
+    .poll(() => tab.page.evaluate('JSON.stringify({ ...sessionStorage })'))
+    .toContain('of-the-first');
+  await tab.page.goto('about:blank');
+  await tab.goto(`${address}#${second}`);
+  await expect
+    .poll(opened)
+    .toEqual([
+      expect.stringContaining('Second'),
+      expect.stringContaining('of-the-second'),
+      ['First', 'Second'],
+    ]);
+}, 60_000);
+
 test('a link brings a query, which is not run by itself, and stays through a sign-in', async () => {
   const sent: string[] = [];
   page.on('request', (request) => {

@@ -19,9 +19,9 @@ export interface EditorOptions {
   send(asked: Asked): Promise<GraphqlAnswer>;
   /** Where tabs and history are kept. */
   storage: Storage;
-  /** What the editor shows if nothing is kept. */
+  /** What the editor shows if nothing is kept and no link was opened. */
   first: Texts;
-  /** What the editor shows in a new tab beside what is kept. */
+  /** What a link brought: a tab of its own, beside those that are kept. */
   linked: Texts | undefined;
   onEdit(texts: Texts): void;
 }
@@ -89,7 +89,8 @@ export class QueryEditor {
           schema: this.#schema,
           storage: this.#storage,
           defaultQuery: first.query,
-          defaultTabs: [first],
+          // Without kept tabs it takes these alone, whatever the initial query is.
+          defaultTabs: [linked ?? first],
           ...(linked && { initialQuery: linked.query, initialVariables: linked.variables }),
           plugins: [HISTORY_PLUGIN],
           isHeadersEditorEnabled: false,
