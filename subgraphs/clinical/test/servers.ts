@@ -101,21 +101,34 @@ function without(url: string, ignored: readonly string[]): string {
  * Starts a real FHIR server on a free port with the record of a tenant; it keeps the path of every request, but for
  * `/metadata`, which is asked for once in an hour.
  * @param options `ignored`: search parameters that it drops silently; `refusesStrict`: it answers 400 to
- * `Prefer: handling=strict`
+ * `Prefer: handling=strict`; `hold`: what an answer waits for
  */
 export async function startFhirServer(
   subgraph: ClinicalSubgraph,
   tenant: Tenant,
-  { ignored = [], refusesStrict = false }: { ignored?: readonly string[]; refusesStrict?: boolean } = {},
+  {
+    ignored = [],
+    refusesStrict = false,
+    hold,
+  }: {
+    ignored?: readonly string[];
+    refusesStrict?: boolean;
+    hold?: (path: string) => Promise<unknown> | undefined;
+  } = {},
 ) {
   const requests: string[] = [];
+  const answered: string[] = [];
+  const pathOf = ({ originalUrl }: { originalUrl: string }) =>
+    decodeURIComponent(originalUrl.replace('/test/fhir', ''));
   const app = fhirApp(subgraph, tenant, () => accessOf('system/*.rs'), ignored);
-  app.addHook('onRequest', async ({ originalUrl, headers }, reply) => {
-    const path = decodeURIComponent(originalUrl.replace('/test/fhir', ''));
+  app.addHook('onRequest', async (request, reply) => {
+    const path = pathOf(request);
     if (path !== '/metadata') requests.push(path);
-    if (refusesStrict && headers.prefer === 'handling=strict') return reply.code(400).send({});
+    await hold?.(path);
+    if (refusesStrict && request.headers.prefer === 'handling=strict') return reply.code(400).send({});
   });
+  app.addHook('onResponse', async (request) => void answered.push(pathOf(request)));
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as { port: number };
-  return { base: `http://127.0.0.1:${port}/test/fhir`, requests, end: () => app.close() };
+  return { base: `http://127.0.0.1:${port}/test/fhir`, requests, answered, end: () => app.close() };
 }
