@@ -19,7 +19,6 @@ const ALONE = [
   'large-answers',
   'memory',
   'rate-limits',
-  'setup/unharmed',
   'workers',
   'slow-readers',
 ].map((name) => `gateway/test/${name}.test.ts`);

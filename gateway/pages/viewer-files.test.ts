@@ -10,6 +10,7 @@ import type { SmartConfiguration } from '../smart/discovery/smart-configuration.
 import type { Tenants } from '../tenants/loading/settings.ts';
 import { viewerConfiguration, type ViewerConfiguration } from './viewer-configuration.ts';
 import { viewerFiles } from './viewer-files.ts';
+import { timeAwake } from '../test/setup/processor-time.ts';
 
 const { precompress } = (await import(new URL('../precompress.mjs', import.meta.url).href)) as {
   precompress(folders: string[], cache: string): Promise<number>;
@@ -52,9 +53,8 @@ describe('the configuration in the page of the viewer', () => {
     smartConfiguration.mockRejectedValueOnce(new Fault('unavailable', 'no EHR'));
     expect(await of('tenant=demo')).not.toHaveProperty('smart');
     smartConfiguration.mockReturnValueOnce(new Promise(() => undefined));
-    const start = performance.now();
-    expect(await of('tenant=demo')).not.toHaveProperty('smart');
-    expect(performance.now() - start).toBeLessThan(2_000);
+    const withoutIt = async () => expect(await of('tenant=demo')).not.toHaveProperty('smart');
+    expect(await timeAwake(withoutIt)).toBeLessThan(2_000);
   });
 });
 

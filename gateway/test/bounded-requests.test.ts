@@ -9,12 +9,6 @@ import { expectUnharmed, harmOf, startWatchedGateway, type WatchedGateway } from
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
-/**
- * Retried once, because a garbage collection may block the event loop at any moment; a block caused by the request
- * comes back.
- */
-const AGAIN = { retry: 1, timeout: 120_000 };
-
 let gateway: WatchedGateway;
 let instance: string;
 let wadoUri: string;
@@ -82,7 +76,7 @@ async function expectRefused(attacks: readonly Attack[]): Promise<void> {
   expectUnharmed(harm);
 }
 
-test('FG-12 counts the parts of a document before it is validated', AGAIN, async () => {
+test('FG-12 counts the parts of a document before it is validated', async () => {
   await graphql(ofPatient('id name { family } nosuch'));
   await graphql(ofPatient('id ConditionList { code { text } }'));
   const chain = (count: number) =>
@@ -162,7 +156,7 @@ const SCHEMA =
   'types { name kind fields { name args { name type { name } } type { name ofType { name kind } } } }';
 const OTHER_NAME = JSON.stringify({ query: 'query A { __typename }', operationName: 'B' });
 
-test('FG-12 counts values of variables before they are compared with their types', AGAIN, async () => {
+test('FG-12 counts values of variables before they are compared with their types', async () => {
   const query = (type: string) => `query($p: [String!]) { ${type}List(patient: $p) { id } }`;
   await graphql(query('ImagingStudy'), { p: ['a'] });
   await graphql(query('Observation'), { p: ['a'] });
@@ -196,7 +190,7 @@ test('FG-12 counts values of variables before they are compared with their types
   }
 });
 
-test('counts parameters of FHIR searches', AGAIN, async () => {
+test('counts parameters of FHIR searches', async () => {
   await Promise.all([
     get('/open/fhir/ImagingStudy'),
     get('/open/fhir/Observation'),
@@ -258,7 +252,7 @@ test('counts parameters of FHIR searches', AGAIN, async () => {
   ]);
 });
 
-test('counts parameters and headers of requests for images', AGAIN, async () => {
+test('counts parameters and headers of requests for images', async () => {
   await Promise.all([
     get('/open/dicomweb/studies'),
     get(instance),
@@ -319,7 +313,7 @@ test('counts parameters and headers of requests for images', AGAIN, async () => 
   ]);
 });
 
-test('FG-12 answers requests within the limits without harm to others', AGAIN, async () => {
+test('FG-12 answers requests within the limits without harm to others', async () => {
   const observations = 'id status code { text coding { code system display } } valueQuantity { value unit }';
   // Other names make another document, which is in no cache.
   const queries = (a: string) => [

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEFAULT_LIMITS } from '../http/limits.ts';
 import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
+import { processorTime } from './setup/processor-time.ts';
 
 let gateway: GatewayAlone;
 
@@ -67,11 +68,12 @@ describe('FG-12 limits count what is executed', () => {
       /more than 30 levels/,
     ],
   ])('%s', async (_what, query, refusal) => {
-    const started = performance.now();
-    const { status, errors } = await ask(query);
-    expect(status).toBe(400);
-    expect(errors?.[0]?.message).toMatch(refusal);
-    expect(performance.now() - started).toBeLessThan(2000);
+    const refused = async () => {
+      const { status, errors } = await ask(query);
+      expect(status).toBe(400);
+      expect(errors?.[0]?.message).toMatch(refusal);
+    };
+    expect(await processorTime(refused)).toBeLessThan(2000);
   });
 
   test('a document of as many tokens as are allowed is rewritten or refused quickly', async () => {
@@ -80,9 +82,8 @@ describe('FG-12 limits count what is executed', () => {
       ofPatient(`extension { valueReference { resource { ${selection} } } }`),
       ofPatient(`managingOrganization @slice(path: "display") { ${selection} }`),
     ]) {
-      const started = performance.now();
-      expect((await ask(query)).status).toBe(400);
-      expect(performance.now() - started).toBeLessThan(2000);
+      const refused = async () => expect((await ask(query)).status).toBe(400);
+      expect(await processorTime(refused)).toBeLessThan(2000);
     }
   });
 });

@@ -4,6 +4,7 @@ import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { App, Journey, portal } from './dual-launch.ts';
 import { foreignEhr, PORTAL, type ForeignEhr } from './foreign-ehr.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
+import { timeAwake } from './setup/processor-time.ts';
 
 /**
  * Tokens of a foreign EHR: introspected with every client authentication that it accepts, or verified; and refused
@@ -114,10 +115,11 @@ test.each<[string, () => string | undefined | Promise<string | undefined>, strin
 test('SM-9 a token that the EHR has revoked is refused within introspectionTtl', async () => {
   const { access_token: token } = await signIn();
   expect(await status('private_key_jwt', token)).toBe(200);
-  const started = Date.now();
-  expect(await new App(ehr.fhirBaseUrl, 'portal', PORTAL).revoke(token)).toBe(200);
-  await expect.poll(() => status('private_key_jwt', token), { timeout: 5000, interval: 50 }).toBe(401);
-  expect(Date.now() - started).toBeLessThan((TTL + 1) * 1000);
+  const isRefused = async () => {
+    expect(await new App(ehr.fhirBaseUrl, 'portal', PORTAL).revoke(token)).toBe(200);
+    await expect.poll(() => status('private_key_jwt', token), { interval: 50 }).toBe(401);
+  };
+  expect(await timeAwake(isRefused)).toBeLessThan((TTL + 1) * 1000);
 });
 
 test('SM-12 an EHR that is down: 503, and the token is not refused', async () => {

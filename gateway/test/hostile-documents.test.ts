@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { expectUnharmed, harmOf, startWatchedGateway, type WatchedGateway } from './setup/unharmed.ts';
+import { processorTimeOf } from './setup/processor-time.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
-/** Milliseconds within which each is refused. */
+/** Milliseconds of the processors that a refusal may cost. */
 const AT_ONCE = 50;
-/** The fastest of these counts: any one may wait for a processor. */
+/** The cheapest of these counts: the gateway does other things too. */
 const ATTEMPTS = 7;
 
 interface Hostile {
@@ -137,27 +138,27 @@ afterAll(async () => {
 });
 
 async function send({ query, variables, body, method = 'POST', headers = JSON_TYPE, path = '' }: Hostile) {
-  const began = performance.now();
   const answer = await request(`${gateway.url}/t/graphql${path}`, {
     ...{ method, headers },
     ...(method === 'POST' && { body: body ?? JSON.stringify({ query, variables }) }),
   });
   const text = await answer.body.text();
-  return { status: answer.statusCode, text, took: performance.now() - began };
+  return { status: answer.statusCode, text };
 }
 
 test.each(Object.entries(HOSTILE))('%s is refused at once', async (_, hostile) => {
-  let fastest = Infinity;
-  for (let attempt = 0; attempt < ATTEMPTS && fastest > AT_ONCE; attempt++) {
-    const { status, text, took } = await send(hostile);
+  const refused = async () => {
+    const { status, text } = await send(hostile);
     expect([status, text.slice(0, 300)]).toEqual([
       expect.toSatisfy(isRefusal),
       expect.stringContaining('"message"'),
     ]);
     expect(text.length).toBeLessThan(100_000);
-    fastest = Math.min(fastest, took);
-  }
-  expect(fastest).toBeLessThan(AT_ONCE);
+  };
+  let cheapest = Infinity;
+  for (let attempt = 0; attempt < ATTEMPTS && cheapest > AT_ONCE; attempt++)
+    cheapest = Math.min(cheapest, await processorTimeOf(gateway.pid, refused));
+  expect(cheapest).toBeLessThanOrEqual(AT_ONCE);
 });
 
 const isRefusal = (status: number) => status >= 400 && status < 500;

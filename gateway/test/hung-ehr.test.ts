@@ -5,10 +5,11 @@ import { parseTenant, type Tenant } from '../../schema/tenant/tenant.ts';
 import { authorizer, type Authorizer } from '../smart/authorize.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
+import { timeAwake } from './setup/processor-time.ts';
 
 /** An EHR that accepts connections and never answers does not delay requests that come after its recovery (SM-9). */
 
-/** Milliseconds within which a request is answered although an older one hangs for three seconds, also on a busy machine. */
+/** Milliseconds within which a request is answered although an older one hangs for three seconds. */
 const SOON = 1500;
 
 describe('SM-9 each call to an EHR that many requests share', () => {
@@ -89,9 +90,9 @@ describe('SM-9 each call to an EHR that many requests share', () => {
     expect(ehr.hung).toEqual([path]);
     clock += 200;
     ehr.hanging.clear();
-    const begun = performance.now();
-    expect(await request()).toMatchObject([{ identity: { identifier: [{ value: 'MRN1' }] } }]);
-    expect(performance.now() - begun).toBeLessThan(SOON);
+    const newer = async () =>
+      expect(await request()).toMatchObject([{ identity: { identifier: [{ value: 'MRN1' }] } }]);
+    expect(await timeAwake(newer)).toBeLessThan(SOON);
     expect(await Promise.race([older, joined, 'hangs'])).toBe('hangs');
   });
 
@@ -128,18 +129,18 @@ describe('over HTTP', () => {
   test('SM-12 requests that wait for a hung EHR get 503 after three seconds, requests after its recovery are answered', async () => {
     gateway.ehr.hanging.add('/introspect');
     const older = Promise.all(Array.from({ length: 5 }, () => ask('everything')));
+    const waiting = timeAwake(() => older);
     await expect.poll(() => gateway.ehr.hung, { interval: 5 }).toHaveLength(1);
     await sleep(2000);
     gateway.ehr.hanging.clear();
-    const newer = await ask('everything');
-    expect(newer.status).toBe(200);
-    expect(newer.milliseconds).toBeLessThan(SOON);
+    const newer = async () => expect((await ask('everything')).status).toBe(200);
+    expect(await timeAwake(newer)).toBeLessThan(SOON);
     expect(gateway.ehr.hung).toHaveLength(1);
     for (const { status, retryAfter, milliseconds } of await older) {
       expect([status, retryAfter]).toEqual([503, '1']);
       expect(milliseconds).toBeGreaterThan(2900);
-      expect(milliseconds).toBeLessThan(4500);
     }
+    expect(await waiting).toBeLessThan(4500);
     // The failure of the older requests is not remembered for a token that has been checked since.
     expect((await ask('everything')).status).toBe(200);
     expect(gateway.ehr.calls['introspect']).toBe(1);

@@ -12,22 +12,18 @@ import { testEach } from './setup/usual-run.ts';
  * a token.
  */
 
-/**
- * Retried once, because a garbage collection may block the event loop at any moment; a block caused by the request
- * comes back.
- */
-const AGAIN = { retry: 1, timeout: 120_000 };
-
 let gateway: WatchedGateway;
-/** Milliseconds of the first request after the start. */
-let first: number;
+/** The first of two requests after the start that is answered. */
+let first: string;
 beforeAll(async () => {
   gateway = await startWatchedGateway();
-  const start = performance.now();
-  await ask(getIntrospectionQuery(), { headers: { 'accept-encoding': 'br' } });
-  first = performance.now() - start;
   // Starts the thread that describes the schema.
-  await ask('{ __schema { types { name kind } } }');
+  const other = ask('{ __schema { types { name kind } } }').then(() => 'of a form that is not usual');
+  const usual = ask(getIntrospectionQuery(), { headers: { 'accept-encoding': 'br' } }).then(
+    () => 'the usual',
+  );
+  first = await Promise.race([other, usual]);
+  await other;
 }, 120_000);
 afterAll(() => gateway?.stop());
 
@@ -88,8 +84,8 @@ const usual: [string, string][] = [
 ];
 
 test('FG-24 the first introspection after a start is answered from a file of the build', () => {
-  // 20 ms on a machine that does nothing else (`npm run bench start`); the thread takes more than a second.
-  expect(first).toBeLessThan(500);
+  // The thread, which answered the one that was asked before it, takes more than a second to start.
+  expect(first).toBe('the usual');
 });
 
 test.each(usual.slice(0, 2))(
@@ -203,7 +199,7 @@ describe('FG-12 introspection is refused', () => {
 const one = 'types { name fields { name args { name type { name } } type { name } } }';
 const tooMuch = /more than 10000 fields about the schema.*getIntrospectionQuery.*\/schema\.graphql/;
 
-test('FG-24 the size of any other introspection is estimated before it is answered', AGAIN, async () => {
+test('FG-24 the size of any other introspection is estimated before it is answered', async () => {
   const answers: [string, number, string][] = [];
   const refused: [string, RegExp][] = [
     [
@@ -230,7 +226,7 @@ test('FG-24 the size of any other introspection is estimated before it is answer
   });
   expect(answers).toEqual(refused.map(([query, says]) => [query, 400, expect.stringMatching(says)]));
   expectUnharmed(harm);
-});
+}, 120_000);
 
 test.each([
   '{ __type(name: "Patient") { kind fields { name args { name } type { name kind ofType { name } } } } }',

@@ -3,8 +3,9 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startSharedGateways, STUDIES, type SharedGateway, type SharedGateways } from './shared-gateways.ts';
 import { patientRedis } from './setup/redis.ts';
 import type { SharedRedis } from '../state/redis.ts';
+import { timeAwake } from './setup/processor-time.ts';
 
-/** Milliseconds within which each request is answered: half a second for Redis, and the time of a loaded machine. */
+/** Milliseconds within which each request is answered: half a second for Redis, and some for the rest. */
 const BOUND = 3000;
 
 let all: SharedGateways;
@@ -113,10 +114,11 @@ async function before(): Promise<Before> {
 async function statuses(made: Before) {
   return Promise.all(
     USES.map(async ({ use, ask }) => {
-      const begun = performance.now();
-      const { status, headers } = await ask(made);
+      let answer!: Awaited<ReturnType<typeof ask>>;
+      const inTime = (await timeAwake(async () => (answer = await ask(made)))) < BOUND;
+      const { status, headers } = answer;
       const saysWhen = (status === 503) === (headers['retry-after'] !== undefined);
-      return { use, status, saysWhen, inTime: performance.now() - begun < BOUND };
+      return { use, status, saysWhen, inTime };
     }),
   );
 }
@@ -147,7 +149,7 @@ test.each(Object.keys(FAULTS) as Fault[])(
     const made = [await before(), await before()] as const;
     await FAULTS[fault].begin();
     expect(await statuses(made[0])).toEqual(expected(true));
-    await vi.waitFor(async () => expect(await reported()).toEqual(AWAY), BOUND);
+    await vi.waitFor(async () => expect(await reported()).toEqual(AWAY), 10_000);
     expect(await statuses(made[1])).toEqual(expected(true));
     const counted = async () =>
       (await gateway.ask('/counted/dicomweb/studies', { from: `198.51.100.${fault.length}` })).status;
@@ -155,7 +157,7 @@ test.each(Object.keys(FAULTS) as Fault[])(
     await gateway.sweep();
 
     await FAULTS[fault].end();
-    await vi.waitFor(async () => expect(await reported()).toEqual(THERE), 5000);
+    await vi.waitFor(async () => expect(await reported()).toEqual(THERE), 10_000);
     await vi.waitFor(isThere, 10_000);
   },
   60_000,

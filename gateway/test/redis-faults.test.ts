@@ -27,7 +27,7 @@ beforeEach(async () => {
   connection = openRedis(redis.url);
   connection.onChange((reachable, reason) => changes.push(reachable ? 'up' : `down ${reason}`));
   shared = sharedState(connection, ['a secret that nobody else knows'], Date.now);
-  await vi.waitFor(() => expect(connection.reachable()).toBe(true), 5000);
+  await vi.waitFor(() => expect(connection.reachable()).toBe(true), 10_000);
   await operator.client.flushall();
 });
 afterEach(() => connection.close());
@@ -56,14 +56,14 @@ describe('a store that refuses writes counts as unreachable', () => {
     async (name) => {
       const { word, begin, end } = FAULTS[name];
       await begin();
-      await vi.waitFor(() => expect(connection.reachable()).toBe(false), 5000);
+      await vi.waitFor(() => expect(connection.reachable()).toBe(false), 10_000);
       await expect(shared.links.issue('link', 60)).rejects.toMatchObject({ code: 'unavailable' });
       // Without the store the gateway asks the source of a value: fast, and without a message in the log.
       await shared.cache.set('key', 'value', 60);
       expect(await shared.cache.get('key')).toBeUndefined();
-      await vi.waitFor(() => expect(connection.client.status).toBe('ready'), 5000);
+      await vi.waitFor(() => expect(connection.client.status).toBe('ready'), 10_000);
       await end();
-      await vi.waitFor(() => expect(connection.reachable()).toBe(true), 5000);
+      await vi.waitFor(() => expect(connection.reachable()).toBe(true), 10_000);
       await shared.cache.set('key', 'value', 60);
       expect(await shared.cache.get('key')).toMatchObject({ value: 'value' });
       expect(changes).toEqual(['up', expect.stringMatching(`^down (${word}|undefined)`), 'up']);
@@ -74,16 +74,13 @@ describe('a store that refuses writes counts as unreachable', () => {
 describe('a value larger than any of the gateway is not read:', () => {
   const BYTES = 100 * 2 ** 20;
 
-  /** Measures the longest pause of the event loop during `work`, in milliseconds. */
-  async function held(work: () => Promise<unknown>): Promise<number> {
-    let [longest, last] = [0, performance.now()];
-    const tick = setInterval(() => {
-      longest = Math.max(longest, performance.now() - last);
-      last = performance.now();
-    }, 5);
+  /** Checks that only the beginning of the value is read during `work`, which a new connection would not show. */
+  async function readsLittle(work: () => Promise<unknown>): Promise<void> {
+    const { stream } = connection.client;
+    const before = stream.bytesRead;
     await work();
-    clearInterval(tick);
-    return Math.max(longest, performance.now() - last);
+    expect(connection.client.stream).toBe(stream);
+    expect(stream.bytesRead - before).toBeLessThan(BYTES / 10);
   }
 
   /** Makes a member of a hash large, then waits until the store is reachable again. */
@@ -97,13 +94,22 @@ describe('a value larger than any of the gateway is not read:', () => {
       'large',
       member,
     );
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    await vi.waitFor(() => expect(connection.reachable()).toBe(true), 5000);
+    await answersAgain();
+  }
+
+  /** Waits for Redis, which was busy with a large value: for longer than the gateway waits, on a loaded machine. */
+  async function answersAgain(): Promise<void> {
+    const answers = async () => {
+      await connection.client.ping();
+      expect(connection.reachable()).toBe(true);
+    };
+    await vi.waitFor(answers, 10_000);
   }
 
   test('an entry of a cache', async () => {
     await operator.client.setrange(entryName('cache', 'key'), BYTES, 'x');
-    expect(await held(async () => expect(await shared.cache.get('key')).toBeUndefined())).toBeLessThan(200);
+    await answersAgain();
+    await readsLittle(async () => expect(await shared.cache.get('key')).toBeUndefined());
   });
 
   test('a row, and the keys, of an authorization server', async () => {
@@ -112,14 +118,15 @@ describe('a value larger than any of the gateway is not read:', () => {
     expect(await model.find('id')).toMatchObject({ uid: 'uid' });
     const { client } = operator;
     await grow(entryName('oauth', 't', 'Session', 'id'), 'row');
-    expect(await held(async () => expect(await model.find('id')).toBeUndefined())).toBeLessThan(200);
+    await readsLittle(async () => expect(await model.find('id')).toBeUndefined());
     await client.rename('large', entryName('oauth-keys', 't'));
+    await answersAgain();
     const keys = async () => {
       await expect(shared.shareKeys('t', async () => ({}) as never)).rejects.toMatchObject({
         code: 'unavailable',
       });
     };
-    expect(await held(keys)).toBeLessThan(200);
+    await readsLittle(keys);
   });
 
   test('IA-13 the time of a study, which then counts as new', async () => {
@@ -133,7 +140,7 @@ describe('a value larger than any of the gateway is not read:', () => {
     await client.hset(name!, 'since', 'nonsense');
     expect(await observe()).toEqual(fresh);
     await grow(name!, 'since');
-    expect(await held(async () => expect(await observe()).toEqual(fresh))).toBeLessThan(200);
+    await readsLittle(async () => expect(await observe()).toEqual(fresh));
     expect(await observe()).toEqual({ ...fresh, fresh: false });
   });
 
@@ -143,13 +150,14 @@ describe('a value larger than any of the gateway is not read:', () => {
     await deadlines.set('small', 'text', 900);
     await grow(entryName('deadline', 't', 'large'), 'text');
     const taken = [{ id: 'small', text: 'text', tries: 1 }];
-    expect(await held(async () => expect(await deadlines.take(9, 60)).toEqual(taken))).toBeLessThan(200);
+    await readsLittle(async () => expect(await deadlines.take(9, 60)).toEqual(taken));
   });
 
   test('a one-use link, which is recognised by its name', async () => {
     await shared.links.issue('link', 60);
     await operator.client.setrange(entryName('once', 'link'), BYTES, 'x');
-    expect(await held(async () => expect(await shared.links.use('link')).toBe(true))).toBeLessThan(200);
+    await answersAgain();
+    await readsLittle(async () => expect(await shared.links.use('link')).toBe(true));
     expect(await shared.links.use('link')).toBe(false);
   });
 

@@ -20,6 +20,7 @@ import { tenantsOf } from './gateway-alone.ts';
 import { wholeLog } from './setup/child.ts';
 import { startGateway } from './setup/gateway.ts';
 import { startRedis, type Redis } from './setup/redis.ts';
+import { timeAwake } from './setup/processor-time.ts';
 
 const SECRETS = ['a secret that both gateways know'];
 const clock = { now: Date.now() };
@@ -230,10 +231,8 @@ describe('SM-9 without Redis', () => {
       expect(await code(ask(1, 'token'))).toBe('allowed');
       expect(ehr.calls['introspect']).toBe(2);
       expect(await code(ask(1, 'unknown'))).toBe('invalid_token');
-      const begun = performance.now();
       give('another');
-      await ask(1, 'another');
-      expect(performance.now() - begun).toBeLessThan(300);
+      expect(await timeAwake(() => ask(1, 'another'))).toBeLessThan(300);
       ehr.mode = 'down';
       expect(await code(ask(1, 'third'))).toBe('unavailable');
       ehr.mode = 'up';

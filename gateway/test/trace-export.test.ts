@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { freePort } from './setup/free-port.ts';
 import { startGateway, type GatewayProcess } from './setup/gateway.ts';
 import { startTraceCollector } from './setup/trace-collector.ts';
+import { timeAwake } from './setup/processor-time.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'trace-export-'));
 beforeAll(() => {
@@ -29,16 +30,9 @@ async function statusOf({ url }: GatewayProcess): Promise<number> {
 describe('without a collector that works', () => {
   const answers = async (endpoint: string) => {
     const of = await open({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_BSP_SCHEDULE_DELAY: '50' });
-    const began = performance.now();
+    // If one waited for its export, all would take longer than a test may.
     for (let n = 0; n < 20; n++) expect(await statusOf(of)).toBe(200);
-    expect(performance.now() - began).toBeLessThan(5_000);
     return of;
-  };
-  /** Stops a gateway; returns the milliseconds that it took. */
-  const stopped = async (of: GatewayProcess) => {
-    const began = performance.now();
-    await of.stop();
-    return performance.now() - began;
   };
 
   test('requests are answered, and it is logged once', async () => {
@@ -46,7 +40,7 @@ describe('without a collector that works', () => {
     const lines = () => of.log().match(/traces cannot be exported/g) ?? [];
     await vi.waitFor(() => expect(lines()).toHaveLength(1), { timeout: 20_000, interval: 100 });
     await statusOf(of);
-    expect(await stopped(of)).toBeLessThan(6_000);
+    expect(await timeAwake(() => of.stop())).toBeLessThan(6_000);
     expect(lines()).toHaveLength(1);
   }, 60_000);
 
@@ -54,7 +48,7 @@ describe('without a collector that works', () => {
     const hanging = await startTraceCollector({ hangs: true });
     const of = await answers(hanging.url);
     await vi.waitFor(() => expect(hanging.received.length).toBeGreaterThan(0), { timeout: 10_000 });
-    expect(await stopped(of)).toBeLessThan(6_000);
+    expect(await timeAwake(() => of.stop())).toBeLessThan(6_000);
     await hanging.close();
   }, 60_000);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseFhirJson, withPlainNumbers, writeFhirJson } from './decimal.ts';
+import { processorTime } from '../../gateway/test/setup/processor-time.ts';
 
 describe('FG-4 decimals keep their precision', () => {
   it.each([
@@ -43,15 +44,16 @@ describe('FG-4 decimals keep their precision', () => {
     ['many numbers', '[1.10', ',11111111111111.', ']'],
     ['quotes outside of strings', '[1.10,', '\\"', ''],
     ['a long string', '["', 'a', '",1.10]'],
-  ])('parses %s in linear time', (_what, before, repeated, after) => {
+  ])('parses %s in linear time', async (_what, before, repeated, after) => {
     const text = before + repeated.repeat(400_000) + after;
-    const began = performance.now();
-    try {
-      parseFhirJson(text);
-    } catch (error) {
-      expect(error).toBeInstanceOf(SyntaxError);
-    }
-    expect(performance.now() - began).toBeLessThan(1_000);
+    const parse = () => {
+      try {
+        parseFhirJson(text);
+      } catch (error) {
+        expect(error).toBeInstanceOf(SyntaxError);
+      }
+    };
+    expect(await processorTime(parse)).toBeLessThan(1_000);
   });
 
   it.each(['1.2.3', '007', '1e', '-', '1-2'])('the text %s with a mark stays text', (text) => {

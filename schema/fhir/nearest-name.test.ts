@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { nearestName, quotedName } from './nearest-name.ts';
+import { processorTime } from '../../gateway/test/setup/processor-time.ts';
 
 test.each<[wanted: string, names: string[], nearest: string | undefined]>([
   ['sevrity', ['code', 'severity', 'status'], 'severity'],
@@ -11,10 +12,9 @@ test.each<[wanted: string, names: string[], nearest: string | undefined]>([
   expect(nearestName(wanted, names)).toBe(nearest);
 });
 
-test('a very long name costs no more than a long one', () => {
-  const started = performance.now();
-  nearestName('x'.repeat(1_000_000), Array(1_000).fill('a-search-parameter'));
-  expect(performance.now() - started).toBeLessThan(1_000);
+test('a very long name costs no more than a long one', async () => {
+  const search = () => nearestName('x'.repeat(1_000_000), Array(1_000).fill('a-search-parameter'));
+  expect(await processorTime(search)).toBeLessThan(1_000);
 });
 
 test.each([

@@ -114,15 +114,21 @@ test.each([
   ['a fast one', -1, 'application/octet-stream'],
 ])(
   'frames that are not compressed come over %s of %s bytes a second as %s',
-  // On a busy machine a fast line may be measured as a slow one.
-  { timeout: 90_000, retry: 10 },
+  { timeout: 120_000 },
   async (_line, bytesPerSecond, type) => {
-    const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
-    const frame = page.waitForResponse(/\/frames\/1$/, { timeout: 60_000 });
-    await limitLine(page, bytesPerSecond);
-    await page.goto(`${gateway.url}/app/?tenant=open&patient=${PATIENT}&${series}`, { waitUntil: 'commit' });
-    expect(await (await frame).headerValue('content-type')).toContain(`type="${type}"`);
-    await page.close();
+    const typeOfFrame = async () => {
+      const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+      const frame = page.waitForResponse(/\/frames\/1$/, { timeout: 60_000 });
+      await limitLine(page, bytesPerSecond);
+      await page.goto(`${gateway.url}/app/?tenant=open&patient=${PATIENT}&${series}`, {
+        waitUntil: 'commit',
+      });
+      const given = await (await frame).headerValue('content-type');
+      await page.close();
+      return given;
+    };
+    // On a busy machine a page may measure a fast line as a slow one.
+    await expect.poll(typeOfFrame, { timeout: 110_000 }).toContain(`type="${type}"`);
   },
 );
 

@@ -6,6 +6,7 @@ import { DEFAULT_LIMITS } from '../../http/limits.ts';
 import { vendorServer, type VendorServer } from '../../test/vendor-server.ts';
 import { authorizer, type Authorizer } from '../authorize.ts';
 import { namedIn, namedPatients, namedStudies } from './named-patients.ts';
+import { processorTime } from '../../test/setup/processor-time.ts';
 
 let ehr: VendorServer;
 let auth: Authorizer;
@@ -246,9 +247,8 @@ test('reads the patients of the operation that runs', async () => {
 test('reads a variable with many values once, even if it is used many times', async () => {
   const uses = Array.from({ length: 800 }, (_, n) => `a${n}: ConditionList(patient: $p) { id }`).join(' ');
   const body = { query: `query($p: [String!]) { ${uses} }`, variables: { p: Array(60_000).fill('x') } };
-  const started = performance.now();
-  expect(await patientsAt('/t/graphql', body)).toEqual(['x']);
-  expect(performance.now() - started).toBeLessThan(1000);
+  const read = async () => expect(await patientsAt('/t/graphql', body)).toEqual(['x']);
+  expect(await processorTime(read)).toBeLessThan(1000);
 });
 
 test.each<[string, unknown, string[]]>([

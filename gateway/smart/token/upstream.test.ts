@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { outboundConnections } from '../../outbound/connections.ts';
@@ -80,28 +81,39 @@ test('SM-9 waits 3 s for the begin and 5 s for the end of an answer; longer for 
   });
   await new Promise<void>((done) => slow.listen(0, '127.0.0.1', done));
   const base = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`;
-  const seconds = async (asked: Promise<unknown>) => {
-    const begun = performance.now();
+  // In the order in which they end, between timers of the same process.
+  const ended: string[] = [];
+  const note = async (name: string, asked: Promise<unknown>) => {
     const said = await asked.then(
       () => 'answered',
       (error: { code: string; details: { retryAfter?: number } }) =>
         `${error.code} ${error.details.retryAfter}`,
     );
-    return [said, Math.round((performance.now() - begun) / 1000)];
+    ended.push(`${name}: ${said}`);
+  };
+  const passed = async (seconds: number) => {
+    await delay(seconds * 1000);
+    ended.push(`${seconds} s`);
   };
   const once = limitedFetch(outside, tenant(false));
-  const [never, begins, late, code] = await Promise.all([
-    seconds(call(outside, tenant(false), `${base}/never`, form())),
-    seconds(call(outside, tenant(false), `${base}/begins`)),
-    seconds(call(outside, tenant(false), `${base}/late`)),
-    seconds(once(`${base}/late`, form())),
+  await Promise.all([
+    passed(2.5),
+    passed(4.5),
+    passed(6),
+    note('never', call(outside, tenant(false), `${base}/never`, form())),
+    note('begins', call(outside, tenant(false), `${base}/begins`)),
+    note('late', call(outside, tenant(false), `${base}/late`)),
+    note('code', once(`${base}/late`, form())),
   ]);
   slow.closeAllConnections();
   await new Promise((done) => slow.close(done));
-  expect([never, begins, late, code]).toEqual([
-    ['unavailable 1', 3],
-    ['unavailable 1', 5],
-    ['unavailable 1', 3],
-    ['answered', 4],
+  expect([...ended.slice(0, 1), ...ended.slice(1, 3).sort(), ...ended.slice(3)]).toEqual([
+    '2.5 s',
+    'late: unavailable 1',
+    'never: unavailable 1',
+    'code: answered',
+    '4.5 s',
+    'begins: unavailable 1',
+    '6 s',
   ]);
 }, 20_000);

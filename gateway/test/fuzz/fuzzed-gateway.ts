@@ -110,9 +110,9 @@ export class FuzzedGateway {
    */
   async watched(work: (attempt: number) => Promise<void>): Promise<void> {
     for (let attempt = 0; ; attempt++) {
-      await this.#gateway.held();
+      await this.#gateway.watched();
       await work(attempt);
-      const held = await this.#gateway.held();
+      const { held } = await this.#gateway.watched();
       if (held <= MOST_HELD) break;
       hold(attempt < ATTEMPTS, `the event loop was held for ${Math.round(held)} ms`);
     }

@@ -2,6 +2,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { askDecisionService } from './decision-service.ts';
+import { timeAwake } from '../../../gateway/test/setup/processor-time.ts';
 
 let service: Server;
 let url: string;
@@ -68,11 +69,9 @@ describe('no decision', () => {
     '%s, after five seconds',
     async (_what, slow) => {
       answer = slow;
-      const started = performance.now();
-      expect(await ask()).toBeUndefined();
-      expect(performance.now() - started).toBeLessThan(8000);
+      expect(await timeAwake(async () => expect(await ask()).toBeUndefined())).toBeLessThan(8000);
     },
-    15_000,
+    30_000,
   );
 
   test('from a redirect, which is not followed', async () => {

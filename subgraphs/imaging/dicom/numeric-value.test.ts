@@ -1,6 +1,7 @@
 /** Numeric Value in the JSON of metadata: a number with its zeros, and text where code reads it (FG-4). */
 import { expect, test } from 'vitest';
 import { textWithZeros, withNumericTexts, withNumericValues } from './numeric-value.ts';
+import { processorTime } from '../../../gateway/test/setup/processor-time.ts';
 
 const attribute = (...values: string[]) => `{"0040A30A":{"vr":"DS","Value":[${values.join()}]}}`;
 
@@ -51,12 +52,13 @@ test.each([
   JSON.parse(withNumericTexts(json));
 });
 
-test('DW-24 texts that look like the attribute a million times take little time', () => {
-  const started = performance.now();
-  withNumericTexts('"0040A30A":{"vr":"DS","Value":["'.repeat(100_000));
-  withNumericTexts(`"0040A30A":{"vr":"DS","Value":[${' '.repeat(1e6)}`);
-  withNumericTexts(`"0040A30A":{"vr":"DS","Value":[${'5,'.repeat(1e6)}`);
-  withNumericTexts(attribute(' '.repeat(1e6), '5'.repeat(1e6)));
-  withNumericValues(attribute(`"${'5'.repeat(1e6)}x"`));
-  expect(performance.now() - started).toBeLessThan(2_000);
+test('DW-24 texts that look like the attribute a million times take little time', async () => {
+  const read = () => {
+    withNumericTexts('"0040A30A":{"vr":"DS","Value":["'.repeat(100_000));
+    withNumericTexts(`"0040A30A":{"vr":"DS","Value":[${' '.repeat(1e6)}`);
+    withNumericTexts(`"0040A30A":{"vr":"DS","Value":[${'5,'.repeat(1e6)}`);
+    withNumericTexts(attribute(' '.repeat(1e6), '5'.repeat(1e6)));
+    withNumericValues(attribute(`"${'5'.repeat(1e6)}x"`));
+  };
+  expect(await processorTime(read)).toBeLessThan(2_000);
 });

@@ -18,6 +18,7 @@ import { decimalText } from '../../../schema/fhir/decimal.ts';
 import { withNumericValues } from '../dicom/numeric-value.ts';
 import { MAX_ITEMS } from './content-tree.ts';
 import { readReports, type SeriesReports } from './report-task.ts';
+import { processorTime } from '../../../gateway/test/setup/processor-time.ts';
 
 const GROUP = 'DCM 125007 Measurement Group';
 const DIAMETER = 'SCT 81827009 Diameter';
@@ -192,11 +193,10 @@ describe('FG-18 a broken tree', () => {
     expect(JSON.stringify(found)).toContain('urn:oid:1.2.3.1.7');
   });
 
-  test('a chain of references is followed up to a limit', () => {
+  test('a chain of references is followed up to a limit', async () => {
     const chain = Array.from({ length: 4000 }, (_, index) => region([reference([1, index + 2])]));
-    const started = performance.now();
-    expect(observations(...chain, num(DIAMETER, '3', MM))).toHaveLength(1);
-    expect(performance.now() - started).toBeLessThan(5000);
+    const follow = () => expect(observations(...chain, num(DIAMETER, '3', MM))).toHaveLength(1);
+    expect(await processorTime(follow)).toBeLessThan(5000);
   });
 
   test('items without type, name, or of another shape are left out', () => {

@@ -7,6 +7,7 @@ import { decodeFrame } from './codecs/frame.ts';
 import type { PixelDescription } from '../dicom/pixel-description.ts';
 import { fileFrames } from './test/file-frames.ts';
 import { transcodePixels } from './transcode-pixels.ts';
+import { processorTime } from '../../../gateway/test/setup/processor-time.ts';
 
 /** Milliseconds for each codec. */
 const RUN_MILLISECONDS = LONG ? 5_000 : 400;
@@ -72,9 +73,9 @@ describeWithSharedData('refuses damaged frames with a clear message, in limited 
       ])
         expect(await decodes(frame, transferSyntax, { ...pixels, ...change })).toBe(false);
       const huge = { ...pixels, rows: 65535, columns: 65535 };
-      const started = performance.now();
-      expect(await decodes(frame.subarray(0, 1024), transferSyntax, huge)).toBe(false);
-      expect(performance.now() - started).toBeLessThan(500);
+      const decode = async () =>
+        expect(await decodes(frame.subarray(0, 1024), transferSyntax, huge)).toBe(false);
+      expect(await processorTime(decode)).toBeLessThan(500);
       const large = { ...pixels, rows: 8192, columns: 8192 };
       expect(await decodes(frame.subarray(0, 1024), transferSyntax, large)).toBe(false);
 

@@ -8,6 +8,7 @@ import { Bytes, DamagedFile } from './bytes.ts';
 import { dicomJson } from './json.ts';
 import { pixelLayout } from './pixels.ts';
 import { readWhole } from './test/whole-file.ts';
+import { processorTime } from '../../../../gateway/test/setup/processor-time.ts';
 
 /** Returns the same numbers in every run. */
 function pseudoRandom(seed: number): () => number {
@@ -39,18 +40,19 @@ const FILES = [
 ];
 
 describeWithSharedData('damaged files', () => {
-  test.each(FILES)('reads or refuses %s with overwritten bytes, and never crashes', (file) => {
+  test.each(FILES)('reads or refuses %s with overwritten bytes, and never crashes', async (file) => {
     const random = pseudoRandom(file.length);
     const original = readFileSync(sharedDataPath('dicom', file));
-    const started = performance.now();
-    for (let round = 0; round < ROUNDS; round++) {
-      const bytes = Buffer.from(original);
-      const header = Math.min(bytes.length, 6000);
-      for (let n = 0; n < 1 + (6 * round) / ROUNDS; n++)
-        bytes[Math.floor(random() * header)] = Math.floor(random() * 256);
-      outcome(bytes);
-    }
-    expect(performance.now() - started).toBeLessThan(10_000);
+    const read = () => {
+      for (let round = 0; round < ROUNDS; round++) {
+        const bytes = Buffer.from(original);
+        const header = Math.min(bytes.length, 6000);
+        for (let n = 0; n < 1 + (6 * round) / ROUNDS; n++)
+          bytes[Math.floor(random() * header)] = Math.floor(random() * 256);
+        outcome(bytes);
+      }
+    };
+    expect(await processorTime(read)).toBeLessThan(10_000);
   });
 
   test.each(FILES)('never takes %s for whole when it ends before its pixels', (file) => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { DicomElement, DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { lookUp, lookupTable, palette } from './lut.ts';
+import { processorTime } from '../../../../gateway/test/setup/processor-time.ts';
 
 const us = (...Value: number[]): DicomElement => ({ vr: 'US', Value });
 const bytes = (...values: number[]): DicomElement => inline(Buffer.from(values));
@@ -51,13 +52,14 @@ test.each<[name: string, count: number, data: number[], entries: number[]]>([
   expect([...(table?.entries ?? [])]).toEqual(entries);
 });
 
-test('DW-8 segmented tables: endless repetitions, and more entries than are possible', () => {
-  const started = performance.now();
-  const repeating = inline(Uint16Array.from({ length: 400_000 }, (_, i) => [2, 0xffff, 0, 0][i % 4]!));
-  expect(lookupTable(us(0, 0, 16), repeating, false, true)).toBeUndefined();
-  const growing = inline(Uint16Array.from({ length: 6000 }, (_, i) => [1, 0xffff, 5][i % 3]!));
-  expect(lookupTable(us(5e7, 0, 16), growing, false, true)).toBeUndefined();
-  expect(performance.now() - started).toBeLessThan(1000);
+test('DW-8 segmented tables: endless repetitions, and more entries than are possible', async () => {
+  const read = () => {
+    const repeating = inline(Uint16Array.from({ length: 400_000 }, (_, i) => [2, 0xffff, 0, 0][i % 4]!));
+    expect(lookupTable(us(0, 0, 16), repeating, false, true)).toBeUndefined();
+    const growing = inline(Uint16Array.from({ length: 6000 }, (_, i) => [1, 0xffff, 5][i % 3]!));
+    expect(lookupTable(us(5e7, 0, 16), growing, false, true)).toBeUndefined();
+  };
+  expect(await processorTime(read)).toBeLessThan(1000);
 });
 
 test('DW-8 segmented tables of eight bits: offsets are four bytes', () => {

@@ -8,6 +8,7 @@ import { inMemory } from '../../multipart/frame-bytes.ts';
 import { testParsing } from '../../test/parsing.ts';
 import { InstanceReader } from './instance-reader.ts';
 import { FrameTables } from './frame-tables.ts';
+import { processorTime } from '../../../../gateway/test/setup/processor-time.ts';
 
 const reader = new InstanceReader(testParsing());
 const JPEG_BASELINE = '1.2.840.10008.1.2.4.50';
@@ -30,9 +31,8 @@ function fileOf(fragments: number, numberOfFrames: number) {
 }
 
 const first = async (tables: FrameTables, file: ReturnType<typeof fileOf>) => {
-  const started = performance.now();
-  const { frames } = await tables.frames(file.path, file, [1]);
-  const took = performance.now() - started;
+  let frames!: Awaited<ReturnType<FrameTables['frames']>>['frames'];
+  const took = await processorTime(async () => ({ frames } = await tables.frames(file.path, file, [1])));
   for await (const frame of frames) return { took, frame: await inMemory(frame) };
   throw new Error('There is no frame.');
 };

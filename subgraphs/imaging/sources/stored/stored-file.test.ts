@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import {
   closeSync,
+  existsSync,
   fstatSync,
   mkdtempSync,
   openSync,
@@ -12,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
 import { DamagedFile } from '../../dicom/part10/bytes.ts';
 import type { IndexedInstance } from '../folder/search.ts';
@@ -103,13 +105,13 @@ test.each([
   expect(open()).toHaveLength(0);
 });
 
-test('refuses a pipe in place of a file without waiting', () => {
+test('refuses a pipe in place of a file without waiting', async () => {
   const pipe = join(scratch, 'pipe');
   execFileSync('mkfifo', [pipe]);
-  // Without a writer, a failing test would wait forever.
-  const writer = spawn('sh', ['-c', 'sleep 3; : > "$0"', pipe]);
-  const start = Date.now();
+  // Without a writer, a failing test would wait forever. The writer ends only if there is a reader.
+  const writer = spawn('sh', ['-c', 'sleep 3; : > "$0"; : > "$0-written"', pipe]);
   expect(() => new StoredFile(pipe, indexed)).toThrow('has changed');
-  expect(Date.now() - start).toBeLessThan(2000);
+  await delay(200);
+  expect(existsSync(`${pipe}-written`)).toBe(false);
   writer.kill();
 });

@@ -1,0 +1,45 @@
+/** Processor time: how long a program works, however many others have the processors meanwhile. */
+import { readFileSync } from 'node:fs';
+
+/** Milliseconds of a tick of the kernel's clock in /proc (USER_HZ). */
+const TICK = 10;
+
+/** Measures the milliseconds that all threads of this process work during `work`. */
+export async function processorTime(work: () => unknown): Promise<number> {
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
+/** Measures the milliseconds that all threads of another process work during `work`, in steps of 10. */
+export async function processorTimeOf(pid: number, work: () => unknown): Promise<number> {
+  const before = workedBy(pid);
+  await work();
+  return workedBy(pid) - before;
+}
+
+/** Returns the milliseconds that all threads of a process have worked, in steps of 10. */
+export function workedBy(pid: number): number {
+  // After the name of the program, which may have spaces: proc_pid_stat(5), fields 14 and 15.
+  const [, fields] = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ');
+  const [user, system] = fields!.split(' ').slice(11, 13);
+  return (Number(user) + Number(system)) * TICK;
+}
+
+const STEP = 10;
+
+/**
+ * Measures the milliseconds that pass during `work` while this process has its turns. A pause in which others have the
+ * processors counts as one step of 10 ms: for bounds of a wait within this process.
+ */
+export async function timeAwake(work: () => unknown): Promise<number> {
+  let steps = 0;
+  const timer = setInterval(() => steps++, STEP);
+  try {
+    await work();
+  } finally {
+    clearInterval(timer);
+  }
+  return steps * STEP;
+}
