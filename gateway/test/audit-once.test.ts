@@ -188,7 +188,7 @@ describe.each(SOURCES)('IA-30 %s leaves one record of an answer that', (source) 
     if (source !== 'folder') return;
     await every.store(large());
     const again = async () => (await every.ask(`/folder${study(LARGE)}`, { method: 'HEAD' })).status;
-    await expect.poll(again, { timeout: 5000 }).toBe(200);
+    await expect.poll(again, { timeout: 10_000 }).toBe(200);
   });
 
   test.each([MULTIPART, ZIP])('the client does not read to its end: %s', async (...form) => {

@@ -175,7 +175,7 @@ describe.each(SOURCES)('%s', (source) => {
     // A folder is scanned again when its files change.
     await vi.waitFor(
       async () => expect((await get(source, ways(studyOf(source))[0]!, 'new')).status).toBe(200),
-      { timeout: 5000, interval: 50 },
+      { timeout: 10_000, interval: 50 },
     );
     for (const way of ways(studyOf(source))) {
       const { etag, bytes: old } = before.get(way[0])!;

@@ -20,7 +20,7 @@ const STUDIES = [
   { studyUid: SECOND, patientId: 'MRN-A', instances: 2 },
   { studyUid: FOREIGN, patientId: 'MRN-B', instances: 3 },
 ];
-const WITHIN = { timeout: 5000, interval: 50 };
+const WITHIN = { timeout: 10_000, interval: 50 };
 
 let ehr: AuthorizationServer;
 let gateway: TestGateway;

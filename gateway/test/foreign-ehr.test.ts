@@ -127,5 +127,5 @@ test('SM-12 an EHR that is down: 503, and the token is not refused', async () =>
   ehr.mode = 'down';
   expect(await status('private_key_jwt', token)).toBe(503);
   ehr.mode = 'up';
-  await expect.poll(() => status('private_key_jwt', token), { timeout: 5000 }).toBe(200);
+  await expect.poll(() => status('private_key_jwt', token), { timeout: 10_000 }).toBe(200);
 });

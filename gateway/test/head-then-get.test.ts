@@ -85,8 +85,8 @@ describe.each([
         // One retrieval for HEAD and GET, and none for later requests.
         expect(asked).toBeLessThanOrEqual(RETRIEVAL[source][objects === INSTANCES ? 'study' : 'instance']);
         expect(every.questions().dimse).toBe(0);
-      } else await vi.waitFor(() => expect(files()).toEqual([]), { timeout: 2000 });
-      await vi.waitFor(() => expect(every.proxies.dimse.open).toBe(0), { timeout: 2000 });
+      } else await vi.waitFor(() => expect(files()).toEqual([]), { timeout: 10_000 });
+      await vi.waitFor(() => expect(every.proxies.dimse.open).toBe(0), { timeout: 10_000 });
     });
   });
 });

@@ -74,7 +74,7 @@ test('it listens on ::1 alone, shares state by Redis there, and names itself by 
   const port = Number(new URL(gateway.url).port);
   expect([await isOpen(port, '::1'), await isOpen(port, '127.0.0.1')]).toEqual([true, false]);
   const ready = async () => (await fetch(`${gateway.url}/health/ready`)).json();
-  await vi.waitFor(async () => expect(await ready()).toMatchObject({ sharedState: 'reachable' }), 5_000);
+  await vi.waitFor(async () => expect(await ready()).toMatchObject({ sharedState: 'reachable' }), 10_000);
   const metadata = await fetch(`${gateway.url}/web/fhir/metadata`);
   expect(JSON.stringify(await metadata.json())).toContain(new URL(gateway.url).host);
 });

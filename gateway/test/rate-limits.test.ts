@@ -140,7 +140,7 @@ test('the rate of a tenant is that of all its clients; what one client is refuse
 test('gateways count together in Redis, with names that are hashes; while it is away, each counts alone', async () => {
   const redis: Redis = await startRedis();
   const stores = [openRedis(redis.url), openRedis(redis.url)] as const;
-  await vi.waitFor(() => expect(stores.every((store) => store.reachable())).toBe(true), 5000);
+  await vi.waitFor(() => expect(stores.every((store) => store.reachable())).toBe(true), 10_000);
   const limits = { requestsPerMinute: 4 };
   const gateways = await Promise.all(stores.map((store) => started(limits, store)));
   const [one, two] = gateways as [GatewayAlone, GatewayAlone];
@@ -156,7 +156,7 @@ test('gateways count together in Redis, with names that are hashes; while it is 
     expect(await statuses(one, 'everything', 5)).toEqual([200, 200, 200, 200, 429]);
     redis.thaw();
     await redis.stop();
-    await vi.waitFor(() => expect(stores[1].reachable()).toBe(false), 5000);
+    await vi.waitFor(() => expect(stores[1].reachable()).toBe(false), 10_000);
     expect(await statuses(two, 'everything', 5)).toEqual([200, 200, 200, 200, 429]);
   } finally {
     await Promise.all(gateways.map((gateway) => gateway.close()));

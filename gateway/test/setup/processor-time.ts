@@ -1,8 +1,11 @@
 /** Processor time: how long a program works, however many others have the processors meanwhile. */
 import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** Milliseconds of a tick of the kernel's clock in /proc (USER_HZ). */
 const TICK = 10;
+/** Milliseconds of a step of `timeAwake` and `awake`. */
+const STEP = 10;
 
 /** Measures the milliseconds that all threads of this process work during `work`. */
 export async function processorTime(work: () => unknown): Promise<number> {
@@ -27,8 +30,6 @@ export function workedBy(pid: number): number {
   return (Number(user) + Number(system)) * TICK;
 }
 
-const STEP = 10;
-
 /**
  * Measures the milliseconds that pass during `work` while this process has its turns. A pause in which others have the
  * processors counts as one step of 10 ms: for bounds of a wait within this process.
@@ -42,4 +43,9 @@ export async function timeAwake(work: () => unknown): Promise<number> {
     clearInterval(timer);
   }
   return steps * STEP;
+}
+
+/** Waits until this process has had its turns for so many milliseconds: what is on its way to it has come by then. */
+export async function awake(milliseconds: number): Promise<void> {
+  for (let waited = 0; waited < milliseconds; waited += STEP) await delay(STEP);
 }

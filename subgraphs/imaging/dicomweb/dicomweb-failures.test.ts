@@ -383,14 +383,14 @@ describe('IA-19 a slow archive', () => {
     for (let frame = 1; frame <= 20; frame++) {
       void get(`/studies/${STUDY}/series/1/instances/2/frames/${frame}`).catch(() => undefined);
     }
-    await vi.waitFor(() => expect(ended).toBe(4), { timeout: 5000 });
+    await vi.waitFor(() => expect(ended).toBe(4), { timeout: 10_000 });
     const impatient = await gateway(images(slow.url, { patience: 60 }));
     const leaving = new AbortController();
     const left = impatient(`/studies/${STUDY}`, {}, leaving.signal).catch(() => undefined);
-    await delay(300);
+    await vi.waitFor(() => expect(slow.asked.filter((url) => !url.includes('?'))).toHaveLength(21), 10_000);
     leaving.abort();
     await left;
-    await vi.waitFor(() => expect(ended).toBe(5), { timeout: 5000 });
+    await vi.waitFor(() => expect(ended).toBe(5), { timeout: 10_000 });
   });
 
   it('the identical request succeeds after the archive has answered', async () => {
@@ -425,7 +425,7 @@ describe('IA-19 a slow archive', () => {
     await delay(400);
     const served = closing.pop()!;
     await served();
-    await vi.waitFor(() => expect(ended).toBe(20), { timeout: 5000 });
+    await vi.waitFor(() => expect(ended).toBe(20), { timeout: 10_000 });
   });
 
   it('patience is for the whole request: the time of the search is not available to the retrieval', async () => {

@@ -45,5 +45,5 @@ test('no connection to the archive stays open', async () => {
   await vi.waitFor(() => expect(open).toBeGreaterThan(0), 10_000);
   await new Promise((resolve) => setTimeout(resolve, 300));
   socket.destroy();
-  await vi.waitFor(() => expect(open).toBe(0), 3000);
+  await vi.waitFor(() => expect(open).toBe(0), 10_000);
 });

@@ -94,7 +94,7 @@ describe('from a folder', () => {
       // Much more will come than the sockets hold.
       if (form !== 'frames') expect(await handles(file)).toBe(1);
       body.on('error', () => undefined).destroy();
-      await vi.waitFor(async () => expect(await handles(file)).toBe(0), { timeout: 1000 });
+      await vi.waitFor(async () => expect(await handles(file)).toBe(0), { timeout: 10_000 });
     },
   );
 
@@ -104,7 +104,7 @@ describe('from a folder', () => {
       const { file, get } = await folder();
       const head = await get(path, { accept }, 'HEAD');
       expect([head.statusCode, (await head.body.arrayBuffer()).byteLength]).toEqual([200, 0]);
-      await vi.waitFor(async () => expect(await handles(file)).toBe(0), { timeout: 1000 });
+      await vi.waitFor(async () => expect(await handles(file)).toBe(0), { timeout: 10_000 });
       const whole = await get(path, { accept });
       expect((await whole.body.arrayBuffer()).byteLength).toBeGreaterThan(side * side * FRAME_COUNT);
       const type = (value: unknown) => String(value).replace(/boundary=.*/, '');
@@ -233,11 +233,11 @@ describe('from an archive', () => {
         ({ body }) => body.on('error', () => undefined),
         () => undefined,
       );
-      await vi.waitFor(() => expect(state.sent).toBeGreaterThan(5), { timeout: 3000 });
+      await vi.waitFor(() => expect(state.sent).toBeGreaterThan(5), { timeout: 10_000 });
       expect(state.closed).toBe(false);
       leaving.abort();
       await given;
-      await vi.waitFor(() => expect(state.closed).toBe(true), { timeout: 1000 });
+      await vi.waitFor(() => expect(state.closed).toBe(true), { timeout: 10_000 });
       expect(state.sent).toBeLessThan(100);
     },
   );
@@ -250,7 +250,7 @@ describe('from an archive', () => {
     const get = await archive([row], answer);
     const head = await get(path, { accept }, 'HEAD');
     expect([head.statusCode, (await head.body.arrayBuffer()).byteLength]).toEqual([200, 0]);
-    await vi.waitFor(() => expect(state.closed).toBe(true), { timeout: 1000 });
+    await vi.waitFor(() => expect(state.closed).toBe(true), { timeout: 10_000 });
     expect(state.sent).toBeLessThan(40);
   });
 

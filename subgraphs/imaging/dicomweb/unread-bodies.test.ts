@@ -63,7 +63,7 @@ describeWithSharedData('DW-10, DW-15 a body that is not read', () => {
         return false;
       }
     }).length;
-  const nothingIsOpen = () => vi.waitFor(() => expect(open()).toBe(0), { timeout: 3000 });
+  const nothingIsOpen = () => vi.waitFor(() => expect(open()).toBe(0), { timeout: 10_000 });
 
   it('an open file is counted', async () => {
     await nothingIsOpen();

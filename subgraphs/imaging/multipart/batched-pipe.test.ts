@@ -36,8 +36,8 @@ it('writes all chunks in order, those of one turn with one call, and ends', asyn
 it('stops reading when the destination takes nothing', async () => {
   const { stream, made } = numbered(1000);
   pipeBatched(stream, new Writable({ write: () => undefined }), true);
+  await expect.poll(made, { interval: 5 }).toBeGreaterThan(4);
   await sleep(50);
-  expect(made() * CHUNK).toBeGreaterThan(4 * CHUNK);
   expect(made() * CHUNK).toBeLessThan(1024 * 1024);
 });
 

@@ -500,7 +500,7 @@ describeWithSharedData('folder (DW-17)', () => {
     const quick = { confirmAfter: 50, walkEvery: 100 };
     const count = async (source: FolderSource) => (await search(source, 'instance')).length;
     const outcome = (source: FolderSource) => count(source).catch(({ code }: { code: string }) => code);
-    const within = { timeout: 5000, interval: 20 };
+    const within = { timeout: 10_000, interval: 20 };
 
     test('at the start is served as soon as it is there', async () => {
       const path = folder({ '1.dcm': CT });
@@ -581,7 +581,7 @@ describeWithSharedData('folder (DW-17)', () => {
       const files = { 'ct/1.dcm': CT, 'ct/2.dcm': 'ct-head-ge/02.dcm', 'ct/3.dcm': 'ct-head-ge/03.dcm' };
       const [other] = smallObjects({ studyUid: '1.7.2', patientId: 'MRN-B' }) as [Buffer];
       const path = folder({ ...files, 'other.dcm': other });
-      const source = await open(path, { confirmAfter: 400 });
+      const source = await open(path, { confirmAfter: 2000 });
       const { studyUid, ...target } = shared(CT).target;
       const listed = async () => {
         const match = new Map([[Tag.StudyInstanceUID, [studyUid]]]);
@@ -610,18 +610,18 @@ describeWithSharedData('folder (DW-17)', () => {
 
     test('removes a file only when it is missing twice, and keeps one that is rewritten', async () => {
       const path = folder({ '1.dcm': CT, '2.dcm': 'ct-head-ge/02.dcm' });
-      const source = await open(path, { confirmAfter: 1500, walkEvery: 50, watch: true });
+      const source = await open(path, { confirmAfter: 2500, walkEvery: 50, watch: true });
       renameSync(join(path, '1.dcm'), join(scratch, 'kept.dcm'));
       const whole = readFileSync(join(path, '2.dcm'));
       writeFileSync(join(path, '2.dcm'), whole.subarray(0, 1000));
-      // The next walk starts within a second, and checks again 1.5 s later.
-      for (let time = 0; time < 20; time++) {
+      // The next walk starts within a second, and checks again 2.5 s later.
+      for (let time = 0; time < 10; time++) {
         await sleep(60);
         expect(await count(source)).toBe(2);
       }
       renameSync(join(scratch, 'kept.dcm'), join(path, '1.dcm'));
       writeFileSync(join(path, '2.dcm'), whole);
-      await sleep(2000);
+      await sleep(3000);
       expect(await count(source)).toBe(2);
       const { studyUid } = shared(CT).target;
       await expect
@@ -745,11 +745,11 @@ test('DW-17 changes its generation with every change of served files, and has no
   await walked();
   expect([first, source.generation!()]).toEqual([expect.any(String), first]);
   put(join(path, 'b.dcm'), study(2));
-  await vi.waitFor(async () => expect(await search(source, 'study')).toHaveLength(2), { timeout: 5000 });
+  await vi.waitFor(async () => expect(await search(source, 'study')).toHaveLength(2), { timeout: 10_000 });
   const second = source.generation!();
   expect(second).not.toBe(first);
   rmSync(join(path, 'b.dcm'));
-  await vi.waitFor(async () => expect(await search(source, 'study')).toHaveLength(1), { timeout: 5000 });
+  await vi.waitFor(async () => expect(await search(source, 'study')).toHaveLength(1), { timeout: 10_000 });
   expect([first, second]).not.toContain(source.generation!());
   renameSync(path, `${path}-away`);
   expect(source.generation!()).toBeUndefined();

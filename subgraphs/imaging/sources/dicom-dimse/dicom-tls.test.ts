@@ -112,8 +112,11 @@ describe('DW-26 the C-STORE SCP with TLS', () => {
     archive.refused.length = 0;
   });
 
-  /** Connects while a C-MOVE is expected, and returns what became of the connection. */
-  async function connected(options: ConnectionOptions): Promise<TLSSocket | string> {
+  /**
+   * Connects while a C-MOVE is expected, and returns what became of the connection.
+   * @param open it by now, unless it was closed before
+   */
+  async function connected(options: ConnectionOptions, open?: Promise<unknown>): Promise<TLSSocket | string> {
     const forget = await archive.node.scp.expect({
       ...{ ae: OUR_AE, messageId: 1, senders: new Senders([{ address: '127.0.0.1' }]) },
       ...{ retrieval: undefined as never, alive: () => undefined },
@@ -129,7 +132,8 @@ describe('DW-26 the C-STORE SCP with TLS', () => {
     try {
       await once(socket, 'secureConnect');
       // With TLS 1.3 the client is ready before the server has looked at its certificate.
-      return await Promise.race([ended, once(socket, 'data').then(() => 'data'), pause().then(() => socket)]);
+      const data = once(socket, 'data').then(() => 'data');
+      return await Promise.race([ended, data, ...(open ? [open.then(() => socket)] : [])]);
     } catch (error) {
       return (error as NodeJS.ErrnoException).code!;
     } finally {
@@ -181,7 +185,8 @@ describe('DW-26 the C-STORE SCP with TLS', () => {
   });
 
   test('has a renewed certificate for new connections', async () => {
-    const nameOf = async () => ((await connected(pem(ours))) as TLSSocket).getPeerCertificate().subject.CN;
+    const nameOf = async () =>
+      ((await connected(pem(ours), pause())) as TLSSocket).getPeerCertificate().subject.CN;
     expect(await nameOf()).toBe('scp');
     replace(served, authority.issue('renewed', `IP:${TLS_ADDRESS}`));
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 1_100 });

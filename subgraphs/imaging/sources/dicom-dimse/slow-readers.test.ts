@@ -100,7 +100,7 @@ describe('DW-16 retrieves a study from the archive once', () => {
       const [slow, ...others] = readers as [Reader, ...Reader[]];
       await slow.take(1);
       await Promise.all(others.map((reader) => reader.take(35)));
-      await vi.waitUntil(() => !cache.hasRoom, 5000);
+      await vi.waitUntil(() => !cache.hasRoom, 10_000);
       await slow.take(34);
       await Promise.all(readers.map((reader) => reader.take(Infinity)));
       expect(retrievals()).toBe(1);

@@ -1,6 +1,5 @@
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import type { ImagesConfig } from '../../../../schema/tenant/tenant.ts';
 import { inMemory } from '../../multipart/frame-bytes.ts';
@@ -8,6 +7,7 @@ import { testTenant } from '../../test/subgraph.ts';
 import { DicomWebClient } from './client.ts';
 import { gathered, partsOf } from './parts.ts';
 import { BufferPool } from '../../multipart/buffer-pool.ts';
+import { awake } from '../../../../gateway/test/setup/processor-time.ts';
 
 /** Ends of answers, byte for byte over sockets, because no HTTP server sends all of these. */
 
@@ -49,7 +49,7 @@ test.each([
 ])('reads a whole answer with %s, also when its connection was closed before', async (_, text) => {
   const answer = await (await client(text)).get('/', { accept: '*/*' });
   // The archive closes the connection before the answer is read.
-  await sleep(200);
+  await awake(200);
   const frames: number[] = [];
   for await (const frame of gathered(partsOf(answer), 1, new BufferPool())) frames.push(frame.length);
   expect(frames).toEqual([LONG.length]);

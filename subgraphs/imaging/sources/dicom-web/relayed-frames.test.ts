@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import type { ImagesConfig } from '../../../../schema/tenant/tenant.ts';
 import { dicomWebSource } from '../dicom-web.ts';
 import { testParsing } from '../../test/parsing.ts';
 import { testTenant } from '../../test/subgraph.ts';
+import { awake } from '../../../../gateway/test/setup/processor-time.ts';
 
 const parsing = testParsing();
 
@@ -43,7 +43,7 @@ const part = (frame: string) =>
 test('DW-13 fails at once when the archive has left before frames are relayed', async () => {
   const { relay, socket } = await frames(part('one'), 1);
   socket.destroy();
-  await sleep(100);
+  await awake(100);
   await expect(relay.open('own', 'image/jls')).rejects.toMatchObject({ code: 'unavailable' });
 });
 
@@ -70,6 +70,6 @@ test('DW-13 fails for a later reader when the archive leaves before reading', as
   const { relay, socket } = await frames(part('one').slice(0, -1), 1);
   const body = await relay.open('own', 'image/jls');
   socket.destroy();
-  await sleep(100);
+  await awake(100);
   await expect(body.toArray()).rejects.toThrow();
 });
