@@ -14,6 +14,7 @@ import type { Retrieval } from '../shared-retrieval.ts';
 import { Connection } from './connection.ts';
 import { Senders } from './senders.ts';
 import { NOT_AUTHORIZED, SUCCESS } from '../spool.ts';
+import { timeAwake } from '../../../../../gateway/test/setup/processor-time.ts';
 
 const [FIRST, SECOND] = ['1.2.10', '1.2.20'];
 const objects = [FIRST, SECOND].flatMap((studyUid) =>
@@ -68,7 +69,8 @@ describe('connections that send nothing to the C-STORE SCP', () => {
   it('are closed while there is no C-MOVE', async () => {
     expect(await retrieved(source, FIRST)).toBe(3);
     const sockets = await silent(8);
-    await Promise.all(sockets.map((socket) => once(socket.resume(), 'close')));
+    const closed = () => Promise.all(sockets.map((socket) => once(socket.resume(), 'close')));
+    expect(await timeAwake(closed)).toBeLessThan(5000);
   });
 });
 
