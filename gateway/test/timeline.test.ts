@@ -59,6 +59,16 @@ async function ask(tenant: string, fields: string): Promise<Answer> {
 const shownStudies = ({ entries }: Timeline) => entries.flatMap(({ studies }) => studies ?? []);
 
 describe('FG-17 a timeline through the gateway', () => {
+  test('of one year has what began before and is still active', async () => {
+    const query = `{ Patient(id: "87a339d0-8cae-418e-89c7-8651e6aab3c6") {
+      timeline(from: "2025", to: "2025") { entries { kind date resource { __typename ... on Condition { id } } } } } }`;
+    const answer = await gateway.app.inject({ method: 'POST', url: '/all/graphql', payload: { query } });
+    const { entries } = answer.json<Answer>().data.Patient.timeline;
+    expect(entries).toHaveLength(12);
+    const conditions = entries.filter(({ kind }) => kind === 'condition');
+    expect(conditions.map(({ date }) => date!.slice(0, 4))).toEqual(['2025', '2023', '2019', '2014', '2011']);
+  });
+
   test('has each study once or with each of its reports, as the joins of reports say', async () => {
     const lists = 'DiagnosticReportList { id ImagingStudyList { id } } ImagingStudyList { id }';
     const { data, errors } = await ask('all', `${TIMELINE} ${lists}`);

@@ -8,7 +8,7 @@ export interface When {
   /** Beginning of `date`: milliseconds since the epoch. */
   start?: number | undefined;
   end?: string | undefined;
-  /** True for a period that has no end yet. */
+  /** True for what has no end yet. */
   isOpen?: boolean;
 }
 
@@ -97,11 +97,11 @@ export function overlaps(parameter: string, { from, to }: DateBounds): [string, 
   return conditions;
 }
 
-/** Returns true if something overlaps the bounds. */
-export function isWithin({ date, end }: When, { from, to }: DateBounds): boolean {
+/** Returns true if something overlaps the bounds; what has no end yet overlaps all times after its beginning. */
+export function isWithin(when: When, { from, to }: DateBounds): boolean {
   if (from === undefined && to === undefined) return true;
-  const [first, last] = [date, end ?? date].map((text) => (text === undefined ? undefined : dateRange(text)));
-  if (!first || !last) return false;
-  const [low, high] = [from, to].map((text) => (text === undefined ? undefined : dateRange(text)));
-  return (!low || last.high > low.low) && (!high || first.low < high.high);
+  const start = startOf(when.date);
+  if (start === undefined) return false;
+  const [low, high] = [dateRange(from ?? '')?.low, dateRange(to ?? '')?.high];
+  return (low === undefined || endOf(when) > low) && (high === undefined || start < high);
 }

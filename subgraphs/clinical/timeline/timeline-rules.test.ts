@@ -204,7 +204,7 @@ describe('FG-17 a timeline', () => {
       ['panel', 'sodium+potassium', 'urea', '1.2.5', 'morning', 'elsewhere', 'night', 'stay', 'year'],
     ],
     ['2020-02-01T05:00:00Z', '2020-02-01T07:00:00Z', ['morning', 'stay', 'year']],
-    ['2023', undefined, ['late-report', 'open']],
+    ['2023', undefined, ['late-report', 'open', 'by-record']],
     [undefined, '2019-12-31', ['1.2.4']],
   ])('from %s to %s', async (from, to, found) => {
     const shown = names(await page({ from, to }));

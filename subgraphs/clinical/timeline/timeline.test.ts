@@ -1,5 +1,13 @@
 /** Timelines compared with the bundles that they are made of: of shared Synthea patients, and of one at day boundaries. */
-import type { Bundle, CodeableConcept, DiagnosticReport, Observation, Reference, Resource } from 'fhir/r4.js';
+import type {
+  Bundle,
+  CodeableConcept,
+  DiagnosticReport,
+  Observation,
+  Period,
+  Reference,
+  Resource,
+} from 'fhir/r4.js';
 import { readFileSync } from 'node:fs';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -16,8 +24,10 @@ import { timelinePage, type TimelineRequest } from './timeline.ts';
 
 /** Fields of the types that have dates and words. */
 type Loose = Resource & {
-  period?: { start?: string; end?: string };
-  performedPeriod?: { start?: string; end?: string };
+  period?: Period;
+  performedPeriod?: Period;
+  onsetPeriod?: Period;
+  effectivePeriod?: Period;
   abatementDateTime?: string;
   code?: CodeableConcept;
   [name: string]: unknown;
@@ -25,19 +35,20 @@ type Loose = Resource & {
 
 /** Returns the beginning of a resource, written without the code under test. */
 function beginning(resource: Loose): string | undefined {
-  const { period, performedPeriod } = resource;
   const texts = ['effectiveDateTime', 'onsetDateTime', 'authoredOn', 'occurrenceDateTime', 'date'];
-  return (
-    period?.start ??
-    performedPeriod?.start ??
-    texts.map((name) => resource[name] as string).find((text) => text)
-  );
+  return periodOf(resource)?.start ?? texts.map((name) => resource[name] as string).find((text) => text);
 }
 
-/** Returns the last moment of a resource in ms, or, for a day, month or year, the moment after it. */
+function periodOf({ period, performedPeriod, onsetPeriod, effectivePeriod }: Loose): Period | undefined {
+  return period ?? performedPeriod ?? onsetPeriod ?? effectivePeriod;
+}
+
+/** Returns the last moment of a resource in ms, or, for a day, month or year, the moment after it; Infinity if it lasts. */
 function ending(resource: Loose): number {
-  const { period, performedPeriod, abatementDateTime } = resource;
-  const text = period?.end ?? performedPeriod?.end ?? abatementDateTime ?? beginning(resource)!;
+  const { resourceType, abatementDateTime } = resource;
+  const [period, end] = [periodOf(resource), abatementDateTime ?? periodOf(resource)?.end];
+  if (end === undefined && (period || resourceType === 'Condition')) return Infinity;
+  const text = end ?? beginning(resource)!;
   const date = new Date(text);
   if (text.length === 4) date.setUTCFullYear(date.getUTCFullYear() + 1);
   if (text.length === 7) date.setUTCMonth(date.getUTCMonth() + 1);
@@ -69,6 +80,7 @@ const DATED = [
   'Encounter',
   'Immunization',
   'MedicationRequest',
+  'MedicationStatement',
   'Procedure',
   'DiagnosticReport',
 ];
@@ -233,6 +245,15 @@ describe('FG-17 at the boundaries of a day', () => {
     ...['2024-02-28', '2024-02-29', '2024-03-01', '2024-02', '2024-03', '2024', '2023'].map((date) =>
       onset(`onset-${date}`, date),
     ),
+    dated('Condition', 'onset-open', { onsetPeriod: { start: '2019-05' } }),
+    dated('Condition', 'onset-closed', { onsetPeriod: { start: '2019-05', end: '2019-06' } }),
+    dated('Encounter', 'inpatient', { status: 'in-progress', period: { start: '2019-07-01' } }),
+    dated('Procedure', 'dialysis', { status: 'in-progress', performedPeriod: { start: '2019-08-01' } }),
+    dated('DiagnosticReport', 'monitoring', { status: 'partial', effectivePeriod: { start: '2019-09-01' } }),
+    dated('MedicationStatement', 'taken', { status: 'active', effectivePeriod: { start: '2019-10-01' } }),
+    dated('MedicationStatement', 'stopped', {
+      ...{ status: 'stopped', effectivePeriod: { start: '2019-10-01', end: '2019-11-01' } },
+    }),
     onset('ended-before', '2020', '2024-02-28'),
     onset('ended-on-the-day', '2020', '2024-02-29'),
     onset('ended-in-the-month', '2020', '2024-02'),

@@ -101,12 +101,13 @@ export const RECORD_TYPES: readonly RecordType[] = [
   ),
 ];
 
-/** A condition is dated by its onset, or else by when it was recorded; it ends when it abates. */
+/** A condition is dated by its onset, or else by when it was recorded; it ends when it abates. Without an end it lasts. */
 function conditionWhen(condition: Condition): When | undefined {
   const onset = ofDate(condition.onsetDateTime) ?? ofPeriod(condition.onsetPeriod);
   const began = onset?.date === undefined ? ofDate(condition.recordedDate) : onset;
   const abated = ofDate(condition.abatementDateTime) ?? ofPeriod(condition.abatementPeriod);
-  return began && { date: began.date, start: began.start, end: abated?.end ?? abated?.date ?? onset?.end };
+  const end = abated?.end ?? abated?.date ?? onset?.end;
+  return began && { date: began.date, start: began.start, end, isOpen: end === undefined };
 }
 
 /** Returns when something was observed. */
