@@ -1,3 +1,5 @@
+import { Fault } from '../../fault/fault.ts';
+
 /** Values of search parameters: alternatives, escapes, prefixes, tokens (FHIR R4 §3.1.1.4). */
 
 /** Splits at a separator that is not escaped by a backslash (R4 §3.1.1.4.3). The parts keep their escapes. */
@@ -37,11 +39,17 @@ export interface Token {
   value?: string;
 }
 
-/** Reads a token; an escaped bar is part of the value. */
+/**
+ * Reads a token; an escaped bar is part of the value.
+ * @throws Fault `invalid_request` for a bar alone, which names neither a system nor a value
+ */
 export function readToken(text: string): Token {
   const [first = '', ...rest] = splitEscaped(text, '|').map(unescapeValue);
   if (rest.length === 0) return { value: first };
   const value = rest.join('|');
+  if (first === '' && value === '') {
+    throw new Fault('invalid_request', 'A token is a code, a system with a bar, or both.');
+  }
   return { system: first, ...(value && { value }) };
 }
 

@@ -24,6 +24,7 @@ import { notAppliedFault } from '../sources/fhir-server-fault.ts';
 import { RequestSource } from '../sources/request-source.ts';
 import type { SourceAnswers } from '../sources/source-answers.ts';
 import { reachOf } from '../search/reach.ts';
+import { requireReadableValues } from '../search/readable-values.ts';
 import type { Facet } from '../../../schema/fhir/facets.ts';
 import { allOf, andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import type { Abortable } from '../../../schema/process/request-end.ts';
@@ -231,6 +232,7 @@ export class Clinical {
     const { applied, sort, ignored } = supportedParameters(source, type, search);
     requireSearchInReach(this.access, type, applied);
     requireInnerSearches(this.access, type, applied);
+    if (!source.local) requireReadableValues(type, search.params);
     const params = source.local ? withOwnReferences(type, applied, this.#base) : applied;
     return { coverage, source, applied, sort, ignored, params };
   }

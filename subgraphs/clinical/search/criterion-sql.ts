@@ -15,6 +15,9 @@ import type { Bind, Statement } from './sql-context.ts';
 import { oneOf, push } from './sql-context.ts';
 import { stringContains, stringExact, stringPrefix, uriAndAbove, uriBelow } from './text-sql.ts';
 
+/** `Type/id`, a fragment, which leads to nothing, or an absolute URI: a canonical URL, `urn:`, a resource of another server. */
+const REFERENCE = /^([A-Z][A-Za-z]+\/|#|[A-Za-z][A-Za-z0-9+.-]*:)\S+$/;
+
 /** Adds the values of its SQL to `binds`. */
 type Compare = (value: string, binds: Bind[]) => string;
 
@@ -73,9 +76,6 @@ interface TokenColumns {
 
 function token(text: string, binds: Bind[], { systems, columns = '' }: TokenColumns): string {
   const { system, value } = readToken(text);
-  if (value === undefined && !system) {
-    throw new Fault('invalid_request', 'A token is a code, a system with a bar, or both.');
-  }
   const isImplied = systems?.includes(system ?? '') ?? value !== undefined;
   const inSystem =
     isImplied || system === '' ? `${columns}system IN (?, '${IMPLIED_SYSTEM}')` : `${columns}system = ?`;
@@ -118,10 +118,14 @@ function composite(
 /**
  * Reads targets: `Patient/1`, `1` (with all types of the parameter, or the one in `subject:Patient`), or a URL, which is of
  * another server. A reference of another type than the one in `subject:Patient` is none.
+ * @throws Fault `invalid_request` for a text that is no reference
  */
 function referenceTargets({ parameter, modifier, values }: Criterion): string[] {
   return values.map(unescapeValue).flatMap((value) => {
     if (!FHIR_ID.test(value)) {
+      if (!REFERENCE.test(value)) {
+        throw new Fault('invalid_request', `${parameter.code} takes an id, Type/id or a URL.`);
+      }
       const isOfType = modifier === undefined || parseReference(value)?.type === modifier;
       return isOfType ? [value] : [];
     }

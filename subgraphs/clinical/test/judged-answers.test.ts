@@ -23,6 +23,7 @@ describe('a wider meaning of the server stays, what is certainly wrong does not'
     ['Observation?category=survey', []],
     ['Observation?code=urn:o|c1&_count=100', idsOf((_, i) => i % 5 === 1)],
     ['Observation?_id=o01,o02', ['o01', 'o02']],
+    ['Observation?subject=%23inside', []],
     ['Patient?identifier=MRN-bob', ['bob']],
   ])('a server that ignores all parameters and says the contrary: %s', async (search, ids) => {
     behave({ self: 'asked', strict: 'ignores' });

@@ -1,6 +1,7 @@
 import { tagOf } from '../../../schema/dicom/dictionary.ts';
 import { Tag, UID } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { dateRange } from '../../../schema/fhir/date-range.ts';
 import { MAX_VALUES } from '../../../schema/http/request-bounds.ts';
 import type { Level } from '../facts/target.ts';
 import type { StudyQuery } from '../study/study-query.ts';
@@ -56,7 +57,10 @@ const WELL_FORMED: Record<Kind, RegExp> = {
   text: /^[^\\\p{Cc}]{1,324}$/u,
   number: /^[+-]?\d{1,12}$/,
 };
-const TIME = /\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,6})?)?)?/g;
+const TIME = /(?:[01]\d|2[0-3])(?:[0-5]\d(?:(?:[0-5]\d|60)(?:\.\d{1,6})?)?)?/g;
+
+/** Returns true for a day that exists. @param text `YYYYMMDD` */
+const isDay = (text: string): boolean => dateRange(text.replace(/(....)(..)(..)/, '$1-$2-$3')) !== undefined;
 
 /**
  * Parses the query of a search (DW-2). Keywords and tags mean the same; UIDs and codes may be lists, by comma,
@@ -130,7 +134,8 @@ function addValues(match: Map<string, string[]>, tag: string, kind: Kind, name: 
   const values = list.map((item) => item.trim()).filter(Boolean);
   for (const item of values) {
     const shape = kind === 'time' ? item.replace(TIME, 'T') : item;
-    if (!WELL_FORMED[kind].test(shape)) throw bad(`The value of ${name} is not valid.`);
+    const isRead = WELL_FORMED[kind].test(shape) && (kind !== 'date' || item.match(/\d{8}/g)!.every(isDay));
+    if (!isRead) throw bad(`The value of ${name} is not valid.`);
   }
   // An empty value and a lone asterisk match everything, PS3.4 §C.2.2.2.3.
   if (values.length === 0 || (values.length === 1 && values[0] === '*')) return;

@@ -80,6 +80,10 @@ export function parseSearch(parameters: Iterable<Parameter>, rules: SearchRules)
   const patients: NamedPatient[][] = [];
   const criteria: Criterion[] = [];
   const ignored = new Set<Parameter>();
+  const leftOut = (parameter: Parameter, fault: Fault): void => {
+    leaveOut(fault, { strict: rules.strict, ignored: notApplied });
+    ignored.add(parameter);
+  };
   for (const parameter of sent) {
     const [name, value] = parameter;
     const patient = patientParameter(name);
@@ -88,11 +92,9 @@ export function parseSearch(parameters: Iterable<Parameter>, rules: SearchRules)
     } else if (isCriterion(name)) {
       const parsed = criterion(name, value);
       if (parsed) criteria.push(parsed);
-      else if (rules.strict) throw new Fault('invalid_request', `${name} is empty.`);
-      else ignored.add(parameter);
+      else leftOut(parameter, new Fault('invalid_request', `${name} is empty.`));
     } else {
-      leaveOut(unsupported(name), { strict: rules.strict, ignored: notApplied });
-      ignored.add(parameter);
+      leftOut(parameter, unsupported(name));
     }
   }
   requireFewConditions(patients.length + criteria.length, results.sort.length);

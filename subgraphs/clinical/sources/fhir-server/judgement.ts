@@ -102,7 +102,7 @@ function criterionOf(type: string, pair: SearchParams[number]): Criterion | unde
   try {
     return parseCriteria(type, [pair])[0];
   } catch (error) {
-    if (error instanceof Fault) return undefined;
+    if (error instanceof Fault && error.code === 'unsupported_parameter') return undefined;
     throw error;
   }
 }
@@ -158,7 +158,9 @@ function dateRule({ parameter: { code }, values }: Criterion): Rule {
 /** A server behind a proxy may write references with its internal base. */
 function referenceRule(matcher: ResourceMatcher, type: string, criterion: Criterion): Rule {
   const { parameter, modifier, values } = criterion;
-  const targets = values.map(unescapeValue).map((value) => parseReference(value) ?? idOnly(value, modifier));
+  // A fragment is within one resource: it leads to none.
+  const texts = values.map(unescapeValue).filter((value) => !value.startsWith('#'));
+  const targets = texts.map((value) => parseReference(value) ?? idOnly(value, modifier));
   const known = targets.filter((target) => target !== undefined);
   // A canonical URL may stand for another version, and `urn:` is not resolved here.
   if (known.length < targets.length) return undefined;
