@@ -18,6 +18,7 @@ test.each<[string, string, Record<string, unknown>, number]>([
   ['each field counts once', '{ Patient(id: "1") { id name { family } } }', {}, 4],
   ['a list without _count counts as 100', '{ PatientList { id } }', {}, 101],
   ['a list counts as much as _count says', '{ PatientList(_count: 7) { id } }', {}, 8],
+  ['a list counts as the largest page at most', '{ PatientList(_count: 7000) { id } }', {}, 1001],
   ['_count may be a variable', 'query($n: Int) { PatientList(_count: $n) { id } }', { n: 7 }, 8],
   ['_count may be a default', 'query($n: Int = 9) { PatientList(_count: $n) { id } }', {}, 10],
   ['an invalid _count is ignored', 'query($n: Int) { PatientList(_count: $n) { id } }', { n: -7 }, 101],

@@ -7,6 +7,7 @@ import type {
 } from 'graphql';
 import { getNamedType, isCompositeType, Kind, valueFromASTUntyped } from 'graphql';
 import { Fault } from '../../schema/fault/fault.ts';
+import { LARGEST_PAGE } from '../../schema/fhir/search/paging.ts';
 import type { Limits } from '../http/limits.ts';
 import type { AskedOperation } from './asked-operation.ts';
 import { fragmentsOf } from './fragments.ts';
@@ -43,7 +44,7 @@ interface Around {
 }
 
 /**
- * Estimates how many fields the answer may hold: each field once, times `_count` for every list of resources, series or
+ * Estimates how many fields the answer may hold: each field once, times `_count` (of the largest page at most) for every list of resources, series or
  * instances around it (without `_count`: 100, and 10 for a list within a list or a study).
  * @param takePart is called for each field, the inner ones first
  */
@@ -115,7 +116,9 @@ export function defaultsOf({ variableDefinitions = [] }: OperationDefinitionNode
 
 function listSize(field: GraphQLField<unknown, unknown>, asked: unknown, inner: boolean): number {
   if (!field.args.some(({ name }) => name === '_count')) return 1;
-  return typeof asked === 'number' && asked >= 0 ? asked : inner ? USUAL_INNER_LIST : USUAL_LIST;
+  if (typeof asked === 'number' && asked >= 0)
+    return RESOURCE_LIST.test(field.name) ? Math.min(asked, LARGEST_PAGE) : asked;
+  return inner ? USUAL_INNER_LIST : USUAL_LIST;
 }
 
 function composite(type: unknown): GraphQLCompositeType | undefined {

@@ -1,5 +1,6 @@
 import type { GraphQLArgument, GraphQLField, GraphQLNamedType, GraphQLSchema } from 'graphql';
 import { getNamedType, isEnumType, isInterfaceType, isObjectType } from 'graphql';
+import { LARGEST_PAGE } from '../fhir/search/paging.ts';
 import type { Tables } from '../fhir/tables.ts';
 import { scopeLine } from './field-scopes.ts';
 import { RESOURCE_LIST } from './resources.ts';
@@ -22,6 +23,9 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   optional: 'True: null without an error when the reference cannot be resolved',
 };
 
+/** `_count` of a list of resources. */
+const OF_LIST = `The largest number of items, at most ${LARGEST_PAGE}`;
+
 /**
  * Describes what the subgraphs leave undescribed, so that the schema needs no manual: arguments, reverse references,
  * extensions of primitives, enums, and the scopes of fields (FG-27). They are only in the schema for clients: in the subgraphs and the supergraph they
@@ -43,6 +47,7 @@ export function describeSchema(schema: GraphQLSchema, { searchParameters }: Tabl
     const [, resource = ''] = RESOURCE_LIST.exec(field.name) ?? [];
     const isOfElements = !resource && field.args.some(({ name }) => name === 'fhirpath');
     for (const argument of field.args) {
+      if (resource && argument.name === '_count') argument.description ||= OF_LIST;
       argument.description ||=
         parameters.get(resource)?.get(argument.name) ?? ofArgument(argument, isOfElements);
     }

@@ -2,6 +2,7 @@ import type { DocumentNode, FieldDefinitionNode, GraphQLFieldResolver } from 'gr
 import { GraphQLError, Kind } from 'graphql';
 import type { ItemSelector } from '../expressions/item-selector.ts';
 import { Fault } from '../fault/fault.ts';
+import { requirePageSize } from '../fhir/search/paging.ts';
 import { itemsOfPage, type ListArguments, type RequestContext } from './datatype-resolvers.ts';
 import { faultsAsErrors, fieldMember } from './graphql-fault.ts';
 
@@ -67,6 +68,7 @@ function withExpression<Context extends RequestContext>(
 function chosenList<Context>(type: string, resolve: Resolver<Context>) {
   return (choose: Choose): Resolver<Context> =>
     async (...[source, { _count, _offset, ...search }, context, info]) => {
+      if (typeof _count === 'number') requirePageSize(type, _count);
       try {
         const found = (await resolve(source, search, context, info)) as readonly unknown[];
         return itemsOfPage(await choose(found), { _count, _offset });

@@ -1,6 +1,23 @@
+import { Fault } from '../../fault/fault.ts';
 import { foreignCursor } from '../../fault/refusals.ts';
 
 /** Pages of a list: the places of their neighbours, and opaque cursors (R4 §3.1.1.4). */
+
+/** Resources on the largest page. */
+export const LARGEST_PAGE = 1_000;
+
+/**
+ * Refuses the `_count` of a page that no list has: a shorter page would pass for the whole (FG-2).
+ * @throws Fault `invalid_request`, which says how to read on
+ */
+export function requirePageSize(type: string, count: number): void {
+  if (count < 0) throw new Fault('invalid_request', '_count must not be negative.');
+  if (count <= LARGEST_PAGE) return;
+  throw new Fault(
+    'invalid_request',
+    `_count is at most ${LARGEST_PAGE}, the largest page. Read the pages of ${type}Connection by next (_cursor), or all of its rows as a stream (Accept: application/x-ndjson or text/csv).`,
+  );
+}
 
 /** Places of the pages around a page. */
 export interface Neighbours<Place> {

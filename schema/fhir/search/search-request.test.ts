@@ -38,6 +38,13 @@ test('leaves criteria to the API, and keeps the order of everything understood',
   expect(understood.map(([name]) => name)).toEqual(['a', '_count', '_include:iterate', 'a', '_pretty']);
 });
 
+test('says which size of a page was understood', () => {
+  expect(read('a=1&_count=5000').understood).toEqual([
+    ['a', '1'],
+    ['_count', '1000'],
+  ]);
+});
+
 describe('result parameters that are not understood', () => {
   test.each<[query: string, code: string | undefined]>([
     ['_sort=colour', 'unsupported_parameter'],

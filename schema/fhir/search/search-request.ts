@@ -68,7 +68,7 @@ export interface Results {
 interface SearchRequest {
   /** Parameters that select resources, in their order. The API decides which of them it supports. */
   criteria: Parameters;
-  /** All criteria, and the result parameters that are understood, in their order. */
+  /** All criteria, and the result parameters that are understood, in their order; a `_count` that is too large is reduced. */
   understood: Parameters;
   results: Results;
   /** One fault for each parameter that was left out, as under strict handling: the answer names it (R4 §3.1.1.1). */
@@ -106,7 +106,7 @@ export function readSearchRequest(
       leaveOut(unsupported(sent), { strict, ignored });
       continue;
     }
-    understood.push(parameter);
+    understood.push(name === '_count' && Number(value) > maxCount ? [name, String(maxCount)] : parameter);
   }
   return { criteria, understood, results: resultsOf(results, defaultCount, maxCount), ignored };
 }

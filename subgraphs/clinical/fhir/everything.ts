@@ -3,7 +3,7 @@ import type { Access } from '../../../schema/access/access.ts';
 import { grantFor } from '../../../schema/access/access.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import { foreignCursor, patientOutOfReach } from '../../../schema/fault/refusals.ts';
-import { decodeCursor, encodeCursor } from '../../../schema/fhir/search/paging.ts';
+import { decodeCursor, encodeCursor, LARGEST_PAGE } from '../../../schema/fhir/search/paging.ts';
 import {
   readSearchRequest,
   unsupported,
@@ -13,7 +13,6 @@ import {
 import { outcomeEntry, searchset, type SearchEntry } from '../../../schema/fhir/search/searchset.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Clinical } from '../record/clinical.ts';
-import { PAGE_LIMIT } from '../record/limits.ts';
 import {
   FILTER_PARAMETERS,
   mayBeIn,
@@ -30,8 +29,8 @@ import { SharedResources } from '../record/shared-resources.ts';
 /** `Patient/{id}/$everything` (R4 Patient-everything). */
 
 const RESULTS: ResultRules = {
-  defaultCount: PAGE_LIMIT,
-  maxCount: PAGE_LIMIT,
+  defaultCount: LARGEST_PAGE,
+  maxCount: LARGEST_PAGE,
   more: { _cursor: () => true, _summary: (value) => value === 'false' },
 };
 

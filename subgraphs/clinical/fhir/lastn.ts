@@ -1,5 +1,6 @@
 import type { Bundle, Observation } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { LARGEST_PAGE } from '../../../schema/fhir/search/paging.ts';
 import {
   lastValue,
   readSearchRequest,
@@ -10,7 +11,6 @@ import {
 import { outcomeEntry, searchset } from '../../../schema/fhir/search/searchset.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { LastObservations } from '../record/last-observations.ts';
-import { PAGE_LIMIT } from '../record/limits.ts';
 import type { SearchParams } from '../sources/source.ts';
 
 /** `Observation/$lastn` (R4 Observation-lastn): the newest observations of each code. */
@@ -86,7 +86,7 @@ async function eachObservation(
   let cursor: string | undefined;
   for (;;) {
     const found = await open().search('Observation', {
-      ...{ params, strict, count: PAGE_LIMIT },
+      ...{ params, strict, count: LARGEST_PAGE },
       ...(cursor !== undefined && { cursor }),
     });
     for (const one of found.resources) take(one as Observation);

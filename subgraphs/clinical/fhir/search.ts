@@ -1,3 +1,4 @@
+import { LARGEST_PAGE } from '../../../schema/fhir/search/paging.ts';
 import {
   leaveOut,
   readSearchRequest,
@@ -10,12 +11,11 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { elementNames } from '../../../schema/fhir/elements.ts';
 import { nearestName, quotedName } from '../../../schema/fhir/nearest-name.ts';
 import type { Search } from '../record/search.ts';
-import { PAGE_LIMIT } from '../record/limits.ts';
 
 /** Result parameters of the record. */
 const RESULTS: ResultRules = {
   defaultCount: 50,
-  maxCount: PAGE_LIMIT,
+  maxCount: LARGEST_PAGE,
   // The source decides by which keys it can sort, and the caller's reach what can be included.
   more: { _sort: () => true, _cursor: () => true, _include: () => true, _revinclude: () => true },
 };

@@ -1,12 +1,11 @@
 import type { Observation } from 'fhir/r4.js';
 import { isDottedUid } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { encodeCursor } from '../../../schema/fhir/search/paging.ts';
+import { encodeCursor, LARGEST_PAGE } from '../../../schema/fhir/search/paging.ts';
 import { leaveOut } from '../../../schema/fhir/search/search-request.ts';
 import { trimmedAlternatives } from '../../../schema/fhir/search/search-value.ts';
 import { measurementsOf } from '../joins/measurements.ts';
 import type { Clinical } from '../record/clinical.ts';
-import { pageSize } from '../record/limits.ts';
 import { pageOf, type Page } from '../record/page.ts';
 import type { Search } from '../record/search.ts';
 import type { SearchParams } from '../sources/source.ts';
@@ -44,7 +43,7 @@ export async function observationPage(
   if (record.next !== undefined && record.count === undefined) return { page: record, made: NONE };
   const found = await measurements(clinical, studies, { search, applied: record.applied, base });
   if (record.next !== undefined) return { page: counted(record, found), made: NONE };
-  const size = Math.max(1, pageSize(search.count));
+  const size = Math.max(1, search.count ?? LARGEST_PAGE);
   const start = own ?? Math.max(0, (search.offset ?? 0) - (record.count ?? 0));
   const shown = found.observations.slice(start, start + size - record.resources.length);
   const end = start + shown.length;

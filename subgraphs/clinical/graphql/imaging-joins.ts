@@ -4,7 +4,6 @@ import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts'
 import { andThen } from '../../../schema/process/awaitable.ts';
 import { ofStudy } from '../joins/of-study.ts';
 import { linksOf } from '../joins/study-links.ts';
-import { pageSize } from '../record/limits.ts';
 import { resolver, type Fields } from './resolver.ts';
 import { searchOf } from './search-arguments.ts';
 
@@ -29,6 +28,6 @@ function listOf(type: JoinedType) {
   return resolver(async (study: StudyKeys, args, clinical) => {
     const { count, offset = 0, ...search } = searchOf(type, args);
     const found = await ofStudy(clinical, study, { type, search });
-    return found.slice(offset, count === undefined ? undefined : offset + pageSize(count));
+    return found.slice(offset, count === undefined ? undefined : offset + count);
   });
 }

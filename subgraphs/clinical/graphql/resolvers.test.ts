@@ -213,18 +213,42 @@ describe('FHIR in GraphQL', () => {
       return JSON.stringify({ resourceType: 'Observation', id, subject, valueQuantity: { value: 1.5 } });
     });
     const tenant = await clinical.tenantOver([...lines, '{"resourceType":"Patient","id":"p"}'].join('\n'));
-    for (const list of ['ObservationList', 'ObservationList(_count: 2000)']) {
-      for (const source of [`{ ${list} { id } }`, `{ Patient(id: "p") { ${list} { id } } }`]) {
-        const { errors } = await ask(source, { tenant });
-        expect(errors?.[0]).toMatchObject({ extensions: { code: 'too_large', status: 413 } });
-        expect(errors?.[0]?.message).toContain('ObservationConnection');
-      }
+    for (const source of ['{ ObservationList { id } }', '{ Patient(id: "p") { ObservationList { id } } }']) {
+      const { errors } = await ask(source, { tenant });
+      expect(errors?.[0]).toMatchObject({ extensions: { code: 'too_large', status: 413 } });
+      expect(errors?.[0]?.message).toContain('ObservationConnection');
     }
     const data = await dataOf(
       '{ ObservationList(_count: 1000) { id } Patient(id: "p") { ObservationList(_offset: 1) { id } } }',
       { tenant },
     );
     expect([data['ObservationList'].length, data['Patient'].ObservationList.length]).toEqual([1_000, 1_000]);
+  });
+
+  describe.each(['store', 'EHR'])('FG-2, FG-20 over a %s', (source) => {
+    it.each([
+      'ObservationList(_count: 1001) { id }',
+      'ObservationList(_count: 10000, fhirpath: "true") { id }',
+      'ObservationConnection(_count: 10000) { edges { resource { id } } }',
+      'ObservationConnection(_count: 10000) { count }',
+      'Patient(id: "ana") { ObservationList(_count: 1001) { id } }',
+      'Patient(id: "ana") { ObservationConnection(_count: 1001) { next } }',
+      'PatientList { ObservationList(_count: 1001) { id } }',
+      'DiagnosticReportList { priors(_count: 1001) { id } }',
+    ])('refuses a page that is larger than any, and says how to read on: %s', async (fields) => {
+      const tenant = source === 'EHR' ? tenantOf({ type: 'fhir', baseUrl: server.base }) : clinical.tenant;
+      const { errors } = await ask(`{ ${fields} }`, { tenant });
+      expect(errors?.[0]).toMatchObject({ extensions: { code: 'invalid_request', status: 400 } });
+      const { message } = errors![0]!;
+      for (const word of ['1000', 'next', 'Connection', 'application/x-ndjson'])
+        expect(message).toContain(word);
+    });
+
+    it('gives the largest page', async () => {
+      const tenant = source === 'EHR' ? tenantOf({ type: 'fhir', baseUrl: server.base }) : clinical.tenant;
+      const data = await dataOf('{ ConditionConnection(_count: 1000) { pagesize next } }', { tenant });
+      expect(data['ConditionConnection']).toEqual({ pagesize: 1000, next: null });
+    });
   });
 
   it('FG-3 optional gives no error for a reference that cannot be resolved', async () => {

@@ -1,4 +1,5 @@
 import { Fault } from '../../../schema/fault/fault.ts';
+import { requirePageSize } from '../../../schema/fhir/search/paging.ts';
 import { searchArguments, type Args } from '../../../schema/fhir/search/search-arguments.ts';
 import { argumentName, defaultReverseParameter, reverseParameters } from '../../../schema/fhir/tables.ts';
 import type { Search } from '../record/search.ts';
@@ -26,13 +27,14 @@ export function referenceOf(source: string, target: string, { _reference }: Args
 
 /**
  * Converts GraphQL arguments to a search.
- * @throws Fault like `searchArguments`, and `invalid_request` for a negative offset
+ * @throws Fault like `searchArguments`, and `invalid_request` for a negative offset and a page that is too large
  */
 export function searchOf(type: string, args: Args): Search {
   const { _count, _offset, _cursor } = args;
   if (typeof _offset === 'number' && _offset < 0) {
     throw new Fault('invalid_request', '_offset must not be negative.');
   }
+  if (typeof _count === 'number') requirePageSize(type, _count);
   return {
     // The schema offers the argument. If the source ignored it, the search would find too much.
     strict: true,

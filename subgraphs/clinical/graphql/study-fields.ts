@@ -5,7 +5,7 @@ import { faultsAsErrors, reportPartial } from '../../../schema/graphql/graphql-f
 import { measurementsOf } from '../joins/measurements.ts';
 import { priorReports, type PriorReportsArguments } from '../joins/prior-reports.ts';
 import type { Clinical } from '../record/clinical.ts';
-import { pageSize, requireListable } from '../record/limits.ts';
+import { requireListable } from '../record/limits.ts';
 import type { ClinicalContext, Fields, Resolver } from './resolver.ts';
 import { searchOf } from './search-arguments.ts';
 
@@ -34,7 +34,7 @@ export function studyFields(): Record<string, Fields> {
       measurements: partialList(async ({ id }: { id: string }, args: Args, clinical) => {
         const { count, offset = 0 } = searchOf('Observation', args);
         const { observations, failed } = await measurementsOf(clinical, id);
-        const end = count === undefined ? undefined : offset + pageSize(count);
+        const end = count === undefined ? undefined : offset + count;
         const list = observations.slice(offset, end);
         requireListable('Observation', list.length);
         return { list, failed };

@@ -1,9 +1,9 @@
 import type { DiagnosticReport } from 'fhir/r4.js';
 import type { Fault } from '../../../schema/fault/fault.ts';
+import { requirePageSize } from '../../../schema/fhir/search/paging.ts';
 import { studyTest } from '../../../schema/fhir/study-links.ts';
 import { allOf, andThen } from '../../../schema/process/awaitable.ts';
 import type { Clinical } from '../record/clinical.ts';
-import { pageSize } from '../record/limits.ts';
 import { linksOf } from './study-links.ts';
 
 /** Arguments of `DiagnosticReport.priors`. */
@@ -22,7 +22,8 @@ export async function priorReports(
   report: DiagnosticReport,
   { _count, ...args }: PriorReportsArguments,
 ): Promise<{ reports: DiagnosticReport[]; failed: readonly Fault[] }> {
-  const most = typeof _count === 'number' ? pageSize(_count) : Infinity;
+  const most = _count ?? Infinity;
+  if (most < Infinity) requirePageSize('DiagnosticReport', most);
   const images = clinical.images();
   if (!images) return { reports: [], failed: [] };
   const links = await linksOf(clinical, report);

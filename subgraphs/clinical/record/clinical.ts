@@ -16,7 +16,7 @@ import { withOwnReferences } from './own-references.ts';
 import type { Compartment } from '../authorization/compartment.ts';
 import type { GranularScopes } from '../authorization/granular-scopes.ts';
 import type { PatientStudiesFound, StudyImages } from './study-images.ts';
-import { isPage, LIST_LIMIT, pageSize, requireListable } from './limits.ts';
+import { LIST_LIMIT, requireListable } from './limits.ts';
 import { readIfAllowed } from './read-if-allowed.ts';
 import { Related, searchAlone, type Relation } from './related.ts';
 import type { Search, SearchResult } from './search.ts';
@@ -201,7 +201,7 @@ export class Clinical {
   }
 
   /**
-   * Returns one page of a search, at most `PAGE_LIMIT` resources.
+   * Returns one page of a search, at most `LARGEST_PAGE` resources.
    * @throws Fault `insufficient_scope`; `forbidden` when a patient out of reach is named, or the type cannot be searched;
    * `unsupported_parameter` when `strict`
    */
@@ -276,7 +276,7 @@ export class Clinical {
    * @throws Fault `too_large` when more than `LIST_LIMIT` match and no page was asked for (FG-2)
    */
   async list(type: string, search: Search): Promise<Resource[]> {
-    const count = isPage(search) ? pageSize(search.count) : LIST_LIMIT + 1;
+    const { count = LIST_LIMIT + 1 } = search;
     const { resources } = await this.search(type, { ...search, count });
     requireListable(type, resources.length);
     return resources;
@@ -290,7 +290,7 @@ export class Clinical {
     const all = await this.relatedTogether(relation, search);
     if (!all) return this.list(relation.type, searchAlone(relation, search));
     const { offset = 0, count } = search;
-    const list = all.slice(offset, isPage(search) ? offset + pageSize(count) : undefined);
+    const list = all.slice(offset, count === undefined ? undefined : offset + count);
     requireListable(relation.type, list.length);
     return list;
   }

@@ -3,13 +3,13 @@ import type { Fault } from '../../../schema/fault/fault.ts';
 import {
   decodeCursor,
   encodeCursor,
+  LARGEST_PAGE,
   mapNeighbours,
   neighbours,
   type Neighbours,
 } from '../../../schema/fhir/search/paging.ts';
 import type { Clinical } from './clinical.ts';
 import type { Search } from './search.ts';
-import { pageSize } from './limits.ts';
 import { searchAlone, type Relation } from './related.ts';
 import type { SearchParams } from '../sources/source.ts';
 
@@ -76,7 +76,7 @@ export async function relatedPageOf(clinical: Clinical, relation: Relation, sear
   };
 }
 
-const sizeOf = ({ count }: Search): number => Math.max(1, pageSize(count));
+const sizeOf = ({ count = LARGEST_PAGE }: Search): number => Math.max(1, count);
 const placeOf = (cursor: string): string => decodeCursor(cursor, PLACES);
 
 /** Returns where a page starts; undefined for a cursor of the source. An offset is a place in a list of any source. */

@@ -264,6 +264,7 @@ describe('FG-17 a timeline', () => {
     ['a type that is not on a timeline as cursor', { cursor: encodeCursor('Patient/p') }],
     ['a cursor of a list', { cursor: encodeCursor(20) }],
     ['a date that is none', { from: '2020-02-30' }],
+    ['a page that is larger than any', { count: 501 }],
     ['a count of 0', { count: 0 }],
   ])('IA-7 refuses %s', async (what, request) => {
     const code = what === 'another patient' ? 'forbidden' : 'invalid_request';

@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { DiagnosticReport, Observation, Resource } from 'fhir/r4.js';
 import { requirePatient } from '../../../schema/access/access.ts';
 import { Fault, toFault } from '../../../schema/fault/fault.ts';
-import { encodeCursor } from '../../../schema/fhir/search/paging.ts';
+import { encodeCursor, LARGEST_PAGE } from '../../../schema/fhir/search/paging.ts';
 import type { Clinical } from '../record/clinical.ts';
-import { PAGE_LIMIT } from '../record/limits.ts';
 import type { PatientStudy } from '../record/study-images.ts';
 import { isWithin, requireDates, WRITTEN_DAY, type DateBounds } from './dates.ts';
 import type { NewestOf } from '../sources/source.ts';
@@ -17,7 +16,7 @@ import { RECORD_TYPES, type RecordType } from './types.ts';
 
 /** Entries on a page without `_count`, and at most. */
 const USUAL_PAGE = 20;
-const LARGEST_PAGE = 500;
+const MOST_ENTRIES = 500;
 /** Resources that one search reads beyond the page: entries of the last moment are known only with the moment before. */
 const MARGIN = 10;
 /** Share of the page that one type of several usually has at most; a type that has more is searched again. */
@@ -63,16 +62,18 @@ export async function timelinePage(clinical: Clinical, request: TimelineRequest)
   const { count = USUAL_PAGE } = request;
   requirePatient(clinical.access, request.patientId);
   requireDates(request);
-  if (count < 1) throw new Fault('invalid_request', '_count must be 1 or more.');
-  const size = Math.min(count, LARGEST_PAGE);
+  if (count < 1 || count > MOST_ENTRIES) {
+    const message = `_count of a timeline is a number from 1 to ${MOST_ENTRIES}. Read the rest by next (_cursor).`;
+    throw new Fault('invalid_request', message);
+  }
   const after = await placeOfCursor(clinical, request);
-  const page = new PageOfTimeline(clinical, { ...request, after, size });
+  const page = new PageOfTimeline(clinical, { ...request, after, size: count });
   return page.read();
 }
 
 /** Returns how many resources one search for a page reads. @param isOneOfMany false if no other type is on the timeline */
 function countOf(type: string, size: number, isOneOfMany: boolean): number {
-  if (type === OBSERVATION) return Math.min(OF_ENTRY * size + MARGIN, PAGE_LIMIT);
+  if (type === OBSERVATION) return Math.min(OF_ENTRY * size + MARGIN, LARGEST_PAGE);
   return Math.ceil(size * (isOneOfMany ? SHARE : 1)) + MARGIN;
 }
 

@@ -219,11 +219,15 @@ test.each<[query: string, rules: typeof rules, code: string | undefined]>([
 });
 
 test('IA-13 the self link has only the parameters that were applied', () => {
-  const { applied } = read('patient=1&color=red&modality=&_sort=size&_include=ImagingStudy:endpoint');
+  const { applied, notApplied } = read(
+    'patient=1&color=red&modality=&_sort=size&_include=ImagingStudy:endpoint&_count=5000',
+  );
   expect(applied).toEqual([
     ['patient', '1'],
     ['_include', 'ImagingStudy:endpoint'],
+    ['_count', '1000'],
   ]);
+  expect(notApplied.map(({ message }) => message).join()).toMatch(/_sort.*color.*modality is empty/);
 });
 
 test.each<[query: string, uids: string[] | undefined]>([

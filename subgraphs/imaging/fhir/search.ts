@@ -1,6 +1,7 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 import { dateRange } from '../../../schema/fhir/date-range.ts';
 import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
+import { LARGEST_PAGE } from '../../../schema/fhir/search/paging.ts';
 import {
   leaveOut,
   readSearchRequest,
@@ -53,9 +54,6 @@ type SortKey = keyof typeof SORT_KEYS;
 
 /** The parts of a study that are wanted (R4 §3.1.1.5.8, §3.1.1.5.9). */
 export type Parts = Pick<ImagingStudySearch, 'elements' | 'summary'>;
-
-/** Maximum studies on a page, and the default of `_count`. */
-export const PAGE_LIMIT = 1000;
 
 export interface SearchRules {
   /** `Prefer: handling=strict`: unknown parameters are refused instead of ignored (FHIR R4 §3.1.1.1). */
@@ -180,8 +178,8 @@ const ENDPOINT = /^(\*|ImagingStudy:(\*|endpoint(:Endpoint)?))$/;
 
 /** Result parameters of an ImagingStudy search. */
 const RESULTS: ResultRules = {
-  defaultCount: PAGE_LIMIT,
-  maxCount: PAGE_LIMIT,
+  defaultCount: LARGEST_PAGE,
+  maxCount: LARGEST_PAGE,
   more: {
     _sort: (value) =>
       trimmedAlternatives(value).every((key) => Object.hasOwn(SORT_KEYS, key.replace(/^[+-]/, ''))),

@@ -1,6 +1,7 @@
 import { findStudies, type Found, type FoundStudy, type ResourceOptions } from '../fhir/find.ts';
 import { parseSearch } from '../fhir/search.ts';
-import { Fault } from '../../../schema/fault/fault.ts';
+import type { Fault } from '../../../schema/fault/fault.ts';
+import { requirePageSize } from '../../../schema/fhir/search/paging.ts';
 import { priorTo, type PriorsArguments } from '../priors/comparison.ts';
 import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts';
 import { keysOf } from '../study/study-keys.ts';
@@ -31,8 +32,7 @@ export async function priorsOfStudy(
 }
 
 function searchOf(patientId: string, count?: number | null) {
-  if (typeof count === 'number' && count < 0)
-    throw new Fault('invalid_request', '_count must not be negative.');
+  if (typeof count === 'number') requirePageSize('ImagingStudy', count);
   const page = typeof count === 'number' ? ([['_count', String(count)]] as const) : [];
   return parseSearch([['patient', patientId], ...page], { strict: true, patientBases: [] });
 }

@@ -18,12 +18,11 @@ import type { ItemSelector } from '../../../schema/expressions/item-selector.ts'
 import { Fault } from '../../../schema/fault/fault.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
-import { decodeCursor, encodeCursor, mapNeighbours, neighbours } from '../../../schema/fhir/search/paging.ts';
-import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
+import { encodeCursor, LARGEST_PAGE, mapNeighbours, neighbours } from '../../../schema/fhir/search/paging.ts';
+import { parseReference } from '../../../schema/fhir/fhir.ts';
 import { faultsAsErrors, reportPartial } from '../../../schema/graphql/graphql-fault.ts';
 import { pure, pureIf } from '../../../schema/graphql/pure.ts';
-import { searchArguments, type Args } from '../../../schema/fhir/search/search-arguments.ts';
-import type { Parameter } from '../../../schema/fhir/search/search-request.ts';
+import type { Args } from '../../../schema/fhir/search/search-arguments.ts';
 import { joinedTypes } from '../../../schema/fhir/joined-types.ts';
 import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts';
 import { graphqlType, isResourceType } from '../../../schema/fhir/tables.ts';
@@ -42,7 +41,8 @@ import { RequestLoaders, type GraphqlOptions } from './graphql-loaders.ts';
 import { studyFacets } from './study-facets.ts';
 import { pageWithRows } from './page-with-rows.ts';
 import { priorsOfStudy, type PriorsPage } from './priors.ts';
-import { PAGE_LIMIT, parseSearch, type ImagingStudySearch } from '../fhir/search.ts';
+import { searchOf } from './search-arguments.ts';
+import type { ImagingStudySearch } from '../fhir/search.ts';
 import { keysOf } from '../study/study-keys.ts';
 import type { Imaging } from '../study/studies.ts';
 import { readEndpoint } from '../fhir/study-endpoint.ts';
@@ -255,35 +255,6 @@ function withoutInstances(selector: ItemSelector): Pick<ItemSelector, 'select'> 
   };
 }
 
-/** Format of the offset in a cursor. */
-const OFFSET = /^\d{1,9}$/;
-
-/** Converts GraphQL arguments to a search of the studies of a patient, or of all. */
-function searchOf(args: Args, patient?: string): ImagingStudySearch {
-  const search = searches.of(args, [], () => parsedSearch(args));
-  if (patient === undefined) return search;
-  if (!FHIR_ID.test(patient)) return parsedSearch(args, patient);
-  return {
-    ...search,
-    patients: [[{ id: patient }], ...search.patients],
-    applied: [['patient', patient], ...search.applied],
-  };
-}
-
-/** Where no variable is among them, the arguments of a document are the same frozen object for all its requests. */
-const searches = new Derivation<Args, ImagingStudySearch>();
-
-function parsedSearch(args: Args, patient?: string): ImagingStudySearch {
-  const { params, sort } = searchArguments('ImagingStudy', args);
-  const parameters: Parameter[] = patient === undefined ? params : [['patient', patient], ...params];
-  const offset =
-    typeof args['_cursor'] === 'string' ? Number(decodeCursor(args['_cursor'], OFFSET)) : args['_offset'];
-  if (typeof args['_count'] === 'number') parameters.push(['_count', String(args['_count'])]);
-  if (typeof offset === 'number') parameters.push(['_offset', String(offset)]);
-  if (sort !== undefined) parameters.push(['_sort', sort]);
-  return parseSearch(parameters, { strict: true, patientBases: [] });
-}
-
 type Results = Awaited<ReturnType<typeof findStudies>>;
 
 /** Returns the whole list that was asked for. @throws Fault `too_large` instead of cutting it silently (FG-2) */
@@ -291,10 +262,10 @@ function listed(
   { page, total }: Pick<Results, 'page' | 'total'>,
   { _count }: { _count?: unknown },
 ): readonly Joined[] {
-  if (typeof _count !== 'number' && total > PAGE_LIMIT) {
+  if (typeof _count !== 'number' && total > LARGEST_PAGE) {
     throw new Fault(
       'too_large',
-      `More than ${PAGE_LIMIT} ImagingStudy resources match. Ask for pages with _count and _offset or ImagingStudyConnection.`,
+      `More than ${LARGEST_PAGE} ImagingStudy resources match. Ask for pages with _count and _offset or ImagingStudyConnection.`,
     );
   }
   return joinedLists.of(page, [], () => Object.freeze(page.map(joined)));
