@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Resource } from 'fhir/r4.js';
+import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { setCacheControl } from '../http/cache-control.ts';
 import { isHeldBy, tagOf } from '../http/entity-tag.ts';
@@ -13,11 +14,20 @@ export type VersionHeaders = { etag?: string; 'last-modified'?: string };
 /** Characters of an entity tag (RFC 9110 §8.8.3). */
 const TAG_CHARACTERS = /^[\x21\x23-\x7e]+$/;
 
-/** Returns the version of a stored resource, as far as its `meta` gives one (R4 §3.1.0.1.2). */
-export function storedVersion({ meta }: Resource): VersionHeaders {
-  const updated = new Date(meta?.lastUpdated ?? NaN);
+/** Returns the version id of a stored resource: its own, or else one of its content (R4 §3.1.0.1.2). */
+export function versionOf(resource: Resource): string {
+  const own = resource.meta?.versionId ?? '';
+  return TAG_CHARACTERS.test(own) ? own : hash('sha256', JSON.stringify(resource), 'hex').slice(0, 32);
+}
+
+/** Matches a version id that `versionOf` has made of the content. */
+export const CONTENT_VERSION = /^[0-9a-f]{32}$/;
+
+/** Returns the version of a stored resource, and its time as far as `meta` gives one (R4 §3.1.0.1.2). */
+export function storedVersion(resource: Resource): VersionHeaders {
+  const updated = new Date(resource.meta?.lastUpdated ?? NaN);
   return {
-    ...(TAG_CHARACTERS.test(meta?.versionId ?? '') && { etag: `W/"${meta!.versionId}"` }),
+    etag: `W/"${versionOf(resource)}"`,
     ...(!Number.isNaN(updated.getTime()) && { 'last-modified': updated.toUTCString() }),
   };
 }

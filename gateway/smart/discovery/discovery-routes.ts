@@ -31,8 +31,9 @@ export function discoveryRoutes(options: DiscoveryOptions): FastifyPluginAsync {
   return async (app) => {
     const config = { open: true, api: 'fhir' as const };
     app.get('/fhir/metadata', { config }, async ({ tenant, headers, query }, reply) => {
-      const { _format: format } = query as { _format?: string | string[] };
+      const { _format: format, mode } = query as Record<string, string | string[] | undefined>;
       requireFhirJson(headers.accept, [format].flat().at(-1));
+      requireStatement([mode].flat().at(-1));
       const text = await statement(tenant);
       discovered(reply, tenant).type(FHIR_JSON).header('vary', 'Accept');
       return text;
@@ -42,6 +43,15 @@ export function discoveryRoutes(options: DiscoveryOptions): FastifyPluginAsync {
       return JSON.stringify(await smartConfigurationOf(tenant, authorizer, baseUrl));
     });
   };
+}
+
+/** Refuses a request for another statement than the CapabilityStatement (R4 §3.1.0.9). It has normative parts among others. */
+function requireStatement(mode = 'full'): void {
+  if (mode === 'full' || mode === 'normative') return;
+  if (mode === 'terminology') {
+    throw new Fault('not_implemented', 'There is no terminology service here: mode takes full or normative.');
+  }
+  throw new Fault('invalid_request', 'mode takes full or normative.');
 }
 
 /** Returns a function that writes the CapabilityStatement of a tenant; again only when one of its parts has changed. */

@@ -115,7 +115,7 @@ describe('FHIR REST', () => {
     expect(response.statusCode).toBe(status);
     expect(response.headers.etag).toBe('W/"3"');
     if (status === 304) expect(response.body).toBe('');
-    // A resource without a version is never unmodified; another patient's is not found.
+    // A resource with another version is modified; another patient's is not found.
     expect((await get('/Condition/asthma', headers as Record<string, string>)).statusCode).toBe(200);
     expect((await get('/Condition/bobs', headers as Record<string, string>)).statusCode).toBe(404);
   });

@@ -16,7 +16,6 @@ describe.each(SOURCES)('%s that keeps one version', (source) => {
     ['/Patient/ana/_history/a%2fb', 404],
     ['/Patient/bob/_history/1', 403],
     ['/Patient/nobody/_history/1', 403],
-    // Without a version of its own it cannot be named by one.
     ['/Condition/asthma/_history/1', 404],
     ['/Condition/bobs/_history/1', 404],
     ['/Patient/ana/_history', 200],
@@ -53,6 +52,30 @@ describe.each(SOURCES)('%s that keeps one version', (source) => {
       (await ask(source, '/Patient/ana/_history/3', { headers: { 'if-none-match': 'W/"3"' } })).statusCode,
     ).toBe(304);
     expect((await ask(source, '/Patient/ana/_history/3?_elements=active')).json()).not.toHaveProperty('name');
+  });
+
+  it('a resource without a version of its own has one of its content', async () => {
+    const current = await ask(source, '/Condition/asthma');
+    const [, id = ''] = /^W\/"([A-Za-z0-9.-]{1,64})"$/.exec(String(current.headers.etag)) ?? [];
+    const version = await ask(source, `/Condition/asthma/_history/${id}`);
+    expect(version.json()).toEqual(current.json());
+    expect(version.headers.etag).toBe(current.headers.etag);
+    const headers = { 'if-none-match': String(current.headers.etag) };
+    expect((await ask(source, '/Condition/asthma', { headers })).statusCode).toBe(304);
+    const history = (await ask(source, '/Condition/asthma/_history')).json<Bundle>();
+    expect(history.entry![0]!.response!.etag).toBe(current.headers.etag);
+    const other = (await ask(source, '/Observation/glucose')).headers.etag;
+    expect((await ask(source, `/Condition/asthma/_history/${String(other).slice(3, -1)}`)).statusCode).toBe(
+      404,
+    );
+  });
+
+  it.each(['_count=0', '_summary=count'])('a history with %s is counted', async (query) => {
+    const history = (await ask(source, `/Patient/ana/_history?${query}`)).json<Bundle>();
+    expect(history).toEqual({
+      ...{ resourceType: 'Bundle', type: 'history', total: 1 },
+      link: [{ relation: 'self', url: 'http://localhost:4000/test/fhir/Patient/ana/_history?_count=0' }],
+    });
   });
 
   it('the history is a valid Bundle with the one version', async () => {

@@ -37,13 +37,17 @@ export function parseHistory(parameters: Parameters): { search: HistorySearch; r
   const cursor = results.cursor === undefined ? undefined : decodeCursor(results.cursor, /^[/?]/);
   return {
     search: {
-      count: Math.max(1, results.count),
+      // A source counts only what it gives.
+      count: isCounted(results) ? RESULTS.maxCount : results.count,
       ...(since !== undefined && { since }),
       ...(cursor !== undefined && { cursor }),
     },
     results,
   };
 }
+
+/** Returns true when only the number of versions is wanted. */
+const isCounted = ({ summary }: Results): boolean => summary === 'count';
 
 /** Returns a page of a history. @param url absolute, of the history, without a query */
 export function historyBundle(
@@ -55,7 +59,7 @@ export function historyBundle(
   const address = (cursor: string | undefined): string => {
     const query = new URLSearchParams({
       ...(search.since !== undefined && { _since: search.since }),
-      _count: String(search.count),
+      _count: String(results.count),
       ...(cursor !== undefined && { _cursor: encodeCursor(cursor) }),
     });
     return `${base}/${name}/_history?${query.toString()}`;
@@ -67,11 +71,12 @@ export function historyBundle(
     ...(isWhole && { total: versions.length }),
     link: [
       { relation: 'self', url: address(search.cursor) },
-      ...(next === undefined ? [] : [{ relation: 'next', url: address(next) }]),
+      ...(next === undefined || isCounted(results) ? [] : [{ relation: 'next', url: address(next) }]),
     ],
-    ...(versions.length > 0 && {
-      entry: versions.map((version) => historyEntry(version, { base, name }, results)),
-    }),
+    ...(versions.length > 0 &&
+      !isCounted(results) && {
+        entry: versions.map((version) => historyEntry(version, { base, name }, results)),
+      }),
   };
 }
 

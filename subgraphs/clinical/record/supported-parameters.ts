@@ -57,6 +57,11 @@ function unknownParameter(
   type: string,
   { name, what }: { name: string; what: string },
 ): Fault {
+  const [special] = /^_(has|list|filter)\b[\w.:-]{0,120}/.exec(name) ?? [];
+  if (special !== undefined) {
+    const message = `The FHIR server of this record is not asked for ${special}: leave it out.`;
+    return new Fault('unsupported_parameter', message);
+  }
   const codes = searchParameters(type).map(({ code }) => code);
   const nearest = nearestName(
     name,

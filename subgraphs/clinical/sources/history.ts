@@ -1,3 +1,4 @@
+import { CONTENT_VERSION, versionOf } from '../../../schema/fhir/conditional-read.ts';
 import type { Resource } from 'fhir/r4.js';
 import type { ClinicalSource, HistoryPage, HistorySearch, ReadOptions, ResourceName } from './source.ts';
 
@@ -16,10 +17,11 @@ export class Versions {
   /** Returns one version; undefined when there is none. */
   async read(named: ResourceName, versionId: string): Promise<Resource | undefined> {
     if (this.#source.version && (await this.#declares(named, 'vread'))) {
-      return this.#source.version(named, versionId, this.#caller.signal);
+      const found = await this.#source.version(named, versionId, this.#caller.signal);
+      if (found || !CONTENT_VERSION.test(versionId)) return found;
     }
     const [current] = await this.#current(named);
-    return current?.meta?.versionId === versionId ? current : undefined;
+    return current && versionOf(current) === versionId ? current : undefined;
   }
 
   /** Returns one page of the versions, newest first. */

@@ -226,3 +226,21 @@ it.each(['date=2024-02-30', 'value-quantity=abc', 'code=|', 'date:missing=maybe'
     expect(ehr.requests).toEqual([]);
   },
 );
+
+it.each([
+  ['_has:Observation:patient:code', '1234-5'],
+  ['_has:DiagnosticReport:patient:result:Observation.encounter:Encounter.date', '2024'],
+  ['_list', '42'],
+  ['_filter', 'gender eq female'],
+])('%s, which no EHR is asked for, is named, and no other name is said to be near', async (name, value) => {
+  const query = new URLSearchParams({ [name]: value }).toString();
+  const ask = (headers: Record<string, string>) =>
+    apps.ehr.inject({ url: `/test/fhir/Patient?${query}`, headers });
+  const lenient = await ask({});
+  const strict = await ask({ prefer: 'handling=strict' });
+  expect(strict.statusCode).toBe(400);
+  for (const { body } of [lenient, strict]) {
+    expect(body).toContain(name.split(':')[0]);
+    expect(body).not.toContain('nearest');
+  }
+});
