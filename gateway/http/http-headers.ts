@@ -1,6 +1,6 @@
 import fastifyCompress, { type FastifyCompressOptions } from '@fastify/compress';
 import fastifyCors, { type FastifyCorsOptions } from '@fastify/cors';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import helmet, { type HelmetOptions } from 'helmet';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { brotliCompressSync, constants } from 'node:zlib';
@@ -55,13 +55,25 @@ const HSTS_SECONDS = 365 * 24 * 3600;
 /** Tells if the public address is https: only then HSTS is sent (RFC 6797). */
 const isHttps = (baseUrl: string) => new URL(baseUrl).protocol === 'https:';
 
-/** Sets `Cache-Control: no-store` on every error and on every answer without Cache-Control, but for those that nginx takes. */
+/**
+ * Sets `Cache-Control: no-store` on every error and on every answer without Cache-Control, but for those that nginx takes:
+ * their headers get the names that nginx knows.
+ */
 export function noStoreByDefault(app: FastifyInstance): void {
   app.addHook('onSend', (...[, reply, , done]) => {
-    const isMissing = !reply.hasHeader('cache-control') && !reply.hasHeader(HANDOVER_HEADERS.redirect);
+    const isHandedOver = reply.hasHeader(HANDOVER_HEADERS.redirect);
+    if (isHandedOver) nameForNginx(reply);
+    const isMissing = !reply.hasHeader('cache-control') && !isHandedOver;
     if (reply.statusCode >= 400 || isMissing) void setCacheControl(reply, 'noStore');
     done();
   });
+}
+
+function nameForNginx(reply: FastifyReply): void {
+  for (const name of Object.values(HANDOVER_HEADERS)) {
+    const value = reply.getHeader(name);
+    if (value !== undefined) reply.header(name.replace('handover', 'accel'), value).removeHeader(name);
+  }
 }
 
 /**

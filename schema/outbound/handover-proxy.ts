@@ -1,12 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** Headers of an answer that nginx takes out. */
+/**
+ * Headers of an answer that nginx takes out. The gateway gives them their names for nginx, `x-accel-…`, when it answers: a
+ * proxy between the imaging process and the gateway may be an nginx too, which would fetch the images itself.
+ */
 export const HANDOVER_HEADERS = {
-  redirect: 'x-accel-redirect',
-  accept: 'x-accel-accept',
-  authorization: 'x-accel-authorization',
+  redirect: 'x-handover-redirect',
+  accept: 'x-handover-accept',
+  authorization: 'x-handover-authorization',
   /** In place of Cache-Control, which nginx would also add to the answer to a request that it sends again. */
-  cacheControl: 'x-accel-cache-control',
+  cacheControl: 'x-handover-cache-control',
 } as const;
 
 /**

@@ -42,7 +42,7 @@ test.each([
   ['http://h/ä', undefined],
   ['http://user:word@h/a', undefined],
 ])('the archive %s is at %s', (endpoint, path) => {
-  expect(headersFor({ endpoint })?.['x-accel-redirect']).toBe(path);
+  expect(headersFor({ endpoint })?.['x-handover-redirect']).toBe(path);
 });
 
 test.each([
@@ -51,8 +51,8 @@ test.each([
   [{ type: 'bearer', token: 't' }, 'Bearer t'],
 ])('with the authentication %j it is asked with %j', (authentication, authorization) => {
   const headers = headersFor({ authentication });
-  expect(headers).toMatchObject({ 'x-accel-accept': 'a/b' });
-  expect(headers!['x-accel-authorization']).toBe(authorization);
+  expect(headers).toMatchObject({ 'x-handover-accept': 'a/b' });
+  expect(headers!['x-handover-authorization']).toBe(authorization);
 });
 
 const OTHER = { type: 'dicom-web', lookup: 'studies-by-mrn', endpoint: 'http://other' };
