@@ -125,6 +125,14 @@ export const TransferSyntax = {
   DeflatedImageFrameCompression: '1.2.840.10008.1.2.8.1',
 } as const;
 
+/**
+ * Returns true for MPEG-2, H.264 and H.265, whose pixel data are one stream of video; with `.1`, in several fragments (PS3.6
+ * Annex A).
+ */
+export function isVideo(transferSyntax: string): boolean {
+  return /^1\.2\.840\.10008\.1\.2\.4\.10([0-6](\.1)?|[78])$/.test(transferSyntax);
+}
+
 /** Returns the media type of one frame (PS3.18 §8.7.3.3); octets for uncompressed pixel data. */
 export function frameMediaType(transferSyntax: string): string {
   return FRAME_MEDIA_TYPES[transferSyntax] ?? 'application/octet-stream';

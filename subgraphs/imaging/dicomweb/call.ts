@@ -15,7 +15,7 @@ import { framesPart, MOST_NAMED_FRAMES } from '../study/audited-studies.ts';
 import { acceptedCoding, CODINGS, compressed, type Coding } from '../../../schema/http/content-coding.ts';
 import { studyRowJson, withRetrieveUrl } from '../dicom/dicomweb-urls.ts';
 import { answerTag, notModifiedOr, tagged } from '../study/entity-tag.ts';
-import { queryOf, requireUtf8, sendPayload } from './http.ts';
+import { queryOf, rangeOf, requireUtf8, sendPayload } from './http.ts';
 import { parseQido } from './qido.ts';
 import type { Pictures } from '../render/pictures.ts';
 import { ACCEPT_FRAMES, acceptObjects, pathOf } from '../sources/dicom-web/client.ts';
@@ -186,13 +186,8 @@ export class Call {
     return this.#send(await this.#unlessHeld(target, { part: 'bulkdata', form: [rest] }, given));
   }
 
-  /** Returns the header Range if it applies. @param tag of the whole */
   #range(tag: string | undefined): string | undefined {
-    const { range, 'if-range': ifRange } = this.#request.headers;
-    // RFC 9110 §13.1.5: if the data have changed, or that cannot be known, everything is given.
-    const current = ifRange === undefined || ifRange === tag;
-    // §14.2: a range applies only to GET.
-    return current && this.#request.method === 'GET' ? range : undefined;
+    return rangeOf(this.#request, tag);
   }
 
   /** Without a boundary the bytes are the same each time, so their ranges fit together. */
@@ -219,6 +214,7 @@ export class Call {
       query: this.#query,
       accept: this.#accept(),
       ifNoneMatch: this.#ifNoneMatch(),
+      range: (tag: string | undefined) => this.#range(tag),
       signal: this.#over?.signal,
     };
     return this.#send(await pictures[kind](this.#imaging, request));

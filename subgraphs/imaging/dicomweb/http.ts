@@ -61,6 +61,15 @@ export function queryOf({ raw: { url = '' } }: FastifyRequest): URLSearchParams 
   return new URLSearchParams(readParameters([question < 0 ? '' : url.slice(question + 1)], MAX_UIDS));
 }
 
+/** Returns the header Range if it applies. @param tag of the whole */
+export function rangeOf({ headers, method }: FastifyRequest, tag: string | undefined): string | undefined {
+  const { range, 'if-range': ifRange } = headers;
+  // RFC 9110 §13.1.5: if the data have changed, or that cannot be known, everything is given.
+  const current = ifRange === undefined || ifRange === tag;
+  // §14.2: a range applies only to GET.
+  return current && method === 'GET' ? range : undefined;
+}
+
 /** Sends an answer; 304 if the caller already has it; for HEAD only the headers, without reading the body. */
 export function sendPayload(
   request: FastifyRequest,

@@ -5,9 +5,9 @@ import { imagesRoute } from '../../../schema/http/served.ts';
 import { clientLeft } from '../../../schema/http/client-left.ts';
 import type { MediaRange } from '../../../schema/http/media-ranges.ts';
 import type { DicomwebOptions } from './dicomweb.ts';
-import { prepareRoutes, queryOf, readsOnly, requireUtf8, sendPayload } from './http.ts';
+import { prepareRoutes, queryOf, rangeOf, readsOnly, requireUtf8, sendPayload } from './http.ts';
 import { notModifiedOr } from '../study/entity-tag.ts';
-import type { Pictures } from '../render/pictures.ts';
+import type { PictureRequest, Pictures } from '../render/pictures.ts';
 import type { Imaging } from '../study/studies.ts';
 import { retrieveObjects } from './wado.ts';
 import type { Payload } from '../study/payload.ts';
@@ -19,7 +19,11 @@ const PATH = '/wado-uri';
 const SERVES = imagesRoute('retrieve', { query: 'studyUID' });
 
 /** Returns the route of the URI Service (PS3.18 §9), for older clients: one object, by the parameters of a query. */
-export function wadoUriRoutes({ baseUrl, open, pictures }: Omit<DicomwebOptions, 'under'>) {
+export function wadoUriRoutes({
+  baseUrl,
+  open,
+  pictures,
+}: Pick<DicomwebOptions, 'baseUrl' | 'open' | 'pictures'>) {
   return async function routes(app: FastifyInstance): Promise<void> {
     prepareRoutes(app, baseUrl, 'wado-uri');
     readsOnly(app, PATH, SERVES);
@@ -34,7 +38,8 @@ export function wadoUriRoutes({ baseUrl, open, pictures }: Omit<DicomwebOptions,
         requireUtf8(query);
         const signal = clientLeft(reply, { orAnswered: true });
         const imaging = open(request.tenant, request.access, { signal }, request.audit);
-        const caller = { ifNoneMatch: request.headers['if-none-match'], signal };
+        const range = (tag: string | undefined) => rangeOf(request, tag);
+        const caller = { ifNoneMatch: request.headers['if-none-match'], range, signal };
         const payload = await retrieved(imaging, pictures, asked, caller);
         setWarnings(reply, baseUrl, warningsOf(imaging.sourceFaults));
         return sendPayload(request, reply, payload);
@@ -48,15 +53,15 @@ async function retrieved(
   imaging: Imaging,
   pictures: Pictures,
   asked: WadoUriRequest,
-  { ifNoneMatch, signal }: { ifNoneMatch: string | undefined; signal: AbortSignal },
+  caller: Pick<PictureRequest, 'ifNoneMatch' | 'range' | 'signal'>,
 ): Promise<Payload> {
   const { target, accept, frame, rendering } = asked;
   const shown = accept.filter(({ type }) => type !== DICOM);
   const frames = frame === undefined ? undefined : [frame];
-  const picture = () =>
-    pictures.shown(imaging, { target, frames, accept: shown, ifNoneMatch, signal }, rendering);
+  const picture = () => pictures.shown(imaging, { target, frames, accept: shown, ...caller }, rendering);
   const object = () => {
     const form = ['wado-uri', asked.transferSyntax];
+    const { ifNoneMatch } = caller;
     return notModifiedOr(imaging, { target, part: '', form, ifNoneMatch }, () => stored(imaging, asked));
   };
   if (shown.length === accept.length) return picture();

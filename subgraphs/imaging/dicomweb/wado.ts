@@ -2,7 +2,6 @@ import { Readable } from 'node:stream';
 import { DICOM } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { chunksOf } from '../multipart/chunks.ts';
-import { byteRange, rangeHeaders, withinRange } from './byte-range.ts';
 import { isTransferSyntax, negotiateBulkData, negotiateFrames, objectForms } from './accept.ts';
 import type { MediaRange } from '../../../schema/http/media-ranges.ts';
 import { piecesOf, type FrameBytes } from '../multipart/frame-bytes.ts';
@@ -14,6 +13,7 @@ import {
   writeMultipart,
   type OutgoingPart,
 } from '../multipart/multipart.ts';
+import { byteRange, rangeHeaders, wholeOrRange, withinRange } from '../study/byte-range.ts';
 import type { Payload } from '../study/payload.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import { objectType, typeWith } from '../sources/stored/file-meta.ts';
@@ -235,12 +235,8 @@ export async function retrieveBulkData(
       body: writeMultipart(one, boundary),
     };
   }
-  const type = { 'content-type': bulk.mediaType };
-  if (bulk.size === undefined) return { headers: type, body: bulk.open() };
   // A range of one copy does not fit another, which may be encoded differently.
-  const range = imaging.usedCopy ? undefined : byteRange(rangeHeader, bulk.size);
-  const { headers, ...status } = rangeHeaders(range, bulk.size);
-  return { ...status, headers: { ...type, ...headers }, body: bulk.open(range) };
+  return wholeOrRange(bulk, imaging.usedCopy ? undefined : rangeHeader);
 }
 
 function notAcceptable(message: string): Fault {

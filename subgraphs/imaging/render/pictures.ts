@@ -13,6 +13,7 @@ import { HEAVY_BYTES } from '../threads/admission.ts';
 import { rasterWeight, renderWeight } from '../pixels/weights.ts';
 import type { Target } from '../sources/source.ts';
 import { studyReader, type InstanceOfStudy, type Reading, type StudyReader } from '../study/study-reader.ts';
+import { wholeOrRange } from '../study/byte-range.ts';
 import type { Payload } from '../study/payload.ts';
 import { drawing, drawnWaveform, isPdf, pdf, report, SVG } from './documents.ts';
 import type { PictureType, RasterTask } from './image/encode.ts';
@@ -24,6 +25,7 @@ import { negotiated, renderingOf, type Rendering } from './parameters.ts';
 import type { PictureTask } from './image/picture-task.ts';
 import { representative } from './representative.ts';
 import type { ThumbnailCache } from './thumbnail-cache.ts';
+import { isOfVideo, streamOf } from './video.ts';
 import { frameDelays, representativeFrame } from './image/timing.ts';
 
 export interface PicturesOptions {
@@ -59,6 +61,8 @@ export interface PictureRequest {
    * The header If-None-Match: 304 for what the caller already has, before anything is drawn if the source has versions.
    */
   ifNoneMatch?: string | undefined;
+  /** Returns the header Range if it applies, for a video. @param tag of the whole */
+  range?: ((tag: string | undefined) => string | undefined) | undefined;
   /** Aborted when the caller leaves. */
   signal?: AbortSignal | undefined;
 }
@@ -91,7 +95,8 @@ export class Pictures {
 
   /**
    * Renders a study, series, instance or frames for a browser: pictures, reports as HTML, documents as PDF,
-   * electrocardiograms as SVG. Of an instance of many frames, an animated format gets all, any other format one.
+   * electrocardiograms as SVG. Of an instance of many frames, an animated format gets all, any other format one. A video is
+   * given as it is stored (DW-28).
    * @throws Fault `invalid_request` for a bad parameter, `not_acceptable`, `too_large`, `not_found` also for an object
    *   that cannot be rendered, and the faults of the core
    */
@@ -102,7 +107,7 @@ export class Pictures {
   /** Renders the same with parsed parameters, for the parameter names of PS3.18 §9.5. */
   async shown(
     imaging: ReadableImages,
-    { target, frames, accept, ifNoneMatch, signal }: Omit<PictureRequest, 'query'>,
+    { target, frames, accept, ifNoneMatch, range, signal }: Omit<PictureRequest, 'query'>,
     rendering: Rendering,
   ): Promise<Payload> {
     return imaging.reading(target, partOf(frames, 'rendered'), async (core) => {
@@ -110,9 +115,19 @@ export class Pictures {
       const instance = await representative(study, target);
       const made = [study.studyUid, instance, frames, accept, rendering];
       const tag = answerTag(await study.version(instance), 'rendered', ...made);
-      if (tag && heldTag(ifNoneMatch, tag)) return notModified(`W/${tag}`);
-      const payload = await this.#draw(study, instance, { frames, accept }, rendering);
-      return tagged(payload, core.usedCopy ? undefined : tag);
+      const held = tag && heldTag(ifNoneMatch, tag);
+      if (held) return notModified(held);
+      try {
+        const payload = await this.#draw(study, instance, { frames, accept }, rendering);
+        return tagged(payload, core.usedCopy ? undefined : tag);
+      } catch (error) {
+        if (frames || !(await isOfVideo(error, accept, study, instance))) throw error;
+        const stream = await streamOf(study, instance, accept);
+        const payload = wholeOrRange(stream, core.usedCopy ? undefined : range?.(tag));
+        // A strong tag: the bytes are the same each time, and so their ranges fit together.
+        const etag = core.usedCopy ? undefined : tag;
+        return { ...payload, headers: { ...payload.headers, ...(etag && { etag }) } };
+      }
     });
   }
 

@@ -5,11 +5,13 @@ import { noSuchObject } from '../../../schema/fault/refusals.ts';
 
 /** Images that are drawn over others and show little alone: segmentations, doses, parametric maps. */
 const DERIVED = /^1\.2\.840\.10008\.5\.1\.4\.1\.1\.(66\.[47]|481\.2|30)$/;
+/** Video Endoscopic, Microscopic and Photographic Image Storage: no frame of them is drawn here. */
+const VIDEO = /^1\.2\.840\.10008\.5\.1\.4\.1\.1\.77\.1\.[124]\.1$/;
 
 /**
  * Returns the instance that represents a target: an instance itself; of a series the middle image, which mostly shows
- * the anatomy; of a study that of the series with the most images. Derived images count only if there are no others. A
- * target without images is represented by its first object.
+ * the anatomy; of a study that of the series with the most images. Derived images and videos count only if there are no
+ * others. A target without images is represented by its first object.
  * @throws Fault `not_found` if there is no instance
  */
 export async function representative(study: StudyReader, target: Target): Promise<InstanceOfStudy> {
@@ -17,8 +19,9 @@ export async function representative(study: StudyReader, target: Target): Promis
   if (seriesUid !== undefined && instanceUid !== undefined) return { seriesUid, instanceUid };
   const rows = (await study.instances(seriesUid)).filter(isComplete);
   const images = rows.filter(isImage);
-  const own = images.filter((row) => !DERIVED.test(text(row, Tag.SOPClassUID) ?? ''));
-  const candidates = [own, images, rows].find((some) => some.length > 0);
+  const areNot = (...classes: RegExp[]) =>
+    images.filter((row) => !classes.some((one) => one.test(text(row, Tag.SOPClassUID) ?? '')));
+  const candidates = [areNot(DERIVED, VIDEO), areNot(DERIVED), images, rows].find((some) => some.length > 0);
   if (!candidates) throw noSuchObject();
   const series = longestSeries(candidates).sort(byNumber);
   const row = candidates === rows ? series[0]! : series[(series.length - 1) >> 1]!;

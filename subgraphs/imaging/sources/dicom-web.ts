@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { DICOM_JSON, frameMediaType, TransferSyntax } from '../../../schema/dicom/dicom.ts';
+import { DICOM_JSON, frameMediaType, isVideo, TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { BufferPool } from '../multipart/buffer-pool.ts';
@@ -32,6 +32,7 @@ import { objectTypeOf, peekFileMeta } from './stored/file-meta.ts';
 import { InstanceReader } from './stored/instance-reader.ts';
 import { bulkDataOfInstance, framesOfInstance } from './stored/spooled-instance.ts';
 import type { BulkData, Frames, ImagingSource, InstanceTarget, StoredInstance, Target } from './source.ts';
+import { framesOfVideo } from './video.ts';
 
 /** Faults of servers that cannot give frames of an object (Orthanc: HTJ2K, RLE, waveforms). */
 const CANNOT = new Set(['not_acceptable', 'bad_gateway']);
@@ -157,17 +158,23 @@ export function dicomWebSource(
       });
     if (!answer) {
       for await (const instance of retrieve(target, '*', signal)) {
+        // Its many bytes are left where they are.
+        if (isVideo(instance.transferSyntax)) throw framesOfVideo();
         // Awaited here, because leaving the loop ends the retrieval.
         return await framesOfInstance(instance, numbers, reader, signal);
       }
       throw noSuchObject();
     }
     const { headers, size } = await firstHeader(answer);
-    const [media = '', stated] = mediaTypeOf(headers['content-type']);
+    const [media = '', stated = ''] = mediaTypeOf(headers['content-type']);
+    if (isVideo(stated) || media.startsWith('video/')) {
+      answer.body.destroy();
+      throw framesOfVideo();
+    }
     // Servers also use octets for frames whose media type they do not know.
     const octets = media === OCTETS || media === '';
     const inflated = !stated || stated === TransferSyntax.DeflatedExplicitVRLittleEndian;
-    const transferSyntax = octets && inflated ? TransferSyntax.ExplicitVRLittleEndian : (stated ?? '');
+    const transferSyntax = octets && inflated ? TransferSyntax.ExplicitVRLittleEndian : stated;
     return {
       mediaType: octets ? frameMediaType(transferSyntax) : media,
       transferSyntax,
@@ -188,7 +195,8 @@ export function dicomWebSource(
    */
   async function encapsulatedPixels(target: InstanceTarget, signal?: AbortSignal) {
     for await (const instance of retrieve(target, '*', signal)) {
-      if (frameMediaType(instance.transferSyntax) === OCTETS) return undefined;
+      const { transferSyntax } = instance;
+      if (frameMediaType(transferSyntax) === OCTETS && !isVideo(transferSyntax)) return undefined;
       return await bulkDataOfInstance(instance, 'bulkdata/7FE00010', reader, signal);
     }
     return undefined;

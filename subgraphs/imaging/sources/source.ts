@@ -111,7 +111,7 @@ export interface ImagingSource {
   /**
    * Returns frames as stored, or as native little-endian octets when the data are uncompressed.
    * @param numbers from 1
-   * @throws Fault `not_found` for a frame that is out of range or an object without pixel data (DW-7)
+   * @throws Fault `not_found` for a frame that is out of range or an object without pixel data (DW-7); `framesOfVideo`
    */
   frames(target: InstanceTarget, numbers: readonly number[], signal?: AbortSignal): Promise<Frames>;
 

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { frameMediaType, TransferSyntax } from '../../../../schema/dicom/dicom.ts';
+import { frameMediaType, isVideo, TransferSyntax } from '../../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { BufferPool } from '../../multipart/buffer-pool.ts';
 import type { FrameBytes } from '../../multipart/frame-bytes.ts';
@@ -7,6 +7,7 @@ import type { PixelLayout } from '../../dicom/part10/pixels.ts';
 import type { InstanceReader } from './instance-reader.ts';
 import type { IndexedInstance } from '../folder/search.ts';
 import type { Frames } from '../source.ts';
+import { framesOfVideo } from '../video.ts';
 
 /** Yields frames, and calls `after` when they were read or the reader left. */
 export async function* framesThen(
@@ -50,9 +51,10 @@ export class FrameTables {
   /**
    * Returns frames of a file as stored, or as native little-endian octets when the data are uncompressed.
    * @param numbers from 1
-   * @throws Fault `not_found` for an object without pixel data, or without such a frame (DW-7)
+   * @throws Fault `not_found` for an object without pixel data, or without such a frame (DW-7); `framesOfVideo`
    */
   async frames(path: string, instance: IndexedInstance, numbers: readonly number[]): Promise<Frames> {
+    if (isVideo(instance.transferSyntax)) throw framesOfVideo();
     const key = `${path}\n${instance.size}\n${instance.mtime}\n${instance.ctime}`;
     const table =
       this.#known.get(key) ?? (await this.#known.forceFetch(key, { context: { path, instance } }));

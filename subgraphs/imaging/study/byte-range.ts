@@ -1,4 +1,6 @@
 import { Fault } from '../../../schema/fault/fault.ts';
+import type { BulkData } from '../sources/source.ts';
+import type { Payload } from './payload.ts';
 
 /** Ranges of bodies in a single part (RFC 9110 §14). */
 
@@ -38,6 +40,19 @@ export function rangeHeaders(
       'content-length': String(end - start + 1),
     },
   };
+}
+
+/**
+ * Gives bulk data without multipart, or a range of them if their size is known.
+ * @param rangeHeader the header Range
+ * @throws Fault `range_not_satisfiable`
+ */
+export function wholeOrRange({ mediaType, size, open }: BulkData, rangeHeader: string | undefined): Payload {
+  const type = { 'content-type': mediaType };
+  if (size === undefined) return { headers: type, body: open() };
+  const range = byteRange(rangeHeader, size);
+  const { headers, ...status } = rangeHeaders(range, size);
+  return { ...status, headers: { ...type, ...headers }, body: open(range) };
 }
 
 /** Yields a range of the bytes that come in pieces, and reads no further than its end. */
