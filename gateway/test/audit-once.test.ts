@@ -74,6 +74,8 @@ const FORMS: Form[] = [
   ['metadata', (uid) => `${study(uid)}/metadata`, '*/*'],
   ['frames', (uid) => `${instance(uid)}/frames/1`, '*/*'],
   ['bulk data', pixels, '*/*'],
+  ['all bulk data', (uid) => `${study(uid)}/bulkdata`, '*/*'],
+  ['all pixel data', (uid) => `${instance(uid)}/pixeldata`, '*/*'],
   ['rendered', (uid) => `${instance(uid)}/rendered`, 'image/png'],
   ['thumbnail', (uid) => `${study(uid)}/thumbnail`, 'image/png'],
   ['WADO-URI', uri, 'image/png'],

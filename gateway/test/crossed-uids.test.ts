@@ -122,6 +122,8 @@ function ways([study, series, instance]: Uids): [path: string, accept: string][]
     [`${one}/rendered`, 'image/png'],
     [`${one}/thumbnail`, 'image/png'],
     [`${one}/bulkdata/7FE00010`, '*/*'],
+    [`${base}/bulkdata`, '*/*'],
+    [`${one}/pixeldata`, '*/*'],
     [uri, 'image/png'],
     [`${uri}&contentType=application/dicom&transferSyntax=*`, '*/*'],
   ];

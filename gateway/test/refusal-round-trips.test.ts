@@ -36,6 +36,7 @@ const ROUTES: readonly [name: string, path: (uid: string) => string, body?: (uid
   ['instance', (uid) => `/dicomweb/studies/${uid}/series/${uid}.1/instances/${uid}.1.1`],
   ['frames', (uid) => `/dicomweb/studies/${uid}/series/${uid}.1/instances/${uid}.1.1/frames/1`],
   ['bulk data', (uid) => `/dicomweb/studies/${uid}/series/${uid}.1/instances/${uid}.1.1/bulkdata/7FE00010`],
+  ['all pixel data', (uid) => `/dicomweb/studies/${uid}/pixeldata`],
   ['rendered', (uid) => `/dicomweb/studies/${uid}/rendered`],
   ['thumbnail', (uid) => `/dicomweb/studies/${uid}/series/${uid}.1/thumbnail`],
   ['search of series', (uid) => `/dicomweb/studies/${uid}/series`],

@@ -125,6 +125,7 @@ function ways(uid: string): Way[] {
     ['instance', instance, accept('application/dicom; transfer-syntax=*')],
     ['frames', `${instance}/frames/1`],
     ['bulk data', `${instance}/bulkdata/7FE00010`],
+    ['all pixel data', `${study}/pixeldata`],
     ['rendered', `${instance}/rendered`, accept('image/png')],
     ['thumbnail', `${study}/thumbnail`, accept('image/png')],
     ['series', `${study}/series`],

@@ -179,12 +179,12 @@ export function imagingSubgraph(deps: ImagingDeps) {
 
 /** Returns the routes below `/{tenant}`: DICOMweb, and FHIR REST of images. */
 function imagingRoutes(
-  options: ImagingFhirOptions & Pick<DicomwebOptions, 'pictures' | 'proxy'>,
+  options: ImagingFhirOptions & Pick<DicomwebOptions, 'pictures' | 'threads' | 'proxy'>,
 ): FastifyPluginAsync {
-  const { baseUrl, open, pictures, proxy } = options;
+  const { baseUrl, open, pictures, threads, proxy } = options;
   return async (app) => {
     for (const under of ['/dicomweb', '/wado/:capability'] as const)
-      await app.register(dicomwebRoutes({ baseUrl, under, open, pictures, proxy }));
+      await app.register(dicomwebRoutes({ baseUrl, under, open, pictures, threads, proxy }));
     await app.register(wadoUriRoutes({ baseUrl, open, pictures }));
     await app.register(imagingFhirRoutes(options));
   };
@@ -194,7 +194,7 @@ function imagingRoutes(
 export function declaredImagingRoutes(baseUrl: string): FastifyPluginAsync {
   return imagingRoutes({
     ...{ baseUrl, open: answeredElsewhere, now: answeredElsewhere },
-    ...{ firstSeen: undefined as never, pictures: undefined as never },
+    ...{ firstSeen: undefined as never, pictures: undefined as never, threads: undefined as never },
   });
 }
 

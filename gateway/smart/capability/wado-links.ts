@@ -29,7 +29,7 @@ const HELP =
 
 /** A retrieval (PS3.18 §10.4), relative to the WADO-RS base; the query is for rendering. */
 const RETRIEVAL =
-  /^studies\/([0-9.]{1,64})(?:\/series\/([0-9.]{1,64})(?:\/instances\/([0-9.]{1,64})(?:\/frames\/[0-9,]{1,4096})?)?)?(?:\/(?:rendered|thumbnail|metadata))?(?:\?[\w.,;=&%+-]{1,512})?$/;
+  /^studies\/([0-9.]{1,64})(?:\/series\/([0-9.]{1,64})(?:\/instances\/([0-9.]{1,64})(?:\/frames\/[0-9,]{1,4096})?)?)?(?:\/(?:rendered|thumbnail|metadata|bulkdata|pixeldata))?(?:\?[\w.,;=&%+-]{1,512})?$/;
 const MEDIA_TYPES = /^[\w.+*-]+\/[\w.+*-]+(?:\s*[;,]\s*[\w.+*/="-]+)*$/;
 
 /** Returns the route `POST /wado/links` (IA-33): a link for one retrieval without a header, as by `<img>` or a download. */

@@ -12,7 +12,16 @@ import { FuzzedGateway, holdReadable } from './fuzzed-gateway.ts';
 const COPIES = 20;
 
 const FORMS = [
-  ...['', '/metadata', '/rendered', '/thumbnail', '/frames/1', '/frames/1,2', '/frames/1/rendered'],
+  ...[
+    '',
+    '/metadata',
+    '/rendered',
+    '/thumbnail',
+    '/frames/1',
+    '/frames/1,2',
+    '/frames/1/rendered',
+    '/bulkdata',
+  ],
   ...['/bulkdata/7FE00010', '/bulkdata/00420011', '/bulkdata/54000100/0/54001010'],
 ];
 const ACCEPTS = [

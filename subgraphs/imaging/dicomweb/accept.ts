@@ -144,6 +144,15 @@ function fits(wanted: string, mediaType: string, transferSyntax: string): boolea
   return mediaType === 'application/octet-stream' && wanted === TransferSyntax.ExplicitVRLittleEndian;
 }
 
+/** Returns true if the client takes values of any type in multipart/related, as octets. */
+export function takesOctetParts(accept: readonly MediaRange[]): boolean {
+  return accept.some(({ type, parameters }) => {
+    const part = parameters['type']?.toLowerCase() ?? '*/*';
+    if (type !== 'multipart/related') return type === '*/*' || type === 'multipart/*';
+    return ['*/*', 'application/*', 'application/octet-stream'].includes(part);
+  });
+}
+
 /** Returns how bytes are given: as one body, or as one part; undefined for 406. */
 export function negotiateBulkData(
   accept: readonly MediaRange[],

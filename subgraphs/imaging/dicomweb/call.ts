@@ -6,6 +6,7 @@ import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { heldTag, isHeldBy, tagOf } from '../../../schema/http/entity-tag.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
+import { retrieveAllBulkData, type AllBulkDataRequest, type Values } from './all-bulk-data.ts';
 import { multipartObjects, negotiateJson, wantsStoredFrames } from './accept.ts';
 import { parseAccept, type MediaRange } from '../../../schema/http/media-ranges.ts';
 import { HANDOVER_HEADERS } from '../../../schema/outbound/handover-proxy.ts';
@@ -184,6 +185,14 @@ export class Call {
       return this.#withStrongTag(payload, tag);
     };
     return this.#send(await this.#unlessHeld(target, { part: 'bulkdata', form: [rest] }, given));
+  }
+
+  /** Answers all bulk data or pixel data of a study, series or instance (DW-29). */
+  async allBulkData(values: Values, threads: AllBulkDataRequest['threads']): Promise<unknown> {
+    const [target, accept] = [this.target(), this.#accept()];
+    const asked = { target, values, accept, base: this.#base, threads };
+    const given = () => this.#imaging.reading(target, values, (core) => retrieveAllBulkData(core, asked));
+    return this.#send(await this.#unlessHeld(target, { part: values, form: ['all'] }, given));
   }
 
   #range(tag: string | undefined): string | undefined {

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import type { AllBulkDataRequest } from './all-bulk-data.ts';
 import { Call } from './call.ts';
 import { endOf } from '../../../schema/http/client-left.ts';
 import { imagesRoute, type ServingRoute } from '../../../schema/http/served.ts';
@@ -17,6 +18,8 @@ export interface DicomwebOptions {
   under: '/dicomweb' | '/wado/:capability';
   open: OpenImaging;
   pictures: Pictures;
+  /** Read metadata off the event loop. */
+  threads: AllBulkDataRequest['threads'];
   /** The proxy in front of the gateway, if it may fetch answers from archives itself. */
   proxy?: HandoverProxy | undefined;
 }
@@ -44,7 +47,7 @@ const SHARED: readonly string[] = [`${STUDY}/metadata`, `${SERIES}/metadata`];
 const PICTURES = ['rendered', 'thumbnail'] as const;
 
 /** Returns the routes of DICOMweb (Studies Service, PS3.18 §10) below a tenant. */
-export function dicomwebRoutes({ baseUrl, under, open, pictures, ...more }: DicomwebOptions) {
+export function dicomwebRoutes({ baseUrl, under, open, pictures, threads, ...more }: DicomwebOptions) {
   // A link can be used once: the request could not be repeated after a failure of the archive.
   const handover = more.proxy && under === '/dicomweb' ? handoverTo(more.proxy) : undefined;
   return async function routes(app: FastifyInstance): Promise<void> {
@@ -76,6 +79,10 @@ export function dicomwebRoutes({ baseUrl, under, open, pictures, ...more }: Dico
       read(path, (call) => call.objects());
       read(`${path}/metadata`, (call) => call.metadata());
       for (const kind of PICTURES) read(`${path}/${kind}`, (call) => call.picture(pictures, kind));
+    }
+    for (const path of [STUDY, SERIES, INSTANCE]) {
+      for (const values of ['bulkdata', 'pixeldata'] as const)
+        read(`${path}/${values}`, (call) => call.allBulkData(values, threads));
     }
     read(`${INSTANCE}/frames/:frames`, (call) => call.frames());
     for (const kind of PICTURES)

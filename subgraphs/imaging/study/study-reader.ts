@@ -4,6 +4,7 @@ import { BufferPool } from '../multipart/buffer-pool.ts';
 import { chunksOf } from '../multipart/chunks.ts';
 import { inMemory, piecesOf, TemporaryFile, type FrameBytes } from '../multipart/frame-bytes.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
+import type { EncodedMetadata } from '../cache/metadata-cache.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { BulkData, Frames, InstanceTarget, Target } from '../sources/source.ts';
 
@@ -33,6 +34,7 @@ export interface Reading {
   readonly usedCopy: boolean;
   study(studyUid: string, detail: 'instance'): Promise<{ instances?: readonly DicomJson[] } | undefined>;
   metadata(target: InstanceTarget): Promise<ObjectMetadata>;
+  encodedMetadata(target: Target): Promise<EncodedMetadata>;
   frames(target: InstanceTarget, numbers: readonly number[]): Promise<VersionedFrames>;
   bulkdata(target: InstanceTarget, path: string): Promise<BulkData>;
   /** Returns the version of a target. @throws Fault as for every retrieval: it also checks the caller's right */

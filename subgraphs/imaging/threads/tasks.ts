@@ -1,3 +1,4 @@
+import { bulkDataUris } from '../parsing/bulk-data-uris.ts';
 import { findBulkData } from '../parsing/bulk-data.ts';
 import { readFrameTable } from '../parsing/frame-table.ts';
 import { readHeaders, readOpenHeader } from '../parsing/header.ts';
@@ -36,6 +37,7 @@ export const TASKS = {
   metadata: readMetadata,
   frameTable: readFrameTable,
   bulkData: findBulkData,
+  bulkDataUris,
   planTranscoding: planFile,
   rewrite: rewrittenFile,
   inflate: inflateFile,

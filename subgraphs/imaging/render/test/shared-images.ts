@@ -69,6 +69,7 @@ function readable(source: FolderSource): ReadableImages {
       return { instances: await source.search({ level: 'instance', studyUid, match, includeField: [] }) };
     },
     metadata: async (target) => (await source.metadata(target))[0]!,
+    encodedMetadata: () => Promise.reject(new Error('A picture is made from single instances.')),
     frames: async (target, numbers) => ({ ...(await source.frames(target, numbers)), version }),
     bulkdata: (target, path) => source.bulkdata(target, path),
     version: async () => version,

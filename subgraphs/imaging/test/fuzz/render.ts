@@ -92,6 +92,7 @@ function coreOf(dataset: DicomJson, random: Random): ReadableImages {
     usedCopy: false,
     study: async () => ({ instances: [dataset] }),
     metadata: async () => encodeMetadata(dataset, TARGET, new Budget()),
+    encodedMetadata: () => Promise.reject(new Error('A picture is made from single instances.')),
     async frames(_target, numbers) {
       async function* frames() {
         for (const _ of numbers) yield random.bytes(length);
