@@ -89,6 +89,8 @@ const securityHeaders = (baseUrl: string): HelmetOptions => ({
       workerSrc: ["'self'", 'blob:'],
       connectSrc: ["'self'", 'blob:', 'data:', 'https:', 'http://localhost:*', 'http://127.0.0.1:*'],
       imgSrc: ["'self'", 'data:', 'blob:'],
+      // A video of a patient, which the viewer has fetched with its token.
+      mediaSrc: ["'self'", 'blob:'],
       styleSrc: ["'self'", "'unsafe-inline'"],
       // Documents of a patient, such as a PDF, which the viewer has fetched with its token.
       frameSrc: ["'self'", 'blob:'],

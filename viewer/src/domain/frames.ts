@@ -1,4 +1,5 @@
 /** Frames of an instance, each with the metadata that hold for it alone. */
+import { isVideo } from './documents/video.ts';
 import { items, number, text, type Attribute, type Instance } from './instance.ts';
 import { frameId, type FrameId, type FrameName } from './study.ts';
 
@@ -20,12 +21,12 @@ function isImage(instance: Instance): boolean {
 }
 
 /**
- * Returns the frames of an instance. Attributes of functional groups (PS3.3 §C.7.6.16) stand in a frame's metadata as if
+ * Returns the frames of an instance; a video has none. Attributes of functional groups (PS3.3 §C.7.6.16) stand in a frame's metadata as if
  * it were an image of its own, those of the frame before those that all frames share.
  */
 export function framesOf(name: { study: string; series: string }, instance: Instance): StackFrame[] {
   const uid = text(instance, '00080018');
-  if (uid === undefined || !isImage(instance)) return [];
+  if (uid === undefined || !isImage(instance) || isVideo(instance)) return [];
   const { [SHARED_GROUPS]: _shared, [PER_FRAME_GROUPS]: _perFrame, ...own } = instance;
   const shared = { ...own, ...attributesOf(items(instance, SHARED_GROUPS)[0]) };
   const perFrame = items(instance, PER_FRAME_GROUPS);

@@ -186,3 +186,16 @@ test.each<[string, Values[], readonly number[] | undefined]>([
   );
   expect(stack!.spacing).toEqual(spacing);
 });
+
+test.each<[string, Values]>([
+  ['by its transfer syntax', { '00083002': ['1.2.840.10008.1.2.4.102'] }],
+  ['by its class, where the server does not say', { '00080016': ['1.2.840.10008.5.1.4.1.1.77.1.1.1'] }],
+])('a video is known %s, and has no frames (DW-28)', (_how, values) => {
+  const video = image('v', 2, { '00280008': [3000], ...values });
+  expect(told(stacksOf(NAME, [image('a', 1), video]))).toEqual(['a']);
+  const jpeg = image('v', 2, {
+    '00080016': values['00080016'] ?? [],
+    '00083002': ['1.2.840.10008.1.2.4.50'],
+  });
+  expect(told(stacksOf(NAME, [image('a', 1), jpeg]))).toEqual(['a v']);
+});

@@ -205,3 +205,50 @@ test('of several documents one is chosen; data for other programs are named', as
   await expect.element(page.getByRole('heading', { name: 'A plan' })).toBeVisible();
   await expect.element(page.getByText('It is data for other programs')).toBeVisible();
 });
+
+const VIDEO: Instance = {
+  '00080016': { vr: 'UI', Value: ['1.2.840.10008.5.1.4.1.1.77.1.1.1'] },
+  '00080018': { vr: 'UI', Value: ['1.2.10.4.1'] },
+  '0008103E': { vr: 'LO', Value: ['Colonoscopy'] },
+  '7FE00010': { vr: 'OB', BulkDataURI: 'https://images.example.org/bulkdata/7FE00010' },
+};
+
+/** Records half a second of H.264 in a file of MP4. */
+async function recorded(): Promise<Uint8Array> {
+  const canvas = Object.assign(document.createElement('canvas'), { width: 64, height: 48 });
+  const context = canvas.getContext('2d')!;
+  context.fillRect(0, 0, 64, 48);
+  const recorder = new MediaRecorder(canvas.captureStream(30), { mimeType: 'video/mp4;codecs=avc1.42E01E' });
+  const parts: Blob[] = [];
+  recorder.ondataavailable = ({ data }) => parts.push(data);
+  const stopped = new Promise((resolve) => (recorder.onstop = resolve));
+  recorder.start();
+  for (let i = 0; i < 15; i++) {
+    context.fillStyle = `hsl(${i * 24} 100% 50%)`;
+    context.fillRect(0, 0, 64, 48);
+    await new Promise((resolve) => setTimeout(resolve, 33));
+  }
+  recorder.stop();
+  await stopped;
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
+}
+
+test('a video is played, and can be kept (DW-28)', async () => {
+  await openDocuments([VIDEO], { bulk: recorded });
+  await expect.element(cell().getByRole('heading', { name: 'Colonoscopy' })).toBeVisible();
+  const link = cell().getByRole('link', { name: 'Download' });
+  await expect.element(link).toHaveAttribute('download', 'Colonoscopy.mp4');
+  const video = document.querySelector('video')!;
+  await expect.poll(() => [video.videoWidth, video.videoHeight, video.error]).toEqual([64, 48, null]);
+  expect(await violations()).toEqual([]);
+});
+
+test('a video that the browser cannot play is offered as a file, and not called damaged', async () => {
+  const bulk = async () => Uint8Array.from({ length: 4000 }, (_, i) => (i % 188 === 0 ? 0x47 : i % 251));
+  await openDocuments([VIDEO], { bulk });
+  await expect.element(cell().getByText('This browser cannot play this video.')).toBeVisible();
+  await expect
+    .element(cell().getByRole('link', { name: 'Download' }))
+    .toHaveAttribute('download', 'Colonoscopy.bin');
+  await expect.element(cell().getByRole('alert')).not.toBeInTheDocument();
+});

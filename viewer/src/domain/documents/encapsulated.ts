@@ -66,6 +66,7 @@ const EXTENSIONS: Readonly<Record<string, string>> = {
   'image/jpeg': 'jpg',
   'image/png': 'png',
   'image/tiff': 'tif',
+  'video/mp4': 'mp4',
   'model/stl': 'stl',
   'model/obj': 'obj',
   'model/mtl': 'mtl',

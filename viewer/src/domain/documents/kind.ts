@@ -1,12 +1,14 @@
 import type { Instance } from '../instance.ts';
 import { isEncapsulated } from './encapsulated.ts';
 import { isStructuredReport } from './sr.ts';
+import { isVideo } from './video.ts';
 import { isWaveform } from './waveform.ts';
 
-/** What an object without images is; `other` for what has nothing to read or to draw. */
-export type DocumentKind = 'report' | 'file' | 'waveform' | 'other';
+/** What an object without frames is; `other` for what has nothing to read or to draw. */
+export type DocumentKind = 'report' | 'file' | 'waveform' | 'video' | 'other';
 
 export function kindOf(instance: Instance): DocumentKind {
+  if (isVideo(instance)) return 'video';
   if (isEncapsulated(instance)) return 'file';
   if (isWaveform(instance)) return 'waveform';
   return isStructuredReport(instance) ? 'report' : 'other';
