@@ -13,7 +13,6 @@ import { HEAVY_BYTES } from '../threads/admission.ts';
 import { rasterWeight, renderWeight } from '../pixels/weights.ts';
 import type { Target } from '../sources/source.ts';
 import { studyReader, type InstanceOfStudy, type Reading, type StudyReader } from '../study/study-reader.ts';
-import { wholeOrRange } from '../study/byte-range.ts';
 import type { Payload } from '../study/payload.ts';
 import { drawing, drawnWaveform, isPdf, pdf, report, SVG } from './documents.ts';
 import type { PictureType, RasterTask } from './image/encode.ts';
@@ -25,8 +24,9 @@ import { negotiated, renderingOf, type Rendering } from './parameters.ts';
 import type { PictureTask } from './image/picture-task.ts';
 import { representative } from './representative.ts';
 import type { ThumbnailCache } from './thumbnail-cache.ts';
-import { isOfVideo, streamOf } from './video.ts';
+import { videoInstead } from './video.ts';
 import { frameDelays, representativeFrame } from './image/timing.ts';
+import { refuseTooMany, STILL, tooLarge, wantedFrames } from './wanted-frames.ts';
 
 export interface PicturesOptions {
   /** Decodes, applies the display transformations and encodes, off the event loop, once there is room. */
@@ -67,13 +67,6 @@ export interface PictureRequest {
   signal?: AbortSignal | undefined;
 }
 
-const STILL: readonly PictureType[] = ['image/jpeg', 'image/png', 'image/webp', 'image/gif'];
-const MOVING: readonly PictureType[] = ['image/gif', 'image/webp'];
-
-/** Maximum pixels of one picture, stored and given, and of all frames of an animation. */
-const MAX_PIXELS = 2 ** 26;
-const MAX_MOVING_PIXELS = 2 ** 25;
-const MAX_FRAMES = 10_000;
 /** Maximum pixels of a side: those of WebP, which has the lowest limit. */
 const MAX_SIDE = 16_383;
 
@@ -121,12 +114,8 @@ export class Pictures {
         const payload = await this.#draw(study, instance, { frames, accept }, rendering);
         return tagged(payload, core.usedCopy ? undefined : tag);
       } catch (error) {
-        if (frames || !(await isOfVideo(error, accept, study, instance))) throw error;
-        const stream = await streamOf(study, instance, accept);
-        const payload = wholeOrRange(stream, core.usedCopy ? undefined : range?.(tag));
-        // A strong tag: the bytes are the same each time, and so their ranges fit together.
-        const etag = core.usedCopy ? undefined : tag;
-        return { ...payload, headers: { ...payload.headers, ...(etag && { etag }) } };
+        if (frames) throw error;
+        return videoInstead(error, { core, study, instance, accept, range, tag });
       }
     });
   }
@@ -140,7 +129,7 @@ export class Pictures {
     const { json, dataset } = await this.#described(study, instance);
     const pixels = pixelDescription(dataset);
     if (pixels) {
-      const { numbers, type } = wantedFrames(dataset, pixels, frames, accept);
+      const { numbers, type } = wantedFrames(dataset, pixels, { frames, accept });
       return this.#picture(study, instance, { json, dataset }, { pixels, numbers, type, rendering });
     }
     if (frames) throw nothingToRender();
@@ -309,37 +298,6 @@ function tagged(payload: Payload, tag: string | undefined): Payload {
 
 function partOf(frames: readonly number[] | undefined, what: string): string {
   return frames ? `${framesPart(frames)}/${what}` : what;
-}
-
-function wantedFrames(
-  dataset: DicomJson,
-  { rows, columns, numberOfFrames }: PixelDescription,
-  frames: readonly number[] | undefined,
-  accept: readonly MediaRange[],
-): { numbers: readonly number[]; type: PictureType } {
-  if (frames && frames.length > 1) return { numbers: frames, type: negotiated(accept, MOVING) };
-  const type = negotiated(accept, STILL);
-  if (frames) return { numbers: frames, type };
-  if (numberOfFrames > 1 && MOVING.includes(type)) {
-    refuseTooMany(rows * columns, numberOfFrames);
-    return { numbers: Array.from({ length: numberOfFrames }, (_, i) => i + 1), type };
-  }
-  return { numbers: [representativeFrame(dataset, numberOfFrames)], type };
-}
-
-function refuseTooMany(pixels: number, frames: number): void {
-  if (
-    pixels <= MAX_PIXELS &&
-    (frames === 1 || (frames <= MAX_FRAMES && pixels * frames <= MAX_MOVING_PIXELS))
-  )
-    return;
-  const advice =
-    frames > 1 ? 'ask for fewer frames, one of them, or a smaller viewport' : 'retrieve its frames';
-  throw tooLarge(advice);
-}
-
-function tooLarge(advice: string): Fault {
-  return new Fault('too_large', `The picture is too large to be rendered here: ${advice}.`);
 }
 
 /** Returns the attributes of each frame, with its tables. If all frames look the same, the tables are read once. */

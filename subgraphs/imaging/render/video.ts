@@ -1,23 +1,50 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 import { takes, type MediaRange } from '../../../schema/http/media-ranges.ts';
-import type { BulkData } from '../sources/source.ts';
 import { VideoStream } from '../sources/video.ts';
-import type { InstanceOfStudy, StudyReader } from '../study/study-reader.ts';
+import { wholeOrRange } from '../study/byte-range.ts';
+import type { Payload } from '../study/payload.ts';
+import type { InstanceOfStudy, Reading, StudyReader } from '../study/study-reader.ts';
 import { negotiated } from './parameters.ts';
 
 /** Rendered resources of videos: the stream as it is stored (DW-28). */
 
 const TYPES = ['video/mp4', 'video/mpeg', 'video/mp2t'];
 
+export interface VideoRequest {
+  core: Pick<Reading, 'usedCopy'>;
+  study: StudyReader;
+  instance: InstanceOfStudy;
+  accept: readonly MediaRange[];
+  /** Returns the header Range if it applies. */
+  range: ((tag: string | undefined) => string | undefined) | undefined;
+  /** Of the instance; undefined if its source cannot tell one version from another. */
+  tag: string | undefined;
+}
+
 /**
- * Tells whether there is no picture because the pixels are a video. Not every archive states that before its frames are asked
- * for, and a picture may be refused before that: its type, or the size of a film.
+ * Gives the stream of an instance that has no picture because its pixels are a video.
+ * @param error why there is no picture
+ * @throws the same error for any other object; Fault `not_acceptable` for another media type than that of the stream
  */
-export async function isOfVideo(
+export async function videoInstead(error: unknown, request: VideoRequest): Promise<Payload> {
+  if (!(await isOfVideo(error, request))) throw error;
+  const { core, study, instance, accept, range, tag } = request;
+  const stream = await study.bulkdata(instance, 'bulkdata/7FE00010');
+  negotiated(accept, [stream.mediaType]);
+  // A range of one copy does not fit another.
+  if (core.usedCopy) return wholeOrRange(stream, undefined);
+  const payload = wholeOrRange(stream, range?.(tag));
+  // A strong tag: the bytes are the same each time, and so their ranges fit together.
+  return tag === undefined ? payload : { ...payload, headers: { ...payload.headers, etag: tag } };
+}
+
+/**
+ * Tells whether the pixels are a video. Not every archive states that before its frames are asked for, and a picture may be
+ * refused before that: its type, or the size of a film.
+ */
+async function isOfVideo(
   error: unknown,
-  accept: readonly MediaRange[],
-  study: StudyReader,
-  instance: InstanceOfStudy,
+  { study, instance, accept }: Pick<VideoRequest, 'study' | 'instance' | 'accept'>,
 ): Promise<boolean> {
   if (!(error instanceof Fault)) return false;
   if (error.cause instanceof VideoStream) return true;
@@ -29,15 +56,4 @@ export async function isOfVideo(
   } catch (refusal) {
     return refusal instanceof Fault && refusal.cause instanceof VideoStream;
   }
-}
-
-/** Opens the stream. @throws Fault `not_acceptable` for another media type than that of the stream */
-export async function streamOf(
-  study: StudyReader,
-  instance: InstanceOfStudy,
-  accept: readonly MediaRange[],
-): Promise<BulkData> {
-  const stream = await study.bulkdata(instance, 'bulkdata/7FE00010');
-  negotiated(accept, [stream.mediaType]);
-  return stream;
 }
