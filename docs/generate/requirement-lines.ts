@@ -99,6 +99,10 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'DW-26':
     'Each object is compared with the search that authorized it (study, object, patient) before it is given.',
   'DW-27': 'A source with the same instances replaces one that fails. A part is never given as the whole.',
+  'DW-28':
+    'A video is given as it is stored, with its media type and byte ranges. Its frames are 406, its thumbnail is an icon, and nothing calls it damaged.',
+  'DW-29':
+    'All bulk data or pixel data of a study, series or instance come in one answer, each with its address; all of them or none.',
 
   // FHIR and GraphQL
   'FG-1': 'Schema and resolvers of the clinical subgraph are generated from the FHIR R4 definitions.',
