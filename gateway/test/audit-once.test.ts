@@ -75,7 +75,6 @@ const FORMS: Form[] = [
   ['frames', (uid) => `${instance(uid)}/frames/1`, '*/*'],
   ['bulk data', pixels, '*/*'],
   ['all bulk data', (uid) => `${study(uid)}/bulkdata`, '*/*'],
-  ['all pixel data', (uid) => `${instance(uid)}/pixeldata`, '*/*'],
   ['rendered', (uid) => `${instance(uid)}/rendered`, 'image/png'],
   ['thumbnail', (uid) => `${study(uid)}/thumbnail`, 'image/png'],
   ['WADO-URI', uri, 'image/png'],
