@@ -67,10 +67,14 @@ export function beginExplanation(mode: Mode, asked: AskedOperation, limits: Limi
   return { mode, cost: { cost, limit, depth, depthLimit, fields }, began: performance.now(), calls: [] };
 }
 
-/** Writes the explanation for the caller; times are milliseconds, `at` is counted from the beginning of the execution. */
+/**
+ * Writes the explanation for the caller; times are milliseconds, `at` is counted from the beginning of the execution. Calls
+ * are in the order in which they began: the order in which they ended tells how long hidden ones took.
+ */
 export function writtenExplanation({ mode, cost, began, plan, calls }: Explanation): object {
   if (mode === 'cost') return cost;
-  const told = calls.slice(0, MOST_CALLS).map(({ began: callBegan, milliseconds, ...call }) => ({
+  const inOrder = calls.toSorted((a, b) => a.began - b.began);
+  const told = inOrder.slice(0, MOST_CALLS).map(({ began: callBegan, milliseconds, ...call }) => ({
     ...call,
     at: rounded(callBegan - began),
     milliseconds: rounded(milliseconds),

@@ -58,9 +58,11 @@ export function patientDirectory(
     async labels(tenant: Tenant, access: Access, studyUids: readonly string[]) {
       const labels = new Map<string, string[]>();
       if (tenant.clinical.type === 'none') return labels;
-      // This search is the gateway's, not the caller's: labels also count for a caller who may only read studies.
+      // This search is the gateway's, not the caller's: labels also count for a caller who may only read studies. Nor is it
+      // told to the caller: it decides what the caller may see (IA-7).
+      const { calls: _, ...caller } = access;
       const asking: Access = {
-        ...access,
+        ...caller,
         permissions: [{ level: 'patient', type: 'ImagingStudy', interactions: 'rs' }],
       };
       const record = open(tenant, asking);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Fault } from '../fault/fault.ts';
-import { measuredFetch, observed, type MeasureCall, type SourceCall } from './source-calls.ts';
+import { measuredFetch, observed, untold, type MeasureCall, type SourceCall } from './source-calls.ts';
 
 const AWAY = new Fault('unavailable', 'The archive is away.');
 const LEFT = new DOMException('The client has left.', 'AbortError');
@@ -35,22 +35,20 @@ describe('a call to a source is measured by its outcome:', () => {
     expect(measured).toEqual(['folder begins', `folder ${outcome}`]);
   });
 
-  test('and explained, with what it found, for a request that wants that', async () => {
-    const calls: SourceCall[] = [];
-    const asked = {
-      kind: 'store',
-      source: () => 'clinical (store)',
-      request: () => 'search',
-      found: (rows: number[]) => rows.length,
-    } as const;
-    await observed({ calls: (call) => calls.push(call) }, asked, async () => [1, 2]);
-    await expect(
-      observed({ calls: (call) => calls.push(call) }, asked, () => Promise.reject(AWAY)),
-    ).rejects.toBe(AWAY);
-    expect(calls).toMatchObject([
-      { source: 'clinical (store)', request: 'search', found: 2 },
-      { source: 'clinical (store)', request: 'search', error: 'unavailable' },
-    ]);
+  test('and explained for a request that wants that, unless it is not to be told', async () => {
+    const told: SourceCall[] = [];
+    const { measured, measure } = measures();
+    const observers = { measure, calls: (call: SourceCall) => told.push(call) };
+    const asked = { kind: 'store', source: () => 'clinical (store)', request: () => 'search' } as const;
+    await observed(observers, asked, async () => [1, 2]);
+    await expect(observed(observers, asked, () => Promise.reject(AWAY))).rejects.toBe(AWAY);
+    await observed(untold(observers), asked, async () => [1, 2]);
+    const call = {
+      ...{ source: 'clinical (store)', request: 'search' },
+      ...{ began: expect.any(Number) as number, milliseconds: expect.any(Number) as number },
+    };
+    expect(told).toEqual([call, { ...call, error: 'unavailable' }]);
+    expect(measured.filter((one) => one.endsWith('begins'))).toHaveLength(3);
   });
 });
 

@@ -11,8 +11,6 @@ export interface SourceCall {
   /** When it began, by `performance.now()`. */
   began: number;
   milliseconds: number;
-  /** Resources or rows in the answer. */
-  found?: number;
   /** Code of the error. */
   error?: FaultCode;
 }
@@ -27,7 +25,7 @@ export type CallOutcome = 'ok' | 'ended' | FaultCode;
 
 /** Begins to measure a call of any request. */
 export type MeasureCall = (
-  call: Pick<CallDescription<never>, 'kind' | 'source' | 'request'>,
+  call: Pick<CallDescription, 'kind' | 'source' | 'request'>,
 ) => Measured<CallOutcome>;
 
 /** Those who want to know about the calls of a request. */
@@ -37,23 +35,28 @@ export interface CallObservers {
 }
 
 /** What is known of a call; the functions run only for a request that is explained or traced. */
-export interface CallDescription<Answer> {
+export interface CallDescription {
   kind: SourceKind;
   source(): string;
   request(): string;
-  found?(answer: Answer): number;
 }
+
+/**
+ * Returns the observers of calls that are not told to the caller: those by which it is decided what the caller may see, and
+ * those that are made or not because of what the caller may not see. They would tell that it exists (IA-7).
+ */
+export const untold = ({ measure }: CallObservers): CallObservers => ({ measure });
 
 /** Does the work of a call, and tells its observers. @throws what the work throws */
 export function observed<Answer>(
   { calls, measure }: CallObservers,
-  description: CallDescription<Answer>,
+  description: CallDescription,
   work: () => Awaitable<Answer>,
 ): Awaitable<Answer> {
   if (!calls && !measure) return work();
   const began = performance.now();
   const measured = measure?.(description);
-  const end = (outcome: CallOutcome, details: Pick<SourceCall, 'found' | 'error'>) => {
+  const end = (outcome: CallOutcome, details: Pick<SourceCall, 'error'> = {}) => {
     const milliseconds = performance.now() - began;
     measured?.end(outcome);
     calls?.({
@@ -65,7 +68,7 @@ export function observed<Answer>(
     });
   };
   const answered = (value: Answer): Answer => {
-    end('ok', calls && description.found ? { found: description.found(value) } : {});
+    end('ok');
     return value;
   };
   return orElse(

@@ -1,6 +1,11 @@
 import DataLoader from 'dataloader';
 import type { Resource } from 'fhir/r4.js';
-import { observed, type CallDescription, type CallObservers } from '../../../schema/access/source-calls.ts';
+import {
+  observed,
+  untold,
+  type CallDescription,
+  type CallObservers,
+} from '../../../schema/access/source-calls.ts';
 import { querySummary } from '../../../schema/fault/audit.ts';
 import type { Facet } from '../../../schema/fhir/facets.ts';
 import { copyWith } from '../../../schema/process/copy-with.ts';
@@ -77,11 +82,7 @@ export class RequestSource {
     if (found) {
       if (found.resource) this.#answers.add(type, [found.resource]);
       const request = () => `read ${type} by its id`;
-      void observed(
-        this.#observers,
-        { request, found: () => (found.resource ? 1 : 0), ...kindOf(source as ClinicalSource) },
-        () => found,
-      );
+      void observed(this.#observers, { request, ...kindOf(source as ClinicalSource) }, () => found);
     }
     return found;
   }
@@ -109,7 +110,6 @@ export class RequestSource {
       reader = new DataLoader(async (ids) => {
         const found = await this.#ask((source) => source.read(type, ids, this.#caller), {
           request: () => `read ${type} by ${ids.length === 1 ? 'its id' : `${ids.length} ids`}`,
-          found: (resources) => resources.length,
         });
         this.#answers.add(type, found);
         return ids.map((id) => this.#answers.resource(type, id));
@@ -122,13 +122,14 @@ export class RequestSource {
   /** After one timeout, the backend is not asked again: a nested query would wait for a timeout at each level. */
   async #ask<T>(
     question: (source: ClinicalSource) => Promise<T>,
-    { newestOf, ...call }: Question<T>,
+    { newestOf, isFurtherPage = false, ...call }: Question,
   ): Promise<T> {
     const source = await this.#source();
     await (newestOf ? this.#turnOf(newestOf) : this.#turns.next());
     if (this.#answers.silent) throw this.#answers.silent;
     try {
-      return await observed(this.#observers, copyWith(kindOf(source), call), () => question(source));
+      const observers = isFurtherPage ? untold(this.#observers) : this.#observers;
+      return await observed(observers, copyWith(kindOf(source), call), () => question(source));
     } catch (error) {
       if (error instanceof Fault && isTimeout(error.details.cause)) this.#answers.silent = error;
       throw error;
@@ -149,23 +150,26 @@ export class RequestSource {
       const message = 'The FHIR server of this record does not count values. Leave out facets.';
       throw new Fault('not_implemented', message, { service: 'clinical' });
     };
-    return this.#ask(count, { request: () => `count values of ${type}`, found: (facets) => facets.length });
+    return this.#ask(count, { request: () => `count values of ${type}` });
   }
 
-  /** Returns one page; equal searches of a request are sent once. */
-  page(type: string, search: SourceSearch): Promise<SearchPage> {
+  /**
+   * Returns one page; equal searches of a request are sent once.
+   * @param isFurther true for a page that follows another one of the same answer
+   */
+  page(type: string, search: SourceSearch, isFurther = false): Promise<SearchPage> {
     // The patients are the caller's, the same in each search; there may be thousands.
     const { patients, ...rest } = search;
     const key = JSON.stringify([type, rest, patients !== undefined]);
-    return this.#answers.page(key, () => this.#askForPage(type, search, key));
+    return this.#answers.page(key, () => this.#askForPage({ type, search, isFurther }, key));
   }
 
-  async #askForPage(type: string, search: SourceSearch, key: string): Promise<SearchPage> {
+  async #askForPage({ type, search, isFurther }: WantedPage, key: string): Promise<SearchPage> {
     try {
       const page = await this.#ask((source) => source.search(type, search, this.#over?.signal), {
         request: () => `search ${summaryOf(type, search)}`,
-        found: ({ resources }) => resources.length,
         newestOf: search.newestOf,
+        isFurtherPage: isFurther,
       });
       this.#answers.add(type, page.resources);
       return page;
@@ -226,7 +230,7 @@ export class RequestSource {
     let offset: number | undefined;
     let mayRepeat = false;
     for (let isFirst = true; ; isFirst = false) {
-      const page = await this.page(type, cursor === undefined ? search : { ...search, cursor });
+      const page = await this.page(type, cursor === undefined ? search : { ...search, cursor }, !isFirst);
       const kept = await keep(page.resources);
       looked += page.looked ?? page.resources.length;
       for (const name of page.notApplied ?? []) notApplied.add(name);
@@ -272,8 +276,16 @@ function kindOf({ local }: ClinicalSource) {
 }
 
 /** What is known of a question to the backend. */
-interface Question<T> extends Omit<CallDescription<T>, 'source' | 'kind'> {
+interface Question extends Omit<CallDescription, 'source' | 'kind'> {
   newestOf?: NewestOf | undefined;
+  /** True for a page that follows another one. How many there are tells how much is left out of them. */
+  isFurtherPage?: boolean;
+}
+
+interface WantedPage {
+  type: string;
+  search: SourceSearch;
+  isFurther: boolean;
 }
 
 function summaryOf(type: string, { params, count, sort, offset, cursor }: SourceSearch): string {

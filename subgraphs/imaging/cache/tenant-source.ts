@@ -1,6 +1,11 @@
 import type { LRUCache } from 'lru-cache';
 import { number, Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
-import { observed, type CallDescription, type CallObservers } from '../../../schema/access/source-calls.ts';
+import {
+  observed,
+  untold,
+  type CallDescription,
+  type CallObservers,
+} from '../../../schema/access/source-calls.ts';
 import { keywordOf } from '../../../schema/dicom/dictionary.ts';
 import { querySummary } from '../../../schema/fault/audit.ts';
 import { RefusalDelay } from '../../../schema/process/refusal-delay.ts';
@@ -76,12 +81,12 @@ export class TenantSource {
 
   /**
    * Returns rows of a search; without waiting if they are kept.
-   * @param ttl seconds for which the answer is kept
+   * @param ttl seconds for which the answer is kept; longer than others, what decides what the caller may see
    */
   ask(query: SourceQuery, ttl = SEARCH_TTL): Rows | Promise<Rows> {
     const { cache } = this.#options;
     const key = this.#question(query);
-    const ask = () => this.#counted(query);
+    const ask = () => this.#counted(query, ttl > SEARCH_TTL);
     const generation = async () => (await this.open()).generation?.();
     // Does not end with this request: others may wait for the same answer, and the next request finds it kept (IA-19).
     return cache.kept(key) ?? this.#known.get(key) ?? this.shared(cache.rows(key, { ttl, ask, generation }));
@@ -121,9 +126,9 @@ export class TenantSource {
     return where === 'here' ? cache.kept(key) : cache.sharedRows(key);
   }
 
-  /** Asks the source for rows of a search, without using or filling the cache. */
+  /** Asks the source for rows of a search that decide what the caller may see, without using or filling the cache. */
   askFresh(query: SourceQuery): Promise<Rows> {
-    const ask = () => this.#counted(query);
+    const ask = () => this.#counted(query, true);
     return this.shared(this.#options.cache.fresh(this.#question(query), ask));
   }
 
@@ -131,7 +136,7 @@ export class TenantSource {
   askOwner(query: SourceQuery, studyUid: string): Promise<Rows> {
     const { cache } = this.#options;
     cache.trust(`${this.key}\n${studyUid}`);
-    return this.shared(cache.fresh(`owner\n${this.#question(query)}`, () => this.#search(query)));
+    return this.shared(cache.fresh(`owner\n${this.#question(query)}`, () => this.#search(query, true)));
   }
 
   /** Tells whether the kept row of a study may be older than what a search has seen since it was kept. */
@@ -157,15 +162,17 @@ export class TenantSource {
     if (rows.length > 0) this.#options.cache.keep(this.#question(query), rows, ttl);
   }
 
-  async #search(query: SourceQuery): Promise<DicomJson[]> {
+  /** @param decides true for a search that decides what the caller may see */
+  async #search(query: SourceQuery, decides = false): Promise<DicomJson[]> {
     const source = await this.open();
-    const request = () => `search ${summaryOf(query)}`;
-    return this.#observed({ request, found: (rows) => rows.length }, () => source.search(query));
+    const observers = decides ? untold(this.#options) : this.#options;
+    const call = this.#call(() => `search ${summaryOf(query)}`);
+    return observed(observers, call, () => source.search(query));
   }
 
   /** Searches, and notes how many instances studies have: one that grows is then not read by its kept row. */
-  async #counted(query: SourceQuery): Promise<DicomJson[]> {
-    const rows = await this.#search(query);
+  async #counted(query: SourceQuery, decides = false): Promise<DicomJson[]> {
+    const rows = await this.#search(query, decides);
     const { level, studyUid, seriesUid = '', match, limit, offset = 0 } = query;
     const saw = (uid: string, part: string, count: number) =>
       this.#options.cache.saw(`${this.key}\n${uid}`, part, count);
@@ -184,9 +191,9 @@ export class TenantSource {
     return rows;
   }
 
-  async #observed<T>(call: Omit<CallDescription<T>, 'source' | 'kind'>, work: () => Promise<T>): Promise<T> {
-    const images = this.#images;
-    return observed(this.#options, { kind: images.config.type, source: () => images.place, ...call }, work);
+  #call(request: () => string): CallDescription {
+    const { config, place } = this.#images;
+    return { kind: config.type, source: () => place, request };
   }
 
   #question({ patientIds, ...query }: SourceQuery): string {
@@ -209,10 +216,10 @@ export class TenantSource {
   ): Promise<T> {
     const { pendingRetrievals: unfinished, over } = this.#options;
     const key = `${this.key}\n${JSON.stringify(what)}`;
-    const request = () => `retrieve ${what[0]}`;
     const retrieving = async (ends: AbortSignal) => {
       const source = await this.open();
-      return this.#observed({ request }, () => work(source, ends));
+      const call = this.#call(() => `retrieve ${what[0]}`);
+      return observed(this.#options, call, () => work(source, ends));
     };
     return inTheSameWords(
       this.#patience.during((seconds) => unfinished.patiently(key, retrieving, seconds, over?.signal)),

@@ -18,7 +18,6 @@ export interface Call {
   /** Milliseconds from the beginning of the execution. */
   at: number;
   milliseconds: number;
-  found?: number;
   error?: string;
 }
 
