@@ -7,20 +7,27 @@ const error = (path: (string | number)[], message = 'No.', code = 'forbidden') =
 });
 
 describe('errors of one answer', () => {
-  test('a hundred rows with the same error are one error with a count and ten paths', () => {
-    const errors = Array.from({ length: 100 }, (_, row) =>
-      error(['ConditionList', row, 'subject', 'resource']),
-    );
-    const [joined, ...others] = joinEqualErrors(errors);
-    expect(others).toEqual([]);
-    expect(joined).toEqual({
-      ...errors[0],
-      extensions: {
-        ...errors[0]!.extensions,
-        count: 100,
-        paths: errors.slice(0, 10).map(({ path }) => path),
-      },
+  test.each([1, 5, 100, 101])('%i equal errors are given one by one', (rows) => {
+    const errors = Array.from({ length: rows }, (_, row) => error(['List', row, 'subject']));
+    expect(joinEqualErrors(errors)).toEqual(errors);
+  });
+
+  test('of more, 100 are given, and the next one has the number of the rest', () => {
+    const errors = Array.from({ length: 250 }, (_, row) => error(['List', row, 'subject']));
+    const next = errors[100]!;
+    expect(joinEqualErrors(errors)).toEqual([
+      ...errors.slice(0, 100),
+      { ...next, extensions: { ...next.extensions, count: 150 } },
+    ]);
+  });
+
+  test('equal failures have the longest retryAfter of them', () => {
+    const after = (path: string, retryAfter: number, message = 'Away.') => ({
+      ...{ message, path: [path] },
+      extensions: { code: 'unavailable', retryAfter },
     });
+    const errors = [after('a', 2), after('b', 3), after('c', 9, 'Other.')];
+    expect(joinEqualErrors(errors)).toEqual([after('a', 3), after('b', 3), after('c', 9, 'Other.')]);
   });
 
   test('errors of other fields, messages or codes stay, and one alone is unchanged', () => {

@@ -1,27 +1,46 @@
 import type { GraphQLFormattedError } from 'graphql';
 
-/** Paths that a joined error names besides the number of them. */
-const MOST_PATHS = 10;
-
-type Path = NonNullable<GraphQLFormattedError['path']>;
+/** Errors that differ only in the position in a list, and are given one by one. */
+const MOST_EQUAL = 100;
 
 /**
- * Joins errors that differ only in the position in a list: a reference that is refused in a hundred rows is one error. It
- * has the path of the first, `extensions.count`, and up to ten paths in `extensions.paths`.
+ * Limits errors that differ only in the position in a list, such as a reference that is refused in every row: 100 are given,
+ * each with its own path, and one more that has the number of all further ones, itself included, in `extensions.count`.
  */
 export function joinEqualErrors(errors: readonly GraphQLFormattedError[]): GraphQLFormattedError[] {
-  const groups = new Map<string, { error: GraphQLFormattedError; count: number; paths: Path[] }>();
-  for (const error of errors) {
+  const groups = new Map<string, GraphQLFormattedError[]>();
+  for (const error of withOneClock(errors)) {
     const { message, path, extensions } = error;
     const fields = path?.filter((part) => typeof part === 'string');
     const key = JSON.stringify([message, fields, extensions]);
-    const group = groups.get(key) ?? { error, count: 0, paths: [] };
-    groups.set(key, group);
-    group.count++;
-    if (path && group.paths.length < MOST_PATHS) group.paths.push(path);
+    const equal = groups.get(key);
+    if (equal) equal.push(error);
+    else groups.set(key, [error]);
   }
-  return [...groups.values()].map(({ error, count, paths }) =>
-    count === 1 ? error : { ...error, extensions: { ...error.extensions, count, paths } },
+  return [...groups.values()].flatMap((equal) => {
+    const count = equal.length - MOST_EQUAL;
+    if (count < 2) return equal;
+    const next = equal[MOST_EQUAL]!;
+    return [...equal.slice(0, MOST_EQUAL), { ...next, extensions: { ...next.extensions, count } }];
+  });
+}
+
+/** Gives equal failures one `retryAfter`, the longest: each was told by a clock that went on meanwhile. */
+function withOneClock(errors: readonly GraphQLFormattedError[]): readonly GraphQLFormattedError[] {
+  const longest = new Map<string, number>();
+  const failureOf = ({ message, extensions }: GraphQLFormattedError) =>
+    `${String(extensions?.['code'])} ${message}`;
+  const secondsOf = ({ extensions }: GraphQLFormattedError) =>
+    extensions?.['retryAfter'] as number | undefined;
+  for (const error of errors) {
+    const seconds = secondsOf(error);
+    const failure = failureOf(error);
+    if (seconds !== undefined) longest.set(failure, Math.max(seconds, longest.get(failure) ?? 0));
+  }
+  return errors.map((error) =>
+    secondsOf(error) === undefined
+      ? error
+      : { ...error, extensions: { ...error.extensions, retryAfter: longest.get(failureOf(error)) } },
   );
 }
 

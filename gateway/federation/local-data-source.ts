@@ -9,6 +9,7 @@ import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { logFault } from '../../schema/fault/log-fault.ts';
 import type { Abortable } from '../../schema/process/request-end.ts';
 import { keptByText } from './document-cache.ts';
+import { withErrorsOfFields } from './fetch-errors.ts';
 import type { GatewayContext, RequestScope } from './request-scope.ts';
 import type { ServiceName } from './service-name.ts';
 
@@ -31,7 +32,7 @@ export function localDataSource(
   subgraph: LocalSubgraph,
 ): GraphQLDataSource<GatewayContext> {
   const documentOf = keptByText((query) => parse(query, { noLocation: true }));
-  return {
+  return withErrorsOfFields(subgraph.schema, {
     async process(options: GraphQLDataSourceProcessOptions<GatewayContext>): Promise<Response> {
       const { request } = options;
       const scope = (options.context as GatewayContext).scope;
@@ -61,7 +62,7 @@ export function localDataSource(
         return { data: null, errors: [formatted(error, name, scope)] } as unknown as Response;
       }
     },
-  };
+  });
 }
 
 /** Returns the subgraph's core for this request; opens it at first use. */
@@ -82,7 +83,7 @@ export class FetchedError extends GraphQLError {}
  */
 export function formatted(error: unknown, service: ServiceName, scope: RequestScope): GraphQLFormattedError {
   const { originalError, path, message, extensions } = error as Partial<GraphQLError>;
-  if (error instanceof FetchedError)
+  if ([error, originalError].some((one) => one instanceof FetchedError))
     return { message: message!, ...(path && { path }), extensions: extensions! };
   const thrown = faultOf(error) ?? toFault(originalError ?? error);
   // A field that was cancelled by the time limit reports the time limit, not the error that its source made of it.

@@ -1,5 +1,6 @@
 import type { GraphQLDataSource, GraphQLDataSourceProcessOptions } from '@apollo/gateway';
 import type { GraphQLFormattedError, GraphQLSchema } from 'graphql';
+import { withErrorsOfFields } from './fetch-errors.ts';
 import { formatted, type LocalSubgraph } from './local-data-source.ts';
 import type { GatewayContext, RequestScope } from './request-scope.ts';
 import type { ServiceName } from './service-name.ts';
@@ -23,8 +24,11 @@ export interface RemoteSubgraph {
 export type GraphSubgraph = LocalSubgraph | RemoteSubgraph;
 
 /** Executes a query plan's fetches at a subgraph that is another process. */
-export function remoteDataSource(name: ServiceName, send: SendFetch): GraphQLDataSource<GatewayContext> {
-  return {
+export function remoteDataSource(
+  name: ServiceName,
+  { schema, fetch: send }: RemoteSubgraph,
+): GraphQLDataSource<GatewayContext> {
+  return withErrorsOfFields(schema, {
     async process({ request, context }: GraphQLDataSourceProcessOptions<GatewayContext>): Promise<Response> {
       const { scope } = context as GatewayContext;
       try {
@@ -36,5 +40,5 @@ export function remoteDataSource(name: ServiceName, send: SendFetch): GraphQLDat
         return { data: null, errors: [formatted(error, name, scope)] } as unknown as Response;
       }
     },
-  };
+  });
 }

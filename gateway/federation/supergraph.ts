@@ -168,7 +168,7 @@ export async function federatedServer(deps: {
 }
 
 const dataSource = (name: ServiceName, subgraph: GraphSubgraph) =>
-  'fetch' in subgraph ? remoteDataSource(name, subgraph.fetch) : localDataSource(name, subgraph);
+  'fetch' in subgraph ? remoteDataSource(name, subgraph) : localDataSource(name, subgraph);
 
 /** Returns what turns off the plugins that Apollo Server adds by itself. */
 const withoutApolloPlugins = () => [

@@ -131,10 +131,12 @@ export function faultExtensions(fault: Fault): Record<string, unknown> {
     code: fault.code,
     status: fault.status,
     ...(scope && { scope }),
-    ...(retryAfter !== undefined && { retryAfter }),
+    ...(retryAfter !== undefined && { retryAfter: wholeSeconds(retryAfter) }),
     ...(service && { service }),
   };
 }
+
+const wholeSeconds = (retryAfter: number): number => Math.max(1, Math.ceil(retryAfter));
 
 /** Returns the Fault that a GraphQL error was written of. Errors of a document, with codes of GraphQL, are `invalid_request`. */
 export function faultOfGraphql(error: { message: string; extensions?: Record<string, unknown> }): Fault {
@@ -164,7 +166,7 @@ export function faultHeaders(fault: Fault, realm: string, resourceMetadata?: str
       .filter(Boolean)
       .join(', ');
   }
-  if (retryAfter !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfter)));
+  if (retryAfter !== undefined) headers['retry-after'] = String(wholeSeconds(retryAfter));
   if (allow) headers['allow'] = allow;
   if (size !== undefined) headers['content-range'] = `bytes */${size}`;
   return headers;

@@ -14,10 +14,10 @@ export interface Answered {
   paths: readonly string[];
 }
 
-/** An error of an answer. Our gateway writes errors with the same text as one, with their number and the first paths. */
+/** An error of an answer. Our gateway writes equal errors beyond 100 as one, with their number. */
 interface WrittenError {
   path?: unknown;
-  extensions?: { count?: number; paths?: readonly unknown[] };
+  extensions?: { count?: number };
 }
 
 /** Posts a request and reads the answer. */
@@ -28,9 +28,7 @@ export async function answeredBy(url: string, { headers, body }: Posted): Promis
   return {
     ...{ status: answer.statusCode, text, data },
     errors: errors.reduce((sum, { extensions }) => sum + (extensions?.count ?? 1), 0),
-    paths: errors.flatMap(({ path, extensions }) =>
-      (extensions?.paths ?? [path]).map((one) => JSON.stringify(one)),
-    ),
+    paths: errors.map(({ path }) => JSON.stringify(path)),
   };
 }
 

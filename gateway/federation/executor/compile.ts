@@ -33,11 +33,11 @@ import type {
   TypeName,
   Write,
 } from './compiled.ts';
-import { crossingTo, declaredField, KEY, ownField, type SubgraphSchemas } from './crossing.ts';
+import { ADDED, crossingTo, declaredField, KEY, ownField, type SubgraphSchemas } from './crossing.ts';
 import type { TextMemory } from './kept-texts.ts';
 import { leafWriter, quoted } from './leaf-text.ts';
 import { isPureField, keepingTexts } from './pure-selections.ts';
-import { ADDED, divideIntoRegions, TYPE_ADDED } from './regions.ts';
+import { divideIntoRegions, TYPE_ADDED } from './regions.ts';
 import { listWriter, nullRefused, objectText } from './write.ts';
 
 interface Source extends CollectedFrom {

@@ -146,10 +146,14 @@ function answered({ compiled, run, text }: Ended, scope: RequestScope): Answered
   const [first = 'clinical'] = compiled.services;
   const finish = (of: Run): readonly GraphQLFormattedError[] => errorsOf(of, first, scope);
   if (budget.isExceeded) {
-    const nothing = compiled.root.fields.map((field) => `${field.key}null`).join();
+    const fields = compiled.root.fields.map(
+      (field) => `${field.key}${'text' in field ? field.text : 'null'}`,
+    );
+    const refusal = written(budget.refusal(), first, scope);
+    const refused = compiled.root.fields.filter((field) => !('text' in field));
     return {
-      data: new WrittenData(`{${nothing}}`),
-      errors: [written(budget.refusal(), first, scope)],
+      data: new WrittenData(`{${fields.join()}}`),
+      errors: refused.map(({ name }) => ({ ...refusal, path: [name] })),
       spent,
     };
   }
@@ -173,14 +177,15 @@ const ROOT = Object.freeze({});
 
 /** Returns the errors of a run for the caller, in the order of a planned answer: those of the first subgraph first. */
 function errorsOf(run: Run, first: ServiceName, scope: RequestScope): GraphQLFormattedError[] {
-  const { errors, context } = run;
-  if (errors.length === 0 && context.partial.length === 0) return [];
+  const { errors } = run;
+  const partial = run.ownPartial();
+  if (errors.length === 0 && partial.length === 0) return [];
   const ofFirst = errors.filter(({ service }) => service === first);
   const others = errors.filter(({ service }) => service !== first);
   return [
     ...[...ofFirst, ...others].map(({ error, service }) => written(error, service, scope)),
     // A fault that does not name its service is of the images: of the record only whole fields fail.
-    ...context.partial.map((error) => written(error, 'imaging', scope)),
+    ...partial.map((error) => written(error, 'imaging', scope)),
   ];
 }
 

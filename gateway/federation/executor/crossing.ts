@@ -5,6 +5,8 @@ import type { Crossing, Resolver } from './compiled.ts';
 
 /** The field by which both subgraphs know an entity (`@key`). */
 export const KEY = 'id';
+/** Begins the names under which a fetch also asks for what a step needs. */
+export const ADDED = '__step_';
 
 export type SubgraphSchemas = Readonly<Record<ServiceName, GraphQLSchema>>;
 

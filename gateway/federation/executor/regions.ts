@@ -8,11 +8,9 @@ import {
 } from 'graphql';
 import type { ServiceName } from '../service-name.ts';
 import type { CompiledField, CompiledOperation, CompiledSelection, Crossing } from './compiled.ts';
-import { KEY } from './crossing.ts';
+import { ADDED, KEY } from './crossing.ts';
 import { fetchesOf, type Region } from './remote-fetches.ts';
 
-/** Begins the names under which a region also asks for what a step needs. */
-export const ADDED = '__step_';
 /** The type of a value that may be of several. */
 export const TYPE_ADDED = `${ADDED}type`;
 
@@ -123,7 +121,8 @@ class Division {
     crossing.keyOf = (source) => propertyIn(source, KEY);
     crossing.required = crossing.required.map(({ name }) => ({
       name,
-      resolve: (holder) => propertyIn(holder as object, name),
+      resolve: (holder, _arguments, context, { path }) =>
+        propertyIn(holder as object, name) ?? fetchesOf(context).requireRead(path, `${ADDED}${name}`),
     }));
     crossing.resolveReference = (reference, context, { path }) =>
       fetchesOf(context).entity(region, { reference, path, context });

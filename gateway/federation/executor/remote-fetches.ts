@@ -5,6 +5,7 @@ import { FetchedError } from '../local-data-source.ts';
 import type { RemoteSubgraph } from '../remote-data-source.ts';
 import type { RequestScope } from '../request-scope.ts';
 import type { ServiceName } from '../service-name.ts';
+import { ADDED } from './crossing.ts';
 import type { RunContext } from './run.ts';
 
 /**
@@ -60,6 +61,8 @@ export class RemoteFetches {
   readonly #budget: AnswerBudget;
   readonly #roots = new Map<Region, Promise<Record<string, unknown>>>();
   readonly #entities = new Map<Region, DataLoader<object, Entity, string>>();
+  /** Errors of what steps need, by their paths as JSON. Clients see them where the steps lead to. */
+  readonly #unread = new Map<string, FetchedError>();
 
   constructor({ subgraphs, scope, variables, budget }: FetchOptions) {
     this.#subgraphs = subgraphs;
@@ -68,12 +71,13 @@ export class RemoteFetches {
     this.#budget = budget;
   }
 
-  /** Fetches fields of the root; their errors are added to the context. */
+  /** Fetches fields of the root; their errors are added to the context. @throws FetchedError when the fetch failed */
   root(region: Region, context: object): Promise<Record<string, unknown>> {
     let data = this.#roots.get(region);
     if (!data) {
       data = this.#fetch(region).then(({ data, errors = [] }) => {
-        addErrors(context, errors, []);
+        requireGiven(data, errors);
+        this.#addErrors(context, errors, []);
         return data ?? {};
       });
       this.#roots.set(region, data);
@@ -81,7 +85,11 @@ export class RemoteFetches {
     return data;
   }
 
-  /** Fetches an entity; its errors are added to the context, at the object. @returns undefined where there is none */
+  /**
+   * Fetches an entity; errors below it are added to the context.
+   * @returns undefined where there is none
+   * @throws FetchedError when it could not be read: each field of it is null for that
+   */
   async entity(region: Region, { reference, path, context }: Step): Promise<unknown> {
     let loader = this.#entities.get(region);
     if (!loader) {
@@ -91,8 +99,26 @@ export class RemoteFetches {
       this.#entities.set(region, loader);
     }
     const { value, errors } = await loader.load(reference);
-    addErrors(context, errors, responsePathAsArray(path));
+    requireGiven(value, errors);
+    this.#addErrors(context, errors, responsePathAsArray(path));
     return value ?? undefined;
+  }
+
+  /** @throws FetchedError when a step cannot be taken from an object, because what it needs could not be read */
+  requireRead(path: GraphQLResolveInfo['path'], name: string): undefined {
+    const error = this.#unread.get(JSON.stringify([...responsePathAsArray(path), name]));
+    if (error) throw error;
+  }
+
+  #addErrors(context: object, errors: readonly GraphQLFormattedError[], at: ErrorPath): void {
+    const { partial } = context as RunContext;
+    for (const error of errors) {
+      const path = [...at, ...(error.path ?? [])];
+      const last = path.at(-1);
+      if (typeof last === 'string' && last.startsWith(ADDED))
+        this.#unread.set(JSON.stringify(path), fetchedError(error));
+      else partial.push(fetchedError(error, path));
+    }
   }
 
   async #load(region: Region, references: readonly object[]): Promise<Entity[]> {
@@ -131,10 +157,11 @@ export interface RemoteContext extends RunContext {
 
 export const fetchesOf = (context: object): RemoteFetches => (context as RemoteContext).fetches;
 
-function addErrors(context: object, errors: readonly GraphQLFormattedError[], at: ErrorPath): void {
-  const { partial } = context as RunContext;
-  for (const { message, path, extensions } of errors) {
-    const whole = path || at.length > 0 ? { path: [...at, ...(path ?? [])] } : {};
-    partial.push(new FetchedError(message, { ...whole, ...(extensions && { extensions }) }));
-  }
+/** @throws FetchedError without a path: it is the error of each field that was asked for */
+function requireGiven(value: unknown, [first]: readonly GraphQLFormattedError[]): void {
+  if (first && (value ?? null) === null) throw fetchedError(first);
+}
+
+function fetchedError({ message, extensions }: GraphQLFormattedError, path: ErrorPath = []): FetchedError {
+  return new FetchedError(message, { ...(path.length > 0 && { path }), ...(extensions && { extensions }) });
 }

@@ -75,6 +75,8 @@ interface Failed {
 export interface DeferredPart {
   label: string | undefined;
   path: readonly (string | number)[];
+  /** Names of the members that only this part has. */
+  names: ReadonlySet<string>;
   /** The execution of the part, with its own errors. */
   run: Run;
   /** The members of the object at the path. @throws GraphQLError where null is not allowed */
@@ -83,6 +85,7 @@ export interface DeferredPart {
 
 interface Deferred {
   label: string | undefined;
+  names: ReadonlySet<string>;
   /** Of the object that the part belongs to. */
   place: Place;
   write: (place: Place) => string | Promise<string>;
@@ -132,7 +135,7 @@ export class Run {
    * Begins a part that comes later, as an execution of its own: this one does not wait for what it waits for.
    * @throws Fault `too_large` for too many parts
    */
-  defer({ label, place, write }: Deferred): void {
+  defer({ label, names, place, write }: Deferred): void {
     if (++this.#parts.count > MOST_PARTS) {
       const message = `The answer would come in more than ${MOST_PARTS} parts: use @defer outside of lists.`;
       throw new Fault('too_large', message);
@@ -142,7 +145,7 @@ export class Run {
     const text = setImmediate().then(() => write({ ...place, run, steps: undefined }));
     // It may fail before it is awaited.
     text.catch(() => undefined);
-    this.deferred.push({ label, path: responsePathAsArray(pathOf(place)), run, text });
+    this.deferred.push({ label, path: responsePathAsArray(pathOf(place)), names, run, text });
   }
 
   /** Returns the arguments of a field, the same for each object that has it. @throws GraphQLError */
@@ -229,22 +232,29 @@ export class Run {
     return 'null';
   }
 
-  /** Forgets the parts of objects that are null now. */
-  #forgetBelow(path: readonly (string | number)[]): void {
-    const isBelow = (part: DeferredPart): boolean => path.every((key, index) => part.path[index] === key);
-    for (let index = this.deferred.length - 1; index >= 0; index--) {
-      if (isBelow(this.deferred[index]!)) this.deferred.splice(index, 1);
-    }
-  }
-
-  /** Reports an error at a place whose fields are null. */
-  report(
-    thrown: unknown,
-    { field, place, service }: Omit<Failed, 'isNonNull'> & { service: ServiceName },
-  ): void {
-    this.errors.push({
-      error: locatedError(thrown, field.nodes, responsePathAsArray(pathOf(place))),
-      service,
+  /**
+   * Returns the errors of data that were given only in part. Those of parts that come later are passed on to them: one fetch
+   * brings the data of all.
+   */
+  ownPartial(): readonly GraphQLError[] {
+    return this.context.partial.filter((error) => {
+      const { path = [] } = error;
+      const later = this.deferred.find(
+        (part) => isWithin(path, part.path) && part.names.has(String(path[part.path.length])),
+      );
+      later?.run.context.partial.push(error);
+      return !later;
     });
   }
+
+  /** Forgets the parts of objects that are null now. */
+  #forgetBelow(path: readonly (string | number)[]): void {
+    for (let index = this.deferred.length - 1; index >= 0; index--) {
+      if (isWithin(this.deferred[index]!.path, path)) this.deferred.splice(index, 1);
+    }
+  }
 }
+
+type Keys = readonly (string | number)[];
+
+const isWithin = (path: Keys, around: Keys): boolean => around.every((key, index) => path[index] === key);

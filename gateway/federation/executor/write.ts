@@ -52,7 +52,9 @@ function membersText({ fields, deferred }: CompiledSelection, source: object, pl
   }
   parts.add('}');
   for (const { label, selection } of deferred) {
-    place.run.defer({ label, place, write: (later) => membersText(selection, source, later) });
+    const others = selection.fields.filter(({ name }) => fields.every((one) => one.name !== name));
+    const names = new Set(others.map(({ name }) => name));
+    place.run.defer({ label, names, place, write: (later) => membersText(selection, source, later) });
   }
   return parts.text();
 }
@@ -122,9 +124,14 @@ function propertyOf(field: CompiledField, source: object, place: Place): unknown
   return method.call(source, run.argumentsOf(field), run.context, run.infoOf(field, place));
 }
 
-/** Writes a field of the entity of the other subgraph; null when the entity cannot be read, which is reported once. */
+/** Writes a field of the entity of the other subgraph. When the entity cannot be read, each field of it fails. */
 async function behindStep(field: CompiledField, source: object, place: Place): Promise<string> {
-  const found = await stepTo(field.crossing!, { field, source, place });
+  let found: unknown;
+  try {
+    found = await stepTo(field.crossing!, { field, source, place });
+  } catch (error) {
+    return place.run.failed(error, { field, place: placeOf(field, place), isNonNull: field.isNonNull });
+  }
   return found ? fieldText(field, found, place) : fieldText({ ...field, resolve: undefined }, NOTHING, place);
 }
 
@@ -138,7 +145,7 @@ interface Step {
   place: Place;
 }
 
-/** Returns the entity behind a step, which is taken once for an object; undefined when it cannot be read. */
+/** Returns the entity behind a step, which is taken once for an object; undefined when there is none. @throws any error */
 function stepTo(crossing: Crossing, step: Step): Promise<unknown> {
   const steps = (step.place.steps ??= new Map<object, Promise<unknown>>());
   let entity = steps.get(crossing);
@@ -159,18 +166,13 @@ async function entityOf(crossing: Crossing, step: Step): Promise<unknown> {
       : (holder as Record<string, unknown>)[name];
     return value instanceof Promise ? run.whenGiven(from, value, (given) => given) : value;
   };
-  try {
-    const values = await Promise.all(required.map(valueOf));
-    await run.allGiven(from);
-    const reference: Record<string, unknown> = { __typename: type, id: keyOf(source) };
-    for (const [index, { name }] of required.entries()) reference[name] = values[index];
-    if (!resolveReference) return reference;
-    const entity = Promise.resolve(resolveReference(reference, run.context, info));
-    return await run.whenGiven(service, entity, (given) => given);
-  } catch (error) {
-    run.report(error, { field, place, service });
-    return undefined;
-  }
+  const values = await Promise.all(required.map(valueOf));
+  await run.allGiven(from);
+  const reference: Record<string, unknown> = { __typename: type, id: keyOf(source) };
+  for (const [index, { name }] of required.entries()) reference[name] = values[index];
+  if (!resolveReference) return reference;
+  const entity = Promise.resolve(resolveReference(reference, run.context, info));
+  return run.whenGiven(service, entity, (given) => given);
 }
 
 interface ListOptions {

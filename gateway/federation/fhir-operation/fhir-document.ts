@@ -91,7 +91,6 @@ function rearrange(
   const shown = (path: unknown[]) => path.map((part) => hidden.get(String(part)) ?? part);
   for (const error of answer.errors ?? []) {
     if (error.path) error.path = shown(error.path);
-    if (error.extensions?.paths) error.extensions.paths = error.extensions.paths.map(shown);
   }
 }
 

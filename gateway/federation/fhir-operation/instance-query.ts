@@ -48,7 +48,6 @@ export function unwrapInstance(answer: Answer): void {
   for (const error of answer.errors ?? []) {
     if (error.path?.[0] !== RESOURCE) continue;
     error.path.shift();
-    for (const path of error.extensions?.paths ?? []) path.shift();
     // GraphQL §7.1.4 has no path for the root.
     if (error.path.length === 0) delete error.path;
   }

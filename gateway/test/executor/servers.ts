@@ -5,6 +5,7 @@ import { buildSchema, getOperationAST, parse, print, type GraphQLFormattedError 
 import { readFileSync } from 'node:fs';
 import type { Access } from '../../../schema/access/access.ts';
 import type { Operation } from '../../../schema/fault/audit.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
 import { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import { parseFhirJson, writeFhirJson } from '../../../schema/fhir/decimal.ts';
 import { subgraphSchema } from '../../../schema/graphql/subgraph-schema.ts';
@@ -18,7 +19,7 @@ import { WrittenData } from '../../federation/executor/written-data.ts';
 import { formatError } from '../../federation/format-error.ts';
 import { localDataSource, type LocalSubgraph } from '../../federation/local-data-source.ts';
 import { PlanningGateway } from '../../federation/planning/planning-gateway.ts';
-import type { RemoteSubgraph } from '../../federation/remote-data-source.ts';
+import { remoteDataSource, type RemoteSubgraph } from '../../federation/remote-data-source.ts';
 import type { GatewayContext, RequestScope } from '../../federation/request-scope.ts';
 import { FieldScopes } from '../../federation/scopes/field-scopes.ts';
 import { reducedOperation } from '../../federation/scopes/reduced-operation.ts';
@@ -65,10 +66,14 @@ export interface ExecutorServers {
   split: Ask;
   /** Our gateway without it: Apollo's planner and executor. */
   planned: Ask;
+  /** The same over subgraphs that are other processes. */
+  plannedSplit: Ask;
   /** A stock ApolloGateway; like the next one it is asked for what the scopes cover. */
   stock: Ask;
   /** One schema, stitched by a library that is not Apollo's. */
   stitched: Ask;
+  /** Subgraphs whose process is away, of `split` and `plannedSplit`. */
+  away: Set<ServiceName>;
   close(): Promise<void>;
 }
 
@@ -90,16 +95,21 @@ export async function executorServers(dataDir: string): Promise<ExecutorServers>
     ...{ gateway: gateway(), formatError },
     plugins: [compiledExecution(new CompiledExecution(subgraphs, { fields: FIELDS, scopes }))],
   });
+  const away = new Set<ServiceName>();
+  const processes = remote(subgraphs, (name) => {
+    fetches++;
+    if (away.has(name)) throw new Fault('unavailable', `${name} is away.`, { service: name, retryAfter: 2 });
+  });
   const split = new ApolloServer<GatewayContext>({
     ...{ gateway: gateway(), formatError },
-    plugins: [
-      compiledExecution(
-        new CompiledExecution(
-          remote(subgraphs, () => fetches++),
-          { fields: FIELDS, scopes },
-        ),
-      ),
-    ],
+    plugins: [compiledExecution(new CompiledExecution(processes, { fields: FIELDS, scopes }))],
+  });
+  const remoteServices = {
+    clinical: remoteDataSource('clinical', processes.clinical),
+    imaging: remoteDataSource('imaging', processes.imaging),
+  };
+  const plannedSplit = new ApolloServer<GatewayContext>({
+    ...{ gateway: new PlanningGateway({ ...texts, services: remoteServices, scopes }), formatError },
   });
   const planned = new ApolloServer<GatewayContext>({ gateway: gateway(), formatError });
   // A reduced operation has variables and fragments that nothing uses.
@@ -114,7 +124,7 @@ export async function executorServers(dataDir: string): Promise<ExecutorServers>
   const stitched = new ApolloServer<GatewayContext>({
     ...{ ...reducible, schema: stitchedMonolith(supergraphSdl, services) },
   });
-  const servers = [compiled, split, planned, stock, stitched];
+  const servers = [compiled, split, planned, plannedSplit, stock, stitched];
   await Promise.all(servers.map((server) => server.start()));
   const ask =
     (server: ApolloServer<GatewayContext>, reducing?: FieldScopes): Ask =>
@@ -123,7 +133,8 @@ export async function executorServers(dataDir: string): Promise<ExecutorServers>
       return { ...(await answerOf(server, asked, reducing)), fetches: fetches - before };
     };
   return {
-    ...{ compiled: ask(compiled), split: ask(split), planned: ask(planned) },
+    ...{ compiled: ask(compiled), split: ask(split), away },
+    ...{ planned: ask(planned), plannedSplit: ask(plannedSplit) },
     ...{ stock: ask(stock, scopes), stitched: ask(stitched, scopes) },
     async close() {
       await Promise.all(servers.map((server) => server.stop()));
@@ -135,14 +146,14 @@ export async function executorServers(dataDir: string): Promise<ExecutorServers>
 /** Returns the subgraphs as another process sees them: schemas without resolvers, and answers in JSON. */
 function remote(
   subgraphs: Readonly<Record<ServiceName, LocalSubgraph>>,
-  onFetch: () => void,
+  onFetch: (name: ServiceName) => void,
 ): Record<ServiceName, RemoteSubgraph> {
   const subgraph = (name: ServiceName): RemoteSubgraph => {
     const execute = fetchExecution(name, subgraphs[name]);
     return {
       schema: subgraphSchema(sdl(name), () => ({})),
       async fetch(scope, asked) {
-        onFetch();
+        onFetch(name);
         const own = { ...scope, cores: new Map(), budget: new AnswerBudget(FIELDS) };
         const sent = JSON.parse(JSON.stringify(asked)) as typeof asked;
         return parseFhirJson(fetchedText(await execute(own, { ...sent }), {})) as object;

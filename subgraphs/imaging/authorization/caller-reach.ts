@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { LRUCache } from 'lru-cache';
 import { requirePatient, type Access, type PatientGrant } from '../../../schema/access/access.ts';
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
-import { Fault } from '../../../schema/fault/fault.ts';
+import { Fault, type FaultCode } from '../../../schema/fault/fault.ts';
 import { patientOutOfReach } from '../../../schema/fault/refusals.ts';
 import type { ImagesConfig, Tenant } from '../../../schema/tenant/tenant.ts';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
@@ -15,6 +15,15 @@ import type { PatientDirectory } from './patient-directory.ts';
 
 /** Accession numbers of patients, as the clinical base gave them to callers. Each is kept for a minute at most. */
 export type AccessionNumbers = LRUCache<string, Promise<readonly string[]>>;
+
+/** Faults of a clinical base that does not say whether it has a patient. */
+const NO_ANSWER: readonly FaultCode[] = [
+  'too_many_requests',
+  'internal',
+  'bad_gateway',
+  'unavailable',
+  'gateway_timeout',
+];
 
 export interface CallerReachOptions {
   tenant: Tenant;
@@ -37,7 +46,7 @@ export class CallerReach {
   readonly #options: CallerReachOptions;
   readonly #config: ImagesConfig;
   readonly #evaluate: EvaluatePath;
-  readonly #owners = new Map<string, Promise<string | undefined>>();
+  readonly #owners = new Map<string, Promise<string | Fault | undefined>>();
   readonly #named = new Map<string, Awaitable<readonly Reach[] | undefined>>();
   #own: Promise<readonly Reach[]> | undefined;
 
@@ -138,8 +147,11 @@ export class CallerReach {
     return own.map(({ grant }) => grant.id);
   }
 
-  /** Returns the logical id of the patient who owns the study; undefined when the clinical base cannot say. */
-  ownerOf(study: DicomJson, reaches: readonly Reach[] | undefined): Promise<string | undefined> {
+  /**
+   * Returns the logical id of the patient who owns the study; undefined when the clinical base does not say it to this
+   * caller, its Fault when it did not answer.
+   */
+  ownerOf(study: DicomJson, reaches: readonly Reach[] | undefined): Promise<string | Fault | undefined> {
     const config = this.#config;
     const granted = reaches?.find((reach) => belongsTo(study, reach, config))?.grant.id;
     const mrn = statedIdentifier(study, Tag.PatientID);
@@ -168,13 +180,14 @@ export class CallerReach {
     throw patientOutOfReach();
   }
 
-  async #findPatient(mrn: string): Promise<string | undefined> {
+  async #findPatient(mrn: string): Promise<string | Fault | undefined> {
     const { tenant, access, directory } = this.#options;
     try {
       return await directory.find(tenant, access, mrn);
     } catch (error) {
-      if (error instanceof Fault) return undefined;
-      throw error;
+      if (!(error instanceof Fault)) throw error;
+      // The images are given without their patient.
+      return NO_ANSWER.includes(error.code) ? error : undefined;
     }
   }
 }

@@ -48,7 +48,7 @@ export interface SearchedFor {
 
 export interface Found {
   total: number;
-  /** Faults of image sources that did not answer, while others did (DW-18). */
+  /** Faults of sources that did not answer, while others did (DW-18); of the record too, which knows the patients. */
   failed: readonly Fault[];
   /** All that match, in order. */
   all: readonly FoundStudy[];
@@ -130,17 +130,24 @@ function foundIn(
       ? only.studies
       : [...new Map(lists.flatMap(({ studies }) => studies).map((one) => [one.study.id, one])).values()];
   const all = ordered(search, matching(fetched));
+  const failed = lists.flatMap((list) => list.failed);
   const { offset, count } = search;
   return {
     total: all.length,
     all,
-    failed: only && others.length === 0 ? only.failed : [...new Set(lists.flatMap(({ failed }) => failed))],
+    failed: [...new Set([...failed, ...patientFaults(all)])],
     page: offset === 0 && count >= all.length ? all : all.slice(offset, offset + count),
     asked: {
       ...{ patients, records: lists.reduce((sum, { studies }) => sum + studies.length, 0) },
       ...(studyUids && { studyUids }),
     },
   };
+}
+
+/** Returns why the patients of studies are not known, each failure once. */
+export function patientFaults(studies: readonly FoundStudy[]): readonly Fault[] {
+  const faults = studies.flatMap(({ record }) => record?.patientFault ?? []);
+  return [...new Map(faults.map((fault) => [`${fault.code} ${fault.message}`, fault])).values()];
 }
 
 /** @param now seconds since the epoch */

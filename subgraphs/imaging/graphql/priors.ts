@@ -27,6 +27,7 @@ export async function priorsOfStudy(
 ): Promise<Pick<Found, 'page' | 'total' | 'failed'>> {
   const isPrior = priorTo(found, args);
   const { _patientId: patientId } = keysOf(found);
+  if (!patientId && found.record?.patientFault) throw found.record.patientFault;
   if (!patientId) return { page: [], total: 0, failed: [] };
   return findStudies(imaging, searchOf(patientId, args._count), options, isPrior);
 }

@@ -35,7 +35,7 @@ import {
   type Facts,
   type SeriesSource,
 } from './dicom-facts.ts';
-import { findStudies, type ResourceOptions, type FoundStudy } from '../fhir/find.ts';
+import { findStudies, patientFaults, type ResourceOptions, type FoundStudy } from '../fhir/find.ts';
 import { linkedStudies, sameAccession } from './linked-studies.ts';
 import { RequestLoaders, type GraphqlOptions } from './graphql-loaders.ts';
 import { studyFacets } from './study-facets.ts';
@@ -113,11 +113,15 @@ export function imagingResolvers(
     ) as unknown as Resolver;
   /** Makes the resolver of a list of which a part may be missing. */
   const partial = <Source, A = Args>(
-    resolve: (source: Source, args: A, facts: Facts) => Promise<{ list: unknown; failed: readonly Fault[] }>,
+    resolve: (
+      source: Source,
+      args: A,
+      facts: Facts,
+    ) => Promise<{ list: readonly unknown[]; failed: readonly Fault[] }>,
   ): Resolver =>
     field<Source, A>(async (...[source, args, facts, { report }]) => {
       const { list, failed } = await resolve(source, args, facts);
-      report(failed);
+      report(failedIn(list, failed));
       return list;
     });
   const fields = (table: Record<string, (source: never, args: never, facts: Facts) => unknown>) =>
@@ -143,7 +147,7 @@ export function imagingResolvers(
       const search = searchOf(args, patient);
       return andThen(prepared(facts, patient), () =>
         andThen(findStudies(facts.imaging, search, options), (results) => {
-          report(results.failed);
+          report(failedIn(results.all, results.failed));
           return andThen(pageWithRows(results, facts, { info, path }), (page) =>
             write({ ...results, page }, args, search),
           );
@@ -156,8 +160,10 @@ export function imagingResolvers(
     return id;
   };
   const study = async (id: string, { loaders, imaging, reported }: Facts, report: Report) => {
-    const found = joined(await loaders.study.load(id));
-    const unreported = imaging.sourceFaults.filter((fault) => !reported.has(fault));
+    const loaded = await loaders.study.load(id);
+    const found = joined(loaded);
+    const faults = [...imaging.sourceFaults, ...patientFaults([loaded])];
+    const unreported = faults.filter((fault) => !reported.has(fault));
     for (const fault of unreported) reported.add(fault);
     report(unreported);
     return found;
@@ -183,7 +189,7 @@ export function imagingResolvers(
       await prepared(facts, links.patientId);
       const search = searchOf(args, links.patientId);
       const results = await findStudies(facts.imaging, search, options, links.isLinked);
-      report(results.failed);
+      report(failedIn(results.all, results.failed));
       return listed(results, args);
     });
   const linked = { ImagingStudyList: linkedList<StudyLinks>(linkedStudies) };
@@ -210,7 +216,9 @@ export function imagingResolvers(
           selectSeries({ series: seriesOf(found[FOUND]) }, args, context, info),
         ),
       ),
-      sameAccession: linkedList<Joined>(sameAccession),
+      // Without its patient nothing of the record can be joined with a study, and none of the other images.
+      _patientId: faultsAsErrors<Joined, ImagingContext, Args>(pure(patientOf)),
+      sameAccession: linkedList<Joined>((found) => sameAccession({ ...found, _patientId: patientOf(found) })),
       priors: partial(async (found: Joined, args: PriorsPage, facts) => {
         await prepared(facts, found._patientId);
         const results = await priorsOfStudy(facts.imaging, found[FOUND], { args, options });
@@ -218,8 +226,6 @@ export function imagingResolvers(
       }),
       dose: partial(async (found: Joined, _, { loaders }) => {
         const { doses, failed } = await loaders.reports.load(found[FOUND]);
-        // Without any dose it is not known whether there is none.
-        if (doses.length === 0 && failed.length > 0) throw failed[0]!;
         return { list: doses, failed };
       }),
       __resolveReference: entity(ownStudy),
@@ -241,6 +247,21 @@ export function imagingResolvers(
   };
   addExpressionLists<ImagingContext>(sdl, resolvers, withoutInstances(selector));
   return resolvers;
+}
+
+/**
+ * Returns the faults of a list of which a part is missing.
+ * @throws the first one for an empty list: it is not known whether there is nothing
+ */
+function failedIn(list: readonly unknown[], failed: readonly Fault[]): readonly Fault[] {
+  if (list.length === 0 && failed[0]) throw failed[0];
+  return failed;
+}
+
+/** Returns the logical id of the patient of a study; none when no patient is known. @throws Fault of the record */
+function patientOf({ _patientId: patientId, [FOUND]: { record } }: Joined): string | undefined {
+  if (!patientId && record?.patientFault) throw record.patientFault;
+  return patientId ?? undefined;
 }
 
 /** Refuses expressions that read instances, which the studies of a list do not have. */

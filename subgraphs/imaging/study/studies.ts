@@ -17,6 +17,8 @@ import type { Reading, VersionedFrames } from './study-reader.ts';
 export interface StudyRecord {
   /** Logical id of the patient in the clinical record; undefined if no patient there is known to own the study. */
   patientId?: string;
+  /** Why the patient is not known: the clinical record did not answer. */
+  patientFault?: Fault;
   /** Study-level row. */
   study: DicomJson;
   /** Series-level rows; empty if only studies were asked for. */

@@ -1,4 +1,5 @@
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
 import type { Rows } from '../cache/study-cache.ts';
 import { WeakCache } from '../facts/weak-cache.ts';
 import type { StudyRecord } from './studies.ts';
@@ -11,7 +12,8 @@ export interface RowsByLevel {
   instances: Rows | undefined;
 }
 
-type Owner = string | undefined;
+/** Logical id of a patient; undefined when the record knows none, a Fault when it did not answer. */
+export type Owner = string | Fault | undefined;
 
 interface Kept extends Omit<RowsByLevel, 'studies'> {
   owner: Owner;
@@ -51,7 +53,7 @@ export function studyRecords(rows: RowsByLevel, owners: string | readonly Owner[
 
 /** Makes the record of one study; frozen, because it may be shared. */
 export function studyRecord(
-  patientId: Owner,
+  owner: Owner,
   study: DicomJson,
   series: Rows,
   instances: Rows | undefined,
@@ -59,7 +61,7 @@ export function studyRecord(
   return Object.freeze({
     study,
     series,
-    ...(patientId !== undefined && { patientId }),
+    ...(owner instanceof Fault ? { patientFault: owner } : owner !== undefined && { patientId: owner }),
     ...(instances && { instances }),
   });
 }

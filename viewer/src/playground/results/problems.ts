@@ -51,7 +51,7 @@ export function problemsOf({ json, status }: Answer): Problem[] {
     const problem = problems.get(key) ?? { message, code, paths: [], count: 0, remedy: remedyOf(code) };
     const field = path.filter((step) => typeof step === 'string').join('.');
     if (field && !problem.paths.includes(field)) problem.paths.push(field);
-    problem.count++;
+    problem.count += typeof extensions?.['count'] === 'number' ? extensions['count'] : 1;
     problems.set(key, problem);
   }
   return [...problems.values()];
