@@ -229,14 +229,13 @@ describe('references: each has a defined answer', () => {
     expect(deep.errors?.[0]?.message).toMatch(/30 levels/);
   });
 
-  test('of a reference that is refused in many rows, 100 errors are given, and one with the number of the rest', async () => {
+  test('a reference that is refused in a hundred rows is an error of each', async () => {
     const { data, errors } = await ask(
       '{ ProcedureList { id asserter { resource { __typename } } } Patient(id: "ana") { ProcedureConnection(_count: 2) { edges { resource { asserter { resource { __typename } } } } } } }',
     );
     expect(data.ProcedureList).toHaveLength(ROWS);
     const lists = errors!.filter(({ path }) => path?.[0] === 'ProcedureList');
-    expect(lists.map(({ path }) => path?.[1])).toEqual(Array.from({ length: 101 }, (_, row) => row));
-    expect(lists.map(({ extensions }) => extensions['count'] ?? 1).at(-1)).toBe(ROWS - 100);
+    expect(lists.map(({ path }) => path?.[1])).toEqual(Array.from({ length: ROWS }, (_, row) => row));
     expect(lists[0]).toMatchObject({
       path: ['ProcedureList', 0, 'asserter', 'resource'],
       extensions: { code: 'forbidden' },

@@ -29,6 +29,15 @@ export function reportPartial(
   partial?.push(...faults.map((fault) => toGraphqlError(fault, responsePathAsArray(path))));
 }
 
+/**
+ * Returns the faults of a list of which a part is missing.
+ * @throws the first one for an empty list: it is not known whether there is nothing
+ */
+export function failedIn(list: readonly unknown[], failed: readonly Fault[]): readonly Fault[] {
+  if (list.length === 0 && failed[0]) throw failed[0];
+  return failed;
+}
+
 /** Wraps a resolver: its faults, thrown or rejected, become GraphQL errors. */
 export function faultsAsErrors<Source, Context, Args>(
   resolver: GraphQLFieldResolver<Source, Context, Args>,

@@ -121,7 +121,7 @@ class Division {
     crossing.keyOf = (source) => propertyIn(source, KEY);
     crossing.required = crossing.required.map(({ name }) => ({
       name,
-      resolve: (holder, _arguments, context, { path }) =>
+      resolve: (...[holder, , context, { path }]) =>
         propertyIn(holder as object, name) ?? fetchesOf(context).requireRead(path, `${ADDED}${name}`),
     }));
     crossing.resolveReference = (reference, context, { path }) =>

@@ -1,7 +1,7 @@
 import type { DiagnosticReport } from 'fhir/r4.js';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import type { Args } from '../../../schema/fhir/search/search-arguments.ts';
-import { faultsAsErrors, reportPartial } from '../../../schema/graphql/graphql-fault.ts';
+import { failedIn, faultsAsErrors, reportPartial } from '../../../schema/graphql/graphql-fault.ts';
 import { measurementsOf } from '../joins/measurements.ts';
 import { priorReports, type PriorReportsArguments } from '../joins/prior-reports.ts';
 import type { Clinical } from '../record/clinical.ts';
@@ -21,8 +21,7 @@ function partialList<Source, A>(
 ): Resolver {
   return faultsAsErrors<Source, ClinicalContext, A>(async (...[source, args, context, info]) => {
     const { list, failed } = await resolve(source, args, context.clinical);
-    if (list.length === 0 && failed.length > 0) throw failed[0]!;
-    reportPartial(context, info, failed);
+    reportPartial(context, info, failedIn(list, failed));
     return list;
   }) as unknown as Resolver;
 }

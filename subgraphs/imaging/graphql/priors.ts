@@ -4,7 +4,7 @@ import type { Fault } from '../../../schema/fault/fault.ts';
 import { requirePageSize } from '../../../schema/fhir/search/paging.ts';
 import { priorTo, type PriorsArguments } from '../priors/comparison.ts';
 import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts';
-import { keysOf } from '../study/study-keys.ts';
+import { keysOf, patientOf } from '../study/study-keys.ts';
 import type { Imaging } from '../study/studies.ts';
 import { linkedStudies } from './linked-studies.ts';
 
@@ -26,8 +26,7 @@ export async function priorsOfStudy(
   { args, options }: { args: PriorsPage; options: ResourceOptions },
 ): Promise<Pick<Found, 'page' | 'total' | 'failed'>> {
   const isPrior = priorTo(found, args);
-  const { _patientId: patientId } = keysOf(found);
-  if (!patientId && found.record?.patientFault) throw found.record.patientFault;
+  const patientId = patientOf(found);
   if (!patientId) return { page: [], total: 0, failed: [] };
   return findStudies(imaging, searchOf(patientId, args._count), options, isPrior);
 }

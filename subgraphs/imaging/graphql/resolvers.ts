@@ -20,7 +20,7 @@ import { Derivation } from '../../../schema/process/derivation.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { encodeCursor, LARGEST_PAGE, mapNeighbours, neighbours } from '../../../schema/fhir/search/paging.ts';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
-import { faultsAsErrors, reportPartial } from '../../../schema/graphql/graphql-fault.ts';
+import { failedIn, faultsAsErrors, reportPartial } from '../../../schema/graphql/graphql-fault.ts';
 import { pure, pureIf } from '../../../schema/graphql/pure.ts';
 import type { Args } from '../../../schema/fhir/search/search-arguments.ts';
 import { joinedTypes } from '../../../schema/fhir/joined-types.ts';
@@ -43,7 +43,7 @@ import { pageWithRows } from './page-with-rows.ts';
 import { priorsOfStudy, type PriorsPage } from './priors.ts';
 import { searchOf } from './search-arguments.ts';
 import type { ImagingStudySearch } from '../fhir/search.ts';
-import { keysOf } from '../study/study-keys.ts';
+import { keysOf, patientOf } from '../study/study-keys.ts';
 import type { Imaging } from '../study/studies.ts';
 import { readEndpoint } from '../fhir/study-endpoint.ts';
 
@@ -58,6 +58,8 @@ export interface ImagingContext extends RequestContext {
 
 /** Reports sources that did not answer, while others did. */
 type Report = (failed: readonly Fault[]) => void;
+
+type PartialList = { list: readonly unknown[]; failed: readonly Fault[] };
 
 interface Asked {
   info: GraphQLResolveInfo;
@@ -113,11 +115,7 @@ export function imagingResolvers(
     ) as unknown as Resolver;
   /** Makes the resolver of a list of which a part may be missing. */
   const partial = <Source, A = Args>(
-    resolve: (
-      source: Source,
-      args: A,
-      facts: Facts,
-    ) => Promise<{ list: readonly unknown[]; failed: readonly Fault[] }>,
+    resolve: (source: Source, args: A, facts: Facts) => Promise<PartialList>,
   ): Resolver =>
     field<Source, A>(async (...[source, args, facts, { report }]) => {
       const { list, failed } = await resolve(source, args, facts);
@@ -160,13 +158,10 @@ export function imagingResolvers(
     return id;
   };
   const study = async (id: string, { loaders, imaging, reported }: Facts, report: Report) => {
-    const loaded = await loaders.study.load(id);
-    const found = joined(loaded);
-    const faults = [...imaging.sourceFaults, ...patientFaults([loaded])];
-    const unreported = faults.filter((fault) => !reported.has(fault));
-    for (const fault of unreported) reported.add(fault);
-    report(unreported);
-    return found;
+    const found = await loaders.study.load(id);
+    const faults = [...imaging.sourceFaults, ...patientFaults([found])];
+    report(faults.filter((fault) => !reported.has(fault) && reported.add(fault)));
+    return joined(found);
   };
   /** The executor of entities adds a field to what it is given. */
   const ownStudy = async (id: string, facts: Facts, report: Report) => ({
@@ -217,8 +212,10 @@ export function imagingResolvers(
         ),
       ),
       // Without its patient nothing of the record can be joined with a study, and none of the other images.
-      _patientId: faultsAsErrors<Joined, ImagingContext, Args>(pure(patientOf)),
-      sameAccession: linkedList<Joined>((found) => sameAccession({ ...found, _patientId: patientOf(found) })),
+      _patientId: faultsAsErrors<Joined, ImagingContext, Args>(pure((found) => patientOf(found[FOUND]))),
+      sameAccession: linkedList<Joined>((found) =>
+        sameAccession({ ...found, _patientId: patientOf(found[FOUND]) }),
+      ),
       priors: partial(async (found: Joined, args: PriorsPage, facts) => {
         await prepared(facts, found._patientId);
         const results = await priorsOfStudy(facts.imaging, found[FOUND], { args, options });
@@ -247,21 +244,6 @@ export function imagingResolvers(
   };
   addExpressionLists<ImagingContext>(sdl, resolvers, withoutInstances(selector));
   return resolvers;
-}
-
-/**
- * Returns the faults of a list of which a part is missing.
- * @throws the first one for an empty list: it is not known whether there is nothing
- */
-function failedIn(list: readonly unknown[], failed: readonly Fault[]): readonly Fault[] {
-  if (list.length === 0 && failed[0]) throw failed[0];
-  return failed;
-}
-
-/** Returns the logical id of the patient of a study; none when no patient is known. @throws Fault of the record */
-function patientOf({ _patientId: patientId, [FOUND]: { record } }: Joined): string | undefined {
-  if (!patientId && record?.patientFault) throw record.patientFault;
-  return patientId ?? undefined;
 }
 
 /** Refuses expressions that read instances, which the studies of a list do not have. */

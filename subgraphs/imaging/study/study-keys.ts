@@ -34,6 +34,13 @@ export function keysOf({ study, record, own }: JoinableStudy): KnownKeys {
   };
 }
 
+/** Returns the logical id of the patient of a study; none when no patient is known. @throws Fault of a record that did not answer */
+export function patientOf({ record, own }: JoinableStudy): string | undefined {
+  const patientId = record?.patientId ?? own?.patientId;
+  if (patientId === undefined && record?.patientFault) throw record.patientFault;
+  return patientId;
+}
+
 /** Returns true when two different studies have an accession number in common. */
 export function shareAccession(one: StudyKeys, other: StudyKeys): boolean {
   const numbers = (one._accessionNumbers ?? []).map(readAccession);

@@ -151,10 +151,10 @@ describe('errors', () => {
     const found = problems([
       { ...error, path: ['a', 0, 'b'] },
       { ...error, path: ['a', 1, 'b'] },
-      { ...error, path: ['c'] },
+      { message: error.message, extensions: { ...error.extensions, count: 5 }, path: ['c'] },
     ]);
     expect(found).toEqual([
-      expect.objectContaining({ message: 'Too late.', code: 'unavailable', paths: ['a.b', 'c'], count: 3 }),
+      expect.objectContaining({ message: 'Too late.', code: 'unavailable', paths: ['a.b', 'c'], count: 7 }),
     ]);
   });
 
