@@ -1,8 +1,11 @@
 /** The environment of a container, as Kubernetes gives it. */
+import { generateKeyPairSync } from 'node:crypto';
 import { one, podOf, type Container, type Manifest } from './manifests.ts';
 
 export const SECRETS: Readonly<Record<string, string>> = {
-  'client-jwk-private': '{"kty":"EC","crv":"P-384"}',
+  'client-jwk-private': JSON.stringify(
+    generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey.export({ format: 'jwk' }),
+  ),
   'sealing-key': 'a'.repeat(64),
   'operator-key': 'b'.repeat(64),
   'redis-password': 'c'.repeat(64),
@@ -24,7 +27,7 @@ export function environmentOf(
   const { env = [], envFrom = [] } = containerOf(manifests, role);
   const values: Record<string, string> = {};
   for (const { configMapRef } of envFrom) {
-    Object.assign(values, one(manifests, 'ConfigMap', configMapRef.name).data);
+    if (configMapRef) Object.assign(values, one(manifests, 'ConfigMap', configMapRef.name).data);
   }
   for (const { name, value, valueFrom } of env) {
     const secret = valueFrom?.secretKeyRef;

@@ -46,7 +46,7 @@ export interface Container {
     valueFrom?: { secretKeyRef?: Reference; configMapKeyRef?: Reference };
   }[];
   ports?: { name: string; containerPort: number }[];
-  envFrom?: { configMapRef: { name: string } }[];
+  envFrom?: { configMapRef?: { name: string }; secretRef?: { name: string } }[];
   volumeMounts?: { name: string; mountPath: string; readOnly?: boolean }[];
   securityContext: Record<string, unknown>;
   resources: { requests: Record<string, string>; limits: Record<string, string> };
