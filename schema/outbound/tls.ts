@@ -23,6 +23,14 @@ export interface TlsLog {
   error(details: object, message: string): void;
 }
 
+/** Returns a log that adds details to each line. */
+export function withDetails(log: TlsLog, more: object): TlsLog {
+  return {
+    info: (details, message) => log.info({ ...more, ...details }, message),
+    error: (details, message) => log.error({ ...more, ...details }, message),
+  };
+}
+
 /** A certificate or a key that cannot be used; `part` names its key in the configuration. */
 export class TlsError extends Error {
   readonly part: keyof TlsConfig;
@@ -125,7 +133,8 @@ function privateKey(value: string, text: string): KeyObject {
   } catch {
     const isEncrypted = text.includes('ENCRYPTED');
     const reason = isEncrypted ? 'is encrypted with a passphrase' : 'has no private key in PEM format';
-    throw new TlsError('key', named(value, reason));
+    const other = /-----BEGIN [A-Z ]*(PUBLIC KEY|CERTIFICATE)-----/.exec(text)?.[1]?.toLowerCase();
+    throw new TlsError('key', named(value, other ? `${reason}, but a ${other}` : reason + lineBreaks(text)));
   }
 }
 
@@ -137,7 +146,7 @@ function certificatesOf(part: keyof TlsConfig, value: string): string {
     try {
       new X509Certificate(one);
     } catch {
-      throw new TlsError(part, named(value, 'has a damaged certificate'));
+      throw new TlsError(part, named(value, `has a damaged certificate${lineBreaks(one)}`));
     }
   }
   return text;
@@ -151,5 +160,9 @@ function textOf(part: keyof TlsConfig, value: string): string {
     throw new TlsError(part, named(value, `cannot be read (${(error as NodeJS.ErrnoException).code})`));
   }
 }
+
+/** Explains PEM text that went through a tool that writes a line break as two characters. */
+const lineBreaks = (text: string): string =>
+  text.includes(String.raw`\n`) ? String.raw`: it has the characters \n where line breaks have to be` : '';
 
 const named = (value: string, reason: string): string => `${isPem(value) ? 'the PEM text' : value} ${reason}`;

@@ -1,6 +1,6 @@
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import { hostOf } from '../../../schema/outbound/network.ts';
-import { RenewedTls } from '../../../schema/outbound/tls.ts';
+import { RenewedTls, withDetails } from '../../../schema/outbound/tls.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
@@ -38,23 +38,24 @@ type Config = Extract<ImagesConfig, { type: 'dicom-dimse' }>;
 /**
  * A PACS that speaks DIMSE (DW-16): C-FIND, and C-GET or C-MOVE. Retrieved objects are stored on disk as received, and
  * everything else is read from there.
- * @param key names the source in the cache
+ * @param owner the name of the source in the cache, and the tenant that the log names
  * @param pixels decodes and compresses; stays open when the source closes
  */
 export function dicomDimseSource(
   config: Config,
   node: DimseNode,
-  key: string,
+  owner: { key: string; tenant?: string },
   pixels: PixelPool,
   parsing: Parsing,
 ): ImagingSource {
-  return new DicomDimse(config, node, key, pixels, parsing);
+  return new DicomDimse(config, node, owner, pixels, parsing);
 }
 
 class DicomDimse implements ImagingSource {
   readonly #config: Config;
   readonly #node: DimseNode;
   readonly #key: string;
+  readonly #tenant: string | undefined;
   readonly #pixels: PixelPool;
   readonly #client: DimseClient;
   readonly #retrievals = new Map<string, Retrieval>();
@@ -63,24 +64,31 @@ class DicomDimse implements ImagingSource {
   readonly #reader: InstanceReader;
   readonly #frameTables: FrameTables;
 
-  constructor(config: Config, node: DimseNode, key: string, pixels: PixelPool, parsing: Parsing) {
+  constructor(
+    config: Config,
+    node: DimseNode,
+    { key, tenant }: { key: string; tenant?: string },
+    pixels: PixelPool,
+    parsing: Parsing,
+  ) {
     this.#reader = new InstanceReader(parsing);
     this.#frameTables = new FrameTables(this.#reader, this.#buffers);
     this.#config = config;
     this.#node = node;
     this.#key = key;
+    this.#tenant = tenant;
     this.#pixels = pixels;
     const url = new URL(config.endpoint);
     const { ae, calledAe, connections } = config;
-    const tls = config.tls && new RenewedTls(config.tls, node.log);
+    const tls = config.tls && new RenewedTls(config.tls, withDetails(node.log, { tenant }));
     const associations = node.associations(url.host, connections);
     const address = { host: hostOf(url), port: Number(url.port) };
     this.#client = new DimseClient({ ...address, ae, calledAe, associations, tls });
     this.#kept = new KeptTargets(node.cache, this.#client, (target) => this.#keyOf(target));
   }
 
-  check(signal?: AbortSignal): Promise<void> {
-    return this.#client.echo(signal);
+  check(signal = new AbortController().signal): Promise<void> {
+    return this.#client.tryServices(this.#config.retrieval, signal);
   }
 
   async search(query: SourceQuery, signal?: AbortSignal): Promise<DicomJson[]> {
@@ -225,7 +233,8 @@ class DicomDimse implements ImagingSource {
     const retrieval: Retrieval = new Retrieval(key, target, cache, {
       plan: (signal) => planOf(this.#client, target, signal),
       fetch: (plan, signal) => this.#fetch(retrieval, plan, signal),
-      ...{ incoming, refusals },
+      incoming,
+      refusals: { add: (reason, details) => refusals.add(reason, { tenant: this.#tenant, ...details }) },
     });
     this.#retrievals.set(shared, retrieval);
     const ended = (): void => {
@@ -249,7 +258,10 @@ class DicomDimse implements ImagingSource {
     const { ae } = this.#config;
     const messageId = this.#node.nextMessageId();
     const senders = await sendersOf(this.#config);
-    const forget = await this.#node.scp.expect({ ae, messageId, senders, retrieval, alive: () => alive() });
+    const forget = await this.#node.scp.expect({
+      ...{ ae, messageId, senders, retrieval, alive: () => alive() },
+      tenant: this.#tenant,
+    });
     try {
       return await this.#client.move(keys, { messageId, onStart: (touch) => (alive = touch) }, signal);
     } finally {

@@ -72,7 +72,7 @@ export async function openDimseSide(maxBytes = 1e9, directory?: string, tls?: Tl
           ...config,
         } as DimseConfig,
         node,
-        'source',
+        { key: 'source', tenant: 'hospital' },
         pixels,
         { threads, objectElements: OBJECT_ELEMENTS },
       );

@@ -6,7 +6,9 @@ import { Connection, type Answer } from './wire/connection.ts';
 import { Command, type StoreRequest, type StoreSink } from './wire/messages.ts';
 import { Identifier, type IdentifierKeys } from './identifier.ts';
 import { addService, addStorage } from './wire/presentation-contexts.ts';
-import { failure, serviceNotOffered } from './wire/status.ts';
+import { failure, serviceNotOffered, StatusError } from './wire/status.ts';
+import { identifyingKeys } from './keys.ts';
+import { Fault } from '../../../../schema/fault/fault.ts';
 import type { Semaphore } from '../../../../schema/concurrency/semaphore.ts';
 import type { RenewedTls } from '../../../../schema/outbound/tls.ts';
 
@@ -16,12 +18,23 @@ const STUDY_ROOT_FIND = SopClass.StudyRootQueryRetrieveInformationModelFind;
 const STUDY_ROOT_GET = SopClass.StudyRootQueryRetrieveInformationModelGet;
 const STUDY_ROOT_MOVE = SopClass.StudyRootQueryRetrieveInformationModelMove;
 
+/** Names of services for the operator. */
+const NAMES: Readonly<Record<string, string>> = {
+  [SopClass.Verification]: 'C-ECHO',
+  [STUDY_ROOT_FIND]: 'C-FIND (Study Root)',
+  [STUDY_ROOT_GET]: 'C-GET (Study Root; images.retrieval can be c-move)',
+  [STUDY_ROOT_MOVE]: 'C-MOVE (Study Root; images.retrieval can be c-get)',
+};
+
 /** Milliseconds to associate. */
 const ASSOCIATION_TIMEOUT = 10_000;
 /** Milliseconds without a message from the peer. */
 const SILENCE = { find: 60_000, retrieve: 120_000 };
 /** Milliseconds for a peer to end a retrieval after a C-CANCEL. */
 const CANCEL_TIMEOUT = 300;
+
+/** The UID of no study (PS3.5 §B.2). */
+const NO_STUDY = '2.25.268493091543371082446231718470352912863';
 
 /** Limits of simultaneous associations with one archive. */
 export type Associations = Record<'searches' | 'retrievals', Semaphore>;
@@ -56,8 +69,24 @@ export class DimseClient {
     this.#peer = peer;
   }
 
+  /**
+   * Tries what a source needs: C-ECHO, a search, and the service of retrievals, for a study that does not exist. What an
+   * archive answers to a C-MOVE of nothing differs, except that it does not know the destination.
+   */
+  async tryServices(retrieval: 'c-get' | 'c-move', signal: AbortSignal): Promise<void> {
+    await this.#echo(signal);
+    const { keys } = identifyingKeys('study', { studyUid: NO_STUDY });
+    await this.finding((find) => find(keys, () => true), signal);
+    if (retrieval === 'c-get')
+      return this.#associated({ service: STUDY_ROOT_GET, signal }, () => Promise.resolve());
+    await this.move(keys, { messageId: 1, onStart: () => undefined }, signal).catch((error: unknown) => {
+      const cause = error instanceof Fault ? error.cause : error;
+      if (!(cause instanceof StatusError) || cause.isUnknownDestination) throw error;
+    });
+  }
+
   /** Performs C-ECHO, PS3.4 Annex A. */
-  async echo(signal?: AbortSignal): Promise<void> {
+  async #echo(signal: AbortSignal): Promise<void> {
     await this.#associated({ service: SopClass.Verification, signal }, async (connection) => {
       const { status } = await connection.perform(new CEchoRequest());
       if (status !== Status.Success) throw failure(status, 0);
@@ -85,7 +114,7 @@ export class DimseClient {
     const request = new CGetRequest();
     request.setDataset(new Identifier(keys));
     return this.#associated({ service: STUDY_ROOT_GET, sopClasses, store, signal }, (connection) =>
-      retrieve(connection, request, signal),
+      retrieve(connection, request, { signal }),
     );
   }
 
@@ -99,7 +128,7 @@ export class DimseClient {
     request.getCommandDataset().setElement('MoveDestination', this.#peer.ae);
     return this.#associated({ service: STUDY_ROOT_MOVE, signal }, (connection) => {
       onStart(() => connection.touch());
-      return retrieve(connection, request, signal, messageId);
+      return retrieve(connection, request, { signal, messageId, destination: this.#peer.ae });
     });
   }
 
@@ -131,7 +160,7 @@ export class DimseClient {
     signal?.addEventListener('abort', leave, { once: true });
     try {
       await connection.open(association);
-      if (!connection.accepts(service)) throw serviceNotOffered();
+      if (!connection.accepts(service)) throw serviceNotOffered(NAMES[service]);
       working = true;
       const result = await work(connection);
       connection.release();
@@ -179,8 +208,7 @@ async function find(
 async function retrieve(
   connection: Connection,
   request: InstanceType<typeof CGetRequest> | InstanceType<typeof CMoveRequest>,
-  signal: AbortSignal,
-  messageId?: number,
+  { signal, messageId, destination }: { signal: AbortSignal; messageId?: number; destination?: string },
 ): Promise<number> {
   const cancel = (): void => {
     connection.sendCancel(request);
@@ -197,6 +225,6 @@ async function retrieve(
   signal.throwIfAborted();
   const { status, command } = answer;
   const failed = number(command, Command.NumberOfFailedSuboperations) ?? 0;
-  if (status !== Status.Success || failed > 0) throw failure(status, failed);
+  if (status !== Status.Success || failed > 0) throw failure(status, failed, destination);
   return number(command, Command.NumberOfCompletedSuboperations) ?? 0;
 }

@@ -33,7 +33,7 @@ export interface Steps {
   /** Place for arriving objects. */
   incoming: Incoming;
   /** Records refused objects. */
-  refusals: Refusals;
+  refusals: Pick<Refusals, 'add'>;
 }
 
 /**
@@ -46,7 +46,7 @@ export class Retrieval {
   readonly target: Target;
   readonly #cache: RetrievalCache;
   readonly #incoming: Incoming;
-  readonly #refusals: Refusals;
+  readonly #refusals: Pick<Refusals, 'add'>;
   readonly #abort = new AbortController();
   readonly #holding: Promise<Holding>;
   readonly #arrivals: Arrivals;

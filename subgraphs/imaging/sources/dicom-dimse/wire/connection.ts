@@ -2,10 +2,18 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import dimse, { type association, type requests, type responses } from 'dcmjs-dimse';
 import { number, text, type DicomJson } from '../../../../../schema/dicom/dicom.ts';
+import type { Fault } from '../../../../../schema/fault/fault.ts';
 import { decodeDataset } from '../identifier.ts';
 import { Command, Messages, type Pdv, type Received, type StoreRequest, type StoreSink } from './messages.ts';
 import { boundPdus, MAX_PDU } from './pdu-length.ts';
-import { archiveAway, archiveFault, rejection, serviceNotOffered } from './status.ts';
+import {
+  archiveAway,
+  archiveFault,
+  endedAtOnce,
+  rejection,
+  serviceNotOffered,
+  type Titles,
+} from './status.ts';
 
 const C_ECHO_RQ = 0x0030;
 const PENDING = new Set([0xff00, 0xff01]);
@@ -76,6 +84,9 @@ export class Connection extends dimse.Scp {
   /** Timer that ends the connection of a peer that does not associate. */
   #associating: NodeJS.Timeout | undefined;
   #messageId = 0;
+  /** The titles of an association that the gateway requests. */
+  #titles: Titles | undefined;
+  #hasAnswered = false;
 
   constructor(socket: Socket, options: ConnectionOptions) {
     boundPdus(socket, options.pduTimeout ?? PDU_TIME);
@@ -99,7 +110,7 @@ export class Connection extends dimse.Scp {
     socket.setNoDelay(true);
     this.on('associationAccepted', () => this.#opening?.resolve());
     this.on('associationRejected', (event) =>
-      this.#fail(rejection(event as { result: number; reason: number })),
+      this.#fail(rejection(event as { result: number; reason: number }, this.#titles!)),
     );
     // Before the library, which keeps only the text of an error. An error without a code is from an invalid PDU.
     socket.prependListener('error', (error: NodeJS.ErrnoException) => {
@@ -117,12 +128,13 @@ export class Connection extends dimse.Scp {
       const late = (): void => this.#fail(archiveAway(new Error('association timed out')));
       this.#associating = setTimeout(late, options.associationTimeout).unref();
     } else socket.once(readyEvent(socket), () => socket.setTimeout(0));
-    socket.once('close', () => this.#fail(archiveAway(new Error('connection closed by the peer'))));
+    socket.once('close', () => this.#fail(this.#ended('connection closed by the peer')));
   }
 
   /** Requests the association on a connecting socket. */
   open(association: association.Association): Promise<void> {
     association.setMaxPduLength(MAX_PDU);
+    this.#titles = { calling: association.getCallingAeTitle(), called: association.getCalledAeTitle() };
     this.socket.once(readyEvent(this.socket), () => this.sendAssociationRequest(association));
     return new Promise((resolve, reject) => {
       if (this.#failure) reject(this.#failure);
@@ -181,7 +193,12 @@ export class Connection extends dimse.Scp {
   }
 
   override abort(): void {
-    this.#fail(archiveAway(new Error('association aborted by the peer')));
+    this.#fail(this.#ended('association aborted by the peer'));
+  }
+
+  #ended(what: string): Fault {
+    if (!this.#titles || this.#hasAnswered) return archiveAway(new Error(what));
+    return endedAtOnce(what, this.#titles, this.socket instanceof TLSSocket);
   }
 
   override associationRequested(association: association.Association): void {
@@ -231,6 +248,7 @@ export class Connection extends dimse.Scp {
   #message({ command, context, dataSet }: Received): void {
     const status = number(command, Command.Status);
     if (status === undefined) return this.#request(command, context);
+    this.#hasAnswered = true;
     const syntax = context.getAcceptedTransferSyntaxUid() ?? '';
     const answer: Answer = {
       status,

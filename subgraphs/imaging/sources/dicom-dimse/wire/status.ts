@@ -24,11 +24,11 @@ export function archiveAway(cause: unknown): Fault {
   return new Fault('unavailable', message, { service, retryAfter: AWAY_SECONDS, cause });
 }
 
-/** Returns the fault for an archive that accepted the association but not the service. */
-export function serviceNotOffered(): Fault {
+/** Returns the fault for an archive that accepted the association but not the service. @param name for the operator */
+export function serviceNotOffered(name = 'this service'): Fault {
   return new Fault('bad_gateway', 'The image archive does not support this request.', {
     service,
-    cause: new Error('the peer does not offer this service'),
+    cause: new Error(`the peer does not offer ${name} to us`),
   });
 }
 
@@ -36,17 +36,26 @@ const TRANSIENT = 2;
 const CALLING_AE_NOT_RECOGNIZED = 3;
 const CALLED_AE_NOT_RECOGNIZED = 7;
 
-/** Returns the fault for an association that the archive rejected. */
-export function rejection({
-  result,
-  source,
-  reason,
-}: {
-  result: number;
-  source?: number;
-  reason: number;
-}): Fault {
-  const cause = new Error(`association rejected: result ${result}, source ${source}, reason ${reason}`);
+/** The application entity titles of an association that the gateway requests: ours, and that of the archive. */
+export interface Titles {
+  calling: string;
+  called: string;
+}
+
+/** Returns the fault for an association that the archive rejected. Its cause has the titles, for the operator. */
+export function rejection(
+  { result, source, reason }: { result: number; source?: number; reason: number },
+  { calling, called }: Titles,
+): Fault {
+  const hint =
+    reason === CALLED_AE_NOT_RECOGNIZED
+      ? `it does not go by ${called} (images.calledAe), or does not know ${calling} (images.ae): some answer the same to both`
+      : reason === CALLING_AE_NOT_RECOGNIZED
+        ? `it does not know ${calling} (images.ae); add this title, with our address, to its list of peers`
+        : `it may not know ${calling} (images.ae)`;
+  const cause = new Error(
+    `association rejected: result ${result}, source ${source}, reason ${reason}: ${hint}`,
+  );
   if (result === TRANSIENT) {
     return new Fault('unavailable', 'The image archive is busy. Try again later.', {
       service,
@@ -61,6 +70,17 @@ export function rejection({
         ? 'it does not know our application entity title (images.ae)'
         : 'it gave no reason';
   return new Fault('bad_gateway', `The image archive refused the association: ${why}.`, { service, cause });
+}
+
+/**
+ * Returns the fault for an archive that ends an association before it answers anything. Orthanc, among others, treats a title
+ * that it does not know in this way.
+ */
+export function endedAtOnce(what: string, { calling }: Titles, speaksTls: boolean): Fault {
+  const tls = speaksTls ? '' : ', or speak TLS only (images.tls)';
+  return archiveAway(
+    new Error(`${what} before the first answer: it may not know ${calling} (images.ae)${tls}`),
+  );
 }
 
 /** Reasons to refuse an object during a retrieval. */
@@ -80,10 +100,30 @@ export function refusedObjectFault(reason: RefusedObject): Fault {
   return new Fault('bad_gateway', `The image archive sent ${what}. It is not returned.`, { service, cause });
 }
 
-/** Returns the fault for a failed search or retrieval. */
-export function failure(status: number, failed: number): Fault {
+const MOVE_DESTINATION_UNKNOWN = 0xa801;
+
+/** The status with which a service ended; the text is for the operator. */
+export class StatusError extends Error {
+  readonly status: number;
+
+  constructor(status: number, text: string) {
+    super(text);
+    this.status = status;
+  }
+
+  get isUnknownDestination(): boolean {
+    return this.status === MOVE_DESTINATION_UNKNOWN;
+  }
+}
+
+/**
+ * Returns the fault for a failed search or retrieval.
+ * @param destination of a C-MOVE, if it was one
+ */
+export function failure(status: number, failed: number, destination?: string): Fault {
   const code = status.toString(16).toUpperCase().padStart(4, '0');
-  const cause = new Error(`status ${code}, ${failed} sub-operations failed`);
+  const hint = destination === undefined ? '' : destinationHint(status, failed, destination);
+  const cause = new StatusError(status, `status ${code}, ${failed} sub-operations failed${hint}`);
   if (status === 0xa701 || status === 0xa702 || status === 0xa700) {
     return new Fault('unavailable', 'The image archive is out of resources. Try again later.', {
       service,
@@ -92,7 +132,7 @@ export function failure(status: number, failed: number): Fault {
     });
   }
   const why =
-    status === 0xa801
+    status === MOVE_DESTINATION_UNKNOWN
       ? 'it does not know where to send them: our application entity title (images.ae) is no destination of it'
       : status === 0xfe00
         ? 'it was cancelled'
@@ -100,4 +140,14 @@ export function failure(status: number, failed: number): Fault {
           ? 'it could not send all of them'
           : `it answered ${code}`;
   return new Fault('bad_gateway', `The image archive failed: ${why}.`, { service, cause });
+}
+
+/** Says what a status of C-MOVE means for its destination (PS3.4 §C.4.2.1.5). Many archives answer Cxxx to an unknown one. */
+function destinationHint(status: number, failed: number, destination: string): string {
+  const us = `${destination} (images.ae)`;
+  if (status === MOVE_DESTINATION_UNKNOWN)
+    return `: it does not know ${us} as a destination of C-MOVE; add this title there, with our address and DIMSE_PORT`;
+  if ((status & 0xf000) === 0xc000)
+    return `: it may not know ${us} as a destination of C-MOVE, or not reach it at our address and DIMSE_PORT`;
+  return failed > 0 ? `: it may not reach ${us} at our address and DIMSE_PORT` : '';
 }

@@ -32,6 +32,8 @@ interface Expected {
   retrieval: Retrieval;
   /** Called when an object arrived, because it shows that the archive is alive. */
   alive: () => void;
+  /** For the log. */
+  tenant?: string | undefined;
 }
 
 /** An incoming connection. */
@@ -192,7 +194,8 @@ export class StoreScp {
     if (expected.length === 0)
       throw this.#refused('called AE title', CalledAeNotRecognized, { address, called });
     if (!expected.some(({ senders }) => senders.includes(address, calling))) {
-      throw this.#refused('calling AE title or address', CallingAeNotRecognized, { address, calling });
+      const details = { tenant: tenantsOf(expected), address, calling };
+      throw this.#refused('calling AE title or address', CallingAeNotRecognized, details);
     }
     acceptStorage(association);
     Object.assign(peer, { called, calling });
@@ -230,7 +233,8 @@ export class StoreScp {
         senders.includes(address, calling),
     );
     if (!expected) {
-      this.#options.refusals.add('move originator', { address, calling });
+      const tenant = tenantsOf(this.#of(called));
+      this.#options.refusals.add('move originator', { tenant, address, calling });
       return refusedObject;
     }
     const { retrieval, alive } = expected;
@@ -250,6 +254,10 @@ export class StoreScp {
     };
   }
 }
+
+/** Names the tenants of running moves. */
+const tenantsOf = (expected: readonly Expected[]) =>
+  [...new Set(expected.flatMap(({ tenant = [] }) => tenant))].join(', ');
 
 /** Returns the address of a peer, without the prefix of IPv4 on a dual-stack socket (RFC 4291 §2.5.5.2). */
 const addressOf = (socket: Socket) => (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
