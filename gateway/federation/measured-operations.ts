@@ -22,13 +22,14 @@ export function measuredOperations(measures: GraphqlMeasures | undefined, slow =
     const began = performance.now();
     const measured = measures?.operation();
     const end = (): void => {
-      const { operation: taken, log } = scope;
+      const { operation: taken, log, tenant } = scope;
       const name = taken?.operation.name?.value;
       measured?.end(taken && { type: taken.operation.operation, name });
       const ms = Math.round(performance.now() - began);
       if (taken && ms >= slow) {
         const { hash } = taken;
-        log.warn({ operation: name, hash, cost: operationCost(taken), ms }, 'a slow GraphQL operation');
+        const details = { tenant: tenant.key, operation: name, hash, cost: operationCost(taken), ms };
+        log.warn(details, 'a slow GraphQL operation');
       }
     };
     return lastly(() => (measured ? measured.run(execute) : execute()), end);

@@ -53,7 +53,8 @@ export function tenantRules(rules: Rules): ApolloServerPlugin<GatewayContext> {
           for (const error of errors) {
             const { code, http } = error.extensions;
             if (code !== undefined || http || faultOf(error)) continue;
-            contextValue.scope.log.error({ err: error.originalError ?? error }, 'a GraphQL request failed');
+            const { log, tenant } = contextValue.scope;
+            log.error({ tenant: tenant.key, err: error.originalError ?? error }, 'a GraphQL request failed');
           }
         },
         async willSendResponse({ contextValue, response }) {

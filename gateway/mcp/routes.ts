@@ -39,7 +39,8 @@ export function mcpRoutes(options: McpOptions): FastifyPluginAsync {
       // The library takes long to load, and most gateways never need it.
       const { answerMessage } = await import('./server.ts');
       const message = { headers: headersOf(request), body: request.body };
-      const answer = await answerMessage(message, tools, { call, log: request.log });
+      const log = request.log.child({ tenant: request.tenant.key });
+      const answer = await answerMessage(message, tools, { call, log });
       // The library has refused a tool that does not exist, or its arguments.
       call?.ended(outcomeOfResult(true));
       return sendAnswer(reply, answer);

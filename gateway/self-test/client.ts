@@ -44,11 +44,11 @@ export function requirePair({ jwk, jwkPrivate }: Client): void {
 
 /** Explains why a token endpoint refused (RFC 6749 §5.2). */
 export function tokenRefusal(
-  { status, json, error }: Probed,
+  { status, json, error, refusal }: Probed,
   method: string,
   { client, scope }: ExternalConfig,
 ): string {
-  const answered = `the token endpoint answered ${status}${error ? ` ${error}` : ''}`;
+  const answered = `the token endpoint answered ${refusal}`;
   if (error === 'invalid_client' || (error === undefined && status === 401)) {
     return method === 'private_key_jwt'
       ? `${answered}: it does not know client_id ${client!.client_id}, or the public key registered there is not the one in client.jwk`

@@ -11,6 +11,7 @@ import type {
 } from '../smart/discovery/smart-configuration.ts';
 import { endpointOf } from '../smart/discovery/smart-configuration.ts';
 import type { UpstreamDeps } from '../smart/token/upstream.ts';
+import { clockText } from '../../schema/outbound/oauth-refusal.ts';
 import { Failing, NotTried } from './check.ts';
 import { credentials, requirePair, tokenRefusal } from './client.ts';
 import { probe, type Probed } from './probe.ts';
@@ -25,6 +26,8 @@ export class EhrChecks {
   readonly #config: ExternalConfig | IndependentConfig;
   #document: SmartConfiguration | undefined;
   #token: string | undefined;
+  /** Endpoints that said what time it is, and the seconds by which their clocks differ from ours. */
+  readonly #clocks: { endpoint: string; seconds: number }[] = [];
   /** The Patient that was read; never part of the report. */
   identity: PatientIdentity | undefined;
 
@@ -94,10 +97,10 @@ export class EhrChecks {
         ? { fields: {}, headers: { authorization: `Bearer ${this.#ownToken()}` } }
         : await credentials(client, method, this.#endpoint(config, 'token_endpoint'), this.#outside.now());
     const body = new URLSearchParams({ token: MADE_UP, token_type_hint: 'access_token', ...fields });
-    const { status, json, error } = await this.#probe('the introspection endpoint', url, {
+    const { status, json, refusal } = await this.#probe('the introspection endpoint', url, {
       ...{ method: 'POST', headers, body, signal },
     });
-    const answered = `the introspection endpoint answered ${status}${error ? ` ${error}` : ''}`;
+    const answered = `the introspection endpoint answered ${refusal}`;
     if (status === 401 || status === 403) {
       throw new Failing(
         `${answered}: ${client.client_id} may not ask about tokens ${method === 'bearer' ? 'with its access token' : `by ${method}`}; have the EHR allow it, or set authorization.client.authentication`,
@@ -107,6 +110,16 @@ export class EhrChecks {
     if (typeof json?.['active'] !== 'boolean')
       throw new Failing(`${answered} without saying whether a token is active`);
     if (json['active']) throw new Failing(`${answered} and says that a made-up token is active`);
+  }
+
+  /** Checks that the clocks of the servers that answered agree with ours: tokens and assertions have times. */
+  async clock(): Promise<void> {
+    if (this.#clocks.length === 0) throw new NotTried('no answer said what time it is');
+    const wrong = this.#clocks.find(({ seconds }) => seconds !== 0);
+    if (!wrong) return;
+    throw new Failing(
+      `the clock of ${wrong.endpoint} is ${clockText(wrong.seconds)}: assertions and tokens then count as too old, or as not valid yet; set both by NTP`,
+    );
   }
 
   /**
@@ -167,8 +180,10 @@ export class EhrChecks {
     return this.#token;
   }
 
-  #probe(endpoint: string, url: string, init: RequestInit & { signal: AbortSignal }): Promise<Probed> {
-    return probe(this.#outside, this.#tenant, endpoint, url, init);
+  async #probe(endpoint: string, url: string, init: RequestInit & { signal: AbortSignal }): Promise<Probed> {
+    const answer = await probe(this.#outside, this.#tenant, endpoint, url, init);
+    if (answer.clock !== undefined) this.#clocks.push({ endpoint, seconds: answer.clock });
+    return answer;
   }
 }
 

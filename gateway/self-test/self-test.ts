@@ -95,6 +95,10 @@ async function authorizationChecks(
       throw new Failing('our own server says that a made-up token is active');
     }
   };
+  const clock = async (): Promise<void> => {
+    if (!ehr) throw config.type === 'mock' ? noToken() : ourOwn();
+    await ehr.clock();
+  };
   const patientRead = async (signal: AbortSignal): Promise<void> => {
     if (ehr) await ehr.patientRead(signal, patientId);
     identity = ehr ? ehr.identity : await ownPatient(deps, tenant, patientId, signal);
@@ -121,6 +125,7 @@ async function authorizationChecks(
     discovery,
     'client-assertion': clientAssertion,
     introspection,
+    clock,
     'patient-read': patientRead,
     'mrn-path': mrnPath,
   };

@@ -34,7 +34,7 @@ export function serveFunctions(
         return { value, ...collected() };
       } catch (error) {
         const fault = toFault(error);
-        logFault(log, fault, { function: name }, 'a function failed');
+        logFault(log, fault, { tenant: tenant.key, function: name }, 'a function failed');
         return { fault: toWire(fault), ...collected() };
       }
     });

@@ -43,6 +43,8 @@ export interface AuthorizationServer {
   delayed: DelayedCall[];
   /** The mode of Patient reads alone. */
   patientMode: 'up' | 'down';
+  /** Headers of every answer. */
+  headers: Record<string, string>;
   /** The clock of the server, in milliseconds. */
   now: () => number;
   /** Forgets the access tokens that it gave to the gateway's client. */
@@ -89,6 +91,7 @@ export async function authorizationServer(
     delay: 0,
     delayed: [],
     patientMode: 'up',
+    headers: {},
     now: Date.now,
     revokeBackendTokens: () => backend.clear(),
     close: () =>
@@ -102,6 +105,7 @@ export async function authorizationServer(
     const path = new URL(request.url!, url).pathname;
     self.traceparents.set(path, request.headers['traceparent'] as string | undefined);
     const form = new URLSearchParams(await text(request));
+    for (const [name, value] of Object.entries(self.headers)) response.setHeader(name, value);
     if (self.delay > 0) {
       const call = { path, begun: performance.now(), ended: Infinity };
       self.delayed.push(call);

@@ -1,6 +1,7 @@
 import { exportJWK, generateKeyPair } from 'jose';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { Writable } from 'node:stream';
 import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -32,6 +33,8 @@ let orthanc: Orthanc;
 let dataDir: string;
 let run: SelfTest;
 let close: () => Promise<void>;
+let atTime: (now: () => number, seconds?: number) => SelfTest;
+let logged = '';
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'self-test-'));
@@ -40,7 +43,10 @@ beforeAll(async () => {
   const connections = outboundConnections({ dynamicHosts: new Set(), log: console });
   const imaging = imagingSubgraph({
     ...{ baseUrl, dataDir, now: () => Date.now() / 1000 },
-    log: logger('silent') as FastifyBaseLogger,
+    log: logger(
+      'info',
+      new Writable({ write: (chunk, _encoding, done) => ((logged += String(chunk)), done()) }),
+    ) as FastifyBaseLogger,
     dispatcher: connections.dispatcher,
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
   });
@@ -51,7 +57,8 @@ beforeAll(async () => {
     people: record.people,
     onError: () => undefined,
   });
-  run = selfTest({ ...outside, seconds: 2, own, record, images: imaging.checks });
+  atTime = (now, seconds = 10) => selfTest({ ...outside, now, seconds, own, record, images: imaging.checks });
+  run = atTime(Date.now);
   close = async () => {
     await Promise.all([clinical.close(), imaging.close(), own.close()]);
   };
@@ -101,6 +108,7 @@ test('SM-18 a tenant that works: every check is ok, and no patient is named', as
     discovery: 'ok',
     'client-assertion': 'ok',
     introspection: 'ok',
+    clock: 'ok',
     'patient-read': 'ok',
     'mrn-path': 'ok',
     'image-source': 'ok',
@@ -166,6 +174,16 @@ describe('SM-18 a failure is reported with what to do', () => {
       'client-assertion',
       () => smart({ client: undefined }),
       /^authorization\.client is missing/,
+    ],
+    [
+      'a description, with what it quotes of our secrets',
+      'client-assertion',
+      () => {
+        const error_description = `The secret ${SECRET} is not known. [Trace 0815] eyJhbGciOi.${'x'.repeat(60)}`;
+        instead('/token', 401, { error: 'invalid_client', error_description });
+        return smart({ client: { client_id: 'c', client_secret: SECRET, authentication: 'bearer' } });
+      },
+      /^the token endpoint answered 401 invalid_client \(The secret \[…\] is not known\. \[Trace 0815\] \[…\]\): it does not know client_id c,/,
     ],
     [
       'another key',
@@ -333,7 +351,22 @@ describe('SM-18 image sources', () => {
     [
       'a wrong path',
       () => images({ endpoint: `${orthanc.url}/wrong` }),
-      /answered 404: it is not the root of a DICOMweb server$/,
+      /\(http:\/\/[^/]+\/dicom-web is one: set images\.endpoint to it\)$/,
+    ],
+    [
+      'the REST API of Orthanc in place of DICOMweb',
+      () => images({ endpoint: `${orthanc.url}` }),
+      /This is not the root of a DICOMweb server\. \(http:.*\/dicom-web is one: set images\.endpoint to it\)$/,
+    ],
+    [
+      'the page of Orthanc in place of DICOMweb',
+      () => images({ endpoint: `${orthanc.url}/app/explorer.html` }),
+      /\(http:\/\/[^/]+\/dicom-web is one: set images\.endpoint to it\)$/,
+    ],
+    [
+      'the address of a search',
+      () => images({ endpoint: `${orthanc.dicomWebUrl}/studies` }),
+      /\(http:\/\/[^/]+\/dicom-web is one: set images\.endpoint to it\)$/,
     ],
     [
       'no server',
@@ -365,6 +398,15 @@ describe('SM-18 image sources', () => {
     expect(JSON.stringify(all)).not.toContain('hunter2');
   });
 
+  test('the log names tenant and folder of a folder that is away', async () => {
+    await check({ type: 'folder', lookup: 'studies-by-mrn', path: '/nowhere/else' });
+    const [line] = logged.split('\n').filter((line) => line.includes('/nowhere/else'));
+    expect(JSON.parse(line!)).toMatchObject({
+      ...{ tenant: 'hospital', folder: '/nowhere/else', reason: 'missing' },
+      msg: expect.stringMatching(/^the folder is away/) as unknown,
+    });
+  });
+
   test('several sources are each reported by number', async () => {
     const all = await check([images(), { type: 'folder', lookup: 'studies-by-mrn', path: '/nowhere' }]);
     expect(all).toMatchObject({ 'image-source 1': 'ok', 'image-source 2': expect.stringMatching(/^failed/) });
@@ -372,10 +414,37 @@ describe('SM-18 image sources', () => {
 
   test('a source that hangs fails when its time is over', async () => {
     await orthanc.freeze();
-    const fails = async () =>
-      expect((await check(images()))['image-source']).toBe('failed: there was no answer within 2 s');
-    expect(await timeAwake(fails)).toBeLessThan(4000);
+    const tenant = tenantOf({
+      authorization: { type: 'mock', disableAuthzChecks: true },
+      images: images(),
+    });
+    const report = outcomes(await atTime(Date.now, 2)(tenant));
+    expect(report['image-source']).toBe('failed: there was no answer within 2 s');
     orthanc.thaw();
+  });
+});
+
+describe('SM-18 clocks that differ', () => {
+  test.each([
+    [600_000, 'behind'],
+    [-600_000, 'ahead of'],
+  ])('ours by %i ms: the refused assertion and a check of its own say so', async (offset, side) => {
+    const report = outcomes(
+      await atTime(() => Date.now() + offset)(tenantOf({ authorization: smart(), images: images() })),
+    );
+    const clock = new RegExp(`its clock is (599|600|601) s ${side} ours`);
+    expect(report['client-assertion']).toMatch(/^failed: the token endpoint answered 400 invalid_client/);
+    expect(report['client-assertion']).toMatch(clock);
+    expect(report['clock']).toMatch(
+      new RegExp(`^failed: the clock of the discovery document is \\d+ s ${side} ours: .*NTP$`),
+    );
+  });
+
+  test('a cached document with an old Date and its Age is no wrong clock', async () => {
+    ehr.headers = { date: new Date(Date.now() - 3_600_000).toUTCString(), age: '3600' };
+    const report = await run(tenantOf({ authorization: smart(), images: images() }));
+    ehr.headers = {};
+    expect(outcomes(report)['clock']).toBe('ok');
   });
 });
 
@@ -387,6 +456,7 @@ describe('SM-18 every kind of tenant', () => {
       discovery: 'skipped: this tenant asks for no token',
       'client-assertion': 'skipped: this tenant asks for no token',
       introspection: 'skipped: this tenant asks for no token',
+      clock: 'skipped: this tenant asks for no token',
       'patient-read': 'ok',
       'mrn-path': 'ok',
       'image-source': 'ok',

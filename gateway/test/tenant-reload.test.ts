@@ -121,7 +121,7 @@ describe.each([
     const ready = async () => JSON.parse((await ask('/health/ready')).text) as unknown;
     await becomes(ready, { status: 'ready', rejectedTenantFiles: ['open.json'] });
     expect(await studiesOf('open')).toEqual(['1.2.2']);
-    await expect.poll(gateway.log).toContain('"file":"open.json","reason":"(root): is not JSON"');
+    await expect.poll(gateway.log).toContain('"file":"open.json","reason":"(root): is not JSON: line ');
     const { text } = await ask('/metrics');
     expect(text).toMatch(/^tenant_reloads_total\{result="rejected"\} [12]$/m);
     expect(text).toMatch(/^tenants_rejected 1$/m);

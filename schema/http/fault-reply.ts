@@ -20,10 +20,10 @@ export function sendFault(
   fault: Fault,
   { request, reply }: { request: FastifyRequest; reply: FastifyReply },
 ): FastifyReply {
-  // A client that has left is not a failure of the server.
-  if (!reply.raw.destroyed) logFault(request.log, fault, {}, message);
   // There is no tenant before the request is routed.
   const { tenant } = request as { tenant?: FastifyRequest['tenant'] };
+  // A client that has left is not a failure of the server.
+  if (!reply.raw.destroyed) logFault(request.log, fault, { tenant: tenant?.key }, message);
   const base = tenant && tenantBase(baseUrl, tenant);
   const resource = base && resourceOfApi(base, request.routeOptions.config.api);
   const headers = faultHeaders(fault, base ?? baseUrl, resource && resourceMetadataUrl(resource));

@@ -12,6 +12,7 @@ export interface PostedForm {
 
 export interface PostAnswer {
   status: number;
+  headers: HeadersInit;
   body: AsyncIterable<Uint8Array> | null;
 }
 
@@ -53,7 +54,7 @@ export function serviceAuthorization(
   const tokens = new LRUCache<typeof OWN, string>({
     ...{ max: 1, perf: { now: () => now() * 1000 }, ttlResolution: 0 },
     fetchMethod: async (_key, _stale, { options }) => {
-      const { token, lifetime } = await fetchToken(authentication, post);
+      const { token, lifetime } = await fetchToken(authentication, now, post);
       options.ttl = Math.max(1, (lifetime ?? UNKNOWN_LIFETIME_SECONDS) - MARGIN_SECONDS) * 1000;
       return token;
     },
@@ -84,21 +85,22 @@ export function serviceAuthorization(
 /** @throws SignInError when the answer has no token */
 async function fetchToken(
   authentication: ServiceAuthentication,
+  now: () => number,
   post: (form: PostedForm) => Promise<PostAnswer>,
 ): Promise<{ token: string; lifetime?: number }> {
   if (authentication.type !== 'oauth2') throw new SignInError('there is no token endpoint');
   const { tokenUrl, client_id: clientId, client_secret: secret, scope } = authentication;
-  const { status, token, ...rest } = await clientCredentialsToken({
-    ...{ tokenUrl, clientId, scope },
+  const { refusal, token, ...rest } = await clientCredentialsToken({
+    ...{ tokenUrl, clientId, scope, now: () => now() * 1000 },
     authentication: (_server, _client, _form, headers) =>
       headers.set('authorization', basicAuthentication(clientId, secret)),
     fetch: async (url, { headers, body }) => {
       const answer = await post({ url, headers, body: body.toString() });
       // An answer that is too long counts as an answer without a token.
       const text = await limitedText(answer.body, LARGEST_ANSWER).catch(() => '');
-      return new Response(text || null, { status: answer.status });
+      return new Response(text || null, { status: answer.status, headers: answer.headers });
     },
   });
-  if (token === undefined) throw new SignInError(`token endpoint answered ${status}`);
+  if (token === undefined) throw new SignInError(`token endpoint answered ${refusal}`);
   return { token, ...rest };
 }

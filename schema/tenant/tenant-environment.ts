@@ -1,3 +1,6 @@
+import { isPem } from '../outbound/tls.ts';
+import { jsonMistake } from '../process/json-mistake.ts';
+
 /** State while a tenant file is read. */
 export interface Reading {
   dynamic: boolean;
@@ -67,7 +70,11 @@ function fromEnvironment(
   try {
     return JSON.parse(value) as unknown;
   } catch {
-    reading.issues.push({ path: at, reason: `environment variable ${name} must hold JSON` });
+    const reason = isPem(value) ? 'it is PEM text' : jsonMistake(value);
+    reading.issues.push({
+      path: at,
+      reason: `environment variable ${name} must hold a JWK as JSON: ${reason}`,
+    });
     return undefined;
   }
 }

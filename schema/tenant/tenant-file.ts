@@ -8,7 +8,7 @@ import { networkOf } from '../outbound/network.ts';
 /** Schema of a tenant file, applied after `//key` comments and `$env` references are resolved. */
 
 const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).transform(withoutSlash);
-const jwk = z.looseObject({ kty: z.string() });
+const jwk = z.looseObject({ kty: z.string() }, 'must be a JWK (RFC 7517): an object, not PEM text');
 
 /** Certificates of the connections to a part of the tenant: files relative to the tenant file, or PEM text. */
 const tls = z

@@ -51,7 +51,10 @@ export async function streamRows(
   const texts = textsOf({ first, pages, format, audit });
   const { readerTimeout } = request.tenant.limits;
   endIdleReader(reply.raw, readerTimeout, () =>
-    request.log.warn({ seconds: readerTimeout }, 'a client that did not read its rows was disconnected'),
+    request.log.warn(
+      { tenant: request.tenant.key, seconds: readerTimeout },
+      'a client that did not read its rows was disconnected',
+    ),
   );
   return setCacheControl(reply, 'noStore')
     .type(format.type)

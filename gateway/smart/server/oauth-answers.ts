@@ -14,7 +14,7 @@ export function shownErrors(baseUrl: string) {
   return (error: Error, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     if (!/\btext\/html\b/.test(request.headers.accept ?? '')) return asJson(error, request, reply);
     const fault = toFault(error);
-    logFault(request.log, fault, {}, 'a request failed');
+    logFault(request.log, fault, { tenant: request.tenant.key }, 'a request failed');
     return reply
       .code(fault.status)
       .headers({ ...faultHeaders(fault, ''), ...pageHeaders() })

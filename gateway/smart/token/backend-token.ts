@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomUUID, type JsonWebKey } from 'node:crypto';
 import { importJWK, SignJWT } from 'jose';
 import type { ClientAuth } from 'oauth4webapi';
 import { Fault } from '../../../schema/fault/fault.ts';
@@ -17,6 +17,11 @@ const ASSERTION_SECONDS = 120;
 /** A token is not used in its last seconds, because it must still be valid when it arrives. */
 const MARGIN_SECONDS = 30;
 
+/** Returns the algorithm that a key of ours signs with: its own, else that which SMART App Launch 2.2 §5.1 has for its type. */
+export function assertionAlgorithm({ alg, kty }: JsonWebKey): string {
+  return typeof alg === 'string' ? alg : kty === 'RSA' ? 'RS384' : 'ES384';
+}
+
 /**
  * Signs a client assertion (SMART App Launch 2.2 §5.2, RFC 7523 §3).
  * @param audience the endpoint that it is sent to
@@ -25,7 +30,7 @@ const MARGIN_SECONDS = 30;
 export async function clientAssertion(client: Client, audience: string, now: number): Promise<string> {
   const jwk = client.jwkPrivate;
   if (!jwk) throw unconfigured();
-  const alg = typeof jwk['alg'] === 'string' ? jwk['alg'] : jwk.kty === 'RSA' ? 'RS384' : 'ES384';
+  const alg = assertionAlgorithm(jwk);
   const kid = jwk['kid'] ?? client.jwk?.['kid'];
   const seconds = Math.floor(now / 1000);
   return new SignJWT()
@@ -103,15 +108,15 @@ export function backendTokens(outside: UpstreamDeps): BackendTokens {
       const kept = await tokens.get(tenant.cacheKey, async () => {
         const endpoint = config.tokenUrl ?? endpointOf(document, 'token_endpoint');
         const method = client.jwkPrivate ? 'private_key_jwt' : 'client_secret_basic';
-        const { status, token, lifetime } = await clientCredentialsToken({
-          ...{ tokenUrl: endpoint, clientId: client.client_id, scope: config.scope },
+        const { refusal, token, lifetime } = await clientCredentialsToken({
+          ...{ tokenUrl: endpoint, clientId: client.client_id, scope: config.scope, now: outside.now },
           authentication: clientAuthentication(client, method, endpoint, outside.now),
           fetch: jsonFetch(outside, tenant),
         });
         if (token === undefined) {
           throw upstreamFault(
             'did not give this gateway an access token',
-            new Error(`token endpoint answered ${status}`),
+            new Error(`token endpoint answered ${refusal}`),
           );
         }
         return { value: { token }, seconds: lifetime === undefined ? 0 : lifetime - MARGIN_SECONDS };

@@ -1,6 +1,7 @@
 import * as oauth from 'oauth4webapi';
 import { z } from 'zod';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { refusalReason } from '../../../schema/outbound/oauth-refusal.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { BackendTokens, Client } from './backend-token.ts';
 import { clientAuthentication } from './backend-token.ts';
@@ -55,6 +56,7 @@ export async function introspect(
       // A tenant file may name an EHR on this machine.
       [oauth.allowInsecureRequests]: true,
     });
+  const asked = outside.now();
   let answer = await ask();
   if (answer.status === 401) {
     // Our own token may have been revoked early: try once more with a new one.
@@ -62,9 +64,12 @@ export async function introspect(
     answer = await ask();
   }
   if (answer.status !== 200) {
+    const { status, headers } = answer;
+    const json = (await answer.json().catch(() => undefined)) as unknown;
+    const exchange = { asked, answered: outside.now() };
     throw upstreamFault(
       'does not let this gateway introspect tokens',
-      new Error(`introspection answered ${answer.status}`),
+      new Error(`introspection answered ${refusalReason({ status, headers, json }, exchange, [token])}`),
     );
   }
   const said = await oauth.processIntrospectionResponse(server, client, answer).catch((cause: unknown) => {

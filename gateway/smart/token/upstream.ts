@@ -48,13 +48,15 @@ export async function call(
 
 /**
  * Returns `call` as a `fetch`, for a library that requires the media type of JSON: some servers send another one. Answers
- * other than 2xx have no body.
+ * other than 2xx are as they came: they have the reason of a refusal.
  */
 export function jsonFetch(outside: UpstreamDeps, tenant: Tenant) {
   return async (url: string, init: Pick<RequestInit, 'method' | 'headers' | 'body'>): Promise<Response> => {
     const { method = 'GET', headers = {}, body = null } = init;
-    const { status, json } = await call(outside, tenant, url, { method, headers, body });
-    return status < 300 ? Response.json(json, { status }) : new Response(null, { status });
+    const { response, text } = await exchange(outside, tenant, url, { method, headers, body }, true);
+    const { status } = response;
+    if (status < 300) return Response.json(object(text, url), { status });
+    return new Response(text || null, { status, headers: response.headers });
   };
 }
 

@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { Budget } from '../../../schema/expressions/budget.ts';
 import type { ExpressionPool } from '../../../schema/expressions/pool.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { parseJson } from '../../../schema/process/json-mistake.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { parseTenant, TenantError } from '../../../schema/tenant/tenant.ts';
 import { isAllowedHost, isLocalHost, notAllowed } from '../../outbound/guarded-dispatcher.ts';
@@ -33,7 +34,10 @@ export function dynamicTenants(settings: TenantSettings): Tenants['dynamic'] {
 }
 
 async function parseDynamic(settings: TenantSettings, encoded: string, key: string): Promise<Tenant> {
-  const json = JSON.parse(Buffer.from(encoded, 'base64url').toString()) as unknown;
+  const json = parseJson(
+    Buffer.from(encoded, 'base64url').toString(),
+    (reason) => new TenantError([{ path: '', reason }]),
+  );
   const origin = { key, path: `dyn/${encoded}`, dynamic: true, directory: '/', environment: {} };
   const { tenant } = parseTenant(json, origin);
   if (mockRefusal(tenant, settings)) throw unknownTenant();

@@ -93,7 +93,9 @@ describe('reading tenant files', () => {
     });
     const text = message(() => readTenants({ ...base, directory: path }));
     expect(text).toContain('a.json: authorization: ');
-    expect(text).toContain('b.json: (root): is not JSON');
+    expect(text).toContain(
+      'b.json: (root): is not JSON: line 1, column 25: the text ends before a comma or }',
+    );
     expect(text).toContain('dyn.json: (root): cannot be a tenant');
     expect(text).toContain('with space.json: (root): cannot be a tenant');
     expect(text).toContain('d.json: images.issuer: environment variable UNSET is not set');
@@ -200,6 +202,17 @@ describe('SM-15 dynamic tenants', () => {
     ['mock on a public address', mock, 'not_found', { mockAllowed: false }],
   ])('%s', async (_title, json, expected, more) => {
     expect(await dynamic(json, more)).toBe(expected);
+  });
+
+  test('says where the JSON of a configuration is broken', async () => {
+    const tenants = readTenants({ ...base, directory: directory({}) });
+    const broken = Buffer.from('{\n "images": s3cret }').toString('base64url');
+    await expect(tenants.dynamic(broken)).rejects.toMatchObject({
+      ...{ code: 'not_found' },
+      message: expect.stringMatching(
+        /\(root\): is not JSON: line 2, column 12: a value is expected$/,
+      ) as string,
+    });
   });
 
   test.each([

@@ -6,6 +6,8 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { parseTenant, TenantError, tlsParts } from '../../../schema/tenant/tenant.ts';
 import { readTls, TlsError } from '../../../schema/outbound/tls.ts';
 import { SettingsError } from '../../settings.ts';
+import { parseJson } from '../../../schema/process/json-mistake.ts';
+import { clientKeyMistake } from './client-key.ts';
 import { dynamicTenants, unknownTenant } from './dynamic-tenants.ts';
 import { mockRefusal } from './mock-refusal.ts';
 import type { Tenants, TenantSettings } from './settings.ts';
@@ -96,7 +98,17 @@ function readTenant(settings: TenantSettings, name: string, key: string) {
   });
   const { trustedDocumentsFile: file } = tenant.graphql;
   if (file !== undefined) tenant.graphql.documents = readDocuments(file);
-  const issues = tlsParts(tenant).flatMap(({ path, tls }) => {
+  const issues = keyMistakes(tenant);
+  if (issues.length > 0) throw new TenantError(issues);
+  return { tenant, literalSecrets };
+}
+
+/** Tries the keys and certificates of a tenant. */
+function keyMistakes(tenant: Tenant): { path: string; reason: string }[] {
+  const { authorization } = tenant;
+  const jwk = 'client' in authorization ? authorization.client?.jwkPrivate : undefined;
+  const mistake = jwk && clientKeyMistake(jwk);
+  const ofTls = tlsParts(tenant).flatMap(({ path, tls }) => {
     try {
       readTls(tls);
       return [];
@@ -105,8 +117,7 @@ function readTenant(settings: TenantSettings, name: string, key: string) {
       return [{ path: `${path}.${error.part}`, reason: error.message }];
     }
   });
-  if (issues.length > 0) throw new TenantError(issues);
-  return { tenant, literalSecrets };
+  return [...(mistake ? [{ path: 'authorization.client.jwkPrivate', reason: mistake }] : []), ...ofTls];
 }
 
 /** Reads the trusted documents of an operator (FG-13). @throws TenantError that names the wrong part */
@@ -120,12 +131,13 @@ function readDocuments(file: string): TrustedManifest {
 }
 
 function readJson(file: string, wrong: (reason: string) => TenantError): unknown {
+  let text: string;
   try {
-    return JSON.parse(readFileSync(file, 'utf8'));
+    text = readFileSync(file, 'utf8');
   } catch (error) {
-    // The parser's message may quote the file, and so a secret.
-    throw wrong(error instanceof SyntaxError ? 'is not JSON' : 'cannot be read');
+    throw wrong(`cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
+  return parseJson(text, wrong);
 }
 
 const wrongFile = (reason: string) => new TenantError([{ path: '', reason }]);

@@ -108,7 +108,7 @@ test('a wrong file is rejected once with its reason, and the tenant before it is
   expect(served(tenants)).toEqual(['a /1', 'b /3']);
   expect(tenants.rejected).toEqual(['a.json']);
   expect(happened()).toEqual([
-    ...['rejected', 'a.json: (root): is not JSON'],
+    ...['rejected', 'a.json: (root): is not JSON: line 1, column 20: the text ends before a value'],
     ...['loaded', 'loaded b', 'released b; used: /1 /3'],
   ]);
   put('a.json', { ...at('/1'), colour: 1 });

@@ -114,7 +114,7 @@ async function start(
       audit?.({ ...operation, patients, outcome: ALLOWED });
     } catch (error) {
       audit?.({ ...operation, outcome: outcomeOf(error) });
-      if (!signal.aborted) logFault(log, toFault(error), {}, 'an export failed');
+      if (!signal.aborted) logFault(log, toFault(error), { tenant: tenant.key }, 'an export failed');
       throw error;
     }
   });

@@ -82,10 +82,11 @@ export function sendPayload(
   if (!known && request.method !== 'HEAD') {
     if (body instanceof Uint8Array) reply.raw.once('finish', () => giveBack(body));
     if (!(body instanceof Uint8Array) || body.length > MAX_UNWATCHED) {
-      const { readerTimeout } = request.tenant.limits;
+      const { key, limits } = request.tenant;
+      const { readerTimeout } = limits;
       endIdleReader(reply.raw, readerTimeout, () =>
         request.log.warn(
-          { seconds: readerTimeout },
+          { tenant: key, seconds: readerTimeout },
           'a client that did not read its images was disconnected',
         ),
       );

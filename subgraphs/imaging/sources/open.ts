@@ -1,3 +1,4 @@
+import type { FastifyBaseLogger } from 'fastify';
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +25,7 @@ export interface SourcesOptions {
   dataDir: string;
   /** Seconds since the epoch. */
   now(): number;
-  log: FolderOptions['log'];
+  log: FastifyBaseLogger;
   /** Transcodes pixels that sources cannot (DW-15). Stays open when they close. */
   pixels: PixelPool;
   /** Parse objects of sources. Stay open when they close. */
@@ -137,7 +138,7 @@ export class Sources {
       });
     if (config.type === 'dicom-dimse') {
       const { dicomDimseSource } = await import('./dicom-dimse.ts');
-      return dicomDimseSource(config, await this.#dimseNode(), key, pixels, parsing);
+      return dicomDimseSource(config, await this.#dimseNode(), { key, tenant: tenant.key }, pixels, parsing);
     }
     const directory = join(dataDir, 'folders');
     mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -146,7 +147,8 @@ export class Sources {
       path: config.path,
       emptyIsAway: config.emptyIsAway,
       indexFile,
-      log,
+      // Tenants with the same folder share it: the line has the tenant that opened it.
+      log: log.child({ tenant: tenant.key, folder: config.path }),
       pixels,
       parsing,
       onOtherObject,

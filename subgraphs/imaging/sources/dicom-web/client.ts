@@ -190,13 +190,21 @@ export class DicomWebClient {
   }
 
   async #requestToken({ url, headers, body: form }: PostedForm) {
-    const { statusCode: status, body } = await this.#request(new URL(url), {
+    const {
+      statusCode: status,
+      headers: answered,
+      body,
+    } = await this.#request(new URL(url), {
       method: 'POST',
       headers,
       body: form,
       signal: AbortSignal.timeout(CONNECT_TIMEOUT * 1000),
     });
-    return { status, body };
+    return {
+      status,
+      headers: { date: String(answered.date ?? ''), age: String(answered['age'] ?? '') },
+      body,
+    };
   }
 }
 

@@ -49,7 +49,7 @@ export class FolderPresence {
 
   /** Refuses with Fault `unavailable` and `retryAfter` while the folder is away. */
   throwIfAway(): void {
-    if (!this.isThere) throw awayFault();
+    if (!this.isThere) throw awayFault(new Error(`the folder ${this.#options.path} is ${this.#state}`));
   }
 
   /** Notes that the folder has the indexed files, so that it counts as away for the full time when it loses them. */
