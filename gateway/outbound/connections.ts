@@ -1,6 +1,12 @@
 import { Dispatcher, type Agent } from 'undici';
 import type { ChooseDispatcher } from '../../schema/outbound/choose-dispatcher.ts';
-import { RenewedTls, type TlsConfig, type TlsLog, type TlsMaterial } from '../../schema/outbound/tls.ts';
+import {
+  RenewedTls,
+  withDetails,
+  type TlsConfig,
+  type TlsLog,
+  type TlsMaterial,
+} from '../../schema/outbound/tls.ts';
 import { tlsParts, type Tenant } from '../../schema/tenant/tenant.ts';
 import { fetchThrough, guardedDispatcher } from './guarded-dispatcher.ts';
 import { agentWithProxy, chooseProxy, type ChooseProxy, type ProxySettings } from './proxy.ts';
@@ -9,7 +15,7 @@ import { agentWithProxy, chooseProxy, type ChooseProxy, type ProxySettings } fro
 export interface Connections {
   dispatcher: ChooseDispatcher;
   /** Returns a `fetch` over the same connections. */
-  fetch: (tenant: Pick<Tenant, 'dynamic'>, tls?: TlsConfig) => typeof globalThis.fetch;
+  fetch: (tenant: Pick<Tenant, 'dynamic' | 'key'>, tls?: TlsConfig) => typeof globalThis.fetch;
 }
 
 export interface ConnectionsOptions extends ProxySettings {
@@ -44,14 +50,15 @@ export function outboundConnections(options: ConnectionsOptions): Connections {
       ? { dispatcher: undefined, fetch }
       : connections(agentWith({}, proxyOf));
   const known = new WeakMap<TlsConfig, typeof guarded>();
-  const withTls = (tls: TlsConfig) => {
-    const made = known.get(tls) ?? connections(new RenewedDispatcher(new RenewedTls(tls, log), proxyOf));
+  const withTls = (tls: TlsConfig, tenant: string) => {
+    const renewed = () => new RenewedTls(tls, withDetails(log, { tenant }));
+    const made = known.get(tls) ?? connections(new RenewedDispatcher(renewed(), proxyOf));
     known.set(tls, made);
     return made;
   };
-  for (const { tls } of tenants.flatMap(tlsParts)) withTls(tls);
-  const choose = ({ dynamic }: Pick<Tenant, 'dynamic'>, tls?: TlsConfig) =>
-    dynamic ? guarded : tls ? withTls(tls) : usual;
+  for (const tenant of tenants) for (const { tls } of tlsParts(tenant)) withTls(tls, tenant.key);
+  const choose = ({ dynamic, key }: Pick<Tenant, 'dynamic' | 'key'>, tls?: TlsConfig) =>
+    dynamic ? guarded : tls ? withTls(tls, key) : usual;
   return {
     dispatcher: (tenant, tls) => choose(tenant, tls).dispatcher,
     fetch: (tenant, tls) => choose(tenant, tls).fetch,

@@ -25,6 +25,8 @@ const file = (name: string, text: string) => {
   return path;
 };
 
+const openssl = (...args: string[]) => execFileSync('/usr/bin/openssl', args, { encoding: 'utf8' });
+
 test('reads files and PEM text, and passes on all certificates of a file', () => {
   const [ca, certificate, key] = [authority.ca, ours.certificate, ours.key].map((path) =>
     readFileSync(path, 'utf8'),
@@ -90,6 +92,36 @@ test.each<[string, () => TlsConfig, part: string, reason: RegExp]>([
   expect(read).toThrow(TlsError);
   expect(read).toThrow(expect.objectContaining({ part, message: expect.stringMatching(reason) }));
   expect(read).not.toThrow(/secret|SECRET/);
+});
+
+test('our certificate that is not valid now is reported with its day, and used', () => {
+  const log = vi.fn();
+  const read = () => new RenewedTls(ours, { info: log, error: log });
+  read();
+  expect(log).not.toHaveBeenCalled();
+  vi.setSystemTime(Date.now() + 10 * 86_400_000);
+  expect(read().current().cert).toContain('CERTIFICATE');
+  vi.setSystemTime(Date.now() - 20 * 86_400_000);
+  read();
+  expect(log.mock.calls.map(([details]) => (details as { reason: string }).reason)).toEqual([
+    expect.stringMatching(/ours\.pem has expired on \w+ .* GMT$/),
+    expect.stringMatching(/ours\.pem is not valid before \w+ .* GMT$/),
+  ]);
+});
+
+test.each([
+  [
+    'a public key',
+    () => openssl('pkey', '-in', ours.key, '-pubout'),
+    /no private key in PEM format, but a public key$/,
+  ],
+  [
+    'line breaks as two characters',
+    () => readFileSync(ours.key, 'utf8').replaceAll('\n', '\\n'),
+    /no private key .*: it has the characters \\n where line breaks have to be$/,
+  ],
+])('a key that is %s is refused with this reason', (_what, key, reason) => {
+  expect(() => readTls({ certificate: ours.certificate, key: key() })).toThrow(reason);
 });
 
 const later = () => vi.setSystemTime(Date.now() + 1_100);

@@ -75,6 +75,18 @@ export function readTls(config: TlsConfig): TlsMaterial {
 }
 
 /**
+ * Tells why our own certificate is not valid at this moment. A start does not fail for it: a restart after the last day would
+ * stop all tenants.
+ */
+export function expiryOf({ certificate }: TlsConfig): string | undefined {
+  if (certificate === undefined) return undefined;
+  const { validFrom, validTo } = new X509Certificate(textOf('certificate', certificate));
+  const now = Date.now();
+  if (Date.parse(validTo) < now) return named(certificate, `has expired on ${validTo}`);
+  return Date.parse(validFrom) > now ? named(certificate, `is not valid before ${validFrom}`) : undefined;
+}
+
+/**
  * Certificates whose files are read again when they change. The files are looked at when a connection is made, at most once
  * in a second: this needs no timer, and finds the links that Kubernetes replaces. Files that cannot be used are logged, and
  * those before them stay in use.
@@ -92,6 +104,12 @@ export class RenewedTls {
     this.#log = log;
     this.#stamp = stampOf(config);
     this.#material = readTls(config);
+    this.#logExpiry();
+  }
+
+  #logExpiry(): void {
+    const reason = expiryOf(this.#config);
+    if (reason) this.#log.error({ part: 'certificate', reason }, 'tls: our certificate is not valid now');
   }
 
   /** Returns the certificates of now: the same object until they change. */
@@ -104,6 +122,7 @@ export class RenewedTls {
     try {
       this.#material = readTls(this.#config);
       this.#log.info({}, 'tls: changed certificates are used from now on');
+      this.#logExpiry();
     } catch (error) {
       if (!(error instanceof TlsError)) throw error;
       const { part, message: reason } = error;
