@@ -141,6 +141,9 @@ test('a renewed certificate is used by new requests at once, and running ones fi
   vi.setSystemTime(Date.now() + 1_100);
   expect(await (await get()).text()).toBe('after');
   expect(errors).toEqual([
-    JSON.stringify({ part: 'key', reason: `${ours.key} has no private key in PEM format, but a certificate` }),
+    JSON.stringify({
+      part: 'key',
+      reason: `${ours.key} has no private key in PEM format, but a certificate`,
+    }),
   ]);
 });

@@ -78,7 +78,7 @@ export function readTls(config: TlsConfig): TlsMaterial {
  * Tells why our own certificate is not valid at this moment. A start does not fail for it: a restart after the last day would
  * stop all tenants.
  */
-export function expiryOf({ certificate }: TlsConfig): string | undefined {
+function expiryOf({ certificate }: TlsConfig): string | undefined {
   if (certificate === undefined) return undefined;
   const { validFrom, validTo } = new X509Certificate(textOf('certificate', certificate));
   const now = Date.now();
