@@ -19,7 +19,6 @@ import { authorizationServer, type AuthorizationServer } from './authorization-s
 import { freePort } from './setup/free-port.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
 import { SECRET, vendorServer } from './vendor-server.ts';
-import { timeAwake } from './setup/processor-time.ts';
 
 const NAME = 'Zarathustra';
 const MRN = 'MRN-4711';
