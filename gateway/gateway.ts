@@ -263,7 +263,7 @@ export function imagingProcess(options: PartsOptions, urls: SplitUrls) {
     ...{ service: 'imaging' as const, schema: imaging.schema, open: imaging.open },
     routes: [imaging.routes],
     functions: imageFunctions(imaging),
-    ...{ prepare: imaging.prepare, loading: imaging.loading },
+    ...{ prepare: imaging.prepare, loading: imaging.loading, awaySources: imaging.awaySources },
     ...{ checks: imaging.checks, invalidate: imaging.invalidate, release: imaging.release },
     async close(): Promise<void> {
       await Promise.all([imaging.close(), link.close()]);

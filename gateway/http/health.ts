@@ -4,6 +4,17 @@ import type { Metrics } from './metrics.ts';
 
 const PROBE = { config: { probe: true } };
 
+/** An image source that does not answer. */
+export interface AwaySource {
+  /** Key of the tenant; undefined for one in a URL. */
+  tenant: string | undefined;
+  /** Place in the tenant file, and type. */
+  source: string;
+  state: 'open' | 'half-open';
+  /** Milliseconds since the epoch. */
+  since: number;
+}
+
 /** The conditions of readiness. */
 export interface Readiness {
   /** Returns false while stopping. */
@@ -12,6 +23,7 @@ export interface Readiness {
   shared?: (() => boolean) | undefined;
   supergraph?: (() => boolean) | undefined;
   rejectedTenants?: (() => readonly string[]) | undefined;
+  awaySources?: (() => readonly AwaySource[]) | undefined;
 }
 
 /**
@@ -23,10 +35,11 @@ export interface Readiness {
  * @param loading returns how far the records are that cannot answer yet
  * @param shared returns true when the store answers; undefined without a store
  * @param rejectedTenants returns the names of tenant files that are rejected: the tenants before them are served
+ * @param awaySources returns the image sources that do not answer, which the body and the metric `image_source_away` name
  * @param supergraph returns false while SUPERGRAPH_FILE is rejected, and the one before is served; undefined without a file
  */
 export function healthRoutes(
-  { ready, loading, shared, supergraph, rejectedTenants }: Readiness,
+  { ready, loading, shared, supergraph, rejectedTenants, awaySources }: Readiness,
   { registry }: Metrics,
 ): FastifyPluginAsync {
   if (shared) {
@@ -52,11 +65,22 @@ export function healthRoutes(
       },
     });
   }
+  if (awaySources) showAway(awaySources, registry);
   const sharedState = () => shared && { sharedState: shared() ? 'reachable' : 'unreachable' };
   const supergraphFile = () => supergraph && { supergraphFile: supergraph() ? 'served' : 'rejected' };
   const rejected = () => {
     const files = rejectedTenants?.() ?? [];
     return files.length > 0 && { rejectedTenantFiles: files };
+  };
+  const away = () => {
+    const sources = awaySources?.() ?? [];
+    const shown = ({ tenant, source, state, since }: AwaySource) => ({
+      tenant,
+      source,
+      state,
+      since: new Date(since).toISOString(),
+    });
+    return sources.length > 0 && { awayImageSources: sources.map(shown) };
   };
   // A record that a changed tenant needs does not stop the others.
   let wasReady = false;
@@ -66,10 +90,32 @@ export function healthRoutes(
       if (!ready()) return reply.code(503).send({ status: 'stopping' });
       const records = wasReady ? [] : loading();
       wasReady = records.length === 0;
-      if (wasReady) return { status: 'ready', ...sharedState(), ...supergraphFile(), ...rejected() };
+      if (wasReady)
+        return { status: 'ready', ...sharedState(), ...supergraphFile(), ...rejected(), ...away() };
       return reply.code(503).header('retry-after', '5').send({ status: 'loading', records });
     });
   };
+}
+
+/** Shows each source that has been away: 1 while it is, then 0. */
+function showAway(awaySources: () => readonly AwaySource[], registry: Metrics['registry']): void {
+  const seen = new Map<string, { tenant: string; source: string }>();
+  new Gauge({
+    name: 'image_source_away',
+    help: 'Whether an image source of a tenant does not answer, for sources that have been away',
+    labelNames: ['tenant', 'source'],
+    registers: [registry],
+    // Of several processes: whether one of them has no answer.
+    aggregator: 'max',
+    collect() {
+      for (const labels of seen.values()) this.set(labels, 0);
+      for (const { tenant, source } of awaySources()) {
+        if (tenant === undefined) continue;
+        seen.set(`${tenant} ${source}`, { tenant, source });
+        this.set({ tenant, source }, 1);
+      }
+    },
+  });
 }
 
 /** Serves `/metrics` for Prometheus. */

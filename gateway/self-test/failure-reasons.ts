@@ -65,10 +65,8 @@ export function imageFailure(config: ImagesConfig, error: unknown): string {
   if (status === '401' || status === '403') {
     return `${at} answered ${status}: it does not accept what images.authentication says`;
   }
-  if (status !== undefined && status !== '404') return `${at} answered ${status}`;
-  if (status === '404' || (error instanceof Fault && error.code === 'not_found')) {
-    return `${at} answered 404: it is not the root of a DICOMweb server`;
-  }
+  if (status === '404') return `${at} answered 404: it is not the root of a DICOMweb server`;
+  if (status) return `${at} answered ${status}`;
   return `${at}: ${error instanceof Fault ? error.message : 'it failed'}${cause ? ` (${cause})` : ''}`;
 }
 

@@ -32,6 +32,7 @@ export interface SelfTestDeps extends UpstreamDeps {
   record: ReturnType<typeof peopleOfRecord>;
   images: {
     checkSource(tenant: Tenant, index: number, signal: AbortSignal): Promise<boolean>;
+    awaySince(tenant: Tenant, index: number): Promise<number | undefined>;
     countRecordNumbers(tenant: Tenant, index: number, identity: PatientIdentity): Promise<number>;
   };
 }
@@ -157,13 +158,24 @@ async function ownPatient(
   return identity;
 }
 
-function imageCheck(deps: SelfTestDeps, tenant: Tenant, config: ImagesConfig, index: number): Promise<Check> {
+async function imageCheck(
+  deps: SelfTestDeps,
+  tenant: Tenant,
+  config: ImagesConfig,
+  index: number,
+): Promise<Check> {
   const name = tenant.images.length > 1 ? `image-source ${index + 1}` : 'image-source';
   const attempt = async (signal: AbortSignal): Promise<void> => {
     const tried = await deps.images.checkSource(tenant, index, signal);
     if (!tried) throw new NotTried(`an image source of type ${config.type} cannot be checked`);
   };
-  return runCheck(name, deps.seconds ?? CHECK_SECONDS, attempt, (error) => imageFailure(config, error));
+  const { seconds = CHECK_SECONDS } = deps;
+  const check = await runCheck(name, seconds, attempt, (error) => imageFailure(config, error));
+  if (check.outcome !== 'failed') return check;
+  const since = await deps.images.awaySince(tenant, index).catch(() => undefined);
+  if (since === undefined) return check;
+  const state = `requests are answered 503 without asking it since ${new Date(since).toISOString()}`;
+  return { ...check, reason: `${check.reason}; ${state}` };
 }
 
 /** Explains an error that no check explains. It leaves out a parser's message, which quotes the text that it read. */

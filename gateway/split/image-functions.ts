@@ -70,6 +70,7 @@ export interface ServedImages {
   ): Promise<Picture>;
   checks: {
     checkSource(tenant: Tenant, index: number, signal: AbortSignal): Promise<boolean>;
+    awaySince(tenant: Tenant, index: number): Promise<number | undefined>;
     countRecordNumbers(tenant: Tenant, index: number, identity: PatientIdentity): Promise<number>;
   };
 }
@@ -117,6 +118,7 @@ export function imageFunctions(imaging: ServedImages): Record<string, ServedFunc
         (tried) => ({ tried }),
         (error: unknown) => ({ failing: imageFailure(tenant.images[index]!, error) }),
       ),
+    awaySince: ({ tenant }, { index }: { index: number }) => imaging.checks.awaySince(tenant, index),
     countRecordNumbers: ({ tenant }, { index, identity }: { index: number; identity: PatientIdentity }) =>
       imaging.checks.countRecordNumbers(tenant, index, identity),
   };
@@ -181,6 +183,9 @@ export function remoteImages(link: SubgraphLink): ServedImages {
         if ('failing' in checked) throw new Failing(checked.failing);
         return checked.tried;
       },
+      awaySince: async (tenant, index) =>
+        (await link.call<number | null>('awaySince', { tenant, access: nobody(tenant) }, { index })) ??
+        undefined,
       countRecordNumbers: (tenant, index, identity) =>
         link.call('countRecordNumbers', { tenant, access: nobody(tenant) }, { index, identity }),
     },

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { LocalSubgraph } from '../federation/local-data-source.ts';
 import type { ServiceName } from '../federation/service-name.ts';
 import { GracefulShutdown } from '../http/graceful-shutdown.ts';
+import type { Readiness } from '../http/health.ts';
 import { metricsServer } from '../http/metrics-server.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { SettingsError, type Settings } from '../settings.ts';
@@ -19,6 +20,8 @@ export interface SubgraphPart
   release(tenant: Tenant, inUse: readonly Tenant[]): void;
   /** Returns how far the records are that cannot answer yet. */
   loading(): readonly object[];
+  /** Returns the image sources that do not answer. */
+  awaySources?: Readiness['awaySources'];
   close(): Promise<void>;
 }
 
@@ -68,6 +71,7 @@ export async function serveSubgraph(
     readiness: {
       ...{ ready: () => shutdown.isReady, loading: part.loading, shared },
       rejectedTenants: () => tenants.rejected ?? [],
+      awaySources: part.awaySources,
     },
     separateMetricsPort: metricsPort !== undefined,
     now: Date.now,

@@ -49,6 +49,8 @@ export interface FaultDetails {
   credentials?: boolean;
   /** System behind the gateway that failed. */
   service?: 'imaging' | 'clinical' | 'authorization';
+  /** True when the failure is in the log already, as one line for all requests that meet it. */
+  isLogged?: boolean;
   cause?: unknown;
 }
 

@@ -12,6 +12,7 @@ export interface FaultLog {
  */
 export function logFault(log: FaultLog, fault: Fault, where: object, message: string): void {
   const { code, cause, status } = fault;
+  if (fault.details.isLogged) return;
   if (code === 'internal') log.error({ err: cause ?? fault, ...where }, message);
   else if (status >= 500 && code !== 'not_implemented') {
     log.warn({ code, service: fault.details.service, reason: reasonOf(cause), ...where }, message);

@@ -9,22 +9,27 @@ const TIMED_OUT: ReadonlySet<string> = new Set([
   'ETIMEDOUT',
 ]);
 
-/** Codes for a peer that refuses or ends the connection or is not found, and for a lack of sockets here. */
-const UNREACHABLE: ReadonlySet<string> = new Set([
-  ...TIMED_OUT,
-  'UND_ERR_SOCKET',
+/** Codes for a peer to which no connection can be made. */
+const REFUSED: ReadonlySet<string> = new Set([
   'ERR_PROXY_AWAY',
-  'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
   'ECONNREFUSED',
-  'ECONNRESET',
-  'ECONNABORTED',
-  'EPIPE',
   'EHOSTUNREACH',
   'EHOSTDOWN',
   'ENETUNREACH',
   'ENETDOWN',
   'ENOTFOUND',
   'EAI_AGAIN',
+]);
+
+/** Codes for a peer that refuses or ends the connection or is not found, and for a lack of sockets here. */
+const UNREACHABLE: ReadonlySet<string> = new Set([
+  ...TIMED_OUT,
+  ...REFUSED,
+  'UND_ERR_SOCKET',
+  'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
   'EADDRNOTAVAIL',
   'EMFILE',
   'ENFILE',
@@ -37,6 +42,11 @@ const AWAY_STATUSES: ReadonlySet<number> = new Set([502, 503, 504]);
 /** Returns true when a request failed because its answer did not come in time. */
 export function isTimeout(error: unknown): boolean {
   return TIMED_OUT.has(codeOf(error)) || (error as Error | undefined)?.name === 'TimeoutError';
+}
+
+/** Returns true when a request failed because no connection could be made. */
+export function isRefused(error: unknown): boolean {
+  return REFUSED.has(codeOf(error));
 }
 
 /** Returns true when a request failed because the service is temporarily unreachable: a later request may succeed. */

@@ -153,6 +153,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
     },
     ...preparation(sources),
     checks: sourceChecks(sources),
+    awaySources: () => sources.away(),
     /** Forgets cached study metadata (IA-29). */
     invalidate(): void {
       cache.invalidate();

@@ -12,7 +12,7 @@ import { startGateway, type GatewayProcess } from '../setup/gateway.ts';
 import { startOrthanc, type Orthanc } from '../setup/orthanc.ts';
 import { startRedis, type Redis } from '../setup/redis.ts';
 import { smallObjects } from '../setup/small-objects.ts';
-import { startFaultProxy, type FaultProxy } from './fault-proxy.ts';
+import { startFaultProxy, type FaultProxy } from '../setup/fault-proxy.ts';
 
 /** Tenants by the kind of their image source. */
 export const SOURCES = ['dicom-web', 'c-get', 'c-move', 'folder', 'several'] as const;

@@ -203,7 +203,8 @@ export class TenantSource {
 
   /** Waits for work that other requests may share. */
   shared<T>(work: Promise<T>): Promise<T> {
-    return inTheSameWords(this.#patience.during((seconds) => inTime(work, seconds)));
+    const onLate = () => this.#images.breaker?.late();
+    return inTheSameWords(this.#patience.during((seconds) => inTime(work, seconds, onLate)));
   }
 
   /**
@@ -221,8 +222,9 @@ export class TenantSource {
       const call = this.#call(() => `retrieve ${what[0]}`);
       return observed(this.#options, call, () => work(source, ends));
     };
+    const more = { request: over?.signal, onLate: () => this.#images.breaker?.late() };
     return inTheSameWords(
-      this.#patience.during((seconds) => unfinished.patiently(key, retrieving, seconds, over?.signal)),
+      this.#patience.during((seconds) => unfinished.patiently(key, retrieving, { seconds, ...more })),
     );
   }
 }

@@ -562,11 +562,13 @@ describeWithSharedData('a real Orthanc', () => {
     expect(await status('/studies')).toEqual([503, true]);
     expect(await status(study)).toEqual([503, true]);
     orthanc.thaw();
-    expect(await status('/studies')).toEqual([200, false]);
+    const answers = async () => expect(await status('/studies')).toEqual([200, false]);
+    await vi.waitFor(answers, 5000);
     await orthanc.kill();
     expect(await status('/studies')).toEqual([503, true]);
     expect(await status(study)).toEqual([503, true]);
     await orthanc.restart();
+    await vi.waitFor(answers, 5000);
     expect(await status(study)).toEqual([200, false]);
   });
 

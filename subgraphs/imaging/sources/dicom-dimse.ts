@@ -8,6 +8,7 @@ import { BufferPool } from '../multipart/buffer-pool.ts';
 import type { Parsing } from '../threads/parsing-threads.ts';
 import type { PixelPool } from '../threads/pool.ts';
 import { canGive } from '../pixels/plan-transcoding.ts';
+import { CircuitBreaker } from './circuit-breaker.ts';
 import { DimseClient } from './dicom-dimse/dimse-client.ts';
 import { identifyingKeys, targetLevel } from './dicom-dimse/keys.ts';
 import type { DimseNode } from './dicom-dimse/node.ts';
@@ -35,20 +36,24 @@ import type {
 
 type Config = Extract<ImagesConfig, { type: 'dicom-dimse' }>;
 
+export interface DicomDimseOptions {
+  /** Names the source in the cache. */
+  key: string;
+  /** Key of the tenant that the log names. */
+  tenant?: string | undefined;
+  /** Decodes and compresses; stays open when the source closes. */
+  pixels: PixelPool;
+  parsing: Parsing;
+  /** Remembers that the archive does not answer. */
+  breaker?: CircuitBreaker | undefined;
+}
+
 /**
  * A PACS that speaks DIMSE (DW-16): C-FIND, and C-GET or C-MOVE. Retrieved objects are stored on disk as received, and
  * everything else is read from there.
- * @param owner the name of the source in the cache, and the tenant that the log names
- * @param pixels decodes and compresses; stays open when the source closes
  */
-export function dicomDimseSource(
-  config: Config,
-  node: DimseNode,
-  owner: { key: string; tenant?: string },
-  pixels: PixelPool,
-  parsing: Parsing,
-): ImagingSource {
-  return new DicomDimse(config, node, owner, pixels, parsing);
+export function dicomDimseSource(config: Config, node: DimseNode, options: DicomDimseOptions): ImagingSource {
+  return new DicomDimse(config, node, options);
 }
 
 class DicomDimse implements ImagingSource {
@@ -64,13 +69,8 @@ class DicomDimse implements ImagingSource {
   readonly #reader: InstanceReader;
   readonly #frameTables: FrameTables;
 
-  constructor(
-    config: Config,
-    node: DimseNode,
-    { key, tenant }: { key: string; tenant?: string },
-    pixels: PixelPool,
-    parsing: Parsing,
-  ) {
+  constructor(config: Config, node: DimseNode, options: DicomDimseOptions) {
+    const { key, tenant, pixels, parsing, breaker = new CircuitBreaker() } = options;
     this.#reader = new InstanceReader(parsing);
     this.#frameTables = new FrameTables(this.#reader, this.#buffers);
     this.#config = config;
@@ -83,7 +83,7 @@ class DicomDimse implements ImagingSource {
     const tls = config.tls && new RenewedTls(config.tls, withDetails(node.log, { tenant }));
     const associations = node.associations(url.host, connections);
     const address = { host: hostOf(url), port: Number(url.port) };
-    this.#client = new DimseClient({ ...address, ae, calledAe, associations, tls });
+    this.#client = new DimseClient({ ...address, ae, calledAe, associations, tls, breaker });
     this.#kept = new KeptTargets(node.cache, this.#client, (target) => this.#keyOf(target));
   }
 

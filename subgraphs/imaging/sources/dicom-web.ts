@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
-import type { Dispatcher } from 'undici';
-import { DICOM_JSON, frameMediaType, isVideo, TransferSyntax } from '../../../schema/dicom/dicom.ts';
+import { DICOM_JSON, frameMediaType, isVideo, Tag, TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { BufferPool } from '../multipart/buffer-pool.ts';
 import { boundaryOf, TruncatedMultipart } from '../multipart/multipart.ts';
 import { MultipartRelay, type RelayOptions } from '../multipart/multipart-relay.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
+import { CircuitBreaker } from './circuit-breaker.ts';
 import { readPalettes } from './dicom-web/palettes.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { Parsing } from '../threads/parsing-threads.ts';
@@ -21,6 +21,8 @@ import {
   DicomWebClient,
   pathOf,
   type Answer,
+  type ClientOptions,
+  type GetOptions,
   type Purpose,
 } from './dicom-web/client.ts';
 import { invalidAnswer } from '../parsing/archive/archive-faults.ts';
@@ -37,13 +39,16 @@ import { framesOfVideo } from './video.ts';
 /** Faults of servers that cannot give frames of an object (Orthanc: HTJ2K, RLE, waveforms). */
 const CANNOT = new Set(['not_acceptable', 'bad_gateway']);
 
+/** A search that finds nothing, by the key that every server takes. */
+const SMALLEST = `/studies?${Tag.StudyInstanceUID}=2.25.0`;
+/** Milliseconds for which a server that has answered a search is believed that an object is not there. */
+const SEARCHED = 5000;
+
 const OCTETS = 'application/octet-stream';
 /** Path of Pixel Data in Orthanc, and in other servers. */
 const PIXEL_DATA = /^bulkdata\/(bulk\/)?7FE00010$/i;
 
-export interface DicomWebOptions {
-  /** Connections to use instead of new ones. It stays open when the source closes. */
-  dispatcher?: Dispatcher | undefined;
+export interface DicomWebOptions extends ClientOptions {
   /** Called for each object that is refused because another was requested (DW-26). */
   onOtherObject?: () => void;
 }
@@ -53,23 +58,23 @@ export function dicomWebSource(
   config: Extract<ImagesConfig, { type: 'dicom-web' }>,
   now: () => number,
   parsing: Parsing,
-  { dispatcher, onOtherObject }: DicomWebOptions = {},
+  { dispatcher, breaker = new CircuitBreaker(), onOtherObject }: DicomWebOptions = {},
 ): ImagingSource {
   const { threads, objectElements } = parsing;
-  const client = new DicomWebClient(config, now, dispatcher);
+  const client = new DicomWebClient(config, now, { dispatcher, breaker });
   const reader = new InstanceReader(parsing);
   const buffers = new BufferPool();
   const lists = new PatientLists();
 
-  async function json<T>(
-    path: string,
-    signal: AbortSignal | undefined,
-    read: (body: AsyncIterable<Uint8Array>, answer: Answer) => Promise<T[]>,
-  ): Promise<T[]> {
-    const answer = await client.get(path, { accept: DICOM_JSON, purpose: 'searches', signal });
+  /** Time of the last answer to a search. */
+  let searchedAt = -Infinity;
+
+  async function read<T>(answer: Answer, parse: (body: Answer['body']) => Promise<T[]>): Promise<T[]> {
     const { status, body } = answer;
     try {
-      return status === 204 ? [] : await read(body, answer);
+      const found = status === 204 ? [] : await parse(body);
+      breaker.answered();
+      return found;
     } catch (error) {
       throw asFault(error);
     } finally {
@@ -77,17 +82,34 @@ export function dicomWebSource(
     }
   }
 
-  async function rows(path: string, signal: AbortSignal | undefined): Promise<AnsweredRows> {
-    let isCut = false;
-    const found = await json(path, signal, (body, { cut = false }) => {
-      isCut = cut;
-      return readRows(body);
-    });
-    return { rows: found, cut: isCut };
+  async function rows(path: string, options: Pick<GetOptions, 'signal' | 'purpose'>): Promise<AnsweredRows> {
+    const asked = { accept: DICOM_JSON, purpose: 'searches', ...options } as const;
+    const answer = path.startsWith('/studies/')
+      ? await object(path, asked)
+      : // A server answers 200 or 204 to a search that finds nothing (PS3.18 §10.6.3.1).
+        await client.get(path, { ...asked, statuses: { 404: 'no_server', 410: 'no_server' } });
+    const found = await read(answer, readRows);
+    searchedAt = performance.now();
+    return { rows: found, cut: answer.cut ?? false };
+  }
+
+  /** Asks for something of a study. That it is not there is believed only of a server that answers searches. */
+  async function object(path: string, options: GetOptions): Promise<Answer> {
+    try {
+      return await client.get(path, options);
+    } catch (error) {
+      const isMissing = error instanceof Fault && error.code === 'not_found';
+      if (isMissing && performance.now() - searchedAt > SEARCHED)
+        await rows(SMALLEST, { signal: options.signal });
+      throw error;
+    }
   }
 
   async function metadata(target: Target, signal?: AbortSignal): Promise<ObjectMetadata[]> {
-    const found = await json(`${pathOf(target)}/metadata`, signal, (body) =>
+    const answer = await object(`${pathOf(target)}/metadata`, {
+      ...{ accept: DICOM_JSON, purpose: 'searches', signal },
+    });
+    const found = await read(answer, (body) =>
       readArchiveMetadata(body, { target, objectElements }, threads),
     );
     const whole: ObjectMetadata[] = [];
@@ -104,7 +126,7 @@ export function dicomWebSource(
   }
 
   const stored = (target: Target, transferSyntax: string, signal: AbortSignal | undefined) =>
-    client.get(pathOf(target), {
+    object(pathOf(target), {
       accept: acceptObjects(transferSyntax),
       signal,
       // Orthanc answers 400 or 500 for a transfer syntax that it cannot produce.
@@ -146,16 +168,14 @@ export function dicomWebSource(
     numbers: readonly number[],
     signal?: AbortSignal,
   ): Promise<Frames> {
-    const answer = await client
-      .get(`${pathOf(target)}/frames/${numbers.join(',')}`, {
-        accept: ACCEPT_FRAMES,
-        signal,
-        statuses: { 400: 'not_acceptable' },
-      })
-      .catch((error: unknown) => {
-        if (error instanceof Fault && CANNOT.has(error.code)) return undefined;
-        throw error;
-      });
+    const answer = await object(`${pathOf(target)}/frames/${numbers.join(',')}`, {
+      accept: ACCEPT_FRAMES,
+      signal,
+      statuses: { 400: 'not_acceptable' },
+    }).catch((error: unknown) => {
+      if (error instanceof Fault && CANNOT.has(error.code)) return undefined;
+      throw error;
+    });
     if (!answer) {
       for await (const instance of retrieve(target, '*', signal)) {
         // Its many bytes are left where they are.
@@ -212,16 +232,14 @@ export function dicomWebSource(
     if (pixels) return pixels;
     let answer: Answer | undefined;
     for (const candidate of bulkDataCandidates(path)) {
-      answer = await client
-        .get(`${pathOf(target)}/${candidate}`, {
-          accept: 'multipart/related; type="application/octet-stream"',
-          ...{ purpose, signal },
-          statuses: { 400: 'not_found' },
-        })
-        .catch((error: unknown) => {
-          if (error instanceof Fault && error.code === 'not_found') return undefined;
-          throw error;
-        });
+      answer = await object(`${pathOf(target)}/${candidate}`, {
+        accept: 'multipart/related; type="application/octet-stream"',
+        ...{ purpose, signal },
+        statuses: { 400: 'not_found' },
+      }).catch((error: unknown) => {
+        if (error instanceof Fault && error.code === 'not_found') return undefined;
+        throw error;
+      });
       if (answer) break;
     }
     if (!answer) throw noSuchObject();
@@ -236,15 +254,17 @@ export function dicomWebSource(
     };
   }
 
+  breaker.probeBy((signal) => rows(SMALLEST, { signal, purpose: 'probe' }));
+
   return {
-    search: (query, signal) => searchServer(query, (path) => rows(path, signal), lists),
+    search: (query, signal) => searchServer(query, (path) => rows(path, { signal }), lists),
     metadata,
     retrieve,
     relay,
     frames,
     bulkdata: (target, path, signal) => bulkdata(target, path, signal),
     async check(signal) {
-      await json('/studies?limit=1', signal, readRows);
+      await rows('/studies?limit=1', { signal, purpose: 'probe' });
     },
     close: () => client.close(),
   };

@@ -17,6 +17,8 @@ import { dicomWebSource } from './dicom-web.ts';
 import { openFolder } from './folder.ts';
 import type { FolderOptions } from './folder/folder-options.ts';
 import type { ImagingSource } from './source.ts';
+import { CircuitBreakers, type AwaySource } from './circuit-breakers.ts';
+import type { CircuitBreaker } from './circuit-breaker.ts';
 import { treatEmptyAsAway } from './empty-is-away.ts';
 import { transcoding } from './transcoding.ts';
 
@@ -50,8 +52,19 @@ export interface TenantImages {
   key: string;
   /** Place in the tenant file, and type: `images[0] (folder)`. */
   place: string;
+  /** Remembers that the source does not answer. A folder has none: it finds out at once that it is away. */
+  breaker: CircuitBreaker | undefined;
   /** Opens the source. @throws Fault `bad_gateway` when it cannot be opened */
   open(): Promise<ImagingSource>;
+}
+
+/** A source to open. */
+interface Opening {
+  /** Name among the open ones. */
+  key: string;
+  config: ImagesConfig;
+  tenant: Tenant;
+  breaker: CircuitBreaker | undefined;
 }
 
 const DIMSE = { host: '127.0.0.1', port: 30_104, maxBytes: 4 * 1024 ** 3 };
@@ -68,31 +81,41 @@ export class Sources {
     dispose: (source) => void source.then((opened) => opened.close()).catch(() => undefined),
   });
 
+  readonly #breakers: CircuitBreakers;
   #dimse: Promise<DimseNode> | undefined;
 
   constructor(options: SourcesOptions) {
     this.#options = options;
+    this.#breakers = new CircuitBreakers(options.log);
   }
 
   /** Returns the image sources of a tenant, in the order of its file. */
   of(tenant: Tenant): readonly TenantImages[] {
     let images = this.#known.get(tenant);
     if (!images) {
-      images = tenant.images.map((config, at) => ({
-        ...this.#imagesOf(tenant, config),
-        place: `images[${at}] (${config.type})`,
-      }));
+      images = tenant.images.map((config, at) =>
+        this.#imagesOf(tenant, config, `images[${at}] (${config.type})`),
+      );
       this.#known.set(tenant, images);
     }
     return images;
   }
 
-  #imagesOf(tenant: Tenant, config: ImagesConfig): Omit<TenantImages, 'place'> {
-    const source = sourceKey(tenant, config);
+  /** Returns the sources that do not answer, of tenants that have used them. */
+  away(): AwaySource[] {
+    return this.#breakers.away();
+  }
+
+  #imagesOf(tenant: Tenant, config: ImagesConfig, place: string): TenantImages {
+    const key = sourceKey(tenant, config);
+    const breaker =
+      config.type === 'folder'
+        ? undefined
+        : this.#breakers.of(hashOf(accessOf(tenant, config)), config, { tenant, place });
     return {
-      ...{ config, mrnPaths: mrnPaths(tenant, config.mrn, this.#options.expressions) },
-      key: `${tenant.cacheKey}\n${source}`,
-      open: () => this.#open(source, config, tenant),
+      ...{ config, place, breaker, mrnPaths: mrnPaths(tenant, config.mrn, this.#options.expressions) },
+      key: `${tenant.cacheKey}\n${key}`,
+      open: () => this.#open({ key, config, tenant, breaker }),
     };
   }
 
@@ -101,20 +124,23 @@ export class Sources {
     const keys = (one: Tenant): string[] => one.images.map((config) => sourceKey(one, config));
     const kept = new Set(inUse.flatMap(keys));
     for (const key of keys(tenant)) if (!kept.has(key)) this.#opened.delete(key);
+    this.#breakers.release(tenant);
   }
 
   async close(): Promise<void> {
+    this.#breakers.close();
     const sources = [...this.#opened.values()];
     await Promise.allSettled(sources.map(async (source) => (await source).close()));
     await (await this.#dimse?.catch(() => undefined))?.close();
   }
 
-  #open(key: string, config: ImagesConfig, tenant: Tenant): Promise<ImagingSource> {
+  #open(source: Opening): Promise<ImagingSource> {
+    const { key, config, tenant } = source;
     const opened = this.#opened.get(key);
     if (opened) return opened;
     const { pixels, threads } = this.#options;
     const parsing = { threads, objectElements: tenant.limits.objectElements };
-    const begun = this.#begin(key, config, tenant, parsing).then((source) => {
+    const begun = this.#begin(source, parsing).then((source) => {
       // A folder itself detects that it is away.
       const guarded = config.type === 'folder' ? source : treatEmptyAsAway(source, config.emptyIsAway);
       return transcoding(guarded, pixels, parsing);
@@ -128,17 +154,18 @@ export class Sources {
     return opening;
   }
 
-  async #begin(key: string, config: ImagesConfig, tenant: Tenant, parsing: Parsing): Promise<ImagingSource> {
+  async #begin({ key, config, tenant, breaker }: Opening, parsing: Parsing): Promise<ImagingSource> {
     const { dataDir, now, log, pixels, onProgress, dispatcher, onRefused } = this.#options;
     const onOtherObject = () => onRefused?.(config.type, 'other object');
     if (config.type === 'dicom-web')
       return dicomWebSource(config, now, parsing, {
         dispatcher: dispatcher?.(tenant, config.tls),
-        onOtherObject,
+        ...{ breaker, onOtherObject },
       });
     if (config.type === 'dicom-dimse') {
       const { dicomDimseSource } = await import('./dicom-dimse.ts');
-      return dicomDimseSource(config, await this.#dimseNode(), { key, tenant: tenant.key }, pixels, parsing);
+      const node = await this.#dimseNode();
+      return dicomDimseSource(config, node, { key, tenant: tenant.key, pixels, parsing, breaker });
     }
     const directory = join(dataDir, 'folders');
     mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -173,16 +200,25 @@ export class Sources {
 
 /** Returns the name of a source among the open ones: tenants with the same settings share it. */
 function sourceKey(tenant: Tenant, config: ImagesConfig): string {
-  const identity = identityOf(config);
+  const identity = accessOf(tenant, config);
   const { objectElements } = tenant.limits;
   if (objectElements !== OBJECT_ELEMENTS) identity.push(String(objectElements));
   const connections = config.type !== 'folder' && JSON.stringify(config.connections);
   if (connections && connections !== JSON.stringify(CONNECTIONS[config.type])) identity.push(connections);
-  if (config.type !== 'folder' && config.tls) identity.push(`tls ${JSON.stringify(config.tls)}`);
   if (config.emptyIsAway !== EMPTY_IS_AWAY) identity.push(`empty ${config.emptyIsAway}`);
+  return hashOf(identity);
+}
+
+const hashOf = (identity: readonly string[]): string =>
+  createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32);
+
+/** Returns the address and the credentials of a source. */
+function accessOf(tenant: Tenant, config: ImagesConfig): string[] {
+  const access = identityOf(config);
+  if (config.type !== 'folder' && config.tls) access.push(`tls ${JSON.stringify(config.tls)}`);
   // A dynamic tenant shares no source, because it has guarded connections and a separate cache (SM-15).
-  if (tenant.dynamic) identity.push(tenant.key);
-  return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32);
+  if (tenant.dynamic) access.push(tenant.key);
+  return access;
 }
 
 /** Returns the settings that identify a source. */

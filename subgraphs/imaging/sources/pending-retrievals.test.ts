@@ -23,16 +23,16 @@ describe('IA-27 a retrieval that takes longer than the timeout', () => {
   it('continues, and is given to the next identical request, but only once', async () => {
     const unfinished = new PendingRetrievals();
     const { counts, work, finish } = slow();
-    await expect(unfinished.patiently('a', work, 0.02)).rejects.toMatchObject(LATE);
-    await expect(unfinished.patiently('a', work, 0.02)).rejects.toMatchObject(LATE);
-    const other = unfinished.patiently('b', work, 10);
-    const next = unfinished.patiently('a', work, 10);
+    await expect(unfinished.patiently('a', work, { seconds: 0.02 })).rejects.toMatchObject(LATE);
+    await expect(unfinished.patiently('a', work, { seconds: 0.02 })).rejects.toMatchObject(LATE);
+    const other = unfinished.patiently('b', work, { seconds: 10 });
+    const next = unfinished.patiently('a', work, { seconds: 10 });
     finish();
     expect(await next).toBe(1);
     await other;
     expect(counts).toEqual({ begun: 2, ended: 0 });
     const again = slow();
-    await expect(unfinished.patiently('a', again.work, 0.02)).rejects.toMatchObject(LATE);
+    await expect(unfinished.patiently('a', again.work, { seconds: 0.02 })).rejects.toMatchObject(LATE);
     expect(again.counts).toEqual({ begun: 1, ended: 0 });
     unfinished.close();
     expect(again.counts.ended).toBe(1);
@@ -41,10 +41,10 @@ describe('IA-27 a retrieval that takes longer than the timeout', () => {
   it('is started again after a failure', async () => {
     const unfinished = new PendingRetrievals();
     const { counts, work, finish } = slow(true);
-    await expect(unfinished.patiently('a', work, 0.01)).rejects.toMatchObject(LATE);
+    await expect(unfinished.patiently('a', work, { seconds: 0.01 })).rejects.toMatchObject(LATE);
     finish();
     await delay(10);
-    await expect(unfinished.patiently('a', work, 10)).rejects.toThrow('failed');
+    await expect(unfinished.patiently('a', work, { seconds: 10 })).rejects.toThrow('failed');
     expect(counts.begun).toBe(2);
   });
 
@@ -52,11 +52,13 @@ describe('IA-27 a retrieval that takes longer than the timeout', () => {
     const unfinished = new PendingRetrievals();
     const { counts, work, finish } = slow();
     const first = new AbortController();
-    await expect(unfinished.patiently('a', work, 0.01, first.signal)).rejects.toMatchObject(LATE);
+    await expect(
+      unfinished.patiently('a', work, { seconds: 0.01, request: first.signal }),
+    ).rejects.toMatchObject(LATE);
     first.abort();
     expect(counts.ended).toBe(0);
     const second = new AbortController();
-    const waiting = unfinished.patiently('a', work, 10, second.signal);
+    const waiting = unfinished.patiently('a', work, { seconds: 10, request: second.signal });
     second.abort();
     expect(counts).toEqual({ begun: 1, ended: 1 });
     finish();
@@ -72,7 +74,9 @@ describe('IA-27 a retrieval that takes longer than the timeout', () => {
     const { counts, work, finish } = slow();
     finish();
     const keys = Array.from({ length: 30 }, (_, index) => String(index));
-    await Promise.all(keys.map((key) => unfinished.patiently(key, work, 10, request.signal)));
+    await Promise.all(
+      keys.map((key) => unfinished.patiently(key, work, { seconds: 10, request: request.signal })),
+    );
     process.off('warning', warned);
     expect(warnings).toEqual([]);
     request.abort();

@@ -12,6 +12,15 @@ interface Begun<T> {
   end: AbortController;
 }
 
+export interface Patience {
+  /** Seconds to wait. */
+  seconds: number;
+  /** Ends the retrieval while it is waited for. */
+  request?: AbortSignal | undefined;
+  /** Called when the time is over. */
+  onLate?: () => void;
+}
+
 /**
  * Retrievals that take longer than the timeout of their request (IA-19, IA-27). They continue, and the next identical
  * request takes their result. That request is authorized before (IA-29). A retrieval without a next request is ended.
@@ -30,14 +39,12 @@ export class PendingRetrievals {
    * Waits for a retrieval, and keeps it for the next identical request when it is too slow.
    * @param key names tenant, source and everything that is retrieved
    * @param work gets a signal that aborts with the request, or when the result is no longer kept
-   * @param seconds to wait
    * @throws Fault `unavailable` with `retryAfter` when it is too slow
    */
   async patiently<T>(
     key: string,
     work: (signal: AbortSignal) => Promise<T>,
-    seconds: number,
-    request?: AbortSignal,
+    { seconds, request, onLate }: Patience,
   ): Promise<T> {
     const begun = this.#take<T>(key) ?? begin(work);
     const leave = () => begun.end.abort(request?.reason);
@@ -48,6 +55,7 @@ export class PendingRetrievals {
     return inTime(begun.result, seconds, () => {
       request?.removeEventListener('abort', leave);
       this.#keep(key, begun);
+      onLate?.();
     });
   }
 

@@ -50,6 +50,9 @@ export function sourceChecks(sources: Sources) {
         });
       }
     },
+    /** Returns since when requests to a source are refused because it does not answer, in milliseconds since the epoch. */
+    awaySince: async (tenant: Tenant, index: number): Promise<number | undefined> =>
+      sources.of(tenant)[index]!.breaker?.open?.since,
     /** Counts the numbers that `mrn` of a source gives for a patient. @throws Fault when it cannot be evaluated */
     async countRecordNumbers(tenant: Tenant, index: number, identity: PatientIdentity): Promise<number> {
       const { config, mrnPaths } = sources.of(tenant)[index]!;

@@ -14,12 +14,7 @@ export async function inTime<T>(work: Promise<T>, seconds: number, onLate?: () =
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       onLate?.();
-      reject(
-        new Fault('unavailable', 'The image archive is slow; ask again later.', {
-          service: 'imaging',
-          retryAfter: Math.max(1, Math.ceil(seconds)),
-        }),
-      );
+      reject(lateFault(Math.max(1, Math.ceil(seconds))));
     }, seconds * 1000);
   });
   try {
@@ -27,6 +22,12 @@ export async function inTime<T>(work: Promise<T>, seconds: number, onLate?: () =
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Returns the fault for a source that does not answer in time. @param retryAfter seconds */
+export function lateFault(retryAfter: number, cause?: Error): Fault {
+  const message = 'The image archive is slow; ask again later.';
+  return new Fault('unavailable', message, { service: 'imaging', retryAfter, cause });
 }
 
 /**

@@ -72,9 +72,7 @@ export async function openDimseSide(maxBytes = 1e9, directory?: string, tls?: Tl
           ...config,
         } as DimseConfig,
         node,
-        { key: 'source', tenant: 'hospital' },
-        pixels,
-        { threads, objectElements: OBJECT_ELEMENTS },
+        { key: 'source', tenant: 'hospital', pixels, parsing: { threads, objectElements: OBJECT_ELEMENTS } },
       );
       sources.push(source);
       return source;

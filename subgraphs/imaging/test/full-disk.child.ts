@@ -22,10 +22,8 @@ const config = {
   connections: CONNECTIONS['dicom-dimse'],
 } as DimseConfig;
 const pixels = new PixelPool();
-const source = dicomDimseSource(config, node, { key: 'source' }, pixels, {
-  threads,
-  objectElements: OBJECT_ELEMENTS,
-});
+const parsing = { threads, objectElements: OBJECT_ELEMENTS };
+const source = dicomDimseSource(config, node, { key: 'source', pixels, parsing });
 const outcomes: (number | { code: string; retryAfter: number | undefined })[] = [];
 for (const studyUid of studies) {
   let instances = 0;

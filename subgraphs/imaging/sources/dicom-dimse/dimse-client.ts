@@ -5,10 +5,11 @@ import { number, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { Connection, type Answer } from './wire/connection.ts';
 import { Command, type StoreRequest, type StoreSink } from './wire/messages.ts';
 import { Identifier, type IdentifierKeys } from './identifier.ts';
+import { identifyingKeys } from './keys.ts';
 import { addService, addStorage } from './wire/presentation-contexts.ts';
 import { failure, serviceNotOffered, StatusError } from './wire/status.ts';
-import { identifyingKeys } from './keys.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
+import type { CircuitBreaker } from '../circuit-breaker.ts';
 import type { Semaphore } from '../../../../schema/concurrency/semaphore.ts';
 import type { RenewedTls } from '../../../../schema/outbound/tls.ts';
 
@@ -51,6 +52,8 @@ export interface Peer {
   associations: Associations;
   /** Certificates, if it speaks TLS (PS3.15 Annex B). */
   tls: RenewedTls | undefined;
+  /** Remembers that it does not answer. */
+  breaker: CircuitBreaker;
 }
 
 /** Start of a C-MOVE. */
@@ -67,6 +70,12 @@ export class DimseClient {
 
   constructor(peer: Peer) {
     this.#peer = peer;
+    const { keys } = identifyingKeys('study', { studyUid: NO_STUDY });
+    peer.breaker.probeBy((signal) =>
+      this.#onAssociation({ service: STUDY_ROOT_FIND, signal }, (connection) =>
+        find(connection, keys, () => true),
+      ),
+    );
   }
 
   /**
@@ -85,9 +94,9 @@ export class DimseClient {
     });
   }
 
-  /** Performs C-ECHO, PS3.4 Annex A. */
+  /** Performs C-ECHO, PS3.4 Annex A. Like a probe, it waits for no other association. */
   async #echo(signal: AbortSignal): Promise<void> {
-    await this.#associated({ service: SopClass.Verification, signal }, async (connection) => {
+    await this.#onAssociation({ service: SopClass.Verification, signal }, async (connection) => {
       const { status } = await connection.perform(new CEchoRequest());
       if (status !== Status.Success) throw failure(status, 0);
     });
@@ -113,8 +122,8 @@ export class DimseClient {
   ): Promise<number> {
     const request = new CGetRequest();
     request.setDataset(new Identifier(keys));
-    return this.#associated({ service: STUDY_ROOT_GET, sopClasses, store, signal }, (connection) =>
-      retrieve(connection, request, { signal }),
+    return this.#associated({ service: STUDY_ROOT_GET, sopClasses, store, signal }, (connection, ends) =>
+      retrieve(connection, request, { signal: ends }),
     );
   }
 
@@ -126,9 +135,9 @@ export class DimseClient {
     const request = new CMoveRequest();
     request.setDataset(new Identifier(keys));
     request.getCommandDataset().setElement('MoveDestination', this.#peer.ae);
-    return this.#associated({ service: STUDY_ROOT_MOVE, signal }, (connection) => {
+    return this.#associated({ service: STUDY_ROOT_MOVE, signal }, (connection, ends) => {
       onStart(() => connection.touch());
-      return retrieve(connection, request, { signal, messageId, destination: this.#peer.ae });
+      return retrieve(connection, request, { signal: ends, messageId, destination: this.#peer.ae });
     });
   }
 
@@ -139,19 +148,31 @@ export class DimseClient {
     return tls ? connectTls({ host, port, ...servername, ...tls.current() }) : connect({ host, port });
   }
 
-  async #associated<T>(
-    { service, sopClasses, store, signal }: AssociateOptions,
+  /** Runs work with an association of its own, when there may be one more. */
+  #associated<T>(
+    options: AssociateOptions,
+    work: (connection: Connection, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { associations, breaker } = this.#peer;
+    const isSearch = options.service === STUDY_ROOT_FIND;
+    return breaker.run(async (signal) => {
+      const endTurn = await associations[isSearch ? 'searches' : 'retrievals'].acquire(signal);
+      return this.#onAssociation({ ...options, signal, endTurn }, (connection) => work(connection, signal));
+    }, options.signal);
+  }
+
+  async #onAssociation<T>(
+    { service, sopClasses, store, signal, endTurn = () => undefined }: AssociateOptions,
     work: (connection: Connection) => Promise<T>,
   ): Promise<T> {
-    const { ae, calledAe, associations } = this.#peer;
-    const retrieves = service === STUDY_ROOT_GET || service === STUDY_ROOT_MOVE;
-    const endTurn = await associations[retrieves ? 'retrievals' : 'searches'].acquire(signal);
+    const { ae, calledAe, breaker } = this.#peer;
     const association = new dimse.association.Association(ae, calledAe);
     addService(association, service);
     if (sopClasses) addStorage(association, sopClasses);
     const connection = new Connection(this.#connect(), {
       associationTimeout: ASSOCIATION_TIMEOUT,
       silence: service === STUDY_ROOT_FIND ? SILENCE.find : SILENCE.retrieve,
+      onData: () => breaker.answered(),
       ...(store && { store }),
     });
     let working = false;
@@ -183,6 +204,8 @@ interface AssociateOptions {
   sopClasses?: readonly string[];
   store?: (request: StoreRequest) => StoreSink;
   signal: AbortSignal | undefined;
+  /** Called when the archive does not count the association any more. */
+  endTurn?: () => void;
 }
 
 /** Searches, and passes each match to `take` until it returns false. */

@@ -20,6 +20,7 @@ import { unlessNoRoom } from '../../disk/no-room.ts';
 import type { Target } from '../source.ts';
 import { Semaphore } from '../../../../schema/concurrency/semaphore.ts';
 import { invalidAnswer } from '../../parsing/archive/archive-faults.ts';
+import { CircuitBreaker } from '../circuit-breaker.ts';
 
 /** HTTP client of a DICOMweb server, with a pool of connections, authentication, and failures as Faults. */
 
@@ -38,8 +39,11 @@ export interface Answer {
   body: Body;
 }
 
-/** Kind of a request. Each has its own limit, so that slow readers of images do not delay searches. */
-export type Purpose = 'searches' | 'retrievals';
+/**
+ * Kind of a request. Each has its own limit, so that slow readers of images do not delay searches; a probe waits for
+ * nothing.
+ */
+export type Purpose = 'searches' | 'retrievals' | 'probe';
 
 export interface GetOptions {
   accept: string;
@@ -47,8 +51,11 @@ export interface GetOptions {
   purpose?: Purpose;
   signal?: AbortSignal | undefined;
   /** Meaning of other statuses for this request: Orthanc answers 400 for a frame out of range. */
-  statuses?: Readonly<Record<number, 'not_found' | 'not_acceptable'>>;
+  statuses?: Readonly<Record<number, StatusMeaning>>;
 }
+
+/** What a status says: `no_server`, that this is not the address of a DICOMweb server. */
+type StatusMeaning = 'not_found' | 'not_acceptable' | 'no_server';
 
 /** Value of Accept for frames as stored. */
 export const ACCEPT_FRAMES = 'multipart/related; type="application/octet-stream"; transfer-syntax=*';
@@ -58,12 +65,22 @@ export function acceptObjects(transferSyntax: string): string {
   return `multipart/related; type="application/dicom"; transfer-syntax=${transferSyntax}`;
 }
 
+/** Media types that no DICOMweb server answers with. */
+const PAGE = /^\s*(text\/html|application\/xhtml)/i;
+
 const FAILED = 'The image archive failed to answer.';
 
 /** Seconds. They only end requests that hang. Callers have their own timeout for a slow archive. */
 const CONNECT_TIMEOUT = 10;
 const HEADERS_TIMEOUT = 610;
 const BODY_TIMEOUT = 60;
+
+export interface ClientOptions {
+  /** Connections to use instead of new ones; they stay open when the client closes. */
+  dispatcher?: Dispatcher | undefined;
+  /** Remembers that the server does not answer. */
+  breaker?: CircuitBreaker | undefined;
+}
 
 /**
  * A client of one DICOMweb server.
@@ -76,15 +93,14 @@ export class DicomWebClient {
   readonly #config: Config;
   readonly #dispatcher: Dispatcher | undefined;
   readonly #signIn: ServiceAuthorization;
-  readonly #semaphores: Record<Purpose, Semaphore>;
+  readonly #semaphores: Record<Exclude<Purpose, 'probe'>, Semaphore>;
+  readonly #breaker: CircuitBreaker;
 
-  /**
-   * @param now seconds since the epoch
-   * @param dispatcher connections to use instead of new ones; stays open when the client closes
-   */
-  constructor(config: Config, now: () => number, dispatcher?: Dispatcher) {
+  /** @param now seconds since the epoch */
+  constructor(config: Config, now: () => number, { dispatcher, breaker }: ClientOptions = {}) {
     this.#config = config;
     this.#dispatcher = dispatcher;
+    this.#breaker = breaker ?? new CircuitBreaker();
     const { searches, retrievals } = config.connections;
     this.#semaphores = { searches: new Semaphore(searches), retrievals: new Semaphore(retrievals) };
     this.#signIn = serviceAuthorization(config.authentication, now, (asked) => this.#requestToken(asked));
@@ -96,16 +112,20 @@ export class DicomWebClient {
    * @param path below the endpoint, with a leading slash
    */
   async get(path: string, options: GetOptions): Promise<Answer> {
-    const release = await this.#semaphores[options.purpose ?? 'retrievals'].acquire(options.signal);
-    try {
-      const answer = await this.#get(path, options);
-      if (answer.body.closed) release();
-      else answer.body.once('close', release);
-      return answer;
-    } catch (error) {
-      release();
-      throw error;
-    }
+    const { purpose = 'retrievals', signal } = options;
+    if (purpose === 'probe') return this.#get(path, options);
+    return this.#breaker.run(async (ends) => {
+      const release = await this.#semaphores[purpose].acquire(ends);
+      try {
+        const answer = await this.#get(path, { ...options, signal: ends });
+        if (answer.body.closed) release();
+        else answer.body.once('close', release);
+        return answer;
+      } catch (error) {
+        release();
+        throw error;
+      }
+    }, signal);
   }
 
   async #get(path: string, options: GetOptions): Promise<Answer> {
@@ -117,9 +137,15 @@ export class DicomWebClient {
     }
     const { statusCode, headers, body } = answer;
     if (statusCode >= 200 && statusCode < 300) {
+      // Rows are an answer when they were read.
+      if (options.purpose === undefined || options.purpose === 'retrievals') this.#breaker.answered();
       // The reader gets errors of the body. Without a reader, an error must not end the process.
       body.on('error', () => undefined);
       const size = Number(headers['content-length'] ?? NaN);
+      if (PAGE.test(String(headers['content-type']))) {
+        body.destroy();
+        throw invalidAnswer(this.#answered('a web page, such as a sign-in or the page of a proxy'));
+      }
       // The last chunk marks the end, but is not awaited when the connection closes after the body.
       const chunked =
         headers['transfer-encoding'] !== undefined && !/close/i.test(String(headers.connection));
@@ -131,8 +157,41 @@ export class DicomWebClient {
         body,
       };
     }
+    this.#breaker.answered();
     await discard(body);
-    throw refusal(statusCode, headers['retry-after'], options.statuses);
+    throw this.#refusal(statusCode, headers['retry-after'], options.statuses);
+  }
+
+  #refusal(
+    status: number,
+    retryAfter: string | string[] | undefined,
+    statuses: GetOptions['statuses'] = {},
+  ): Fault {
+    const meaning = statuses[status];
+    const cause = this.#answered(
+      meaning === 'no_server'
+        ? `${status} to a search: it is not the root of a DICOMweb server`
+        : `${status}`,
+    );
+    if (meaning === 'no_server') return new Fault('bad_gateway', FAILED, { service: 'imaging', cause });
+    if (status === 404 || status === 410 || meaning === 'not_found') return noSuchObject();
+    if (status === 406 || meaning === 'not_acceptable') {
+      return new Fault('not_acceptable', 'The image archive cannot give the images in this transfer syntax.');
+    }
+    if (status === 429 || isAwayStatus(status)) {
+      return new Fault('unavailable', 'The image archive is busy. Try again later.', {
+        service: 'imaging',
+        retryAfter: retrySeconds(retryAfter),
+        cause,
+      });
+    }
+    return new Fault('bad_gateway', FAILED, { service: 'imaging', cause });
+  }
+
+  /** Describes an answer for the log, with the address of the archive and without its credentials. */
+  #answered(what: string): Error {
+    const { origin, pathname } = new URL(this.#config.endpoint);
+    return new Error(`${origin}${pathname} (images.endpoint) answered ${what}`);
   }
 
   async close(): Promise<void> {
@@ -164,7 +223,8 @@ export class DicomWebClient {
     if (!pool) {
       const { searches, retrievals } = this.#config.connections;
       pool = new Pool(origin, {
-        connections: searches + retrievals,
+        // And two for probes.
+        connections: searches + retrievals + 2,
         keepAliveTimeout: 4_000,
         keepAliveTimeoutThreshold: 100,
         headersTimeout: HEADERS_TIMEOUT * 1000,
@@ -206,27 +266,6 @@ export class DicomWebClient {
       body,
     };
   }
-}
-
-function refusal(
-  status: number,
-  retryAfter: string | string[] | undefined,
-  statuses: GetOptions['statuses'] = {},
-): Fault {
-  const meaning = statuses[status];
-  if (status === 404 || status === 410 || meaning === 'not_found') return noSuchObject();
-  if (status === 406 || meaning === 'not_acceptable') {
-    return new Fault('not_acceptable', 'The image archive cannot give the images in this transfer syntax.');
-  }
-  const cause = new Error(`image archive answered ${status}`);
-  if (status === 429 || isAwayStatus(status)) {
-    return new Fault('unavailable', 'The image archive is busy. Try again later.', {
-      service: 'imaging',
-      retryAfter: retrySeconds(retryAfter),
-      cause,
-    });
-  }
-  return new Fault('bad_gateway', FAILED, { service: 'imaging', cause });
 }
 
 /** Returns the path of a study, series or instance below the endpoint of a server. */

@@ -9,6 +9,7 @@ import { boundPdus, MAX_PDU } from './pdu-length.ts';
 import {
   archiveAway,
   archiveFault,
+  archiveLate,
   endedAtOnce,
   rejection,
   serviceNotOffered,
@@ -38,6 +39,8 @@ export interface ConnectionOptions {
   pduTimeout?: number;
   /** Milliseconds to wait for a message of the peer. */
   silence: number;
+  /** Called when data of the peer arrive, also on another connection (`touch`), or its rejection. */
+  onData?: () => void;
   /** Receives the objects that the peer sends. */
   store?: (request: StoreRequest) => StoreSink;
   /** Called when a peer associates. Throws the reason of a refusal, PS3.8 §9.3.4. */
@@ -109,23 +112,24 @@ export class Connection extends dimse.Scp {
     // A command and its identifier are two writes, and the second must not wait for the acknowledgement of the first.
     socket.setNoDelay(true);
     this.on('associationAccepted', () => this.#opening?.resolve());
-    this.on('associationRejected', (event) =>
-      this.#fail(rejection(event as { result: number; reason: number }, this.#titles!)),
-    );
+    this.on('associationRejected', (event) => {
+      options.onData?.();
+      this.#fail(rejection(event as { result: number; reason: number }, this.#titles!));
+    });
     // Before the library, which keeps only the text of an error. An error without a code is from an invalid PDU.
     socket.prependListener('error', (error: NodeJS.ErrnoException) => {
       this.#fail(error.code === undefined ? archiveFault(error) : archiveAway(error));
     });
     this.on('networkError', (event) => {
       const isLate = /time(d )?out/i.test((event as Error).message);
-      this.#fail(isLate ? archiveAway(event) : archiveFault(event));
+      this.#fail(isLate ? archiveLate(event) : archiveFault(event));
     });
     // An accepted socket is connected. After connecting, the library's timer between PDUs applies.
     this.connected = !socket.connecting;
     if (this.connected) {
       socket.setTimeout(0);
       // The library's timer starts at a connect event, which such a socket does not have.
-      const late = (): void => this.#fail(archiveAway(new Error('association timed out')));
+      const late = (): void => this.#fail(archiveLate(new Error('association timed out')));
       this.#associating = setTimeout(late, options.associationTimeout).unref();
     } else socket.once(readyEvent(socket), () => socket.setTimeout(0));
     socket.once('close', () => this.#fail(this.#ended('connection closed by the peer')));
@@ -168,7 +172,7 @@ export class Connection extends dimse.Scp {
       if (!context) return reject(serviceNotOffered());
       this.#asked = { pending, resolve, reject };
       request.setMessageId(messageId);
-      this.touch();
+      this.lastPduTime = Date.now();
       this._sendDimse({ context, command: request });
     });
   }
@@ -176,6 +180,7 @@ export class Connection extends dimse.Scp {
   /** Notes a sign of the peer on another connection, so that it does not count as silent. */
   touch(): void {
     this.lastPduTime = Date.now();
+    this.#options.onData?.();
   }
 
   /** Releases the association. */
@@ -225,6 +230,7 @@ export class Connection extends dimse.Scp {
   async _processPDataTf(pdu: { getPdvs(): Pdv[] }): Promise<void> {
     try {
       if (!this.associated) throw new Error('data without an association');
+      this.#options.onData?.();
       for (const pdv of pdu.getPdvs()) {
         const context = this.association!.getPresentationContext(pdv.getPresentationContextId());
         this.#messages.take(pdv, context);

@@ -24,6 +24,11 @@ export function archiveAway(cause: unknown): Fault {
   return new Fault('unavailable', message, { service, retryAfter: AWAY_SECONDS, cause });
 }
 
+/** Returns the fault for an archive that is silent for too long. */
+export function archiveLate(cause: unknown): Fault {
+  return archiveAway(Object.assign(new Error('silent', { cause }), { code: 'ETIMEDOUT' }));
+}
+
 /** Returns the fault for an archive that accepted the association but not the service. @param name for the operator */
 export function serviceNotOffered(name = 'this service'): Fault {
   return new Fault('bad_gateway', 'The image archive does not support this request.', {

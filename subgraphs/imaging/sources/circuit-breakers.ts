@@ -1,0 +1,86 @@
+import { LRUCache } from 'lru-cache';
+import type { BaseLogger } from 'pino';
+import { logFault } from '../../../schema/fault/log-fault.ts';
+import type { ImagesConfig, Tenant } from '../../../schema/tenant/tenant.ts';
+import { CircuitBreaker, type OpenCircuit } from './circuit-breaker.ts';
+
+/** Number of sources whose state is remembered. */
+const MAX_REMEMBERED = 1000;
+
+/** A source that is another system. */
+export type RemoteConfig = Exclude<ImagesConfig, { type: 'folder' }>;
+
+/** An image source of a tenant that does not answer. */
+export interface AwaySource extends OpenCircuit {
+  /** Key of the tenant; undefined for one in a URL. */
+  tenant: string | undefined;
+  /** Place in the tenant file, and type: `images[0] (dicom-web)`. */
+  source: string;
+}
+
+interface Remembered {
+  breaker: CircuitBreaker;
+  /** Tenants that use the source, by key, each with the place of the source in its file. */
+  users: Map<string, { tenant: Tenant; place: string }>;
+}
+
+/** What is remembered of sources that do not answer, by address and credentials: tenants with both in common share it. */
+export class CircuitBreakers {
+  readonly #log: Pick<BaseLogger, 'info' | 'warn' | 'error'>;
+  readonly #remembered = new LRUCache<string, Remembered>({
+    max: MAX_REMEMBERED,
+    dispose: ({ breaker }) => breaker.close(),
+  });
+
+  constructor(log: Pick<BaseLogger, 'info' | 'warn' | 'error'>) {
+    this.#log = log;
+  }
+
+  /** Returns the memory of a source. @param key of its address and credentials */
+  of(key: string, config: RemoteConfig, user: { tenant: Tenant; place: string }): CircuitBreaker {
+    let remembered = this.#remembered.get(key);
+    if (!remembered) this.#remembered.set(key, (remembered = this.#remember(config)));
+    remembered.users.set(user.tenant.key, user);
+    return remembered.breaker;
+  }
+
+  /** Returns the sources that do not answer, once for each tenant that uses them. */
+  away(): AwaySource[] {
+    return [...this.#remembered.values()].flatMap(({ breaker: { open }, users }) =>
+      [...users.values()].flatMap(({ tenant: { key, dynamic }, place }) =>
+        open ? [{ tenant: dynamic ? undefined : key, source: place, ...open }] : [],
+      ),
+    );
+  }
+
+  /** Forgets a tenant that was replaced, and what only it used. */
+  release(tenant: Tenant): void {
+    for (const [key, { users }] of [...this.#remembered.entries()]) {
+      if (users.get(tenant.key)?.tenant === tenant) users.delete(tenant.key);
+      if (users.size === 0) this.#remembered.delete(key);
+    }
+  }
+
+  close(): void {
+    this.#remembered.clear();
+  }
+
+  #remember({ endpoint, patience }: RemoteConfig): Remembered {
+    const users: Remembered['users'] = new Map();
+    const { protocol, host, pathname } = new URL(endpoint);
+    const named = () => ({
+      tenant: [...users.keys()].sort().join(', '),
+      archive: `${protocol}//${host}${pathname}`,
+    });
+    const breaker = new CircuitBreaker({
+      patience: patience * 1000,
+      onChange: (now) => {
+        if (now) logFault(this.#log, now.failure, named(), AWAY);
+        else this.#log.info(named(), 'the archive answers again');
+      },
+    });
+    return { breaker, users };
+  }
+}
+
+const AWAY = 'the archive is away: requests for its images are 503 until it answers a probe';
