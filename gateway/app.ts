@@ -27,7 +27,7 @@ import { persistedQueries } from './federation/persisted-queries.ts';
 import { federatedServer } from './federation/supergraph.ts';
 import { schemaRoute } from './federation/schema-route.ts';
 import { CONNECTION_TIMEOUTS, type ConnectionTimeouts } from './http/connection-timeouts.ts';
-import { healthRoutes, metricsRoute } from './http/health.ts';
+import { healthRoutes, metricsRoute, type Readiness } from './http/health.ts';
 import { refuseUnparsed } from './http/http-errors.ts';
 import {
   addFixedHeaders,
@@ -77,7 +77,10 @@ export interface AppDeps {
   clinical: Subgraph & Pick<DiscoveryOptions, 'claims'> & { loading?(): readonly object[] };
   /** Operations of FHIR REST over both subgraphs, and batches; without them, these paths answer 404. */
   operations?: FastifyPluginAsync;
-  imaging: Subgraph & { open: OpenStudies; rendered: RenderPicture; loading?(): readonly object[] };
+  imaging: Subgraph & { open: OpenStudies; rendered: RenderPicture; loading?(): readonly object[] } & Pick<
+      Readiness,
+      'awaySources'
+    >;
   /** Starts the federated graph over both subgraphs; by default `federatedServer`, which starts it at once. */
   startGraph?: typeof federatedServer;
   /** In UTF-8. */
@@ -196,7 +199,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   nameResourceMetadata(app, baseUrl);
   noStoreByDefault(app);
   await addFixedHeaders(app, fixed);
-  await limitLoad(app, { baseUrl, metrics: measured, limits: deps.load });
+  const limitTenantLoad = await limitLoad(app, { baseUrl, tenants, metrics: measured, limits: deps.load });
   const { redis } = deps;
   const limitRate = await rateLimits(app, { redis, refused: measured.loadRefused });
   await compressTexts(app);
@@ -215,7 +218,9 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const supergraph = deps.supergraphFile && (() => graphs.isFileServed);
   const loading = () => [...(clinical.loading?.() ?? []), ...(imaging.loading?.() ?? [])];
   const rejectedTenants = () => tenants.rejected ?? [];
-  await app.register(healthRoutes({ ready, loading, shared, supergraph, rejectedTenants }, measured));
+  const { awaySources } = imaging;
+  const readiness = { ready, loading, shared, supergraph, rejectedTenants, awaySources };
+  await app.register(healthRoutes(readiness, measured));
   if (!deps.separateMetricsPort) await app.register(metricsRoute(measured));
   await app.register(rootMetadataRoutes(tenants, authorizer, baseUrl));
   await app.register(schemaRoute(graphs));
@@ -232,7 +237,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     await app.register(
       async (tenant) => {
         const { passOn } = deps;
-        addAuthorization(tenant, { tenants, authorizer, capabilities, baseUrl, documents, passOn });
+        const authorization = { tenants, authorizer, capabilities, baseUrl, documents, passOn };
+        addAuthorization(tenant, { ...authorization, limitTenantLoad });
         tenant.addHook('onRequest', limitRate);
         addLinkHeaders(tenant, capabilities);
         if (deps.selfTest) {

@@ -7,6 +7,7 @@ import { requireFewParameters, requireShortHeaders } from '../../schema/http/req
 import { askedRequest } from '../../schema/http/served.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { sendFault, styleOf } from './fault-reply.ts';
+import type { LimitTenantLoad } from './load.ts';
 import type { Authorizer } from '../smart/authorize.ts';
 import { bearerToken, refuseFormToken } from '../smart/token/bearer.ts';
 import { noLongerValid } from '../smart/capability/capability.ts';
@@ -73,6 +74,8 @@ export function addAuthorization(
     documents?: (tenant: Tenant) => DocumentRules;
     /** Passes requests on that another process has to answer. */
     passOn?: PassOn | undefined;
+    /** Refuses a request of a tenant that has too many. */
+    limitTenantLoad?: LimitTenantLoad;
   },
 ): void {
   const { tenants, authorizer, capabilities, baseUrl, documents, passOn } = deps;
@@ -105,6 +108,8 @@ export function addAuthorization(
         return false;
       }
       useTenant(tenants, known, { request, reply });
+      // Before the tenant's EHR is asked, which may be the slow one.
+      deps.limitTenantLoad?.(request);
       if (request.routeOptions.config.isOffered?.(known) === false) {
         reply.callNotFound();
         return false;

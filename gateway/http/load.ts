@@ -3,6 +3,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import { getHeapStatistics } from 'node:v8';
 import { Fault } from '../../schema/fault/fault.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
+import type { Tenants } from '../tenants/loading/settings.ts';
 import { sendFault, styleOf } from './fault-reply.ts';
 import type { Load, LoadRefusal, Metrics } from './metrics.ts';
 
@@ -20,19 +22,37 @@ export interface LoadLimits {
   maxEventLoopDelay: number;
 }
 
+export interface LoadOptions {
+  baseUrl: string;
+  metrics: Metrics;
+  limits: LoadLimits | undefined;
+  tenants: Pick<Tenants, 'all'>;
+}
+
 const PLACE = Symbol('place');
-type Counted = FastifyRequest & { [PLACE]?: keyof Load };
+const OF_TENANT = Symbol('load of its tenant');
+type Counted = FastifyRequest & { [PLACE]?: keyof Load; [OF_TENANT]?: Load };
+
+/**
+ * Counts a request for its tenant, so that one whose archive or EHR is slow leaves room for the others.
+ * @throws Fault `unavailable` above `limits.inFlight` of the tenant
+ */
+export type LimitTenantLoad = (request: FastifyRequest) => void;
+
+/** Returns the load as a number of requests. */
+const weigh = ({ requests, streams }: Load): number => requests + streams / STREAMS_OF_ONE;
 
 /**
  * Refuses requests with 503 and `Retry-After` while the process has as many as it can work on, before it learns who
  * asks. A request counts until its answer is sent; a streamed one, such as images or rows, counts as a request until its
  * first byte and then as a stream. Probes are always answered.
+ * @param tenants those of the process: where there are several, each may use half of `maxInFlight` by default
  * @param limits undefined: the load is only shown
  */
 export async function limitLoad(
   app: FastifyInstance,
-  { baseUrl, metrics, limits }: { baseUrl: string; metrics: Metrics; limits: LoadLimits | undefined },
-): Promise<void> {
+  { baseUrl, metrics, limits, tenants }: LoadOptions,
+): Promise<LimitTenantLoad> {
   const load: Load = { requests: 0, streams: 0 };
   metrics.showLoad(load);
   // It measures each second. The hook below refuses, in the form of the API.
@@ -40,15 +60,18 @@ export async function limitLoad(
   const fullHeap = FULL_HEAP * getHeapStatistics().heap_size_limit;
   const refusal = (): LoadRefusal | undefined => {
     if (!limits) return undefined;
-    if (load.requests + load.streams / STREAMS_OF_ONE >= limits.maxInFlight) return 'in-flight';
+    if (weigh(load) >= limits.maxInFlight) return 'in-flight';
     const { eventLoopDelay, heapUsed } = app.memoryUsage();
     // It is infinite while there is no sample, as after a start that has taken long.
     const isLate = Number.isFinite(eventLoopDelay) && eventLoopDelay > limits.maxEventLoopDelay;
     return isLate || heapUsed > fullHeap ? 'pressure' : undefined;
   };
   const move = (request: Counted, place?: keyof Load) => {
-    if (request[PLACE]) load[request[PLACE]]--;
-    if (place) load[place]++;
+    for (const counted of [load, request[OF_TENANT]]) {
+      if (!counted) continue;
+      if (request[PLACE]) counted[request[PLACE]]--;
+      if (place) counted[place]++;
+    }
     request[PLACE] = place;
   };
   app.addHook('onRequest', (request, reply, done) => {
@@ -67,6 +90,21 @@ export async function limitLoad(
     if ((request as Counted)[PLACE] && payload instanceof Readable) move(request, 'streams');
     done();
   });
+  const ofTenants = new WeakMap<Tenant, Load>();
+  return (request: Counted) => {
+    const { tenant } = request;
+    const isShared = tenants.all.length + (tenant.dynamic ? 1 : 0) > 1;
+    const share = limits && isShared ? Math.ceil(limits.maxInFlight / 2) : Infinity;
+    const own = ofTenants.get(tenant) ?? { requests: 0, streams: 0 };
+    ofTenants.set(tenant, own);
+    if (weigh(own) >= (tenant.limits.inFlight ?? share)) {
+      metrics.loadRefused('tenant-in-flight');
+      throw new Fault('unavailable', TENANT_BUSY, { retryAfter: RETRY_AFTER });
+    }
+    if (request[PLACE]) own[request[PLACE]]++;
+    request[OF_TENANT] = own;
+  };
 }
 
+const TENANT_BUSY = 'This tenant has too many requests at the moment; try again in a few seconds.';
 const BUSY = 'This service has too many requests at the moment; try again in a few seconds.';

@@ -6,7 +6,7 @@ import type { Measured } from '../../schema/process/measured.ts';
 import { keptChildren, plainCounter } from './kept-children.ts';
 
 /** Why a request was refused before any work for it began. */
-export type LoadRefusal = 'client-rate' | 'tenant-rate' | 'in-flight' | 'pressure';
+export type LoadRefusal = 'client-rate' | 'tenant-rate' | 'in-flight' | 'tenant-in-flight' | 'pressure';
 
 /** Requests that are worked on, and answers that are being streamed. */
 export interface Load {

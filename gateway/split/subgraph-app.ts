@@ -14,7 +14,7 @@ import { decorateRequests, useTenant } from '../http/authorization-hook.ts';
 import { CONNECTION_TIMEOUTS } from '../http/connection-timeouts.ts';
 import { faultHandler, sendFault, styleOf } from '../http/fault-reply.ts';
 import { healthRoutes, metricsRoute, type Readiness } from '../http/health.ts';
-import { limitLoad, type LoadLimits } from '../http/load.ts';
+import { limitLoad, type LimitTenantLoad, type LoadLimits } from '../http/load.ts';
 import { metrics } from '../http/metrics.ts';
 import { observeRequests, requestId } from '../http/observe.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
@@ -79,7 +79,8 @@ export async function buildSubgraphApp(deps: SubgraphAppDeps): Promise<FastifyIn
   deps.traces?.requests(app);
   observeRequests(app, measured);
   auditRequests(app, deps.audit ?? (() => {}));
-  await limitLoad(app, { baseUrl, metrics: measured, limits: deps.load });
+  const { tenants } = deps;
+  const limitTenantLoad = await limitLoad(app, { baseUrl, tenants, metrics: measured, limits: deps.load });
   app.setErrorHandler((error, request, reply) =>
     faultHandler(baseUrl, styleOf(request))(error, request, reply),
   );
@@ -90,7 +91,7 @@ export async function buildSubgraphApp(deps: SubgraphAppDeps): Promise<FastifyIn
   for (const prefix of ['/:tenant', '/dyn/:encoded']) {
     await app.register(
       async (tenant) => {
-        openAccess(tenant, deps);
+        openAccess(tenant, { ...deps, limitTenantLoad });
         serveFunctions(tenant, deps.functions);
         tenant.post('/graphql', { config: { open: true, internal: true } }, answerFetch);
         for (const routes of deps.routes) await tenant.register(routes);
@@ -121,7 +122,10 @@ function workIn(headers: IncomingHttpHeaders): string | undefined {
 }
 
 /** Finds the tenant of each request, and opens its Access. A request without one is refused. */
-function openAccess(app: FastifyInstance, { tenants, secrets, service, now }: SubgraphAppDeps): void {
+function openAccess(
+  app: FastifyInstance,
+  { tenants, secrets, service, now, limitTenantLoad }: SubgraphAppDeps & { limitTenantLoad: LimitTenantLoad },
+): void {
   const open = accessOpener({ service, keys: secrets.map(sealingKey), now });
   app.addHook('onRequest', async (request, reply) => {
     const { tenant: key = '', encoded } = request.params as { tenant?: string; encoded?: string };
@@ -130,6 +134,7 @@ function openAccess(app: FastifyInstance, { tenants, secrets, service, now }: Su
       const access = await open(String(sealed ?? ''));
       const tenant = await (encoded === undefined ? sameAsGateway(tenants, key) : tenants.dynamic(encoded));
       useTenant(tenants, tenant, { request, reply });
+      limitTenantLoad(request);
       if (access.tenant !== tenant.key)
         throw new Fault('unauthenticated', 'This Access is for another tenant.');
       // Its patients are those of another record.

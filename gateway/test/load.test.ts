@@ -8,6 +8,11 @@ import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
 const QUERY = '{ Patient(id: "p1") { ConditionList { id } } }';
 
+const OPEN = {
+  authorization: { type: 'mock', disableAuthzChecks: true },
+  images: { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1' },
+};
+
 describe('a gateway with two requests in flight', () => {
   const measured = metrics();
   let gateway: GatewayAlone;
@@ -27,7 +32,8 @@ describe('a gateway with two requests in flight', () => {
     const open = new Promise<void>((done) => (release = done));
     const conditions = () => (begun++, open);
     const load = { maxInFlight: 2, maxEventLoopDelay: 60_000 };
-    gateway = await startGatewayAlone({ broken: { conditions }, app: { load, metrics: measured } });
+    const more = { open: { ...OPEN, limits: { inFlight: 2 } } };
+    gateway = await startGatewayAlone({ broken: { conditions }, more, app: { load, metrics: measured } });
     inFlight.push(post('graphql'), post('graphql'));
     await vi.waitFor(() => expect(begun).toBe(2), 10_000);
   }, 30_000);
@@ -88,6 +94,55 @@ test('requests are refused while the event loop is late, and health is not', asy
     await gateway.close();
   }
 }, 60_000);
+
+describe('a tenant whose requests hang', () => {
+  const post = (gateway: GatewayAlone, tenant: string, query: string) =>
+    fetch(`${gateway.url}/${tenant}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query }),
+    });
+  const ask = (gateway: GatewayAlone, tenant: string) =>
+    post(gateway, tenant, '{ Patient(id: "p1") { id } }');
+  const hang = (gateway: GatewayAlone, tenant: string) => post(gateway, tenant, QUERY);
+
+  test.each<[what: string, limit: number | undefined, inFlight: number]>([
+    ['half of MAX_IN_FLIGHT', undefined, 50],
+    ['its limits.inFlight', 10, 10],
+  ])(
+    'gets no more than %s, and takes nothing from others',
+    async (_what, limit, most) => {
+      const measured = metrics();
+      let begun = 0;
+      let release: () => void = () => undefined;
+      const open = new Promise<void>((done) => (release = done));
+      const conditions = () => (begun++, open);
+      const load = { maxInFlight: 100, maxEventLoopDelay: 60_000 };
+      const hanging = { ...OPEN, ...(limit !== undefined && { limits: { inFlight: limit } }) };
+      const more = { hanging, other: OPEN };
+      const gateway = await startGatewayAlone({
+        broken: { conditions },
+        more,
+        app: { load, metrics: measured },
+      });
+      onTestFinished(() => gateway.close());
+      const inFlight = Array.from({ length: 120 }, () => hang(gateway, 'hanging'));
+      await vi.waitFor(() => expect(begun).toBe(most), 10_000);
+      const answer = await hang(gateway, 'hanging');
+      expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '2']);
+      for (let i = 0; i < 40; i++) expect((await ask(gateway, 'other')).status).toBe(200);
+      release();
+      const statuses = (await Promise.all(inFlight)).map(({ status }) => status);
+      expect(statuses.filter((status) => status === 200)).toHaveLength(most);
+      expect(statuses.filter((status) => status === 503)).toHaveLength(120 - most);
+      expect(await measured.registry.metrics()).toContain(
+        `requests_refused_total{reason="tenant-in-flight"} ${121 - most}\n`,
+      );
+      await vi.waitFor(async () => expect((await ask(gateway, 'hanging')).status).toBe(200), 10_000);
+    },
+    60_000,
+  );
+});
 
 describe('ten streams count as one request:', () => {
   const measured = metrics();

@@ -131,6 +131,8 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
     'Elements and values together that one stored object may have. A larger one counts as damaged and is sent only as it is stored.',
   'limits.readerTimeout':
     'Seconds after which the connection of a client that reads (almost) nothing of its images is closed.',
+  'limits.inFlight':
+    'Requests that are worked on at one time. Further ones are 503 with `Retry-After`, for this tenant alone. Without it: half of `MAX_IN_FLIGHT` where there is more than one tenant.',
   'limits.requestsPerMinute':
     'Requests for data in a minute of one client: of its `client_id`, or of its address if the token names none. Further ones are 429. See `docs/operations.md`.',
   'limits.tenantRequestsPerMinute': 'The same for all clients of the tenant together.',

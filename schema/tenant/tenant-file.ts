@@ -268,6 +268,8 @@ export const tenantFile = z.strictObject({
       objectElements: z.number().int().min(1000).max(1_000_000).default(OBJECT_ELEMENTS),
       /** Seconds after which the connection of a client that does not read its images is closed. */
       readerTimeout: z.number().positive().max(3600).default(READER_TIMEOUT),
+      /** Requests that are worked on at one time; null: half of MAX_IN_FLIGHT where there are several tenants. */
+      inFlight: z.number().int().min(1).max(1_000_000).nullable().default(null),
       /** Of one client. */
       requestsPerMinute,
       /** Of all clients together. */
@@ -276,6 +278,7 @@ export const tenantFile = z.strictObject({
     .default({
       objectElements: OBJECT_ELEMENTS,
       readerTimeout: READER_TIMEOUT,
+      inFlight: null,
       requestsPerMinute: null,
       tenantRequestsPerMinute: null,
     }),
