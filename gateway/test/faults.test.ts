@@ -9,6 +9,7 @@ import { LONG } from './setup/long.ts';
 const USUAL = new Set([
   'EHR: connections hang',
   'Orthanc by DICOMweb: killed',
+  'Orthanc by DICOMweb: 404 to everything',
   'Orthanc by DIMSE: hangs',
   'folder: gone',
   'Redis: killed',

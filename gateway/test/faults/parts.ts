@@ -1,5 +1,8 @@
 /** The real parts around one gateway, and the ways in which they fail. */
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,6 +35,8 @@ export interface Fault {
   touches: readonly SourceName[];
   /** A study that does not exist during the fault: it is deleted from a source that is reachable, so 404 is right. */
   gone?: string;
+  /** True if 502 is right during the fault: the source is not where the tenant file says. What exists is never 404. */
+  misplaced?: true;
   begin(): Promise<void> | void;
   end(): Promise<void> | void;
 }
@@ -89,10 +94,17 @@ export async function startSurroundings(): Promise<Surroundings> {
         (orthanc) => orthanc.stop(),
       );
     const [web, dimse] = [await archive(), await archive()];
+    const elsewhere = await started(startEmptyServer(), (one) => one.stop());
+    let isMoved = false;
     const webProxy = await started(
-      startFaultProxy(() => Number(new URL(web.url).port)),
+      startFaultProxy(() => (isMoved ? elsewhere.port : Number(new URL(web.url).port))),
       (one) => one.stop(),
     );
+    const move = async (away: boolean): Promise<void> => {
+      await webProxy.refuse();
+      isMoved = away;
+      await webProxy.restore();
+    };
     const dimseProxy = await started(
       startFaultProxy(() => dimse.dicomPort),
       (one) => one.stop(),
@@ -122,6 +134,15 @@ export async function startSurroundings(): Promise<Surroundings> {
     const faults = [
       ...ehrFaults(ehrProxy),
       ...archiveFaults('Orthanc by DICOMweb', web, webProxy, objects, ['dicom-web', 'several']),
+      {
+        ...{
+          name: 'Orthanc by DICOMweb: 404 to everything',
+          touches: ['dicom-web', 'several'],
+          misplaced: true,
+        },
+        begin: () => move(true),
+        end: () => move(false),
+      } satisfies Fault,
       ...archiveFaults('Orthanc by DIMSE', dimse, dimseProxy, objects, ['c-get', 'c-move']),
       ...folderFaults(images!, objects),
       ...dataDirFaults(dataDir!),
@@ -134,6 +155,15 @@ export async function startSurroundings(): Promise<Surroundings> {
     await stop();
     throw error;
   }
+}
+
+/** Starts a server that has nothing at any path. */
+async function startEmptyServer(): Promise<{ port: number; stop(): Promise<unknown> }> {
+  const server = createServer((_request, response) => response.writeHead(404).end('Not Found'));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { port, stop: () => new Promise((done) => (server.close(done), server.closeAllConnections())) };
 }
 
 async function recordOf(name: string): Promise<{ id: string; mrn: string }> {

@@ -4,11 +4,11 @@ import { retrievedObjects } from '../setup/retrieved-objects.ts';
 import { INSTANCES, SOURCES, type SourceName, type Surroundings } from './parts.ts';
 
 /**
- * `right`: complete; `away`: 503 with Retry-After, or the same for a field in GraphQL; `cut`: the connection was
+ * `misplaced`: 502, or the same for a field in GraphQL; `right`: complete; `away`: 503 with Retry-After, or the same for a field in GraphQL; `cut`: the connection was
  * closed before the end of the answer, which its client notices; otherwise the description of what is wrong, unless a
  * study is gone.
  */
-export type Verdict = 'right' | 'away' | 'cut' | Wrong;
+export type Verdict = 'right' | 'away' | 'cut' | 'misplaced' | Wrong;
 
 interface Wrong {
   wrong: string;
@@ -71,7 +71,9 @@ export function questionsOf(world: Surroundings): { questions: Question[]; close
           const answer = await send(`/${tenant}${path}`, accept, body);
           if (answer.status === 503)
             return answer.retryAfter > 0 ? 'away' : { wrong: '503 without Retry-After' };
-          if (isAwayByGraphql(answer)) return 'away';
+          if (answer.status === 502) return 'misplaced';
+          const failure = failureByGraphql(answer);
+          if (failure) return failure;
           const wrong = await judge(answer);
           return wrong ? { ...wrong, wrong: `${answer.status}: ${wrong.wrong}` } : 'right';
         } catch (error) {
@@ -216,14 +218,16 @@ interface GraphqlAnswer {
   data?: { Patient?: { ConditionList?: unknown[]; ImagingStudyList?: StudyResource[] } };
 }
 
-/** Tells whether parts of the answer are away, each with an error that has `retryAfter`. */
-function isAwayByGraphql(answer: Answer): boolean {
-  if (answer.status !== 200 || !answer.type.includes('json') || answer.body[0] !== 0x7b) return false;
+/** Tells why parts of the answer are missing: `away`, if each has an error with `retryAfter`. */
+function failureByGraphql(answer: Answer): 'away' | 'misplaced' | undefined {
+  if (answer.status !== 200 || !answer.type.includes('json') || answer.body[0] !== 0x7b) return undefined;
   const { errors = [] } = json(answer) as GraphqlAnswer;
-  return (
-    errors.length > 0 &&
-    errors.every(({ extensions }) => extensions?.code === 'unavailable' && Number(extensions.retryAfter) > 0)
+  if (errors.length === 0) return undefined;
+  if (errors.every(({ extensions }) => extensions?.code === 'bad_gateway')) return 'misplaced';
+  const isAway = errors.every(
+    ({ extensions }) => extensions?.code === 'unavailable' && Number(extensions.retryAfter) > 0,
   );
+  return isAway ? 'away' : undefined;
 }
 
 const graphql =

@@ -22,6 +22,10 @@ export interface Figures {
   fault: string;
   right: number;
   away: number;
+  /** Answers that rightly say that the source is not where it should be. */
+  misplaced: number;
+  /** 99th percentile in milliseconds of the right answers of tenants that the fault does not touch. */
+  others: { before: number; during: number };
   /** Answers that began before or during the fault and were broken off. */
   cut: number;
   /** Answers that rightly say that the deleted study does not exist. */
@@ -57,10 +61,19 @@ export async function runFaults(
   /** Times at which the fault began and ended. */
   let [begun, ended] = [0, 0];
   let figures = newFigures('before the first');
+  /** Right answers since the last fault ended. */
+  let times: { tenant: string; at: number; ms: number }[] = [];
+  const slowest = (of: Fault, from: number, to: number): number => {
+    const others = times.filter(
+      ({ tenant, at }) => !(of.touches as readonly string[]).includes(tenant) && at >= from && at < to,
+    );
+    return others.map(({ ms }) => ms).sort((a, b) => a - b)[Math.floor(others.length * 0.99)] ?? 0;
+  };
 
   function judge({ question, at }: Asked, verdict: Verdict): void {
     if (verdict === 'right') {
       figures.right++;
+      times.push({ tenant: question.tenant, at, ms: Date.now() - at });
       return;
     }
     const after = ended > 0 ? at - ended : 0;
@@ -76,6 +89,7 @@ export async function runFaults(
       }
       figures.gone++;
     } else figures[verdict]++;
+    if (verdict === 'misplaced' && !fault?.misplaced) findings.push(`${when}: ${question.name}: 502`);
     figures.recovery = Math.max(figures.recovery, after / 1000);
     if (!touched || after > RECOVERY)
       findings.push(`${when}: ${question.name}: ${verdict === 'cut' ? 'cut' : '503'}`);
@@ -111,6 +125,8 @@ export async function runFaults(
       await delay(run.lasting);
       await one.end();
       ended = Date.now();
+      figures.others = { before: slowest(one, 0, begun), during: slowest(one, begun, ended) };
+      times = [];
       await allRight(ended);
       // Clients may still get cached answers without the deleted study.
       if (one.gone !== undefined) await delay(Math.max(0, ended + RECOVERY - Date.now()));
@@ -128,6 +144,8 @@ const newFigures = (fault: string): Figures => ({
   fault,
   right: 0,
   away: 0,
+  misplaced: 0,
+  others: { before: 0, during: 0 },
   cut: 0,
   gone: 0,
   wrong: 0,

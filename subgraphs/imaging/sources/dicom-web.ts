@@ -39,10 +39,10 @@ import { framesOfVideo } from './video.ts';
 /** Faults of servers that cannot give frames of an object (Orthanc: HTJ2K, RLE, waveforms). */
 const CANNOT = new Set(['not_acceptable', 'bad_gateway']);
 
+const isMissing = (error: unknown) => error instanceof Fault && error.code === 'not_found';
+
 /** A search that finds nothing, by the key that every server takes. */
 const SMALLEST = `/studies?${Tag.StudyInstanceUID}=2.25.0`;
-/** Milliseconds for which a server that has answered a search is believed that an object is not there. */
-const SEARCHED = 5000;
 
 const OCTETS = 'application/octet-stream';
 /** Path of Pixel Data in Orthanc, and in other servers. */
@@ -93,16 +93,20 @@ export function dicomWebSource(
     return { rows: found, cut: answer.cut ?? false };
   }
 
-  /** Asks for something of a study. That it is not there is believed only of a server that answers searches. */
+  /** Asks for something of a study. */
   async function object(path: string, options: GetOptions): Promise<Answer> {
+    const begun = performance.now();
     try {
       return await client.get(path, options);
     } catch (error) {
-      const isMissing = error instanceof Fault && error.code === 'not_found';
-      if (isMissing && performance.now() - searchedAt > SEARCHED)
-        await rows(SMALLEST, { signal: options.signal });
+      if (isMissing(error)) await confirmSearches(begun, options.signal);
       throw error;
     }
+  }
+
+  /** Makes sure that the server answers searches: that an object is not there is believed only then. */
+  async function confirmSearches(since: number, signal: AbortSignal | undefined): Promise<void> {
+    if (searchedAt < since) await rows(SMALLEST, { signal });
   }
 
   async function metadata(target: Target, signal?: AbortSignal): Promise<ObjectMetadata[]> {
@@ -231,18 +235,24 @@ export function dicomWebSource(
     const pixels = PIXEL_DATA.test(path) && (await encapsulatedPixels(target, signal));
     if (pixels) return pixels;
     let answer: Answer | undefined;
+    const begun = performance.now();
     for (const candidate of bulkDataCandidates(path)) {
-      answer = await object(`${pathOf(target)}/${candidate}`, {
-        accept: 'multipart/related; type="application/octet-stream"',
-        ...{ purpose, signal },
-        statuses: { 400: 'not_found' },
-      }).catch((error: unknown) => {
-        if (error instanceof Fault && error.code === 'not_found') return undefined;
-        throw error;
-      });
+      answer = await client
+        .get(`${pathOf(target)}/${candidate}`, {
+          accept: 'multipart/related; type="application/octet-stream"',
+          ...{ purpose, signal },
+          statuses: { 400: 'not_found' },
+        })
+        .catch((error: unknown) => {
+          if (isMissing(error)) return undefined;
+          throw error;
+        });
       if (answer) break;
     }
-    if (!answer) throw noSuchObject();
+    if (!answer) {
+      await confirmSearches(begun, signal);
+      throw noSuchObject();
+    }
     const parts = partsOf(answer);
     const first = await parts.next();
     if (first.done) throw invalidAnswer();
