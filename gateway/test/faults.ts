@@ -34,7 +34,8 @@ const findings = await runFaults(world, faults, {
     const counts = `${right} right, ${away} away, ${misplaced} at a wrong address, ${cut} cut, ${gone} gone, ${wrong} wrong`;
     const p99 = `p99 of others ${others.before} ms before, ${others.during} ms during`;
     console.log(`${fault.padEnd(45)} ${counts}; right again after ${recovery.toFixed(1)} s; ${p99}`);
-    if (/hang/.test(fault) && others.during > 1.5 * others.before) slowed.push(`${fault}: ${p99}`);
+    if (/hang/.test(fault) && others.before > 0 && others.during > 1.5 * others.before)
+      slowed.push(`${fault}: ${p99}`);
   },
 });
 await world.stop();

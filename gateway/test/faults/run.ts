@@ -24,7 +24,7 @@ export interface Figures {
   away: number;
   /** Answers that rightly say that the source is not where it should be. */
   misplaced: number;
-  /** 99th percentile in milliseconds of the right answers of tenants that the fault does not touch. */
+  /** 99th percentile in milliseconds of the right answers of tenants that the fault does not touch; 0 if there are few. */
   others: { before: number; during: number };
   /** Answers that began before or during the fault and were broken off. */
   cut: number;
@@ -37,6 +37,8 @@ export interface Figures {
 
 /** Milliseconds after the end of a fault in which a request may still be answered as during it. */
 const RECOVERY = 5_000;
+/** Number of answers that have a 99th percentile. */
+const LEAST_ANSWERS = 200;
 /** Milliseconds between two checks whether all is right. */
 const LOOK = 50;
 
@@ -67,7 +69,9 @@ export async function runFaults(
     const others = times.filter(
       ({ tenant, at }) => !(of.touches as readonly string[]).includes(tenant) && at >= from && at < to,
     );
-    return others.map(({ ms }) => ms).sort((a, b) => a - b)[Math.floor(others.length * 0.99)] ?? 0;
+    // Of few answers, it would be the slowest one.
+    if (others.length < LEAST_ANSWERS) return 0;
+    return others.map(({ ms }) => ms).sort((a, b) => a - b)[Math.floor(others.length * 0.99)]!;
   };
 
   function judge({ question, at }: Asked, verdict: Verdict): void {
