@@ -192,4 +192,6 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
     'Failures at sign-in and token endpoints are throttled for each client and address. A failed exchange spends the code.',
   'SM-20':
     'Where the tenant turns it on, an assistant reads by MCP with the same token, rights, limits and audit as by GraphQL and DICOMweb.',
+  'SM-21':
+    'A token that is bound to a key (`cnf`, `token_type: DPoP`) opens nothing without its proof: 401 `invalid_token`, with the reason.',
 };

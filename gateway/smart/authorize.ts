@@ -32,6 +32,7 @@ import {
   refuseIdToken,
   refuseOtherKinds,
   requireMeantForUs,
+  requireUnbound,
   withPatient,
 } from './token/token-rules.ts';
 import {
@@ -155,6 +156,7 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
     document: SmartConfiguration,
     described: ActiveToken,
   ): Promise<Checked> => {
+    requireUnbound(described);
     requireMeantForUs(described, tenant, config, document, deps.baseUrl, seconds());
     const quirks = quirksOf(config);
     const active = withPatient(described, config);

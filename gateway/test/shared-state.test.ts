@@ -164,6 +164,19 @@ describe('SM-9 across two gateways', () => {
     expect(await code(ask(1, 'token'))).toBe('allowed');
   });
 
+  test('SM-21 the keys of a bound token are shared; the answer of an older gateway, without them, does not count', async () => {
+    const { cacheKey } = tenant;
+    const older = ['introspection', cacheKey, ehr.fhirBaseUrl, 'token'].join('\0');
+    const active = { active: true, client_id: 'app', patient: 'p1', scope: 'patient/*.rs' };
+    await gateways[0]!.shared.cache.set(older, { active }, 30);
+    give('token', { cnf: { jkt: 'thumbprint' } });
+    expect(await code(ask(0, 'token'))).toBe('invalid_token');
+    ehr.tokens.clear();
+    const other = await ask(1, 'token').catch((error: Error) => error.message);
+    expect(other).toContain('bound to a key');
+    expect(ehr.calls['introspect']).toBe(1);
+  });
+
   test('an outage is not shared', async () => {
     give('token');
     ehr.mode = 'failing';

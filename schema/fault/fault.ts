@@ -47,6 +47,8 @@ export interface FaultDetails {
   size?: number;
   /** True when the credentials were malformed: the answer then has a bearer challenge (RFC 6750 §3.1). */
   credentials?: boolean;
+  /** True when the bearer challenge has the message too, because it says more than the code (RFC 6750 §3). */
+  isExplained?: boolean;
   /** System behind the gateway that failed. */
   service?: 'imaging' | 'clinical' | 'authorization';
   /** True when the failure is in the log already, as one line for all requests that meet it. */
@@ -111,13 +113,15 @@ const INVALID_REQUEST = -32600;
 
 /**
  * Renders a fault as an OAuth error answer (RFC 6749 §5.2). Errors that the client cannot correct have the codes of
- * §4.1.2.1; what is not implemented has a code of our own (§8.5). The description has only the characters of §5.2.
+ * §4.1.2.1; what is not implemented has a code of our own (§8.5).
  */
 export function faultOauth(fault: Fault): { error: string; error_description: string } {
   const { error } = FAULTS[fault.code] as { error?: string };
-  const description = fault.message.replace(/[^\x20-\x21\x23-\x5B\x5D-\x7E]/g, "'");
-  return { error: error ?? oauthError(fault.status), error_description: description };
+  return { error: error ?? oauthError(fault.status), error_description: descriptionOf(fault) };
 }
+
+/** Returns the message with the characters that `error_description` may have (RFC 6749 §5.2, RFC 6750 §3). */
+const descriptionOf = ({ message }: Fault) => message.replace(/[^\x20-\x21\x23-\x5B\x5D-\x7E]/g, "'");
 
 function oauthError(status: number): string {
   if (status === 403) return 'access_denied';
@@ -154,7 +158,7 @@ export function faultOfGraphql(error: { message: string; extensions?: Record<str
  * @param resourceMetadata URL of the protected resource metadata, if any
  */
 export function faultHeaders(fault: Fault, realm: string, resourceMetadata?: string): Record<string, string> {
-  const { scope, retryAfter, allow, size, credentials } = fault.details;
+  const { scope, retryAfter, allow, size, credentials, isExplained } = fault.details;
   const headers: Record<string, string> = { 'cache-control': CACHE_CONTROL.noStore };
   // Who is refused for the token learns how to get another (SM-12).
   if (fault.status === 401 || fault.code === 'insufficient_scope' || credentials) {
@@ -162,6 +166,7 @@ export function faultHeaders(fault: Fault, realm: string, resourceMetadata?: str
     headers['www-authenticate'] = [
       `Bearer realm="${realm}"`,
       error && `error="${error}"`,
+      isExplained && `error_description="${descriptionOf(fault)}"`,
       scope && `scope="${scope}"`,
       resourceMetadata && `resource_metadata="${resourceMetadata}"`,
     ]

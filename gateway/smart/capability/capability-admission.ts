@@ -151,8 +151,9 @@ export function capabilities(
       const patients = patient === undefined ? [] : [patient];
       return await authorizer.reach(tenant, access, () => ({ patients, studies: [], runs: true }));
     } catch (error) {
-      const ended = error instanceof Fault && ['invalid_token', 'forbidden'].includes(error.code);
-      throw ended ? noLongerValid() : error;
+      const refused = error instanceof Fault && ['invalid_token', 'forbidden'].includes(error.code);
+      // A token that is bound to a key has not ended: the caller learns the reason (SM-21).
+      throw refused && !error.details.isExplained ? noLongerValid() : error;
     }
   };
 

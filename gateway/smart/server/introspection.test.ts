@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ownAccess } from './own-access.ts';
 import { assertion, bearer, form, json } from './test/requests.ts';
 import { SmartApp } from './test/smart-app.ts';
 import { startServer, type Started } from './test/started.ts';
@@ -74,3 +75,25 @@ test('userinfo returns the user of a token with openid', async () => {
   expect(await answer.json()).toEqual({ sub: 'Patient/p1', fhirUser: `${started.base}/fhir/Patient/p1` });
   expect((await fetch(`${started.issuer}/userinfo`)).status).toBe(401);
 });
+
+test.each([{ jkt: 'thumbprint' }, { 'x5t#S256': 'thumbprint' }])(
+  'SM-21 %j: our own bound token is described with its key, and opens nothing without a proof',
+  async (key) => {
+    const app = new SmartApp(started, 'backend');
+    const own = String((await json(app.backend('system/Patient.read')))['access_token']);
+    const { provider } = await started.server.of(started.tenant);
+    const client = await provider.Client.find('backend');
+    const bound = new provider.ClientCredentials({ client: client!, scope: 'system/Patient.read' });
+    Object.assign(bound, key);
+    const token = await bound.save();
+    const described = await json(form(started, '/introspect', { token }, bearer(own)));
+    expect(described).toMatchObject({ active: true, cnf: key });
+    for (const path of ['/introspect', '/userinfo']) {
+      const answer = await form(started, path, { token }, bearer(token));
+      expect(answer.status).toBe(401);
+      expect(answer.headers.get('www-authenticate')).toContain('bound to a key');
+    }
+    const authorize = ownAccess({ server: started.server, identity: async () => undefined, now: Date.now });
+    await expect(authorize(started.tenant, token)).rejects.toThrow('bound to a key');
+  },
+);

@@ -4,8 +4,10 @@ import { tokenNeeded } from '../../../schema/fault/refusals.ts';
 import { logFault } from '../../../schema/fault/log-fault.ts';
 import { faultHandler } from '../../http/fault-reply.ts';
 import { bearerToken } from '../token/bearer.ts';
+import { requireUnbound } from '../token/token-rules.ts';
 import { NoInteraction } from './sign-in/interaction.ts';
 import { escaped, page, pageHeaders } from './sign-in/page.ts';
+import { describe, type DescribedToken } from './own-token.ts';
 import type { Served } from './server.ts';
 
 /** Returns the error handler of an endpoint that browsers open: a page for browsers, OAuth's JSON for other clients. */
@@ -72,6 +74,17 @@ export function requireAdmitted({ admits }: Served, { ip }: FastifyRequest): voi
 export function requireBearer({ raw }: FastifyRequest): string {
   const token = bearerToken(raw);
   if (token === undefined) throw tokenNeeded();
+  return token;
+}
+
+/**
+ * Returns the description of our own token by which a caller asks our server.
+ * @throws Fault `invalid_token`, and those of `requireBearer`
+ */
+export async function requireOwnToken(server: Served, request: FastifyRequest): Promise<DescribedToken> {
+  const token = await describe(server, requireBearer(request));
+  if (!token) throw invalidToken();
+  requireUnbound(token);
   return token;
 }
 

@@ -7,7 +7,7 @@ import { parseScopes } from '../../../schema/access/scopes.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { expiringCache } from '../token/expiring-cache.ts';
 import { needsIdentity } from '../patient/patient.ts';
-import { invalid, reachOf } from '../token/token-rules.ts';
+import { invalid, reachOf, requireUnbound } from '../token/token-rules.ts';
 import type { AuthorizationServer } from './server.ts';
 
 export interface OwnAccessDeps {
@@ -47,6 +47,7 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
     if (value === undefined) throw tokenNeeded();
     const token = await server.verifyOwnToken(tenant, value);
     if (!token) throw invalid();
+    requireUnbound(token);
     const ehr = await server.ehrOf(tenant);
     const session = token.grantId === undefined ? undefined : await ehr?.session(token.grantId);
     // The EHR has ended the session behind our grant.

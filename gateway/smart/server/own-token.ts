@@ -2,13 +2,7 @@ import type { ActiveToken } from '../token/introspect.ts';
 import type { TenantServer } from './tenant-server.ts';
 
 /** An active token (RFC 7662 §2.2), with the fields of the provider's introspection. */
-export interface DescribedToken extends ActiveToken {
-  client_id: string;
-  exp: number;
-  iat: number;
-  iss: string;
-  token_type: string;
-}
+export type DescribedToken = ActiveToken & { client_id: string; exp: number; iat: number; iss: string };
 
 /**
  * Introspects one of our own access tokens in this process. Refresh tokens and codes are not access tokens.
@@ -35,6 +29,7 @@ export async function describe(server: TenantServer, value: string): Promise<Des
     ...(token.aud !== undefined && { aud: token.aud }),
     ...(token.scope && { scope: token.scope }),
     token_type: token.tokenType,
+    ...(token.isSenderConstrained() && { cnf: { jkt: token.jkt, 'x5t#S256': token['x5t#S256'] } }),
   };
 }
 

@@ -4,7 +4,7 @@ import { CACHE_CONTROL } from '../../../schema/http/cache-control.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { askingForConsent } from './sign-in/asking-for-consent.ts';
 import { namedClient } from './state/failures.ts';
-import { counted, invalidToken, requireAdmitted, requireBearer, shownErrors } from './oauth-answers.ts';
+import { counted, requireAdmitted, requireBearer, requireOwnToken, shownErrors } from './oauth-answers.ts';
 import { describe, mayIntrospect } from './own-token.ts';
 import { namesApp, presentsOurs } from './presented.ts';
 import { replayed, withClientId } from './public-refresh.ts';
@@ -110,9 +110,8 @@ async function introspect(
   reply: FastifyReply,
   form: URLSearchParams,
 ): Promise<FastifyReply> {
-  const bearer = requireBearer(request);
-  if (!(await describe(own, bearer))) throw invalidToken();
-  if (!(await mayIntrospect(own, bearer))) {
+  await requireOwnToken(own, request);
+  if (!(await mayIntrospect(own, requireBearer(request)))) {
     throw new Fault('insufficient_scope', 'Only backend services may introspect tokens.', {
       scope: 'system/Patient.read',
     });

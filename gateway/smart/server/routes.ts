@@ -7,8 +7,7 @@ import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import { faultHandler } from '../../http/fault-reply.ts';
 import { isOwn } from '../discovery/smart-configuration.ts';
 import { interactionRoutes } from './sign-in/interaction-routes.ts';
-import { counted, invalidToken, requireAdmitted, requireBearer } from './oauth-answers.ts';
-import { describe } from './own-token.ts';
+import { counted, invalidToken, requireAdmitted, requireOwnToken } from './oauth-answers.ts';
 import { protocolRoutes } from './protocol-routes.ts';
 import { register, requireRegistration } from './clients/registration.ts';
 import { json, refuseCrossSite } from './request.ts';
@@ -74,8 +73,8 @@ export function oauthRoutes(server: AuthorizationServer, baseUrl: string): Fasti
       ...{ ...open, method: ['GET', 'POST'], url: `/oauth${PATHS.userinfo}` },
       handler: async (request, reply) => {
         const own = await served(request);
-        const token = await describe(own, requireBearer(request));
-        if (!token?.sub) throw invalidToken();
+        const token = await requireOwnToken(own, request);
+        if (!token.sub) throw invalidToken();
         const scopes = token.scope?.split(' ') ?? [];
         if (!scopes.includes('openid')) {
           throw new Fault('insufficient_scope', 'The token does not have the scope openid.', {

@@ -26,6 +26,9 @@ export const activeToken = z.object({
   iss: z.string().optional(),
   sub: z.string().optional(),
   aud: z.union([z.string(), z.array(z.string())]).optional(),
+  /** Keys to which the token is bound (RFC 7800 §3.1), and its type: with either it may be no bearer token (SM-21). */
+  cnf: z.unknown().optional(),
+  token_type: z.unknown().optional(),
 });
 
 export type ActiveToken = z.infer<typeof activeToken>;

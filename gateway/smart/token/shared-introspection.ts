@@ -21,6 +21,9 @@ export interface IntrospectionAnswer {
   seconds: number;
 }
 
+/** The name of these answers. Its number grows with their content: those of an older gateway have no `cnf` (SM-21). */
+const NAME = 'introspection 2';
+
 const shareable = z.object({ active: activeToken.optional() });
 
 /**
@@ -37,7 +40,7 @@ export function sharedIntrospection(outside: UpstreamDeps & { shared?: SharedCac
     document: SmartConfiguration,
     token: string,
   ): Promise<IntrospectionAnswer> => {
-    const key = ['introspection', tenant.cacheKey, config.fhirBaseUrl, token].join('\0');
+    const key = [NAME, tenant.cacheKey, config.fhirBaseUrl, token].join('\0');
     const ask = async (): Promise<SharedValue> => {
       const active = await introspect(outside, tokens, tenant, config, document, token);
       const seconds = active ? Math.min(config.introspectionTtl, lifetime(active, now)) : REFUSED_SECONDS;

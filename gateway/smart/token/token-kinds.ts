@@ -2,8 +2,8 @@ import type { JWTPayload } from 'jose';
 
 /** Pure rules for the kind of a token, from its claims or from introspection. */
 
-/** Names of an access token: RFC 6749 §7.1, RFC 8693 §3, RFC 9068 §2.1, and those of vendors. `JWT` may be any kind. */
-const ACCESS_TOKEN = new Set(['bearer', 'bearertoken', 'access', 'accesstoken', 'at+jwt', 'jwt']);
+/** Names of an access token: RFC 6749 §7.1, RFC 8693 §3, RFC 9068 §2.1, RFC 9449 §5, and those of vendors. `JWT` may be any kind. */
+const ACCESS_TOKEN = new Set(['bearer', 'bearertoken', 'access', 'accesstoken', 'at+jwt', 'jwt', 'dpop']);
 const ID_TOKEN = new Set(['id', 'idtoken', 'jwt']);
 
 /** Normalizes names such as `application/at+jwt`, `urn:ietf:params:oauth:token-type:access_token` and `Bearer`. */
@@ -24,11 +24,19 @@ function isOfKind(claims: Readonly<Record<string, unknown>>, kinds: ReadonlySet<
 }
 
 /**
- * Returns true when claims, or an introspection answer (RFC 7662 §2.2), can be those of a bearer access token: not of a
- * refresh, id or logout token, nor of a token that needs a further proof, such as DPoP.
+ * Returns true when claims, or an introspection answer (RFC 7662 §2.2), can be those of an access token: not of a refresh, id
+ * or logout token.
  */
 export function isAccessToken(claims: Readonly<Record<string, unknown>>): boolean {
   return isOfKind(claims, ACCESS_TOKEN);
+}
+
+/**
+ * Returns true when a token is bound to a key by any `cnf` (RFC 7800 §3), or is said to be (RFC 9449 §5): it counts only with
+ * a proof of possession (SM-21).
+ */
+export function isBoundToKey(claims: Readonly<Record<string, unknown>>): boolean {
+  return claims['cnf'] !== undefined || plain(claims['token_type']) === 'dpop';
 }
 
 /** Returns true when `typ` in a JWT's header names another kind than an access token (RFC 8725 §3.11). */

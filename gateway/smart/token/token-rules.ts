@@ -10,7 +10,7 @@ import type { PolicyRow } from '../patient/policy.ts';
 import { grantsOf } from '../patient/policy.ts';
 import { quirksOf } from './quirks.ts';
 import type { ExternalConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
-import { isAccessToken, isGivenToApp, isTypedOtherwise } from './token-kinds.ts';
+import { isAccessToken, isBoundToKey, isGivenToApp, isTypedOtherwise } from './token-kinds.ts';
 
 /** Pure rules for the use of an active token. */
 
@@ -19,7 +19,8 @@ export const CLOCK_TOLERANCE_SECONDS = 5;
 
 /**
  * Refuses tokens that are no access tokens: client assertions (IA-12), which are JWTs issued by their subject or for the
- * token endpoint (RFC 7523 §3), and JWTs that name another kind.
+ * token endpoint (RFC 7523 §3), and JWTs that name another kind. Refuses JWTs that are bound to a key, also when the server
+ * that describes them does not say so.
  * @throws Fault `invalid_token`
  */
 export function refuseOtherKinds(token: string, tokenEndpoint: unknown): void {
@@ -29,6 +30,7 @@ export function refuseOtherKinds(token: string, tokenEndpoint: unknown): void {
   const selfIssued = claims.iss !== undefined && claims.iss === claims.sub;
   const forTokenEndpoint = typeof tokenEndpoint === 'string' && [claims.aud].flat().includes(tokenEndpoint);
   if (selfIssued || forTokenEndpoint || isTypedOtherwise(typ) || !isAccessToken(claims)) throw invalid();
+  requireUnbound(claims);
 }
 
 /**
@@ -170,6 +172,18 @@ function rowsOf(client: string | undefined, policy: ReachConfig['policy']): read
   }
   return policy.filter((row) => client !== undefined && row.client_id === client);
 }
+
+/**
+ * Refuses a token that is bound to a key: no proof of possession is checked here yet, and without one whoever has stolen the
+ * token could use it (SM-21, RFC 9449 §7.2, RFC 8705 §3).
+ * @throws Fault `invalid_token`, with its reason in the challenge
+ */
+export function requireUnbound(token: Readonly<Record<string, unknown>>): void {
+  if (isBoundToKey(token)) throw new Fault('invalid_token', BOUND, { isExplained: true });
+}
+
+const BOUND =
+  'The access token is bound to a key (DPoP or mutual TLS), and this server does not check proofs of possession yet. Use a token that is not bound.';
 
 /** Returns the same fault for expired, revoked, foreign and invented tokens (RFC 6750 §3.1). */
 export function invalid(): Fault {
