@@ -65,6 +65,7 @@ beforeEach(() => {
   ehr.tokens.set('user-other', { ...active, scope: 'user/Patient.rs' });
   ehr.tokens.set('meditech', { ...active, scope: 'patient/ImagingStudy.rs' });
   ehr.readers.clear();
+  ehr.finders.clear();
   ehr.readers.set(GEORGE, new Set(['user', 'images', 'user-read', 'user-other', 'meditech']));
 });
 afterAll(async () => {
@@ -109,6 +110,27 @@ describe.each([
     const [foreign, unknown] = await Promise.all([get(at(marias()), token), get(at('1.2.3'), token)]);
     expect([foreign.statusCode, foreign.body]).toEqual([404, unknown.body]);
     expect(unknown.statusCode).toBe(404);
+  });
+
+  test('IA-9 a patient whom the EHR finds and refuses to read is out of reach, in the same requests as nobody', async () => {
+    const finding = `finding-${token}`;
+    ehr.tokens.set(finding, ehr.tokens.get(token)!);
+    ehr.finders.set(MARIA, new Set([finding]));
+    const asked = async (request: () => ReturnType<typeof get>) => {
+      ehr.seen.length = 0;
+      const { statusCode, body } = await request();
+      const patients = ehr.seen.filter((line) => line.includes('/Patient'));
+      return { statusCode, body, patients: patients.map((line) => line.replace(/Patient.*/, 'Patient')) };
+    };
+    for (const path of [...PATHS, 'fhir/Endpoint/UID']) {
+      const at = (uid: string) => get(`/${tenant}/${path.replace('UID', uid)}`, finding);
+      const foreign = await asked(() => at(marias()));
+      expect(foreign).toEqual(await asked(() => at('1.2.3')));
+      expect(foreign.statusCode).toBe(404);
+    }
+    ehr.readers.set(MARIA, new Set(['reading']));
+    ehr.tokens.set('reading', ehr.tokens.get(token)!);
+    expect((await get(`/${tenant}/${PATHS[0]!.replace('UID', marias())}`, 'reading')).statusCode).toBe(200);
   });
 
   test.each<[string, (uid: string) => object]>([

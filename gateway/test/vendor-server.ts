@@ -7,6 +7,8 @@ export interface VendorServer {
   tokens: Map<string, Record<string, unknown>>;
   /** The tokens that may read `Patient/{id}`, by patient. */
   readers: Map<string, Set<string>>;
+  /** The tokens to which a search shows a patient whom they may not read. */
+  finders: Map<string, Set<string>>;
   /** Method, path and authorization of every request. */
   seen: string[];
   up: boolean;
@@ -35,6 +37,7 @@ export async function vendorServer(kind: 'epic' | 'meditech'): Promise<VendorSer
     fhirBaseUrl: `${url}/api/FHIR/R4`,
     tokens: new Map(),
     readers: new Map(),
+    finders: new Map(),
     seen: [],
     up: true,
     close: () =>
@@ -75,7 +78,8 @@ export async function vendorServer(kind: 'epic' | 'meditech'): Promise<VendorSer
     const identifier = /\/Patient\?identifier=(.+)$/.exec(request.url!)?.[1];
     if (identifier !== undefined) {
       const [, id = ''] = /^MRN-(.+)$/.exec(decodeURIComponent(identifier)) ?? [];
-      const entry = readable(id) ? [{ resource: patient(id) }] : [];
+      const isFound = readable(id) || self.finders.get(id)?.has(token);
+      const entry = isFound ? [{ resource: patient(id) }] : [];
       return [200, { resourceType: 'Bundle', type: 'searchset', entry }];
     }
     const id = /^\/api\/FHIR\/R4\/Patient\/([^/?]+)$/.exec(request.url!)?.[1];

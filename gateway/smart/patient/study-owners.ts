@@ -5,9 +5,11 @@ import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import { RefusalDelay } from '../../../schema/process/refusal-delay.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { patientRecord, type PatientRecord } from '../../identity/patient-record.ts';
+import { escaped } from '../../joins/record-lookup.ts';
 import type { ExternalConfig } from '../discovery/smart-configuration.ts';
 import { expiringCache } from '../token/expiring-cache.ts';
-import { call, type UpstreamDeps } from '../token/upstream.ts';
+import { call, type Answer, type UpstreamDeps } from '../token/upstream.ts';
+import { resourcesIn } from './patient-reads.ts';
 
 /** Time for which any answer of the EHR about a study is remembered. */
 const OWNER_SECONDS = 10;
@@ -39,9 +41,10 @@ interface Caller {
 type Resolve = (tenant: Tenant, config: ExternalConfig, record: PatientRecord) => Promise<PatientIdentity>;
 
 /**
- * Returns a function that finds the patients whom the EHR shows to the caller's token as owners of a study. For a study that
- * does not exist the EHR is asked too, for a patient who does not exist, and every answer is remembered equally long:
- * neither the question nor the time reveals whether the study exists (IA-7).
+ * Returns a function that finds the patients whom the EHR lets the caller's token read as owners of a study. A search only
+ * says whom to read: an EHR may find a patient whom it refuses to read (IA-9). For a study that does not exist the EHR is
+ * asked the same, for a patient who does not exist, and every answer is remembered equally long: neither the questions nor
+ * the time reveal whether the study exists (IA-7).
  */
 export function ownersOfStudies(
   outside: UpstreamDeps,
@@ -52,57 +55,43 @@ export function ownersOfStudies(
   const refusalDelay = new RefusalDelay();
   return async ({ tenant, config, access }: Caller, study: string): Promise<PatientGrant[]> => {
     const { clinicalToken: token = '' } = access;
+    const ask: Ask = (path) =>
+      call(outside, tenant, `${config.fhirBaseUrl}/${path}`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
     const question = isDottedUid(study)
-      ? ofImages && (() => byImages(ofImages, tenant, study))
-      : ofRecord && (() => byRecord(ofRecord, { tenant, access }, study));
+      ? ofImages && (async () => named(ask, study, await ofImages(tenant, study)))
+      : ofRecord && (async () => [await ofRecord(tenant, access, study)].filter((id) => id !== undefined));
     if (!question) return [];
     const key = createHash('sha256').update(`${tenant.cacheKey}\0${study}\0${token}`).digest('base64url');
+    const read = async (id: string): Promise<PatientGrant[]> => {
+      const { status, json } = await ask(`Patient/${id}`);
+      const record = status === 200 ? patientRecord(json, id) : undefined;
+      return record ? [{ id, identity: await resolve(tenant, config, record) }] : [];
+    };
     const asked = async () => {
-      const { path, found } = await question();
-      const headers = { authorization: `Bearer ${token}` };
-      const { status, json } = await call(outside, tenant, `${config.fhirBaseUrl}/${path}`, { headers });
-      const records = status === 200 ? [found(json)].flat() : [];
-      const patients = await Promise.all(
-        records.map(async (one) => ({ id: one.id, identity: await resolve(tenant, config, one) })),
-      );
+      const ids = await question();
+      const shown = (await Promise.all((ids.length > 0 ? ids : [study]).map(read))).flat();
+      // A patient who has the id of a study is not its owner.
+      const patients = shown.filter(({ id }) => ids.includes(id));
       return { value: { patients }, seconds: OWNER_SECONDS };
     };
-    const nobody = ({ value }: Awaited<ReturnType<typeof asked>>) => value.patients.length === 0;
-    const { patients } = await owners.get(key, () => refusalDelay.run(asked, nobody));
+    const isRefused = ({ value }: Awaited<ReturnType<typeof asked>>) => value.patients.length === 0;
+    const { patients } = await owners.get(key, () => refusalDelay.run(asked, isRefused));
     return patients;
   };
 }
 
-/** Returns the search for the patient whose identifier a study states, and the patients of an answer. */
-async function byImages(ask: StudyOwner, tenant: Tenant, studyUid: string) {
-  const mrn = await ask(tenant, studyUid);
-  // R4 §3.1.1.5: these characters are escaped by a backslash.
-  const identifier = encodeURIComponent((mrn ?? studyUid).replace(/[\\,|$]/g, '\\$&'));
-  const found = (json: Record<string, unknown>) => (mrn ? recordsIn(json) : []);
-  return { path: `Patient?identifier=${identifier}`, found };
-}
+type Ask = (path: string) => Promise<Answer>;
 
-/** Returns the read of the subject of a study of the record, and the patients of an answer. */
-async function byRecord(
-  ask: StudySubject,
-  { tenant, access }: Pick<Caller, 'tenant' | 'access'>,
-  id: string,
-) {
-  const patientId = await ask(tenant, access, id);
-  const found = (json: Record<string, unknown>) =>
-    (patientId === undefined ? undefined : patientRecord(json, patientId)) ?? [];
-  return { path: `Patient/${patientId ?? id}`, found };
-}
-
-/** Returns the Patients of a searchset. Two persons may have the same number. */
-function recordsIn(bundle: Record<string, unknown>): PatientRecord[] {
-  const entries = Array.isArray(bundle['entry']) ? (bundle['entry'] as { resource?: unknown }[]) : [];
-  return entries
-    .flatMap(({ resource }) => {
-      const { id, ...rest } = (resource ?? {}) as Record<string, unknown>;
-      const record =
-        typeof id === 'string' && FHIR_ID.test(id) ? patientRecord({ id, ...rest }, id) : undefined;
-      return record ? [record] : [];
-    })
-    .slice(0, MOST_OWNERS);
+/**
+ * Returns the ids of the patients whom the EHR finds by the identifier that a study states. Two persons may have the same
+ * number.
+ * @param mrn undefined when there is no such study
+ */
+async function named(ask: Ask, studyUid: string, mrn: string | undefined): Promise<string[]> {
+  const { status, json } = await ask(`Patient?identifier=${encodeURIComponent(escaped(mrn ?? studyUid))}`);
+  if (mrn === undefined || status !== 200) return [];
+  const ids = resourcesIn(json).flatMap(({ resourceType, id }) => (resourceType === 'Patient' ? [id] : []));
+  return ids.filter((id): id is string => typeof id === 'string' && FHIR_ID.test(id)).slice(0, MOST_OWNERS);
 }
