@@ -5,18 +5,21 @@ import { Fault } from '../../../schema/fault/fault.ts';
 const LONGEST_BODY = 16 * 1024;
 
 /**
- * Reads the body of a request as text.
+ * Reads the body of a request as text. The rest of one that is too large is read without being kept: the connection could not
+ * take another request before (RFC 9112 §9.3).
  * @throws Fault `too_large` above 16 KiB
  */
 export async function text(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of request) {
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     length += (chunk as Buffer).length;
-    if (length > LONGEST_BODY) throw new Fault('too_large', `The body has more than ${LONGEST_BODY} bytes.`);
+    if (length > LONGEST_BODY) break;
     chunks.push(chunk as Buffer);
   }
-  return Buffer.concat(chunks).toString();
+  if (length <= LONGEST_BODY) return Buffer.concat(chunks).toString();
+  request.resume();
+  throw new Fault('too_large', `The body has more than ${LONGEST_BODY} bytes.`);
 }
 
 /**
