@@ -30,7 +30,7 @@ const PATTERNS: Record<AuditEvent['action'], Pattern> = {
   },
 };
 
-const OUTCOMES = { allowed: '0', denied: '4', failed: '8' } as const;
+const OUTCOMES = { allowed: '0', denied: '4', left: '4', failed: '8' } as const;
 
 /**
  * Writes an event as a FHIR R4 AuditEvent. Only a successful one claims a BALP profile: the patterns are for successes.
@@ -49,7 +49,8 @@ export function balpAuditEvent(event: AuditEvent, base: string): FhirAuditEvent 
     action,
     recorded: event.time,
     outcome: OUTCOMES[outcome.kind],
-    ...(outcome.kind !== 'allowed' && { outcomeDesc: outcome.code }),
+    ...('code' in outcome && { outcomeDesc: outcome.code }),
+    ...(outcome.kind === 'left' && { outcomeDesc: 'client left' }),
     agent: [
       {
         type: { coding: [{ system: DCM, code: '110153', display: 'Source Role ID' }] },
@@ -81,6 +82,9 @@ function userAgent(user: string): FhirAuditEvent['agent'][number] {
 /** Detail of a study whose data the gateway does not send itself. */
 const HANDED_OVER = 'access handed to the proxy; what it sent is not known';
 
+/** Detail of a request whose answer did not arrive as a whole. */
+const BROKEN_OFF = 'the client closed the connection before it had the whole answer';
+
 const entityType = (code: string, display: string) => ({
   system: `${TERMINOLOGY}/audit-entity-type`,
   code,
@@ -101,6 +105,7 @@ function entities({
   rows,
   isHandedOver,
   request,
+  outcome,
 }: AuditEvent): AuditEventEntity[] {
   const found: AuditEventEntity[] = [
     {
@@ -110,6 +115,7 @@ function entities({
         code: 'XrequestId',
       },
       what: { identifier: { value: request } },
+      ...(outcome.kind === 'left' && { detail: [{ type: 'transfer', valueString: BROKEN_OFF }] }),
     },
   ];
   if (tool !== undefined) {

@@ -1,11 +1,12 @@
 import { copyWith } from '../../schema/process/copy-with.ts';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../../schema/access/access.ts';
 import type { AuditEvent, Operation, Outcome, RecordOperation } from '../../schema/fault/audit.ts';
-import { ALLOWED, outcomeOf } from '../../schema/fault/audit.ts';
+import { ALLOWED, CLIENT_LEFT, outcomeOf } from '../../schema/fault/audit.ts';
 import { askedRequest, compartmentNamed, resourceOf, studyNamed } from '../../schema/http/served.ts';
 import { UID } from '../../schema/dicom/dicom.ts';
-import { toFault } from '../../schema/fault/fault.ts';
+import { toFault, type FaultDetails } from '../../schema/fault/fault.ts';
+import { hasLeft } from '../../schema/http/client-left.ts';
 import { FHIR_ID } from '../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 
@@ -27,9 +28,12 @@ interface State {
   record: RecordOperation;
   recorded: Set<string>;
   outcome?: Outcome;
+  /** Of a request that was refused before it had an Access. */
+  caller?: FaultDetails['caller'];
 }
+const REPLY = Symbol('reply');
 const ELSEWHERE = Symbol('recorded elsewhere');
-type Audited = FastifyRequest & { [STATE]?: State; [ELSEWHERE]?: true };
+type Audited = FastifyRequest & { [STATE]?: State; [REPLY]?: FastifyReply; [ELSEWHERE]?: true };
 
 /**
  * Gives every request its recorder. Records those that no core recorded: refused by authorization, malformed, or ended
@@ -41,8 +45,14 @@ export function auditRequests(app: FastifyInstance, events: AuditEvents): void {
       return stateOf(this, events).record;
     },
   });
+  app.addHook('onRequest', (request, reply, done) => {
+    (request as Audited)[REPLY] = reply;
+    done();
+  });
   app.addHook('onError', (...[request, , error, done]) => {
-    stateOf(request, events).outcome = outcomeOf(error);
+    const state = stateOf(request, events);
+    state.outcome = outcomeOf(error);
+    state.caller = toFault(error).details.caller;
     done();
   });
   app.addHook('onSend', (...[, , , done]) => {
@@ -52,7 +62,7 @@ export function auditRequests(app: FastifyInstance, events: AuditEvents): void {
   app.addHook('onResponse', (request, reply, done) => {
     const state = isAudited(request) ? stateOf(request, events) : undefined;
     if (state?.recorded.size === 0 && !(request as Audited)[ELSEWHERE]) {
-      const outcome = state.outcome ?? outcomeOfStatus(reply.statusCode);
+      const outcome = hasLeft(reply) ? CLIENT_LEFT : (state.outcome ?? outcomeOfStatus(reply.statusCode));
       state.record({ outcome, ...askedFor(request) });
     }
     done();
@@ -80,12 +90,16 @@ function newState(request: FastifyRequest, events: AuditEvents): State {
   const recorded = new Set<string>();
   return {
     recorded,
-    record(operation) {
+    record(asked) {
+      const reply = (request as Audited)[REPLY];
+      // Whatever its source made of it.
+      const isLeft = asked.outcome.kind === 'failed' && reply && hasLeft(reply);
+      const operation = isLeft ? copyWith(asked, { outcome: CLIENT_LEFT }) : asked;
       // A GraphQL request may ask a core the same thing many times: that is one access.
       const key = JSON.stringify(operation);
       if (recorded.has(key)) return;
       recorded.add(key);
-      const { client, user } = accessOf(request) ?? {};
+      const { client, user } = accessOf(request) ?? stateOf(request, events).caller ?? {};
       const { tenant = REFUSED_DYNAMIC } = request as { tenant?: AuditedTenant };
       const caller = {
         tenant: tenant.key,

@@ -37,9 +37,12 @@ export function withoutCredentials(line: string): string {
   );
 }
 
-/** Keeps type, message, stack and causes; drops the request and response objects that some errors carry. */
+/**
+ * Keeps type, message, stack and causes; drops the request and response objects that some errors carry. Of what was thrown and
+ * is no error it keeps the type: the content may be anything.
+ */
 function errorSerializer(error: unknown): unknown {
-  if (!(error instanceof Error)) return typeof error === 'string' ? error : undefined;
+  if (!(error instanceof Error)) return typeof error === 'string' ? error : thrown(error);
   const { name, message, stack = '', cause } = error;
   return {
     type: name,
@@ -49,6 +52,8 @@ function errorSerializer(error: unknown): unknown {
     ...(cause instanceof Error && { cause: errorSerializer(cause) }),
   };
 }
+
+const thrown = (error: unknown) => ({ type: (error as object | null)?.constructor?.name ?? String(error) });
 
 /** Keeps method and route, never the URL: its path and query name patients. */
 function requestSerializer(request: { method?: string; routeOptions?: { url?: string } }): object {

@@ -5,12 +5,13 @@ import { Fault } from '../../schema/fault/fault.ts';
 import { tokenNeeded } from '../../schema/fault/refusals.ts';
 import type { Permission } from '../../schema/access/scopes.ts';
 import { parseScopes } from '../../schema/access/scopes.ts';
-import { allOf, andThen, type Awaitable } from '../../schema/process/awaitable.ts';
+import { allOf, andThen, orElse, type Awaitable } from '../../schema/process/awaitable.ts';
 import type { CountLookup } from '../../schema/process/cache-lookups.ts';
 import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { askedPatients, type Named } from './patient/asked-patients.ts';
 import { ehrRecords, ownAsker } from './patient/ehr-records.ts';
+import { callerOf, namingCaller } from './token/caller.ts';
 import { backendTokens } from './token/backend-token.ts';
 import { expiringCache } from './token/expiring-cache.ts';
 import type { ActiveToken } from './token/introspect.ts';
@@ -168,14 +169,11 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
       ...(decided && { decided }),
       asked: quirks.patientFrom === 'request' ? 'any' : 'user',
     });
-    const { client_id: client, fhirUser, sub } = active;
-    const user = fhirUser ?? sub;
     // The same for all requests with this token: what is decided by them may be kept with them.
     Object.freeze(reach.permissions);
     return {
       reach,
-      ...(client !== undefined && { client }),
-      ...(user !== undefined && { user }),
+      ...callerOf(active),
       expires: active.exp === undefined ? seconds() + UNKNOWN_LIFETIME_SECONDS : endOf(active.exp),
       ...(active.exp !== undefined && { tokenExpires: active.exp }),
       ...(decided && { keep: DECISION_SECONDS }),
@@ -184,6 +182,7 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
 
   const remember = async (tenant: Tenant, config: ExternalConfig, token: string) => {
     let most = REFUSED_SECONDS;
+    let caller = {};
     try {
       // A tenant with issuer and keys in its configuration needs no discovery.
       const configured = config.type === 'smart-on-fhir-jwt' && config.issuer && config.jwksUri;
@@ -191,12 +190,14 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
       const said = await describe(tenant, config, document, token);
       most = said.seconds;
       if (!said.active) throw invalid();
+      caller = callerOf(said.active);
       const value = await check(tenant, config, document, said.active);
       return { value, seconds: Math.min(value.expires - seconds(), most, value.keep ?? Infinity) };
     } catch (error) {
-      if (!(error instanceof Fault)) throw error;
-      const least = error.status < 500 ? REFUSED_SECONDS : DOWN_SECONDS;
-      return { value: { fault: error }, seconds: Math.min(most, least) };
+      const fault = namingCaller(error, caller);
+      if (!(error instanceof Fault)) throw fault;
+      const least = fault.status < 500 ? REFUSED_SECONDS : DOWN_SECONDS;
+      return { value: { fault }, seconds: Math.min(most, least) };
     }
   };
 
@@ -211,7 +212,11 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
         const document = () => documents(tenant, config);
         const identify = (patient: PatientGrant): Awaitable<readonly PatientGrant[]> =>
           andThen(identities(tenant, config, document, patient.id, token), (one) => identified(patient, one));
-        return andThen(allOf(found.reach.patients, identify), (patients) => access(patients.flat()));
+        const accessOfIdentified = () =>
+          andThen(allOf(found.reach.patients, identify), (patients) => access(patients.flat()));
+        return orElse(accessOfIdentified, (error) => {
+          throw namingCaller(error, found);
+        });
       },
     );
   };

@@ -68,6 +68,8 @@ export function passOnTo(socket: string): (request: FastifyRequest, reply: Fasti
       const passed = send({ socketPath: socket, agent, method, path, headers: headers as never });
       passed.once('error', (cause) => {
         if (reply.raw.headersSent) return void reply.raw.destroy();
+        // The rest of its body is read, or the connection could not take another request.
+        raw.resume();
         const message = 'A part of this service is being started again; try again in a few seconds.';
         reject(new Fault('unavailable', message, { retryAfter: 2, cause }));
       });

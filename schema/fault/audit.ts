@@ -1,4 +1,5 @@
 import { toFault, type FaultCode } from './fault.ts';
+import { isOfLeft } from './left.ts';
 
 /**
  * One operation of a core for the audit trail (IA-30). The same request leaves the same record in GraphQL, FHIR and
@@ -28,8 +29,11 @@ export interface Operation {
   outcome: Outcome;
 }
 
-/** `denied`: a refusal, with the code that the caller got. `failed`: an error here or in a system behind the gateway. */
-export type Outcome = { kind: 'allowed' } | { kind: 'denied' | 'failed'; code: FaultCode };
+/**
+ * `denied`: a refusal, with the code that the caller got. `failed`: an error here or in a system behind the gateway. `left`: the
+ * client has closed the connection before it had its answer.
+ */
+export type Outcome = { kind: 'allowed' | 'left' } | { kind: 'denied' | 'failed'; code: FaultCode };
 
 /** Records an operation of one request. Never throws, never waits. */
 export type RecordOperation = (operation: Operation) => void;
@@ -48,9 +52,11 @@ export interface AuditEvent extends Operation {
 }
 
 export const ALLOWED: Outcome = { kind: 'allowed' };
+export const CLIENT_LEFT: Outcome = { kind: 'left' };
 
 /** Returns the outcome of an operation that threw an error. */
 export function outcomeOf(error: unknown): Outcome {
+  if (isOfLeft(error)) return CLIENT_LEFT;
   const { code, status } = toFault(error);
   return { kind: status < 500 ? 'denied' : 'failed', code };
 }

@@ -1,4 +1,5 @@
 import type { Fault } from './fault.ts';
+import { isOfLeft } from './left.ts';
 
 /** The part of a logger that faults need. */
 export interface FaultLog {
@@ -8,11 +9,12 @@ export interface FaultLog {
 
 /**
  * Logs a fault by its cause. Refusals and `not_implemented` are answers: the log line of the request has them already. A
- * failure of another system is one warning with its reason. Only a failure of this server is an error, with its stack.
+ * failure of another system is one warning with its reason. Only a failure of this server is an error, with its stack. Work
+ * that ended because the client has left did not fail.
  */
 export function logFault(log: FaultLog, fault: Fault, where: object, message: string): void {
   const { code, cause, status } = fault;
-  if (fault.details.isLogged) return;
+  if (fault.details.isLogged || isOfLeft(fault)) return;
   if (code === 'internal') log.error({ err: cause ?? fault, ...where }, message);
   else if (status >= 500 && code !== 'not_implemented') {
     log.warn({ code, service: fault.details.service, reason: reasonOf(cause), ...where }, message);

@@ -1,8 +1,6 @@
 import type { FastifyReply } from 'fastify';
+import { LEFT } from '../fault/left.ts';
 import { RequestEnd } from '../process/request-end.ts';
-
-/** One error for all requests: a new one for each costs more than finding a frame in a file. */
-const LEFT = new DOMException('The client has left.', 'AbortError');
 
 export interface ClientLeftOptions {
   /**
@@ -37,3 +35,16 @@ export function abortWhenClientLeaves(
     if (ends || !raw.writableFinished) left.abort(LEFT);
   });
 }
+
+/**
+ * Returns true when the client has closed the connection before it had its whole answer. False when the server has ended the
+ * connection, because a source broke off.
+ */
+export function hasLeft({ raw, request }: Pick<FastifyReply, 'raw' | 'request'>): boolean {
+  const { readableEnded, errored } = request.raw.socket;
+  const { code = '' } = (errored ?? {}) as NodeJS.ErrnoException;
+  return !raw.writableFinished && (readableEnded || CLOSED.has(code));
+}
+
+/** Errors of a connection that the other side has closed. */
+const CLOSED: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);

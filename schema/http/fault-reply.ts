@@ -22,8 +22,9 @@ export function sendFault(
 ): FastifyReply {
   // There is no tenant before the request is routed.
   const { tenant } = request as { tenant?: FastifyRequest['tenant'] };
-  // A client that has left is not a failure of the server.
-  if (!reply.raw.destroyed) logFault(request.log, fault, { tenant: tenant?.key }, message);
+  // A client that has left may be why a source failed. An error of this server is one all the same.
+  if (fault.code === 'internal' || !reply.raw.destroyed)
+    logFault(request.log, fault, { tenant: tenant?.key }, message);
   const base = tenant && tenantBase(baseUrl, tenant);
   const resource = base && resourceOfApi(base, request.routeOptions.config.api);
   const headers = faultHeaders(fault, base ?? baseUrl, resource && resourceMetadataUrl(resource));

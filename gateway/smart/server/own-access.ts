@@ -7,6 +7,7 @@ import { parseScopes } from '../../../schema/access/scopes.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { expiringCache } from '../token/expiring-cache.ts';
 import { needsIdentity } from '../patient/patient.ts';
+import { callerOf, namingCaller } from '../token/caller.ts';
 import { invalid, reachOf, requireUnbound } from '../token/token-rules.ts';
 import type { AuthorizationServer } from './server.ts';
 
@@ -17,6 +18,8 @@ export interface OwnAccessDeps {
   /** Milliseconds since the epoch. */
   now: () => number;
 }
+
+type OwnToken = NonNullable<Awaited<ReturnType<AuthorizationServer['verifyOwnToken']>>>;
 
 /** A record here is a file, which changes only when somebody edits it. */
 const IDENTITY_SECONDS = 60;
@@ -43,10 +46,7 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
     });
     return found ? [{ ...grant, identity: found }] : [];
   };
-  return async (tenant: Tenant, value: string | undefined): Promise<Access> => {
-    if (value === undefined) throw tokenNeeded();
-    const token = await server.verifyOwnToken(tenant, value);
-    if (!token) throw invalid();
+  const accessOf = async (tenant: Tenant, token: OwnToken): Promise<Access> => {
     requireUnbound(token);
     const ehr = await server.ehrOf(tenant);
     const session = token.grantId === undefined ? undefined : await ehr?.session(token.grantId);
@@ -59,17 +59,22 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
     if (known.length === 0 && patients.length > 0) {
       throw new Fault('forbidden', 'The patient that the token names does not exist or may not be read.');
     }
-    const { client_id: client, fhirUser, sub } = token;
-    const user = fhirUser ?? sub;
     return {
       tenant: tenant.key,
-      ...(client !== undefined && { client }),
-      ...(user !== undefined && { user }),
+      ...callerOf(token),
       patients: known,
       permissions,
       expires: Math.min(token.exp ?? 0, now() / 1000 + ACCESS_SECONDS),
       ...(token.exp !== undefined && { tokenExpires: token.exp }),
       ...(session?.tokens && { clinicalToken: session.tokens.access }),
     };
+  };
+  return async (tenant: Tenant, value: string | undefined): Promise<Access> => {
+    if (value === undefined) throw tokenNeeded();
+    const token = await server.verifyOwnToken(tenant, value);
+    if (!token) throw invalid();
+    return accessOf(tenant, token).catch((error: unknown) => {
+      throw namingCaller(error, callerOf(token));
+    });
   };
 }
