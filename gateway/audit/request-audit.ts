@@ -62,7 +62,9 @@ export function auditRequests(app: FastifyInstance, events: AuditEvents): void {
   app.addHook('onResponse', (request, reply, done) => {
     const state = isAudited(request) ? stateOf(request, events) : undefined;
     if (state?.recorded.size === 0 && !(request as Audited)[ELSEWHERE]) {
-      const outcome = hasLeft(reply) ? CLIENT_LEFT : (state.outcome ?? outcomeOfStatus(reply.statusCode));
+      const isAnswered = reply.raw.writableEnded && !hasLeft(reply);
+      const answered = isAnswered ? outcomeOfStatus(reply.statusCode) : CLIENT_LEFT;
+      const outcome = state.outcome ?? answered;
       state.record({ outcome, ...askedFor(request) });
     }
     done();
@@ -92,9 +94,10 @@ function newState(request: FastifyRequest, events: AuditEvents): State {
     recorded,
     record(asked) {
       const reply = (request as Audited)[REPLY];
-      // Whatever its source made of it.
-      const isLeft = asked.outcome.kind === 'failed' && reply && hasLeft(reply);
-      const operation = isLeft ? copyWith(asked, { outcome: CLIENT_LEFT }) : asked;
+      // A core that has given its data has done so, whoever is there to take them.
+      const isOpen =
+        asked.outcome.kind === 'failed' || (asked.action === 'operation' && asked.outcome === ALLOWED);
+      const operation = isOpen && reply && hasLeft(reply) ? copyWith(asked, { outcome: CLIENT_LEFT }) : asked;
       // A GraphQL request may ask a core the same thing many times: that is one access.
       const key = JSON.stringify(operation);
       if (recorded.has(key)) return;
