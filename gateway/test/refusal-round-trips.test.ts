@@ -200,7 +200,9 @@ class Counted {
     const before = { units: this.#dataUnits().length, decisions: this.#decisions };
     const answer = await this.ask(source, token, route, uid);
     // The gateway checks that the archive has anything by asking for a study that it had: any of them.
-    const shape = (line: string) => line.replaceAll(uid, 'UID').replaceAll(/MRN-\w+|\b1\.7(\.\d+)+/g, 'UID');
+    // A patient is read in any case, by the id of whoever the search has found.
+    const shape = (line: string) =>
+      line.replaceAll(uid, 'UID').replaceAll(/MRN-\w+|\b1\.7(\.\d+)+|(?<=Patient\/)\w+/g, 'UID');
     return {
       ...answer,
       web: this.#web.asked.map(shape),
