@@ -53,7 +53,7 @@ const LAYERS = {
  */
 const EXCEPTIONS = [
   {
-    from: '^subgraphs/imaging/graphql/(dicom-facts|graphql-loaders|page-with-rows|priors|resolvers)\\.ts$',
+    from: '^subgraphs/imaging/graphql/(dicom-facts|graphql-loaders|page-with-rows|priors|resolvers|search-arguments)\\.ts$',
     to: '^subgraphs/imaging/fhir/(accession|find|imaging-study|search|study-endpoint)\\.ts$',
     reason:
       'GraphQL answers FHIR resources; their mapping and search belong into the core, from where both APIs take them',

@@ -82,13 +82,14 @@ const FEW: Record<Source, readonly (readonly [cold: number, warm: number])[]> = 
     [16, 0],
     [6, 0],
   ],
+  // One more at first: the instances of the study, by which the archives are compared.
   several: [
-    [3, 1],
-    [3, 0],
-    [3, 1],
-    [4, 2],
+    [4, 1],
     [4, 0],
-    [2, 0],
+    [4, 1],
+    [5, 2],
+    [5, 0],
+    [3, 0],
   ],
 };
 

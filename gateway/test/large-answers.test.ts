@@ -63,6 +63,7 @@ test('FG-12 90 fields of 1,000 instances are too large for one answer, and refus
     expect(data).toEqual({ ImagingStudy: null });
     expect(errors).toEqual([
       {
+        path: ['ImagingStudy'],
         message: expect.stringMatching(/more than 50000 fields.*_count/),
         extensions: expect.objectContaining({ code: 'too_large', status: 413 }),
       },

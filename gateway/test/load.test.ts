@@ -127,7 +127,9 @@ describe('a tenant whose requests hang', () => {
       });
       onTestFinished(() => gateway.close());
       const inFlight = Array.from({ length: 120 }, () => hang(gateway, 'hanging'));
-      await vi.waitFor(() => expect(begun).toBe(most), 10_000);
+      const refused = async () =>
+        (await measured.registry.metrics()).match(/"tenant-in-flight"\} (\d+)/)?.[1];
+      await vi.waitFor(async () => expect([begun, await refused()]).toEqual([most, `${120 - most}`]), 20_000);
       const answer = await hang(gateway, 'hanging');
       expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '2']);
       for (let i = 0; i < 40; i++) expect((await ask(gateway, 'other')).status).toBe(200);

@@ -168,7 +168,7 @@ test('while the images are killed, the record is answered with an error for the 
   const { data, errors } = await ask(WHOLE);
   expect(data!.Patient).toMatchObject({ birthDate: expect.any(String) as string, ImagingStudyList: null });
   expect(errors).toMatchObject([
-    { path: ['Patient'], extensions: { code: 'unavailable', service: 'imaging' } },
+    { path: ['Patient', 'ImagingStudyList'], extensions: { code: 'unavailable', service: 'imaging' } },
   ]);
   const image = await get('/open/dicomweb/studies');
   expect([image.status, image.headers['retry-after']]).toEqual([503, '2']);

@@ -5,14 +5,16 @@ import { contentVersion, sendRead, storedVersion, type VersionHeaders } from './
 
 const resource = (meta?: object) => ({ resourceType: 'Patient', id: 'p', ...(meta && { meta }) }) as Resource;
 const CHANGED = 'Sun, 01 Feb 2026 10:00:00 GMT';
+const OF_CONTENT: unknown = expect.stringMatching(/^W\/"[0-9a-f]{32}"$/);
 const STORED = resource({ versionId: '3', lastUpdated: '2026-02-01T10:00:00Z' });
 
-test.each<[meta: object | undefined, version: VersionHeaders]>([
-  [undefined, {}],
+test.each<[meta: object | undefined, version: Record<string, unknown>]>([
+  // Of its content, where the resource states none that can be a tag.
+  [undefined, { etag: OF_CONTENT }],
   [{ versionId: '3' }, { etag: 'W/"3"' }],
-  [{ lastUpdated: '2026-02-01T10:00:00Z' }, { 'last-modified': CHANGED }],
-  [{ lastUpdated: 'soon', versionId: '' }, {}],
-  [{ versionId: '3"\r\nx: y' }, {}],
+  [{ lastUpdated: '2026-02-01T10:00:00Z' }, { etag: OF_CONTENT, 'last-modified': CHANGED }],
+  [{ lastUpdated: 'soon', versionId: '' }, { etag: OF_CONTENT }],
+  [{ versionId: '3"\r\nx: y' }, { etag: OF_CONTENT }],
 ])('R4 §3.1.0.1.2 a resource with %j has the version %j', (meta, version) => {
   expect(storedVersion(resource(meta))).toEqual(version);
 });

@@ -1,6 +1,9 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import { GraphQLError } from 'graphql';
 import type { CompiledField, CompiledSelection, Crossing, Text, TypeName, Write } from './compiled.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { faultOf } from '../local-data-source.ts';
+import type { ServiceName } from '../service-name.ts';
 import { KeptTexts, type TextMemory } from './kept-texts.ts';
 import { within, type Place, type Run } from './run.ts';
 
@@ -157,7 +160,10 @@ async function entityOf(crossing: Crossing, step: Step): Promise<unknown> {
   const { type, from, required, keyOf, resolveReference, service, via } = crossing;
   const { field, source, place } = step;
   const { run } = place;
-  const holder = via ? await stepTo(via, step) : source;
+  const failed = (name: ServiceName) => (error: unknown) => {
+    throw failureOf(name, error);
+  };
+  const holder = via ? await stepTo(via, step).catch(failed(via.service)) : source;
   if (!holder) return undefined;
   const info = run.infoOf(field, place);
   const valueOf = ({ name, resolve }: Crossing['required'][number]) => {
@@ -166,13 +172,20 @@ async function entityOf(crossing: Crossing, step: Step): Promise<unknown> {
       : (holder as Record<string, unknown>)[name];
     return value instanceof Promise ? run.whenGiven(from, value, (given) => given) : value;
   };
-  const values = await Promise.all(required.map(valueOf));
+  const values = await Promise.all(required.map(valueOf)).catch(failed(from));
   await run.allGiven(from);
   const reference: Record<string, unknown> = { __typename: type, id: keyOf(source) };
   for (const [index, { name }] of required.entries()) reference[name] = values[index];
   if (!resolveReference) return reference;
   const entity = Promise.resolve(resolveReference(reference, run.context, info));
   return run.whenGiven(service, entity, (given) => given);
+}
+
+/** Names the subgraph in which a needed field failed: the error is that of another field, of another subgraph. */
+function failureOf(service: ServiceName, error: unknown): unknown {
+  const fault = faultOf(error);
+  if (!fault || fault.details.service) return error;
+  return new Fault(fault.code, fault.message, { ...fault.details, service });
 }
 
 interface ListOptions {

@@ -14,8 +14,10 @@ export type Caller = 'patient' | 'few scopes' | 'images only' | 'user' | 'system
  *   literals below, and reads what is skipped.
  * - `order`: it puts fragments of two selections of one field together, so that the fields between them come later than
  *   in the document (GraphQL §7.2.2).
+ * - `hidden`: where a field needs fields of an object that is not there, the paths of its errors name those fields, which
+ *   nobody asked for (`_patientId`), and the field itself is null without an error.
  */
-export type Wrong = 'positions' | 'audit' | 'order';
+export type Wrong = 'positions' | 'audit' | 'order' | 'hidden';
 
 export interface CorpusDocument extends Document {
   what: string;
@@ -121,14 +123,14 @@ function rows(asker: Asker): Row[] {
       'resources of studies that are away, and back',
       `{ Condition(id: "${own}-contained") { evidence { detail { reference resource { __typename
          ... on ImagingStudy { id status ServiceRequestList { id } } ... on Observation { id ImagingStudyList { id } } } } } } }`,
-      { code: 'not_found', wrong: 'positions', isBeyondStitching: true },
+      { code: 'not_found', wrong: 'hidden', isBeyondStitching: true },
     ],
     [
       'contained resources, their studies and their references',
       `{ Condition(id: "${own}-contained") { contained { __typename ... on Patient { name { family } ImagingStudyList { id } }
          ... on Observation { o: id a: ImagingStudyList { id } } ... on ImagingStudy { s: id b: started c: ObservationList { id } }
          ... on Endpoint { e: id address } ... on DiagnosticReport { r: id d: ImagingStudyList { id } } } } }`,
-      { code: 'not_found' },
+      { code: 'not_found', wrong: 'hidden' },
     ],
     [
       'joins of each type with studies',

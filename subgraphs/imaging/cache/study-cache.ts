@@ -105,21 +105,30 @@ export class StudyCache {
     void this.#shared?.set(`studies\n${key}`, rows, ttl).catch(() => undefined);
   }
 
-  /**
-   * Notes the number of instances that a search sees, and doubts the kept row of their study if it saw another one before.
-   * @param study tenant, source and UID
-   * @param part of the study; empty for all of it
-   */
-  saw(study: string, part: string, count: number): void {
-    const key = `${study}\n${part}`;
-    if (this.#counts.get(key) === count) return;
-    this.#counts.set(key, count);
-    this.#doubted.set(study, true);
+  /** Notes the number of instances that a row of a study states. @param study tenant, source and UID */
+  sawStudy(study: string, count: number): void {
+    this.#counts.set(study, count);
   }
 
-  /** Tells whether the kept row of a study may be older than what a search has seen. */
-  isDoubted(study: string): boolean {
-    return this.#doubted.has(study);
+  /**
+   * Notes the number of instances that a search of a part of a study gives, and doubts the kept row of the study if it was
+   * another one before.
+   * @param part series, or empty for all of the study; and the level of the search
+   */
+  sawPart(study: string, [series, level]: readonly [series: string, level: string], count: number): void {
+    const key = [study, series, level].join('\n');
+    const before = this.#counts.get(key) ?? (series === '' ? this.#counts.get(study) : undefined);
+    this.#counts.set(key, count);
+    if (before !== undefined && before !== count) this.#doubted.set(study, true);
+  }
+
+  /**
+   * Tells whether the kept row of a study may be older than what a search has seen since it was kept.
+   * @param count number of instances that the kept row states
+   */
+  isDoubted(study: string, count: number | undefined): boolean {
+    const seen = this.#counts.get(study);
+    return this.#doubted.has(study) || (seen !== undefined && count !== undefined && seen !== count);
   }
 
   /** Ends the doubt about a study, before its row is asked anew. */

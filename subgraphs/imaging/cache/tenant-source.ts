@@ -134,14 +134,14 @@ export class TenantSource {
 
   /** Asks for the row of a study that is about to be kept, as `askFresh` does. */
   askOwner(query: SourceQuery, studyUid: string): Promise<Rows> {
-    const { cache } = this.#options;
-    cache.trust(`${this.key}\n${studyUid}`);
-    return this.shared(cache.fresh(`owner\n${this.#question(query)}`, () => this.#search(query, true)));
+    this.#options.cache.trust(`${this.key}\n${studyUid}`);
+    return this.askFresh(query);
   }
 
-  /** Tells whether the kept row of a study may be older than what a search has seen since it was kept. */
-  isDoubted(studyUid: string): boolean {
-    return this.#options.cache.isDoubted(`${this.key}\n${studyUid}`);
+  /** Tells whether a kept row of a study may be older than what a search has seen since it was kept. */
+  isDoubted(studyUid: string, row: DicomJson): boolean {
+    const count = number(row, Tag.NumberOfStudyRelatedInstances);
+    return this.#options.cache.isDoubted(`${this.key}\n${studyUid}`, count);
   }
 
   /** Runs work so that a refusal takes no less time than another answer (IA-7). */
@@ -174,19 +174,18 @@ export class TenantSource {
   async #counted(query: SourceQuery, decides = false): Promise<DicomJson[]> {
     const rows = await this.#search(query, decides);
     const { level, studyUid, seriesUid = '', match, limit, offset = 0 } = query;
-    const saw = (uid: string, part: string, count: number) =>
-      this.#options.cache.saw(`${this.key}\n${uid}`, part, count);
+    const { cache } = this.#options;
     if (level === 'study') {
       for (const row of rows) {
         const count = number(row, Tag.NumberOfStudyRelatedInstances);
-        if (count !== undefined) saw(text(row, Tag.StudyInstanceUID) ?? '', '', count);
+        if (count !== undefined) cache.sawStudy(`${this.key}\n${text(row, Tag.StudyInstanceUID)}`, count);
       }
     } else if (studyUid !== undefined && match.size === 0 && limit === undefined && offset === 0) {
       const counts = rows.map((row) =>
         level === 'instance' ? 1 : (number(row, Tag.NumberOfSeriesRelatedInstances) ?? 0),
       );
       const sum = counts.reduce((all, one) => all + one, 0);
-      saw(studyUid, `${level} ${seriesUid}`, sum);
+      cache.sawPart(`${this.key}\n${studyUid}`, [seriesUid, level], sum);
     }
     return rows;
   }

@@ -1,6 +1,6 @@
 import type { Bundle, ImagingStudy } from 'fhir/r4.js';
 import { graphql } from 'graphql';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { startOrthanc, type Orthanc } from '../../../gateway/test/setup/orthanc.ts';
 import {
   describeWithSharedData,
@@ -153,6 +153,8 @@ describeWithSharedData('the FHIR and GraphQL APIs over Orthanc', () => {
     });
 
     await orthanc.restart();
-    expect((await get('/direct/fhir/ImagingStudy', 'ct')).statusCode).toBe(200);
+    // A probe finds out that it is back.
+    const status = async () => (await get('/direct/fhir/ImagingStudy', 'ct')).statusCode;
+    await vi.waitFor(async () => expect(await status()).toBe(200), 10_000);
   }, 30_000);
 });

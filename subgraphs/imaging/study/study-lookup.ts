@@ -238,7 +238,6 @@ export class StudyLookup {
     reaches: readonly Reach[] | undefined,
     memory: CacheLevel,
   ): Promise<DicomJson | undefined> {
-    if (this.#source.isDoubted(studyUid)) return undefined;
     const { applies } = this.#withholding;
     const [found, series] = await Promise.all([
       this.#source.known(byUid(studyUid), memory),
@@ -247,6 +246,7 @@ export class StudyLookup {
     const studies = studiesIn(found ?? [], studyUid);
     const passes = (row: DicomJson) => this.#caller.includes(reaches, row) && coveredBy(row, coverage);
     if (!series || studies.length === 0 || !studies.every(passes)) return undefined;
+    if (studies.some((row) => this.#source.isDoubted(studyUid, row))) return undefined;
     return this.#withholding.isShownByMemory(studyUid, series) ? studies[0] : undefined;
   }
 
