@@ -30,7 +30,7 @@ export function mergedStudyRow(rows: readonly [DicomJson, ...DicomJson[]], count
 }
 
 /** Gives a series the number of its instances in all archives. */
-export function mergedSeriesRow(row: DicomJson, counts: Counts): DicomJson {
+function mergedSeriesRow(row: DicomJson, counts: Counts): DicomJson {
   const count = counts.series.get(uid(row, Tag.SeriesInstanceUID) ?? '');
   return count === undefined ? row : withCounts(row, { [Tag.NumberOfSeriesRelatedInstances]: count });
 }
