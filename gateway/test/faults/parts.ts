@@ -27,6 +27,16 @@ const [PATIENT, OTHER] = ['helen-castellanos', 'maria-alvarez'] as const;
 /** Number of studies of the patient, and of instances in each. */
 const STUDIES = 3;
 export const INSTANCES = 6;
+/** Numbers of the instances that each of two archives has of every series while series are split; two are in both. */
+const SPLIT = { folder: [1, 2, 3, 4], dicomWeb: [3, 4, 5, 6] };
+
+/** A part of every study, as the only thing that an archive has or can be asked for. */
+export interface Part {
+  /** Numbers of its instances. */
+  numbers: readonly number[];
+  /** True if it is right only where the answer says that an archive is away. */
+  warned?: true;
+}
 
 /** One way in which one part fails and is restored. */
 export interface Fault {
@@ -35,6 +45,8 @@ export interface Fault {
   touches: readonly SourceName[];
   /** A study that does not exist during the fault: it is deleted from a source that is reachable, so 404 is right. */
   gone?: string;
+  /** Parts that exist during the fault, by tenant: right where the whole study is also right. */
+  parts?: Partial<Record<SourceName, Part>>;
   /** True if 502 is right during the fault: the source is not where the tenant file says. What exists is never 404. */
   misplaced?: true;
   begin(): Promise<void> | void;
@@ -145,6 +157,7 @@ export async function startSurroundings(): Promise<Surroundings> {
       } satisfies Fault,
       ...archiveFaults('Orthanc by DIMSE', dimse, dimseProxy, objects, ['c-get', 'c-move']),
       ...folderFaults(images!, objects),
+      ...splitFaults(images!, web, webProxy, objects),
       ...dataDirFaults(dataDir!),
       ...redisFaults(redis, redisProxy),
     ];
@@ -188,8 +201,11 @@ function objectsOf(mrn: string, others: string): Map<string, Buffer[]> {
 }
 
 async function writeStudy(images: string, uid: string, files: readonly Buffer[]): Promise<void> {
-  await mkdir(join(images, uid), { recursive: true });
-  for (const [i, file] of files.entries()) await writeFile(join(images, uid, `${i}.dcm`), file);
+  for (const [i, file] of files.entries()) {
+    const half = join(images, uid, SPLIT.folder.includes(i + 1) ? 'kept' : 'taken');
+    await mkdir(half, { recursive: true });
+    await writeFile(join(half, `${i}.dcm`), file);
+  }
 }
 
 function tenantFiles(parts: {
@@ -233,6 +249,37 @@ const byNetwork = (part: string, touches: readonly SourceName[], proxy: FaultPro
 
 const ehrFaults = (proxy: FaultProxy): Fault[] => byNetwork('EHR', SOURCES, proxy);
 
+/** Returns ways to take objects with these UIDs out of an archive, and to put all back. */
+function changesOf(orthanc: Orthanc, proxy: FaultProxy, objects: ReadonlyMap<string, Buffer[]>) {
+  const { authorization } = orthanc;
+  /** Hides a change: Orthanc deletes and stores one object after the other, and no client may meet a study in part. */
+  const unseen = async (change: () => Promise<unknown>): Promise<void> => {
+    await proxy.refuse();
+    await change();
+    await proxy.restore();
+  };
+  const call = (path: string, method: 'POST' | 'DELETE', body?: object) =>
+    request(`${orthanc.url}${path}`, {
+      ...{ method, headers: { authorization }, reset: true },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+  const removeOne = async (level: 'Study' | 'Instance', uid: string): Promise<void> => {
+    const Query = { [level === 'Study' ? 'StudyInstanceUID' : 'SOPInstanceUID']: uid };
+    const { body } = await call('/tools/find', 'POST', { Level: level, Query });
+    const collection = level === 'Study' ? 'studies' : 'instances';
+    for (const id of (await body.json()) as string[]) {
+      await (await call(`/${collection}/${id}`, 'DELETE')).body.dump();
+    }
+  };
+  return {
+    remove: (level: 'Study' | 'Instance', uids: readonly string[]) =>
+      unseen(async () => {
+        for (const uid of uids) await removeOne(level, uid);
+      }),
+    putBack: () => unseen(() => orthanc.upload([...objects.values()].flat())),
+  };
+}
+
 function archiveFaults(
   part: string,
   orthanc: Orthanc,
@@ -240,31 +287,7 @@ function archiveFaults(
   objects: ReadonlyMap<string, Buffer[]>,
   touches: readonly SourceName[],
 ): Fault[] {
-  const { authorization } = orthanc;
-  /** Ids of studies in Orthanc. */
-  const stored = async (uid?: string): Promise<string[]> => {
-    const Query = uid === undefined ? {} : { StudyInstanceUID: uid };
-    const { body } = await request(`${orthanc.url}/tools/find`, {
-      ...{ method: 'POST', headers: { authorization }, reset: true },
-      body: JSON.stringify({ Level: 'Study', Query }),
-    });
-    return (await body.json()) as string[];
-  };
-  const remove = async (uid?: string): Promise<void> => {
-    for (const id of await stored(uid)) {
-      const { body } = await request(`${orthanc.url}/studies/${id}`, {
-        ...{ method: 'DELETE', headers: { authorization }, reset: true },
-      });
-      await body.dump();
-    }
-  };
-  const putBack = async (): Promise<void> => void (await orthanc.upload([...objects.values()].flat()));
-  /** Hides a change: Orthanc deletes and stores one object after the other, and no client may meet a study in part. */
-  const unseen = async (change: () => Promise<void>): Promise<void> => {
-    await proxy.refuse();
-    await change();
-    await proxy.restore();
-  };
+  const { remove, putBack } = changesOf(orthanc, proxy, objects);
   const [first] = objects.keys();
   return [
     { name: `${part}: killed`, touches, begin: () => orthanc.kill(), end: () => orthanc.restart() },
@@ -274,10 +297,10 @@ function archiveFaults(
       name: `${part}: one study is gone`,
       touches,
       gone: first!,
-      begin: () => unseen(() => remove(first)),
-      end: () => unseen(putBack),
+      begin: () => remove('Study', [first!]),
+      end: putBack,
     },
-    { name: `${part}: empty`, touches, begin: () => unseen(() => remove()), end: () => unseen(putBack) },
+    { name: `${part}: empty`, touches, begin: () => remove('Study', [...objects.keys()]), end: putBack },
   ];
 }
 
@@ -312,6 +335,52 @@ function folderFaults(images: string, objects: ReadonlyMap<string, Buffer[]>): F
       async end() {
         for (const uid of objects.keys()) await rename(join(`${images}-emptied`, uid), join(images, uid));
         await rm(`${images}-emptied`, { recursive: true });
+      },
+    },
+  ];
+}
+
+/** The instances of every series lie in two archives, neither of which has all. */
+function splitFaults(
+  images: string,
+  orthanc: Orthanc,
+  proxy: FaultProxy,
+  objects: ReadonlyMap<string, Buffer[]>,
+): Fault[] {
+  const touches = ['folder', 'dicom-web', 'several'] as const;
+  const { remove, putBack } = changesOf(orthanc, proxy, objects);
+  const studies = [...objects.keys()];
+  const onlyInFolder = SPLIT.folder.filter((number) => !SPLIT.dicomWeb.includes(number));
+  const taken = `${images}-taken`;
+  const begin = async (): Promise<void> => {
+    await mkdir(taken);
+    for (const uid of studies) await rename(join(images, uid, 'taken'), join(taken, uid));
+    await remove(
+      'Instance',
+      studies.flatMap((uid) => onlyInFolder.map((number) => `${uid}.1.${number}`)),
+    );
+  };
+  const end = async (): Promise<void> => {
+    await putBack();
+    for (const uid of studies) await rename(join(taken, uid), join(images, uid, 'taken'));
+    await rm(taken, { recursive: true });
+  };
+  const [inFolder, inArchive] = [{ numbers: SPLIT.folder }, { numbers: SPLIT.dicomWeb }];
+  return [
+    {
+      ...{ name: 'split series', touches, begin, end },
+      parts: { folder: inFolder, 'dicom-web': inArchive },
+    },
+    {
+      ...{ name: 'split series, one archive hangs', touches },
+      parts: { folder: inFolder, 'dicom-web': inArchive, several: { ...inFolder, warned: true } },
+      async begin() {
+        await begin();
+        await orthanc.freeze();
+      },
+      async end() {
+        orthanc.thaw();
+        await end();
       },
     },
   ];

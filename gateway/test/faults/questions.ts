@@ -1,7 +1,7 @@
 /** Requests of clients to the gateway, and the judgement of the answers. */
 import { Agent, errors, request } from 'undici';
 import { retrievedObjects } from '../setup/retrieved-objects.ts';
-import { INSTANCES, SOURCES, type SourceName, type Surroundings } from './parts.ts';
+import { INSTANCES, SOURCES, type Part, type SourceName, type Surroundings } from './parts.ts';
 
 /**
  * `misplaced`: 502, or the same for a field in GraphQL; `right`: complete; `away`: 503 with Retry-After, or the same for a field in GraphQL; `cut`: the connection was
@@ -19,7 +19,8 @@ interface Wrong {
 export interface Question {
   tenant: SourceName;
   name: string;
-  ask(): Promise<Verdict>;
+  /** Sends the request. @param part tells, when the answer is there, which part of a study is right beside the whole */
+  ask(part: () => Part | undefined): Promise<Verdict>;
 }
 
 /** Milliseconds within which every answer has to be complete, whatever is away. */
@@ -29,11 +30,17 @@ interface Answer {
   status: number;
   type: string;
   retryAfter: number;
+  /** True if it says that an archive is away. */
+  isWarned: boolean;
   body: Buffer;
 }
+/** Numbers of the instances of a study: the whole, and a part of it that is as right. */
+type Contents = readonly (readonly number[])[];
 /** Describes what is wrong with an answer that is not 503; undefined for a right one. */
-type Judge = (answer: Answer) => Judged | Promise<Judged>;
+type Judge = (answer: Answer, contents: Contents) => Judged | Promise<Judged>;
 type Judged = Wrong | undefined;
+
+const WHOLE = Array.from({ length: INSTANCES }, (_, index) => index + 1);
 
 const JSON_TYPE = 'application/json';
 const OBJECTS = 'multipart/related; type="application/dicom"; transfer-syntax=*';
@@ -55,18 +62,20 @@ export function questionsOf(world: Surroundings): { questions: Question[]; close
       body: body ?? null,
       dispatcher,
     });
+    const received = Buffer.from(await answer.body.arrayBuffer());
     return {
       status: answer.statusCode,
       type: String(answer.headers['content-type']),
       retryAfter: Number(answer.headers['retry-after']),
-      body: Buffer.from(await answer.body.arrayBuffer()),
+      isWarned: answer.headers['warning'] !== undefined || received.includes('"OperationOutcome"'),
+      body: received,
     };
   }
 
   const ofTenant = (tenant: SourceName): Question[] => {
     const question = (path: string, accept: string, judge: Judge, body?: string): Question => ({
       ...{ tenant, name: `/${tenant}${path} as ${accept}` },
-      async ask() {
+      async ask(part) {
         try {
           const answer = await send(`/${tenant}${path}`, accept, body);
           if (answer.status === 503)
@@ -74,7 +83,9 @@ export function questionsOf(world: Surroundings): { questions: Question[]; close
           if (answer.status === 502) return 'misplaced';
           const failure = failureByGraphql(answer);
           if (failure) return failure;
-          const wrong = await judge(answer);
+          const existing = part();
+          const isPartRight = existing && (!existing.warned || answer.isWarned);
+          const wrong = await judge(answer, isPartRight ? [WHOLE, existing.numbers] : [WHOLE]);
           return wrong ? { ...wrong, wrong: `${answer.status}: ${wrong.wrong}` } : 'right';
         } catch (error) {
           return error instanceof errors.SocketError ? 'cut' : { wrong: String(error) };
@@ -86,16 +97,16 @@ export function questionsOf(world: Surroundings): { questions: Question[]; close
       const path = `/dicomweb/studies/${uid}`;
       const one = `${path}/series/${uid}.1/instances/${uid}.1.${INSTANCES}`;
       return [
-        question(path, OBJECTS, objects(uid, INSTANCES, mrn)),
-        question(`${path}/metadata`, 'application/dicom+json', objects(uid, INSTANCES, mrn)),
+        question(path, OBJECTS, objects(uid, mrn)),
+        question(`${path}/metadata`, 'application/dicom+json', objects(uid, mrn)),
         question(`${path}/instances`, 'application/dicom+json', rows(uid)),
-        question(one, 'application/dicom; transfer-syntax=*', objects(uid, 1, mrn)),
+        question(one, 'application/dicom; transfer-syntax=*', object(uid, mrn)),
       ];
     });
     return [
       ...ofStudy,
       question(`/dicomweb/studies?PatientID=${mrn}`, 'application/dicom+json', list(studies)),
-      question(`/dicomweb/studies/${study}`, 'application/zip', objects(study!, INSTANCES, mrn)),
+      question(`/dicomweb/studies/${study}`, 'application/zip', objects(study!, mrn)),
       question(`/dicomweb/studies/${study}/rendered`, 'image/jpeg', picture(study!)),
       question(`/fhir/ImagingStudy?patient=${patient}`, 'application/fhir+json', bundle(studies)),
       question(`/fhir/ImagingStudy/${study}`, 'application/fhir+json', imagingStudy(study!)),
@@ -136,15 +147,45 @@ const refused = ({ status, body }: Answer, study?: string): Judged =>
 const notFound: Judge = ({ status }) =>
   status === 404 ? undefined : { wrong: 'a study of another patient is not 404' };
 
+/** Compares the instances of a study in an answer with what exists. */
+function hasContents(study: string, found: Iterable<unknown>, contents: Contents): Judged {
+  const uids = [...new Set(found)].map(String).sort();
+  const named = contents.map((numbers) => numbers.map((number) => `${study}.1.${number}`));
+  return named.some((expected) => !expecting('', uids, expected))
+    ? undefined
+    : { ...expecting('instances', uids, named[0])!, without: uids.length === 0 ? study : undefined };
+}
+
+/** Instances in an answer, or what is wrong with one of them. */
+async function foundObjects(
+  answer: Answer,
+  study: string,
+  patientId: string,
+): Promise<(string | undefined)[] | Wrong> {
+  const found = (await retrievedObjects(answer.type, answer.body)) ?? [];
+  const alien = found.find((one) => one.study !== study || one.patientId !== patientId);
+  if (alien) return { wrong: `an object that was not requested: ${JSON.stringify(alien)}` };
+  return found.map(({ instance }) => instance);
+}
+
 const objects =
-  (study: string, count: number, patientId: string): Judge =>
-  async (answer) => {
+  (study: string, patientId: string): Judge =>
+  async (answer, contents) => {
     const refusal = refused(answer, study);
     if (refusal) return refusal;
-    const found = (await retrievedObjects(answer.type, answer.body)) ?? [];
-    const alien = found.find((one) => one.study !== study || one.patientId !== patientId);
-    if (alien) return { wrong: `an object that was not requested: ${JSON.stringify(alien)}` };
-    return expecting('objects', new Set(found.map(({ instance }) => instance)).size, count);
+    const found = await foundObjects(answer, study, patientId);
+    return Array.isArray(found) ? hasContents(study, found, contents) : found;
+  };
+
+/** The last instance of a study, which is not in every part. */
+const object =
+  (study: string, patientId: string): Judge =>
+  async (answer, contents) => {
+    if (answer.status === 404 && !contents.every((numbers) => numbers.includes(INSTANCES))) return undefined;
+    const refusal = refused(answer, study);
+    if (refusal) return refusal;
+    const found = await foundObjects(answer, study, patientId);
+    return Array.isArray(found) ? hasContents(study, found, [[INSTANCES]]) : found;
   };
 
 type Row = Record<string, { Value?: unknown[] } | undefined>;
@@ -152,32 +193,39 @@ const value = (row: Row, tag: string): unknown => row[tag]?.Value?.[0];
 
 const rows =
   (study: string): Judge =>
-  (answer) => {
-    const refusal = refused(answer, study);
-    if (refusal) return refusal;
-    const instances = new Set((json(answer) as Row[]).map((row) => value(row, '00080018')));
-    const wrong = expecting('rows', instances.size, INSTANCES);
-    return wrong && { ...wrong, without: instances.size === 0 ? study : undefined };
-  };
+  (answer, contents) =>
+    refused(answer, study) ??
+    hasContents(
+      study,
+      (json(answer) as Row[]).map((row) => value(row, '00080018')),
+      contents,
+    );
 
 /** Checks that a list has every study with all its instances; names the one that is missing. */
-function wholeList(found: [uid: unknown, instances: unknown][], studies: readonly string[]): Judged {
-  const sorted = (list: readonly unknown[]) => list.map(String).sort();
-  const whole = (uids: readonly string[]) => sorted(uids.map((uid) => [uid, INSTANCES]));
-  const wrong = expecting('studies', sorted(found), whole(studies));
-  const one = studies.find(
-    (uid) => !expecting('', sorted(found), whole(studies.filter((other) => other !== uid))),
-  );
-  return wrong && { ...wrong, without: one };
+function wholeList(
+  found: readonly (readonly [uid: unknown, instances: unknown])[],
+  studies: readonly string[],
+  contents: Contents,
+): Judged {
+  const numbers = new Map(found.map(([uid, instances]) => [String(uid), Number(instances)]));
+  const isRight = (uid: string) => contents.some(({ length }) => length === numbers.get(uid));
+  const missing = studies.filter((uid) => !isRight(uid));
+  if (missing.length === 0 && found.length === studies.length) return undefined;
+  const without =
+    missing.length === 1 && !numbers.has(missing[0]!) && found.length === studies.length - 1
+      ? missing[0]
+      : undefined;
+  return { wrong: `studies ${JSON.stringify(found)} in place of ${JSON.stringify(studies)}`, without };
 }
 
 const list =
   (studies: readonly string[]): Judge =>
-  (answer) =>
+  (answer, contents) =>
     refused(answer) ??
     wholeList(
       (json(answer) as Row[]).map((row) => [value(row, '0020000D'), value(row, '00201208')]),
       studies,
+      contents,
     );
 
 const picture =
@@ -191,16 +239,19 @@ interface StudyResource {
 }
 const imagingStudy =
   (study: string): Judge =>
-  (answer) =>
-    refused(answer, study) ??
-    expecting('instances', (json(answer) as StudyResource).numberOfInstances, INSTANCES);
+  (answer, contents) => {
+    const refusal = refused(answer, study);
+    if (refusal) return refusal;
+    const { id, numberOfInstances } = json(answer) as StudyResource;
+    return wholeList([[id, numberOfInstances]], [study], contents);
+  };
 
 interface Bundle {
   entry?: { resource: StudyResource & { resourceType: string } }[];
 }
 const bundle =
   (studies: readonly string[]): Judge =>
-  (answer) =>
+  (answer, contents) =>
     refused(answer) ??
     wholeList(
       ((json(answer) as Bundle).entry ?? [])
@@ -208,6 +259,7 @@ const bundle =
         .filter(({ resourceType }) => resourceType === 'ImagingStudy')
         .map(({ id, numberOfInstances }) => [id, numberOfInstances]),
       studies,
+      contents,
     );
 
 const conditions: Judge = (answer) =>
@@ -232,7 +284,7 @@ function failureByGraphql(answer: Answer): 'away' | 'misplaced' | undefined {
 
 const graphql =
   (studies: readonly string[]): Judge =>
-  (answer) => {
+  (answer, contents) => {
     const refusal = refused(answer);
     if (refusal) return refusal;
     const { errors, data } = json(answer) as GraphqlAnswer;
@@ -243,6 +295,7 @@ const graphql =
       wholeList(
         ImagingStudyList.map(({ id, numberOfInstances }) => [id, numberOfInstances]),
         studies,
+        contents,
       )
     );
   };

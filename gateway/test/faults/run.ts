@@ -103,7 +103,9 @@ export async function runFaults(
   const load = setInterval(() => {
     const asked: Asked = { question: questions[next++ % questions.length]!, at: Date.now() };
     open.add(asked);
-    void asked.question.ask().then((verdict) => {
+    const part = () =>
+      ended === 0 || asked.at - ended <= RECOVERY ? fault?.parts?.[asked.question.tenant] : undefined;
+    void asked.question.ask(part).then((verdict) => {
       open.delete(asked);
       judge(asked, verdict);
     });

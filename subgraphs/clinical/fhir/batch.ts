@@ -63,6 +63,8 @@ export async function answerBatch(bundle: unknown, options: BatchOptions): Promi
       } catch (error) {
         options.signal.throwIfAborted();
         const fault = toFault(error);
+        // An error of this server is no answer: it is logged where the whole request fails.
+        if (fault.code === 'internal') throw fault;
         return responseEntry(String(fault.status), { outcome: faultOutcome(fault) });
       } finally {
         release();

@@ -71,6 +71,8 @@ export function recordJoins(open: Open) {
         wanted.map((of) =>
           includedBy(clinical, studies, of).catch((error: unknown): Resource[] => {
             const fault = toFault(error);
+            // An error of this server is no answer.
+            if (fault.code === 'internal') throw fault;
             missing.push({ of, fault });
             return [];
           }),

@@ -3,7 +3,7 @@ import { toFault, type Fault } from '../../../schema/fault/fault.ts';
 import { logFault } from '../../../schema/fault/log-fault.ts';
 import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import { logCrossed } from '../authorization/caller-reach.ts';
-import { byStudy, compareNewestFirst } from '../facts/study-rows.ts';
+import { byStudy, compareNewestFirst, grouped } from '../facts/study-rows.ts';
 import { countsOf, partsOf, unionOf } from './contents.ts';
 import type { Failover } from './failover.ts';
 import { mergedRecord, mergedRows, mergedStudyRow } from './merged-rows.ts';
@@ -121,15 +121,13 @@ export class MergedLists {
   /** Finds which of the sources that answer have these studies for this caller, each in the order of the tenant. */
   async #heldOf(studyUids: readonly string[], answering: readonly RestrictedStudies[]) {
     const answers = await askEach(answering, (source) => source.lookup.held(studyUids));
-    const holders = new Map<string, Holder[]>();
-    for (const { source, answer = [] } of answers) {
-      for (const [uid, row] of answer) {
-        this.#holders.note(source, uid, sizeOf(row));
-        const having = holders.get(uid);
-        if (having) having.push({ source, row });
-        else holders.set(uid, [{ source, row }]);
-      }
-    }
+    const held = answers.flatMap(({ source, answer = [] }) =>
+      [...answer].map(([uid, row]): [string, Holder] => [uid, { source, row }]),
+    );
+    for (const [uid, { source, row }] of held) this.#holders.note(source, uid, sizeOf(row));
+    const holders = new Map(
+      [...grouped(held, ([uid]) => uid)].map(([uid, having]) => [uid, having.map(([, holder]) => holder)]),
+    );
     const away = this.#sources
       .filter((one) => !answering.includes(one))
       .map((source): Answer<never> => ({ source }));
@@ -159,17 +157,12 @@ export class MergedLists {
   /** See `Imaging.studiesOf`. */
   async studiesOf(patientId: string | undefined, filter: StudyFilter | undefined): Promise<StudyList> {
     const { answers, failed } = await this.#ofAll((source) => source.studiesOf(patientId, filter));
-    const found = new Map<string, { holder: Holder; record: StudyRecord }[]>();
-    for (const { source, answer } of answers) {
-      for (const record of answer) {
-        const uid = text(record.study, Tag.StudyInstanceUID) ?? '';
-        this.#holders.note(source, uid, sizeOf(record.study));
-        const one = { holder: { source, row: record.study }, record };
-        const known = found.get(uid);
-        if (known) known.push(one);
-        else found.set(uid, [one]);
-      }
-    }
+    const given = answers.flatMap(({ source, answer }) =>
+      answer.map((record) => ({ holder: { source, row: record.study }, record })),
+    );
+    const found = grouped(given, ({ record }) => text(record.study, Tag.StudyInstanceUID));
+    for (const [uid, having] of found)
+      for (const { holder } of having) this.#holders.note(holder.source, uid, sizeOf(holder.row));
     for (const source of this.#sources) for (const uid of source.lookup.withheld) found.delete(uid);
     const silent = this.#sources.filter((one) => !answers.some(({ source }) => source === one));
     const faults: Fault[] = [];

@@ -126,7 +126,7 @@ export class SeveralStudies implements Imaging {
 
   async encodedMetadata(target: Target): Promise<EncodedMetadata> {
     const parts = await this.#parts(target);
-    if (parts.length === 1) return this.#opened(target, (study) => study.encodedMetadata(target));
+    if (parts.length === 1) return this.#openPart(parts[0], (study) => study.encodedMetadata(target));
     const studies = await Promise.all(parts.map((part) => this.#openPart(part, async (study) => study)));
     const load = async () => (await Promise.all(parts.map((part) => this.#metadataOf(part)))).flat();
     const version = studies.map((study) => study.metadataVersion(target)).join('\n');
@@ -143,33 +143,35 @@ export class SeveralStudies implements Imaging {
 
   async retrieve(target: Target, transferSyntax: string): Promise<AsyncIterable<StoredInstance>> {
     const parts = await this.#parts(target);
-    if (parts.length > 1)
-      return joinedInstances(
-        parts.map((part) =>
-          this.#openPart(part, async (study) =>
-            joinedInstances([
-              study.retrieve(part.target, transferSyntax).then((found) => onlyOf(found, part.instances)),
-            ]),
-          ),
+    if (parts.length === 1)
+      return this.#ofPart(parts[0], async (source, others) => {
+        const study = await source.open(target.studyUid);
+        const instances = study.retrieve(target, transferSyntax);
+        return others.length > 0 ? joinedInstances([instances]) : instances;
+      });
+    return joinedInstances(
+      parts.map((part) =>
+        this.#openPart(part, async (study) =>
+          joinedInstances([
+            study.retrieve(part.target, transferSyntax).then((found) => onlyOf(found, part.instances)),
+          ]),
         ),
-      );
-    return this.#ofTarget(target, async (source, others) => {
-      const study = await source.open(target.studyUid);
-      const instances = study.retrieve(target, transferSyntax);
-      return others.length > 0 ? joinedInstances([instances]) : instances;
-    });
+      ),
+    );
   }
 
   /** Undefined for what several archives have parts of. */
   async relay(target: Target, transferSyntax: string) {
-    if ((await this.#parts(target)).length > 1) return undefined;
-    return this.#opened(target, (study) => study.relay(target, transferSyntax));
+    const [part, ...others] = await this.#parts(target);
+    if (others.length > 0) return undefined;
+    return this.#openPart(part, (study) => study.relay(target, transferSyntax));
   }
 
   async frames(target: InstanceTarget, numbers: readonly number[]) {
     const get = async (source: RestrictedStudies): Promise<VersionedFrames> =>
       (await source.open(target.studyUid)).frames(target, numbers);
-    return this.#ofTarget(target, async (source, others) => {
+    const [part] = await this.#parts(target);
+    return this.#ofPart(part, async (source, others) => {
       const given = await get(source);
       if (others.length === 0) return given;
       const other = () => this.#failover.instead(others, get);
@@ -183,7 +185,7 @@ export class SeveralStudies implements Imaging {
 
   async version(target: Target): Promise<Version> {
     const parts = await this.#parts(target);
-    if (parts.length === 1) return this.#opened(target, (study) => study.version(target));
+    if (parts.length === 1) return this.#openPart(parts[0], (study) => study.version(target));
     const versions = await Promise.all(
       parts.map((part) => this.#openPart(part, (study) => study.version(part.target))),
     );
@@ -199,35 +201,34 @@ export class SeveralStudies implements Imaging {
     return work(this);
   }
 
-  #opened<T>(target: Target, get: (study: OpenStudy) => Promise<T>): Promise<T> {
-    return this.#ofTarget(target, async (source) => get(await source.open(target.studyUid)));
+  async #opened<T>(target: InstanceTarget, get: (study: OpenStudy) => Promise<T>): Promise<T> {
+    const [part] = await this.#parts(target);
+    return this.#openPart(part, get);
   }
 
-  #openPart<T>(
-    { target, sources }: Part<RestrictedStudies>,
-    get: (study: OpenStudy) => Promise<T>,
-  ): Promise<T> {
-    return this.#failover.first(sources, async (source) => get(await source.open(target.studyUid)));
+  #openPart<T>(part: Part<RestrictedStudies>, get: (study: OpenStudy) => Promise<T>): Promise<T> {
+    return this.#ofPart(part, async (source) => get(await source.open(part.target.studyUid)));
   }
 
   /** Divides a target among the sources. @throws Fault as `StudyHolders.of` does */
-  async #parts(target: Target): Promise<readonly Part<RestrictedStudies>[]> {
+  async #parts(
+    target: Target,
+  ): Promise<readonly [Part<RestrictedStudies>, ...Part<RestrictedStudies>[]]> {
     const holdings = await this.#holders.of(target.studyUid, 'r', 'retrieveUntil');
-    const parts = holdings.length > 1 ? partsOf(target, holdings) : [];
-    const [first, ...others] = holdings.map(({ source }) => source);
-    return parts.length > 0 ? parts : [{ target, instances: new Set(), sources: [first!, ...others] }];
+    const [part, ...others] = holdings.length > 1 ? partsOf(target, holdings) : [];
+    if (part) return [part, ...others];
+    const [first, ...rest] = holdings.map(({ source }) => source);
+    return [{ target, instances: new Set(), sources: [first!, ...rest] }];
   }
 
   /**
-   * Reads a target that one source has. An instance that no source lists is asked of each: it may be new.
+   * Reads a part from one source that has it. An instance that no source lists is asked of each: it may be new.
    * @param get reads from a source; it is also given the sources that replace this one if it fails
    */
-  async #ofTarget<T>(
-    target: Target,
+  async #ofPart<T>(
+    { sources, instances }: Part<RestrictedStudies>,
     get: (source: RestrictedStudies, others: readonly RestrictedStudies[]) => Promise<T>,
   ): Promise<T> {
-    const [part] = await this.#parts(target);
-    const { sources, instances } = part!;
     if (instances.size > 0 || sources.length === 1) return this.#failover.first(sources, get);
     let refused: unknown;
     for (const source of sources) {
