@@ -74,7 +74,8 @@ export interface AppDeps {
   capabilities: Capabilities;
   /** Routes below `/oauth` of tenants whose authorization server is ours; without it, these paths answer 501. */
   oauth?: FastifyPluginAsync;
-  clinical: Subgraph & Pick<DiscoveryOptions, 'claims'> & { loading?(): readonly object[] };
+  clinical: Subgraph &
+    Pick<DiscoveryOptions, 'claims'> & { loading?(): readonly object[] } & Pick<Readiness, 'awaySources'>;
   /** Operations of FHIR REST over both subgraphs, and batches; without them, these paths answer 404. */
   operations?: FastifyPluginAsync;
   imaging: Subgraph & { open: OpenStudies; rendered: RenderPicture; loading?(): readonly object[] } & Pick<
@@ -218,7 +219,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const supergraph = deps.supergraphFile && (() => graphs.isFileServed);
   const loading = () => [...(clinical.loading?.() ?? []), ...(imaging.loading?.() ?? [])];
   const rejectedTenants = () => tenants.rejected ?? [];
-  const { awaySources } = imaging;
+  const awaySources = () => [clinical, imaging].flatMap((part) => part.awaySources?.() ?? []);
   const readiness = { ready, loading, shared, supergraph, rejectedTenants, awaySources };
   await app.register(healthRoutes(readiness, measured));
   if (!deps.separateMetricsPort) await app.register(metricsRoute(measured));

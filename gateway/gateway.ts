@@ -163,9 +163,9 @@ function clinicalPart(
   options: PartsOptions,
   more: Pick<ClinicalDependencies, 'studyImages' | 'studiesOfObjects' | 'answers'>,
 ) {
-  const { dataDir, ownDir, baseUrl, dispatcher, expressions, exports, now, measure, loadWait } = options;
+  const { dataDir, ownDir, baseUrl, dispatcher, expressions, exports, now, measure, loadWait, log } = options;
   return clinicalSubgraph({
-    ...{ dataDir, ownDir, baseUrl, dispatcher, expressions, exports, now, measure, loadWait },
+    ...{ dataDir, ownDir, baseUrl, dispatcher, expressions, exports, now, measure, loadWait, log },
     ...more,
   });
 }
@@ -246,7 +246,7 @@ export function clinicalProcess(options: PartsOptions, urls: SplitUrls) {
     routes: [clinical.routes, clinical.operations(imagesOfPatient)],
     functions: recordFunctions(clinical),
     ...{ prepare: clinical.prepare, release: clinical.release },
-    loading: clinical.loading,
+    ...{ loading: clinical.loading, awaySources: clinical.awaySources },
     async close(): Promise<void> {
       await Promise.all([clinical.close(), link.close()]);
     },

@@ -4,7 +4,7 @@ import type { Metrics } from './metrics.ts';
 
 const PROBE = { config: { probe: true } };
 
-/** An image source that does not answer. */
+/** An image source or FHIR server that does not answer. */
 export interface AwaySource {
   /** Key of the tenant; undefined for one in a URL. */
   tenant: string | undefined;
@@ -35,7 +35,7 @@ export interface Readiness {
  * @param loading returns how far the records are that cannot answer yet
  * @param shared returns true when the store answers; undefined without a store
  * @param rejectedTenants returns the names of tenant files that are rejected: the tenants before them are served
- * @param awaySources returns the image sources that do not answer, which the body and the metric `image_source_away` name
+ * @param awaySources returns the sources that do not answer, which the body and the metric `source_away` name
  * @param supergraph returns false while SUPERGRAPH_FILE is rejected, and the one before is served; undefined without a file
  */
 export function healthRoutes(
@@ -80,7 +80,7 @@ export function healthRoutes(
       state,
       since: new Date(since).toISOString(),
     });
-    return sources.length > 0 && { awayImageSources: sources.map(shown) };
+    return sources.length > 0 && { awaySources: sources.map(shown) };
   };
   // A record that a changed tenant needs does not stop the others.
   let wasReady = false;
@@ -101,8 +101,8 @@ export function healthRoutes(
 function showAway(awaySources: () => readonly AwaySource[], registry: Metrics['registry']): void {
   const seen = new Map<string, { tenant: string; source: string }>();
   new Gauge({
-    name: 'image_source_away',
-    help: 'Whether an image source of a tenant does not answer, for sources that have been away',
+    name: 'source_away',
+    help: 'Whether a source of a tenant does not answer, for sources that have been away',
     labelNames: ['tenant', 'source'],
     registers: [registry],
     // Of several processes: whether one of them has no answer.

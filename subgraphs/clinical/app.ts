@@ -1,6 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify';
 import type { CapabilityStatementRestResource } from 'fhir/r4.js';
 import type { GraphQLSchema } from 'graphql';
+import type { BaseLogger } from 'pino';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Access } from '../../schema/access/access.ts';
@@ -13,6 +14,7 @@ import { answeredElsewhere } from '../../schema/http/answered-elsewhere.ts';
 import { fhirBase } from '../../schema/http/request.ts';
 import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { ChooseDispatcher } from '../../schema/outbound/choose-dispatcher.ts';
+import type { AwaySource } from '../../schema/outbound/circuit-breakers.ts';
 import type { ClinicalConfig, Tenant } from '../../schema/tenant/tenant.ts';
 import type { Awaitable } from '../../schema/process/awaitable.ts';
 import type { Abortable } from '../../schema/process/request-end.ts';
@@ -67,6 +69,8 @@ export interface ClinicalDependencies {
   exports?: Partial<ExportLimits> | undefined;
   /** Folder for what this process alone writes; by default `dataDir`. */
   ownDir?: string | undefined;
+  /** Gets a line when a FHIR server is found to be away, and when it answers again. */
+  log?: Pick<BaseLogger, 'info' | 'warn' | 'error'> | undefined;
   /** Measures the calls to records. */
   measure?: MeasureCall | undefined;
   /** Returns what a FHIR server has answered to earlier calls for the same request of a client; undefined for a first one. */
@@ -100,6 +104,8 @@ export interface ClinicalSubgraph {
   prepare(tenant: Tenant, onProgress?: (progress: LoadProgress) => void): Promise<void>;
   /** Returns how far the stores are that cannot answer yet. */
   loading(): LoadProgress[];
+  /** Returns the FHIR servers that do not answer. */
+  awaySources(): AwaySource[];
   /** Closes the store of a tenant that was replaced. @param inUse all tenants that are still used */
   release(tenant: Tenant, inUse: readonly Tenant[]): void;
   close(): Promise<void>;
@@ -117,6 +123,22 @@ export function declaredClinicalRoutes(baseUrl: string): Pick<ClinicalSubgraph, 
 const storePath = ({ clinical }: Tenant): string | undefined =>
   clinical.type === 'store' ? clinical.path : undefined;
 
+/** @throws Fault `unauthenticated` if the FHIR server of the tenant wants a token and the caller has none for it */
+function tokenFor({ authorization }: Tenant, { clinicalToken }: Access): string | undefined {
+  if (clinicalToken !== undefined || !authorization.type.startsWith('smart-on-fhir')) return clinicalToken;
+  const message = 'There is no token for the clinical record: launch the app again.';
+  throw new Fault('unauthenticated', message, { service: 'clinical' });
+}
+
+function exportJobs({
+  dataDir,
+  ownDir = dataDir,
+  exports,
+  now = Date.now,
+}: ClinicalDependencies): ExportJobs {
+  return new ExportJobs({ folder: join(ownDir, 'exports'), limits: { ...EXPORT_LIMITS, ...exports }, now });
+}
+
 const NO_CLAIMS: readonly CapabilityStatementRestResource[] = [];
 
 /** Composes the clinical subgraph: one core, with GraphQL and FHIR REST APIs. */
@@ -127,24 +149,21 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
   const compartment = new Compartment();
   const expressions = dependencies.expressions ?? new ExpressionPool();
   const granular = new GranularScopes();
-  const fhirServers = new FhirServersShared();
+  const fhirServers = new FhirServersShared(dependencies.log);
 
-  const serverOf = (tenant: Tenant, { baseUrl: base, tls }: RecordServer, token?: string): FhirServer =>
-    new FhirServer({ base, token, dispatcher: dispatcher?.(tenant, tls), timeout }, fhirServers);
+  const serverOf = (tenant: Tenant, { baseUrl: base, tls }: RecordServer, token?: string): FhirServer => {
+    const server = { base, dispatcher: dispatcher?.(tenant, tls), timeout };
+    const breaker = fhirServers.breakerOf(tenant, server);
+    return new FhirServer({ ...server, token, breaker }, fhirServers);
+  };
 
   const sourceOf = (tenant: Tenant, access: Access): Awaitable<ClinicalSource> => {
-    const { clinical, authorization } = tenant;
+    const { clinical } = tenant;
     if (clinical.type === 'none') {
       throw new Fault('not_implemented', 'This tenant has no clinical record.', { service: 'clinical' });
     }
     if (clinical.type === 'store') return stores.source(clinical.path);
-    const token = access.clinicalToken;
-    if (token === undefined && authorization.type.startsWith('smart-on-fhir')) {
-      throw new Fault('unauthenticated', 'There is no token for the clinical record: launch the app again.', {
-        service: 'clinical',
-      });
-    }
-    return serverOf(tenant, clinical, token);
+    return serverOf(tenant, clinical, tokenFor(tenant, access));
   };
 
   const open: ClinicalSubgraph['open'] = (tenant, access, over, audit) => {
@@ -167,12 +186,6 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
   };
 
   let jobs: ExportJobs | undefined;
-  const operations: ClinicalSubgraph['operations'] = (images) => {
-    const { ownDir = dataDir } = dependencies;
-    const limits = { ...EXPORT_LIMITS, ...dependencies.exports };
-    jobs = new ExportJobs({ folder: join(ownDir, 'exports'), limits, now: now ?? Date.now });
-    return operationRoutes({ baseUrl, open, images, jobs });
-  };
 
   const sdl = readFileSync(new URL('../../schema/clinical.graphql', import.meta.url));
   return {
@@ -192,12 +205,17 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       if (clinical.type === 'store') return claimsOf(Store, Store);
       return claimsOf(FhirServer, serverOf(tenant, clinical));
     },
-    operations,
+    operations: (images) =>
+      operationRoutes({ baseUrl, open, images, jobs: (jobs = exportJobs(dependencies)) }),
     prepare: async (tenant, onProgress) => {
       if (tenant.clinical.type === 'store') await stores.prepare(tenant.clinical.path, onProgress);
     },
     loading: () => stores.loading(),
-    release: (tenant, inUse) => stores.release(storePath(tenant), inUse.map(storePath)),
+    awaySources: () => fhirServers.breakers.away(),
+    release: (tenant, inUse) => {
+      fhirServers.breakers.release(tenant);
+      stores.release(storePath(tenant), inUse.map(storePath));
+    },
     close: async () => {
       await jobs?.close();
       await stores.close();

@@ -7,16 +7,22 @@ import {
   retrySeconds,
 } from '../../../schema/outbound/unreachable.ts';
 
+const LATE = 'The clinical record did not answer in time.';
+
 /** Returns the fault of a request without an answer; the reason of the signal when the request was aborted here. */
 export function failed(cause: unknown, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted) return signal.reason;
   const details = { service: 'clinical', cause } as const;
-  const message = isTimeout(cause)
-    ? 'The clinical record did not answer in time.'
-    : 'The clinical record cannot be reached.';
+  const message = isTimeout(cause) ? LATE : 'The clinical record cannot be reached.';
   return isUnreachable(cause)
     ? new Fault('unavailable', message, { ...details, retryAfter: RETRY_SECONDS })
     : new Fault('bad_gateway', message, details);
+}
+
+/** Returns the fault of a server that answers neither a request nor a probe. */
+export function silentServer(cause: Error): Fault {
+  const details = { service: 'clinical', retryAfter: RETRY_SECONDS, cause } as const;
+  return new Fault('unavailable', LATE, details);
 }
 
 /** Returns the fault for an error status of the FHIR server. */

@@ -10,7 +10,7 @@ import type {} from '../../../schema/http/request.ts';
 import { parseScopes } from '../../../schema/access/scopes.ts';
 import type { ClinicalConfig, Tenant } from '../../../schema/tenant/tenant.ts';
 import { parseTenant } from '../../../schema/tenant/tenant.ts';
-import type { ClinicalSubgraph } from '../app.ts';
+import type { ClinicalDependencies, ClinicalSubgraph } from '../app.ts';
 import { clinicalSubgraph } from '../app.ts';
 import { records } from './records.ts';
 
@@ -32,6 +32,15 @@ export function accessOf(scope: string, patients: readonly string[] | 'all' = 'a
     expires: Date.now() / 1000 + 60,
     ...(token !== undefined && { clinicalToken: token }),
   };
+}
+
+/** Opens a subgraph for FHIR servers, which keeps no data. */
+export function openClinical(more: Partial<ClinicalDependencies>): ClinicalSubgraph {
+  return clinicalSubgraph({
+    dataDir: join(tmpdir(), randomUUID()),
+    baseUrl: 'http://localhost:4000',
+    ...more,
+  });
 }
 
 /**
@@ -101,7 +110,7 @@ function without(url: string, ignored: readonly string[]): string {
  * Starts a real FHIR server on a free port with the record of a tenant; it keeps the path of every request, but for
  * `/metadata`, which is asked for once in an hour.
  * @param options `ignored`: search parameters that it drops silently; `refusesStrict`: it answers 400 to
- * `Prefer: handling=strict`; `hold`: what an answer waits for
+ * `Prefer: handling=strict`; `status`: of every answer; `hold`: what an answer waits for
  */
 export async function startFhirServer(
   subgraph: ClinicalSubgraph,
@@ -109,10 +118,12 @@ export async function startFhirServer(
   {
     ignored = [],
     refusesStrict = false,
+    status,
     hold,
   }: {
     ignored?: readonly string[];
     refusesStrict?: boolean;
+    status?: number;
     hold?: (path: string) => Promise<unknown> | undefined;
   } = {},
 ) {
@@ -125,6 +136,7 @@ export async function startFhirServer(
     const path = pathOf(request);
     if (path !== '/metadata') requests.push(path);
     await hold?.(path);
+    if (status !== undefined) return reply.code(status).send({});
     if (refusesStrict && request.headers.prefer === 'handling=strict') return reply.code(400).send({});
   });
   app.addHook('onResponse', async (request) => void answered.push(pathOf(request)));

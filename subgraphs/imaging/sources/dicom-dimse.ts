@@ -8,7 +8,7 @@ import { BufferPool } from '../multipart/buffer-pool.ts';
 import type { Parsing } from '../threads/parsing-threads.ts';
 import type { PixelPool } from '../threads/pool.ts';
 import { canGive } from '../pixels/plan-transcoding.ts';
-import { CircuitBreaker } from './circuit-breaker.ts';
+import { CircuitBreaker } from '../../../schema/outbound/circuit-breaker.ts';
 import { DimseClient } from './dicom-dimse/dimse-client.ts';
 import { identifyingKeys, targetLevel } from './dicom-dimse/keys.ts';
 import type { DimseNode } from './dicom-dimse/node.ts';

@@ -7,7 +7,7 @@ import { BufferPool } from '../multipart/buffer-pool.ts';
 import { boundaryOf, TruncatedMultipart } from '../multipart/multipart.ts';
 import { MultipartRelay, type RelayOptions } from '../multipart/multipart-relay.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
-import { CircuitBreaker } from './circuit-breaker.ts';
+import { CircuitBreaker } from '../../../schema/outbound/circuit-breaker.ts';
 import { readPalettes } from './dicom-web/palettes.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { Parsing } from '../threads/parsing-threads.ts';

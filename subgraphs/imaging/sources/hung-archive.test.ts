@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startOrthanc, type Orthanc } from '../../../gateway/test/setup/orthanc.ts';
 import { smallObjects } from '../../../gateway/test/setup/small-objects.ts';
+import { timeAwake } from '../../../gateway/test/setup/processor-time.ts';
 import { startFaultProxy, type FaultProxy } from '../../../gateway/test/setup/fault-proxy.ts';
 import {
   orthancImages,
@@ -93,9 +94,10 @@ describe.each<[how: string, of: (orthanc: Orthanc, port: (of: 'web' | 'dimse') =
       timeout: 5000,
       interval: 20,
     });
-    const begun = performance.now();
-    for (let i = 0; i < MANY; i++) expect(await list()).toEqual(part);
-    expect(performance.now() - begun).toBeLessThan((PATIENCE * 1000 * MANY) / 10);
+    const times: number[] = [];
+    for (let i = 0; i < MANY; i++)
+      times.push(await timeAwake(async () => expect(await list()).toEqual(part)));
+    expect(Math.max(...times)).toBeLessThan(1000);
   }, 120_000);
 
   test('IA-7 is refused alike for known, foreign and absent studies, with Retry-After', async () => {

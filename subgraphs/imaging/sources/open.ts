@@ -7,6 +7,7 @@ import { OBJECT_ELEMENTS } from '../../../schema/dicom/dicom.ts';
 import type { ExpressionPool } from '../../../schema/expressions/pool.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { ChooseDispatcher } from '../../../schema/outbound/choose-dispatcher.ts';
+import { RETRY_SECONDS } from '../../../schema/outbound/unreachable.ts';
 import type { ImagesConfig, Tenant } from '../../../schema/tenant/tenant.ts';
 import { CONNECTIONS, EMPTY_IS_AWAY } from '../../../schema/tenant/tenant-file.ts';
 import { mrnPaths, type EvaluatePath } from './mrn-paths.ts';
@@ -17,9 +18,10 @@ import { dicomWebSource } from './dicom-web.ts';
 import { openFolder } from './folder.ts';
 import type { FolderOptions } from './folder/folder-options.ts';
 import type { ImagingSource } from './source.ts';
-import { CircuitBreakers, type AwaySource } from './circuit-breakers.ts';
-import type { CircuitBreaker } from './circuit-breaker.ts';
+import { CircuitBreakers, type AwaySource } from '../../../schema/outbound/circuit-breakers.ts';
+import type { CircuitBreaker } from '../../../schema/outbound/circuit-breaker.ts';
 import { treatEmptyAsAway } from './empty-is-away.ts';
+import { lateFault } from './timeout.ts';
 import { transcoding } from './transcoding.ts';
 
 export interface SourcesOptions {
@@ -108,15 +110,19 @@ export class Sources {
 
   #imagesOf(tenant: Tenant, config: ImagesConfig, place: string): TenantImages {
     const key = sourceKey(tenant, config);
-    const breaker =
-      config.type === 'folder'
-        ? undefined
-        : this.#breakers.of(hashOf(accessOf(tenant, config)), config, { tenant, place });
+    const breaker = config.type === 'folder' ? undefined : this.#breakerOf(tenant, config, place);
     return {
       ...{ config, place, breaker, mrnPaths: mrnPaths(tenant, config.mrn, this.#options.expressions) },
       key: `${tenant.cacheKey}\n${key}`,
       open: () => this.#open({ key, config, tenant, breaker }),
     };
+  }
+
+  #breakerOf(tenant: Tenant, config: Exclude<ImagesConfig, { type: 'folder' }>, place: string) {
+    const { endpoint: address, patience } = config;
+    const silence = (cause: Error): Fault => lateFault(RETRY_SECONDS, cause);
+    const source = { kind: 'archive', address, patience: patience * 1000, silence };
+    return this.#breakers.of(hashOf(accessOf(tenant, config)), source, { tenant, place });
   }
 
   /** Closes the sources of a tenant that was replaced. @param inUse tenants that may have the same ones */

@@ -45,24 +45,25 @@ export class CapabilityCache {
 
   /** Returns what a server declares; undefined when it has no statement, or one that cannot be read. It never throws. */
   async of(options: FhirHttpOptions): Promise<SourceCapabilities | undefined> {
-    const { base, dispatcher, timeout = TIMEOUT_MS } = options;
+    const { base, dispatcher, breaker, timeout = TIMEOUT_MS } = options;
+    if (breaker?.open) return this.known(options);
     const context = {
       ...{ base, timeout: Math.min(timeout, TIMEOUT_MS), maxBytes: MAX_BYTES },
       ...(dispatcher && { dispatcher }),
     };
-    return (await this.#known.fetch(this.#keyOf(options), { context }))?.capabilities;
+    return (await this.#known.fetch(this.keyOf(options), { context }))?.capabilities;
   }
 
   /** Returns what is known of a server without asking it. */
   known(options: FhirHttpOptions): SourceCapabilities | undefined {
-    return this.#known.get(this.#keyOf(options))?.capabilities;
+    return this.#known.get(this.keyOf(options))?.capabilities;
   }
 
   /**
-   * A tenant must not learn what another found out about a server that is closed to it (SM-15), or be without what another
+   * Returns the name of a server and the way to it. A tenant must not learn what another found out about a server that is closed to it (SM-15), or be without what another
    * could not read.
    */
-  #keyOf({ base, dispatcher }: FhirHttpOptions): string {
+  keyOf({ base, dispatcher }: Pick<FhirHttpOptions, 'base' | 'dispatcher'>): string {
     if (!dispatcher) return base;
     if (!this.#numbers.has(dispatcher)) this.#numbers.set(dispatcher, ++this.#last);
     return `${this.#numbers.get(dispatcher)} ${base}`;

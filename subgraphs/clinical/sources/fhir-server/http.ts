@@ -2,6 +2,7 @@ import type { Resource } from 'fhir/r4.js';
 import type { Dispatcher } from 'undici';
 import { request } from 'undici';
 import { Fault } from '../../../../schema/fault/fault.ts';
+import type { CircuitBreaker } from '../../../../schema/outbound/circuit-breaker.ts';
 import { parseFhirJson } from '../../../../schema/fhir/decimal.ts';
 import { FHIR_JSON } from '../../../../schema/fhir/fhir.ts';
 import { limitedText } from '../../../../schema/outbound/limited-text.ts';
@@ -19,9 +20,12 @@ export interface FhirHttpOptions {
   timeout?: number | undefined;
   /** Largest answer in bytes. */
   maxBytes?: number;
+  /** Remembers that the server does not answer. */
+  breaker?: CircuitBreaker | undefined;
 }
 
-const TIMEOUT_MS = 20_000;
+/** Default of `timeout`. */
+export const TIMEOUT_MS = 20_000;
 /** Largest answer; a page of 1,000 resources has a few MB. */
 const MAX_BYTES = 64 * 1024 * 1024;
 /** A server that sends a byte at a time must not hold a request for ever. */
@@ -44,9 +48,14 @@ export class FhirHttp {
    * @param strict asks the server to refuse unknown parameters instead of ignoring them (R4 §3.1.1.1)
    * @throws Fault, see `ClinicalSource`
    */
-  async get(path: string, signal: AbortSignal | undefined, strict = false): Promise<Resource | undefined> {
-    const { base, maxBytes = MAX_BYTES } = this.#options;
-    const { timeout = TIMEOUT_MS } = this.#options;
+  get(path: string, signal: AbortSignal | undefined, strict = false): Promise<Resource | undefined> {
+    const { breaker } = this.#options;
+    const get = (ends: AbortSignal | undefined) => this.#get(path, ends, strict);
+    return breaker ? breaker.run(get, signal) : get(signal);
+  }
+
+  async #get(path: string, signal: AbortSignal | undefined, strict: boolean): Promise<Resource | undefined> {
+    const { base, maxBytes = MAX_BYTES, timeout = TIMEOUT_MS } = this.#options;
     const late = new AbortController();
     const timer = setTimeout(
       () => late.abort(new DOMException('The answer took too long.', 'TimeoutError')),
@@ -56,6 +65,7 @@ export class FhirHttp {
     try {
       const either = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
       const response = await resending(() => this.#send(base + path, either, strict));
+      this.#options.breaker?.answered();
       answer = { response, text: await limitedText(countValues(response.body), maxBytes) };
     } catch (error) {
       if (error instanceof Fault) throw error;
@@ -88,4 +98,15 @@ export class FhirHttp {
       ...(dispatcher && { dispatcher }),
     });
   }
+}
+
+/** Waits for any answer of a server, to the one request that needs no token (R4 §3.1.0.9). */
+export async function signOfLife(
+  { base, dispatcher }: Pick<FhirHttpOptions, 'base' | 'dispatcher'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const headers = { accept: FHIR_JSON };
+  const { body } = await request(`${base}/metadata`, { headers, signal, ...(dispatcher && { dispatcher }) });
+  // Without a reader, the error of a body that is given up would end the process.
+  body.on('error', () => undefined).destroy();
 }

@@ -1,6 +1,14 @@
 import { LRUCache } from 'lru-cache';
+import type { CircuitBreaker } from '../../../../schema/outbound/circuit-breaker.ts';
+import { CircuitBreakers } from '../../../../schema/outbound/circuit-breakers.ts';
+import type { Tenant } from '../../../../schema/tenant/tenant.ts';
+import { silentServer } from '../fhir-server-fault.ts';
 import { ResourceMatcher } from '../resource-matcher.ts';
 import { CapabilityCache } from './capabilities.ts';
+import { signOfLife, TIMEOUT_MS, type FhirHttpOptions } from './http.ts';
+
+type BreakerLog = ConstructorParameters<typeof CircuitBreakers>[0];
+const NO_LOG: BreakerLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** What all requests to FHIR servers share. Use one per process. */
 export class FhirServersShared {
@@ -13,7 +21,28 @@ export class FhirServersShared {
   /** Whether servers that give no such links continue a search at `_offset`. */
   readonly takesOffset = new LRUCache<string, boolean>({ max: 10_000 });
 
+  /** Servers that do not answer. */
+  readonly breakers: CircuitBreakers;
+
+  constructor(log?: BreakerLog) {
+    this.breakers = new CircuitBreakers(log ?? NO_LOG);
+  }
+
+  /** Returns what is remembered of a server that does not answer: tenants with the same address and connections share it. */
+  breakerOf(
+    tenant: Tenant,
+    server: Pick<FhirHttpOptions, 'base' | 'dispatcher' | 'timeout'>,
+  ): CircuitBreaker {
+    const { base: address, timeout: patience = TIMEOUT_MS } = server;
+    const source = { kind: 'FHIR server', address, patience, silence: silentServer };
+    const user = { tenant, place: 'clinical (fhir)' };
+    const breaker = this.breakers.of(this.capabilities.keyOf(server), source, user);
+    breaker.probeBy((signal) => signOfLife(server, signal));
+    return breaker;
+  }
+
   close(): void {
     this.matcher.close();
+    this.breakers.close();
   }
 }

@@ -9,7 +9,7 @@ import { identifyingKeys } from './keys.ts';
 import { addService, addStorage } from './wire/presentation-contexts.ts';
 import { failure, serviceNotOffered, StatusError } from './wire/status.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
-import type { CircuitBreaker } from '../circuit-breaker.ts';
+import type { CircuitBreaker } from '../../../../schema/outbound/circuit-breaker.ts';
 import type { Semaphore } from '../../../../schema/concurrency/semaphore.ts';
 import type { RenewedTls } from '../../../../schema/outbound/tls.ts';
 

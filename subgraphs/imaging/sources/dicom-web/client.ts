@@ -20,7 +20,7 @@ import { unlessNoRoom } from '../../disk/no-room.ts';
 import type { Target } from '../source.ts';
 import { Semaphore } from '../../../../schema/concurrency/semaphore.ts';
 import { invalidAnswer } from '../../parsing/archive/archive-faults.ts';
-import { CircuitBreaker } from '../circuit-breaker.ts';
+import { CircuitBreaker } from '../../../../schema/outbound/circuit-breaker.ts';
 
 /** HTTP client of a DICOMweb server, with a pool of connections, authentication, and failures as Faults. */
 

@@ -1,6 +1,5 @@
-import { Fault } from '../../../schema/fault/fault.ts';
-import { isRefused, isTimeout, RETRY_SECONDS } from '../../../schema/outbound/unreachable.ts';
-import { lateFault } from './timeout.ts';
+import { Fault } from '../fault/fault.ts';
+import { isRefused, isTimeout, RETRY_SECONDS } from './unreachable.ts';
 
 /** Milliseconds for which a late source may take to answer a probe before it counts as away. */
 const SUSPECTED = 500;
@@ -25,8 +24,17 @@ export interface CircuitBreakerOptions {
   /** Called when the source is found to be away, and with undefined when it answers again. */
   onChange?(now: OpenCircuit | undefined): void;
   /** Longest time in which the source may answer a probe, in milliseconds (default: 20 s). */
-  patience?: number;
+  patience?: number | undefined;
+  /** Returns the failure of a source that answers neither a call nor a probe. */
+  silence?(cause: Error): Fault;
 }
+
+/** Returns a failure that names no source. */
+const silent = (cause: Error): Fault =>
+  new Fault('unavailable', 'A source does not answer; ask again later.', {
+    retryAfter: RETRY_SECONDS,
+    cause,
+  });
 
 /**
  * Remembers that a source does not answer, so that only the first caller waits for it (DW-23). It opens when no connection
@@ -114,7 +122,8 @@ export class CircuitBreaker {
   }
 
   #isAway(): void {
-    this.#begin(lateFault(RETRY_SECONDS, new Error('it answers no probe')));
+    const { silence = silent } = this.#options;
+    this.#begin(silence(new Error('it answers no probe')));
     for (const call of this.#calls) call.abort(this.#open?.refusal);
   }
 

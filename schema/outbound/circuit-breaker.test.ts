@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Fault, type FaultCode } from '../../../schema/fault/fault.ts';
+import { Fault, type FaultCode } from '../fault/fault.ts';
 import { CircuitBreaker, type OpenCircuit } from './circuit-breaker.ts';
 
 beforeEach(

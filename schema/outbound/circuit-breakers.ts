@@ -1,16 +1,21 @@
 import { LRUCache } from 'lru-cache';
 import type { BaseLogger } from 'pino';
-import { logFault } from '../../../schema/fault/log-fault.ts';
-import type { ImagesConfig, Tenant } from '../../../schema/tenant/tenant.ts';
-import { CircuitBreaker, type OpenCircuit } from './circuit-breaker.ts';
+import { logFault } from '../fault/log-fault.ts';
+import type { Tenant } from '../tenant/tenant.ts';
+import { CircuitBreaker, type CircuitBreakerOptions, type OpenCircuit } from './circuit-breaker.ts';
 
 /** Number of sources whose state is remembered. */
 const MAX_REMEMBERED = 1000;
 
 /** A source that is another system. */
-export type RemoteConfig = Exclude<ImagesConfig, { type: 'folder' }>;
+export interface RemoteSource extends Required<Pick<CircuitBreakerOptions, 'silence' | 'patience'>> {
+  /** Kind for the log: `archive`. */
+  kind: string;
+  /** Absolute URL. */
+  address: string;
+}
 
-/** An image source of a tenant that does not answer. */
+/** A source of a tenant that does not answer. */
 export interface AwaySource extends OpenCircuit {
   /** Key of the tenant; undefined for one in a URL. */
   tenant: string | undefined;
@@ -37,9 +42,9 @@ export class CircuitBreakers {
   }
 
   /** Returns the memory of a source. @param key of its address and credentials */
-  of(key: string, config: RemoteConfig, user: { tenant: Tenant; place: string }): CircuitBreaker {
+  of(key: string, source: RemoteSource, user: { tenant: Tenant; place: string }): CircuitBreaker {
     let remembered = this.#remembered.get(key);
-    if (!remembered) this.#remembered.set(key, (remembered = this.#remember(config)));
+    if (!remembered) this.#remembered.set(key, (remembered = this.#remember(source)));
     remembered.users.set(user.tenant.key, user);
     return remembered.breaker;
   }
@@ -65,22 +70,23 @@ export class CircuitBreakers {
     this.#remembered.clear();
   }
 
-  #remember({ endpoint, patience }: RemoteConfig): Remembered {
+  #remember({ kind, address, patience, silence }: RemoteSource): Remembered {
     const users: Remembered['users'] = new Map();
-    const { protocol, host, pathname } = new URL(endpoint);
+    const { protocol, host, pathname } = new URL(address);
     const named = () => ({
       tenant: [...users.keys()].sort().join(', '),
-      archive: `${protocol}//${host}${pathname}`,
+      [kind]: `${protocol}//${host}${pathname}`,
     });
     const breaker = new CircuitBreaker({
-      patience: patience * 1000,
+      ...{ patience, silence },
       onChange: (now) => {
-        if (now) logFault(this.#log, now.failure, named(), AWAY);
-        else this.#log.info(named(), 'the archive answers again');
+        if (now) logFault(this.#log, now.failure, named(), awayMessage(kind));
+        else this.#log.info(named(), `the ${kind} answers again`);
       },
     });
     return { breaker, users };
   }
 }
 
-const AWAY = 'the archive is away: requests for its images are 503 until it answers a probe';
+const awayMessage = (kind: string): string =>
+  `the ${kind} is away: requests for what it has are 503 until it answers a probe`;
