@@ -87,12 +87,7 @@ async function store(source: string, patient: Patient): Promise<void> {
 /** Corrects the study to the other patient. */
 async function correct(source: string): Promise<void> {
   if (source === 'folder') return store(source, 'new');
-  const { url, authorization } = archive;
-  const headers = { authorization };
-  const body = JSON.stringify({ Level: 'Study', Query: { StudyInstanceUID: studyOf(source) } });
-  const found = await fetch(`${url}/tools/find`, { method: 'POST', headers, body });
-  for (const id of (await found.json()) as string[])
-    await fetch(`${url}/studies/${id}`, { method: 'DELETE', headers });
+  await archive.remove('Study', studyOf(source));
   await archive.upload(objects(source, 'new'));
 }
 

@@ -130,12 +130,7 @@ export async function startEverySource(
     ...{ gateway, ehr, archive, proxies, audit, store, ask, give },
     async replace(studyUid, files) {
       await store(files);
-      const { url, authorization } = archive;
-      const headers = { authorization };
-      const body = JSON.stringify({ Level: 'Study', Query: { StudyInstanceUID: studyUid } });
-      const found = await fetch(`${url}/tools/find`, { method: 'POST', headers, body });
-      for (const id of (await found.json()) as string[])
-        await fetch(`${url}/studies/${id}`, { method: 'DELETE', headers });
+      await archive.remove('Study', studyUid);
       await archive.upload(Object.values(files));
     },
     questions: () => ({ web: pathsSent(proxies.web), dimse: dataUnitsSent(proxies.dimse) }),

@@ -4,6 +4,7 @@
  *     npm run faults -- --seconds 600 --rate 100
  *     npm run faults -- --only "Redis"
  *
+ * The series of one study is split: the folder and Orthanc by DICOMweb have different instances of it, and the judge knows which.
  * Every answer has to be right, or 503 with Retry-After where a needed part is away, or without a study that was
  * deleted, or 502 from an archive that is not at its address; what exists is never 404. A part that hangs makes others at
  * most half as slow again (p99). Five seconds after a part is back all answers have to be right again. Any other answer is a finding: it is

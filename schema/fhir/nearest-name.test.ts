@@ -14,7 +14,7 @@ test.each<[wanted: string, names: string[], nearest: string | undefined]>([
 
 test('a very long name costs no more than a long one', async () => {
   const search = () => nearestName('x'.repeat(1_000_000), Array(1_000).fill('a-search-parameter'));
-  expect(await processorTime(search)).toBeLessThan(1_000);
+  expect(await processorTime(search)).toBeLessThan(10_000);
 });
 
 test.each([

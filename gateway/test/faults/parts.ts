@@ -6,7 +6,6 @@ import type { AddressInfo } from 'node:net';
 import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { request } from 'undici';
 import { Redis as RedisClient } from 'ioredis';
 import { Journey, portal } from '../dual-launch.ts';
 import { foreignEhr, type ForeignEhr } from '../foreign-ehr.ts';
@@ -27,15 +26,17 @@ const [PATIENT, OTHER] = ['helen-castellanos', 'maria-alvarez'] as const;
 /** Number of studies of the patient, and of instances in each. */
 const STUDIES = 3;
 export const INSTANCES = 6;
-/** Numbers of the instances that each of two archives has of every series while series are split; two are in both. */
-const SPLIT = { folder: [1, 2, 3, 4], dicomWeb: [3, 4, 5, 6] };
+/** The study whose series is split: neither the folder nor Orthanc by DICOMweb has all instances; two are in both. */
+const SPLIT_STUDY = `1.2.10.${STUDIES}`;
+const ALL = [1, 2, 3, 4, 5, 6];
+const SPLIT: Partial<Record<SourceName, readonly number[]>> = {
+  folder: [1, 2, 3, 4],
+  'dicom-web': [3, 4, 5, 6],
+};
 
-/** A part of every study, as the only thing that an archive has or can be asked for. */
-export interface Part {
-  /** Numbers of its instances. */
-  numbers: readonly number[];
-  /** True if it is right only where the answer says that an archive is away. */
-  warned?: true;
+/** Returns the numbers of the instances that a tenant has of a study of the patient. */
+export function instancesOf(tenant: SourceName, study: string): readonly number[] {
+  return (study === SPLIT_STUDY && SPLIT[tenant]) || ALL;
 }
 
 /** One way in which one part fails and is restored. */
@@ -45,8 +46,6 @@ export interface Fault {
   touches: readonly SourceName[];
   /** A study that does not exist during the fault: it is deleted from a source that is reachable, so 404 is right. */
   gone?: string;
-  /** Parts that exist during the fault, by tenant: right where the whole study is also right. */
-  parts?: Partial<Record<SourceName, Part>>;
   /** True if 502 is right during the fault: the source is not where the tenant file says. What exists is never 404. */
   misplaced?: true;
   begin(): Promise<void> | void;
@@ -93,19 +92,20 @@ export async function startSurroundings(): Promise<Surroundings> {
     const [patient, other] = await Promise.all([PATIENT, OTHER].map(recordOf));
     const { access_token: token } = await portal(ehr, new Journey(ehr.issuer), `user-of-${patient!.id}`);
     const objects = objectsOf(patient!.mrn, other!.mrn);
-    for (const [uid, files] of objects) await writeStudy(images!, uid, files);
+    for (const [uid, files] of heldBy('folder', objects)) await writeStudy(images!, uid, files);
 
     const scp = await freePort();
-    const archive = () =>
+    const [ofWeb, ofDimse] = [heldBy('dicom-web', objects), heldBy('c-get', objects)];
+    const archive = (held: typeof objects) =>
       started(
         startOrthanc({
-          files: [...objects.values()].flat(),
+          files: [...held.values()].flat(),
           modalities: { gateway: { aet: 'GATEWAY', port: scp } },
           configuration: { TranscodeDicomProtocol: false, OverwriteInstances: true },
         }),
         (orthanc) => orthanc.stop(),
       );
-    const [web, dimse] = [await archive(), await archive()];
+    const [web, dimse] = [await archive(ofWeb), await archive(ofDimse)];
     const elsewhere = await started(startEmptyServer(), (one) => one.stop());
     let isMoved = false;
     const webProxy = await started(
@@ -145,7 +145,7 @@ export async function startSurroundings(): Promise<Surroundings> {
     );
     const faults = [
       ...ehrFaults(ehrProxy),
-      ...archiveFaults('Orthanc by DICOMweb', web, webProxy, objects, ['dicom-web', 'several']),
+      ...archiveFaults('Orthanc by DICOMweb', web, webProxy, ofWeb, ['dicom-web', 'several']),
       {
         ...{
           name: 'Orthanc by DICOMweb: 404 to everything',
@@ -155,9 +155,8 @@ export async function startSurroundings(): Promise<Surroundings> {
         begin: () => move(true),
         end: () => move(false),
       } satisfies Fault,
-      ...archiveFaults('Orthanc by DIMSE', dimse, dimseProxy, objects, ['c-get', 'c-move']),
+      ...archiveFaults('Orthanc by DIMSE', dimse, dimseProxy, ofDimse, ['c-get', 'c-move']),
       ...folderFaults(images!, objects),
-      ...splitFaults(images!, web, webProxy, objects),
       ...dataDirFaults(dataDir!),
       ...redisFaults(redis, redisProxy),
     ];
@@ -200,12 +199,18 @@ function objectsOf(mrn: string, others: string): Map<string, Buffer[]> {
   ]);
 }
 
+/** Returns the files that a source has, by Study UID. */
+function heldBy(source: SourceName, objects: ReadonlyMap<string, Buffer[]>): Map<string, Buffer[]> {
+  const held = ([uid, files]: [string, Buffer[]]): [string, Buffer[]] => [
+    uid,
+    instancesOf(source, uid).map((number) => files[number - 1]!),
+  ];
+  return new Map([...objects].map(held));
+}
+
 async function writeStudy(images: string, uid: string, files: readonly Buffer[]): Promise<void> {
-  for (const [i, file] of files.entries()) {
-    const half = join(images, uid, SPLIT.folder.includes(i + 1) ? 'kept' : 'taken');
-    await mkdir(half, { recursive: true });
-    await writeFile(join(half, `${i}.dcm`), file);
-  }
+  await mkdir(join(images, uid), { recursive: true });
+  for (const [i, file] of files.entries()) await writeFile(join(images, uid, `${i}.dcm`), file);
 }
 
 function tenantFiles(parts: {
@@ -249,37 +254,6 @@ const byNetwork = (part: string, touches: readonly SourceName[], proxy: FaultPro
 
 const ehrFaults = (proxy: FaultProxy): Fault[] => byNetwork('EHR', SOURCES, proxy);
 
-/** Returns ways to take objects with these UIDs out of an archive, and to put all back. */
-function changesOf(orthanc: Orthanc, proxy: FaultProxy, objects: ReadonlyMap<string, Buffer[]>) {
-  const { authorization } = orthanc;
-  /** Hides a change: Orthanc deletes and stores one object after the other, and no client may meet a study in part. */
-  const unseen = async (change: () => Promise<unknown>): Promise<void> => {
-    await proxy.refuse();
-    await change();
-    await proxy.restore();
-  };
-  const call = (path: string, method: 'POST' | 'DELETE', body?: object) =>
-    request(`${orthanc.url}${path}`, {
-      ...{ method, headers: { authorization }, reset: true },
-      ...(body && { body: JSON.stringify(body) }),
-    });
-  const removeOne = async (level: 'Study' | 'Instance', uid: string): Promise<void> => {
-    const Query = { [level === 'Study' ? 'StudyInstanceUID' : 'SOPInstanceUID']: uid };
-    const { body } = await call('/tools/find', 'POST', { Level: level, Query });
-    const collection = level === 'Study' ? 'studies' : 'instances';
-    for (const id of (await body.json()) as string[]) {
-      await (await call(`/${collection}/${id}`, 'DELETE')).body.dump();
-    }
-  };
-  return {
-    remove: (level: 'Study' | 'Instance', uids: readonly string[]) =>
-      unseen(async () => {
-        for (const uid of uids) await removeOne(level, uid);
-      }),
-    putBack: () => unseen(() => orthanc.upload([...objects.values()].flat())),
-  };
-}
-
 function archiveFaults(
   part: string,
   orthanc: Orthanc,
@@ -287,7 +261,13 @@ function archiveFaults(
   objects: ReadonlyMap<string, Buffer[]>,
   touches: readonly SourceName[],
 ): Fault[] {
-  const { remove, putBack } = changesOf(orthanc, proxy, objects);
+  const putBack = async (): Promise<void> => void (await orthanc.upload([...objects.values()].flat()));
+  /** Hides a change: Orthanc deletes and stores one object after the other, and no client may meet a study in part. */
+  const unseen = async (change: () => Promise<void>): Promise<void> => {
+    await proxy.refuse();
+    await change();
+    await proxy.restore();
+  };
   const [first] = objects.keys();
   return [
     { name: `${part}: killed`, touches, begin: () => orthanc.kill(), end: () => orthanc.restart() },
@@ -297,10 +277,15 @@ function archiveFaults(
       name: `${part}: one study is gone`,
       touches,
       gone: first!,
-      begin: () => remove('Study', [first!]),
-      end: putBack,
+      begin: () => unseen(() => orthanc.remove('Study', first)),
+      end: () => unseen(putBack),
     },
-    { name: `${part}: empty`, touches, begin: () => remove('Study', [...objects.keys()]), end: putBack },
+    {
+      name: `${part}: empty`,
+      touches,
+      begin: () => unseen(() => orthanc.remove('Study')),
+      end: () => unseen(putBack),
+    },
   ];
 }
 
@@ -335,52 +320,6 @@ function folderFaults(images: string, objects: ReadonlyMap<string, Buffer[]>): F
       async end() {
         for (const uid of objects.keys()) await rename(join(`${images}-emptied`, uid), join(images, uid));
         await rm(`${images}-emptied`, { recursive: true });
-      },
-    },
-  ];
-}
-
-/** The instances of every series lie in two archives, neither of which has all. */
-function splitFaults(
-  images: string,
-  orthanc: Orthanc,
-  proxy: FaultProxy,
-  objects: ReadonlyMap<string, Buffer[]>,
-): Fault[] {
-  const touches = ['folder', 'dicom-web', 'several'] as const;
-  const { remove, putBack } = changesOf(orthanc, proxy, objects);
-  const studies = [...objects.keys()];
-  const onlyInFolder = SPLIT.folder.filter((number) => !SPLIT.dicomWeb.includes(number));
-  const taken = `${images}-taken`;
-  const begin = async (): Promise<void> => {
-    await mkdir(taken);
-    for (const uid of studies) await rename(join(images, uid, 'taken'), join(taken, uid));
-    await remove(
-      'Instance',
-      studies.flatMap((uid) => onlyInFolder.map((number) => `${uid}.1.${number}`)),
-    );
-  };
-  const end = async (): Promise<void> => {
-    await putBack();
-    for (const uid of studies) await rename(join(taken, uid), join(images, uid, 'taken'));
-    await rm(taken, { recursive: true });
-  };
-  const [inFolder, inArchive] = [{ numbers: SPLIT.folder }, { numbers: SPLIT.dicomWeb }];
-  return [
-    {
-      ...{ name: 'split series', touches, begin, end },
-      parts: { folder: inFolder, 'dicom-web': inArchive },
-    },
-    {
-      ...{ name: 'split series, one archive hangs', touches },
-      parts: { folder: inFolder, 'dicom-web': inArchive, several: { ...inFolder, warned: true } },
-      async begin() {
-        await begin();
-        await orthanc.freeze();
-      },
-      async end() {
-        orthanc.thaw();
-        await end();
       },
     },
   ];

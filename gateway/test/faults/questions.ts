@@ -1,7 +1,7 @@
 /** Requests of clients to the gateway, and the judgement of the answers. */
 import { Agent, errors, request } from 'undici';
 import { retrievedObjects } from '../setup/retrieved-objects.ts';
-import { INSTANCES, SOURCES, type Part, type SourceName, type Surroundings } from './parts.ts';
+import { INSTANCES, instancesOf, SOURCES, type SourceName, type Surroundings } from './parts.ts';
 
 /**
  * `misplaced`: 502, or the same for a field in GraphQL; `right`: complete; `away`: 503 with Retry-After, or the same for a field in GraphQL; `cut`: the connection was
@@ -19,8 +19,7 @@ interface Wrong {
 export interface Question {
   tenant: SourceName;
   name: string;
-  /** Sends the request. @param part tells, when the answer is there, which part of a study is right beside the whole */
-  ask(part: () => Part | undefined): Promise<Verdict>;
+  ask(): Promise<Verdict>;
 }
 
 /** Milliseconds within which every answer has to be complete, whatever is away. */
@@ -30,17 +29,13 @@ interface Answer {
   status: number;
   type: string;
   retryAfter: number;
-  /** True if it says that an archive is away. */
-  isWarned: boolean;
   body: Buffer;
 }
-/** Numbers of the instances of a study: the whole, and a part of it that is as right. */
-type Contents = readonly (readonly number[])[];
+/** Returns the numbers of the instances that a study has. */
+type Truth = (study: string) => readonly number[];
 /** Describes what is wrong with an answer that is not 503; undefined for a right one. */
-type Judge = (answer: Answer, contents: Contents) => Judged | Promise<Judged>;
+type Judge = (answer: Answer, truth: Truth) => Judged | Promise<Judged>;
 type Judged = Wrong | undefined;
-
-const WHOLE = Array.from({ length: INSTANCES }, (_, index) => index + 1);
 
 const JSON_TYPE = 'application/json';
 const OBJECTS = 'multipart/related; type="application/dicom"; transfer-syntax=*';
@@ -62,20 +57,18 @@ export function questionsOf(world: Surroundings): { questions: Question[]; close
       body: body ?? null,
       dispatcher,
     });
-    const received = Buffer.from(await answer.body.arrayBuffer());
     return {
       status: answer.statusCode,
       type: String(answer.headers['content-type']),
       retryAfter: Number(answer.headers['retry-after']),
-      isWarned: answer.headers['warning'] !== undefined || received.includes('"OperationOutcome"'),
-      body: received,
+      body: Buffer.from(await answer.body.arrayBuffer()),
     };
   }
 
   const ofTenant = (tenant: SourceName): Question[] => {
     const question = (path: string, accept: string, judge: Judge, body?: string): Question => ({
       ...{ tenant, name: `/${tenant}${path} as ${accept}` },
-      async ask(part) {
+      async ask() {
         try {
           const answer = await send(`/${tenant}${path}`, accept, body);
           if (answer.status === 503)
@@ -83,9 +76,7 @@ export function questionsOf(world: Surroundings): { questions: Question[]; close
           if (answer.status === 502) return 'misplaced';
           const failure = failureByGraphql(answer);
           if (failure) return failure;
-          const existing = part();
-          const isPartRight = existing && (!existing.warned || answer.isWarned);
-          const wrong = await judge(answer, isPartRight ? [WHOLE, existing.numbers] : [WHOLE]);
+          const wrong = await judge(answer, (uid) => instancesOf(tenant, uid));
           return wrong ? { ...wrong, wrong: `${answer.status}: ${wrong.wrong}` } : 'right';
         } catch (error) {
           return error instanceof errors.SocketError ? 'cut' : { wrong: String(error) };
@@ -147,13 +138,15 @@ const refused = ({ status, body }: Answer, study?: string): Judged =>
 const notFound: Judge = ({ status }) =>
   status === 404 ? undefined : { wrong: 'a study of another patient is not 404' };
 
-/** Compares the instances of a study in an answer with what exists. */
-function hasContents(study: string, found: Iterable<unknown>, contents: Contents): Judged {
+/** Compares the instances of a study in an answer with those that exist. */
+function hasInstances(study: string, found: Iterable<unknown>, numbers: readonly number[]): Judged {
   const uids = [...new Set(found)].map(String).sort();
-  const named = contents.map((numbers) => numbers.map((number) => `${study}.1.${number}`));
-  return named.some((expected) => !expecting('', uids, expected))
-    ? undefined
-    : { ...expecting('instances', uids, named[0])!, without: uids.length === 0 ? study : undefined };
+  const wrong = expecting(
+    'instances',
+    uids,
+    numbers.map((number) => `${study}.1.${number}`),
+  );
+  return wrong && { ...wrong, without: uids.length === 0 ? study : undefined };
 }
 
 /** Instances in an answer, or what is wrong with one of them. */
@@ -170,22 +163,22 @@ async function foundObjects(
 
 const objects =
   (study: string, patientId: string): Judge =>
-  async (answer, contents) => {
+  async (answer, truth) => {
     const refusal = refused(answer, study);
     if (refusal) return refusal;
     const found = await foundObjects(answer, study, patientId);
-    return Array.isArray(found) ? hasContents(study, found, contents) : found;
+    return Array.isArray(found) ? hasInstances(study, found, truth(study)) : found;
   };
 
-/** The last instance of a study, which is not in every part. */
+/** The last instance of a study, which some sources do not have. */
 const object =
   (study: string, patientId: string): Judge =>
-  async (answer, contents) => {
-    if (answer.status === 404 && !contents.every((numbers) => numbers.includes(INSTANCES))) return undefined;
+  async (answer, truth) => {
+    if (!truth(study).includes(INSTANCES)) return expecting('status', answer.status, 404);
     const refusal = refused(answer, study);
     if (refusal) return refusal;
     const found = await foundObjects(answer, study, patientId);
-    return Array.isArray(found) ? hasContents(study, found, [[INSTANCES]]) : found;
+    return Array.isArray(found) ? hasInstances(study, found, [INSTANCES]) : found;
   };
 
 type Row = Record<string, { Value?: unknown[] } | undefined>;
@@ -193,22 +186,22 @@ const value = (row: Row, tag: string): unknown => row[tag]?.Value?.[0];
 
 const rows =
   (study: string): Judge =>
-  (answer, contents) =>
+  (answer, truth) =>
     refused(answer, study) ??
-    hasContents(
+    hasInstances(
       study,
       (json(answer) as Row[]).map((row) => value(row, '00080018')),
-      contents,
+      truth(study),
     );
 
-/** Checks that a list has every study with all its instances; names the one that is missing. */
+/** Checks that a list has every study with the number of its instances; names the one that is missing. */
 function wholeList(
   found: readonly (readonly [uid: unknown, instances: unknown])[],
   studies: readonly string[],
-  contents: Contents,
+  truth: Truth,
 ): Judged {
   const numbers = new Map(found.map(([uid, instances]) => [String(uid), Number(instances)]));
-  const isRight = (uid: string) => contents.some(({ length }) => length === numbers.get(uid));
+  const isRight = (uid: string) => truth(uid).length === numbers.get(uid);
   const missing = studies.filter((uid) => !isRight(uid));
   if (missing.length === 0 && found.length === studies.length) return undefined;
   const without =
@@ -220,12 +213,12 @@ function wholeList(
 
 const list =
   (studies: readonly string[]): Judge =>
-  (answer, contents) =>
+  (answer, truth) =>
     refused(answer) ??
     wholeList(
       (json(answer) as Row[]).map((row) => [value(row, '0020000D'), value(row, '00201208')]),
       studies,
-      contents,
+      truth,
     );
 
 const picture =
@@ -239,11 +232,11 @@ interface StudyResource {
 }
 const imagingStudy =
   (study: string): Judge =>
-  (answer, contents) => {
+  (answer, truth) => {
     const refusal = refused(answer, study);
     if (refusal) return refusal;
     const { id, numberOfInstances } = json(answer) as StudyResource;
-    return wholeList([[id, numberOfInstances]], [study], contents);
+    return wholeList([[id, numberOfInstances]], [study], truth);
   };
 
 interface Bundle {
@@ -251,7 +244,7 @@ interface Bundle {
 }
 const bundle =
   (studies: readonly string[]): Judge =>
-  (answer, contents) =>
+  (answer, truth) =>
     refused(answer) ??
     wholeList(
       ((json(answer) as Bundle).entry ?? [])
@@ -259,7 +252,7 @@ const bundle =
         .filter(({ resourceType }) => resourceType === 'ImagingStudy')
         .map(({ id, numberOfInstances }) => [id, numberOfInstances]),
       studies,
-      contents,
+      truth,
     );
 
 const conditions: Judge = (answer) =>
@@ -284,7 +277,7 @@ function failureByGraphql(answer: Answer): 'away' | 'misplaced' | undefined {
 
 const graphql =
   (studies: readonly string[]): Judge =>
-  (answer, contents) => {
+  (answer, truth) => {
     const refusal = refused(answer);
     if (refusal) return refusal;
     const { errors, data } = json(answer) as GraphqlAnswer;
@@ -295,7 +288,7 @@ const graphql =
       wholeList(
         ImagingStudyList.map(({ id, numberOfInstances }) => [id, numberOfInstances]),
         studies,
-        contents,
+        truth,
       )
     );
   };

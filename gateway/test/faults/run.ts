@@ -83,7 +83,9 @@ export async function runFaults(
     const after = ended > 0 ? at - ended : 0;
     const touched = fault?.touches.includes(question.tenant) && Date.now() >= begun;
     const seconds = (after / 1000).toFixed(1);
-    const when = `${fault?.name ?? 'before the first fault'}${ended > 0 ? `, asked ${seconds} s after its end` : ''}`;
+    const sinceBegun = ((at - begun) / 1000).toFixed(1);
+    const asked = ended > 0 ? `${seconds} s after its end` : `${sinceBegun} s after its begin`;
+    const when = fault ? `${fault.name}, asked ${asked}` : 'before the first fault';
     if (typeof verdict === 'object') {
       const isGone = verdict.without !== undefined && verdict.without === fault?.gone && touched;
       if (!isGone || after > RECOVERY) {
@@ -103,9 +105,7 @@ export async function runFaults(
   const load = setInterval(() => {
     const asked: Asked = { question: questions[next++ % questions.length]!, at: Date.now() };
     open.add(asked);
-    const part = () =>
-      ended === 0 || asked.at - ended <= RECOVERY ? fault?.parts?.[asked.question.tenant] : undefined;
-    void asked.question.ask(part).then((verdict) => {
+    void asked.question.ask().then((verdict) => {
       open.delete(asked);
       judge(asked, verdict);
     });

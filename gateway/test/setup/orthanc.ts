@@ -42,6 +42,8 @@ export interface Orthanc {
    * Imports Part 10 files (paths or bytes); returns Orthanc's instance ids, in order. Rejects on the first refusal.
    */
   upload(files: Iterable<string | Uint8Array>): Promise<string[]>;
+  /** Deletes a study or an instance; all studies without a UID. */
+  remove(level: 'Study' | 'Instance', uid?: string): Promise<void>;
   /** Ends the process at once and keeps the storage: a dead PACS. */
   kill(): Promise<void>;
   /** Starts again on the same ports with the same storage. */
@@ -158,6 +160,20 @@ export async function startOrthanc(options: OrthancOptions = {}): Promise<Orthan
     return ids;
   }
 
+  async function remove(level: 'Study' | 'Instance', uid?: string): Promise<void> {
+    const call = (path: string, method: 'POST' | 'DELETE', query?: object) =>
+      request(`${url}${path}`, {
+        ...{ method, headers: { authorization }, reset: true },
+        ...(query && { body: JSON.stringify(query) }),
+      });
+    const [key, folder] =
+      level === 'Study' ? ['StudyInstanceUID', 'studies'] : ['SOPInstanceUID', 'instances'];
+    const Query = uid === undefined ? {} : { [key!]: uid };
+    const { body } = await call('/tools/find', 'POST', { Level: level, Query });
+    for (const id of (await body.json()) as string[])
+      await (await call(`/${folder}/${id}`, 'DELETE')).body.dump();
+  }
+
   async function stop(): Promise<void> {
     await child.end('SIGKILL'); // its own shutdown takes seconds and the storage goes anyway
     await own?.stop();
@@ -180,7 +196,7 @@ export async function startOrthanc(options: OrthancOptions = {}): Promise<Orthan
     aet,
     username,
     password,
-    authorization,
+    ...{ authorization, remove },
     get pid() {
       return child.process.pid!;
     },

@@ -72,12 +72,24 @@ export class StudyCache {
     return kept.rows;
   }
 
+  /** Returns the answer that this process keeps, if the source has not changed since. */
+  keptOf(generation: string | undefined, key: string): Rows | undefined {
+    return generation !== undefined && this.#kept.get(key)?.generation === generation
+      ? this.kept(key)
+      : undefined;
+  }
+
   /**
    * Returns the rows of an answer, from the source if none is kept.
    * @param key tenant, source and question
    */
   async rows(key: string, question: Question): Promise<Rows> {
-    return this.kept(key) ?? this.#asking.run(key, () => this.#keptOn(key, question));
+    return this.kept(key) ?? this.current(key, question);
+  }
+
+  /** Returns the rows of an answer, from the source if it has changed since, or cannot tell. */
+  current(key: string, question: Question): Promise<Rows> {
+    return this.#asking.run(key, () => this.#keptOn(key, question));
   }
 
   /** Returns the answer that gateways with a shared cache keep. Does not ask the source. */
@@ -98,9 +110,9 @@ export class StudyCache {
     return this.#asking.run(`anew\n${key}`, ask);
   }
 
-  /** Keeps an answer for later requests. @param ttl seconds */
-  keep(key: string, rows: Rows, ttl: number): void {
-    this.#keep(key, rows, ttl);
+  /** Keeps an answer for later requests. @param generation of the source before it was asked */
+  keep(key: string, rows: Rows, { ttl, generation }: { ttl: number; generation?: string | undefined }): void {
+    this.#keep(key, rows, ttl, generation);
     // The request does not wait for it, and a store that is away is no failure.
     void this.#shared?.set(`studies\n${key}`, rows, ttl).catch(() => undefined);
   }
@@ -119,7 +131,7 @@ export class StudyCache {
     const key = [study, series, level].join('\n');
     const before = this.#counts.get(key) ?? (series === '' ? this.#counts.get(study) : undefined);
     this.#counts.set(key, count);
-    if (before !== undefined && before !== count) this.#doubted.set(study, true);
+    if (before !== undefined && before !== count) this.doubt(study);
   }
 
   /**
@@ -129,6 +141,11 @@ export class StudyCache {
   isDoubted(study: string, count: number | undefined): boolean {
     const seen = this.#counts.get(study);
     return this.#doubted.has(study) || (seen !== undefined && count !== undefined && seen !== count);
+  }
+
+  /** Doubts the kept row of a study: its source has not given what it should have by this row. */
+  doubt(study: string): void {
+    this.#doubted.set(study, true);
   }
 
   /** Ends the doubt about a study, before its row is asked anew. */

@@ -87,9 +87,20 @@ export class TenantSource {
     const { cache } = this.#options;
     const key = this.#question(query);
     const ask = () => this.#counted(query, ttl > SEARCH_TTL);
-    const generation = async () => (await this.open()).generation?.();
+    const question = { ttl, ask, generation: () => this.generation() };
+    if (ttl > SEARCH_TTL && this.#tellsChanges) return this.shared(cache.current(key, question));
     // Does not end with this request: others may wait for the same answer, and the next request finds it kept (IA-19).
-    return cache.kept(key) ?? this.#known.get(key) ?? this.shared(cache.rows(key, { ttl, ask, generation }));
+    return cache.kept(key) ?? this.#known.get(key) ?? this.shared(cache.rows(key, question));
+  }
+
+  /** True for a source that tells at once whether it has changed: what is kept for longer is then compared with it. */
+  get #tellsChanges(): boolean {
+    return this.config.type === 'folder';
+  }
+
+  /** Returns the generation of the source; undefined where it cannot tell. */
+  async generation(): Promise<string | undefined> {
+    return (await this.open()).generation?.();
   }
 
   /**
@@ -116,14 +127,15 @@ export class TenantSource {
 
   /** Places where answers may be kept, the nearest first. */
   get memories(): readonly CacheLevel[] {
-    return this.#options.cache.isShared ? ['here', 'shared'] : ['here'];
+    return this.#options.cache.isShared && !this.#tellsChanges ? ['here', 'shared'] : ['here'];
   }
 
   /** Returns kept rows of a search. Does not ask the source. */
   known(query: SourceQuery, where: CacheLevel): Rows | undefined | Promise<Rows | undefined> {
     const { cache } = this.#options;
     const key = this.#question(query);
-    return where === 'here' ? cache.kept(key) : cache.sharedRows(key);
+    if (where === 'shared') return cache.sharedRows(key);
+    return this.#tellsChanges ? this.generation().then((now) => cache.keptOf(now, key)) : cache.kept(key);
   }
 
   /** Asks the source for rows of a search that decide what the caller may see, without using or filling the cache. */
@@ -136,6 +148,11 @@ export class TenantSource {
   askOwner(query: SourceQuery, studyUid: string): Promise<Rows> {
     this.#options.cache.trust(`${this.key}\n${studyUid}`);
     return this.askFresh(query);
+  }
+
+  /** Doubts the kept row of a study, which the source does not follow. */
+  doubt(studyUid: string): void {
+    this.#options.cache.doubt(`${this.key}\n${studyUid}`);
   }
 
   /** Tells whether a kept row of a study may be older than what a search has seen since it was kept. */
@@ -157,9 +174,9 @@ export class TenantSource {
     return this.shared(this.open().then((source) => source.throwIfAway?.()));
   }
 
-  /** Keeps rows of a search. @param ttl seconds */
-  keep(query: SourceQuery, rows: Rows, ttl: number): void {
-    if (rows.length > 0) this.#options.cache.keep(this.#question(query), rows, ttl);
+  /** Keeps rows of a search. See `StudyCache.keep`. */
+  keep(query: SourceQuery, rows: Rows, until: Parameters<StudyCache['keep']>[2]): void {
+    if (rows.length > 0) this.#options.cache.keep(this.#question(query), rows, until);
   }
 
   /** @param decides true for a search that decides what the caller may see */

@@ -196,7 +196,7 @@ describe('FG-18 a broken tree', () => {
   test('a chain of references is followed up to a limit', async () => {
     const chain = Array.from({ length: 4000 }, (_, index) => region([reference([1, index + 2])]));
     const follow = () => expect(observations(...chain, num(DIAMETER, '3', MM))).toHaveLength(1);
-    expect(await processorTime(follow)).toBeLessThan(5000);
+    expect(await processorTime(follow)).toBeLessThan(15_000);
   });
 
   test('items without type, name, or of another shape are left out', () => {

@@ -101,7 +101,8 @@ export function partsOf<S>(target: Target, holdings: readonly Holding<S>[]): Par
 
 type Instances = readonly (readonly [uid: string, facts: InstanceFacts])[];
 
-function instancesOf({ seriesUid, instanceUid }: Target, contents: Contents): Instances {
+/** Returns those of the instances that belong to a target. */
+export function instancesOf({ seriesUid, instanceUid }: Target, contents: Contents): Instances {
   if (instanceUid === undefined)
     return [...contents].filter(([, one]) => seriesUid === undefined || one.seriesUid === seriesUid);
   const facts = contents.get(instanceUid);

@@ -267,7 +267,7 @@ describe('the entity tag of an answer from a copy', () => {
     ['frames', `fresh${one(EQUAL)}/frames/1`],
     ['frames', `fresh${one(EQUAL)}/rendered`],
     ['frames', `fresh${one(EQUAL)}/thumbnail`],
-    ['relay', `fresh/dicomweb/studies/${EQUAL}`],
+    ['retrieve', `fresh/dicomweb/studies/${EQUAL}`],
   ] as const)('is not that of the source that failed (%s, %s)', async (method, path) => {
     // The folder has the study but fails to give it.
     const failing = vi.spyOn(OpenStudy.prototype, method).mockImplementationOnce(async () => {

@@ -70,24 +70,27 @@ const add = async (tenant: string, files: readonly Buffer[]) => {
   for (const file of files) await writeFile(join(directory, `${written++}.dcm`), file);
 };
 
-it.each(ROWS)('%s: %s that sees a new instance renews what is kept', async (tenant, _what, uid, search) => {
-  const objects = smallObjects({ studyUid: uid, patientId: MRN, instances: 3 });
-  const count = async (path: string) => (await get(tenant, path)).json<unknown[]>().length;
-  await add(tenant, objects.slice(0, 2));
-  // A folder indexes one file after the other.
-  const listed = () => get(tenant, `/dicomweb/studies?StudyInstanceUID=${uid}`);
-  await vi.waitFor(async () => expect((await listed()).payload).toContain('"Value":[2]'), 15_000);
-  expect(await count(`/dicomweb/studies/${uid}/metadata`)).toBe(2);
-  expect((await get(tenant, search(uid))).statusCode).toBe(200);
-  await add(tenant, objects.slice(2));
-  // Answers to searches are kept for some seconds.
-  const sees = async () => shown((await get(tenant, search(uid))).json(), uid);
-  await vi.waitFor(async () => expect(await sees()).toBe(3), { timeout: 15_000, interval: 200 });
-  expect(await count(`/dicomweb/studies/${uid}/metadata`)).toBe(3);
-  expect(await count(`/dicomweb/studies/${uid}/series/${uid}.1/metadata`)).toBe(3);
-  const retrieved = await get(tenant, `/dicomweb/studies/${uid}`);
-  expect(retrieved.payload.split('DICM')).toHaveLength(4);
-});
+it.concurrent.each(ROWS)(
+  '%s: %s that sees a new instance renews what is kept',
+  async (tenant, _what, uid, search) => {
+    const objects = smallObjects({ studyUid: uid, patientId: MRN, instances: 3 });
+    const count = async (path: string) => (await get(tenant, path)).json<unknown[]>().length;
+    await add(tenant, objects.slice(0, 2));
+    // A folder indexes one file after the other.
+    const listed = () => get(tenant, `/dicomweb/studies?StudyInstanceUID=${uid}`);
+    await vi.waitFor(async () => expect((await listed()).payload).toContain('"Value":[2]'), 15_000);
+    expect(await count(`/dicomweb/studies/${uid}/metadata`)).toBe(2);
+    expect((await get(tenant, search(uid))).statusCode).toBe(200);
+    await add(tenant, objects.slice(2));
+    // Answers to searches are kept for some seconds.
+    const sees = async () => shown((await get(tenant, search(uid))).json(), uid);
+    await vi.waitFor(async () => expect(await sees()).toBe(3), { timeout: 15_000, interval: 200 });
+    expect(await count(`/dicomweb/studies/${uid}/metadata`)).toBe(3);
+    expect(await count(`/dicomweb/studies/${uid}/series/${uid}.1/metadata`)).toBe(3);
+    const retrieved = await get(tenant, `/dicomweb/studies/${uid}`);
+    expect(retrieved.payload.split('DICM')).toHaveLength(4);
+  },
+);
 
 /** Returns how many instances of a study an answer shows: rows of any level, or FHIR resources. */
 function shown(answer: DicomJson[] | ImagingStudy | Bundle, uid: string): number | undefined {

@@ -50,24 +50,36 @@ async function opened(instances: Instances) {
 
 /**
  * Keeps the wanted instances of an archive that has others, too.
+ * @param onMissing called before it fails because one is missing
  * @throws Fault `bad_gateway` at the end if one is missing
  */
 export async function* onlyOf(
   instances: Instances,
   wanted: ReadonlySet<string>,
+  onMissing: () => void,
 ): AsyncGenerator<StoredInstance> {
   const missing = new Set(wanted);
   for await (const instance of instances) {
     if (missing.delete(instance.sopInstanceUid ?? '')) yield instance;
     else instance.stream.destroy();
   }
-  if (missing.size > 0) throw notAll(missing.size);
+  if (missing.size === 0) return;
+  onMissing();
+  throw notAll(missing.size);
 }
+
+/** The cause of a failure: objects that an archive lists and does not give. */
+class MissingObjects extends Error {}
 
 /** Returns the fault for an archive that gave less of a study than it has by its own search. */
 export function notAll(missing: number): Fault {
   return new Fault('bad_gateway', 'An image archive did not give all objects that it lists.', {
     service: 'imaging',
-    cause: new Error(`${missing} objects are missing`),
+    cause: new MissingObjects(`${missing} objects are missing`),
   });
+}
+
+/** Tells whether an archive gave less than it has by its own search. */
+export function isNotAll(error: unknown): boolean {
+  return error instanceof Fault && error.cause instanceof MissingObjects;
 }

@@ -4,7 +4,7 @@ import { logFault } from '../../../schema/fault/log-fault.ts';
 import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import { logCrossed } from '../authorization/caller-reach.ts';
 import { byStudy, compareNewestFirst, grouped } from '../facts/study-rows.ts';
-import { countsOf, partsOf, unionOf } from './contents.ts';
+import { countsOf, instancesOf, partsOf, unionOf } from './contents.ts';
 import type { Failover } from './failover.ts';
 import { mergedRecord, mergedRows, mergedStudyRow } from './merged-rows.ts';
 import type { RestrictedStudies } from './restricted-studies.ts';
@@ -70,27 +70,39 @@ export class MergedLists {
     };
   }
 
-  /** Searches the series or instances of one study. */
+  /** Searches the series or instances of one study; once more by new lists if a source does not give what it lists. */
   async #searchStudy(studyUid: string, query: StudyQuery): Promise<SearchResult> {
+    const found = await this.#searchHoldings(studyUid, query);
+    if (found.isWhole) return found.result;
+    this.#holders.doubt(studyUid);
+    return (await this.#searchHoldings(studyUid, query)).result;
+  }
+
+  /** @returns `isWhole`: false if there are fewer instances than are listed */
+  async #searchHoldings(
+    studyUid: string,
+    query: StudyQuery,
+  ): Promise<{ result: SearchResult; isWhole: boolean }> {
     const holdings = await this.#holders.of(studyUid, 's', 'lookupUntil');
     const parts = holdings.length > 1 ? partsOf({ studyUid }, holdings) : [];
     const [part = { sources: holdings.map(({ source }) => source) }] = parts;
     const { level, limit, offset = 0, ...rest } = query;
-    if (parts.length < 2 || level === 'study')
-      return this.#failover.first(part.sources, (one) => one.search(query));
+    const union = unionOf(holdings.map(({ contents }) => contents));
+    const isAll = level === 'instance' && rest.match.size === 0;
+    const listed = isAll ? instancesOf({ ...rest, studyUid }, union).length : 0;
+    if (parts.length < 2 || level === 'study') {
+      const result = await this.#failover.first(part.sources, (one) => one.search(query));
+      return { result, isWhole: limit !== undefined || offset > 0 || result.rows.length >= listed };
+    }
     const givers = [...new Set(parts.map(({ sources }) => sources[0]))];
     const answers = await Promise.all(
       givers.map(async (source) => ({ source, answer: await source.search({ level, ...rest }) })),
     );
-    const counts = countsOf(unionOf(holdings.map(({ contents }) => contents)));
     const lists = answers.map(({ source, answer }) => ({ source, rows: answer.rows }));
-    const rows = mergedRows(lists, level, { holdings, counts });
+    const rows = mergedRows(lists, level, { holdings, counts: countsOf(union) });
     const end = limit === undefined ? undefined : offset + limit;
-    return {
-      ...answers[0]!.answer,
-      rows: rows.slice(offset, end),
-      more: end !== undefined && rows.length > end,
-    };
+    const page = { rows: rows.slice(offset, end), more: end !== undefined && rows.length > end };
+    return { result: { ...answers[0]!.answer, ...page }, isWhole: rows.length >= listed };
   }
 
   /** Gives the rows of studies the numbers of what all sources have of them. */

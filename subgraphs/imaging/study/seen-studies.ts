@@ -65,6 +65,11 @@ export class SeenStudies {
     return this.#contents.get(`${key}\n${studyUid}`)?.contents;
   }
 
+  /** Forgets the contents of a study, which the archive does not give any more. */
+  forgetContents(key: string, studyUid: string): void {
+    this.#contents.delete(`${key}\n${studyUid}`);
+  }
+
   keepContents({ key, size }: Sized, studyUid: string, contents: Contents): void {
     const until = performance.now() + CONTENTS_TTL;
     this.#contents.set(`${key}\n${studyUid}`, { size, contents, until });

@@ -7,7 +7,7 @@ import type { EncodedMetadata } from '../cache/metadata-cache.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import { countsOf, partsOf, unionOf, type Part } from './contents.ts';
 import { Failover, framesWithFailover, isNotFound } from './failover.ts';
-import { joinedInstances, notAll, onlyOf } from './joined-instances.ts';
+import { isNotAll, joinedInstances, notAll, onlyOf } from './joined-instances.ts';
 import { MergedLists } from './merged-lists.ts';
 import { mergedRecord } from './merged-rows.ts';
 import type { StudyQuery } from './study-query.ts';
@@ -19,6 +19,8 @@ import type { InstanceTarget, StoredInstance, Target } from '../sources/source.t
 import type { Detail, Imaging, SearchResult, StudyFilter, StudyList, StudyRecord } from './studies.ts';
 import { StudyHolders, type SeveralStudiesOptions } from './study-holders.ts';
 import type { Reading, Version, VersionedFrames } from './study-reader.ts';
+
+type Parts = readonly [Part<RestrictedStudies>, ...Part<RestrictedStudies>[]];
 
 /**
  * All image sources of a tenant as one (DW-18). Each source is restricted to the Access separately, and finds patients
@@ -124,13 +126,15 @@ export class SeveralStudies implements Imaging {
     return this.#opened(target, (study) => study.metadata(target));
   }
 
-  async encodedMetadata(target: Target): Promise<EncodedMetadata> {
-    const parts = await this.#parts(target);
-    if (parts.length === 1) return this.#openPart(parts[0], (study) => study.encodedMetadata(target));
-    const studies = await Promise.all(parts.map((part) => this.#openPart(part, async (study) => study)));
-    const load = async () => (await Promise.all(parts.map((part) => this.#metadataOf(part)))).flat();
-    const version = studies.map((study) => study.metadataVersion(target)).join('\n');
-    return studies[0]!.encodedMetadata(target, { version, load });
+  encodedMetadata(target: Target): Promise<EncodedMetadata> {
+    return this.#planned(target, async (parts) => {
+      const [part] = parts;
+      if (part.instances.size === 0) return this.#openPart(part, (study) => study.encodedMetadata(target));
+      const studies = await Promise.all(parts.map((one) => this.#openPart(one, async (study) => study)));
+      const load = async () => (await Promise.all(parts.map((one) => this.#metadataOf(one)))).flat();
+      const version = studies.map((study) => study.metadataVersion(target)).join('\n');
+      return studies[0]!.encodedMetadata(target, { version, load });
+    });
   }
 
   /** @throws Fault `bad_gateway` if the archive does not give the metadata of all instances of the part */
@@ -141,69 +145,78 @@ export class SeveralStudies implements Imaging {
     return wanted;
   }
 
-  async retrieve(target: Target, transferSyntax: string): Promise<AsyncIterable<StoredInstance>> {
-    const parts = await this.#parts(target);
-    if (parts.length === 1)
-      return this.#ofPart(parts[0], async (source, others) => {
-        const study = await source.open(target.studyUid);
-        const instances = study.retrieve(target, transferSyntax);
-        return others.length > 0 ? joinedInstances([instances]) : instances;
-      });
-    return joinedInstances(
-      parts.map((part) =>
-        this.#openPart(part, async (study) =>
-          joinedInstances([
-            study.retrieve(part.target, transferSyntax).then((found) => onlyOf(found, part.instances)),
-          ]),
-        ),
-      ),
+  retrieve(target: Target, transferSyntax: string): Promise<AsyncIterable<StoredInstance>> {
+    const doubt = () => this.#holders.doubt(target.studyUid);
+    const instancesOf =
+      ({ target: own, instances }: Part<RestrictedStudies>) =>
+      async (study: OpenStudy) =>
+        joinedInstances([
+          study.retrieve(own, transferSyntax).then((found) => onlyOf(found, instances, doubt)),
+        ]);
+    return this.#planned(target, (parts) =>
+      parts[0].instances.size === 0
+        ? this.#openPart(parts[0], (study) => study.retrieve(target, transferSyntax))
+        : joinedInstances(parts.map((part) => this.#openPart(part, instancesOf(part)))),
     );
   }
 
-  /** Undefined for what several archives have parts of. */
+  /** Undefined for what is compared with the lists of several archives. */
   async relay(target: Target, transferSyntax: string) {
-    const [part, ...others] = await this.#parts(target);
-    if (others.length > 0) return undefined;
-    return this.#openPart(part, (study) => study.relay(target, transferSyntax));
+    const [part] = await this.#parts(target);
+    if (part.instances.size > 0 && target.instanceUid === undefined) return undefined;
+    return this.#opened(target, (study) => study.relay(target, transferSyntax));
   }
 
-  async frames(target: InstanceTarget, numbers: readonly number[]) {
+  frames(target: InstanceTarget, numbers: readonly number[]) {
     const get = async (source: RestrictedStudies): Promise<VersionedFrames> =>
       (await source.open(target.studyUid)).frames(target, numbers);
-    const [part] = await this.#parts(target);
-    return this.#ofPart(part, async (source, others) => {
-      const given = await get(source);
-      if (others.length === 0) return given;
-      const other = () => this.#failover.instead(others, get);
-      return { ...given, frames: framesWithFailover(given, other) };
-    });
+    return this.#planned(target, ([part]) =>
+      this.#ofPart(part, async (source, others) => {
+        const given = await get(source);
+        if (others.length === 0) return given;
+        const other = () => this.#failover.instead(others, get);
+        return { ...given, frames: framesWithFailover(given, other) };
+      }),
+    );
   }
 
   bulkdata(target: InstanceTarget, path: string) {
     return this.#opened(target, (study) => study.bulkdata(target, path));
   }
 
-  async version(target: Target): Promise<Version> {
-    const parts = await this.#parts(target);
-    if (parts.length === 1) return this.#openPart(parts[0], (study) => study.version(target));
-    const versions = await Promise.all(
-      parts.map((part) => this.#openPart(part, (study) => study.version(part.target))),
-    );
-    const stamps = versions.map(({ stamp }) => stamp);
-    return {
-      source: versions.map(({ source }) => source).join('\n'),
-      patient: versions.map(({ patient }) => patient).join('\n'),
-      stamp: stamps.every((stamp) => stamp !== undefined) ? JSON.stringify(stamps) : undefined,
-    };
+  version(target: Target): Promise<Version> {
+    return this.#planned(target, async (parts) => {
+      if (parts.length === 1) return this.#openPart(parts[0], (study) => study.version(target));
+      const versions = await Promise.all(
+        parts.map((part) => this.#openPart(part, (study) => study.version(part.target))),
+      );
+      const stamps = versions.map(({ stamp }) => stamp);
+      return {
+        source: versions.map(({ source }) => source).join('\n'),
+        patient: versions.map(({ patient }) => patient).join('\n'),
+        stamp: stamps.every((stamp) => stamp !== undefined) ? JSON.stringify(stamps) : undefined,
+      };
+    });
   }
 
   reading<T>(_target: Target, _part: string, work: (core: Reading) => Promise<T>): Promise<T> {
     return work(this);
   }
 
-  async #opened<T>(target: InstanceTarget, get: (study: OpenStudy) => Promise<T>): Promise<T> {
-    const [part] = await this.#parts(target);
-    return this.#openPart(part, get);
+  #opened<T>(target: Target, get: (study: OpenStudy) => Promise<T>): Promise<T> {
+    return this.#planned(target, ([part]) => this.#openPart(part, get));
+  }
+
+  /** Reads a target as the archives list it; once more by new lists if one does not give what it lists. */
+  async #planned<T>(target: Target, read: (parts: Parts) => Promise<T>): Promise<T> {
+    const parts = await this.#parts(target);
+    try {
+      return await read(parts);
+    } catch (error) {
+      if (parts[0].instances.size === 0 || !(isNotFound(error) || isNotAll(error))) throw error;
+      this.#holders.doubt(target.studyUid);
+      return read(await this.#parts(target));
+    }
   }
 
   #openPart<T>(part: Part<RestrictedStudies>, get: (study: OpenStudy) => Promise<T>): Promise<T> {
@@ -211,9 +224,7 @@ export class SeveralStudies implements Imaging {
   }
 
   /** Divides a target among the sources. @throws Fault as `StudyHolders.of` does */
-  async #parts(
-    target: Target,
-  ): Promise<readonly [Part<RestrictedStudies>, ...Part<RestrictedStudies>[]]> {
+  async #parts(target: Target): Promise<Parts> {
     const holdings = await this.#holders.of(target.studyUid, 'r', 'retrieveUntil');
     const [part, ...others] = holdings.length > 1 ? partsOf(target, holdings) : [];
     if (part) return [part, ...others];

@@ -75,6 +75,16 @@ export class StudyHolders {
     return finding;
   }
 
+  /** Asks every source anew what it has of a study: one has not given what it lists. */
+  doubt(studyUid: string): void {
+    for (const { key, lookup } of this.#sources) {
+      lookup.doubt(studyUid);
+      this.#options.seenStudies.forgetContents(key, studyUid);
+    }
+    for (const question of this.#found.keys())
+      if (question.startsWith(`${studyUid}\n`)) this.#found.delete(question);
+  }
+
   async #find(studyUid: string, interaction: 'r' | 's', delay: Delay): Promise<Holdings> {
     const claims = await this.#claims(studyUid, interaction, delay);
     const having = claims.flatMap(({ source, answer }): Holder[] =>

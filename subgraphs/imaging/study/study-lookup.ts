@@ -63,6 +63,13 @@ export class StudyLookup {
     return this.#decided(studyUid, coverage);
   }
 
+  /** Decides anew about a study, by a row that is not kept: the source has not given what it should have by its row. */
+  doubt(studyUid: string): void {
+    this.#source.doubt(studyUid);
+    for (const question of this.#decisions.keys())
+      if (question.startsWith(`${studyUid}\n`)) this.#decisions.delete(question);
+  }
+
   /** Returns the row of a study that the caller may have. @throws Fault `not_found` for any other study */
   async owned(studyUid: string, coverage: Coverage): Promise<DicomJson> {
     const found = await this.#decided(studyUid, coverage);
@@ -210,6 +217,7 @@ export class StudyLookup {
     reaches: readonly Reach[] | undefined,
   ): Promise<LookupResult> {
     const query = byUid(studyUid);
+    const until = { ttl: OWNER_TTL, generation: await this.#source.generation() };
     const found = await this.#source.askOwner(query, studyUid);
     const studies = studiesIn(found, studyUid);
     const own = studies.length > 0 && this.#caller.includesAll(reaches, studies);
@@ -226,8 +234,8 @@ export class StudyLookup {
       this.withheld.add(studyUid);
       return 'withheld';
     }
-    this.#source.keep(query, found, OWNER_TTL);
-    this.#source.keep(this.#seriesQuery([studyUid]), series, OWNER_TTL);
+    this.#source.keep(query, found, until);
+    this.#source.keep(this.#seriesQuery([studyUid]), series, until);
     return studies[0]!;
   }
 

@@ -248,6 +248,6 @@ test('a series of 2,000 frames loads in little time of the processor', async () 
   const load = async () => {
     while (store.counts(stack).ready < 2000) await tick();
   };
-  expect(await processorTime(load)).toBeLessThan(2000);
+  expect(await processorTime(load)).toBeLessThan(10_000);
   store.close();
 });

@@ -59,7 +59,7 @@ test('DW-8 segmented tables: endless repetitions, and more entries than are poss
     const growing = inline(Uint16Array.from({ length: 6000 }, (_, i) => [1, 0xffff, 5][i % 3]!));
     expect(lookupTable(us(5e7, 0, 16), growing, false, true)).toBeUndefined();
   };
-  expect(await processorTime(read)).toBeLessThan(1000);
+  expect(await processorTime(read)).toBeLessThan(10_000);
 });
 
 test('DW-8 segmented tables of eight bits: offsets are four bytes', () => {
