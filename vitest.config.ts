@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { svelte, vitePreprocess } from '@sveltejs/vite-plugin-svelte';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { CHROMIUM } from './gateway/test/setup/chromium.ts';
 import { emulate } from './viewer/test/setup/emulate.ts';
 
@@ -30,6 +31,15 @@ const SETUP = join(import.meta.dirname, 'gateway/test/setup');
 const ALL = ['{schema,gateway,subgraphs,viewer,conformance,docs}/**/*.test.ts'];
 const NEVER = ['**/node_modules/**', '**/dist/**'];
 
+/** Begins with a file that is a short text and takes a minute; the others begin by their size. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isLongest = ({ moduleId }: TestSpecification) => moduleId.endsWith('/viewer/test/journeys.test.ts');
+    return [...sorted.filter(isLongest), ...sorted.filter((file) => !isLongest(file))];
+  }
+}
+
 /** Every test of the project. They run real servers, hence the patience; a worker is a process (native modules). */
 export default defineConfig({
   // One graphql for our sources and Apollo's: Vite would take its ESM build, Node (and so Apollo) its CommonJS one.
@@ -43,6 +53,7 @@ export default defineConfig({
   test: {
     // Files share processes: otherwise each would load the modules of the gateway and warm up the compiler again.
     isolate: false,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
