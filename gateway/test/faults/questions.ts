@@ -29,6 +29,8 @@ interface Answer {
   status: number;
   type: string;
   retryAfter: number;
+  /** True if it says that a source did not answer. */
+  isWarned: boolean;
   body: Buffer;
 }
 /** Returns the numbers of the instances that a study has. */
@@ -61,6 +63,7 @@ export function questionsOf(world: Surroundings): { questions: Question[]; close
       status: answer.statusCode,
       type: String(answer.headers['content-type']),
       retryAfter: Number(answer.headers['retry-after']),
+      isWarned: String(answer.headers['warning']).includes('did not answer'),
       body: Buffer.from(await answer.body.arrayBuffer()),
     };
   }
@@ -76,7 +79,10 @@ export function questionsOf(world: Surroundings): { questions: Question[]; close
           if (answer.status === 502) return 'misplaced';
           const failure = failureByGraphql(answer);
           if (failure) return failure;
-          const wrong = await judge(answer, (uid) => instancesOf(tenant, uid));
+          let wrong = await judge(answer, (uid) => instancesOf(tenant, uid));
+          // An archive that is away before it was first asked: the others are given, with a warning.
+          if (wrong && answer.isWarned && tenant === 'several')
+            wrong = (await judge(answer, (uid) => instancesOf('folder', uid))) && wrong;
           return wrong ? { ...wrong, wrong: `${answer.status}: ${wrong.wrong}` } : 'right';
         } catch (error) {
           return error instanceof errors.SocketError ? 'cut' : { wrong: String(error) };

@@ -89,7 +89,9 @@ beforeAll(async () => {
     testTenant([archive, folder], `archive-first ${key}`),
     testTenant([folder, archive], `folder-first ${key}`),
   ]);
-  served = await testSubgraph([...tenants, testTenant(archive, 'archive')], {
+  const neverThere = { ...archive, endpoint: 'http://127.0.0.1:1/dicom-web' };
+  const others = [testTenant(archive, 'archive'), testTenant([folder, neverThere], 'never there')];
+  served = await testSubgraph([...tenants, ...others], {
     own,
     other: testAccess([patient('other', 'OTHER')]),
     reports: testAccess([patient('own', MRN)], 'patient/ImagingStudy.rs?modality=SR'),
@@ -371,6 +373,18 @@ it('answers 503, not 404, for an object that only the failed source may have', a
     await two.close();
   }
 });
+
+it.each(['', '/metadata', '/frames/1', '/rendered'])(
+  'answers 503, not 404, for an object that an archive may have which never answered (%s)',
+  async (part) => {
+    const at = (number: number) =>
+      get('never there', `/dicomweb/studies/${PART}/series/${PART}.1/instances/${PART}.1.${number}${part}`);
+    const [there, unknown] = [await at(1), await at(4)];
+    expect([there.statusCode, unknown.statusCode]).toEqual([200, 503]);
+    expect(String(there.headers['warning'])).toContain('did not answer');
+    expect(unknown.headers['retry-after']).toBe('5');
+  },
+);
 
 describe.each(['archive', 'archive-first fresh', 'folder-first fresh'])(
   '%s: a UID of two patients',

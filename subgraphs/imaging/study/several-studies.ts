@@ -207,12 +207,17 @@ export class SeveralStudies implements Imaging {
     return this.#planned(target, ([part]) => this.#openPart(part, get));
   }
 
-  /** Reads a target as the archives list it; once more by new lists if one does not give what it lists. */
+  /**
+   * Reads a target as the archives list it; once more by new lists if one does not give what it lists.
+   * @throws the fault of an archive that does not answer, for what it may have and no other archive has
+   */
   async #planned<T>(target: Target, read: (parts: Parts) => Promise<T>): Promise<T> {
     const parts = await this.#parts(target);
     try {
       return await read(parts);
     } catch (error) {
+      const [away] = this.#holders.unanswered;
+      if (away && isNotFound(error)) throw away;
       if (parts[0].instances.size === 0 || !(isNotFound(error) || isNotAll(error))) throw error;
       this.#holders.doubt(target.studyUid);
       return read(await this.#parts(target));
