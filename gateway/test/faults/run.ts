@@ -24,8 +24,8 @@ export interface Figures {
   away: number;
   /** Answers that rightly say that the source is not where it should be. */
   misplaced: number;
-  /** 99th percentile in milliseconds of the right answers of tenants that the fault does not touch; 0 if there are few. */
-  others: { before: number; during: number };
+  /** Milliseconds of the right answers of tenants that the fault does not touch; none of a part that all need, as Redis. */
+  others: { before: readonly number[]; during: readonly number[] };
   /** Answers that began before or during the fault and were broken off. */
   cut: number;
   /** Answers that rightly say that the deleted study does not exist. */
@@ -37,8 +37,6 @@ export interface Figures {
 
 /** Milliseconds after the end of a fault in which a request may still be answered as during it. */
 const RECOVERY = 5_000;
-/** Number of answers that have a 99th percentile. */
-const LEAST_ANSWERS = 200;
 /** Milliseconds between two checks whether all is right. */
 const LOOK = 50;
 
@@ -65,14 +63,12 @@ export async function runFaults(
   let figures = newFigures('before the first');
   /** Right answers since the last fault ended. */
   let times: { tenant: string; at: number; ms: number }[] = [];
-  const slowest = (of: Fault, from: number, to: number): number => {
-    const others = times.filter(
-      ({ tenant, at }) => !(of.touches as readonly string[]).includes(tenant) && at >= from && at < to,
+  const ofOthers = ({ touches }: Fault, from: number, to: number): number[] =>
+    times.flatMap(({ tenant, at, ms }) =>
+      touches.length > 0 && !(touches as readonly string[]).includes(tenant) && at >= from && at < to
+        ? [ms]
+        : [],
     );
-    // Of few answers, it would be the slowest one.
-    if (others.length < LEAST_ANSWERS) return 0;
-    return others.map(({ ms }) => ms).sort((a, b) => a - b)[Math.floor(others.length * 0.99)]!;
-  };
 
   function judge({ question, at }: Asked, verdict: Verdict): void {
     if (verdict === 'right') {
@@ -131,7 +127,10 @@ export async function runFaults(
       await delay(run.lasting);
       await one.end();
       ended = Date.now();
-      figures.others = { before: slowest(one, 0, begun), during: slowest(one, begun, ended) };
+      figures.others = {
+        before: ofOthers(one, begun - run.right, begun),
+        during: ofOthers(one, begun, ended),
+      };
       times = [];
       await allRight(ended);
       // Clients may still get cached answers without the deleted study.
@@ -151,7 +150,7 @@ const newFigures = (fault: string): Figures => ({
   right: 0,
   away: 0,
   misplaced: 0,
-  others: { before: 0, during: 0 },
+  others: { before: [], during: [] },
   cut: 0,
   gone: 0,
   wrong: 0,
