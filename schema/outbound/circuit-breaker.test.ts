@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Fault, type FaultCode } from '../fault/fault.ts';
 import { CircuitBreaker, type OpenCircuit } from './circuit-breaker.ts';
@@ -133,4 +134,12 @@ test('at most two probes run: a new one, and one that waits for a source that is
   expect(probes[0]!.ended).toBeUndefined();
   await vi.advanceTimersByTimeAsync(1000);
   expect(probes[0]!.ended).toBe(20);
+});
+
+test('a call leaves no listener at its caller, whose leaving ends what the call has begun', async () => {
+  const caller = new AbortController();
+  const ends = await new CircuitBreaker().run(async (signal) => signal, caller.signal);
+  expect(getEventListeners(caller.signal, 'abort')).toEqual([]);
+  caller.abort(new Error('left'));
+  expect(ends.reason).toEqual(new Error('left'));
 });

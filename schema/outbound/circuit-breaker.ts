@@ -82,12 +82,10 @@ export class CircuitBreaker {
       throw this.#open.refusal;
     }
     const call = new AbortController();
-    const leave = (): void => call.abort(signal?.reason);
-    if (signal?.aborted) leave();
-    signal?.addEventListener('abort', leave, { once: true });
     this.#calls.add(call);
     try {
-      return await work(call.signal);
+      // A stream that the work gives ends with the caller, also later. A listener for each call would stay until then.
+      return await work(signal ? AbortSignal.any([signal, call.signal]) : call.signal);
     } catch (error) {
       this.#judge(error);
       throw error;

@@ -1,11 +1,15 @@
 import { LRUCache } from 'lru-cache';
-import type { BaseLogger } from 'pino';
-import { logFault } from '../fault/log-fault.ts';
+import { logFault, type FaultLog } from '../fault/log-fault.ts';
 import type { Tenant } from '../tenant/tenant.ts';
 import { CircuitBreaker, type CircuitBreakerOptions, type OpenCircuit } from './circuit-breaker.ts';
 
 /** Number of sources whose state is remembered. */
 const MAX_REMEMBERED = 1000;
+
+/** The part of a logger that the states of sources need. */
+export interface StateLog extends FaultLog {
+  info(details: object, message: string): void;
+}
 
 /** A source that is another system. */
 export interface RemoteSource extends Required<Pick<CircuitBreakerOptions, 'silence' | 'patience'>> {
@@ -31,13 +35,13 @@ interface Remembered {
 
 /** What is remembered of sources that do not answer, by address and credentials: tenants with both in common share it. */
 export class CircuitBreakers {
-  readonly #log: Pick<BaseLogger, 'info' | 'warn' | 'error'>;
+  readonly #log: StateLog;
   readonly #remembered = new LRUCache<string, Remembered>({
     max: MAX_REMEMBERED,
     dispose: ({ breaker }) => breaker.close(),
   });
 
-  constructor(log: Pick<BaseLogger, 'info' | 'warn' | 'error'>) {
+  constructor(log: StateLog) {
     this.#log = log;
   }
 

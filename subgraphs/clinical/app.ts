@@ -1,7 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify';
 import type { CapabilityStatementRestResource } from 'fhir/r4.js';
 import type { GraphQLSchema } from 'graphql';
-import type { BaseLogger } from 'pino';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Access } from '../../schema/access/access.ts';
@@ -14,7 +13,7 @@ import { answeredElsewhere } from '../../schema/http/answered-elsewhere.ts';
 import { fhirBase } from '../../schema/http/request.ts';
 import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { ChooseDispatcher } from '../../schema/outbound/choose-dispatcher.ts';
-import type { AwaySource } from '../../schema/outbound/circuit-breakers.ts';
+import type { AwaySource, StateLog } from '../../schema/outbound/circuit-breakers.ts';
 import type { ClinicalConfig, Tenant } from '../../schema/tenant/tenant.ts';
 import type { Awaitable } from '../../schema/process/awaitable.ts';
 import type { Abortable } from '../../schema/process/request-end.ts';
@@ -70,7 +69,7 @@ export interface ClinicalDependencies {
   /** Folder for what this process alone writes; by default `dataDir`. */
   ownDir?: string | undefined;
   /** Gets a line when a FHIR server is found to be away, and when it answers again. */
-  log?: Pick<BaseLogger, 'info' | 'warn' | 'error'> | undefined;
+  log?: StateLog | undefined;
   /** Measures the calls to records. */
   measure?: MeasureCall | undefined;
   /** Returns what a FHIR server has answered to earlier calls for the same request of a client; undefined for a first one. */

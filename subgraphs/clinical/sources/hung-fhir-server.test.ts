@@ -31,7 +31,7 @@ beforeEach(() => {
   const log = { info: line('info'), warn: line('warn'), error: line('error') };
   const at = (baseUrl: string) => tenantOf({ type: 'fhir', baseUrl });
   record = {
-    subgraph: openClinical({ timeout: TIMEOUT, log: log as never }),
+    subgraph: openClinical({ timeout: TIMEOUT, log }),
     tenant: at(server.base.replace(/:\d+/, `:${proxy.port}`)),
     other: at(server.base),
   };

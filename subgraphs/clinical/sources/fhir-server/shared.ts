@@ -1,14 +1,13 @@
 import { LRUCache } from 'lru-cache';
 import type { CircuitBreaker } from '../../../../schema/outbound/circuit-breaker.ts';
-import { CircuitBreakers } from '../../../../schema/outbound/circuit-breakers.ts';
+import { CircuitBreakers, type StateLog } from '../../../../schema/outbound/circuit-breakers.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
 import { silentServer } from '../fhir-server-fault.ts';
 import { ResourceMatcher } from '../resource-matcher.ts';
 import { CapabilityCache } from './capabilities.ts';
 import { signOfLife, TIMEOUT_MS, type FhirHttpOptions } from './http.ts';
 
-type BreakerLog = ConstructorParameters<typeof CircuitBreakers>[0];
-const NO_LOG: BreakerLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const NO_LOG: StateLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** What all requests to FHIR servers share. Use one per process. */
 export class FhirServersShared {
@@ -24,7 +23,7 @@ export class FhirServersShared {
   /** Servers that do not answer. */
   readonly breakers: CircuitBreakers;
 
-  constructor(log?: BreakerLog) {
+  constructor(log?: StateLog) {
     this.breakers = new CircuitBreakers(log ?? NO_LOG);
   }
 
