@@ -3,7 +3,7 @@
 #   node dist/gateway/main.js            the whole gateway; with CLINICAL_URL and IMAGING_URL: the gateway alone
 #   node dist/gateway/main.js clinical   the clinical subgraph
 #   node dist/gateway/main.js imaging    the imaging subgraph
-# gateway/test/image.test.ts executes these steps without a container engine.
+# gateway/test/image.whole.test.ts executes these steps without a container engine.
 
 # The full image has python3, make and g++, for the native module when its prebuilt binary is out of reach.
 FROM node:24-bookworm AS build

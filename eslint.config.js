@@ -1,4 +1,4 @@
-// Rules that the compiler does not check. docs/checks.test.ts plants a violation of each and sees it refused.
+// Rules that the compiler does not check. docs/checks.whole.test.ts plants a violation of each and sees it refused.
 import svelte from 'eslint-plugin-svelte';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';

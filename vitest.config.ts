@@ -7,35 +7,25 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { CHROMIUM } from './gateway/test/setup/chromium.ts';
 import { emulate } from './viewer/test/setup/emulate.ts';
 
-/** Tests that measure what others notice of an attack, or how long answers take: alone, after all others. */
-const ALONE = [
-  'archive-bombs',
-  'archive-times',
-  'attribute-bombs',
-  'bounded-requests',
-  'expression-provocations',
-  'faults',
-  'hostile-documents',
-  'introspection',
-  'large-answers',
-  'memory',
-  'rate-limits',
-  'workers',
-  'slow-readers',
-].map((name) => `gateway/test/${name}.test.ts`);
 /** Tests that replace modules: in a shared process these would be replaced for the next file too. */
 const ISOLATED = ['subgraphs/imaging/fhir/once.test.ts'];
 /** Tests of the viewer's components, in Chromium. */
 const COMPONENTS = ['viewer/test/component/*.test.ts'];
 const SETUP = join(import.meta.dirname, 'gateway/test/setup');
-const ALL = ['{schema,gateway,subgraphs,viewer,conformance,docs}/**/*.test.ts'];
+const FOLDERS = '{schema,gateway,subgraphs,viewer,conformance,docs}';
+const USUAL = [`${FOLDERS}/**/*.test.ts`];
+/** What `npm run test:all` has besides: large tables, whole pages, processes that start and end. */
+const WHOLE = [`${FOLDERS}/**/*.whole.test.ts`];
+/** Tests that measure what others notice of an attack, or how long answers take: alone, after all others. */
+const ALONE = [`${FOLDERS}/**/*.alone.test.ts`];
 const NEVER = ['**/node_modules/**', '**/dist/**'];
 
 /** Begins with a file that is a short text and takes a minute; the others begin by their size. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    const isLongest = ({ moduleId }: TestSpecification) => moduleId.endsWith('/viewer/test/journeys.test.ts');
+    const isLongest = ({ moduleId }: TestSpecification) =>
+      moduleId.endsWith('/viewer/test/journeys.whole.test.ts');
     return [...sorted.filter(isLongest), ...sorted.filter((file) => !isLongest(file))];
   }
 }
@@ -57,7 +47,17 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'together', include: ALL, exclude: [...NEVER, ...ISOLATED, ...ALONE, ...COMPONENTS] },
+        test: {
+          name: 'usual',
+          include: USUAL,
+          exclude: [...NEVER, ...ISOLATED, ...WHOLE, ...ALONE, ...COMPONENTS],
+          // Besides the setup files of all.
+          setupFiles: ['gateway/test/setup/file-budget.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'whole', include: WHOLE, exclude: NEVER },
       },
       {
         plugins: [svelte({ configFile: false, preprocess: vitePreprocess({ script: false }) })],
@@ -109,12 +109,12 @@ export default defineConfig({
     pool: 'forks',
     // More than there are cores: a test that waits for servers, or for time to pass, needs no core.
     maxWorkers: 2 * availableParallelism(),
-    // A second attempt in CI only, which names what needed it: `npm test` has none, and must pass without.
-    retry: process.env['CI'] ? 1 : 0,
     // Long, for a machine that others use too.
     testTimeout: 40_000,
     expect: { poll: { timeout: 20_000 } },
     hookTimeout: 120_000,
+    // A failure tells all values: some cannot be made a second time.
+    chaiConfig: { truncateThreshold: 0 },
     unstubEnvs: true,
     restoreMocks: true,
   },

@@ -17,7 +17,7 @@ const WAYS: [name: string, path: (uid: string) => string, asking?: (uid: string)
   ['FHIR', (uid) => `/fhir/ImagingStudy/${uid}`],
   ['link', () => '/wado/links', (uid) => ({ json: { path: `studies/${uid}/rendered` } })],
 ];
-/** Refusals are delayed, so only these ways are tried; `refusal-round-trips.test.ts` tries all. */
+/** Refusals are delayed, so only these ways are tried; `refusal-round-trips.whole.test.ts` tries all. */
 const REFUSED_WAYS = ['study', 'frames', 'FHIR'];
 
 let every: EverySource;

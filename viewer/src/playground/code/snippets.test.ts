@@ -1,4 +1,4 @@
-/** Texts as literals, and operations. gateway/test/clients/playground-code.test.ts runs the programs. */
+/** Texts as literals, and operations. gateway/test/clients/playground-code.whole.test.ts runs the programs. */
 import { expect, test } from 'vitest';
 import { jsTemplate, pythonText, pythonValue, rText, shellWord } from './literals.ts';
 import { LANGUAGES, singleOperation, TOKEN } from './snippets.ts';

@@ -131,11 +131,9 @@ test.each([
   'a frame %s has failed, and is not drawn as grey; its neighbours are',
   async (_, kind, answer) => {
     const tamper = async (page: EnginePage) => {
-      let instance: string | undefined;
       await page.context.route(isFrameUrl, async (route) => {
-        const url = route.request().url();
-        instance ??= url;
-        if (url !== instance) return route.continue();
+        const { instance } = await page.page.evaluate(() => window.page.instanceOf(30));
+        if (!route.request().url().includes(`/instances/${instance}/`)) return route.continue();
         const response = await route.fetch();
         const full = await response.body();
         return route.fulfill({ status: 200, ...answer(full, full) });
