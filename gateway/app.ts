@@ -58,6 +58,7 @@ import {
 import { startPage } from './pages/start-page.ts';
 import type { Tenants } from './tenants/loading/settings.ts';
 import type { Traces } from './traces/traces.ts';
+import type { GraphExecutor } from './settings.ts';
 import { viewerConfiguration } from './pages/viewer-configuration.ts';
 import { viewerFiles } from './pages/viewer-files.ts';
 import { addLinkHeaders, wadoLinkRoutes, type OpenStudies } from './smart/capability/wado-links.ts';
@@ -118,6 +119,8 @@ export interface AppDeps {
   load?: LoadLimits;
   /** Passes requests on to the first of several processes; without it, this one answers all. */
   passOn?: PassOn;
+  /** Default `compiled`. */
+  graphExecutor?: GraphExecutor;
   /** Milliseconds from which on a GraphQL operation is logged as slow; by default none is. */
   slowOperation?: number;
 }
@@ -176,7 +179,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const graphs = await Graphs.start({
     texts: { supergraphSdl: deps.supergraphSdl, apiSdl: deps.apiSdl },
     ...{ file: deps.supergraphFile, subgraphs, log, onReload: measured.supergraphReloaded },
-    start: (texts) => startGraph({ ...texts, ...common, slow: deps.slowOperation }),
+    start: (texts) =>
+      startGraph({ ...texts, ...common, executor: deps.graphExecutor, slow: deps.slowOperation }),
     // With the form of introspection that most tools send.
     documents: () => [
       ...(deps.trustedDocuments ? [getIntrospectionQuery()] : []),

@@ -212,6 +212,7 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     ...(redis && { redis }),
     ...(several && !isFirst && { passOn: { to: passOnTo(several.socket), isShared: redis !== undefined } }),
     load: settings,
+    graphExecutor: settings.graphExecutor,
     slowOperation: settings.slowOperation,
   });
   const metricsApp = settings.metricsPort === undefined || !isFirst ? undefined : metricsServer(measured);

@@ -24,6 +24,7 @@ test('an empty environment gives settings for a laptop', () => {
     logLevel: 'info',
     maxInFlight: 1000,
     maxEventLoopDelay: 2000,
+    graphExecutor: 'compiled',
     slowOperation: 1000,
     workers: 1,
     shutdownDelaySeconds: 5,

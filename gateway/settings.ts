@@ -49,6 +49,8 @@ export interface Settings {
   maxInFlight: number;
   /** Milliseconds: mean delay of the event loop, over a second, above which requests are refused. */
   maxEventLoopDelay: number;
+  /** What executes GraphQL operations. */
+  graphExecutor: GraphExecutor;
   /** Milliseconds from which on a GraphQL operation is logged as slow. */
   slowOperation: number;
   /** Port of `/metrics`, on the same host; undefined for the main port. */
@@ -60,6 +62,9 @@ export interface Settings {
   /** Seconds after SIGTERM in which the server still listens while readiness answers 503. */
   shutdownDelaySeconds: number;
 }
+
+/** `compiled`: our compiled forms; `apollo`: Apollo's planner and executor. */
+export type GraphExecutor = 'compiled' | 'apollo';
 
 export interface TraceSettings {
   /** Base URL of a collector that takes OTLP over HTTP, without a slash at the end. */
@@ -142,6 +147,7 @@ export const environment = z.object({
   OPERATOR_KEY: sentKey,
   MAX_IN_FLIGHT: z.coerce.number('must be a number').int().min(1).max(1_000_000).default(1000),
   MAX_EVENT_LOOP_DELAY_MS: z.coerce.number('must be a number of milliseconds').min(100).default(2000),
+  GRAPH_EXECUTOR: z.enum(['compiled', 'apollo'], 'must be compiled or apollo').default('compiled'),
   SLOW_OPERATION_MS: z.coerce.number('must be a number of milliseconds').min(0).default(1000),
   OTEL_EXPORTER_OTLP_ENDPOINT: z
     .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
@@ -223,6 +229,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     logLevel: read.LOG_LEVEL,
     maxInFlight: read.MAX_IN_FLIGHT,
     maxEventLoopDelay: read.MAX_EVENT_LOOP_DELAY_MS,
+    graphExecutor: read.GRAPH_EXECUTOR,
     slowOperation: read.SLOW_OPERATION_MS,
     ...(read.METRICS_PORT !== undefined && { metricsPort: read.METRICS_PORT }),
     ...(read.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined && {

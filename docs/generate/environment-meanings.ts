@@ -99,6 +99,9 @@ export const ENVIRONMENT_MEANINGS: Readonly<Record<keyof z.input<typeof environm
   MAX_EVENT_LOOP_DELAY_MS: {
     text: 'Mean delay of the event loop, over a second, above which requests are 503 with `Retry-After`.',
   },
+  GRAPH_EXECUTOR: {
+    text: '`apollo` plans and executes every GraphQL operation with `@apollo/gateway`, to [compare](operations.md#doubts-about-an-answer) its answers with those of `compiled`. `@defer` is then answered whole.',
+  },
   SLOW_OPERATION_MS: { text: 'Milliseconds from which on a GraphQL operation is logged as slow.' },
   OTEL_EXPORTER_OTLP_ENDPOINT: {
     fallback: 'unset: no traces',

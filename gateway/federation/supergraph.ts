@@ -18,6 +18,7 @@ import { utf8 } from '../../schema/process/texts.ts';
 import { incrementalDelivery } from '../../schema/fault/refusals.ts';
 import { andThen, type Awaitable } from '../../schema/process/awaitable.ts';
 import type { Limits } from '../http/limits.ts';
+import type { GraphExecutor } from '../settings.ts';
 import { DocumentCache } from './document-cache.ts';
 import { CompiledExecution } from './executor/compiled-execution.ts';
 import { compiledExecution } from './executor/plugin.ts';
@@ -88,6 +89,8 @@ export async function federatedServer(deps: {
   log: ApolloLog;
   persisted: PersistedQueries['cache'];
   measures?: GraphqlMeasures | undefined;
+  /** Default `compiled`. */
+  executor?: GraphExecutor | undefined;
   /** Milliseconds from which on an operation is logged as slow; undefined: none is. */
   slow?: number | undefined;
 }): Promise<FederatedServer> {
@@ -103,7 +106,8 @@ export async function federatedServer(deps: {
     },
   });
   const onExecute = () => measures?.executed('compiled');
-  const execution = new CompiledExecution(subgraphs, { fields: limits.cost, scopes, onExecute });
+  const rowsOnly = deps.executor === 'apollo';
+  const execution = new CompiledExecution(subgraphs, { fields: limits.cost, scopes, rowsOnly, onExecute });
   const known = new KnownOperations(execution, { limits, scopes });
   const cache = new DocumentCache();
   const rules = [documentLimits(limits)];

@@ -100,7 +100,7 @@ export async function buildTestGateway(
     secrets?: readonly string[];
     measured?: Metrics;
     connections?: Pick<PartsOptions, 'fetch' | 'dispatcher'>;
-    limits?: Pick<AppDeps, 'load' | 'redis' | 'slowOperation'>;
+    limits?: Pick<AppDeps, 'load' | 'redis' | 'slowOperation' | 'graphExecutor'>;
   } = {},
 ): Promise<TestGateway> {
   const dataDir = await mkdtemp(join(tmpdir(), 'test-gateway-'));

@@ -25,6 +25,8 @@ export interface ExecutionOptions {
   fields: number;
   /** The scopes that the fields of the graph need. */
   scopes: Pick<FieldScopes, 'refusals'>;
+  /** True to execute only streams of rows, which Apollo's executor cannot write, and to leave all else to it. */
+  rowsOnly?: boolean;
   /** Called for each execution. */
   onExecute?: (() => void) | undefined;
 }
@@ -77,9 +79,10 @@ export class CompiledExecution {
   /**
    * Compiles an operation before it is asked for.
    * @param defers true: also for callers who take parts that come later
-   * @returns false where the gateway has to plan
+   * @returns false for an operation that has to be planned when it is asked for
    */
   prepare(hash: string, asked: AskedOperation, defers: boolean): boolean {
+    if (this.#options.rowsOnly) return true;
     const isCompiled = this.#operations.of(hash, asked, { defers: false }) !== undefined;
     if (isCompiled && defers) this.#operations.of(hash, asked, { defers });
     return isCompiled;
@@ -94,6 +97,7 @@ export class CompiledExecution {
     asked: AskedOperation,
     { scope, defers = false }: Wanted,
   ): Awaitable<Answered | undefined> {
+    if (this.#options.rowsOnly && !scope.rows) return undefined;
     const { schema, operation } = asked;
     const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], asked.variables);
     if (!coerced) return undefined;

@@ -9,6 +9,13 @@ import { imagesAreThere } from './images-are-there.ts';
 
 const shots = join(import.meta.dirname, '../../../dist/screenshots');
 
+interface Opened {
+  page: Page;
+  /** Bodies of the page's GraphQL requests. */
+  graphql: string[];
+  errors: string[];
+}
+
 export class ViewerSystem {
   gateway!: GatewayProcess;
   browser!: Browser;
@@ -30,6 +37,30 @@ export class ViewerSystem {
       await this.browser?.close();
       await this.gateway?.stop();
     });
+  }
+
+  /** Opens a page in a browser context of its own and records its errors and GraphQL requests. */
+  async openPage(path: string): Promise<Opened> {
+    const page = await this.browser.newPage({ viewport: { width: 1400, height: 900 } });
+    const graphql: string[] = [];
+    const errors: string[] = [];
+    page.on(
+      'request',
+      (request) => request.url().endsWith('/graphql') && graphql.push(request.postData() ?? ''),
+    );
+    page.on('pageerror', (error) => errors.push(error.message));
+    page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
+    await page.goto(`${this.gateway.url}${path}`);
+    return { page, graphql, errors };
+  }
+
+  /** Opens a page of the tenant `demo` and signs in with two clicks: a person, and consent. */
+  async openAs(person: string, path = '/app/?tenant=demo'): Promise<Opened> {
+    const opened = await this.openPage(path);
+    await opened.page.getByRole('button', { name: person }).click();
+    await opened.page.getByRole('button', { name: 'Allow' }).click();
+    await opened.page.waitForURL(/\/app\/\?tenant=demo&patient=/);
+    return opened;
   }
 }
 
