@@ -16,8 +16,8 @@ import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import type { Abortable } from '../../../schema/process/request-end.ts';
 import type { PatientKey } from '../facts/identifiers.ts';
 import { inTime, TimeBudget } from '../sources/timeout.ts';
-import type { TenantImages } from '../sources/open.ts';
-import type { ImagingSource, SourceQuery } from '../sources/source.ts';
+import type { OpenedSource, TenantImages } from '../sources/open.ts';
+import type { ImagingSource, SourceQuery, Target } from '../sources/source.ts';
 import { SEARCH_TTL, type Rows, type StudyCache } from './study-cache.ts';
 import type { PendingRetrievals } from '../sources/pending-retrievals.ts';
 
@@ -72,14 +72,6 @@ export class TenantSource {
   }
 
   /**
-   * Opens the source.
-   * @throws Fault `not_implemented` when the backend is not built
-   */
-  open(): Promise<ImagingSource> {
-    return this.#images.open();
-  }
-
-  /**
    * Returns rows of a search; without waiting if they are kept.
    * @param ttl seconds for which the answer is kept; longer than others, what decides what the caller may see
    */
@@ -100,7 +92,14 @@ export class TenantSource {
 
   /** Returns the generation of the source; undefined where it cannot tell. */
   async generation(): Promise<string | undefined> {
-    return (await this.open()).generation?.();
+    const { source } = await this.#images.open();
+    return source.generation?.();
+  }
+
+  /** Returns the version of a target, without a question to a source that has no versions. */
+  async version(target: Target): Promise<string | undefined> {
+    const { source } = await this.#images.open();
+    return source.version && this.shared(this.load((one) => one.version!(target)));
   }
 
   /**
@@ -171,7 +170,7 @@ export class TenantSource {
 
   /** Refuses with Fault `unavailable` and `retryAfter` while an object that is not found may be away (DW-23). */
   throwIfAway(): Promise<void> {
-    return this.shared(this.open().then((source) => source.throwIfAway?.()));
+    return this.shared(this.#images.open().then(({ emptyArchive }) => emptyArchive?.checkNotEmpty()));
   }
 
   /** Keeps rows of a search. See `StudyCache.keep`. */
@@ -181,10 +180,10 @@ export class TenantSource {
 
   /** @param decides true for a search that decides what the caller may see */
   async #search(query: SourceQuery, decides = false): Promise<DicomJson[]> {
-    const source = await this.open();
+    const { source, emptyArchive } = await this.#images.open();
     const observers = decides ? untold(this.#options) : this.#options;
     const call = this.#call(() => `search ${summaryOf(query)}`);
-    return observed(observers, call, () => source.search(query));
+    return observed(observers, call, () => (emptyArchive ?? source).search(query));
   }
 
   /** Searches, and notes how many instances studies have: one that grows is then not read by its kept row. */
@@ -234,15 +233,28 @@ export class TenantSource {
     const { pendingRetrievals: unfinished, over } = this.#options;
     const key = `${this.key}\n${JSON.stringify(what)}`;
     const retrieving = async (ends: AbortSignal) => {
-      const source = await this.open();
+      const opened = await this.#images.open();
       const call = this.#call(() => `retrieve ${what[0]}`);
-      return observed(this.#options, call, () => work(source, ends));
+      return observed(this.#options, call, () => unlessAway(opened, (source) => work(source, ends)));
     };
     const more = { request: over?.signal, onLate: () => this.#images.breaker?.late() };
     return inTheSameWords(
       this.#patience.during((seconds) => unfinished.patiently(key, retrieving, { seconds, ...more })),
     );
   }
+
+  /** Runs work that does not end with this request, because others may wait for its result. */
+  async load<T>(work: (source: ImagingSource) => Promise<T>): Promise<T> {
+    return unlessAway(await this.#images.open(), work);
+  }
+}
+
+/** Runs work with a source; see `EmptyArchive.run`. */
+function unlessAway<T>(
+  { source, emptyArchive }: OpenedSource,
+  work: (source: ImagingSource) => Promise<T>,
+): Promise<T> {
+  return emptyArchive ? emptyArchive.run(() => work(source)) : work(source);
 }
 
 /** PatientIDs as JSON. Those of a patient are the same frozen list for many requests. */

@@ -199,7 +199,7 @@ describeWithSharedData('every image source', () => {
       const backend = await open();
       ({ wholeFiles, canSend = () => true, fail, stop } = backend);
       // As for tenants, with transcoding.
-      source = transcoding(backend.source, pixels, parsing);
+      source = transcoding(backend.source, { pixels, parsing });
     });
     afterAll(async () => {
       await source?.close();

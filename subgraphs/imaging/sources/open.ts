@@ -20,7 +20,7 @@ import type { FolderOptions } from './folder/folder-options.ts';
 import type { ImagingSource } from './source.ts';
 import { CircuitBreakers, type AwaySource } from '../../../schema/outbound/circuit-breakers.ts';
 import type { CircuitBreaker } from '../../../schema/outbound/circuit-breaker.ts';
-import { treatEmptyAsAway } from './empty-is-away.ts';
+import { EmptyArchive } from './empty-archive.ts';
 import { lateFault } from './timeout.ts';
 import { transcoding } from './transcoding.ts';
 
@@ -45,6 +45,13 @@ export interface SourcesOptions {
   dispatcher?: ChooseDispatcher;
 }
 
+/** A source that is open for all tenants with the same settings. */
+export interface OpenedSource {
+  source: ImagingSource;
+  /** Undefined for a folder, which detects by itself that it is away. */
+  emptyArchive: EmptyArchive | undefined;
+}
+
 /** An image source of a tenant, opened at its first use. */
 export interface TenantImages {
   config: ImagesConfig;
@@ -57,7 +64,7 @@ export interface TenantImages {
   /** Remembers that the source does not answer. A folder has none: it finds out at once that it is away. */
   breaker: CircuitBreaker | undefined;
   /** Opens the source. @throws Fault `bad_gateway` when it cannot be opened */
-  open(): Promise<ImagingSource>;
+  open(): Promise<OpenedSource>;
 }
 
 /** A source to open. */
@@ -78,9 +85,9 @@ const MAX_OPEN = 200;
 export class Sources {
   readonly #options: SourcesOptions;
   readonly #known = new WeakMap<Tenant, readonly TenantImages[]>();
-  readonly #opened = new LRUCache<string, Promise<ImagingSource>>({
+  readonly #opened = new LRUCache<string, Promise<OpenedSource>>({
     max: MAX_OPEN,
-    dispose: (source) => void source.then((opened) => opened.close()).catch(() => undefined),
+    dispose: (opened) => void opened.then(({ source }) => source.close()).catch(() => undefined),
   });
 
   readonly #breakers: CircuitBreakers;
@@ -135,29 +142,29 @@ export class Sources {
 
   async close(): Promise<void> {
     this.#breakers.close();
-    const sources = [...this.#opened.values()];
-    await Promise.allSettled(sources.map(async (source) => (await source).close()));
+    const opened = [...this.#opened.values()];
+    await Promise.allSettled(opened.map(async (one) => (await one).source.close()));
     await (await this.#dimse?.catch(() => undefined))?.close();
   }
 
-  #open(source: Opening): Promise<ImagingSource> {
-    const { key, config, tenant } = source;
-    const opened = this.#opened.get(key);
-    if (opened) return opened;
+  #open(opening: Opening): Promise<OpenedSource> {
+    const { key, config, tenant } = opening;
+    const known = this.#opened.get(key);
+    if (known) return known;
     const { pixels, threads } = this.#options;
     const parsing = { threads, objectElements: tenant.limits.objectElements };
-    const begun = this.#begin(source, parsing).then((source) => {
-      // A folder itself detects that it is away.
-      const guarded = config.type === 'folder' ? source : treatEmptyAsAway(source, config.emptyIsAway);
-      return transcoding(guarded, pixels, parsing);
+    const begun = this.#begin(opening, parsing).then((source) => {
+      const emptyArchive =
+        config.type === 'folder' ? undefined : new EmptyArchive(source, config.emptyIsAway);
+      return { source: transcoding(source, { pixels, parsing, emptyArchive }), emptyArchive };
     });
-    const opening = begun.catch((cause: unknown) => {
+    const opened = begun.catch((cause: unknown) => {
       this.#opened.delete(key);
       if (cause instanceof Fault) throw cause;
       throw new Fault('bad_gateway', 'The images cannot be opened.', { service: 'imaging', cause });
     });
-    this.#opened.set(key, opening);
-    return opening;
+    this.#opened.set(key, opened);
+    return opened;
   }
 
   async #begin({ key, config, tenant, breaker }: Opening, parsing: Parsing): Promise<ImagingSource> {

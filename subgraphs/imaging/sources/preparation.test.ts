@@ -9,10 +9,10 @@ test('a tenant is being prepared until its folders are read', async () => {
   let finish = (): void => undefined;
   const indexed = new Promise<void>((resolve) => (finish = resolve));
   // As `Sources` opens it.
-  const folder = transcoding({ indexed } as ImagingSource, {} as never, {} as never);
+  const folder = transcoding({ indexed } as ImagingSource, {} as never);
   const sources = {
     of: () => [
-      { config: { type: 'folder' }, open: async () => folder },
+      { config: { type: 'folder' }, open: async () => ({ source: folder }) },
       { config: { type: 'dicom-web' }, open: () => Promise.reject(new Error('is not asked')) },
     ],
   };

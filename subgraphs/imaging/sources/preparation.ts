@@ -12,7 +12,7 @@ export function preparation(sources: Sources) {
     /** Reads the folders of a tenant, so that its first request does not wait for that. */
     async prepare(tenant: Tenant): Promise<void> {
       const folders = sources.of(tenant).filter(({ config }) => config.type === 'folder');
-      const read = Promise.allSettled(folders.map(async (images) => (await images.open()).indexed));
+      const read = Promise.allSettled(folders.map(async (images) => (await images.open()).source.indexed));
       indexing += folders.length;
       await Promise.race([read, delay(LONGEST, undefined, { ref: false })]);
       indexing -= folders.length;

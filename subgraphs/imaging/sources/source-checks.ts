@@ -10,7 +10,7 @@ const USUAL_ROOTS = ['/dicom-web', '/dicomweb', '/dcm4chee-arc/aets/DCM4CHEE/rs'
 /** Checks of a tenant's image sources for the self-test (SM-18): whether they work, without any of their content. */
 export function sourceChecks(sources: Sources) {
   async function check(tenant: Tenant, index: number, signal: AbortSignal): Promise<boolean> {
-    const source = await sources.of(tenant)[index]!.open();
+    const { source } = await sources.of(tenant)[index]!.open();
     await source.check?.(signal);
     return source.check !== undefined;
   }

@@ -129,12 +129,6 @@ export interface ImagingSource {
   /** True if `frames` gives the version too, so that it need not be asked for before. */
   readonly stampsFrames?: true;
 
-  /**
-   * Called before an object is reported as missing. Absent when each answer makes sure by itself.
-   * @throws Fault `unavailable` with `retryAfter` when missing objects may be away (DW-23)
-   */
-  throwIfAway?(): Promise<void>;
-
   /** Checks that the backend answers, with its smallest request, and ignores the content of the answer (SM-18). */
   check?(signal?: AbortSignal): Promise<void>;
 

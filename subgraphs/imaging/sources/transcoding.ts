@@ -5,6 +5,7 @@ import type { PixelPool } from '../threads/pool.ts';
 import { InstanceReader } from './stored/instance-reader.ts';
 import { notInTransferSyntax } from './not-in-transfer-syntax.ts';
 import { withTranscoding } from './stored/transcoded-frames.ts';
+import type { EmptyArchive } from './empty-archive.ts';
 import type { ImagingSource, InstanceTarget, StoredInstance, Target } from './source.ts';
 import { transcodedInstance } from './stored/spooled-instance.ts';
 
@@ -12,7 +13,14 @@ import { transcodedInstance } from './stored/spooled-instance.ts';
  * Wraps a source to give every transfer syntax that the gateway can produce (DW-5, DW-15). Those that the source
  * refuses are transcoded from its stored objects.
  */
-export function transcoding(source: ImagingSource, pixels: PixelPool, parsing: Parsing): ImagingSource {
+export function transcoding(
+  source: ImagingSource,
+  {
+    pixels,
+    parsing,
+    emptyArchive,
+  }: { pixels: PixelPool; parsing: Parsing; emptyArchive?: EmptyArchive | undefined },
+): ImagingSource {
   const makers = { reader: new InstanceReader(parsing), pixels };
 
   async function* retrieve(
@@ -64,7 +72,8 @@ export function transcoding(source: ImagingSource, pixels: PixelPool, parsing: P
     async frames(target: InstanceTarget, numbers, signal) {
       const frames = await source.frames(target, numbers, signal);
       const describe = async () => {
-        const [instance] = await source.metadata(target, signal);
+        const ask = () => source.metadata(target, signal);
+        const [instance] = await (emptyArchive ? emptyArchive.run(ask) : ask());
         if (!instance) return undefined;
         const { json } = instance;
         return pixelDescription(await parsing.threads.run('describeImage', { json }));
@@ -76,7 +85,6 @@ export function transcoding(source: ImagingSource, pixels: PixelPool, parsing: P
     ...(source.version && {
       version: (target: Target, signal?: AbortSignal) => source.version!(target, signal),
     }),
-    ...(source.throwIfAway && { throwIfAway: () => source.throwIfAway!() }),
     ...(source.check && { check: (signal?: AbortSignal) => source.check!(signal) }),
     close: () => source.close(),
   };

@@ -54,13 +54,13 @@ export class OpenStudy {
   /** Loads metadata. Loading for the cache does not end with this request; metadata of one instance are not cached. */
   async loadMetadata(wanted: Target): Promise<ObjectMetadata[]> {
     const target = this.#own(wanted);
-    const load = async (source: ImagingSource, signal?: AbortSignal): Promise<ObjectMetadata[]> => {
-      const found = await source.metadata(target, signal);
-      if (found.length === 0) throw noSuchObject();
-      return found;
-    };
-    if (target.instanceUid === undefined) return load(await this.#source.open());
-    return this.#source.retrieve(['metadata', target], load);
+    const metadata = (source: ImagingSource, signal?: AbortSignal) => source.metadata(target, signal);
+    const isOne = target.instanceUid !== undefined;
+    const found = await (isOne
+      ? this.#source.retrieve(['metadata', target], metadata)
+      : this.#source.load(metadata));
+    if (found.length === 0) throw noSuchObject();
+    return found;
   }
 
   async retrieve(target: Target, transferSyntax: string): Promise<AsyncIterable<StoredInstance>> {
@@ -106,9 +106,7 @@ export class OpenStudy {
 
   /** Returns the version of the target, for caches and entity tags. */
   async version(target: Target): Promise<Version> {
-    const own = this.#own(target);
-    const source = await this.#source.open();
-    return this.#versionWith(source.version && (await this.#source.shared(source.version(own))));
+    return this.#versionWith(await this.#source.version(this.#own(target)));
   }
 
   #versionWith(stamp: string | undefined): Version {

@@ -13,7 +13,7 @@ import {
   type TestSubgraph,
 } from '../test/subgraph.ts';
 import type { ImagingSource, SourceQuery } from './source.ts';
-import { treatEmptyAsAway } from './empty-is-away.ts';
+import { EmptyArchive } from './empty-archive.ts';
 
 const [ONE, OTHER] = ['1.2.3', '1.2.4'];
 const image = (uid: string) =>
@@ -124,11 +124,11 @@ test('searches a known study in an archive that refuses to list all', async () =
     const isHad = match.get(Tag.StudyInstanceUID)?.includes(ONE) || patientIds?.[0]?.value === 'own';
     return Promise.resolve(isHad ? [row] : []);
   };
-  const source = treatEmptyAsAway({ search } as ImagingSource, SECONDS);
+  const archive = new EmptyArchive({ search } as ImagingSource, SECONDS);
   const listOf = (value: string) =>
-    source.search({ level: 'study', match: new Map(), includeField: [], patientIds: [{ value }] });
-  await source.throwIfAway!();
+    archive.search({ level: 'study', match: new Map(), includeField: [], patientIds: [{ value }] });
+  await archive.checkNotEmpty();
   expect(await listOf('own')).toEqual([row]);
   expect(await listOf('other')).toEqual([]);
-  await source.throwIfAway!();
+  await archive.checkNotEmpty();
 });
