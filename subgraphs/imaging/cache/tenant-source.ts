@@ -15,6 +15,7 @@ import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import type { Abortable } from '../../../schema/process/request-end.ts';
 import type { PatientKey } from '../facts/identifiers.ts';
+import { unlessAway } from '../sources/empty-archive.ts';
 import { inTime, TimeBudget } from '../sources/timeout.ts';
 import type { OpenedSource, TenantImages } from '../sources/open.ts';
 import type { ImagingSource, SourceQuery, Target } from '../sources/source.ts';
@@ -228,14 +229,14 @@ export class TenantSource {
    */
   retrieve<T>(
     what: readonly [kind: string, ...unknown[]],
-    work: (source: ImagingSource, signal: AbortSignal) => Promise<T>,
+    work: (opened: OpenedSource, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const { pendingRetrievals: unfinished, over } = this.#options;
     const key = `${this.key}\n${JSON.stringify(what)}`;
     const retrieving = async (ends: AbortSignal) => {
       const opened = await this.#images.open();
       const call = this.#call(() => `retrieve ${what[0]}`);
-      return observed(this.#options, call, () => unlessAway(opened, (source) => work(source, ends)));
+      return observed(this.#options, call, () => unlessAway(opened, () => work(opened, ends)));
     };
     const more = { request: over?.signal, onLate: () => this.#images.breaker?.late() };
     return inTheSameWords(
@@ -247,14 +248,6 @@ export class TenantSource {
   async load<T>(work: (source: ImagingSource) => Promise<T>): Promise<T> {
     return unlessAway(await this.#images.open(), work);
   }
-}
-
-/** Runs work with a source; see `EmptyArchive.run`. */
-function unlessAway<T>(
-  { source, emptyArchive }: OpenedSource,
-  work: (source: ImagingSource) => Promise<T>,
-): Promise<T> {
-  return emptyArchive ? emptyArchive.run(() => work(source)) : work(source);
 }
 
 /** PatientIDs as JSON. Those of a patient are the same frozen list for many requests. */

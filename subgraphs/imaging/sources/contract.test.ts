@@ -27,8 +27,8 @@ import { dicomWebSource } from './dicom-web.ts';
 import { openFolder } from './folder.ts';
 import type { ImagingSource, SourceQuery, StoredInstance } from './source.ts';
 import { metadataRows } from '../test/metadata-rows.ts';
+import { openedSource } from '../test/opened-source.ts';
 import { testParsing } from '../test/parsing.ts';
-import { transcoding } from './transcoding.ts';
 
 /** The contract of every image source: one suite for all backends. */
 
@@ -199,7 +199,7 @@ describeWithSharedData('every image source', () => {
       const backend = await open();
       ({ wholeFiles, canSend = () => true, fail, stop } = backend);
       // As for tenants, with transcoding.
-      source = transcoding(backend.source, { pixels, parsing });
+      source = openedSource(backend.source, { pixels, parsing });
     });
     afterAll(async () => {
       await source?.close();

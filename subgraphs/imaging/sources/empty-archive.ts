@@ -80,3 +80,11 @@ export class EmptyArchive {
     if (study !== undefined) this.#study = study;
   }
 }
+
+/** Runs work with a source, as `EmptyArchive.run` does where the source is an archive. */
+export function unlessAway<T>(
+  { source, emptyArchive }: { source: ImagingSource; emptyArchive: EmptyArchive | undefined },
+  work: (source: ImagingSource) => Promise<T>,
+): Promise<T> {
+  return emptyArchive ? emptyArchive.run(() => work(source)) : work(source);
+}

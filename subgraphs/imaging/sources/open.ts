@@ -22,7 +22,7 @@ import { CircuitBreakers, type AwaySource } from '../../../schema/outbound/circu
 import type { CircuitBreaker } from '../../../schema/outbound/circuit-breaker.ts';
 import { EmptyArchive } from './empty-archive.ts';
 import { lateFault } from './timeout.ts';
-import { transcoding } from './transcoding.ts';
+import { InstanceReader } from './stored/instance-reader.ts';
 
 export interface SourcesOptions {
   /** DATA_DIR, which has the indexes of folders. */
@@ -45,11 +45,14 @@ export interface SourcesOptions {
   dispatcher?: ChooseDispatcher;
 }
 
-/** A source that is open for all tenants with the same settings. */
+/** A source that is open for all tenants with the same settings, and what transcodes its objects (DW-15). */
 export interface OpenedSource {
   source: ImagingSource;
   /** Undefined for a folder, which detects by itself that it is away. */
   emptyArchive: EmptyArchive | undefined;
+  reader: InstanceReader;
+  pixels: PixelPool;
+  threads: ParsingThreads;
 }
 
 /** An image source of a tenant, opened at its first use. */
@@ -156,7 +159,7 @@ export class Sources {
     const begun = this.#begin(opening, parsing).then((source) => {
       const emptyArchive =
         config.type === 'folder' ? undefined : new EmptyArchive(source, config.emptyIsAway);
-      return { source: transcoding(source, { pixels, parsing, emptyArchive }), emptyArchive };
+      return { source, emptyArchive, reader: new InstanceReader(parsing), pixels, threads };
     });
     const opened = begun.catch((cause: unknown) => {
       this.#opened.delete(key);

@@ -25,8 +25,8 @@ import { dicomWebSource } from './dicom-web.ts';
 import { openFolder } from './folder.ts';
 import type { ImagingSource } from './source.ts';
 import { metadataRows } from '../test/metadata-rows.ts';
+import { openedSource } from '../test/opened-source.ts';
 import { testParsing } from '../test/parsing.ts';
-import { transcoding } from './transcoding.ts';
 
 const EXPLICIT = TransferSyntax.ExplicitVRLittleEndian;
 const { JPEGLSLossless, HTJ2KLossless } = TransferSyntax;
@@ -99,8 +99,8 @@ describeWithSharedData('transcoding (DW-5, DW-15)', () => {
       () => Date.now() / 1000,
       parsing,
     );
-    sources['folder'] = transcoding(folder, { pixels: pool, parsing });
-    sources['dicom-web'] = transcoding(server, { pixels: pool, parsing });
+    sources['folder'] = openedSource(folder, { pixels: pool, parsing });
+    sources['dicom-web'] = openedSource(server, { pixels: pool, parsing });
     closing.push(
       () => folder.close(),
       () => server.close(),
@@ -258,7 +258,7 @@ describeWithSharedData('transcoding (DW-5, DW-15)', () => {
     const images = { ...orthancTenant, connections: { searches: 1, retrievals: 1 } };
     const [config] = testTenant(images).images;
     const own = dicomWebSource(config as Parameters<typeof dicomWebSource>[0], () => 0, parsing);
-    const source = transcoding(own, { pixels: pool, parsing: { threads, objectElements } });
+    const source = openedSource(own, { pixels: pool, parsing: { threads, objectElements } });
     try {
       const signal = AbortSignal.timeout(10_000);
       const frames = await source.frames(at('US-PAL-8-10x-echo'), [1], signal);

@@ -7,7 +7,8 @@ import { randomBoundary } from '../multipart/multipart.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import { patientFingerprint, statedPatient } from '../facts/of-patients.ts';
 import { primed } from '../sources/timeout.ts';
-import type { BulkData, ImagingSource, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
+import { framesAs, objectsAs, relayAs } from '../sources/transcoding.ts';
+import type { BulkData, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
 import type { TenantSource } from '../cache/tenant-source.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import type { Relayed } from './studies.ts';
@@ -54,19 +55,18 @@ export class OpenStudy {
   /** Loads metadata. Loading for the cache does not end with this request; metadata of one instance are not cached. */
   async loadMetadata(wanted: Target): Promise<ObjectMetadata[]> {
     const target = this.#own(wanted);
-    const metadata = (source: ImagingSource, signal?: AbortSignal) => source.metadata(target, signal);
     const isOne = target.instanceUid !== undefined;
     const found = await (isOne
-      ? this.#source.retrieve(['metadata', target], metadata)
-      : this.#source.load(metadata));
+      ? this.#source.retrieve(['metadata', target], ({ source }, signal) => source.metadata(target, signal))
+      : this.#source.load((source) => source.metadata(target)));
     if (found.length === 0) throw noSuchObject();
     return found;
   }
 
   async retrieve(target: Target, transferSyntax: string): Promise<AsyncIterable<StoredInstance>> {
     const own = this.#own(target);
-    const opened = await this.#source.retrieve(['instances', own, transferSyntax], (source, signal) =>
-      primed(unattended(source.retrieve(own, transferSyntax, signal))),
+    const opened = await this.#source.retrieve(['instances', own, transferSyntax], (opened, signal) =>
+      primed(unattended(objectsAs(opened, own, { transferSyntax, signal }))),
     );
     if (!opened) throw noSuchObject();
     return opened;
@@ -74,11 +74,14 @@ export class OpenStudy {
 
   async relay(target: Target, transferSyntax: string): Promise<Relayed | undefined> {
     const own = this.#own(target);
-    const relayed = await this.#source.retrieve(['relay', own, transferSyntax], async (source, signal) => {
-      const boundary = randomBoundary();
-      const body = await source.relay?.(own, transferSyntax, boundary, signal);
-      return body && { boundary, body: body.on('error', () => undefined) };
-    });
+    const relayed = await this.#source.retrieve(
+      ['relay', own, transferSyntax],
+      async ({ source }, signal) => {
+        const boundary = randomBoundary();
+        const body = await relayAs(source, own, { transferSyntax, boundary, signal });
+        return body && { boundary, body: body.on('error', () => undefined) };
+      },
+    );
     // A relay that was kept for this request may have ended meanwhile.
     if (relayed?.body.destroyed) {
       const details = { service: 'imaging', retryAfter: RETRY_SECONDS, cause: relayed.body.errored } as const;
@@ -89,17 +92,18 @@ export class OpenStudy {
 
   async frames(target: InstanceTarget, numbers: readonly number[]): Promise<VersionedFrames> {
     const own = this.#own(target);
-    return this.#source.retrieve(['frames', own, numbers], async (source, signal) => {
+    return this.#source.retrieve(['frames', own, numbers], async (opened, signal) => {
+      const { source } = opened;
       // Before the frames, which may change in between: an older version only costs another retrieval.
       const before = source.stampsFrames ? undefined : await source.version?.(own, signal);
-      const frames = await source.frames(own, numbers, signal);
+      const frames = await framesAs(opened, own, { numbers, signal });
       return { ...frames, version: this.#versionWith(frames.stamp ?? before) };
     });
   }
 
   async bulkdata(target: InstanceTarget, path: string): Promise<BulkData> {
     const own = this.#own(target);
-    return this.#source.retrieve(['bulkdata', own, path], (source, signal) =>
+    return this.#source.retrieve(['bulkdata', own, path], ({ source }, signal) =>
       source.bulkdata(own, path, signal),
     );
   }
