@@ -8,7 +8,7 @@ import type { BulkDataUrisTask } from '../parsing/bulk-data-uris.ts';
 import type { Target } from '../sources/source.ts';
 import { firstBytes } from '../sources/timeout.ts';
 import type { Payload } from '../study/payload.ts';
-import type { Reading } from '../study/study-reader.ts';
+import type { Study } from '../study/study.ts';
 import type { ParsingThreads } from '../threads/parsing-threads.ts';
 import { takesOctetParts } from './accept.ts';
 import { closing } from './opened-instances.ts';
@@ -18,7 +18,7 @@ import { closing } from './opened-instances.ts';
 export type Values = BulkDataUrisTask['values'];
 
 /** The address of a value, from the base of the service. */
-const ADDRESS = /^\/studies\/([^/]+)\/series\/([^/]+)\/instances\/([^/]+)\/(bulkdata\/.+)$/;
+const ADDRESS = /^\/studies\/[^/]+\/series\/([^/]+)\/instances\/([^/]+)\/(bulkdata\/.+)$/;
 
 export interface AllBulkDataRequest {
   target: Target;
@@ -36,24 +36,24 @@ export interface AllBulkDataRequest {
  * @throws Fault `not_acceptable`; `not_found` if there is no such value; the faults of the core
  */
 export async function retrieveAllBulkData(
-  core: Pick<Reading, 'encodedMetadata' | 'bulkdata'>,
+  study: Pick<Study, 'encodedMetadata' | 'bulkdata'>,
   { target, values, accept, base, threads }: AllBulkDataRequest,
 ): Promise<Payload> {
   if (!takesOctetParts(accept)) {
     const message = 'These values are given as multipart/related; type="application/octet-stream".';
     throw new Fault('not_acceptable', message);
   }
-  const metadata = await core.encodedMetadata(target);
+  const metadata = await study.encodedMetadata(target);
   const json = await metadata.encoded('', 'identity');
   // A copy, because its buffer is transferred to the thread.
   const uris = await threads.run('bulkDataUris', () => ({ json: new Uint8Array(json), values }));
   const [first, ...others] = uris;
   if (first === undefined)
     throw values === 'pixeldata' ? noPixelData() : new Fault('not_found', 'The object has no bulk data.');
-  const opened = await openedValue(core, first);
+  const opened = await openedValue(study, first);
   const parts = (async function* (): AsyncGenerator<OutgoingPart> {
     yield partOf(opened, base + first);
-    for (const uri of others) yield partOf(await openedValue(core, uri), base + uri);
+    for (const uri of others) yield partOf(await openedValue(study, uri), base + uri);
   })();
   const boundary = randomBoundary();
   return {
@@ -69,11 +69,11 @@ interface OpenedValue {
 }
 
 /** Opens a value, and waits for its first bytes. @throws Fault `bad_gateway` also for a value that is not there */
-async function openedValue(core: Pick<Reading, 'bulkdata'>, uri: string): Promise<OpenedValue> {
-  const [, studyUid, seriesUid, instanceUid, path] = ADDRESS.exec(uri) ?? [];
+async function openedValue(study: Pick<Study, 'bulkdata'>, uri: string): Promise<OpenedValue> {
+  const [, seriesUid, instanceUid, path] = ADDRESS.exec(uri) ?? [];
   if (path === undefined) throw invalidAnswer();
-  const target = { studyUid: studyUid!, seriesUid: seriesUid!, instanceUid: instanceUid! };
-  const { mediaType, size, open } = await core.bulkdata(target, path).catch((error: unknown) => {
+  const instance = { seriesUid: seriesUid!, instanceUid: instanceUid! };
+  const { mediaType, size, open } = await study.bulkdata(instance, path).catch((error: unknown) => {
     // The metadata name it.
     throw error instanceof Fault && error.code === 'not_found' ? invalidAnswer(error) : error;
   });

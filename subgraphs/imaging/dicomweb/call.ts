@@ -138,12 +138,12 @@ export class Call {
     if (isNamed && (await this.#handsOver(target, part, ACCEPT_FRAMES))) return this.#reply.send();
     // One retrieval, with its media type: it is recorded as allowed only if the frames are given (IA-30).
     const given = () =>
-      this.#imaging.reading(target, part, async (core) => {
-        const stored = await core.frames(target, numbers);
+      this.#imaging.reading(target, part, async (study) => {
+        const stored = await study.frames(target, numbers);
         const tag = answerTag(stored.version, target, part, form);
-        const range = core.usedCopy ? undefined : this.#range(tag);
+        const range = study.usedCopy ? undefined : this.#range(tag);
         const payload = await givenFrames(stored, numbers, { accept, range });
-        return tagged(this.#withStrongTag(payload, tag), core, tag);
+        return tagged(this.#withStrongTag(payload, tag), study, tag);
       });
     const asked = { target, part, form, ifNoneMatch: this.#ifNoneMatch(), isTagged: true };
     const payload = await notModifiedOr(this.#imaging, asked, given);
@@ -167,7 +167,7 @@ export class Call {
     if (!handover) return false;
     this.#isHandedOver = true;
     // The checks of a retrieval; a DICOMweb server has no version to ask for.
-    await this.#imaging.reading(target, part, (core) => core.version(target));
+    await this.#imaging.reading(target, part, (study) => study.version(target));
     this.mayLeaveWork = false;
     const reply = setCacheControl(this.#reply, 'private').headers(handover);
     const cacheControl = reply.getHeader('cache-control');
@@ -179,8 +179,8 @@ export class Call {
     const { '*': rest = '' } = this.#request.params as { '*'?: string };
     const target = this.target() as InstanceTarget;
     const given = async (tag: string | undefined) => {
-      const payload = await this.#imaging.reading(target, 'bulkdata', (core) =>
-        retrieveBulkData(core, target, `bulkdata/${rest}`, this.#accept(), this.#range(tag)),
+      const payload = await this.#imaging.reading(target, 'bulkdata', (study) =>
+        retrieveBulkData(study, target, `bulkdata/${rest}`, this.#accept(), this.#range(tag)),
       );
       return this.#withStrongTag(payload, tag);
     };
@@ -191,7 +191,7 @@ export class Call {
   async allBulkData(values: Values, threads: AllBulkDataRequest['threads']): Promise<unknown> {
     const [target, accept] = [this.target(), this.#accept()];
     const asked = { target, values, accept, base: this.#base, threads };
-    const given = () => this.#imaging.reading(target, values, (core) => retrieveAllBulkData(core, asked));
+    const given = () => this.#imaging.reading(target, values, (study) => retrieveAllBulkData(study, asked));
     return this.#send(await this.#unlessHeld(target, { part: values, form: ['all'] }, given));
   }
 

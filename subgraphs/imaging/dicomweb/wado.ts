@@ -19,6 +19,7 @@ import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import { objectType, typeWith } from '../sources/stored/file-meta.ts';
 import type { Frames, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
 import type { Imaging } from '../study/studies.ts';
+import type { Study } from '../study/study.ts';
 import { WrittenBody } from '../multipart/written-body.ts';
 import { closing, instancesFrom, opened } from './opened-instances.ts';
 import { zip } from './study-zip.ts';
@@ -214,13 +215,13 @@ async function* frameParts(
  * ignored, as RFC 9110 §14.2 allows: it would cover headers and boundaries, which change each time.
  */
 export async function retrieveBulkData(
-  imaging: Pick<Imaging, 'bulkdata' | 'usedCopy'>,
+  study: Pick<Study, 'bulkdata' | 'usedCopy'>,
   target: InstanceTarget,
   path: string,
   accept: readonly MediaRange[],
   rangeHeader: string | undefined,
 ): Promise<Payload> {
-  const bulk = await imaging.bulkdata(target, path);
+  const bulk = await study.bulkdata(target, path);
   const form = negotiateBulkData(accept, bulk.mediaType);
   if (!form) throw notAcceptable(`These data are given as ${bulk.mediaType}.`);
   if (form === 'multipart') {
@@ -236,7 +237,7 @@ export async function retrieveBulkData(
     };
   }
   // A range of one copy does not fit another, which may be encoded differently.
-  return wholeOrRange(bulk, imaging.usedCopy ? undefined : rangeHeader);
+  return wholeOrRange(bulk, study.usedCopy ? undefined : rangeHeader);
 }
 
 function notAcceptable(message: string): Fault {

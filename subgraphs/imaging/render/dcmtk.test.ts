@@ -10,7 +10,6 @@ import { describeWithSharedData, variedDicomFiles } from '../../../gateway/test/
 import { testEach } from '../../../gateway/test/setup/usual-run.ts';
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import { parseAccept } from '../../../schema/http/media-ranges.ts';
-import { studyReader } from '../study/study-reader.ts';
 import { frameAttributes } from './image/frame-attributes.ts';
 import { pixelAspect } from './image/geometry.ts';
 import { Pictures } from './pictures.ts';
@@ -74,9 +73,7 @@ describeWithSharedData('pictures compared with those of DCMTK', () => {
   }
 
   async function datasetOf({ images, target }: SharedImage): Promise<DicomJson> {
-    return rowOf(
-      await images.reading(target, '', (core) => studyReader(core, target.studyUid).metadata(target)),
-    );
+    return rowOf(await images.reading(target, '', (study) => study.metadata(target)));
   }
 
   /** Renders the same frame with DCMTK: unscaled, and its size with square pixels. */

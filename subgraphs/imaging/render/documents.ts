@@ -1,8 +1,9 @@
 import { number, Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { MediaRange } from '../../../schema/http/media-ranges.ts';
-import type { InstanceOfStudy, StudyReader } from '../study/study-reader.ts';
+import type { InstanceOfStudy, Study } from '../study/study.ts';
 import type { Payload } from '../study/payload.ts';
+import { openValue, valueReader } from './fetched-frames.ts';
 import { negotiated } from './parameters.ts';
 import type { WaveformTask } from './document/document-task.ts';
 import { MAX_SAMPLES, samplesAddress } from './document/waveform.ts';
@@ -39,7 +40,7 @@ export function isPdf(dataset: DicomJson): boolean {
 
 /** Answers the document of an object (PS3.3 §C.24), without its padding byte if the length is stated. */
 export async function pdf(
-  study: StudyReader,
+  study: Pick<Study, 'bulkdata'>,
   instance: InstanceOfStudy,
   dataset: DicomJson,
   accept: readonly MediaRange[],
@@ -51,20 +52,20 @@ export async function pdf(
     return { headers, body: Buffer.from(InlineBinary, 'base64').subarray(0, length) };
   }
   if (BulkDataURI === undefined) throw new Fault('not_found', 'The object holds no document.');
-  const bulk = await study.bulkdata(instance, BulkDataURI);
+  const bulk = await openValue(study, instance, BulkDataURI);
   const padded = length !== undefined && length > 0 && bulk.size !== undefined && length < bulk.size;
   return { headers, body: bulk.open(padded ? { start: 0, end: length - 1 } : undefined) };
 }
 
 /** Draws the waveform of an object as SVG. @throws Fault `not_found` if it cannot be drawn, `too_large` */
 export async function drawnWaveform(
-  study: StudyReader,
+  study: Pick<Study, 'bulkdata'>,
   instance: InstanceOfStudy,
   dataset: DicomJson,
   draw: (task: WaveformTask) => Promise<string>,
 ): Promise<string> {
   const uri = samplesAddress(dataset);
-  const samples = uri === undefined ? undefined : await study.bytes(instance, uri, MAX_SAMPLES);
+  const samples = uri === undefined ? undefined : await valueReader(study, instance, MAX_SAMPLES)(uri);
   return draw({ dataset, samples });
 }
 

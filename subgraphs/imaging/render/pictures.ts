@@ -12,9 +12,10 @@ import type { PixelDescription } from '../dicom/pixel-description.ts';
 import { HEAVY_BYTES } from '../threads/admission.ts';
 import { rasterWeight, renderWeight } from '../pixels/weights.ts';
 import type { Target } from '../sources/source.ts';
-import { studyReader, type InstanceOfStudy, type Reading, type StudyReader } from '../study/study-reader.ts';
+import type { InstanceOfStudy } from '../study/study.ts';
 import type { Payload } from '../study/payload.ts';
 import { drawing, drawnWaveform, isPdf, pdf, report, SVG } from './documents.ts';
+import { fetchFrames, valueReader, type RenderedStudy } from './fetched-frames.ts';
 import type { PictureType, RasterTask } from './image/encode.ts';
 import { frameAttributes, PER_FRAME_GROUPS, withTables } from './image/frame-attributes.ts';
 import { pixelAspect, regionBetween, regionWithin, shownSize } from './image/geometry.ts';
@@ -48,7 +49,7 @@ export interface Prepared<Input> {
 
 /** The core of one request. `reading` records everything that the work reads as one retrieval of the part (IA-30). */
 export interface ReadableImages {
-  reading<T>(target: Target, part: string, work: (core: Reading) => Promise<T>): Promise<T>;
+  reading<T>(target: Target, part: string, work: (study: RenderedStudy) => Promise<T>): Promise<T>;
 }
 
 export interface PictureRequest {
@@ -103,34 +104,32 @@ export class Pictures {
     { target, frames, accept, ifNoneMatch, range, signal }: Omit<PictureRequest, 'query'>,
     rendering: Rendering,
   ): Promise<Payload> {
-    return imaging.reading(target, partOf(frames, 'rendered'), async (core) => {
-      const study = studyReader(core, target.studyUid, signal);
+    return imaging.reading(target, partOf(frames, 'rendered'), async (study) => {
       const instance = await representative(study, target);
-      const made = [study.studyUid, instance, frames, accept, rendering];
+      const made = [study.uid, instance, frames, accept, rendering];
       const tag = answerTag(await study.version(instance), 'rendered', ...made);
       const held = tag && heldTag(ifNoneMatch, tag);
       if (held) return notModified(held);
       try {
-        const payload = await this.#draw(study, instance, { frames, accept }, rendering);
-        return tagged(payload, core.usedCopy ? undefined : tag);
+        const payload = await this.#draw(study, instance, { frames, accept, rendering, signal });
+        return tagged(payload, study.usedCopy ? undefined : tag);
       } catch (error) {
         if (frames) throw error;
-        return videoInstead(error, { core, study, instance, accept, range, tag });
+        return videoInstead(error, { study, instance, accept, range, tag });
       }
     });
   }
 
   async #draw(
-    study: StudyReader,
+    study: RenderedStudy,
     instance: InstanceOfStudy,
-    { frames, accept }: Pick<PictureRequest, 'frames' | 'accept'>,
-    rendering: Rendering,
+    { frames, accept, ...shown }: Pick<PictureRequest, 'frames' | 'accept'> & Shown,
   ): Promise<Payload> {
     const { json, dataset } = await this.#described(study, instance);
     const pixels = pixelDescription(dataset);
     if (pixels) {
       const { numbers, type } = wantedFrames(dataset, pixels, { frames, accept });
-      return this.#picture(study, instance, { json, dataset }, { pixels, numbers, type, rendering });
+      return this.#picture(study, instance, { json, dataset, pixels, numbers, type, ...shown });
     }
     if (frames) throw nothingToRender();
     const { threads } = this.#options;
@@ -139,7 +138,7 @@ export class Pictures {
     if (!dataset['54000100']) throw nothingToRender();
     const type = negotiated(accept, [SVG, ...STILL]);
     const svg = await this.#waveform(study, instance, dataset);
-    return type === SVG ? drawing(svg) : this.#raster(study, svg, type, rendering.viewport);
+    return type === SVG ? drawing(svg) : this.#raster(svg, type, shown);
   }
 
   /** Makes a thumbnail of any object: one that has no picture gets the icon of its modality. */
@@ -149,12 +148,11 @@ export class Pictures {
     if ('region' in viewport)
       throw new Fault('invalid_request', 'The viewport of a thumbnail is its size alone, vw,vh.');
     const type = negotiated(accept, STILL);
-    return imaging.reading(target, partOf(frames, 'thumbnail'), async (core) => {
-      const study = studyReader(core, target.studyUid, signal);
+    return imaging.reading(target, partOf(frames, 'thumbnail'), async (study) => {
       const instance = await representative(study, target);
       // This also checks the caller's right, before the cache is read.
       const version = await study.version(instance);
-      const made = [study.studyUid, instance, frames?.[0], type, viewport];
+      const made = [study.uid, instance, frames?.[0], type, viewport];
       const tag = answerTag(version, 'thumbnail', ...made);
       if (tag && heldTag(ifNoneMatch, tag)) return notModified(`W/${tag}`);
       const { source, patient, stamp = Math.floor(this.#options.now() / UNVERSIONED_SECONDS) } = version;
@@ -162,41 +160,38 @@ export class Pictures {
       const kept = await this.#options.thumbnails.get(key);
       if (kept) return tagged({ headers: { 'content-type': type }, body: kept }, tag);
       const rendering: Rendering = { viewport, annotation: [] };
-      const payload = await this.#small(study, instance, frames?.[0], type, rendering);
-      if (core.usedCopy) return tagged(payload, undefined);
+      const payload = await this.#small(study, instance, { frame: frames?.[0], type, rendering, signal });
+      if (study.usedCopy) return tagged(payload, undefined);
       await this.#options.thumbnails.put(key, payload.body);
       return tagged(payload, tag);
     });
   }
 
   async #small(
-    study: StudyReader,
+    study: RenderedStudy,
     instance: InstanceOfStudy,
-    frame: number | undefined,
-    type: PictureType,
-    rendering: Rendering,
+    { frame, type, ...shown }: Shown & { frame: number | undefined; type: PictureType },
   ): Promise<Still> {
     const { json, dataset } = await this.#described(study, instance);
     const pixels = pixelDescription(dataset);
     if (pixels) {
       const numbers = [frame ?? representativeFrame(dataset, pixels.numberOfFrames)];
-      const described = { json, dataset };
-      const made = this.#picture(study, instance, described, { pixels, numbers, type, rendering });
+      const made = this.#picture(study, instance, { json, dataset, pixels, numbers, type, ...shown });
       const picture = await (frame === undefined ? made.catch(withoutPicture) : made);
       if (picture) return picture;
     } else if (frame !== undefined) throw nothingToRender();
     const svg = dataset['54000100'] && (await this.#waveform(study, instance, dataset).catch(withoutPicture));
     const icon = () => modalityIcon(text(dataset, Tag.Modality) ?? '');
-    return this.#raster(study, svg ?? icon(), type, rendering.viewport);
+    return this.#raster(svg ?? icon(), type, shown);
   }
 
-  async #described(study: StudyReader, instance: InstanceOfStudy): Promise<Described> {
+  async #described(study: RenderedStudy, instance: InstanceOfStudy): Promise<Described> {
     const { json } = await study.metadata(instance);
     // The thread gets a copy: the original is still needed here.
     return { json, dataset: await this.#options.threads.run('describeImage', { json: json.slice() }) };
   }
 
-  #waveform(study: StudyReader, instance: InstanceOfStudy, dataset: DicomJson): Promise<string> {
+  #waveform(study: RenderedStudy, instance: InstanceOfStudy, dataset: DicomJson): Promise<string> {
     return drawnWaveform(study, instance, dataset, (task) => this.#options.threads.run('waveform', task));
   }
 
@@ -212,12 +207,7 @@ export class Pictures {
     return own.map((look) => ({ ...shared, ...look }));
   }
 
-  async #raster(
-    { signal }: StudyReader,
-    svg: string,
-    type: PictureType,
-    viewport: Rendering['viewport'],
-  ): Promise<Still> {
+  async #raster(svg: string, type: PictureType, { rendering: { viewport }, signal }: Shown): Promise<Still> {
     const weight = svg.length + rasterWeight(type, viewport ?? DRAWING);
     if (weight > HEAVY_BYTES) throw tooLarge('ask for a smaller viewport');
     const body = await this.#options.rasterize({
@@ -228,10 +218,9 @@ export class Pictures {
   }
 
   async #picture(
-    study: StudyReader,
+    study: RenderedStudy,
     instance: InstanceOfStudy,
-    { json, dataset }: Described,
-    { pixels, numbers, type, rendering }: Wanted,
+    { json, dataset, pixels, numbers, type, rendering, signal }: Wanted,
   ): Promise<Still> {
     const { viewport, edges, window, quality, annotation } = rendering;
     const image = { width: pixels.columns, height: pixels.rows };
@@ -242,11 +231,11 @@ export class Pictures {
     refuseTooMany(Math.max(image.width * image.height, size.width * size.height), numbers.length);
     if (Math.max(size.width, size.height) > MAX_SIDE) throw tooLarge('give a viewport');
     const overlays = annotation.length > 0;
-    const held = await study.frames(instance, numbers);
+    const held = await fetchFrames(study, instance, numbers);
     try {
       const { transferSyntax } = held;
       if (!canDecode(transferSyntax)) throw cannotRender();
-      const shown = await looksOf(study, instance, looks, overlays);
+      const shown = await looksOf(looks, overlays, valueReader(study, instance, MAX_TABLE));
       const labels = labelsOf(dataset, shown[0]!, annotation, window);
       const outline = { transferSyntax, pixels, type, size, region, overlays };
       const weight = held.bytes + renderWeight(outline, numbers.length);
@@ -261,7 +250,7 @@ export class Pictures {
             ...{ bytes, number: numbers[i]!, attributes: shown[i]! },
           })),
         }),
-        signal: study.signal,
+        signal,
       });
       return { headers: { 'content-type': type }, body };
     } finally {
@@ -276,12 +265,16 @@ interface Described {
   dataset: DicomJson;
 }
 
-interface Wanted {
+/** How an object is shown, and until when its caller waits. */
+interface Shown extends Pick<PictureRequest, 'signal'> {
+  rendering: Rendering;
+}
+
+interface Wanted extends Described, Shown {
   pixels: PixelDescription;
   /** From 1. */
   numbers: readonly number[];
   type: PictureType;
-  rendering: Rendering;
 }
 
 interface Still {
@@ -302,12 +295,10 @@ function partOf(frames: readonly number[] | undefined, what: string): string {
 
 /** Returns the attributes of each frame, with its tables. If all frames look the same, the tables are read once. */
 async function looksOf(
-  study: StudyReader,
-  instance: InstanceOfStudy,
   looks: readonly DicomJson[],
   overlays: boolean,
+  read: (uri: string) => Promise<Uint8Array>,
 ): Promise<DicomJson[]> {
-  const read = (uri: string) => study.bytes(instance, uri, MAX_TABLE);
   const known = new Map<DicomJson, DicomJson>();
   const shown: DicomJson[] = [];
   for (const look of looks) {

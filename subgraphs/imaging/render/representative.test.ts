@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
-import type { StudyReader } from '../study/study-reader.ts';
+import type { Study } from '../study/study.ts';
 import { representative } from './representative.ts';
 import { frameDelays, representativeFrame } from './image/timing.ts';
 
@@ -15,7 +15,7 @@ interface Row {
   sopClass?: string;
 }
 
-function studyOf(rows: readonly Row[]): StudyReader {
+function studyOf(rows: readonly Row[]): Pick<Study, 'instances'> {
   const instances = rows.map((row): DicomJson => ({
     '0020000E': of(row.series),
     '00080018': of(row.instance),
@@ -24,12 +24,10 @@ function studyOf(rows: readonly Row[]): StudyReader {
     ...(row.frames !== undefined && { '00280008': of(row.frames) }),
     ...(row.sopClass !== undefined && { '00080016': of(row.sopClass) }),
   }));
-  const reader = {
-    studyUid: '1',
+  return {
     instances: async (seriesUid?: string) =>
       instances.filter((row) => seriesUid === undefined || row['0020000E']!.Value![0] === seriesUid),
   };
-  return reader as Partial<StudyReader> as StudyReader;
 }
 
 const SEGMENTATION = '1.2.840.10008.5.1.4.1.1.66.4';

@@ -1,6 +1,6 @@
 import { number, Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { Target } from '../sources/source.ts';
-import type { InstanceOfStudy, StudyReader } from '../study/study-reader.ts';
+import type { InstanceOfStudy, Study } from '../study/study.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
 
 /** Images that are drawn over others and show little alone: segmentations, doses, parametric maps. */
@@ -14,7 +14,10 @@ const VIDEO = /^1\.2\.840\.10008\.5\.1\.4\.1\.1\.77\.1\.[124]\.1$/;
  * others. A target without images is represented by its first object.
  * @throws Fault `not_found` if there is no instance
  */
-export async function representative(study: StudyReader, target: Target): Promise<InstanceOfStudy> {
+export async function representative(
+  study: Pick<Study, 'instances'>,
+  target: Target,
+): Promise<InstanceOfStudy> {
   const { seriesUid, instanceUid } = target;
   if (seriesUid !== undefined && instanceUid !== undefined) return { seriesUid, instanceUid };
   const rows = (await study.instances(seriesUid)).filter(isComplete);

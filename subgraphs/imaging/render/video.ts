@@ -3,7 +3,8 @@ import { takes, type MediaRange } from '../../../schema/http/media-ranges.ts';
 import { VideoStream } from '../sources/video.ts';
 import { wholeOrRange } from '../study/byte-range.ts';
 import type { Payload } from '../study/payload.ts';
-import type { InstanceOfStudy, Reading, StudyReader } from '../study/study-reader.ts';
+import type { InstanceOfStudy } from '../study/study.ts';
+import { fetchFrames, type RenderedStudy } from './fetched-frames.ts';
 import { negotiated } from './parameters.ts';
 
 /** Rendered resources of videos: the stream as it is stored (DW-28). */
@@ -11,8 +12,7 @@ import { negotiated } from './parameters.ts';
 const TYPES = ['video/mp4', 'video/mpeg', 'video/mp2t'];
 
 export interface VideoRequest {
-  core: Pick<Reading, 'usedCopy'>;
-  study: StudyReader;
+  study: RenderedStudy;
   instance: InstanceOfStudy;
   accept: readonly MediaRange[];
   /** Returns the header Range if it applies. */
@@ -28,11 +28,11 @@ export interface VideoRequest {
  */
 export async function videoInstead(error: unknown, request: VideoRequest): Promise<Payload> {
   if (!(await isOfVideo(error, request))) throw error;
-  const { core, study, instance, accept, range, tag } = request;
+  const { study, instance, accept, range, tag } = request;
   const stream = await study.bulkdata(instance, 'bulkdata/7FE00010');
   negotiated(accept, [stream.mediaType]);
   // A range of one copy does not fit another.
-  if (core.usedCopy) return wholeOrRange(stream, undefined);
+  if (study.usedCopy) return wholeOrRange(stream, undefined);
   const payload = wholeOrRange(stream, range?.(tag));
   // A strong tag: the bytes are the same each time, and so their ranges fit together.
   return tag === undefined ? payload : { ...payload, headers: { ...payload.headers, etag: tag } };
@@ -51,7 +51,7 @@ async function isOfVideo(
   const isEarly = error.code === 'not_acceptable' || error.code === 'too_large';
   if (!isEarly || !accept.some((range) => TYPES.some((type) => takes(range, type)))) return false;
   try {
-    await (await study.frames(instance, [1])).close();
+    await (await fetchFrames(study, instance, [1])).close();
     return false;
   } catch (refusal) {
     return refusal instanceof Fault && refusal.cause instanceof VideoStream;

@@ -11,12 +11,11 @@ import type { EncodedMetadata } from '../cache/metadata-cache.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { StudyQuery } from './study-query.ts';
 import type { BulkData, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
-import type { Reading, VersionedFrames } from './study-reader.ts';
+import type { Relayed, Study, VersionedFrames } from './study.ts';
 import type {
   Detail,
   Imaging,
   JoinedStudy,
-  Relayed,
   SearchResult,
   StudyFilter,
   StudyList,
@@ -168,7 +167,7 @@ export class AuditedStudies implements Imaging {
     return this.#retrieved(target, 'bulkdata', () => this.#core.bulkdata(target, path));
   }
 
-  reading<T>(target: Target, part: string, work: (core: Reading) => Promise<T>): Promise<T> {
+  reading<T>(target: Target, part: string, work: (study: Study) => Promise<T>): Promise<T> {
     return this.#retrieved(target, part, () => this.#core.reading(target, part, work));
   }
 

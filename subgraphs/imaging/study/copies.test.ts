@@ -9,7 +9,7 @@ import { isInTurn, testEach } from '../../../gateway/test/setup/usual-run.ts';
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import { OpenStudy } from './open-study.ts';
+import { TenantSource } from '../cache/tenant-source.ts';
 import {
   orthancImages,
   patient,
@@ -269,14 +269,12 @@ describe('the entity tag of an answer from a copy', () => {
     ['frames', `fresh${one(EQUAL)}/frames/1`],
     ['frames', `fresh${one(EQUAL)}/rendered`],
     ['frames', `fresh${one(EQUAL)}/thumbnail`],
-    ['retrieve', `fresh/dicomweb/studies/${EQUAL}`],
-  ] as const)('is not that of the source that failed (%s, %s)', async (method, path) => {
+    ['instances', `fresh/dicomweb/studies/${EQUAL}`],
+  ])('is not that of the source that failed (%s, %s)', async (kind, path) => {
     // The folder has the study but fails to give it.
-    const failing = vi.spyOn(OpenStudy.prototype, method).mockImplementationOnce(async () => {
-      throw away();
-    });
+    const failing = failOnce(kind);
     const copy = await ask(path);
-    expect(failing.mock.calls.length).toBeGreaterThan(1);
+    expect(failing.mock.calls.filter(([[asked]]) => asked === kind).length).toBeGreaterThan(1);
     failing.mockRestore();
     const answer = await ask(path);
     expect([copy.statusCode, answer.statusCode]).toEqual([200, 200]);
@@ -289,7 +287,7 @@ describe('the entity tag of an answer from a copy', () => {
     const { headers, rawPayload } = await ask(path);
     const range = { range: 'bytes=4-', 'if-range': headers['etag'] };
     expect((await ask(path, range)).statusCode).toBe(206);
-    const failing = vi.spyOn(OpenStudy.prototype, 'bulkdata').mockRejectedValueOnce(away());
+    const failing = failOnce('bulkdata');
     const answer = await ask(path, range);
     failing.mockRestore();
     expect([answer.statusCode, answer.rawPayload.length]).toEqual([200, rawPayload.length]);
@@ -320,8 +318,17 @@ async function folders(...files: Buffer[][]) {
   };
 }
 
-/** Makes the next retrieval from the first source fail. */
-const failOnce = () => vi.spyOn(OpenStudy.prototype, 'retrieve').mockRejectedValueOnce(away());
+/** Makes the next retrieval of a kind fail: that from the first source. */
+function failOnce(kind = 'instances') {
+  const retrieve = TenantSource.prototype.retrieve;
+  const failing = vi.spyOn(TenantSource.prototype, 'retrieve');
+  let isOver = false;
+  return failing.mockImplementation(function (this: TenantSource, what, work) {
+    if (isOver || what[0] !== kind) return retrieve.call(this, what, work) as Promise<never>;
+    isOver = true;
+    return Promise.reject(away());
+  });
+}
 
 it.each([
   ['larger', 503],

@@ -2,7 +2,7 @@ import { heldTag, tagOf } from '../../../schema/http/entity-tag.ts';
 import { BUILD_ID } from '../dicom/build-id.ts';
 import type { Target } from '../sources/source.ts';
 import type { Imaging } from './studies.ts';
-import type { Version } from './study-reader.ts';
+import type { Version } from './study.ts';
 import type { Payload } from './payload.ts';
 
 /** Entity tags of retrievals, and If-None-Match (RFC 9110 §13.1.2). */
@@ -45,8 +45,8 @@ export async function notModifiedOr(
   let tag: string | undefined;
   // For the core this is a retrieval of the same part: its checks come first (IA-23), and it is recorded if the answer
   // is 304 (IA-30).
-  const held = await imaging.reading(target, part, async (core) => {
-    tag = answerTag(await core.version(target), target, part, form);
+  const held = await imaging.reading(target, part, async (study) => {
+    tag = answerTag(await study.version(target), target, part, form);
     return tag && heldTag(ifNoneMatch, tag);
   });
   if (held) return notModified(held);

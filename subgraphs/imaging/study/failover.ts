@@ -1,8 +1,8 @@
+import type { FastifyBaseLogger } from 'fastify';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { logFault } from '../../../schema/fault/log-fault.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { FrameBytes } from '../multipart/frame-bytes.ts';
-import type { RestrictedStudies } from './restricted-studies.ts';
-import type { SeveralStudiesOptions } from './study-holders.ts';
 import type { Frames } from '../sources/source.ts';
 
 /** Failover: reads a copy of a study when its source fails before the first byte (DW-27). */
@@ -14,15 +14,18 @@ export function isSourceFailure(error: unknown): error is Fault {
 
 export const isNotFound = (error: unknown) => error instanceof Fault && error.code === 'not_found';
 
-type Sources = readonly RestrictedStudies[];
+interface FailoverOptions {
+  tenant: Tenant;
+  log: Pick<FastifyBaseLogger, 'warn' | 'error'>;
+}
 
 /** Tries the sources of one request that have the same instances. */
 export class Failover {
   /** True if a copy has replaced a source that failed. */
   usedCopy = false;
-  readonly #options: Pick<SeveralStudiesOptions, 'tenant' | 'log'>;
+  readonly #options: FailoverOptions;
 
-  constructor(options: Pick<SeveralStudiesOptions, 'tenant' | 'log'>) {
+  constructor(options: FailoverOptions) {
     this.#options = options;
   }
 
@@ -31,9 +34,9 @@ export class Failover {
    * @param get reads from a source; it is also given the sources that are left
    * @throws the error of the first if all fail
    */
-  async first<T>(
-    [source, ...others]: Sources,
-    get: (source: RestrictedStudies, others: Sources) => Promise<T>,
+  async first<S, T>(
+    [source, ...others]: readonly S[],
+    get: (source: S, others: readonly S[]) => Promise<T>,
   ): Promise<T> {
     try {
       return await get(source!, others);
@@ -49,7 +52,7 @@ export class Failover {
   }
 
   /** Reads from copies, after the source that they replace has failed. */
-  instead<T>(copies: Sources, get: (source: RestrictedStudies, others: Sources) => Promise<T>): Promise<T> {
+  instead<S, T>(copies: readonly S[], get: (source: S, others: readonly S[]) => Promise<T>): Promise<T> {
     this.usedCopy = true;
     return this.first(copies, get);
   }

@@ -9,19 +9,16 @@ import { isLimited } from '../authorization/patient-keys.ts';
 import { ReachedRows } from '../authorization/reached-rows.ts';
 import type { WithholdingOptions } from '../authorization/withholding.ts';
 import type { Rows } from '../cache/study-cache.ts';
-import type { MetadataCache } from '../cache/metadata-cache.ts';
 import type { StudyQuery } from './study-query.ts';
 import type { Level } from '../sources/source.ts';
 import { TenantSource, type TenantSourceOptions } from '../cache/tenant-source.ts';
 import type { TenantImages } from '../sources/open.ts';
-import { OpenStudy } from './open-study.ts';
 import type { Detail, SearchResult, StudyFilter, StudyRecord } from './studies.ts';
+import type { StudyArchive } from './study.ts';
 import { StudyLookup } from './study-lookup.ts';
 import { studyRecord, studyRecords } from './study-records.ts';
 
-export type RestrictedStudiesOptions = CallerReachOptions &
-  TenantSourceOptions &
-  WithholdingOptions & { metadata: MetadataCache };
+export type RestrictedStudiesOptions = CallerReachOptions & TenantSourceOptions & WithholdingOptions;
 
 const ALL: ReadonlyMap<string, readonly string[]> = new Map();
 const LEVELS: Record<Detail, readonly Level[]> = {
@@ -42,7 +39,6 @@ export class RestrictedStudies {
   readonly #source: TenantSource;
   readonly #caller: CallerReach;
   readonly #reached: ReachedRows;
-  readonly #metadataCache: MetadataCache;
   readonly #asked = new Map<string, Awaitable<readonly StudyRecord[]>>();
 
   /** @param options of the request, for all its sources */
@@ -52,7 +48,6 @@ export class RestrictedStudies {
     this.#source = new TenantSource(images, options);
     this.#caller = new CallerReach(options, images);
     this.#reached = new ReachedRows(this.#source, this.#caller);
-    this.#metadataCache = options.metadata;
     this.lookup = new StudyLookup(options, this.#source, this.#caller);
   }
 
@@ -197,10 +192,10 @@ export class RestrictedStudies {
    * Opens a study that the caller may have (IA-23).
    * @throws Fault `not_found` if the caller may not have it, whatever the reason
    */
-  async open(studyUid: string): Promise<OpenStudy> {
+  async open(studyUid: string): Promise<StudyArchive> {
     const coverage = requireScope(this.access, 'ImagingStudy', 'r');
     this.#source.undelayed('retrieveUntil');
-    return new OpenStudy(await this.lookup.owned(studyUid, coverage), this.#source, this.#metadataCache);
+    return { source: this.#source, row: await this.lookup.owned(studyUid, coverage) };
   }
 
   /** True if the source has at most one study for each UID. */

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import type { Access } from '../../../schema/access/access.ts';
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
@@ -11,7 +10,7 @@ import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { RecordStudy } from './record/record-study.ts';
 import type { StudyQuery } from './study-query.ts';
 import type { BulkData, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
-import type { Reading, VersionedFrames } from './study-reader.ts';
+import type { Relayed, Study, VersionedFrames } from './study.ts';
 
 /** One study, for the FHIR and GraphQL APIs. Rows are shared with a cache: never change them. */
 export interface StudyRecord {
@@ -66,12 +65,6 @@ export interface SearchResult {
   patients?: readonly string[];
 }
 
-/** A multipart/related body, and the boundary of its parts. */
-export interface Relayed {
-  boundary: string;
-  body: Readable;
-}
-
 /**
  * The images of one tenant that one caller may see: the core that the GraphQL, FHIR and DICOMweb APIs call. Made per
  * request by `open`; remembers its queries for that request. A source that fails does not hide the studies of others
@@ -92,7 +85,7 @@ export interface Imaging {
    */
   readonly sourceFaults: readonly Fault[];
 
-  /** See `Reading.usedCopy`. */
+  /** See `Study.usedCopy`. */
   readonly usedCopy: boolean;
 
   /** Searches as QIDO-RS does (DW-1 to DW-4). The rows have no RetrieveURL: the API adds it. */
@@ -166,9 +159,9 @@ export interface Imaging {
 
   /**
    * Runs work that reads several pieces of a study, and records it as one retrieval of `part` of the target (IA-30).
-   * Each piece passes the checks of a separate retrieval.
+   * The first piece passes the checks of a retrieval, for all of them.
    */
-  reading<T>(target: Target, part: string, work: (core: Reading) => Promise<T>): Promise<T>;
+  reading<T>(target: Target, part: string, work: (study: Study) => Promise<T>): Promise<T>;
 }
 
 /** Opens the imaging core of one request. It records its operations if there is an `audit` (IA-30). */

@@ -9,7 +9,7 @@ import {
 } from '../../../../gateway/test/setup/shared-data.ts';
 import { openFolder, type FolderSource } from '../../sources/folder.ts';
 import type { InstanceTarget } from '../../sources/source.ts';
-import type { Reading } from '../../study/study-reader.ts';
+import type { RenderedStudy } from '../fetched-frames.ts';
 import type { ReadableImages } from '../pictures.ts';
 
 export interface SharedImage extends SharedDicomFile {
@@ -62,17 +62,19 @@ export async function openSharedImages(): Promise<{ images: SharedImage[]; close
 
 function readable(source: FolderSource): ReadableImages {
   const version = { source: 'shared', patient: '', stamp: '' };
-  const core: Reading = {
-    usedCopy: false,
-    async study(studyUid) {
-      const match = new Map<string, string[]>();
-      return { instances: await source.search({ level: 'instance', studyUid, match, includeField: [] }) };
+  const studyOf = (uid: string): RenderedStudy => ({
+    ...{ uid, usedCopy: false },
+    async instances(seriesUid) {
+      const query = { level: 'instance', studyUid: uid, match: new Map(), includeField: [] } as const;
+      return source.search({ ...query, ...(seriesUid !== undefined && { seriesUid }) });
     },
-    metadata: async (target) => (await source.metadata(target))[0]!,
-    encodedMetadata: () => Promise.reject(new Error('A picture is made from single instances.')),
-    frames: async (target, numbers) => ({ ...(await source.frames(target, numbers)), version }),
-    bulkdata: (target, path) => source.bulkdata(target, path),
+    metadata: async (one) => (await source.metadata({ studyUid: uid, ...one }))[0]!,
+    frames: async (one, numbers) => ({
+      ...(await source.frames({ studyUid: uid, ...one }, numbers)),
+      version,
+    }),
+    bulkdata: (one, path) => source.bulkdata({ studyUid: uid, ...one }, path),
     version: async () => version,
-  };
-  return { reading: (_target, _part, work) => work(core) };
+  });
+  return { reading: ({ studyUid }, _part, work) => work(studyOf(studyUid)) };
 }

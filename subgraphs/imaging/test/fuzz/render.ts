@@ -2,10 +2,10 @@ import { Readable } from 'node:stream';
 import { TransferSyntax, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { parseAccept } from '../../../../schema/http/media-ranges.ts';
 import { pixelDescription } from '../../pixels/codecs/description.ts';
+import type { RenderedStudy } from '../../render/fetched-frames.ts';
 import { Pictures, type ReadableImages } from '../../render/pictures.ts';
 import { ThumbnailCache } from '../../render/thumbnail-cache.ts';
 import { atOnce } from '../../render/test/at-once.ts';
-import type { Reading } from '../../study/study-reader.ts';
 import { absurdBytes, absurdDataset } from './datasets.ts';
 import type { Random } from '../../../../gateway/test/setup/random.ts';
 import { encodeMetadata } from '../../parsing/object-metadata.ts';
@@ -88,11 +88,10 @@ function coreOf(dataset: DicomJson, random: Random): ReadableImages {
     : 0;
   const length = size > 0 && size < 1e6 ? size : 16;
   const version = { source: '', patient: '', stamp: '' };
-  const core: Reading = {
-    usedCopy: false,
-    study: async () => ({ instances: [dataset] }),
+  const study: RenderedStudy = {
+    ...{ uid: TARGET.studyUid, usedCopy: false },
+    instances: async () => [dataset],
     metadata: async () => encodeMetadata(dataset, TARGET, new Budget()),
-    encodedMetadata: () => Promise.reject(new Error('A picture is made from single instances.')),
     async frames(_target, numbers) {
       async function* frames() {
         for (const _ of numbers) yield random.bytes(length);
@@ -106,5 +105,5 @@ function coreOf(dataset: DicomJson, random: Random): ReadableImages {
     },
     version: async () => version,
   };
-  return { reading: (_target, _part, work) => work(core) };
+  return { reading: (_target, _part, work) => work(study) };
 }
