@@ -51,8 +51,6 @@ export default defineConfig({
           name: 'usual',
           include: USUAL,
           exclude: [...NEVER, ...ISOLATED, ...WHOLE, ...ALONE, ...COMPONENTS],
-          // Besides the setup files of all.
-          setupFiles: ['gateway/test/setup/file-budget.ts'],
         },
       },
       {
