@@ -107,6 +107,8 @@ export default defineConfig({
     pool: 'forks',
     // More than there are cores: a test that waits for servers, or for time to pass, needs no core.
     maxWorkers: 2 * availableParallelism(),
+    // A second attempt in CI only, which names what needed it: other runs have none, and must pass without.
+    retry: process.env['CI'] ? 1 : 0,
     // Long, for a machine that others use too.
     testTimeout: 40_000,
     expect: { poll: { timeout: 20_000 } },

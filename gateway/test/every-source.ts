@@ -2,11 +2,11 @@
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, request, type Dispatcher } from 'undici';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { freePort } from './setup/free-port.ts';
+import { awake } from './setup/processor-time.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
 import { startTcpProxy, type TcpProxy } from './setup/tcp-proxy.ts';
 
@@ -210,7 +210,7 @@ function dataUnitsSent(proxy: TcpProxy): number {
 export async function recordsByRequest({
   audit,
 }: Pick<EverySource, 'audit'>): Promise<Map<string, AuditRecord[]>> {
-  await delay(100);
+  await awake(100);
   const records = new Map<string, AuditRecord[]>();
   for (const record of audit) records.set(record.request, [...(records.get(record.request) ?? []), record]);
   return records;
