@@ -75,12 +75,7 @@ export interface ApolloLog {
   error(message?: unknown): void;
 }
 
-/**
- * Starts the federated graph over both subgraphs. It uses the committed supergraph: nothing is composed or
- * fetched (FG-14).
- * @returns a started server
- */
-export async function federatedServer(deps: {
+interface FederatedServerOptions {
   supergraphSdl: Uint8Array;
   /** The API schema of the supergraph. */
   apiSdl: Uint8Array;
@@ -93,7 +88,14 @@ export async function federatedServer(deps: {
   executor?: GraphExecutor | undefined;
   /** Milliseconds from which on an operation is logged as slow; undefined: none is. */
   slow?: number | undefined;
-}): Promise<FederatedServer> {
+}
+
+/**
+ * Starts the federated graph over both subgraphs. It uses the committed supergraph: nothing is composed or
+ * fetched (FG-14).
+ * @returns a started server
+ */
+export async function federatedServer(deps: FederatedServerOptions): Promise<FederatedServer> {
   const { supergraphSdl, apiSdl, subgraphs, limits, measures } = deps;
   const measured = measuredOperations(measures, deps.slow);
   const log = quieter(deps.log);

@@ -131,8 +131,10 @@ test.each([
   'a frame %s has failed, and is not drawn as grey; its neighbours are',
   async (_, kind, answer) => {
     const tamper = async (page: EnginePage) => {
+      let opened: Promise<{ instance: string }> | undefined;
       await page.context.route(isFrameUrl, async (route) => {
-        const { instance } = await page.page.evaluate(() => window.page.instanceOf(30));
+        opened ??= page.page.evaluate(() => window.page.instanceOf(30));
+        const { instance } = await opened;
         if (!route.request().url().includes(`/instances/${instance}/`)) return route.continue();
         const response = await route.fetch();
         const full = await response.body();
