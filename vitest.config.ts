@@ -14,7 +14,7 @@ const COMPONENTS = ['viewer/test/component/*.test.ts'];
 const SETUP = join(import.meta.dirname, 'gateway/test/setup');
 const FOLDERS = '{schema,gateway,subgraphs,viewer,conformance,docs}';
 const USUAL = [`${FOLDERS}/**/*.test.ts`];
-/** What `npm run test:all` has besides: large tables, whole pages, processes that start and end. */
+/** Further tests of `npm run test:all`: large tables, whole pages, processes that start and end. */
 const WHOLE = [`${FOLDERS}/**/*.whole.test.ts`];
 /** Tests that measure what others notice of an attack, or how long answers take: alone, after all others. */
 const ALONE = [`${FOLDERS}/**/*.alone.test.ts`];

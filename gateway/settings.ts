@@ -49,7 +49,7 @@ export interface Settings {
   maxInFlight: number;
   /** Milliseconds: mean delay of the event loop, over a second, above which requests are refused. */
   maxEventLoopDelay: number;
-  /** What executes GraphQL operations. */
+  /** The executor of GraphQL operations. */
   graphExecutor: GraphExecutor;
   /** Milliseconds from which on a GraphQL operation is logged as slow. */
   slowOperation: number;

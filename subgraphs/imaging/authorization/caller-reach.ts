@@ -1,9 +1,9 @@
-import type { FastifyBaseLogger } from 'fastify';
 import { createHash } from 'node:crypto';
 import type { LRUCache } from 'lru-cache';
 import { requirePatient, type Access, type PatientGrant } from '../../../schema/access/access.ts';
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault, type FaultCode } from '../../../schema/fault/fault.ts';
+import type { FaultLog } from '../../../schema/fault/log-fault.ts';
 import { patientOutOfReach } from '../../../schema/fault/refusals.ts';
 import type { ImagesConfig, Tenant } from '../../../schema/tenant/tenant.ts';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
@@ -30,7 +30,7 @@ export interface CallerReachOptions {
   access: Access;
   directory: PatientDirectory;
   accessionNumbers: AccessionNumbers;
-  log: Pick<FastifyBaseLogger, 'warn' | 'error'>;
+  log: FaultLog;
 }
 
 /** Logs a UID that studies of different patients share: they cannot be read by it (IA-24). */

@@ -1,6 +1,5 @@
-import type { FastifyBaseLogger } from 'fastify';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { logFault } from '../../../schema/fault/log-fault.ts';
+import { logFault, type FaultLog } from '../../../schema/fault/log-fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { FrameBytes } from '../multipart/frame-bytes.ts';
 import type { Frames } from '../sources/source.ts';
@@ -16,7 +15,7 @@ export const isNotFound = (error: unknown) => error instanceof Fault && error.co
 
 interface FailoverOptions {
   tenant: Tenant;
-  log: Pick<FastifyBaseLogger, 'warn' | 'error'>;
+  log: FaultLog;
 }
 
 /** Tries the sources of one request that have the same instances. */

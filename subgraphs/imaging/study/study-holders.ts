@@ -1,8 +1,7 @@
-import type { FastifyBaseLogger } from 'fastify';
 import type { Access } from '../../../schema/access/access.ts';
 import { number, Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault, toFault } from '../../../schema/fault/fault.ts';
-import { logFault } from '../../../schema/fault/log-fault.ts';
+import { logFault, type FaultLog } from '../../../schema/fault/log-fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { logCrossed } from '../authorization/caller-reach.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
@@ -25,7 +24,7 @@ export interface SeveralStudiesOptions {
   tenant: Tenant;
   access: Access;
   seenStudies: SeenStudies;
-  log: Pick<FastifyBaseLogger, 'warn' | 'error'>;
+  log: FaultLog;
 }
 
 /** A source that has a study which the caller may see, and the study's row there. */

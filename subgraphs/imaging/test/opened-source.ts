@@ -10,10 +10,12 @@ export function openedSource(
   source: ImagingSource,
   { pixels, parsing }: { pixels: PixelPool; parsing: Parsing },
 ): ImagingSource {
-  const { threads } = parsing;
   const opened: OpenedSource = {
-    ...{ source, emptyArchive: undefined, pixels, threads },
+    source,
+    emptyArchive: undefined,
     reader: new InstanceReader(parsing),
+    pixels,
+    threads: parsing.threads,
   };
   return {
     search: (query, signal) => source.search(query, signal),

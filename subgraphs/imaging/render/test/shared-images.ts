@@ -63,7 +63,8 @@ export async function openSharedImages(): Promise<{ images: SharedImage[]; close
 function readable(source: FolderSource): ReadableImages {
   const version = { source: 'shared', patient: '', stamp: '' };
   const studyOf = (uid: string): RenderedStudy => ({
-    ...{ uid, usedCopy: false },
+    uid,
+    usedCopy: false,
     async instances(seriesUid) {
       const query = { level: 'instance', studyUid: uid, match: new Map(), includeField: [] } as const;
       return source.search({ ...query, ...(seriesUid !== undefined && { seriesUid }) });

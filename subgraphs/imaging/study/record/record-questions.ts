@@ -1,9 +1,8 @@
-import type { FastifyBaseLogger } from 'fastify';
 import type { ImagingStudy } from 'fhir/r4.js';
 import { grantFor, type Access } from '../../../../schema/access/access.ts';
 import { permitting } from '../../../../schema/access/scopes.ts';
 import { Fault, toFault } from '../../../../schema/fault/fault.ts';
-import { logFault } from '../../../../schema/fault/log-fault.ts';
+import { logFault, type FaultLog } from '../../../../schema/fault/log-fault.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
 import { andThen, type Awaitable } from '../../../../schema/process/awaitable.ts';
 import { chunked } from '../../facts/study-rows.ts';
@@ -13,7 +12,7 @@ import { recordStudy, type RecordStudies, type RecordStudy } from './record-stud
 export interface RecordQuestionsOptions {
   tenant: Tenant;
   access: Access;
-  log: Pick<FastifyBaseLogger, 'warn' | 'error'>;
+  log: FaultLog;
   /** The clinical record; undefined where there is none. */
   recordStudies?: RecordStudies | undefined;
 }

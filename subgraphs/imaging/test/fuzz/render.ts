@@ -89,7 +89,8 @@ function coreOf(dataset: DicomJson, random: Random): ReadableImages {
   const length = size > 0 && size < 1e6 ? size : 16;
   const version = { source: '', patient: '', stamp: '' };
   const study: RenderedStudy = {
-    ...{ uid: TARGET.studyUid, usedCopy: false },
+    uid: TARGET.studyUid,
+    usedCopy: false,
     instances: async () => [dataset],
     metadata: async () => encodeMetadata(dataset, TARGET, new Budget()),
     async frames(_target, numbers) {
