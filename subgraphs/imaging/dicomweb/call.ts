@@ -23,6 +23,7 @@ import { ACCEPT_FRAMES, acceptObjects, pathOf } from '../sources/dicom-web/clien
 import type { Handover } from '../sources/dicom-web/handover.ts';
 import type { InstanceTarget, Level, Target } from '../sources/source.ts';
 import type { Imaging } from '../study/studies.ts';
+import type { Study } from '../study/study.ts';
 import { frameList, givenFrames, retrieveBulkData, retrieveObjects } from './wado.ts';
 import type { Payload } from '../study/payload.ts';
 import { setWarnings } from '../../../schema/http/warning-header.ts';
@@ -106,7 +107,7 @@ export class Call {
     const type = negotiateJson(this.#accept());
     const target = this.target();
     if (!type) throw notJson();
-    const metadata = await this.#imaging.encodedMetadata(target);
+    const metadata = await this.#imaging.read(target, 'metadata', (study) => study.encodedMetadata(target));
     const tags = metadataTags(metadata.tag, this.#base);
     setWarnings(this.#reply, this.#base, warningsOf(this.#imaging.sourceFaults));
     setCacheControl(this.#reply, 'private');
@@ -123,8 +124,10 @@ export class Call {
     const syntax = multipartObjects(this.#accept(), target.instanceUid !== undefined);
     if (syntax !== undefined && (await this.#handsOver(target, '', acceptObjects(syntax))))
       return this.#reply.send();
-    const given = () => retrieveObjects(this.#imaging, target, this.#accept());
-    return this.#send(await this.#unlessHeld(target, { part: '', form: [] }, given));
+    const accept = this.#accept();
+    return this.#sendUnlessHeld(target, { part: '', form: [] }, (study) =>
+      retrieveObjects(study, target, { accept, imaging: this.#imaging }),
+    );
   }
 
   async frames(): Promise<unknown> {
@@ -136,17 +139,17 @@ export class Call {
     const form = [...numbers, accept];
     const isNamed = numbers.length <= MOST_NAMED_FRAMES && wantsStoredFrames(accept, numbers.length === 1);
     if (isNamed && (await this.#handsOver(target, part, ACCEPT_FRAMES))) return this.#reply.send();
-    // One retrieval, with its media type: it is recorded as allowed only if the frames are given (IA-30).
-    const given = () =>
-      this.#imaging.reading(target, part, async (study) => {
-        const stored = await study.frames(target, numbers);
-        const tag = answerTag(stored.version, target, part, form);
-        const range = study.usedCopy ? undefined : this.#range(tag);
-        const payload = await givenFrames(stored, numbers, { accept, range });
-        return tagged(this.#withStrongTag(payload, tag), study, tag);
-      });
+    const given = async (study: Study) => {
+      const stored = await study.frames(target, numbers);
+      const tag = answerTag(stored.version, target, part, form);
+      const range = study.usedCopy ? undefined : this.#range(tag);
+      const payload = await givenFrames(stored, numbers, { accept, range });
+      return tagged(withStrongTag(payload, study, tag), study, tag);
+    };
     const asked = { target, part, form, ifNoneMatch: this.#ifNoneMatch(), isTagged: true };
-    const payload = await notModifiedOr(this.#imaging, asked, given);
+    const payload = await this.#imaging.read(target, part, (study) =>
+      notModifiedOr(study, asked, () => given(study)),
+    );
     this.mayLeaveWork = !(payload.body instanceof Uint8Array);
     return this.#send(payload);
   }
@@ -167,7 +170,7 @@ export class Call {
     if (!handover) return false;
     this.#isHandedOver = true;
     // The checks of a retrieval; a DICOMweb server has no version to ask for.
-    await this.#imaging.reading(target, part, (study) => study.version(target));
+    await this.#imaging.read(target, part, (study) => study.version(target));
     this.mayLeaveWork = false;
     const reply = setCacheControl(this.#reply, 'private').headers(handover);
     const cacheControl = reply.getHeader('cache-control');
@@ -178,40 +181,38 @@ export class Call {
   async bulkData(): Promise<unknown> {
     const { '*': rest = '' } = this.#request.params as { '*'?: string };
     const target = this.target() as InstanceTarget;
-    const given = async (tag: string | undefined) => {
-      const payload = await this.#imaging.reading(target, 'bulkdata', (study) =>
-        retrieveBulkData(study, target, `bulkdata/${rest}`, this.#accept(), this.#range(tag)),
-      );
-      return this.#withStrongTag(payload, tag);
-    };
-    return this.#send(await this.#unlessHeld(target, { part: 'bulkdata', form: [rest] }, given));
+    const accept = this.#accept();
+    return this.#sendUnlessHeld(target, { part: 'bulkdata', form: [rest] }, async (study, tag) => {
+      const path = `bulkdata/${rest}`;
+      const payload = await retrieveBulkData(study, target, path, accept, this.#range(tag));
+      return withStrongTag(payload, study, tag);
+    });
   }
 
   /** Answers all bulk data or pixel data of a study, series or instance (DW-29). */
   async allBulkData(values: Values, threads: AllBulkDataRequest['threads']): Promise<unknown> {
     const [target, accept] = [this.target(), this.#accept()];
     const asked = { target, values, accept, base: this.#base, threads };
-    const given = () => this.#imaging.reading(target, values, (study) => retrieveAllBulkData(study, asked));
-    return this.#send(await this.#unlessHeld(target, { part: values, form: ['all'] }, given));
+    return this.#sendUnlessHeld(target, { part: values, form: ['all'] }, (study) =>
+      retrieveAllBulkData(study, asked),
+    );
   }
 
   #range(tag: string | undefined): string | undefined {
     return rangeOf(this.#request, tag);
   }
 
-  /** Without a boundary the bytes are the same each time, so their ranges fit together. */
-  #withStrongTag(payload: Payload, tag: string | undefined): Payload {
-    const isSame = !this.#imaging.usedCopy && !payload.headers['content-type']?.startsWith('multipart/');
-    return tag && isSame ? { ...payload, headers: { ...payload.headers, etag: tag } } : payload;
-  }
-
-  #unlessHeld(
+  /** Sends what `given` makes of the study, or 304 if the caller has it: either is one retrieval (IA-30). */
+  async #sendUnlessHeld(
     target: Target,
     { part, form }: { part: string; form: readonly unknown[] },
-    given: (tag: string | undefined) => Promise<Payload>,
-  ): Promise<Payload> {
+    given: (study: Study, tag: string | undefined) => Promise<Payload>,
+  ): Promise<unknown> {
     const asked = { target, part, form: [...form, this.#accept()], ifNoneMatch: this.#ifNoneMatch() };
-    return notModifiedOr(this.#imaging, asked, given);
+    const payload = await this.#imaging.read(target, part, (study) =>
+      notModifiedOr(study, asked, (tag) => given(study, tag)),
+    );
+    return this.#send(payload);
   }
 
   /** Answers rendered resources and thumbnails (DW-8, DW-9). */
@@ -279,6 +280,12 @@ export class Call {
   #acceptEncoding(): string {
     return String(this.#request.headers['accept-encoding'] ?? '');
   }
+}
+
+/** Without a boundary the bytes are the same each time, so their ranges fit together. */
+function withStrongTag(payload: Payload, { usedCopy }: Study, tag: string | undefined): Payload {
+  const isSame = !usedCopy && !payload.headers['content-type']?.startsWith('multipart/');
+  return tag && isSame ? { ...payload, headers: { ...payload.headers, etag: tag } } : payload;
 }
 
 /** Minimum bytes of an answer that is compressed. */

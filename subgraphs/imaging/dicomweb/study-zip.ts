@@ -10,8 +10,8 @@ import { writeZip, type ZipEntry } from './zip-writer.ts';
 
 /** Returns the objects of a study, series or instance as a zip; each file is named by its UID (DW-5). */
 export async function zip(
-  { sourceFaults }: Pick<Imaging, 'sourceFaults'>,
   instances: AsyncIterable<StoredInstance>,
+  { sourceFaults }: Pick<Imaging, 'sourceFaults'>,
 ): Promise<Payload> {
   const { first, iterator } = await opened(instances);
   const body = writeZip(entriesOf(first, iterator, sourceFaults));

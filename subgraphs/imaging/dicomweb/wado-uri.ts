@@ -9,6 +9,7 @@ import { prepareRoutes, queryOf, rangeOf, readsOnly, requireUtf8, sendPayload } 
 import { notModifiedOr } from '../study/entity-tag.ts';
 import type { PictureRequest, Pictures } from '../render/pictures.ts';
 import type { Imaging } from '../study/studies.ts';
+import type { Study } from '../study/study.ts';
 import { retrieveObjects } from './wado.ts';
 import type { Payload } from '../study/payload.ts';
 import { setWarnings } from '../../../schema/http/warning-header.ts';
@@ -62,7 +63,9 @@ async function retrieved(
   const object = () => {
     const form = ['wado-uri', asked.transferSyntax];
     const { ifNoneMatch } = caller;
-    return notModifiedOr(imaging, { target, part: '', form, ifNoneMatch }, () => stored(imaging, asked));
+    return imaging.read(target, '', (study) =>
+      notModifiedOr(study, { target, part: '', form, ifNoneMatch }, () => stored(study, asked, imaging)),
+    );
   };
   if (shown.length === accept.length) return picture();
   if (shown.length === 0) return object();
@@ -74,9 +77,14 @@ async function retrieved(
  * Returns the object in the requested transfer syntax or, if that is not possible, in the default one (PS3.18
  * §9.4.1.2.2).
  */
-function stored(imaging: Imaging, { target, transferSyntax }: WadoUriRequest): Promise<Payload> {
+function stored(
+  study: Study,
+  { target, transferSyntax }: WadoUriRequest,
+  imaging: Imaging,
+): Promise<Payload> {
   const usual = TransferSyntax.ExplicitVRLittleEndian;
-  const inSyntax = (syntax: string) => () => retrieveObjects(imaging, target, [single(syntax)]);
+  const inSyntax = (syntax: string) => () =>
+    retrieveObjects(study, target, { accept: [single(syntax)], imaging });
   if (transferSyntax === undefined || transferSyntax === usual) return inSyntax(usual)();
   return orElse(inSyntax(transferSyntax), inSyntax(usual));
 }

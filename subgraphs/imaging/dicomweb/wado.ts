@@ -28,21 +28,22 @@ import { zip } from './study-zip.ts';
 
 /**
  * Retrieves a study, series or instance (DW-5, IA-21).
+ * @param asked `imaging` knows the sources that did not answer, which a zip names
  * @throws Fault `not_acceptable` if none of the forms can be given, `not_found`, and the faults of the core
  */
 export async function retrieveObjects(
-  imaging: Imaging,
+  study: Pick<Study, 'objects' | 'relay'>,
   target: Target,
-  accept: readonly MediaRange[],
+  { accept, imaging }: { accept: readonly MediaRange[]; imaging: Pick<Imaging, 'sourceFaults'> },
 ): Promise<Payload> {
   const forms = objectForms(accept, target.instanceUid !== undefined);
   let refused = notAcceptable(`Objects are given as multipart/related; type="${DICOM}".`);
   for (const { form, transferSyntax } of forms) {
     if (!isTransferSyntax(transferSyntax)) continue;
     try {
-      if (form === 'single') return await singlePart(await imaging.retrieve(target, transferSyntax));
-      if (form === 'zip') return await zip(imaging, await imaging.retrieve(target, transferSyntax));
-      return await multipart(imaging, target, transferSyntax);
+      if (form === 'single') return await singlePart(await study.objects(target, transferSyntax));
+      if (form === 'zip') return await zip(await study.objects(target, transferSyntax), imaging);
+      return await multipart(study, target, transferSyntax);
     } catch (error) {
       if (!(error instanceof Fault) || !['not_acceptable', 'too_large'].includes(error.code)) throw error;
       refused = error;
@@ -74,14 +75,18 @@ async function* bytesOf(
   }
 }
 
-async function multipart(imaging: Imaging, target: Target, transferSyntax: string): Promise<Payload> {
+async function multipart(
+  study: Pick<Study, 'objects' | 'relay'>,
+  target: Target,
+  transferSyntax: string,
+): Promise<Payload> {
   const headers = (boundary: string) => ({
     'content-type': `multipart/related; type="${DICOM}"; boundary=${boundary}`,
   });
-  const relayed = await imaging.relay(target, transferSyntax);
+  const relayed = await study.relay(target, transferSyntax);
   if (relayed) return { headers: headers(relayed.boundary), body: relayed.body };
   const boundary = randomBoundary();
-  const { first, iterator } = await opened(await imaging.retrieve(target, transferSyntax));
+  const { first, iterator } = await opened(await study.objects(target, transferSyntax));
   const body = writeMultipart(partsOf(first, iterator), boundary);
   return { headers: headers(boundary), body: closing(body, iterator, first.value?.stream) };
 }

@@ -238,7 +238,7 @@ async function metadataOfSeries(
   const target = { studyUid, seriesUid, ...(byInstance.size === 1 && { instanceUid }) };
   const done = await share.semaphore.acquire();
   try {
-    const encoded = await imaging.encodedMetadata(target);
+    const encoded = await imaging.read(target, 'metadata', (study) => study.encodedMetadata(target));
     const pause = slices();
     const rows = await encoded.selected({ base, selections, maxBytes: share.bytes });
     for (const { sopInstanceUid, json } of rows) {

@@ -73,7 +73,7 @@ describeWithSharedData('pictures compared with those of DCMTK', () => {
   }
 
   async function datasetOf({ images, target }: SharedImage): Promise<DicomJson> {
-    return rowOf(await images.reading(target, '', (study) => study.metadata(target)));
+    return rowOf(await images.read(target, '', (study) => study.metadata(target)));
   }
 
   /** Renders the same frame with DCMTK: unscaled, and its size with square pixels. */

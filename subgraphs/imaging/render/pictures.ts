@@ -47,9 +47,9 @@ export interface Prepared<Input> {
   signal: AbortSignal | undefined;
 }
 
-/** The core of one request. `reading` records everything that the work reads as one retrieval of the part (IA-30). */
+/** The core of one request. `read` records everything that the work reads as one retrieval of the part (IA-30). */
 export interface ReadableImages {
-  reading<T>(target: Target, part: string, work: (study: RenderedStudy) => Promise<T>): Promise<T>;
+  read<T>(target: Target, part: string, work: (study: RenderedStudy) => Promise<T>): Promise<T>;
 }
 
 export interface PictureRequest {
@@ -104,7 +104,7 @@ export class Pictures {
     { target, frames, accept, ifNoneMatch, range, signal }: Omit<PictureRequest, 'query'>,
     rendering: Rendering,
   ): Promise<Payload> {
-    return imaging.reading(target, partOf(frames, 'rendered'), async (study) => {
+    return imaging.read(target, partOf(frames, 'rendered'), async (study) => {
       const instance = await representative(study, target);
       const made = [study.uid, instance, frames, accept, rendering];
       const tag = answerTag(await study.version(instance), 'rendered', ...made);
@@ -148,7 +148,7 @@ export class Pictures {
     if ('region' in viewport)
       throw new Fault('invalid_request', 'The viewport of a thumbnail is its size alone, vw,vh.');
     const type = negotiated(accept, STILL);
-    return imaging.reading(target, partOf(frames, 'thumbnail'), async (study) => {
+    return imaging.read(target, partOf(frames, 'thumbnail'), async (study) => {
       const instance = await representative(study, target);
       // This also checks the caller's right, before the cache is read.
       const version = await study.version(instance);

@@ -7,11 +7,9 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { andThen, orElse, type Awaitable } from '../../../schema/process/awaitable.ts';
-import type { EncodedMetadata } from '../cache/metadata-cache.ts';
-import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { StudyQuery } from './study-query.ts';
-import type { BulkData, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
-import type { Relayed, Study, VersionedFrames } from './study.ts';
+import type { Target } from '../sources/source.ts';
+import type { Study } from './study.ts';
 import type {
   Detail,
   Imaging,
@@ -55,10 +53,6 @@ export class AuditedStudies implements Imaging {
 
   get sourceFaults(): readonly Fault[] {
     return this.#core.sourceFaults;
-  }
-
-  get usedCopy(): boolean {
-    return this.#core.usedCopy;
   }
 
   async search(query: StudyQuery): Promise<SearchResult> {
@@ -143,32 +137,8 @@ export class AuditedStudies implements Imaging {
     }
   }
 
-  metadata(target: InstanceTarget): Promise<ObjectMetadata> {
-    return this.#retrieved(target, 'metadata', () => this.#core.metadata(target));
-  }
-
-  encodedMetadata(target: Target): Promise<EncodedMetadata> {
-    return this.#retrieved(target, 'metadata', () => this.#core.encodedMetadata(target));
-  }
-
-  retrieve(target: Target, transferSyntax: string): Promise<AsyncIterable<StoredInstance>> {
-    return this.#retrieved(target, '', () => this.#core.retrieve(target, transferSyntax));
-  }
-
-  relay(target: Target, transferSyntax: string): Promise<Relayed | undefined> {
-    return this.#retrieved(target, '', () => this.#core.relay(target, transferSyntax));
-  }
-
-  frames(target: InstanceTarget, numbers: readonly number[]): Promise<VersionedFrames> {
-    return this.#retrieved(target, framesPart(numbers), () => this.#core.frames(target, numbers));
-  }
-
-  bulkdata(target: InstanceTarget, path: string): Promise<BulkData> {
-    return this.#retrieved(target, 'bulkdata', () => this.#core.bulkdata(target, path));
-  }
-
-  reading<T>(target: Target, part: string, work: (study: Study) => Promise<T>): Promise<T> {
-    return this.#retrieved(target, part, () => this.#core.reading(target, part, work));
+  read<T>(target: Target, part: string, work: (study: Study) => Promise<T>): Promise<T> {
+    return this.#retrieved(target, part, () => this.#core.read(target, part, work));
   }
 
   /**

@@ -1,8 +1,7 @@
 import { heldTag, tagOf } from '../../../schema/http/entity-tag.ts';
 import { BUILD_ID } from '../dicom/build-id.ts';
 import type { Target } from '../sources/source.ts';
-import type { Imaging } from './studies.ts';
-import type { Version } from './study.ts';
+import type { Study, Version } from './study.ts';
 import type { Payload } from './payload.ts';
 
 /** Entity tags of retrievals, and If-None-Match (RFC 9110 §13.1.2). */
@@ -21,7 +20,7 @@ export function answerTag(
 
 export interface Conditional {
   target: Target;
-  /** The part, as the audit record names it. */
+  /** The part, as audit records name it. */
   part: string;
   /** Everything else that the answer depends on. */
   form: readonly unknown[];
@@ -37,26 +36,21 @@ export interface Conditional {
  * @param given makes the payload from the tag without its `W/`
  */
 export async function notModifiedOr(
-  imaging: Imaging,
+  study: Pick<Study, 'version' | 'usedCopy'>,
   { target, part, form, ifNoneMatch, isTagged = false }: Conditional,
   given: (tag: string | undefined) => Promise<Payload>,
 ): Promise<Payload> {
   if (isTagged && ifNoneMatch === undefined) return given(undefined);
-  let tag: string | undefined;
-  // For the core this is a retrieval of the same part: its checks come first (IA-23), and it is recorded if the answer
-  // is 304 (IA-30).
-  const held = await imaging.reading(target, part, async (study) => {
-    tag = answerTag(await study.version(target), target, part, form);
-    return tag && heldTag(ifNoneMatch, tag);
-  });
+  const tag = answerTag(await study.version(target), target, part, form);
+  const held = tag && heldTag(ifNoneMatch, tag);
   if (held) return notModified(held);
-  return tagged(await given(tag), imaging, tag);
+  return tagged(await given(tag), study, tag);
 }
 
 /** Returns the payload with a weak entity tag, unless it has one, or a copy has replaced the tagged source. */
 export function tagged(
   payload: Payload,
-  { usedCopy }: Pick<Imaging, 'usedCopy'>,
+  { usedCopy }: Pick<Study, 'usedCopy'>,
   tag: string | undefined,
 ): Payload {
   return tag && !usedCopy ? { ...payload, headers: { etag: `W/${tag}`, ...payload.headers } } : payload;

@@ -6,6 +6,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { ParsingThreads } from '../threads/parsing-threads.ts';
 import { studyReports } from './measured-reports.ts';
 import type { Imaging } from './studies.ts';
+import type { Study } from './study.ts';
 
 const threads = new ParsingThreads();
 afterAll(() => threads.close());
@@ -23,14 +24,15 @@ const series = (uid: string, modality = 'SR', instances = 1): DicomJson => ({
 /** Reads the reports of series, each as its answer says. */
 async function read(rows: readonly DicomJson[], answer: (seriesUid: string) => Buffer | Fault) {
   const asked: string[] = [];
-  const imaging = {
+  const study = {
     async encodedMetadata({ seriesUid }: { seriesUid: string }) {
       asked.push(seriesUid);
       const given = answer(seriesUid);
       if (given instanceof Fault) throw given;
       return { encoded: async () => given };
     },
-  } as unknown as Imaging;
+  } as unknown as Study;
+  const imaging: Pick<Imaging, 'read'> = { read: (_target, _part, work) => work(study) };
   const found = await studyReports(imaging, threads, { studyUid: '1.2.3', series: rows });
   return { ...found, asked, codes: found.failed.map(({ code }) => code) };
 }

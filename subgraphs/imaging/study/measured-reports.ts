@@ -19,7 +19,7 @@ export interface StudyReports extends Omit<SeriesReports, 'refused'> {
  * @param series series-level rows of the study
  */
 export async function studyReports(
-  imaging: Imaging,
+  imaging: Pick<Imaging, 'read'>,
   threads: ParsingThreads,
   { studyUid, series }: { studyUid: string; series: readonly DicomJson[] },
 ): Promise<StudyReports> {
@@ -46,11 +46,11 @@ export async function studyReports(
 const IMAGING = { service: 'imaging' } as const;
 
 async function seriesReports(
-  imaging: Imaging,
+  imaging: Pick<Imaging, 'read'>,
   threads: ParsingThreads,
   target: { studyUid: string; seriesUid: string },
 ): Promise<SeriesReports> {
-  const metadata = await imaging.encodedMetadata(target);
+  const metadata = await imaging.read(target, 'metadata', (study) => study.encodedMetadata(target));
   const json = await metadata.encoded('', 'identity');
   if (json.length > MAX_REPORT_BYTES)
     throw tooLarge(`structured reports of more than ${MAX_REPORT_BYTES / 2 ** 20} MB`);

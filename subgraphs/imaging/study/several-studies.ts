@@ -3,8 +3,7 @@ import { LoopTurns } from '../../../schema/process/event-loop.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
-import type { EncodedMetadata, MetadataCache } from '../cache/metadata-cache.ts';
-import type { ObjectMetadata } from '../parsing/object-metadata.ts';
+import type { MetadataCache } from '../cache/metadata-cache.ts';
 import { countsOf, partsOf, unionOf } from './contents.ts';
 import { Failover, isNotFound } from './failover.ts';
 import { MergedLists } from './merged-lists.ts';
@@ -13,10 +12,10 @@ import type { StudyQuery } from './study-query.ts';
 import { RecordJoin } from './record/record-join.ts';
 import type { RecordHalvesOptions } from './record/record-halves.ts';
 import type { RestrictedStudies } from './restricted-studies.ts';
-import type { BulkData, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
+import type { Target } from '../sources/source.ts';
 import type { Detail, Imaging, SearchResult, StudyFilter, StudyList, StudyRecord } from './studies.ts';
 import { StudyHolders, type SeveralStudiesOptions } from './study-holders.ts';
-import { Study, type Relayed, type VersionedFrames } from './study.ts';
+import { Study } from './study.ts';
 
 /**
  * All image sources of a tenant as one (DW-18). Each source is restricted to the Access separately, and finds patients
@@ -59,10 +58,6 @@ export class SeveralStudies implements Imaging {
     const key = ({ code, message }: Fault) => `${code} ${message}`;
     const keys = faults.map(key);
     return faults.filter((fault, index) => keys.indexOf(key(fault)) === index);
-  }
-
-  get usedCopy(): boolean {
-    return this.#failover.usedCopy;
   }
 
   search(query: StudyQuery): Promise<SearchResult> {
@@ -125,31 +120,7 @@ export class SeveralStudies implements Imaging {
     return this.#sources[0]!.patientByIdentifier(value, system);
   }
 
-  metadata(target: InstanceTarget): Promise<ObjectMetadata> {
-    return this.#studyOf(target).metadata(target);
-  }
-
-  encodedMetadata(target: Target): Promise<EncodedMetadata> {
-    return this.#studyOf(target).encodedMetadata(target);
-  }
-
-  retrieve(target: Target, transferSyntax: string): Promise<AsyncIterable<StoredInstance>> {
-    return this.#studyOf(target).objects(target, transferSyntax);
-  }
-
-  relay(target: Target, transferSyntax: string): Promise<Relayed | undefined> {
-    return this.#studyOf(target).relay(target, transferSyntax);
-  }
-
-  frames(target: InstanceTarget, numbers: readonly number[]): Promise<VersionedFrames> {
-    return this.#studyOf(target).frames(target, numbers);
-  }
-
-  bulkdata(target: InstanceTarget, path: string): Promise<BulkData> {
-    return this.#studyOf(target).bulkdata(target, path);
-  }
-
-  reading<T>(target: Target, _part: string, work: (study: Study) => Promise<T>): Promise<T> {
+  read<T>(target: Target, _part: string, work: (study: Study) => Promise<T>): Promise<T> {
     return work(this.#studyOf(target));
   }
 

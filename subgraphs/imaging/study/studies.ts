@@ -5,12 +5,10 @@ import type { RecordOperation } from '../../../schema/fault/audit.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import type { Abortable } from '../../../schema/process/request-end.ts';
-import type { EncodedMetadata } from '../cache/metadata-cache.ts';
-import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { RecordStudy } from './record/record-study.ts';
 import type { StudyQuery } from './study-query.ts';
-import type { BulkData, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
-import type { Relayed, Study, VersionedFrames } from './study.ts';
+import type { Target } from '../sources/source.ts';
+import type { Study } from './study.ts';
 
 /** One study, for the FHIR and GraphQL APIs. Rows are shared with a cache: never change them. */
 export interface StudyRecord {
@@ -85,9 +83,6 @@ export interface Imaging {
    */
   readonly sourceFaults: readonly Fault[];
 
-  /** See `Study.usedCopy`. */
-  readonly usedCopy: boolean;
-
   /** Searches as QIDO-RS does (DW-1 to DW-4). The rows have no RetrieveURL: the API adds it. */
   search(query: StudyQuery): Promise<SearchResult>;
 
@@ -130,38 +125,11 @@ export interface Imaging {
    */
   patientByIdentifier(value: string, system?: string): Promise<string>;
 
-  /** Returns the metadata of one instance. */
-  metadata(target: InstanceTarget): Promise<ObjectMetadata>;
-
   /**
-   * Returns the metadata of every instance of the target, in order; already compressed if they were asked for before
-   * (DW-6).
+   * Runs work that reads pieces of a study, and records it as one retrieval of `part` of the target (IA-30). The first
+   * piece passes the checks of a retrieval, for all of them.
    */
-  encodedMetadata(target: Target): Promise<EncodedMetadata>;
-
-  /**
-   * Returns every instance of the target, as stored (`*`) or in the transfer syntax. Resolves after the caller is
-   * authorized for all of it (IA-24).
-   */
-  retrieve(target: Target, transferSyntax: string): Promise<AsyncIterable<StoredInstance>>;
-
-  /**
-   * Returns the same as one multipart/related body; undefined if the source gives it only part by part. Resolves after
-   * the caller is authorized and the first part has arrived without error.
-   */
-  relay(target: Target, transferSyntax: string): Promise<Relayed | undefined>;
-
-  /** Returns frames. @param numbers frame numbers, from 1 */
-  frames(target: InstanceTarget, numbers: readonly number[]): Promise<VersionedFrames>;
-
-  /** Returns a large value. @param path the part after the instance's URL, `bulkdata/…` */
-  bulkdata(target: InstanceTarget, path: string): Promise<BulkData>;
-
-  /**
-   * Runs work that reads several pieces of a study, and records it as one retrieval of `part` of the target (IA-30).
-   * The first piece passes the checks of a retrieval, for all of them.
-   */
-  reading<T>(target: Target, part: string, work: (study: Study) => Promise<T>): Promise<T>;
+  read<T>(target: Target, part: string, work: (study: Study) => Promise<T>): Promise<T>;
 }
 
 /** Opens the imaging core of one request. It records its operations if there is an `audit` (IA-30). */

@@ -41,17 +41,19 @@ export function asSource(
       }
     },
     async metadata(target, signal) {
-      const metadata = await everything(signal).encodedMetadata(target);
+      const metadata = await everything(signal).read(target, '', (study) => study.encodedMetadata(target));
       const rows = JSON.parse(String(await metadata.encoded('', 'identity'))) as DicomJson[];
       return rows.map((row) =>
         encodeMetadata(rowOf({ json: Buffer.from(JSON.stringify(row)) }), target, new Budget()),
       );
     },
     async *retrieve(target, transferSyntax, signal) {
-      yield* await everything(signal).retrieve(target, transferSyntax);
+      yield* await everything(signal).read(target, '', (study) => study.objects(target, transferSyntax));
     },
-    frames: (target, numbers, signal) => everything(signal).frames(target, numbers),
-    bulkdata: (target, path, signal) => everything(signal).bulkdata(target, path),
+    frames: (target, numbers, signal) =>
+      everything(signal).read(target, '', (study) => study.frames(target, numbers)),
+    bulkdata: (target, path, signal) =>
+      everything(signal).read(target, '', (study) => study.bulkdata(target, path)),
     async check(signal = new AbortController().signal) {
       const tenant = testTenant(images({}), 'contract');
       for (const index of tenant.images.keys()) await subgraph.checks.checkSource(tenant, index, signal);

@@ -77,5 +77,5 @@ function readable(source: FolderSource): ReadableImages {
     bulkdata: (one, path) => source.bulkdata({ studyUid: uid, ...one }, path),
     version: async () => version,
   });
-  return { reading: ({ studyUid }, _part, work) => work(studyOf(studyUid)) };
+  return { read: ({ studyUid }, _part, work) => work(studyOf(studyUid)) };
 }

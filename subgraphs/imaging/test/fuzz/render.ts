@@ -106,5 +106,5 @@ function coreOf(dataset: DicomJson, random: Random): ReadableImages {
     },
     version: async () => version,
   };
-  return { reading: (_target, _part, work) => work(study) };
+  return { read: (_target, _part, work) => work(study) };
 }
