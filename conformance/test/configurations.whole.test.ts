@@ -45,7 +45,6 @@ beforeAll(async () => {
     undefined,
     { port: await freePort() },
   );
-  await gateway.indexed();
   const type = { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v2-0203', code: 'MR' }] };
   ehr.patients.set(DEMO_PATIENT, {
     ...{ resourceType: 'Patient', id: DEMO_PATIENT },

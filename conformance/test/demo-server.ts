@@ -36,7 +36,6 @@ export async function startDemoServer(): Promise<DemoServer> {
     undefined,
     { port, baseUrl: proxy.url },
   );
-  await gateway.indexed();
   const base = `${proxy.url}/demo`;
   const keys = { ES384: await keyPair('ES384'), RS384: await keyPair('RS384') };
   const tokenOf = async (patient: string, scope: string) => {

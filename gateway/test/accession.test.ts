@@ -45,7 +45,6 @@ beforeAll(async () => {
       half: { authorization, clinical, images: [{ ...folder, lookup: 'studies-by-mrn' }, dead] },
     };
   });
-  await gateway.indexed();
   const exp = Math.floor(Date.now() / 1000) + 3600;
   const mrn = { [GEORGE]: 'MRN-0019540', [MARIA]: 'MRN-0047111', 'nobody-here': 'NOBODY' };
   for (const [id, value] of Object.entries(mrn)) {

@@ -40,7 +40,6 @@ beforeAll(async () => {
   every.give('own', 'a');
   every.give('listing', 'a', { scope: 'patient/ImagingStudy.s' });
   every.give('reading', 'a', { scope: 'patient/ImagingStudy.r' });
-  await every.gateway.indexed();
 }, 60_000);
 afterAll(() => every?.close());
 

@@ -52,7 +52,6 @@ beforeAll(async () => {
   const launched = { client_id: 'viewer', sub: 'user-1', exp, patient: DEMO_PATIENT };
   ehr.tokens.set('secret-whole-record', { ...launched, scope: 'patient/*.rs' });
   ehr.tokens.set('secret-record-only', { ...launched, scope: 'patient/Patient.rs' });
-  await gateway.indexed();
   const { body } = await get('/smart/fhir/ImagingStudy');
   study = (JSON.parse(body) as { entry: [{ resource: { id: string } }] }).entry[0].resource.id;
 });

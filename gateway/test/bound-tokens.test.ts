@@ -84,7 +84,6 @@ beforeAll(async () => {
   const silent = new UnsecuredJWT({ scope: 'patient/*.rs', cnf: { jkt: THUMBPRINT } }).encode();
   tokens['smart']!['cnf in the token alone'] = silent;
   ehr.tokens.set(silent, launched);
-  await gateway.indexed();
 }, 60_000);
 afterAll(async () => {
   await gateway?.close();

@@ -66,7 +66,6 @@ beforeAll(async () => {
     { baseUrl: 'https://imaging.example.org' },
   );
   await gateway.app.ready();
-  await gateway.indexed();
   routes = routesIn(gateway.app.printRoutes({ commonPrefix: false }));
 }, 60_000);
 afterAll(async () => {

@@ -49,7 +49,6 @@ beforeAll(async () => {
   url = await gateway.app.listen({ port: 0, host: '127.0.0.1' });
   give('good');
   give('another');
-  await gateway.indexed();
 }, 120_000);
 afterAll(async () => {
   await gateway.close();

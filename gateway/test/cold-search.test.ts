@@ -41,7 +41,6 @@ beforeEach(async () => {
     }),
     { images: '', patients: '' },
   );
-  await gateway.indexed();
   ehr.delay = DELAY;
 }, 60_000);
 

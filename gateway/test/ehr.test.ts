@@ -35,7 +35,6 @@ beforeAll(async () => {
     });
     return { t: over(server), forgetful: over(forgetful) };
   });
-  await gateway.indexed();
   ehr.patients.set(DEMO_PATIENT, { resourceType: 'Patient', id: DEMO_PATIENT });
   const exp = Math.floor(Date.now() / 1000) + 3600;
   const launched = { client_id: 'app', exp, patient: DEMO_PATIENT };

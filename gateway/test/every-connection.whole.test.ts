@@ -33,7 +33,6 @@ beforeAll(async () => {
       open: tenant({ type: 'mock', disableAuthzChecks: true }),
     };
   });
-  await gateway.indexed();
   for (const id of PATIENTS) {
     const { body } = await gateway.app.inject(`/open/fhir/Patient/${id}`);
     ehr.patients.set(id, JSON.parse(body) as Record<string, unknown>);

@@ -41,7 +41,6 @@ beforeAll(async () => {
     undefined,
     { port },
   );
-  await gateway.indexed();
   const type = { coding: [{ code: 'MR' }] };
   const identifier = [{ system: 'http://hospital.smarthealthit.org', value: MRN, type }];
   ehr.patients.set(OWN, { resourceType: 'Patient', id: OWN, identifier });

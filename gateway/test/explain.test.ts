@@ -40,7 +40,6 @@ beforeAll(async () => {
     undefined,
     { port },
   );
-  await gateway.indexed();
 }, 120_000);
 afterAll(() => gateway?.close());
 

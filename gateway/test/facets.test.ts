@@ -82,7 +82,6 @@ beforeAll(async () => {
     }),
     { images: IMAGES, patients: directory },
   );
-  await gateway.indexed();
 });
 afterAll(async () => {
   await gateway?.close();

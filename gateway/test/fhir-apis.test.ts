@@ -44,7 +44,6 @@ beforeAll(async () => {
     }),
     { images, patients },
   );
-  await gateway.indexed();
 }, 60_000);
 afterAll(async () => {
   await gateway?.close();

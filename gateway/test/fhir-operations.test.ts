@@ -57,7 +57,6 @@ beforeAll(async () => {
     (_tenant, event) => void audited.push(event),
     { port: await freePort() },
   );
-  await gateway.indexed();
 }, 60_000);
 afterAll(async () => {
   await gateway?.close();

@@ -36,7 +36,6 @@ beforeAll(async () => {
     { system: 'http://hospital.smarthealthit.org', value: MRN, type: { coding: [{ code: 'MR' }] } },
   ];
   ehr.patients.set(DEMO_PATIENT, { resourceType: 'Patient', id: DEMO_PATIENT, identifier });
-  await gateway.indexed();
 }, 60_000);
 beforeEach(() => {
   events = [];

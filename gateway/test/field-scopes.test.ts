@@ -72,7 +72,6 @@ beforeAll(async () => {
     { images, patients },
   );
   await gateway.app.ready();
-  await gateway.indexed();
   const sdl = await readFile(new URL('../../schema/api.graphql', import.meta.url), 'utf8');
   const schema = buildSchema(sdl);
   described = (field) => {

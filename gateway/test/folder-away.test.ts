@@ -48,7 +48,7 @@ beforeAll(async () => {
       ),
     { images: '', patients: '' },
     undefined,
-    { port: await freePort() },
+    { port: await freePort(), waitForFolders: false },
   );
   const exp = Math.floor(Date.now() / 1000) + 3600;
   const identifier = [{ value: 'MRN-A', type: { coding: [{ code: 'MR' }] } }];

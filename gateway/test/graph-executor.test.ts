@@ -30,7 +30,6 @@ beforeAll(async () => {
       undefined,
       { measured: measured[graphExecutor], limits: { graphExecutor } },
     );
-    await gateways[graphExecutor].indexed();
   }
 }, 120_000);
 afterAll(() => Promise.all(Object.values(gateways).map((gateway) => gateway.close())));

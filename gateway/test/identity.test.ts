@@ -116,7 +116,6 @@ beforeAll(async () => {
     }
   }
   ehr.tokens.set('user', { client_id: 'app', exp, sub: 'someone', scope: 'user/*.rs' });
-  await gateway.indexed();
 }, 60_000);
 afterAll(async () => {
   await gateway?.close();

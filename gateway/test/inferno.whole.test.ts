@@ -64,7 +64,6 @@ beforeAll(async () => {
     },
   };
   gateway = await buildTestGateway(() => files, data);
-  await gateway.indexed();
   const launched = { client_id: 'inferno', patient: 'p1', exp: Math.floor(Date.now() / 1000) + 3600 };
   const grant = (token: string, scope: string) =>
     ehr.tokens.set(token, { ...launched, scope, encounter: 'e1' });

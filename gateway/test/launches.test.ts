@@ -99,7 +99,6 @@ describeWithSharedData('SM-5, SM-8 launches with records of Synthea', () => {
       undefined,
       { port },
     );
-    await gateway.indexed();
     const base = `${gateway.baseUrl}/synthea`;
     server = { base, issuer: `${base}/oauth`, keys };
   }, 60_000);

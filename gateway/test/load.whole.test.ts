@@ -160,7 +160,6 @@ describe('ten streams count as one request:', () => {
     const limits = { load: { maxInFlight: 2, maxEventLoopDelay: 60_000 } };
     const port = await freePort();
     gateway = await buildTestGateway(files, undefined, undefined, { port, measured, limits });
-    await gateway.indexed();
   }, 120_000);
   afterAll(() => gateway.close());
 

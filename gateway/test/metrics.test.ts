@@ -38,7 +38,6 @@ beforeAll(async () => {
     record,
     { measured, log: logger('info', sink), limits: { redis, slowOperation: 0 } },
   );
-  await gateway.indexed();
 }, 120_000);
 afterAll(() => gateway.close());
 

@@ -94,7 +94,6 @@ export async function startOneStudy(
       ...(dimse && { dimse }),
     },
   );
-  await gateway.indexed();
   const exp = Math.floor(Date.now() / 1000) + 3600;
   ehr.tokens.set('backend', { client_id: 'app', exp, scope: 'system/*.rs' });
   for (const id of ['p', 'q', 'r']) {

@@ -39,6 +39,5 @@ export async function startRefusedStudies(count: number): Promise<EverySource> {
   );
   every.give('own', 'a');
   every.give('owner', 'b');
-  await every.gateway.indexed();
   return every;
 }

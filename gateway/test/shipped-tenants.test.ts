@@ -71,7 +71,6 @@ beforeAll(async () => {
   const identifier = [{ type: { coding: [{ code: 'MR' }] }, value: `MRN-${GEORGE}` }];
   smart.patients.set(GEORGE, { resourceType: 'Patient', id: GEORGE, identifier });
   const active = { client_id: 'app', exp: Math.floor(Date.now() / 1000) + 3600 };
-  await gateway.indexed();
   smart.tokens.set('launched', { ...active, patient: GEORGE, scope: 'patient/ImagingStudy.rs' });
   smart.tokens.set('short', { ...active, patient: GEORGE, scope: 'patient/Patient.rs' });
   const sub = `${epic.fhirBaseUrl}/Patient/${GEORGE}`;

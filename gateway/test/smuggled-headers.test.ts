@@ -36,7 +36,6 @@ beforeAll(async () => {
     });
     return { smart: tenant('token'), bound: tenant('capability') };
   });
-  await gateway.indexed();
   const found = await gateway.app.inject({ url: '/bound/fhir/ImagingStudy', headers: bearer('own') });
   const entries = found.json<Bundle>().entry!;
   const { id, endpoint } = entries[0]!.resource as ImagingStudy;

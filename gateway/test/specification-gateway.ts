@@ -26,7 +26,6 @@ export function specificationGateway() {
       images: directory,
       patients,
     });
-    await gateway.indexed();
   }, 60_000);
   afterAll(async () => {
     await gateway.close();

@@ -49,7 +49,6 @@ beforeAll(async () => {
     }),
     { images: '', patients: '' },
   );
-  await gateway.indexed();
   for (const id of ['p', 'q']) {
     const identifier = [{ value: `MRN-${id}`, type: { coding: [{ code: 'MR' }] } }];
     ehr.patients.set(id, { resourceType: 'Patient', id, identifier });

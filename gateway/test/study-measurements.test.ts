@@ -34,7 +34,6 @@ beforeAll(async () => {
       };
     },
   });
-  await every.gateway.indexed();
   every.give('own', 'p1');
   every.give('images', 'p1', { scope: 'patient/ImagingStudy.rs' });
   every.give('record', 'p1', { scope: 'patient/Observation.rs' });

@@ -24,7 +24,6 @@ describeWithSharedData('FG-1, FG-7 Synthea in the store, in one federated reques
       }),
       { images, patients },
     );
-    await gateway.indexed();
   }, 60_000);
   afterAll(() => gateway.close());
 

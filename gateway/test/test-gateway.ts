@@ -45,8 +45,6 @@ export interface TestGateway {
   baseUrl: string;
   demo: DemoData;
   dataDir: string;
-  /** Waits until the folders of all tenants are indexed: before that they answer 503. */
-  indexed(): Promise<void>;
   /** Revokes tokens at EHRs that are no longer needed, as the process does every minute. */
   sweep(): Promise<void>;
   /** Runs the self-test of a tenant. */
@@ -79,6 +77,7 @@ export async function buildTestGateway(
     secrets = ['a secret of the test gateway, long enough'],
     connections = { fetch: () => fetch },
     limits = {},
+    waitForFolders = true,
   }: {
     now?: () => number;
     log?: Logger;
@@ -100,6 +99,8 @@ export async function buildTestGateway(
     secrets?: readonly string[];
     measured?: Metrics;
     connections?: Pick<PartsOptions, 'fetch' | 'dispatcher'>;
+    /** False for folders that are not there yet: a folder answers 503 until it is indexed. */
+    waitForFolders?: boolean;
     limits?: Pick<AppDeps, 'load' | 'redis' | 'slowOperation' | 'graphExecutor'>;
   } = {},
 ): Promise<TestGateway> {
@@ -140,12 +141,12 @@ export async function buildTestGateway(
     ...limits,
   });
   if (port !== undefined) await app.listen({ host: '127.0.0.1', port });
+  if (waitForFolders) await foldersIndexed(loaded.all, parts.imaging.checks);
   return {
     app,
     baseUrl,
     demo,
     dataDir,
-    indexed: () => foldersIndexed(loaded.all, parts.imaging.checks),
     selfTest: (key) => parts.selfTest(loaded.byKey(key)),
     sweep: () => parts.server.sweep(loaded.all),
     forget: () => (split?.imaging ?? parts.imaging).invalidate(),

@@ -42,7 +42,6 @@ beforeAll(async () => {
       halved: tenant([], [folder, away]),
     };
   });
-  await gateway.indexed();
 }, 60_000);
 afterAll(() => gateway.close());
 

@@ -64,7 +64,6 @@ beforeAll(async () => {
       });
     },
   });
-  await gateway.indexed();
 }, 120_000);
 beforeEach(() => (lines = []));
 afterAll(async () => {

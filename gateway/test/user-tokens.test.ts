@@ -48,7 +48,6 @@ beforeAll(async () => {
       'meditech-bound': tenant('smart-on-fhir-with-meditech-bugfixes', { retrieve: 'capability' }),
     };
   });
-  await gateway.indexed();
   const { body } = await gateway.app.inject('/all/dicomweb/studies');
   studies = {};
   for (const row of JSON.parse(body) as Record<string, { Value: [string] }>[]) {

@@ -48,7 +48,6 @@ beforeAll(async () => {
     (_tenant, event) => events.push(event),
     { port: await freePort() },
   );
-  await gateway.indexed();
 }, 60_000);
 afterAll(async () => {
   await gateway?.close();

@@ -52,7 +52,6 @@ beforeAll(async () => {
   ehr.tokens.set('record-only', { ...launched, scope: 'patient/Patient.rs patient/Condition.rs' });
   ehr.tokens.set('other-patient', { ...launched, scope: 'patient/*.rs', patient: 'somebody-else' });
   ehr.tokens.set('expired', { ...launched, scope: 'patient/*.rs', exp: exp - 9999 });
-  await gateway.indexed();
   own = await firstStudy(DEMO_PATIENT);
   foreign = await firstStudy(OTHER);
 });

@@ -64,7 +64,6 @@ beforeAll(async () => {
       'service-down': withheld([{ url: 'http://127.0.0.1:9' }]),
     };
   });
-  await gateway.indexed();
   const identifier = [
     { system: 'http://hospital.smarthealthit.org', value: MRN, type: { coding: [{ code: 'MR' }] } },
   ];

@@ -21,7 +21,6 @@ export async function startDemoGateway(app = 'http://127.0.0.1:9/app'): Promise<
   const gateway = await buildTestGateway((data) => ({ demo: demoTenant(data, app) }), undefined, undefined, {
     port,
   });
-  await gateway.indexed();
   const tenant = `${gateway.baseUrl}/demo`;
   const analyst = { id: 'demo-analyst', secret: SECRET };
   return {

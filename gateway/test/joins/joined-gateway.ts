@@ -40,7 +40,6 @@ export function joinedGateway({ withOrthanc = false } = {}) {
       dimse: { host: '127.0.0.1', port, maxBytes: 1e8 },
     });
     for (const id of ['ana', 'bob']) ehr.patients.set(id, RECORD.find((one) => one.id === id) as never);
-    await gateway.indexed();
   }, 60_000);
   afterAll(async () => {
     await gateway?.close();

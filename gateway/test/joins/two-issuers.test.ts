@@ -68,7 +68,6 @@ beforeAll(async () => {
   ehr.patients.set('ana', patient as never);
   const exp = Math.floor(Date.now() / 1000) + 3600;
   ehr.tokens.set('ana', { client_id: 'app', patient: 'ana', scope: 'patient/*.rs', exp });
-  await gateway.indexed();
   // The graph starts with the first request.
   await graph('whole', '{ DiagnosticReport(id: "of-a") { ImagingStudyList { id } } }');
 }, 60_000);

@@ -44,7 +44,6 @@ beforeAll(async () => {
   ehr.tokens.set('conditions', { ...launched, scope: 'patient/Patient.rs patient/Condition.rs' });
   ehr.tokens.set('user', { client_id: 'assistant', sub: 'user-1', exp, scope: 'user/*.rs' });
   ehr.tokens.set('expired', { ...launched, exp: 1, scope: 'patient/*.rs' });
-  await gateway.indexed();
   study = (await called('query', { query: '{ ImagingStudyList { id } }' })).structuredContent![
     'data'
   ] as never;
