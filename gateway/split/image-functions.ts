@@ -8,6 +8,7 @@ import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { Abortable } from '../../schema/process/request-end.ts';
 import { Failing } from '../self-test/check.ts';
 import { imageFailure } from '../self-test/failure-reasons.ts';
+import type { OpenStudies } from '../smart/capability/wado-links.ts';
 import type { FunctionCaller, ServedFunction } from './functions.ts';
 import type { SubgraphLink } from './link.ts';
 import { nobody } from './record-functions.ts';
@@ -57,9 +58,7 @@ type CheckedSource = { tried: boolean } | { failing: string };
 
 /** The imaging subgraph of this process. */
 export interface ServedImages {
-  open(...request: Request): {
-    study(studyUid: string, detail: 'study'): Promise<{ patientId?: string } | undefined>;
-  };
+  open: OpenStudies;
   studyImages(...request: Request): StudyImages;
   studiesOfObjects(tenant: Tenant, access: Access, wanted: Wanted): Promise<Found>;
   imagesOfPatient(tenant: Tenant, access: Access, patientId: string): Promise<OfPatient>;
@@ -102,9 +101,10 @@ export function imageFunctions(imaging: ServedImages): Record<string, ServedFunc
     },
     imagesOfPatient: async ({ tenant, access }, { patientId }: { patientId: string }) =>
       partlyToWire(await imaging.imagesOfPatient(tenant, access, patientId)),
-    async study({ tenant, access, signal, audit }, { studyUid }: { studyUid: string }) {
-      const found = await imaging.open(tenant, access, { signal }, audit).study(studyUid, 'study');
-      return found && { patientId: found.patientId };
+    async find({ tenant, access, signal, audit }, { studyUid }: { studyUid: string }) {
+      const opened = imaging.open(tenant, access, { signal }, audit);
+      const found = await opened.find(studyUid, { detail: 'study' });
+      return found && { record: { patientId: found.record?.patientId } };
     },
     studyOwner: ({ tenant }, { studyUid }: { studyUid: string }) => imaging.studyOwner(tenant, studyUid),
     async rendered(caller, { query, ...asked }: AskedPicture) {
@@ -133,9 +133,9 @@ function processAway(error: unknown): never {
 export function remoteImages(link: SubgraphLink): ServedImages {
   return {
     open: (...[tenant, access, over, audit]) => ({
-      study: async (studyUid) =>
-        (await link.call<{ patientId?: string } | null>(
-          'study',
+      find: async (studyUid) =>
+        (await link.call<{ record: { patientId?: string } } | null>(
+          'find',
           { tenant, access, signal: over?.signal, audit },
           { studyUid },
         )) ?? undefined,

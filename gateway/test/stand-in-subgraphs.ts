@@ -100,7 +100,7 @@ export function standInImaging(broken: Breakage = {}): AppDeps['imaging'] {
       Query: {},
       Patient: { __resolveReference: ({ id }: { id: string }) => ({ id }), ImagingStudyList: studies },
     }),
-    open: (_tenant, access) => ({ access, study: async () => ({}) }),
+    open: (_tenant, access) => ({ access, find: async () => ({}) }),
     rendered: async () => ({ headers: {}, body: new Uint8Array() }),
     async routes(app) {
       app.setErrorHandler((error, request, reply) => {

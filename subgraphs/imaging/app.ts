@@ -13,7 +13,6 @@ import { answeredElsewhere } from '../../schema/http/answered-elsewhere.ts';
 import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { maxEntries } from '../../schema/outbound/max-entries.ts';
-import { AuditedStudies } from './study/audited-studies.ts';
 import type { AccessionNumbers } from './authorization/caller-reach.ts';
 import { dicomwebRoutes, type DicomwebOptions } from './dicomweb/dicomweb.ts';
 import { questionsOfRecord } from './questions-of-record.ts';
@@ -25,15 +24,14 @@ import { PixelPool } from './threads/pool.ts';
 import { Pictures, type PictureRequest } from './render/pictures.ts';
 import { ThumbnailCache } from './render/thumbnail-cache.ts';
 import { imagingResolvers } from './graphql/resolvers.ts';
-import { RestrictedStudies } from './study/restricted-studies.ts';
+import { CallerArchive } from './study/caller-archive.ts';
 import { openFirstSeen, type FirstSeen } from './cache/first-seen.ts';
 import { sourceChecks } from './sources/source-checks.ts';
 import type { HandoverProxy } from '../../schema/outbound/handover-proxy.ts';
 import { Sources, type SourcesOptions } from './sources/open.ts';
-import type { OpenImaging } from './study/studies.ts';
+import { AuthorizedStudies, type OpenImaging } from './study/authorized-studies.ts';
 import type { PatientDirectory } from './authorization/patient-directory.ts';
 import type { RecordStudies } from './study/record/record-study.ts';
-import { SeveralStudies } from './study/several-studies.ts';
 import { OWNER_TTL, StudyCache } from './cache/study-cache.ts';
 import type { Payload } from './study/payload.ts';
 import { SeenStudies } from './study/seen-studies.ts';
@@ -108,13 +106,12 @@ export function imagingSubgraph(deps: ImagingDeps) {
   const open: OpenImaging = (tenant, access, over, audit) => {
     const { dispatcher, recordStudies, onContradiction } = deps;
     const request = {
-      calls: access.calls,
-      ...{ tenant, access, directory, now, log, over, dispatcher, recordStudies, onContradiction, measure },
+      ...{ tenant, access, over, audit, calls: access.calls },
+      ...{ directory, now, log, dispatcher, recordStudies, onContradiction, measure },
       ...caches,
     };
-    const restricted = sources.of(tenant).map((images) => new RestrictedStudies(images, request));
-    const core = new SeveralStudies(restricted, request);
-    return audit ? new AuditedStudies(core, audit) : core;
+    const archives = sources.of(tenant).map((images) => new CallerArchive(images, request));
+    return new AuthorizedStudies(archives, request);
   };
   const pictures = new Pictures({
     render: (task) => pixels.runPrepared('render', task),

@@ -9,7 +9,7 @@ import type { GraphqlOptions } from './graphql/graphql-loaders.ts';
 import { priorsOfReport } from './graphql/priors.ts';
 import type { PriorsArguments } from './priors/comparison.ts';
 import { studiesOfObjects } from './study/object-studies.ts';
-import type { OpenImaging } from './study/studies.ts';
+import type { OpenImaging } from './study/authorized-studies.ts';
 
 /** Studies whose structured reports one request reads at the same time. Other requests use the same threads. */
 const STUDIES_AT_ONCE = 2;

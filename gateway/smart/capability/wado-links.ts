@@ -16,7 +16,12 @@ export type OpenStudies = (
   access: Access,
   over?: Abortable,
   audit?: RecordOperation,
-) => { study(studyUid: string, detail: 'study'): Promise<{ patientId?: string } | undefined> };
+) => {
+  find(
+    studyUid: string,
+    wanted: { detail: 'study' },
+  ): Promise<{ record?: { patientId?: string } } | undefined>;
+};
 
 export interface WadoLinkOptions {
   baseUrl: string;
@@ -42,9 +47,9 @@ export function wadoLinkRoutes({ baseUrl, capabilities, openStudies }: WadoLinkO
     } as const;
     app.post('/wado/links', { config }, async ({ tenant, access, body, audit }, reply) => {
       const { path, studyUid } = linkPath(body);
-      const study = await openStudies(tenant, access, undefined, audit).study(studyUid, 'study');
-      if (!study) throw noSuchObject();
-      const { patientId } = study;
+      const found = await openStudies(tenant, access, undefined, audit).find(studyUid, { detail: 'study' });
+      if (!found) throw noSuchObject();
+      const { patientId } = found.record ?? {};
       const { sealed, expires } = await capabilities.sealLink(
         tenant,
         access,

@@ -11,8 +11,8 @@ import { multipartObjects, negotiateJson, wantsStoredFrames } from './accept.ts'
 import { parseAccept, type MediaRange } from '../../../schema/http/media-ranges.ts';
 import { HANDOVER_HEADERS } from '../../../schema/outbound/handover-proxy.ts';
 import type { Abortable } from '../../../schema/process/request-end.ts';
-import type { OpenImaging } from '../study/studies.ts';
-import { framesPart, MOST_NAMED_FRAMES } from '../study/audited-studies.ts';
+import type { AuthorizedStudies, OpenImaging } from '../study/authorized-studies.ts';
+import { framesPart, MOST_NAMED_FRAMES } from '../study/audit-trail.ts';
 import { acceptedCoding, CODINGS, compressed, type Coding } from '../../../schema/http/content-coding.ts';
 import { studyRowJson, withRetrieveUrl } from '../dicom/dicomweb-urls.ts';
 import { answerTag, notModifiedOr, tagged } from '../study/entity-tag.ts';
@@ -22,7 +22,6 @@ import type { Pictures } from '../render/pictures.ts';
 import { ACCEPT_FRAMES, acceptObjects, pathOf } from '../sources/dicom-web/client.ts';
 import type { Handover } from '../sources/dicom-web/handover.ts';
 import type { InstanceTarget, Level, Target } from '../sources/source.ts';
-import type { Imaging } from '../study/studies.ts';
 import type { Study } from '../study/study.ts';
 import { frameList, givenFrames, retrieveBulkData, retrieveObjects } from './wado.ts';
 import type { Payload } from '../study/payload.ts';
@@ -50,7 +49,7 @@ export class Call {
   mayLeaveWork = true;
   readonly #request: FastifyRequest;
   readonly #reply: FastifyReply;
-  readonly #imaging: Imaging;
+  readonly #imaging: AuthorizedStudies;
   readonly #over: Abortable | undefined;
   readonly #handover: Handover | undefined;
   #isHandedOver = false;

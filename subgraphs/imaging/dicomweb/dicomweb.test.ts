@@ -705,11 +705,11 @@ describeWithSharedData('the DICOMweb API over Orthanc', () => {
     const ask = async (detail: 'study' | 'series' | 'instance') => {
       subgraph.invalidate();
       const before = counter.asked.length;
-      const { records } = await subgraph.open(tenant, access).studiesOf('ct', { detail });
+      const { records } = await subgraph.open(tenant, access).list('ct', { detail });
       expect(records).toHaveLength(1);
       const again = subgraph.open(tenant, access);
-      await again.studiesOf(undefined, { detail });
-      await again.studiesOf('ct', { detail, studyUids: [ct.studyUid!] });
+      await again.list(undefined, { detail });
+      await again.list('ct', { detail, studyUids: [ct.studyUid!] });
       return counter.asked.length - before;
     };
     expect([await ask('study'), await ask('series'), await ask('instance')]).toEqual([2, 3, 4]);
@@ -749,23 +749,23 @@ describeWithSharedData('the DICOMweb API over Orthanc', () => {
     const open = (token: Parameters<typeof testAccess>[0], images = {}) =>
       served.subgraph.open(testTenant(orthancImages(orthanc, images), 'mrn2'), testAccess(token));
     const both = open([patient('ct', ct.patientId!), patient('xa', other.patientId!)]);
-    expect((await both.studiesOf(undefined)).records.map(({ patientId }) => patientId).sort()).toEqual([
+    expect((await both.list(undefined)).records.map(({ patientId }) => patientId).sort()).toEqual([
       'ct',
       'xa',
     ]);
     const {
       records: [record],
-    } = await both.studiesOf('ct', { detail: 'instance' });
+    } = await both.list('ct', { detail: 'instance' });
     expect(record!.series.length).toBeGreaterThan(0);
     expect(record!.instances).toHaveLength(ofCt.length);
-    await expect(both.studiesOf('somebody')).rejects.toMatchObject({ code: 'forbidden' });
-    expect(await both.study(ct.studyUid!)).toMatchObject({ patientId: 'ct' });
-    expect(await both.study(absent)).toBeUndefined();
-    expect(await both.study('no uid')).toBeUndefined();
+    await expect(both.list('somebody')).rejects.toMatchObject({ code: 'forbidden' });
+    expect(await both.find(ct.studyUid!)).toMatchObject({ record: { patientId: 'ct' } });
+    expect(await both.find(absent)).toBeUndefined();
+    expect(await both.find('no uid')).toBeUndefined();
     const everything = open([{ id: 'guest' }], { lookup: 'all-studies-on-server' });
-    const { records: all } = await everything.studiesOf('guest');
+    const { records: all } = await everything.list('guest');
     expect(all).toHaveLength(new Set(files.map(({ studyUid }) => studyUid)).size);
     expect(new Set(all.map(({ patientId }) => patientId))).toEqual(new Set(['guest']));
-    await expect(everything.studiesOf('somebody')).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(everything.list('somebody')).rejects.toMatchObject({ code: 'forbidden' });
   });
 });

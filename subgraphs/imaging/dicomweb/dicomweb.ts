@@ -4,7 +4,7 @@ import { Call } from './call.ts';
 import { endOf } from '../../../schema/http/client-left.ts';
 import { imagesRoute, type ServingRoute } from '../../../schema/http/served.ts';
 import { handoverTo } from '../sources/dicom-web/handover.ts';
-import type { OpenImaging } from '../study/studies.ts';
+import type { OpenImaging } from '../study/authorized-studies.ts';
 import { prepareRoutes, readsOnly } from './http.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import type { Pictures } from '../render/pictures.ts';

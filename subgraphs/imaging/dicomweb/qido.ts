@@ -4,7 +4,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { dateRange } from '../../../schema/fhir/date-range.ts';
 import { MAX_VALUES } from '../../../schema/http/request-bounds.ts';
 import type { Level } from '../facts/target.ts';
-import type { StudyQuery } from '../study/study-query.ts';
+import type { StudyQuery } from '../study/study-records.ts';
 
 /** The kind of an attribute: whether its value is a list, and which values are valid. */
 type Kind = 'uid' | 'date' | 'time' | 'code' | 'text' | 'number';

@@ -3,7 +3,7 @@ import { UID } from '../../../schema/dicom/dicom.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import type { StoredInstance } from '../sources/source.ts';
 import type { Payload } from '../study/payload.ts';
-import type { Imaging } from '../study/studies.ts';
+import type { AuthorizedStudies } from '../study/authorized-studies.ts';
 import { warningsOf } from '../study/warnings.ts';
 import { closing, instancesFrom, opened } from './opened-instances.ts';
 import { writeZip, type ZipEntry } from './zip-writer.ts';
@@ -11,7 +11,7 @@ import { writeZip, type ZipEntry } from './zip-writer.ts';
 /** Returns the objects of a study, series or instance as a zip; each file is named by its UID (DW-5). */
 export async function zip(
   instances: AsyncIterable<StoredInstance>,
-  { sourceFaults }: Pick<Imaging, 'sourceFaults'>,
+  { sourceFaults }: Pick<AuthorizedStudies, 'sourceFaults'>,
 ): Promise<Payload> {
   const { first, iterator } = await opened(instances);
   const body = writeZip(entriesOf(first, iterator, sourceFaults));

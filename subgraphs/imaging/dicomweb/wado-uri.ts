@@ -8,7 +8,7 @@ import type { DicomwebOptions } from './dicomweb.ts';
 import { prepareRoutes, queryOf, rangeOf, readsOnly, requireUtf8, sendPayload } from './http.ts';
 import { notModifiedOr } from '../study/entity-tag.ts';
 import type { PictureRequest, Pictures } from '../render/pictures.ts';
-import type { Imaging } from '../study/studies.ts';
+import type { AuthorizedStudies } from '../study/authorized-studies.ts';
 import type { Study } from '../study/study.ts';
 import { retrieveObjects } from './wado.ts';
 import type { Payload } from '../study/payload.ts';
@@ -51,7 +51,7 @@ export function wadoUriRoutes({
 
 /** Returns the object or a picture of it: the preferred one that can be given. */
 async function retrieved(
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
   pictures: Pictures,
   asked: WadoUriRequest,
   caller: Pick<PictureRequest, 'ifNoneMatch' | 'range' | 'signal'>,
@@ -80,7 +80,7 @@ async function retrieved(
 function stored(
   study: Study,
   { target, transferSyntax }: WadoUriRequest,
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
 ): Promise<Payload> {
   const usual = TransferSyntax.ExplicitVRLittleEndian;
   const inSyntax = (syntax: string) => () =>

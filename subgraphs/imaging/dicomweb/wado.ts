@@ -18,7 +18,7 @@ import type { Payload } from '../study/payload.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import { objectType, typeWith } from '../sources/stored/file-meta.ts';
 import type { Frames, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
-import type { Imaging } from '../study/studies.ts';
+import type { AuthorizedStudies } from '../study/authorized-studies.ts';
 import type { Study } from '../study/study.ts';
 import { WrittenBody } from '../multipart/written-body.ts';
 import { closing, instancesFrom, opened } from './opened-instances.ts';
@@ -34,7 +34,7 @@ import { zip } from './study-zip.ts';
 export async function retrieveObjects(
   study: Pick<Study, 'objects' | 'relay'>,
   target: Target,
-  { accept, imaging }: { accept: readonly MediaRange[]; imaging: Pick<Imaging, 'sourceFaults'> },
+  { accept, imaging }: { accept: readonly MediaRange[]; imaging: Pick<AuthorizedStudies, 'sourceFaults'> },
 ): Promise<Payload> {
   const forms = objectForms(accept, target.instanceUid !== undefined);
   let refused = notAcceptable(`Objects are given as multipart/related; type="${DICOM}".`);

@@ -25,7 +25,7 @@ import { fhirBase, tenantBase } from '../../../schema/http/request.ts';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import type { OpenImaging } from '../study/studies.ts';
+import type { AuthorizedStudies, OpenImaging } from '../study/authorized-studies.ts';
 import { randomUUID } from 'node:crypto';
 import { ENDPOINT_ID, endpointStyle, namesEndpoint, wadoEndpoint } from './endpoint.ts';
 import {
@@ -40,7 +40,6 @@ import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { parseRead, parseSearch, type ImagingStudySearch } from './search.ts';
 import { recordEntries, sharedAccessions } from './joins/record-entries.ts';
 import { removeInstances } from './study-instances.ts';
-import type { Imaging } from '../study/studies.ts';
 import { subset, wantsInstances } from './study-subset.ts';
 import { setWarnings } from '../../../schema/http/warning-header.ts';
 import { warningsOf } from '../study/warnings.ts';
@@ -130,7 +129,7 @@ function search(
 
 /** A search that has run. */
 interface RanSearch {
-  imaging: Imaging;
+  imaging: AuthorizedStudies;
   parsed: ImagingStudySearch;
   found: Found;
   options: ImagingFhirOptions;
@@ -230,7 +229,7 @@ async function readEndpoint(request: FastifyRequest, reply: FastifyReply, option
 }
 
 /** Opens the core. A question to a source does not end with its client: others may wait for the same answer (IA-19). */
-function opened(request: FastifyRequest, options: ImagingFhirOptions): Imaging {
+function opened(request: FastifyRequest, options: ImagingFhirOptions): AuthorizedStudies {
   return options.open(request.tenant, request.access, undefined, request.audit);
 }
 

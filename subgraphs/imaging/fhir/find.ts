@@ -16,7 +16,8 @@ import { Derivation } from '../../../schema/process/derivation.ts';
 import { allOf, andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import type { WadoBaseOptions } from '../study/wado-base.ts';
 import type { RecordStudy } from '../study/record/record-study.ts';
-import type { Detail, Imaging, StudyList, StudyRecord } from '../study/studies.ts';
+import type { AuthorizedStudies } from '../study/authorized-studies.ts';
+import type { Detail, StudyList, StudyRecord } from '../study/study-records.ts';
 import { linkTests, recordOf } from './joins/chains.ts';
 import type { RecordJoins } from './joins/record-joins.ts';
 import { keysOf } from '../study/study-keys.ts';
@@ -64,7 +65,7 @@ export interface Found {
  * @throws Fault `forbidden` for a named patient who is out of reach (IA-7), and the faults of the core
  */
 export function findStudies(
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
   search: ImagingStudySearch & { endpointStyle?: EndpointStyle },
   options: ResourceOptions,
   where?: (found: FoundStudy) => boolean,
@@ -90,7 +91,7 @@ interface Listed {
 
 /** Lists the studies of each patient. */
 function listsOf(
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
   patients: readonly (string | undefined)[],
   {
     search,
@@ -100,9 +101,9 @@ function listsOf(
   const studyUids = studyUidsOf(search);
   const detail: Detail = search.criteria.some(({ instances }) => instances) ? 'instance' : 'series';
   const style = search.endpointStyle ?? styleOf(imaging.tenant, search);
-  const asked = { detail, ...(studyUids && { studyUids }) };
+  const asked = { detail, joined: true, ...(studyUids && { studyUids }) } as const;
   return allOf(patients, (patient) =>
-    andThen(imaging.joinedStudiesOf(patient, asked), (list) => {
+    andThen(imaging.list(patient, asked), (list) => {
       const found = copyWith(options, { endpointStyle: style, searched: { patient } });
       const studies = joinedStudies(imaging.tenant, list, found);
       return andThen(studies, (studies) => ({ studies, failed: list.failed }));
@@ -181,7 +182,7 @@ type Completed = 'rows' | 'resources';
  * to the source. If the page is less than what was found, its studies are asked for by UID.
  */
 export function withInstances(
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
   { page, asked }: Pick<Found, 'page' | 'asked'>,
   of: Completed,
 ): Awaitable<readonly FoundStudy[]> {
@@ -189,7 +190,7 @@ export function withInstances(
   const studyUids = page.length === asked.records ? asked.studyUids : page.map(({ study }) => study.id!);
   const filter = { detail: 'instance', ...(studyUids && { studyUids }) } as const;
   return andThen(
-    allOf(asked.patients, (patient) => imaging.studiesOf(patient, filter)),
+    allOf(asked.patients, (patient) => imaging.list(patient, filter)),
     (lists) => {
       const [only, ...others] = lists;
       const records = only && others.length === 0 ? only.records : lists.flatMap(({ records }) => records);
@@ -235,12 +236,12 @@ function styleOf(tenant: Tenant, { includeEndpoint }: ImagingStudySearch): Endpo
  * reach (IA-7).
  */
 export async function readStudy(
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
   id: string,
   detail: Detail,
   options: ResourceOptions,
 ): Promise<FoundStudy | undefined> {
-  const { record, own } = (await imaging.joinedStudy(id, detail)) ?? {};
+  const { record, own } = (await imaging.find(id, { detail, joined: true })) ?? {};
   if (!record) return own && aloneStudy(own);
   const [found] = await foundStudies(imaging.tenant, [record], options);
   return found && own ? withRecord(found, own) : found;
@@ -322,7 +323,7 @@ function sightingsOf(records: readonly StudyRecord[]): Sighting[] {
  * Returns the patients to search in: undefined for all in reach; none if the search requires two different patients.
  */
 function patientsOf(
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
   { patients }: ImagingStudySearch,
   record: RecordJoins | undefined,
 ): Awaitable<readonly (string | undefined)[]> {
@@ -331,12 +332,12 @@ function patientsOf(
   const [one, ...more] = alternatives!;
   // As most searches do, it names one patient by the logical id.
   if (others.length === 0 && more.length === 0 && one !== undefined && one !== 'foreign' && 'id' in one)
-    return [imaging.patientById(one.id)];
+    return andThen(imaging.patient(one), (id) => [id]);
   return severalPatients(imaging, patients, record);
 }
 
 async function severalPatients(
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
   patients: ImagingStudySearch['patients'],
   record: RecordJoins | undefined,
 ): Promise<readonly string[]> {
@@ -354,7 +355,7 @@ async function severalPatients(
 
 /** Returns the patients that a parameter names: one, or those that the record finds by a chain. */
 async function patientIds(
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
   patient: NamedPatient,
   record: RecordJoins | undefined,
 ): Promise<string[]> {
@@ -366,14 +367,11 @@ async function patientIds(
 }
 
 async function patientId(
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
   patient: Exclude<NamedPatient, { chain: unknown }>,
 ): Promise<string> {
   if (patient === 'foreign') {
     throw patientOutOfReach();
   }
-  if ('identifier' in patient) {
-    return imaging.patientByIdentifier(patient.identifier.value, patient.identifier.system);
-  }
-  return imaging.patientById(patient.id);
+  return imaging.patient(patient);
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { describeWithSharedData, sharedDicomFiles } from '../../../gateway/test/setup/shared-data.ts';
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { imagingStudy } from './imaging-study.ts';
-import type { StudyRecord } from '../study/studies.ts';
+import type { StudyRecord } from '../study/study-records.ts';
 import { studyDocument } from '../study/study-document.ts';
 import { sharedStudies } from '../test/dicom-rows.ts';
 import { complaints } from '../test/fhir-judges.ts';

@@ -6,7 +6,7 @@ import { deepFreeze } from '../../../schema/process/deep-freeze.ts';
 import { personNames, string } from '../dicom/dicom-text.ts';
 import { endpointElements, type EndpointStyle } from './endpoint.ts';
 import { omitEmpty } from '../dicom/omit-empty.ts';
-import type { StudyRecord } from '../study/studies.ts';
+import type { StudyRecord } from '../study/study-records.ts';
 import { studyDocument, type StudyDocument } from '../study/study-document.ts';
 
 export interface ImagingStudyContext {

@@ -1,7 +1,7 @@
 import type { Observation } from 'fhir/r4.js';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import { studyReports } from '../study/measured-reports.ts';
-import type { Imaging } from '../study/studies.ts';
+import type { AuthorizedStudies } from '../study/authorized-studies.ts';
 import type { ParsingThreads } from '../threads/parsing-threads.ts';
 
 /** Measurements of one study as FHIR Observations. */
@@ -17,11 +17,11 @@ export interface Measurements {
  * @throws Fault as every retrieval
  */
 export async function measurementsOfStudy(
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
   studyUid: string,
   threads: ParsingThreads,
 ): Promise<Measurements> {
-  const record = await imaging.study(studyUid, 'series');
+  const { record } = (await imaging.find(studyUid)) ?? {};
   if (!record) return { observations: [], failed: [] };
   const { patientId, series } = record;
   const { observations, failed } = await studyReports(imaging, threads, { studyUid, series });

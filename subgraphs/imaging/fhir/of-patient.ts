@@ -1,7 +1,7 @@
 import type { Endpoint, ImagingStudy } from 'fhir/r4.js';
 import { tenantBase } from '../../../schema/http/request.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
-import type { Imaging } from '../study/studies.ts';
+import type { AuthorizedStudies } from '../study/authorized-studies.ts';
 import { ENDPOINT_ID, namesEndpoint, wadoEndpoint } from './endpoint.ts';
 import { findStudies, withInstances, type ResourceOptions } from './find.ts';
 import { parseSearch } from './search.ts';
@@ -25,7 +25,7 @@ export interface ImagesOfPatient {
  * @throws Fault like that search
  */
 export async function imagesOfPatient(
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
   patientId: string,
   options: ResourceOptions,
 ): Promise<ImagesOfPatient> {

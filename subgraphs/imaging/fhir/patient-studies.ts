@@ -1,6 +1,6 @@
 import type { Fault } from '../../../schema/fault/fault.ts';
 import { keysOf } from '../study/study-keys.ts';
-import type { Imaging } from '../study/studies.ts';
+import type { AuthorizedStudies } from '../study/authorized-studies.ts';
 import { findStudies, type ResourceOptions } from './find.ts';
 import { parseSearch } from './search.ts';
 
@@ -9,7 +9,11 @@ import { parseSearch } from './search.ts';
  * with the faults of image sources that did not answer, while others did (DW-18).
  * @throws Fault like `ImagingStudy?patient={id}`
  */
-export async function patientStudies(imaging: Imaging, patientId: string, options: ResourceOptions) {
+export async function patientStudies(
+  imaging: AuthorizedStudies,
+  patientId: string,
+  options: ResourceOptions,
+) {
   const search = parseSearch([['patient', patientId]], { strict: true, patientBases: [] });
   const { page, failed } = await findStudies(imaging, { ...search, count: Infinity }, options);
   const studies = page.map((found) => ({

@@ -11,7 +11,7 @@ import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import { instanceGroups, type InstanceGroups, type Loaders } from './graphql-loaders.ts';
 import { OfRows } from '../facts/of-rows.ts';
 import { byNumber, imagingStudyInstance, isInstance } from '../study/study-document.ts';
-import type { Imaging } from '../study/studies.ts';
+import type { AuthorizedStudies } from '../study/authorized-studies.ts';
 
 /** Attributes and URLs of series and instances, for apps that have not downloaded them yet (FG-8). */
 
@@ -34,7 +34,7 @@ export type InstanceSource = WithOrigin<ImagingStudySeriesInstance>;
 
 /** The data from which the fields of one request are resolved. */
 export interface Facts {
-  imaging: Imaging;
+  imaging: AuthorizedStudies;
   loaders: Loaders;
   /** By UIDs of study and series; made once, for any field that needs all instances of a series. */
   series: Map<string, Promise<SeriesFacts>>;

@@ -12,7 +12,8 @@ import { slices } from '../sources/stored/slices.ts';
 import type { InstanceTarget } from '../sources/source.ts';
 import { Semaphore } from '../../../schema/concurrency/semaphore.ts';
 import { utf8 } from '../../../schema/process/texts.ts';
-import type { Imaging, StudyList } from '../study/studies.ts';
+import type { AuthorizedStudies } from '../study/authorized-studies.ts';
+import type { StudyList } from '../study/study-records.ts';
 import { OfRows } from '../facts/of-rows.ts';
 import { grouped } from '../facts/study-rows.ts';
 import { studyReports, type StudyReports } from '../study/measured-reports.ts';
@@ -60,13 +61,13 @@ export interface GraphqlOptions extends ResourceOptions {
  * memory until the next full garbage collection.
  */
 export class RequestLoaders implements Loaders {
-  readonly #imaging: Imaging;
+  readonly #imaging: AuthorizedStudies;
   readonly #options: GraphqlOptions;
   readonly #budget: AnswerBudget | undefined;
   readonly #made: Partial<Loaders> = {};
 
   /** @param budget of the answer; long lists take several turns of the event loop */
-  constructor(imaging: Imaging, options: GraphqlOptions, budget?: AnswerBudget) {
+  constructor(imaging: AuthorizedStudies, options: GraphqlOptions, budget?: AnswerBudget) {
     this.#imaging = imaging;
     this.#options = options;
     this.#budget = budget;
@@ -127,7 +128,7 @@ export class RequestLoaders implements Loaders {
 const MANY = 4;
 
 async function studies(
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
   uids: readonly string[],
   options: ResourceOptions,
 ): Promise<(FoundStudy | Error)[]> {
@@ -139,7 +140,7 @@ async function studies(
   const mayList = !coverage.constraints && listing.length > 0;
   const onePatient = access.patients !== 'all' && access.patients.length === 1;
   if (mayList && (onePatient || uids.length > MANY)) {
-    const list = await imaging.joinedStudiesOf(undefined, { studyUids: uids });
+    const list = await imaging.list(undefined, { studyUids: uids, joined: true });
     const studies = await joinedStudies(tenant, list, { ...options, searched: {} });
     const found = new Map([
       ...studies.map((one) => [one.recordId, one] as const),
@@ -152,7 +153,7 @@ async function studies(
 }
 
 async function instances(
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
   found: readonly FoundStudy[],
 ): Promise<(InstanceGroups | Error)[]> {
   const records = new Map<string, Awaitable<StudyList>>();
@@ -161,14 +162,14 @@ async function instances(
     const studyUids = found
       .filter((one) => one.searched && one.searched.patient === patient)
       .map(({ study }) => study.id!);
-    const asked = records.get(key) ?? imaging.studiesOf(patient, { detail: 'instance', studyUids });
+    const asked = records.get(key) ?? imaging.list(patient, { detail: 'instance', studyUids });
     records.set(key, asked);
     return asked;
   };
   const rowsOf = async ({ record, searched: by, study }: FoundStudy): Promise<readonly DicomJson[]> => {
     if (!record) return [];
     if (record.instances) return record.instances;
-    if (!by) return (await imaging.study(study.id!, 'instance'))?.instances ?? [];
+    if (!by) return (await imaging.find(study.id!, { detail: 'instance' }))?.record?.instances ?? [];
     const { records: list } = await searched(by.patient);
     return list.find((one) => uid(one.study, Tag.StudyInstanceUID) === study.id)?.instances ?? [];
   };
@@ -185,7 +186,7 @@ export function instanceGroups(found: FoundStudy, rows: readonly DicomJson[]): I
 
 /** Reads the reports of studies, a few at a time. */
 async function reports(
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
   found: readonly FoundStudy[],
   { threads }: GraphqlOptions,
 ): Promise<(StudyReports | Error)[]> {
@@ -212,7 +213,7 @@ type Found = Map<AskedAttributes, Record<string, unknown> | Error>;
 
 /** Reads attributes of instances, with one call for each series. */
 async function metadata(
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
   asked: readonly AskedAttributes[],
   share: Share,
 ): Promise<(Record<string, unknown> | Error)[]> {
@@ -227,7 +228,7 @@ async function metadata(
 }
 
 async function metadataOfSeries(
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
   asked: readonly AskedAttributes[],
   share: Share,
   found: Found,

@@ -5,7 +5,7 @@ import { requirePageSize } from '../../../schema/fhir/search/paging.ts';
 import { priorTo, type PriorsArguments } from '../priors/comparison.ts';
 import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts';
 import { keysOf, patientOf } from '../study/study-keys.ts';
-import type { Imaging } from '../study/studies.ts';
+import type { AuthorizedStudies } from '../study/authorized-studies.ts';
 import { linkedStudies } from './linked-studies.ts';
 
 /** Earlier, comparable studies of the same patient (FG-18). */
@@ -21,7 +21,7 @@ export interface PriorsPage extends PriorsArguments {
  * @throws Fault as every search, and as `priorTo`
  */
 export async function priorsOfStudy(
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
   found: FoundStudy,
   { args, options }: { args: PriorsPage; options: ResourceOptions },
 ): Promise<Pick<Found, 'page' | 'total' | 'failed'>> {
@@ -43,7 +43,7 @@ function searchOf(patientId: string, count?: number | null) {
  * @returns also the faults of sources that did not answer
  */
 export async function priorsOfReport(
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
   links: StudyLinks,
   { args, options }: { args: PriorsArguments; options: ResourceOptions },
 ): Promise<{ priors: readonly StudyKeys[]; failed: readonly Fault[] }> {

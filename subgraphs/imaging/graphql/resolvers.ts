@@ -44,12 +44,12 @@ import { priorsOfStudy, type PriorsPage } from './priors.ts';
 import { searchOf } from './search-arguments.ts';
 import type { ImagingStudySearch } from '../fhir/search.ts';
 import { keysOf, patientOf } from '../study/study-keys.ts';
-import type { Imaging } from '../study/studies.ts';
+import type { AuthorizedStudies } from '../study/authorized-studies.ts';
 import { readEndpoint } from '../fhir/study-endpoint.ts';
 
 /** The GraphQL context of one execution. */
 export interface ImagingContext extends RequestContext {
-  imaging: Imaging;
+  imaging: AuthorizedStudies;
   /** Errors of a partial answer (DW-18); the executor adds them to the answer. */
   partial: GraphQLError[];
   /** The budget that long lists use. */

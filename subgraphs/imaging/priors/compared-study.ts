@@ -3,7 +3,7 @@ import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { items, string, strings } from '../dicom/dicom-text.ts';
 import { codeSystem } from '../measurements/sr-code.ts';
 import type { RecordStudy } from '../study/record/record-study.ts';
-import type { StudyRecord } from '../study/studies.ts';
+import type { StudyRecord } from '../study/study-records.ts';
 import { BODY_REGIONS } from './body-regions.ts';
 import { NOT_COMPARED } from './modality-families.ts';
 

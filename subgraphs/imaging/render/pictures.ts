@@ -2,7 +2,7 @@ import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { heldTag, tagOf } from '../../../schema/http/entity-tag.ts';
 import type { MediaRange } from '../../../schema/http/media-ranges.ts';
-import { framesPart } from '../study/audited-studies.ts';
+import { framesPart } from '../study/audit-trail.ts';
 import { notModified, answerTag } from '../study/entity-tag.ts';
 import { BUILD_ID } from '../dicom/build-id.ts';
 import type { ParsingThreads } from '../threads/parsing-threads.ts';

@@ -3,7 +3,7 @@ import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { V2_IDENTIFIER_TYPE } from '../../../schema/fhir/fhir.ts';
 import { items, string } from '../dicom/dicom-text.ts';
 import { omitEmpty } from '../dicom/omit-empty.ts';
-import type { StudyRecord } from './studies.ts';
+import type { StudyRecord } from './study-records.ts';
 
 type Rows = Pick<StudyRecord, 'study' | 'series'>;
 

@@ -5,7 +5,7 @@ import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { ParsingThreads } from '../threads/parsing-threads.ts';
 import { studyReports } from './measured-reports.ts';
-import type { Imaging } from './studies.ts';
+import type { AuthorizedStudies } from './authorized-studies.ts';
 import type { Study } from './study.ts';
 
 const threads = new ParsingThreads();
@@ -32,7 +32,7 @@ async function read(rows: readonly DicomJson[], answer: (seriesUid: string) => B
       return { encoded: async () => given };
     },
   } as unknown as Study;
-  const imaging: Pick<Imaging, 'read'> = { read: (_target, _part, work) => work(study) };
+  const imaging: Pick<AuthorizedStudies, 'read'> = { read: (_target, _part, work) => work(study) };
   const found = await studyReports(imaging, threads, { studyUid: '1.2.3', series: rows });
   return { ...found, asked, codes: found.failed.map(({ code }) => code) };
 }

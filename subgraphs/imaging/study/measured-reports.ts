@@ -3,7 +3,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { string, uid, unsignedInt } from '../dicom/dicom-text.ts';
 import { MAX_REPORT_BYTES, type SeriesReports } from '../measurements/report-task.ts';
 import type { ParsingThreads } from '../threads/parsing-threads.ts';
-import type { Imaging } from './studies.ts';
+import type { AuthorizedStudies } from './authorized-studies.ts';
 
 /** Structured reports of one study that are read. */
 const MAX_REPORTS = 100;
@@ -19,7 +19,7 @@ export interface StudyReports extends Omit<SeriesReports, 'refused'> {
  * @param series series-level rows of the study
  */
 export async function studyReports(
-  imaging: Pick<Imaging, 'read'>,
+  imaging: Pick<AuthorizedStudies, 'read'>,
   threads: ParsingThreads,
   { studyUid, series }: { studyUid: string; series: readonly DicomJson[] },
 ): Promise<StudyReports> {
@@ -46,7 +46,7 @@ export async function studyReports(
 const IMAGING = { service: 'imaging' } as const;
 
 async function seriesReports(
-  imaging: Pick<Imaging, 'read'>,
+  imaging: Pick<AuthorizedStudies, 'read'>,
   threads: ParsingThreads,
   target: { studyUid: string; seriesUid: string },
 ): Promise<SeriesReports> {

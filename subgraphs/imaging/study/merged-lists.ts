@@ -7,27 +7,27 @@ import { byStudy, compareNewestFirst, grouped } from '../facts/study-rows.ts';
 import { countsOf, instancesOf, partsOf, unionOf } from './contents.ts';
 import type { Failover } from './failover.ts';
 import { mergedRecord, mergedRows, mergedStudyRow } from './merged-rows.ts';
-import type { RestrictedStudies } from './restricted-studies.ts';
-import type { SearchResult, StudyFilter, StudyList, StudyRecord } from './studies.ts';
+import type { CallerArchive } from './caller-archive.ts';
+import type { SearchResult, StudyFilter, StudyList, StudyRecord } from './study-records.ts';
 import {
   askEach,
   sizeOf,
   type Answer,
   type Holder,
-  type SeveralStudiesOptions,
+  type StudyHoldersOptions,
   type StudyHolders,
 } from './study-holders.ts';
-import type { StudyQuery } from './study-query.ts';
+import type { StudyQuery } from './study-records.ts';
 
 /** Rows of one source. */
 interface SourceRows {
-  source: RestrictedStudies;
+  source: CallerArchive;
   rows: readonly DicomJson[];
 }
 
 /** The sources of a tenant, as one request asks them. */
 interface Sources {
-  sources: readonly RestrictedStudies[];
+  sources: readonly CallerArchive[];
   holders: StudyHolders;
   failover: Failover;
 }
@@ -37,19 +37,19 @@ interface Sources {
  * fails hides no study of the others.
  */
 export class MergedLists {
-  readonly #sources: readonly RestrictedStudies[];
+  readonly #sources: readonly CallerArchive[];
   readonly #holders: StudyHolders;
   readonly #failover: Failover;
-  readonly #options: SeveralStudiesOptions;
+  readonly #options: StudyHoldersOptions;
 
-  constructor({ sources, holders, failover }: Sources, options: SeveralStudiesOptions) {
+  constructor({ sources, holders, failover }: Sources, options: StudyHoldersOptions) {
     this.#sources = sources;
     this.#holders = holders;
     this.#failover = failover;
     this.#options = options;
   }
 
-  /** See `Imaging.search`. */
+  /** See `AuthorizedStudies.search`. */
   async search(query: StudyQuery): Promise<SearchResult> {
     const { studyUid, limit, offset = 0, ...unpaged } = query;
     if (studyUid !== undefined) return this.#searchStudy(studyUid, query);
@@ -108,7 +108,7 @@ export class MergedLists {
   /** Gives the rows of studies the numbers of what all sources have of them. */
   async #counted(
     page: readonly DicomJson[],
-    answers: readonly { source: RestrictedStudies }[],
+    answers: readonly { source: CallerArchive }[],
     failed: readonly Fault[],
   ): Promise<{ rows: DicomJson[]; failed: readonly Fault[] }> {
     const answering = answers.map(({ source }) => source);
@@ -131,8 +131,8 @@ export class MergedLists {
   }
 
   /** Finds which of the sources that answer have these studies for this caller, each in the order of the tenant. */
-  async #heldOf(studyUids: readonly string[], answering: readonly RestrictedStudies[]) {
-    const answers = await askEach(answering, (source) => source.lookup.held(studyUids));
+  async #heldOf(studyUids: readonly string[], answering: readonly CallerArchive[]) {
+    const answers = await askEach(answering, (source) => source.decision.held(studyUids));
     const held = answers.flatMap(({ source, answer = [] }) =>
       [...answer].map(([uid, row]): [string, Holder] => [uid, { source, row }]),
     );
@@ -166,7 +166,7 @@ export class MergedLists {
     }
   }
 
-  /** See `Imaging.studiesOf`. */
+  /** See `AuthorizedStudies.list`. */
   async studiesOf(patientId: string | undefined, filter: StudyFilter | undefined): Promise<StudyList> {
     const { answers, failed } = await this.#ofAll((source) => source.studiesOf(patientId, filter));
     const given = answers.flatMap(({ source, answer }) =>
@@ -175,7 +175,7 @@ export class MergedLists {
     const found = grouped(given, ({ record }) => text(record.study, Tag.StudyInstanceUID));
     for (const [uid, having] of found)
       for (const { holder } of having) this.#holders.note(holder.source, uid, sizeOf(holder.row));
-    for (const source of this.#sources) for (const uid of source.lookup.withheld) found.delete(uid);
+    for (const source of this.#sources) for (const uid of source.decision.withheld) found.delete(uid);
     const silent = this.#sources.filter((one) => !answers.some(({ source }) => source === one));
     const faults: Fault[] = [];
     const merging = [...found].map(async ([uid, having]) => {
@@ -201,7 +201,7 @@ export class MergedLists {
   }
 
   /** Asks every source. Failures are logged here, because the answer of the others goes out without a fault. */
-  async #ofAll<T>(ask: (source: RestrictedStudies) => Awaitable<T>) {
+  async #ofAll<T>(ask: (source: CallerArchive) => Awaitable<T>) {
     const asked = await askEach(this.#sources, ask);
     const faults = asked.flatMap(({ fault }) => fault ?? []);
     // A PatientID that is out of reach in one source may be the caller's in another.
@@ -222,7 +222,7 @@ export class MergedLists {
   async #uncrossed(rows: readonly DicomJson[], failed: readonly Fault[]) {
     const uids = [...byStudy(rows).keys()].filter((uid) => uid !== '');
     const asked = this.#sources.filter((source) => this.#sources.length > 1 || !source.hasEachUidOnce);
-    const answers = await askEach(asked, (source) => source.lookup.crossed(uids));
+    const answers = await askEach(asked, (source) => source.decision.crossed(uids));
     const crossed = new Set(answers.flatMap(({ answer = [] }) => [...answer]));
     for (const uid of crossed) logCrossed(this.#options, uid);
     const faults = answers.flatMap(({ fault }) => fault ?? []);
@@ -257,7 +257,7 @@ export class MergedLists {
       return [uid, mergedRows(found, level, { holdings, counts })] as const;
     });
     const given = new Map(await Promise.all(merging));
-    for (const source of this.#sources) for (const uid of source.lookup.withheld) given.delete(uid);
+    for (const source of this.#sources) for (const uid of source.decision.withheld) given.delete(uid);
     return { rows: [...given.values()].flat(), faults };
   }
 }

@@ -2,7 +2,7 @@ import { number, Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { uid } from '../dicom/dicom-text.ts';
 import type { Level } from '../sources/source.ts';
 import type { Contents, Counts, Holding } from './contents.ts';
-import type { StudyRecord } from './studies.ts';
+import type { StudyRecord } from './study-records.ts';
 
 /** Rows of one study in several archives, as rows of their union (DW-18). Rows are shared with a cache: they are copied. */
 

@@ -1,7 +1,8 @@
 import { Tag } from '../../../schema/dicom/dicom.ts';
 import { uid } from '../dicom/dicom-text.ts';
 import type { RecordStudy } from './record/record-study.ts';
-import type { Imaging, StudyList } from './studies.ts';
+import type { AuthorizedStudies } from './authorized-studies.ts';
+import type { StudyList } from './study-records.ts';
 
 /**
  * Finds the studies of patients that have some UIDs: of the study, of a series or of an instance, in the
@@ -11,7 +12,7 @@ import type { Imaging, StudyList } from './studies.ts';
  * @throws Fault like a search for the studies of these patients; a source that does not answer is one too
  */
 export async function studiesOfObjects(
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
   wanted: ReadonlyMap<string, ReadonlySet<string>>,
 ): Promise<Map<string, Map<string, string>>> {
   const patients = [...wanted.keys()];
@@ -27,11 +28,11 @@ export async function studiesOfObjects(
 }
 
 async function studiesIn(
-  imaging: Imaging,
+  imaging: AuthorizedStudies,
   patientId: string,
   detail: 'series' | 'instance',
 ): Promise<StudyList> {
-  const list = await imaging.joinedStudiesOf(patientId, { detail });
+  const list = await imaging.list(patientId, { detail, joined: true });
   if (list.failed.length > 0) throw list.failed[0]!;
   return list;
 }

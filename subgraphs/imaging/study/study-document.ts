@@ -5,7 +5,7 @@ import { items, personNames, string, strings, uid, unsignedInt } from '../dicom/
 import { deepFreeze } from '../../../schema/process/deep-freeze.ts';
 import { omitEmpty } from '../dicom/omit-empty.ts';
 import { accessionIdentifiers } from './accession.ts';
-import type { StudyRecord } from './studies.ts';
+import type { StudyRecord } from './study-records.ts';
 import { WeakCache } from '../facts/weak-cache.ts';
 import { grouped, isSameRows } from '../facts/study-rows.ts';
 import { bodySiteCoding, lateralityCoding, modalityCoding } from './terminology.ts';

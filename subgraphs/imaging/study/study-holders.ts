@@ -6,7 +6,7 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { logCrossed } from '../authorization/caller-reach.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import type { Awaitable } from '../../../schema/process/awaitable.ts';
-import type { RestrictedStudies } from './restricted-studies.ts';
+import type { CallerArchive } from './caller-archive.ts';
 import { isOfPatient, statedPatient } from '../facts/of-patients.ts';
 import {
   contentsOf,
@@ -20,7 +20,7 @@ import {
 } from './contents.ts';
 import type { SeenStudies, Sized } from './seen-studies.ts';
 
-export interface SeveralStudiesOptions {
+export interface StudyHoldersOptions {
   tenant: Tenant;
   access: Access;
   seenStudies: SeenStudies;
@@ -29,18 +29,18 @@ export interface SeveralStudiesOptions {
 
 /** A source that has a study which the caller may see, and the study's row there. */
 export interface Holder {
-  source: RestrictedStudies;
+  source: CallerArchive;
   row: DicomJson;
 }
 
 export interface Answer<T> {
-  source: RestrictedStudies;
+  source: CallerArchive;
   answer?: T;
   fault?: Fault;
 }
 
 type Delay = 'lookupUntil' | 'retrieveUntil';
-type Holdings = readonly [Holding<RestrictedStudies>, ...Holding<RestrictedStudies>[]];
+type Holdings = readonly [Holding<CallerArchive>, ...Holding<CallerArchive>[]];
 
 const NOT_COMPARED: Contents = new Map();
 
@@ -48,11 +48,11 @@ const NOT_COMPARED: Contents = new Map();
 export class StudyHolders {
   /** Faults of sources that did not answer for studies that others have. */
   readonly unanswered = new Set<Fault>();
-  readonly #sources: readonly RestrictedStudies[];
-  readonly #options: SeveralStudiesOptions;
+  readonly #sources: readonly CallerArchive[];
+  readonly #options: StudyHoldersOptions;
   readonly #found = new Map<string, Promise<Holdings>>();
 
-  constructor(sources: readonly RestrictedStudies[], options: SeveralStudiesOptions) {
+  constructor(sources: readonly CallerArchive[], options: StudyHoldersOptions) {
     this.#sources = sources;
     this.#options = options;
   }
@@ -76,8 +76,8 @@ export class StudyHolders {
 
   /** Asks every source anew what it has of a study: one has not given what it lists. */
   doubt(studyUid: string): void {
-    for (const { key, lookup } of this.#sources) {
-      lookup.doubt(studyUid);
+    for (const { key, decision } of this.#sources) {
+      decision.doubt(studyUid);
       this.#options.seenStudies.forgetContents(key, studyUid);
     }
     for (const question of this.#found.keys())
@@ -124,7 +124,7 @@ export class StudyHolders {
   async compared(
     studyUid: string,
     holders: readonly Holder[],
-  ): Promise<{ holdings: Holding<RestrictedStudies>[]; failed: Answer<Contents>[] }> {
+  ): Promise<{ holdings: Holding<CallerArchive>[]; failed: Answer<Contents>[] }> {
     const { seenStudies, tenant, log } = this.#options;
     let isRead = false;
     const answers = await askEach(
@@ -159,7 +159,7 @@ export class StudyHolders {
   async counts(
     studyUid: string,
     holders: readonly Holder[],
-    silent: readonly RestrictedStudies[],
+    silent: readonly CallerArchive[],
   ): Promise<Counts | undefined> {
     const { seenStudies } = this.#options;
     const answering = holders.map(({ source, row }): Sized => ({ key: source.key, size: sizeOf(row) }));
@@ -179,7 +179,7 @@ export class StudyHolders {
   }
 
   /** Remembers the size of a study that a source reports. */
-  note(source: RestrictedStudies, studyUid: string, size: number): void {
+  note(source: CallerArchive, studyUid: string, size: number): void {
     if (this.#sources.length > 1) this.#options.seenStudies.note(source.key, studyUid, size);
   }
 
@@ -188,10 +188,10 @@ export class StudyHolders {
     const likely = this.#sources.filter(({ key }) => !seenStudies.isAbsent(key, studyUid));
     // A source is skipped only if the others are remembered to have the study for this caller: before a refusal all are
     // asked (IA-7).
-    const known = await askEach(likely, (source) => source.lookup.remembered(studyUid, interaction));
+    const known = await askEach(likely, (source) => source.decision.remembered(studyUid, interaction));
     const passes = likely.length > 0 && known.every(({ answer }) => answer !== undefined);
     const asked = passes ? likely : this.#sources;
-    const claims = await askEach(asked, (source) => source.lookup.find(studyUid, interaction, delay));
+    const claims = await askEach(asked, (source) => source.decision.find(studyUid, interaction, delay));
     for (const { source, answer } of claims) {
       // A study that this caller may not have says nothing about its size for others.
       if (typeof answer === 'object') this.note(source, studyUid, sizeOf(answer));
@@ -206,12 +206,12 @@ export class StudyHolders {
    */
   #reportMissed(
     studyUid: string,
-    holdings: readonly Holding<RestrictedStudies>[],
+    holdings: readonly Holding<CallerArchive>[],
     missed: readonly Answer<unknown>[],
   ): void {
     const { tenant, log, seenStudies } = this.#options;
     const union = unionOf(holdings.map(({ contents }) => contents));
-    const sized = ({ key }: RestrictedStudies): Sized => ({ key, size: seenStudies.size(key, studyUid) });
+    const sized = ({ key }: CallerArchive): Sized => ({ key, size: seenStudies.size(key, studyUid) });
     const present = holdings.map(({ source }) => sized(source));
     for (const { source, fault } of missed) {
       logFault(log, fault!, { tenant: tenant.key, studyUid }, 'an image source did not answer');
@@ -237,8 +237,8 @@ function isOfSamePatient(one: Holder, other: Holder, { patients }: Access): bool
 
 /** Asks every source; returns the answer or the fault of each. */
 export function askEach<T>(
-  sources: readonly RestrictedStudies[],
-  ask: (source: RestrictedStudies) => Awaitable<T>,
+  sources: readonly CallerArchive[],
+  ask: (source: CallerArchive) => Awaitable<T>,
 ): Promise<Answer<T>[]> {
   return Promise.all(
     sources.map(async (source) => {

@@ -8,7 +8,7 @@ import {
 import type { StudyKeys } from '../../../schema/fhir/study-links.ts';
 import { studyDocument } from './study-document.ts';
 import type { RecordStudy } from './record/record-study.ts';
-import type { StudyRecord } from './studies.ts';
+import type { StudyRecord } from './study-records.ts';
 
 /** The keys of a study that the images tell. */
 type KnownKeys = StudyKeys & { _accessionNumbers: readonly string[] };

@@ -2,8 +2,78 @@ import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Rows } from '../cache/study-cache.ts';
 import { WeakCache } from '../facts/weak-cache.ts';
-import type { StudyRecord } from './studies.ts';
+import type { Level } from '../facts/target.ts';
+import type { RecordStudy } from './record/record-study.ts';
 import { byStudy, compareNewestFirst } from '../facts/study-rows.ts';
+
+/** Studies as the core gives them, and how they are made of rows. */
+
+/** A search for studies, series or instances, reduced to the allow-list (DW-2, DW-3). QIDO-RS parses into it. */
+export interface StudyQuery {
+  level: Level;
+  studyUid?: string;
+  seriesUid?: string;
+  /** PatientIDs that the client named, wildcards included; undefined when it named none. */
+  patientIds?: readonly string[];
+  /** Tag → alternatives, without PatientID. */
+  match: ReadonlyMap<string, readonly string[]>;
+  includeField: readonly string[] | 'all';
+  limit?: number;
+  offset?: number;
+}
+
+/** One study, for the FHIR and GraphQL APIs. Rows are shared with a cache: never change them. */
+export interface StudyRecord {
+  /** Logical id of the patient in the clinical record; undefined if no patient there is known to own the study. */
+  patientId?: string;
+  /** Why the patient is not known: the clinical record did not answer. */
+  patientFault?: Fault;
+  /** Study-level row. */
+  study: DicomJson;
+  /** Series-level rows; empty if only studies were asked for. */
+  series: readonly DicomJson[];
+  /** Instance-level rows of all series, each with its SeriesInstanceUID; undefined unless asked for. */
+  instances?: readonly DicomJson[];
+  /** True if no archive has all its series (IA-35). */
+  isSplit?: boolean;
+}
+
+/** How much of each study is wanted: 1, 2 or 3 calls to the source, however many studies. */
+export type Detail = 'study' | 'series' | 'instance';
+
+export interface StudyFilter {
+  /** Default `series`. */
+  detail?: Detail;
+  /** Only these studies. */
+  studyUids?: readonly string[];
+}
+
+/** Studies of all sources that answered, newest first. */
+export interface StudyList {
+  records: readonly StudyRecord[];
+  /** Faults of the sources that did not answer (DW-18). */
+  failed: readonly Fault[];
+  /** What the clinical record says of these studies, by Study Instance UID; if they are joined. */
+  joined?: ReadonlyMap<string, RecordStudy>;
+  /** Studies that only the clinical record has; if they are joined. */
+  alone?: readonly RecordStudy[];
+}
+
+/** The halves of one study (IA-34): the archive's, the record's, or both. */
+export interface JoinedStudy {
+  record?: StudyRecord;
+  own?: RecordStudy;
+}
+
+/** Rows of a QIDO search, and whether more remain after `limit`. */
+export interface SearchResult {
+  rows: DicomJson[];
+  more: boolean;
+  /** Faults of sources that did not answer, while others did (DW-18). */
+  failed?: readonly Fault[];
+  /** Logical ids of the patients of these rows, as far as the caller's grants name them. */
+  patients?: readonly string[];
+}
 
 /** Rows of some studies by level; instances only if they were asked for. */
 export interface RowsByLevel {

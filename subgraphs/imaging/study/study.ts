@@ -47,6 +47,8 @@ export interface StudyArchive {
   source: TenantSource;
   /** The row of the study, by which the caller was authorized. */
   row: DicomJson;
+  /** Returns the logical id of the patient who owns it; undefined if the clinical base does not say it. */
+  patientId(): Promise<string | undefined>;
 }
 
 /** How one request finds a study. */
@@ -70,7 +72,7 @@ type Parts = readonly [Part<StudyArchive>, ...Part<StudyArchive>[]];
  * archives have it; further pieces need no other check. An archive that fails is replaced by another with the same
  * instances (DW-27). Only objects of the patient that the row of the study states are given (DW-26).
  *
- * Every method throws the faults of `Imaging`.
+ * Every method throws the faults of `AuthorizedStudies`.
  */
 export class Study {
   readonly uid: string;
@@ -88,6 +90,12 @@ export class Study {
    */
   get usedCopy(): boolean {
     return this.#options.failover.usedCopy;
+  }
+
+  /** Returns the logical id of its patient; undefined if the clinical base does not say it to this caller. */
+  async patientId(): Promise<string | undefined> {
+    const [first] = await (this.#archives ??= this.#options.archives());
+    return first?.source.patientId();
   }
 
   /** Returns the rows of the instances of one series or of all. */

@@ -2,7 +2,7 @@ import type { Access } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
 import type { ImagesConfig, Tenant } from '../../../schema/tenant/tenant.ts';
-import type { Imaging } from './studies.ts';
+import type { AuthorizedStudies } from './authorized-studies.ts';
 
 /** A study whose URL is wanted. */
 export interface AddressedStudy {
@@ -28,7 +28,7 @@ export function retrieval({ images }: Tenant): ImagesConfig['retrieve'] {
 
 /** Returns the WADO-RS base of this study for this caller; `/studies/{uid}` is appended to it. */
 export async function wadoBase(
-  { tenant, access }: Imaging,
+  { tenant, access }: AuthorizedStudies,
   study: AddressedStudy,
   options: WadoBaseOptions,
 ): Promise<string> {

@@ -1,7 +1,7 @@
 import type { PatientGrant } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { ImagingSource, SourceQuery } from '../sources/source.ts';
-import type { Imaging } from '../study/studies.ts';
+import type { AuthorizedStudies } from '../study/authorized-studies.ts';
 import { rowOf } from './metadata-rows.ts';
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import { encodeMetadata } from '../parsing/object-metadata.ts';
@@ -17,13 +17,13 @@ export function asSource(
   { subgraph }: TestSubgraph,
   images: (more: object) => object,
 ): Omit<ImagingSource, 'close'> {
-  const everything = (signal?: AbortSignal): Imaging =>
+  const everything = (signal?: AbortSignal): AuthorizedStudies =>
     subgraph.open(
       testTenant(images({}), 'contract'),
       testAccess('all', 'system/ImagingStudy.rs'),
       signal && { signal },
     );
-  const restricted = (patientIds: NonNullable<SourceQuery['patientIds']>): Imaging => {
+  const restricted = (patientIds: NonNullable<SourceQuery['patientIds']>): AuthorizedStudies => {
     const nobody: PatientGrant = { id: 'nobody', identity: { id: 'nobody', identifier: [] } };
     const patients = patientIds.map(({ value }, index) => patient(`p${index}`, value));
     const issuer = patientIds[0]?.issuer;

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { sharedDataPath, sharedDicomFiles } from '../../../gateway/test/setup/shared-data.ts';
-import type { StudyRecord } from '../study/studies.ts';
+import type { StudyRecord } from '../study/study-records.ts';
 
 /** The used part of dcmjs, which has no types. */
 const { data, log } = createRequire(import.meta.url)('dcmjs') as {

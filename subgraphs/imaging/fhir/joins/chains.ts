@@ -3,7 +3,7 @@ import { STUDY_REVINCLUDES } from '../../../../schema/fhir/joined-types.ts';
 import { studyTest, type StudyKeys } from '../../../../schema/fhir/study-links.ts';
 import type { Awaitable } from '../../../../schema/process/awaitable.ts';
 import type { Criterion, LinkTests } from '../criterion.ts';
-import type { Imaging } from '../../study/studies.ts';
+import type { AuthorizedStudies } from '../../study/authorized-studies.ts';
 import type { RecordJoins, RecordSearch } from './record-joins.ts';
 
 /** Chains from a study into the record (R4 §3.1.1.4.12): `basedon.status=active`, `encounter.class=AMB`. */
@@ -58,7 +58,7 @@ export function isLinked(tests: LinkTests | undefined, keys: StudyKeys): boolean
  */
 export function linkTests(
   record: RecordJoins | undefined,
-  { tenant, access }: Pick<Imaging, 'tenant' | 'access'>,
+  { tenant, access }: Pick<AuthorizedStudies, 'tenant' | 'access'>,
   { criteria, patients }: { criteria: readonly Criterion[]; patients: readonly (string | undefined)[] },
 ): Awaitable<ReadonlyMap<RecordSearch, LinkTests>> {
   const asked = criteria.flatMap(({ linked }) => linked ?? []);

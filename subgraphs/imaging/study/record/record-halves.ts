@@ -5,11 +5,11 @@ import type { DecisionCache } from '../../authorization/decision-cache.ts';
 import { mayWithhold, shownOfRecord } from '../../authorization/record-withholding.ts';
 import type { WithholdingOptions } from '../../authorization/withholding.ts';
 import { grouped } from '../../facts/study-rows.ts';
-import type { RestrictedStudies } from '../restricted-studies.ts';
-import type { StudyRecord } from '../studies.ts';
+import type { CallerArchive } from '../caller-archive.ts';
+import type { StudyRecord } from '../study-records.ts';
 import { studyDocument } from '../study-document.ts';
 import { askEach } from '../study-holders.ts';
-import type { Standing } from '../study-lookup.ts';
+import type { Standing } from '../study-decision.ts';
 import { recordFacts } from './record-facts.ts';
 import type { RecordQuestionsOptions } from './record-questions.ts';
 import { compareBest, type RecordStudy } from './record-study.ts';
@@ -43,11 +43,11 @@ export interface Joined {
  * shown alone (IA-34). The archive's refusal counts for the record's half. Halves of different patients are not joined.
  */
 export class RecordHalves {
-  readonly #sources: readonly RestrictedStudies[];
+  readonly #sources: readonly CallerArchive[];
   readonly #options: RecordHalvesOptions;
   readonly #contradicting = new Set<string>();
 
-  constructor(sources: readonly RestrictedStudies[], options: RecordHalvesOptions) {
+  constructor(sources: readonly CallerArchive[], options: RecordHalvesOptions) {
     this.#sources = sources;
     this.#options = options;
   }
@@ -111,9 +111,9 @@ export class RecordHalves {
     const named = studies.flatMap(({ id, uid, patientId }) =>
       uid !== undefined && uid === id ? [{ uid, patientId }] : [],
     );
-    const answers = await askEach(this.#sources, ({ lookup }) => lookup.standing(named));
+    const answers = await askEach(this.#sources, ({ decision }) => decision.standing(named));
     const known = answers.flatMap(({ answer }) => answer ?? []);
-    const withheld = new Set(this.#sources.flatMap(({ lookup }) => [...lookup.withheldAccessions]));
+    const withheld = new Set(this.#sources.flatMap(({ decision }) => [...decision.withheldAccessions]));
     const absent = studies.flatMap((study): RecordStudy[] => {
       if (study.accessions.some(({ value }) => withheld.has(value!))) return [];
       const says = (standing: Standing) =>
@@ -126,7 +126,7 @@ export class RecordHalves {
 
   async #isOwner(record: StudyRecord, { patientId }: RecordStudy): Promise<boolean> {
     if (record.patientId !== undefined) return record.patientId === patientId;
-    const answers = await askEach(this.#sources, ({ lookup }) => lookup.isOf(patientId, record.study));
+    const answers = await askEach(this.#sources, ({ decision }) => decision.isOf(patientId, record.study));
     return answers.every(({ answer }) => answer === true);
   }
 

@@ -5,15 +5,15 @@ import { Fault, toFault } from '../../../../schema/fault/fault.ts';
 import { andThen, orElse, type Awaitable } from '../../../../schema/process/awaitable.ts';
 import { isSourceFailure } from '../failover.ts';
 import { askEach } from '../study-holders.ts';
-import type { RestrictedStudies } from '../restricted-studies.ts';
-import type { Detail, JoinedStudy, StudyFilter, StudyList, StudyRecord } from '../studies.ts';
+import type { CallerArchive } from '../caller-archive.ts';
+import type { Detail, JoinedStudy, StudyFilter, StudyList, StudyRecord } from '../study-records.ts';
 import { RecordHalves, uidOf, type RecordHalvesOptions } from './record-halves.ts';
 import { RecordQuestions, type RecordAnswer } from './record-questions.ts';
 import type { RecordStudy } from './record-study.ts';
 
 /** The archives of a tenant, as the join asks them. */
 export interface Archives {
-  sources: readonly RestrictedStudies[];
+  sources: readonly CallerArchive[];
   list(patientId: string | undefined, filter: StudyFilter): Awaitable<StudyList>;
   study(studyUid: string, detail?: Detail): Promise<StudyRecord | undefined>;
 }
@@ -52,10 +52,10 @@ export class RecordJoin {
     const found = await this.#questions.prefetch(patientIds);
     const uids = found.flatMap(({ uid }) => uid ?? []);
     if (uids.length === 0) return;
-    await askEach(this.#archives.sources, ({ lookup }) => lookup.prefetchStanding(uids));
+    await askEach(this.#archives.sources, ({ decision }) => decision.prefetchStanding(uids));
   }
 
-  /** See `Imaging.joinedStudiesOf`. */
+  /** See `AuthorizedStudies.list`. */
   list(patientId: string | undefined, filter: StudyFilter): Awaitable<StudyList> {
     const { studyUids: ids } = filter;
     const asked = this.#questions.ofPatient(patientId, ids);
@@ -102,7 +102,7 @@ export class RecordJoin {
     return { records, failed, joined, alone };
   }
 
-  /** See `Imaging.joinedStudy`. */
+  /** See `AuthorizedStudies.find`. */
   async study(id: string, detail?: Detail): Promise<JoinedStudy | undefined> {
     requireScope(this.#access, 'ImagingStudy', 'r');
     const asked = this.#questions.toRead(id);

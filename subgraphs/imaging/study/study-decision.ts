@@ -16,14 +16,14 @@ import { byStudy, chunked } from '../facts/study-rows.ts';
  */
 export type LookupResult = DicomJson | 'absent' | 'foreign' | 'uncovered' | 'withheld';
 
-/** See `StudyLookup.standing`. */
+/** See `StudyDecision.standing`. */
 export type Standing = 'absent' | 'hidden' | 'foreign' | 'visible';
 
 /**
  * Decides whether a caller may have a study of one source, by its UID (IA-6 to IA-9, IA-24, IA-31), and which studies
  * of a list are withheld. Nothing else decides this.
  */
-export class StudyLookup {
+export class StudyDecision {
   /** UIDs of studies that this request has found and that are withheld (IA-31). */
   readonly withheld = new Set<string>();
   /** Accession numbers of these studies. */

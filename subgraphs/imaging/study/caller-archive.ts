@@ -1,6 +1,7 @@
-import { requirePatient, type Access } from '../../../schema/access/access.ts';
+import type { Access } from '../../../schema/access/access.ts';
 import { requireScope, type Coverage } from '../../../schema/access/scopes.ts';
 import { Tag, text } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { allOf, andThen, orElse, type Awaitable } from '../../../schema/process/awaitable.ts';
 import { CallerReach, type CallerReachOptions } from '../authorization/caller-reach.ts';
@@ -9,16 +10,15 @@ import { isLimited } from '../authorization/patient-keys.ts';
 import { ReachedRows } from '../authorization/reached-rows.ts';
 import type { WithholdingOptions } from '../authorization/withholding.ts';
 import type { Rows } from '../cache/study-cache.ts';
-import type { StudyQuery } from './study-query.ts';
 import type { Level } from '../sources/source.ts';
 import { TenantSource, type TenantSourceOptions } from '../cache/tenant-source.ts';
 import type { TenantImages } from '../sources/open.ts';
-import type { Detail, SearchResult, StudyFilter, StudyRecord } from './studies.ts';
-import type { StudyArchive } from './study.ts';
-import { StudyLookup } from './study-lookup.ts';
 import { studyRecord, studyRecords } from './study-records.ts';
+import type { Detail, SearchResult, StudyFilter, StudyQuery, StudyRecord } from './study-records.ts';
+import type { StudyArchive } from './study.ts';
+import { StudyDecision } from './study-decision.ts';
 
-export type RestrictedStudiesOptions = CallerReachOptions & TenantSourceOptions & WithholdingOptions;
+export type CallerArchiveOptions = CallerReachOptions & TenantSourceOptions & WithholdingOptions;
 
 const ALL: ReadonlyMap<string, readonly string[]> = new Map();
 const LEVELS: Record<Detail, readonly Level[]> = {
@@ -28,27 +28,27 @@ const LEVELS: Record<Detail, readonly Level[]> = {
 };
 
 /**
- * One image source restricted to an Access (IA-6 to IA-9); there is no other way to read the source. `studies.ts`
- * documents the methods.
+ * One archive restricted to an Access (IA-6 to IA-9); there is no other way to read the archive. `AuthorizedStudies`
+ * documents what its methods throw.
  */
-export class RestrictedStudies {
+export class CallerArchive {
   readonly tenant: Tenant;
   readonly access: Access;
   /** Decides whether the caller may have a study, by its UID. */
-  readonly lookup: StudyLookup;
+  readonly decision: StudyDecision;
   readonly #source: TenantSource;
   readonly #caller: CallerReach;
   readonly #reached: ReachedRows;
   readonly #asked = new Map<string, Awaitable<readonly StudyRecord[]>>();
 
   /** @param options of the request, for all its sources */
-  constructor(images: TenantImages, options: RestrictedStudiesOptions) {
+  constructor(images: TenantImages, options: CallerArchiveOptions) {
     this.tenant = options.tenant;
     this.access = options.access;
     this.#source = new TenantSource(images, options);
     this.#caller = new CallerReach(options, images);
     this.#reached = new ReachedRows(this.#source, this.#caller);
-    this.lookup = new StudyLookup(options, this.#source, this.#caller);
+    this.decision = new StudyDecision(options, this.#source, this.#caller);
   }
 
   /** Refuses with Fault `unavailable` while the tenant delays lookups (IA-19). */
@@ -71,9 +71,9 @@ export class RestrictedStudies {
       !this.#reached.canPage(reaches, named) ||
       coverage.constraints !== undefined ||
       this.#source.config.matchBirthDate ||
-      this.lookup.mayWithhold ||
+      this.decision.mayWithhold ||
       isLimited(reaches);
-    if (query.studyUid !== undefined) await this.lookup.owned(query.studyUid, coverage);
+    if (query.studyUid !== undefined) await this.decision.owned(query.studyUid, coverage);
     const uids = query.match.get(Tag.StudyInstanceUID);
     const { limit, offset = 0, ...unpaged } = rest;
     if (limit === 0 && !ownPaging) return { rows: [], more: false };
@@ -83,10 +83,10 @@ export class RestrictedStudies {
       ...(!ownPaging && limit !== undefined && { limit: limit + 1 }),
       ...(!ownPaging && offset > 0 && { offset }),
     };
-    const anew = uids !== undefined && this.lookup.mayWithhold;
+    const anew = uids !== undefined && this.decision.mayWithhold;
     const find = async () => {
       const found = await this.#reached.find(reaches, unshown, { named, anew });
-      return this.lookup.dropWithheld(await this.#covered(found, query.level, coverage), uids);
+      return this.decision.dropWithheld(await this.#covered(found, query.level, coverage), uids);
     };
     let rows = await (anew ? this.#source.withRefusalDelay(find, ({ length }) => length === 0) : find());
     if (uids !== undefined && rows.length === 0) await this.#source.throwIfAway();
@@ -149,11 +149,11 @@ export class RestrictedStudies {
     const studies = await Promise.all(
       known.map(async (reach) => this.#reached.find(reach, { level: 'study', match: ALL, includeField: [] })),
     );
-    await this.lookup.prefetchCrossed(studies.flat().map((row) => text(row, Tag.StudyInstanceUID) ?? ''));
+    await this.decision.prefetchCrossed(studies.flat().map((row) => text(row, Tag.StudyInstanceUID) ?? ''));
   }
 
   async study(studyUid: string, detail: Detail = 'series'): Promise<StudyRecord | undefined> {
-    const study = await this.lookup.find(studyUid, 'r', 'lookupUntil');
+    const study = await this.decision.find(studyUid, 'r', 'lookupUntil');
     if (typeof study === 'string') return undefined;
     const [series = [], instances] = await Promise.all(
       LEVELS[detail]
@@ -171,10 +171,6 @@ export class RestrictedStudies {
     const query = { level: 'instance', studyUid, match: ALL, includeField: [] } as const;
     const rows = await this.#source.ask(query);
     return size === 0 || rows.length === size ? rows : this.#source.askFresh(query);
-  }
-
-  patientById(id: string): string {
-    return requirePatient(this.access, id).id;
   }
 
   patientByIdentifier(value: string, system?: string): Promise<string> {
@@ -195,7 +191,12 @@ export class RestrictedStudies {
   async open(studyUid: string): Promise<StudyArchive> {
     const coverage = requireScope(this.access, 'ImagingStudy', 'r');
     this.#source.undelayed('retrieveUntil');
-    return { source: this.#source, row: await this.lookup.owned(studyUid, coverage) };
+    const row = await this.decision.owned(studyUid, coverage);
+    const patientId = async () => {
+      const owner = await this.#caller.ownerOf(row, await this.#caller.all());
+      return owner instanceof Fault ? undefined : owner;
+    };
+    return { source: this.#source, row, patientId };
   }
 
   /** True if the source has at most one study for each UID. */
@@ -211,13 +212,13 @@ export class RestrictedStudies {
     studyUids: readonly string[] | undefined,
   ): Awaitable<readonly StudyRecord[]> {
     const match = studyUids ? new Map([[Tag.StudyInstanceUID as string, studyUids]]) : ALL;
-    const { mayWithhold } = this.lookup;
+    const { mayWithhold } = this.decision;
     const anew = studyUids !== undefined && mayWithhold;
     const levels = allOf(LEVELS[detail], (level) =>
       this.#reached.find(reaches, { level, match, includeField: [] }, { anew }),
     );
     return andThen(levels, ([found = [], series = [], instances]) =>
-      andThen(mayWithhold ? this.lookup.dropWithheld(found, studyUids) : found, (studies) => {
+      andThen(mayWithhold ? this.decision.dropWithheld(found, studyUids) : found, (studies) => {
         const [reach, ...others] = reaches ?? [];
         // If one patient is asked for, or only one is in reach, all studies are that patient's.
         const owner = patientId ?? (others.length === 0 ? reach?.grant.id : undefined);
@@ -236,7 +237,7 @@ export class RestrictedStudies {
     const uids = [...new Set(rows.map((row) => text(row, Tag.StudyInstanceUID) ?? ''))];
     const allowed = await Promise.all(
       uids.map((uid) =>
-        this.lookup.owned(uid, coverage).then(
+        this.decision.owned(uid, coverage).then(
           () => uid,
           () => undefined,
         ),
