@@ -13,20 +13,30 @@ const ISOLATED = ['subgraphs/imaging/fhir/once.test.ts'];
 const COMPONENTS = ['viewer/test/component/*.test.ts'];
 const SETUP = join(import.meta.dirname, 'gateway/test/setup');
 const FOLDERS = '{schema,gateway,subgraphs,viewer,conformance,docs}';
-const USUAL = [`${FOLDERS}/**/*.test.ts`];
-/** Further tests of `npm run test:all`: large tables, whole pages, processes that start and end. */
+/** All tests of servers and functions, by default in one project: another one would load every module again. */
+const ALL = [`${FOLDERS}/**/*.test.ts`];
+/** Those that `npm test` leaves to `npm run test:all`: large tables, whole pages, processes that start and end. */
 const WHOLE = [`${FOLDERS}/**/*.whole.test.ts`];
+const isUsualOnly = process.env['TESTS'] === 'usual';
 /** Tests that measure what others notice of an attack, or how long answers take: alone, after all others. */
 const ALONE = [`${FOLDERS}/**/*.alone.test.ts`];
 const NEVER = ['**/node_modules/**', '**/dist/**'];
 
-/** Begins with a file that is a short text and takes a minute; the others begin by their size. */
-class LongestFirst extends BaseSequencer {
+/**
+ * Spreads the files of `WHOLE`, which keep the processor busy, among the others, which mostly wait. Begins with a file that
+ * is a short text and takes a minute; the others begin by their size.
+ */
+class WholeAmongOthers extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
     const isLongest = ({ moduleId }: TestSpecification) =>
       moduleId.endsWith('/viewer/test/journeys.whole.test.ts');
-    return [...sorted.filter(isLongest), ...sorted.filter((file) => !isLongest(file))];
+    const isWhole = ({ moduleId }: TestSpecification) => moduleId.endsWith('.whole.test.ts');
+    const spread = (some: TestSpecification[]) =>
+      some.map((file, index) => ({ file, at: isLongest(file) ? -1 : index / some.length }));
+    return [...spread(sorted.filter(isWhole)), ...spread(sorted.filter((file) => !isWhole(file)))]
+      .sort((one, other) => one.at - other.at)
+      .map(({ file }) => file);
   }
 }
 
@@ -43,19 +53,15 @@ export default defineConfig({
   test: {
     // Files share processes: otherwise each would load the modules of the gateway and warm up the compiler again.
     isolate: false,
-    sequence: { sequencer: LongestFirst },
+    sequence: { sequencer: WholeAmongOthers },
     projects: [
       {
         extends: true,
         test: {
-          name: 'usual',
-          include: USUAL,
-          exclude: [...NEVER, ...ISOLATED, ...WHOLE, ...ALONE, ...COMPONENTS],
+          name: 'shared',
+          include: ALL,
+          exclude: [...NEVER, ...ISOLATED, ...ALONE, ...COMPONENTS, ...(isUsualOnly ? WHOLE : [])],
         },
-      },
-      {
-        extends: true,
-        test: { name: 'whole', include: WHOLE, exclude: NEVER },
       },
       {
         plugins: [svelte({ configFile: false, preprocess: vitePreprocess({ script: false }) })],
@@ -99,7 +105,13 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'alone', include: ALONE, exclude: NEVER, maxWorkers: 1, sequence: { groupOrder: 1 } },
+        test: {
+          name: 'alone',
+          include: isUsualOnly ? [] : ALONE,
+          exclude: NEVER,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
       },
     ],
     globalSetup: ['gateway/test/setup/parts.ts', 'gateway/test/setup/demo-images.ts', 'viewer/messages.ts'],

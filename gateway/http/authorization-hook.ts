@@ -2,7 +2,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../../schema/access/access.ts';
 import { Fault, toFault } from '../../schema/fault/fault.ts';
 import { andThen, orElse, type Awaitable } from '../../schema/process/awaitable.ts';
-import { copyWith } from '../../schema/process/copy-with.ts';
 import { requireFewParameters, requireShortHeaders } from '../../schema/http/request-bounds.ts';
 import { askedRequest } from '../../schema/http/served.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
@@ -89,8 +88,7 @@ export function addAuthorization(
     }
     // A mock tenant ignores the token (SM-11).
     const token = request.tenant.authorization.type === 'mock' ? undefined : bearerToken(request.raw);
-    const authorized = authorizer.authorize(request.tenant, token);
-    return andThen(authorized, (access) => (token === undefined ? access : copyWith(access, { token })));
+    return authorizer.authorize(request.tenant, token);
   };
   app.addHook('onRequest', (request, reply, done) => {
     const { tenant, encoded, capability } = request.params as {
@@ -119,7 +117,7 @@ export function addAuthorization(
         return passOn.to(request, reply).then(() => false);
       if (request.routeOptions.config.open) return true;
       return andThen(access(request, capability), (authorized) => {
-        request.access = copyWith(authorized, { record: known.recordKey });
+        request.access = authorized;
         return true;
       });
     };

@@ -33,7 +33,7 @@ import { AuthorizedStudies, type OpenImaging } from './study/authorized-studies.
 import type { PatientDirectory } from './authorization/patient-directory.ts';
 import type { RecordStudies } from './study/record/record-study.ts';
 import { OWNER_TTL, StudyCache } from './cache/study-cache.ts';
-import type { Payload } from './study/payload.ts';
+import type { Payload } from './study/answer.ts';
 import { SeenStudies } from './study/seen-studies.ts';
 import { studyOwner } from './authorization/study-owner.ts';
 import { TenantSource, type RefusalDelays } from './cache/tenant-source.ts';

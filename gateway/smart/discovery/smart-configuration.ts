@@ -52,15 +52,15 @@ export function clinicalScopes(modes: AuthorizationConfig['modes']): string[] {
 /** Discovery document of an EHR (SMART App Launch 2.2 §3). It is only checked to be an object. */
 export type SmartConfiguration = Readonly<Record<string, unknown>>;
 
+export type SmartConfigurations = (tenant: Tenant, config: EhrConfig) => Promise<SmartConfiguration>;
+
 const KEEP_SECONDS = 300;
 
 /**
  * Reads the `.well-known/smart-configuration` of EHRs, each at most every five minutes.
  * @throws Fault like `call`; `bad_gateway` when the EHR has no such document
  */
-export function smartConfigurations(
-  outside: UpstreamDeps,
-): (tenant: Tenant, config: EhrConfig) => Promise<SmartConfiguration> {
+export function smartConfigurations(outside: UpstreamDeps): SmartConfigurations {
   const documents = expiringCache<SmartConfiguration>(1000, outside.now);
   return async (tenant, config) =>
     documents.get(tenant.cacheKey, async () => {

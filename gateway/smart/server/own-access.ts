@@ -1,13 +1,11 @@
-import { LRUCache } from 'lru-cache';
 import type { Access, PatientGrant, PatientIdentity } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { tokenNeeded } from '../../../schema/fault/refusals.ts';
-import type { Permission } from '../../../schema/access/scopes.ts';
-import { parseScopes } from '../../../schema/access/scopes.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { expiringCache } from '../token/expiring-cache.ts';
 import { needsIdentity } from '../patient/patient.ts';
 import { callerOf, namingCaller } from '../token/caller.ts';
+import { keptScopes } from '../token/kept-scopes.ts';
 import { invalid, reachOf, requireUnbound } from '../token/token-rules.ts';
 import type { AuthorizationServer } from './server.ts';
 
@@ -32,13 +30,8 @@ const ACCESS_SECONDS = 60;
  * @returns a function that throws a Fault when there is no Access (IA-9)
  */
 export function ownAccess({ server, identity, now }: OwnAccessDeps) {
-  const scopes = new LRUCache<string, readonly Permission[]>({ max: 1000 });
+  const permissionsOf = keptScopes();
   const identities = expiringCache<{ found?: PatientIdentity }>(10_000, now);
-  const permissionsOf = (scope: string) => {
-    const kept = scopes.get(scope) ?? parseScopes(scope);
-    scopes.set(scope, kept);
-    return kept;
-  };
   const identified = async (tenant: Tenant, grant: PatientGrant): Promise<readonly PatientGrant[]> => {
     const { found } = await identities.get(`${tenant.cacheKey}\0${grant.id}`, async () => {
       const patient = await identity(tenant, grant.id);
@@ -46,13 +39,13 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
     });
     return found ? [{ ...grant, identity: found }] : [];
   };
-  const accessOf = async (tenant: Tenant, token: OwnToken): Promise<Access> => {
+  const accessOf = async (tenant: Tenant, token: OwnToken, value: string): Promise<Access> => {
     requireUnbound(token);
     const ehr = await server.ehrOf(tenant);
     const session = token.grantId === undefined ? undefined : await ehr?.session(token.grantId);
     // The EHR has ended the session behind our grant.
     if (token.grantId !== undefined && !session) throw invalid();
-    const { permissions, patients } = reachOf(token, permissionsOf(token.scope ?? ''), tenant.authorization);
+    const { permissions, patients } = reachOf(token, permissionsOf(token.scope), tenant.authorization);
     const own = token.grantId !== undefined && session ? { grantId: token.grantId, session } : undefined;
     const who = (grant: PatientGrant) => (ehr ? ehr.identified(grant, own) : identified(tenant, grant));
     const known = needsIdentity(tenant) ? (await Promise.all(patients.map(who))).flat() : patients;
@@ -61,19 +54,21 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
     }
     return {
       tenant: tenant.key,
+      record: tenant.recordKey,
       ...callerOf(token),
       patients: known,
       permissions,
       expires: Math.min(token.exp ?? 0, now() / 1000 + ACCESS_SECONDS),
       ...(token.exp !== undefined && { tokenExpires: token.exp }),
       ...(session?.tokens && { clinicalToken: session.tokens.access }),
+      token: value,
     };
   };
   return async (tenant: Tenant, value: string | undefined): Promise<Access> => {
     if (value === undefined) throw tokenNeeded();
     const token = await server.verifyOwnToken(tenant, value);
     if (!token) throw invalid();
-    return accessOf(tenant, token).catch((error: unknown) => {
+    return accessOf(tenant, token, value).catch((error: unknown) => {
       throw namingCaller(error, callerOf(token));
     });
   };

@@ -7,7 +7,7 @@ import { invalidAnswer } from '../parsing/archive/archive-faults.ts';
 import type { BulkDataUrisTask } from '../parsing/bulk-data-uris.ts';
 import type { Target } from '../sources/source.ts';
 import { firstBytes } from '../sources/timeout.ts';
-import type { Payload } from '../study/payload.ts';
+import type { Payload } from '../study/answer.ts';
 import type { Study } from '../study/study.ts';
 import type { ParsingThreads } from '../threads/parsing-threads.ts';
 import { takesOctetParts } from './accept.ts';

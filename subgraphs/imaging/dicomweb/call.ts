@@ -15,7 +15,7 @@ import type { AuthorizedStudies, OpenImaging } from '../study/authorized-studies
 import { framesPart, MOST_NAMED_FRAMES } from '../study/audit-trail.ts';
 import { acceptedCoding, CODINGS, compressed, type Coding } from '../../../schema/http/content-coding.ts';
 import { studyRowJson, withRetrieveUrl } from '../dicom/dicomweb-urls.ts';
-import { answerTag, notModifiedOr, tagged } from '../study/entity-tag.ts';
+import { answerTag, notModifiedOr, tagged, warningsOf, type Payload } from '../study/answer.ts';
 import { queryOf, rangeOf, requireUtf8, sendPayload } from './http.ts';
 import { parseQido } from './qido.ts';
 import type { Pictures } from '../render/pictures.ts';
@@ -24,9 +24,7 @@ import type { Handover } from '../sources/dicom-web/handover.ts';
 import type { InstanceTarget, Level, Target } from '../sources/source.ts';
 import type { Study } from '../study/study.ts';
 import { frameList, givenFrames, retrieveBulkData, retrieveObjects } from './wado.ts';
-import type { Payload } from '../study/payload.ts';
 import { setWarnings } from '../../../schema/http/warning-header.ts';
-import { warningsOf } from '../study/warnings.ts';
 
 export interface CallOptions {
   /** Public base of the gateway, path prefix included. */

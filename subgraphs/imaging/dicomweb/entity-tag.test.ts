@@ -12,7 +12,7 @@ import { startOrthanc } from '../../../gateway/test/setup/orthanc.ts';
 import { DICOM, TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import type { Operation } from '../../../schema/fault/audit.ts';
 import { heldTag } from '../../../schema/http/entity-tag.ts';
-import { notModifiedOr } from '../study/entity-tag.ts';
+import { notModifiedOr } from '../study/answer.ts';
 import {
   orthancImages,
   patient,

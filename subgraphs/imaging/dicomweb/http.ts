@@ -10,7 +10,7 @@ import type { ServingRoute } from '../../../schema/http/served.ts';
 import { giveBack } from '../multipart/buffer-pool.ts';
 import { MAX_UIDS } from './qido.ts';
 import { endIdleReader } from '../../../schema/http/reader-timeout.ts';
-import type { Payload } from '../study/payload.ts';
+import type { Payload } from '../study/answer.ts';
 
 /** HTTP handling that DICOMweb and WADO-URI share. */
 

@@ -2,9 +2,8 @@ import { Readable } from 'node:stream';
 import { UID } from '../../../schema/dicom/dicom.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import type { StoredInstance } from '../sources/source.ts';
-import type { Payload } from '../study/payload.ts';
+import { warningsOf, type Payload } from '../study/answer.ts';
 import type { AuthorizedStudies } from '../study/authorized-studies.ts';
-import { warningsOf } from '../study/warnings.ts';
 import { closing, instancesFrom, opened } from './opened-instances.ts';
 import { writeZip, type ZipEntry } from './zip-writer.ts';
 

@@ -6,14 +6,12 @@ import { clientLeft } from '../../../schema/http/client-left.ts';
 import type { MediaRange } from '../../../schema/http/media-ranges.ts';
 import type { DicomwebOptions } from './dicomweb.ts';
 import { prepareRoutes, queryOf, rangeOf, readsOnly, requireUtf8, sendPayload } from './http.ts';
-import { notModifiedOr } from '../study/entity-tag.ts';
+import { notModifiedOr, warningsOf, type Payload } from '../study/answer.ts';
 import type { PictureRequest, Pictures } from '../render/pictures.ts';
 import type { AuthorizedStudies } from '../study/authorized-studies.ts';
 import type { Study } from '../study/study.ts';
 import { retrieveObjects } from './wado.ts';
-import type { Payload } from '../study/payload.ts';
 import { setWarnings } from '../../../schema/http/warning-header.ts';
-import { warningsOf } from '../study/warnings.ts';
 import { wadoUriRequest, type WadoUriRequest } from './wado-uri-parameters.ts';
 
 const PATH = '/wado-uri';

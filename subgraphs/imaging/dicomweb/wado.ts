@@ -14,7 +14,7 @@ import {
   type OutgoingPart,
 } from '../multipart/multipart.ts';
 import { byteRange, rangeHeaders, wholeOrRange, withinRange } from '../study/byte-range.ts';
-import type { Payload } from '../study/payload.ts';
+import type { Payload } from '../study/answer.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import { objectType, typeWith } from '../sources/stored/file-meta.ts';
 import type { Frames, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';

@@ -42,7 +42,7 @@ import { recordEntries, sharedAccessions } from './joins/record-entries.ts';
 import { removeInstances } from './study-instances.ts';
 import { subset, wantsInstances } from './study-subset.ts';
 import { setWarnings } from '../../../schema/http/warning-header.ts';
-import { warningsOf } from '../study/warnings.ts';
+import { warningsOf } from '../study/answer.ts';
 import { capabilityEndpoint, readEndpoint as endpointOf } from './study-endpoint.ts';
 
 export interface ImagingFhirOptions extends ResourceOptions {

@@ -20,7 +20,7 @@ import type { AuthorizedStudies } from '../study/authorized-studies.ts';
 import type { Detail, StudyList, StudyRecord } from '../study/study-records.ts';
 import { linkTests, recordOf } from './joins/chains.ts';
 import type { RecordJoins } from './joins/record-joins.ts';
-import { keysOf } from '../study/study-keys.ts';
+import { keysOf } from '../study/document/study-keys.ts';
 
 /** Options of the FHIR and GraphQL APIs, besides the core. */
 export interface ResourceOptions extends WadoBaseOptions {

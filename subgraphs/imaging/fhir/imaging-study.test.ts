@@ -3,7 +3,7 @@ import { describeWithSharedData, sharedDicomFiles } from '../../../gateway/test/
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { imagingStudy } from './imaging-study.ts';
 import type { StudyRecord } from '../study/study-records.ts';
-import { studyDocument } from '../study/study-document.ts';
+import { studyDocument } from '../study/document/study-document.ts';
 import { sharedStudies } from '../test/dicom-rows.ts';
 import { complaints } from '../test/fhir-judges.ts';
 

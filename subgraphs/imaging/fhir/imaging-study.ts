@@ -7,7 +7,7 @@ import { personNames, string } from '../dicom/dicom-text.ts';
 import { endpointElements, type EndpointStyle } from './endpoint.ts';
 import { omitEmpty } from '../dicom/omit-empty.ts';
 import type { StudyRecord } from '../study/study-records.ts';
-import { studyDocument, type StudyDocument } from '../study/study-document.ts';
+import { studyDocument, type StudyDocument } from '../study/document/study-document.ts';
 
 export interface ImagingStudyContext {
   /** Public base of the tenant. */

@@ -1,6 +1,6 @@
 import type { ImagingStudySeries } from 'fhir/r4.js';
 import { uidFromToken } from '../../../schema/fhir/fhir.ts';
-import { byNumber } from '../study/study-document.ts';
+import { byNumber } from '../study/document/study-document.ts';
 
 /**
  * Returns the series of a joined study (IA-34): those of the archive, with what only the record says of them, and those

@@ -1,5 +1,5 @@
 import type { Fault } from '../../../schema/fault/fault.ts';
-import { keysOf } from '../study/study-keys.ts';
+import { keysOf } from '../study/document/study-keys.ts';
 import type { AuthorizedStudies } from '../study/authorized-studies.ts';
 import { findStudies, type ResourceOptions } from './find.ts';
 import { parseSearch } from './search.ts';

@@ -4,7 +4,7 @@ import { uid } from '../dicom/dicom-text.ts';
 import { deepFreeze } from '../../../schema/process/deep-freeze.ts';
 import { OfRows } from '../facts/of-rows.ts';
 import { grouped } from '../facts/study-rows.ts';
-import { byNumber, imagingStudyInstance, isInstance } from '../study/study-document.ts';
+import { byNumber, imagingStudyInstance, isInstance } from '../study/document/study-document.ts';
 
 /** Keyed by the resource without instances. */
 const whole = new OfRows<ImagingStudy, ImagingStudy>();

@@ -10,7 +10,7 @@ import type { FoundStudy } from '../fhir/find.ts';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import { instanceGroups, type InstanceGroups, type Loaders } from './graphql-loaders.ts';
 import { OfRows } from '../facts/of-rows.ts';
-import { byNumber, imagingStudyInstance, isInstance } from '../study/study-document.ts';
+import { byNumber, imagingStudyInstance, isInstance } from '../study/document/study-document.ts';
 import type { AuthorizedStudies } from '../study/authorized-studies.ts';
 
 /** Attributes and URLs of series and instances, for apps that have not downloaded them yet (FG-8). */

@@ -4,7 +4,7 @@ import type { Fault } from '../../../schema/fault/fault.ts';
 import { requirePageSize } from '../../../schema/fhir/search/paging.ts';
 import { priorTo, type PriorsArguments } from '../priors/comparison.ts';
 import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts';
-import { keysOf, patientOf } from '../study/study-keys.ts';
+import { keysOf, patientOf } from '../study/document/study-keys.ts';
 import type { AuthorizedStudies } from '../study/authorized-studies.ts';
 import { linkedStudies } from './linked-studies.ts';
 

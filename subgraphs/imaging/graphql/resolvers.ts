@@ -43,7 +43,7 @@ import { pageWithRows } from './page-with-rows.ts';
 import { priorsOfStudy, type PriorsPage } from './priors.ts';
 import { searchOf } from './search-arguments.ts';
 import type { ImagingStudySearch } from '../fhir/search.ts';
-import { keysOf, patientOf } from '../study/study-keys.ts';
+import { keysOf, patientOf } from '../study/document/study-keys.ts';
 import type { AuthorizedStudies } from '../study/authorized-studies.ts';
 import { readEndpoint } from '../fhir/study-endpoint.ts';
 

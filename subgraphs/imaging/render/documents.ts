@@ -2,7 +2,7 @@ import { number, Tag, text, type DicomJson } from '../../../schema/dicom/dicom.t
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { MediaRange } from '../../../schema/http/media-ranges.ts';
 import type { InstanceOfStudy, Study } from '../study/study.ts';
-import type { Payload } from '../study/payload.ts';
+import type { Payload } from '../study/answer.ts';
 import { openValue, valueReader } from './fetched-frames.ts';
 import { negotiated } from './parameters.ts';
 import type { WaveformTask } from './document/document-task.ts';

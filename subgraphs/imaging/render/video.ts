@@ -2,7 +2,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { takes, type MediaRange } from '../../../schema/http/media-ranges.ts';
 import { VideoStream } from '../sources/video.ts';
 import { wholeOrRange } from '../study/byte-range.ts';
-import type { Payload } from '../study/payload.ts';
+import type { Payload } from '../study/answer.ts';
 import type { InstanceOfStudy } from '../study/study.ts';
 import { fetchFrames, type RenderedStudy } from './fetched-frames.ts';
 import { negotiated } from './parameters.ts';

@@ -1,6 +1,6 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { BulkData } from '../sources/source.ts';
-import type { Payload } from './payload.ts';
+import type { Payload } from './answer.ts';
 
 /** Ranges of bodies in a single part (RFC 9110 §14). */
 

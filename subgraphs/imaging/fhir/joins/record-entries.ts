@@ -5,7 +5,7 @@ import { outcomeEntry, type SearchEntry } from '../../../../schema/fhir/search/s
 import type { Awaitable } from '../../../../schema/process/awaitable.ts';
 import { Derivation } from '../../../../schema/process/derivation.ts';
 import type { FoundStudy } from '../find.ts';
-import { keysOf } from '../../study/study-keys.ts';
+import { keysOf } from '../../study/document/study-keys.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { ALL_INCLUDES, keyOf, recordInclude, recordIncludes } from './includes.ts';
 import type { RecordCaller, RecordInclude, RecordJoins } from './record-joins.ts';

@@ -1,6 +1,6 @@
 import type { Coding } from 'fhir/r4.js';
 import type { RecordFacts } from '../../authorization/record-withholding.ts';
-import { bodyPartTerm } from '../terminology.ts';
+import { bodyPartTerm } from '../document/terminology.ts';
 import type { RecordStudy } from './record-study.ts';
 
 /**

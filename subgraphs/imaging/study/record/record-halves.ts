@@ -7,7 +7,7 @@ import type { WithholdingOptions } from '../../authorization/withholding.ts';
 import { grouped } from '../../facts/study-rows.ts';
 import type { CallerArchive } from '../caller-archive.ts';
 import type { StudyRecord } from '../study-records.ts';
-import { studyDocument } from '../study-document.ts';
+import { studyDocument } from '../document/study-document.ts';
 import { askEach } from '../study-holders.ts';
 import type { Standing } from '../study-decision.ts';
 import { recordFacts } from './record-facts.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
-import { imagingStudy } from '../fhir/imaging-study.ts';
+import { Tag, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { imagingStudy } from '../../fhir/imaging-study.ts';
 import { studyDocument } from './study-document.ts';
 
 const row = (values: Record<string, unknown>): DicomJson =>

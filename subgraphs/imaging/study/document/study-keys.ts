@@ -4,11 +4,11 @@ import {
   haveOneAccession,
   isSameNumber,
   readAccession,
-} from '../../../schema/fhir/accession-types.ts';
-import type { StudyKeys } from '../../../schema/fhir/study-links.ts';
+} from '../../../../schema/fhir/accession-types.ts';
+import type { StudyKeys } from '../../../../schema/fhir/study-links.ts';
 import { studyDocument } from './study-document.ts';
-import type { RecordStudy } from './record/record-study.ts';
-import type { StudyRecord } from './study-records.ts';
+import type { RecordStudy } from '../record/record-study.ts';
+import type { StudyRecord } from '../study-records.ts';
 
 /** The keys of a study that the images tell. */
 type KnownKeys = StudyKeys & { _accessionNumbers: readonly string[] };

@@ -1,13 +1,13 @@
 import type { Coding, Identifier, ImagingStudySeries, ImagingStudySeriesInstance } from 'fhir/r4.js';
-import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
-import { fhirDateTime } from '../dicom/dicom-date.ts';
-import { items, personNames, string, strings, uid, unsignedInt } from '../dicom/dicom-text.ts';
-import { deepFreeze } from '../../../schema/process/deep-freeze.ts';
-import { omitEmpty } from '../dicom/omit-empty.ts';
+import { Tag, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { fhirDateTime } from '../../dicom/dicom-date.ts';
+import { items, personNames, string, strings, uid, unsignedInt } from '../../dicom/dicom-text.ts';
+import { deepFreeze } from '../../../../schema/process/deep-freeze.ts';
+import { omitEmpty } from '../../dicom/omit-empty.ts';
 import { accessionIdentifiers } from './accession.ts';
-import type { StudyRecord } from './study-records.ts';
-import { WeakCache } from '../facts/weak-cache.ts';
-import { grouped, isSameRows } from '../facts/study-rows.ts';
+import type { StudyRecord } from '../study-records.ts';
+import { WeakCache } from '../../facts/weak-cache.ts';
+import { grouped, isSameRows } from '../../facts/study-rows.ts';
 import { bodySiteCoding, lateralityCoding, modalityCoding } from './terminology.ts';
 
 type Rows = Pick<StudyRecord, 'study' | 'series' | 'instances'>;

@@ -1,10 +1,25 @@
+import type { Readable } from 'node:stream';
+import type { Fault } from '../../../schema/fault/fault.ts';
 import { heldTag, tagOf } from '../../../schema/http/entity-tag.ts';
 import { BUILD_ID } from '../dicom/build-id.ts';
 import type { Target } from '../sources/source.ts';
 import type { Study, Version } from './study.ts';
-import type { Payload } from './payload.ts';
 
-/** Entity tags of retrievals, and If-None-Match (RFC 9110 §13.1.2). */
+/** Answers that APIs make of what they read: bodies, entity tags with If-None-Match (RFC 9110 §13.1.2), warnings. */
+
+/** An answer. Its first bytes arrived without error, so its status is final. */
+export interface Payload {
+  status?: number;
+  headers: Record<string, string>;
+  body: Readable | Uint8Array;
+}
+
+/** Returns a warning for each source that did not answer while others did (DW-18, DW-27). */
+export function warningsOf(unanswered: readonly Fault[]): string[] {
+  return unanswered.map(({ message, details }) =>
+    details.service === 'clinical' ? message : `A source of images did not answer: ${message}`,
+  );
+}
 
 /**
  * Returns the entity tag of an answer that is made from instances.
