@@ -62,11 +62,7 @@ export const tenantOver = ({ images, patients }: DemoData, authorization: object
 });
 
 /** Writes the tenant `t`, for tokens of an EHR. */
-export async function writeTenant(
-  directory: string,
-  data: DemoData,
-  ehr: AuthorizationServer,
-): Promise<void> {
+async function writeTenant(directory: string, data: DemoData, ehr: AuthorizationServer): Promise<void> {
   const { fhirBaseUrl, client } = ehr;
   const authorization = { type: 'smart-on-fhir', fhirBaseUrl, client, introspectionTtl: 3600 };
   await mkdir(join(directory, 'tenants'));
@@ -74,11 +70,7 @@ export async function writeTenant(
 }
 
 /** Lets the EHR know a patient, and a token that reaches all of the patient's data for a day. */
-export function giveToken(
-  ehr: AuthorizationServer,
-  token: string,
-  { id, mrn }: { id: string; mrn: string },
-): void {
+function giveToken(ehr: AuthorizationServer, token: string, { id, mrn }: { id: string; mrn: string }): void {
   const identifier = [{ value: mrn, type: { coding: [{ code: 'MR' }] } }];
   const exp = Math.floor(Date.now() / 1000) + 24 * 3600;
   ehr.patients.set(id, { resourceType: 'Patient', id, identifier, birthDate: BORN });
