@@ -38,14 +38,14 @@ beforeAll(async () => {
       ],
     },
     clinical: { type: 'store', path: patients },
-    images: { type: 'folder', path: '.', lookup: 'studies-by-mrn' },
+    images: { type: 'folder', path: patients, lookup: 'studies-by-mrn' },
   });
   gateway = await buildTestGateway(
     ({ patients }) => ({
       demo: tenant(['app-launch', 'backend-services'], patients),
       launched: tenant(['app-launch'], patients),
     }),
-    { images: '.', patients: join(import.meta.dirname, '../demo/patients') },
+    { images: '', patients: join(import.meta.dirname, '../demo/patients') },
     undefined,
     { port },
   );

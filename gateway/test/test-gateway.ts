@@ -14,6 +14,7 @@ import { gatewayParts, type PartsOptions } from '../gateway.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { logger } from '../http/observe.ts';
 import type { SelfTest } from '../self-test/self-test.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
 import { tenantsOf } from './gateway-alone.ts';
 import { graphOnDemand } from './graph-on-demand.ts';
@@ -53,6 +54,9 @@ export interface TestGateway {
   forget(): void;
   close(): Promise<void>;
 }
+
+const hasFolders = ({ images }: Tenant) =>
+  images.every((source) => source.type !== 'folder' || existsSync(source.path));
 
 /**
  * Starts the whole gateway in this process: the real subgraphs, and the tenants that `files` makes of the records and
@@ -99,7 +103,7 @@ export async function buildTestGateway(
     secrets?: readonly string[];
     measured?: Metrics;
     connections?: Pick<PartsOptions, 'fetch' | 'dispatcher'>;
-    /** False for folders that are not there yet: a folder answers 503 until it is indexed. */
+    /** False for tests of folders: each answers 503 until it is indexed. Those that are not there are not waited for. */
     waitForFolders?: boolean;
     limits?: Pick<AppDeps, 'load' | 'redis' | 'slowOperation' | 'graphExecutor'>;
   } = {},
@@ -141,7 +145,7 @@ export async function buildTestGateway(
     ...limits,
   });
   if (port !== undefined) await app.listen({ host: '127.0.0.1', port });
-  if (waitForFolders) await foldersIndexed(loaded.all, parts.imaging.checks);
+  if (waitForFolders) await foldersIndexed(loaded.all.filter(hasFolders), parts.imaging.checks);
   return {
     app,
     baseUrl,

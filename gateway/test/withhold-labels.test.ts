@@ -7,7 +7,7 @@ import type { Bundle, Endpoint, ImagingStudy } from 'fhir/r4.js';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { patientDirectory } from '../joins/record-directory.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
-import { buildTestGateway, type DemoData, type TestGateway } from './test-gateway.ts';
+import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 
 /**
  * IA-31: studies withheld by security label. The labels come from the ImagingStudy of the record, or from the images.
@@ -29,7 +29,7 @@ beforeAll(async () => {
   const record = join(folder, 'record');
   const labelledImages = join(folder, 'images');
   const smart = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
-  const tenants = ({ images }: DemoData) => {
+  gateway = await buildTestGateway(({ images }) => {
     const tenant = (withhold: object[], more: object = {}) => ({
       authorization: { ...smart, withhold },
       clinical: { type: 'store', path: record },
@@ -54,8 +54,7 @@ beforeAll(async () => {
       },
       capability: tenant([rule], bound),
     };
-  };
-  gateway = await buildTestGateway(tenants, undefined, undefined, { waitForFolders: false });
+  });
   const identifier = [{ value: 'MRN-0019540', type: { coding: [{ code: 'MR' }] } }];
   ehr.patients.set(PATIENT, { resourceType: 'Patient', id: PATIENT, identifier });
   const exp = Math.floor(Date.now() / 1000) + 3600;
