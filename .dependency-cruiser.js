@@ -143,7 +143,7 @@ const VIEWER = [
     layer: 'playground',
     path: 'playground/',
     may: [
-      String.raw`state/(smart-[^/]+|sign-in-problem|tokens|browser-storage|address|picture\.svelte)\.ts$`,
+      String.raw`state/(sign-in/(smart-[^/]+|sign-in-problem|tokens)|browser/(browser-storage|address)|stage/picture\.svelte)\.ts$`,
       String.raw`data/trouble\.ts$`,
       String.raw`ui/(controls/|tokens\.css$)`,
     ],

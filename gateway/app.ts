@@ -20,11 +20,11 @@ import { addAuthorization, decorateRequests, type PassOn } from './http/authoriz
 import { faultHandler, nameResourceMetadata, sendFault, styleOf } from './http/fault-reply.ts';
 import { fhirGraphqlRoutes } from './federation/fhir-operation/routes.ts';
 import { graphqlRoutes } from './federation/graphql-routes.ts';
-import { Graphs, type SupergraphFile } from './federation/graphs.ts';
-import { TrustedDocuments } from './federation/trusted-documents.ts';
-import type { GraphSubgraph } from './federation/remote-data-source.ts';
-import { persistedQueries } from './federation/persisted-queries.ts';
-import { federatedServer } from './federation/supergraph.ts';
+import { Graphs, type SupergraphFile } from './federation/graph/graphs.ts';
+import { TrustedDocuments } from './federation/request/trusted-documents.ts';
+import type { GraphSubgraph } from './federation/subgraphs/remote-data-source.ts';
+import { persistedQueries } from './federation/document/persisted-queries.ts';
+import { federatedServer } from './federation/apollo/supergraph.ts';
 import { schemaRoute } from './federation/schema-route.ts';
 import { CONNECTION_TIMEOUTS, type ConnectionTimeouts } from './http/connection-timeouts.ts';
 import { healthRoutes, metricsRoute, type Readiness } from './http/health.ts';

@@ -14,7 +14,7 @@ import { SourceAnswers } from '../subgraphs/clinical/sources/source-answers.ts';
 import type { FirstSeen } from '../subgraphs/imaging/cache/first-seen.ts';
 import { declaredImagingRoutes, imagingSubgraph, type ImagingDeps } from '../subgraphs/imaging/app.ts';
 import type { UnclearReason } from './identity/resolve-identity.ts';
-import type { ServiceName } from './federation/service-name.ts';
+import type { ServiceName } from './federation/request/service-name.ts';
 import { patientDirectory } from './joins/record-directory.ts';
 import { recordStudies, type StudiesRecord } from './joins/record-studies.ts';
 import { requestRecords } from './joins/request-records.ts';

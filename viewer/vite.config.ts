@@ -33,7 +33,7 @@ export default defineConfig({
           groups: [
             { name: 'shell', tags: ['$initial'] },
             // Two small modules of the chunk of frames that many others share.
-            { name: 'shell', test: /viewer\/src\/domain\/(colour|study)\.ts$/ },
+            { name: 'shell', test: /viewer\/src\/domain\/(grey\/colour|study)\.ts$/ },
           ],
         },
       },

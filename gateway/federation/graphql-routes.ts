@@ -3,12 +3,12 @@ import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import { Fault } from '../../schema/fault/fault.ts';
 import { andThen } from '../../schema/process/awaitable.ts';
 import type { Limits } from '../http/limits.ts';
-import { askedGraphql } from './asked-graphql.ts';
-import type { Graphs } from './graphs.ts';
-import { answer, refuseDeepDocuments, run, scopeOf } from './graphql-request.ts';
+import { askedGraphql } from './request/asked-graphql.ts';
+import type { Graphs } from './graph/graphs.ts';
+import { answer, refuseDeepDocuments, run, scopeOf } from './graph/graphql-request.ts';
 import { acceptedFormat } from './stream/accepted-format.ts';
 import { streamRows } from './stream/stream-rows.ts';
-import type { TrustedDocuments } from './trusted-documents.ts';
+import type { TrustedDocuments } from './request/trusted-documents.ts';
 
 /** Serves GraphQL over HTTP at `/graphql` (FG-11), and the rows of a connection as a stream (FG-29). */
 export function graphqlRoutes(

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { setCacheControl } from '../../schema/http/cache-control.ts';
 import { sendRevalidated } from '../../schema/http/revalidated.ts';
-import type { Graphs } from './graphs.ts';
+import type { Graphs } from './graph/graphs.ts';
 
 /** Serves the schema of the graph at `/schema.graphql`, to everybody; 304 to callers that have it (FG-24). */
 export function schemaRoute(graphs: Pick<Graphs, 'api'>): FastifyPluginAsync {

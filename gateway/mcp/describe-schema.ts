@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { utf8 } from '../../schema/process/texts.ts';
 import { Fault } from '../../schema/fault/fault.ts';
-import type { Graphs } from '../federation/graphs.ts';
+import type { Graphs } from '../federation/graph/graphs.ts';
 import { SchemaGuide, type Described } from './schema-guide.ts';
 import { answered, toolOf, type Tool } from './tool.ts';
 

@@ -3,13 +3,13 @@ import { getOperationAST, parse, type DocumentNode, type OperationDefinitionNode
 import { createHash } from 'node:crypto';
 import { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
 import { endOf } from '../../schema/http/client-left.ts';
-import { keptByText } from '../federation/document-cache.ts';
+import { keptByText } from '../federation/document/document-cache.ts';
 import { CompiledExecution } from '../federation/executor/compiled-execution.ts';
 import { answerText } from '../federation/executor/written-data.ts';
-import { localDataSource, type LocalSubgraph } from '../federation/local-data-source.ts';
-import type { ServiceName } from '../federation/service-name.ts';
+import { localDataSource, type LocalSubgraph } from '../federation/subgraphs/local-data-source.ts';
+import type { ServiceName } from '../federation/request/service-name.ts';
 import { DEFAULT_LIMITS } from '../http/limits.ts';
-import type { RequestScope } from '../federation/request-scope.ts';
+import type { RequestScope } from '../federation/request/request-scope.ts';
 import { collector, type Collected } from './collected.ts';
 
 interface Fetch {

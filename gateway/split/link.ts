@@ -8,7 +8,7 @@ import { copyWith } from '../../schema/process/copy-with.ts';
 import { RequestValues } from '../../schema/process/request-values.ts';
 import { connectionEnded } from '../../schema/outbound/resending.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
-import type { ServiceName } from '../federation/service-name.ts';
+import type { ServiceName } from '../federation/request/service-name.ts';
 import { takeCollected, type Collected } from './collected.ts';
 import { exchange } from './exchange.ts';
 import { SealCache } from './seal-cache.ts';

@@ -1,7 +1,7 @@
 import { open, type Access } from '../../schema/access/access.ts';
 import { deepFreeze } from '../../schema/process/deep-freeze.ts';
 import { copyWith } from '../../schema/process/copy-with.ts';
-import type { ServiceName } from '../federation/service-name.ts';
+import type { ServiceName } from '../federation/request/service-name.ts';
 import { SealCache } from './seal-cache.ts';
 
 export interface OpenerOptions {

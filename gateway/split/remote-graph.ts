@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
-import type { RemoteSubgraph } from '../federation/remote-data-source.ts';
+import type { RemoteSubgraph } from '../federation/subgraphs/remote-data-source.ts';
 import { KeptAnswers } from './kept-answers.ts';
 import type { SubgraphLink } from './link.ts';
 import { beginWork } from './shared-work.ts';

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import type { LocalSubgraph } from '../federation/local-data-source.ts';
-import type { ServiceName } from '../federation/service-name.ts';
+import type { LocalSubgraph } from '../federation/subgraphs/local-data-source.ts';
+import type { ServiceName } from '../federation/request/service-name.ts';
 import { GracefulShutdown } from '../http/graceful-shutdown.ts';
 import type { Readiness } from '../http/health.ts';
 import { metricsServer } from '../http/metrics-server.ts';

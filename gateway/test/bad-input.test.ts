@@ -12,7 +12,7 @@ import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { RequestEnd } from '../../schema/process/request-end.ts';
 import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
-import { federatedServer, type FederatedServer } from '../federation/supergraph.ts';
+import { federatedServer, type FederatedServer } from '../federation/apollo/supergraph.ts';
 import { DEFAULT_LIMITS } from '../http/limits.ts';
 import { logger } from '../http/observe.ts';
 import { patientDirectory } from '../joins/record-directory.ts';

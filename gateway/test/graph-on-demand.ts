@@ -1,4 +1,4 @@
-import { federatedServer, type FederatedServer } from '../federation/supergraph.ts';
+import { federatedServer, type FederatedServer } from '../federation/apollo/supergraph.ts';
 
 /**
  * Returns a `federatedServer` that starts with its first request: a start takes a second of CPU time, and most tests of

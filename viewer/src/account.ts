@@ -1,9 +1,9 @@
-import { formatAddress, parseAddress } from './state/address.ts';
-import type { Account } from './state/account.ts';
-import { pageConfiguration } from './state/page-configuration.ts';
-import { ServerList } from './state/server-list.svelte.ts';
-import { Servers } from './state/servers.ts';
-import { Session } from './state/session.svelte.ts';
+import { formatAddress, parseAddress } from './state/browser/address.ts';
+import type { Account } from './state/sign-in/account.ts';
+import { pageConfiguration } from './state/sign-in/page-configuration.ts';
+import { ServerList } from './state/browser/server-list.svelte.ts';
+import { Servers } from './state/browser/servers.ts';
+import { Session } from './state/sign-in/session.svelte.ts';
 
 /** The session of the server that the address names, as the shell sees it. */
 export class PageAccount implements Account {

@@ -1,10 +1,10 @@
 import type { FrameBytes, ImageSource } from './data/source.ts';
 import type { Instance } from './domain/instance.ts';
-import { stacksOf } from './domain/stacks.ts';
+import { stacksOf } from './domain/series/stacks.ts';
 import type { FrameId, ImageLocation } from './domain/study.ts';
 import { FirstDrawing } from './engine/first/first-image.ts';
 import type { FrameStore } from './pixels/frame-store.ts';
-import type { FirstImage, NamedImage } from './state/imaging.ts';
+import type { FirstImage, NamedImage } from './state/stage/imaging.ts';
 
 /**
  * Asks for the image that an address names, and draws it, before the record and the engine are there.

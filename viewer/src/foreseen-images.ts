@@ -1,7 +1,7 @@
 import type { ImageSource } from './data/source.ts';
 import { Trouble } from './data/trouble.ts';
 import type { ImageLocation } from './domain/study.ts';
-import type { PictureSize } from './state/imaging.ts';
+import type { PictureSize } from './state/stage/imaging.ts';
 
 interface Named {
   study: string;

@@ -1,13 +1,13 @@
 import type { ImageSource } from './data/source.ts';
 import type { Instance } from './domain/instance.ts';
 import { loadedOnce } from './domain/loaded-once.ts';
-import { stacksOf, type Stack } from './domain/stacks.ts';
+import { stacksOf, type Stack } from './domain/series/stacks.ts';
 import type { FrameId, ImageLocation } from './domain/study.ts';
-import type { VolumeGeometry } from './domain/volume.ts';
+import type { VolumeGeometry } from './domain/volume/volume.ts';
 import type { Engine } from './engine/port.ts';
 import { firstImage } from './first-image.ts';
 import { FrameStore } from './pixels/frame-store.ts';
-import type { FirstImage, NamedImage, OpenedSeries, OpenedVolume } from './state/imaging.ts';
+import type { FirstImage, NamedImage, OpenedSeries, OpenedVolume } from './state/stage/imaging.ts';
 
 /** The frames of all series that are open, and what draws them. It is loaded with the first series. */
 export class Frames {

@@ -2,7 +2,7 @@ import type { ImageSource } from './data/source.ts';
 import { loadedOnce } from './domain/loaded-once.ts';
 import type { ImageLocation } from './domain/study.ts';
 import { ForeseenImages } from './foreseen-images.ts';
-import type { Imaging } from './state/imaging.ts';
+import type { Imaging } from './state/stage/imaging.ts';
 
 /**
  * Connects the stage with a source of images, the frame store, and Cornerstone, which are loaded when they are needed.

@@ -4,7 +4,7 @@ import './ui/tokens.css';
 
 // Who comes back from a sign-in needs more than the shell: that is fetched while the session is opened.
 if (new URLSearchParams(location.search).has('code')) {
-  for (const part of [import('./state/smart-launch.ts'), import('./ui/pages/RecordPage.svelte')])
+  for (const part of [import('./state/sign-in/smart-launch.ts'), import('./ui/pages/RecordPage.svelte')])
     // Where it is needed it is asked for again, and said if it does not come.
     part.catch(() => undefined);
 }

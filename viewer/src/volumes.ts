@@ -1,16 +1,16 @@
 import type { ImageSource } from './data/source.ts';
 import { Trouble } from './data/trouble.ts';
-import type { Orientation } from './domain/geometry.ts';
-import type { Slab, Stack } from './domain/stacks.ts';
+import type { Orientation } from './domain/space/geometry.ts';
+import type { Slab, Stack } from './domain/series/stacks.ts';
 import type { FrameId, ImageLocation } from './domain/study.ts';
-import type { VolumeGeometry } from './domain/volume.ts';
-import { planeStack } from './domain/volume-planes.ts';
+import type { VolumeGeometry } from './domain/volume/volume.ts';
+import { planeStack } from './domain/volume/volume-planes.ts';
 import { createEngine } from './engine/cornerstone/engine.ts';
 import { isSigned, loadSlices } from './engine/cornerstone/volume.ts';
 import { FrameStore } from './pixels/frame-store.ts';
 import { PlaneSource } from './pixels/volume/plane-source.ts';
 import { VoxelStore } from './pixels/volume/voxel-store.ts';
-import type { CellImaging, Imaging, OpenedVolume, VolumeProgress } from './state/imaging.ts';
+import type { CellImaging, Imaging, OpenedVolume, VolumeProgress } from './state/stage/imaging.ts';
 
 /** Images of planes that are kept: some around each plane that is shown. Computing one takes milliseconds. */
 const PLANE_BYTES = 24 * 1024 * 1024;

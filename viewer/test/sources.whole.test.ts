@@ -5,7 +5,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
 import { number, text } from '../src/domain/instance.ts';
-import type { PatientRecord } from '../src/domain/record.ts';
+import type { PatientRecord } from '../src/domain/record/record.ts';
 import type { ImageLocation } from '../src/domain/study.ts';
 import { DicomwebSource } from '../src/data/dicomweb/dicomweb-source.ts';
 import { OwnTenant } from '../src/data/graph/own-tenant.ts';

@@ -1,6 +1,6 @@
 /** A frame store with a source and a clock that the test moves. */
 import type { FrameBytes, ImageSource } from '../src/data/source.ts';
-import type { Stack } from '../src/domain/stacks.ts';
+import type { Stack } from '../src/domain/series/stacks.ts';
 import { FrameStore, type FrameStoreOptions } from '../src/pixels/frame-store.ts';
 
 export const AT = { dicomweb: 'https://images.example.org/dicomweb' };

@@ -1,8 +1,8 @@
 /** Planes of a volume on the glass, in Chromium: of values that are known everywhere, and of the demo's CT. */
 import { expect, test } from 'vitest';
 import { testEach } from '../../gateway/test/setup/usual-run.ts';
-import type { Orientation } from '../src/domain/geometry.ts';
-import type { Slab } from '../src/domain/stacks.ts';
+import type { Orientation } from '../src/domain/space/geometry.ts';
+import type { Slab } from '../src/domain/series/stacks.ts';
 import { difference, EnginePage } from './engine/engine-page.ts';
 import { EngineSystem } from './engine/engine-system.ts';
 import type { TestPage } from './engine/page.ts';

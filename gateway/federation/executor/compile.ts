@@ -18,11 +18,11 @@ import {
   isUnionType,
   visit,
 } from 'graphql';
-import type { RequestScope } from '../request-scope.ts';
+import type { RequestScope } from '../request/request-scope.ts';
 import { CONTAINED, type Need, type Refusals } from '../scopes/field-scopes.ts';
 import { refusalOf, refuseField } from '../scopes/refuse-field.ts';
-import type { ServiceName } from '../service-name.ts';
-import { collectFields, type CollectedFrom } from './collect-fields.ts';
+import type { ServiceName } from '../request/service-name.ts';
+import { collectFields, type CollectedFrom } from '../document/collect-fields.ts';
 import type {
   CompiledField,
   CompiledOperation,

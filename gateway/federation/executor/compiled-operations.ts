@@ -1,7 +1,7 @@
 import { Kind, visit, type DocumentNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import type { AskedOperation } from '../asked-operation.ts';
-import { fragmentsOf } from '../fragments.ts';
+import type { AskedOperation } from '../document/asked-operation.ts';
+import { fragmentsOf } from '../document/fragments.ts';
 import type { Refusals } from '../scopes/field-scopes.ts';
 import { compile } from './compile.ts';
 import type { CompiledOperation } from './compiled.ts';

@@ -1,5 +1,5 @@
 import type { GraphQLFieldResolver, GraphQLObjectType, GraphQLResolveInfo } from 'graphql';
-import type { ServiceName } from '../service-name.ts';
+import type { ServiceName } from '../request/service-name.ts';
 import type { KeptTexts } from './kept-texts.ts';
 import type { Place, ResolvedField } from './run.ts';
 

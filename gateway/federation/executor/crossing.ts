@@ -1,6 +1,6 @@
 import type { GraphQLSchema } from 'graphql';
 import { isObjectType, valueFromASTUntyped, type ConstDirectiveNode } from 'graphql';
-import type { ServiceName } from '../service-name.ts';
+import type { ServiceName } from '../request/service-name.ts';
 import type { Crossing, Resolver } from './compiled.ts';
 
 /** The field by which both subgraphs know an entity (`@key`). */

@@ -1,6 +1,6 @@
 import type { GraphQLError, GraphQLFormattedError } from 'graphql';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { GRACE_MILLISECONDS } from '../out-of-time.ts';
+import { GRACE_MILLISECONDS } from '../request/out-of-time.ts';
 import type { DeferredPart, Run } from './run.ts';
 import { WrittenData } from './written-data.ts';
 

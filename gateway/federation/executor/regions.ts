@@ -6,7 +6,7 @@ import {
   type OperationDefinitionNode,
   type VariableDefinitionNode,
 } from 'graphql';
-import type { ServiceName } from '../service-name.ts';
+import type { ServiceName } from '../request/service-name.ts';
 import type { CompiledField, CompiledOperation, CompiledSelection, Crossing } from './compiled.ts';
 import { ADDED, KEY } from './crossing.ts';
 import { fetchesOf, type Region } from './remote-fetches.ts';

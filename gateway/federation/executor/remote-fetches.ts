@@ -1,10 +1,10 @@
 import DataLoader from 'dataloader';
 import { responsePathAsArray, type GraphQLFormattedError, type GraphQLResolveInfo } from 'graphql';
 import type { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
-import { FetchedError } from '../local-data-source.ts';
-import type { RemoteSubgraph } from '../remote-data-source.ts';
-import type { RequestScope } from '../request-scope.ts';
-import type { ServiceName } from '../service-name.ts';
+import { FetchedError } from '../subgraphs/local-data-source.ts';
+import type { RemoteSubgraph } from '../subgraphs/remote-data-source.ts';
+import type { RequestScope } from '../request/request-scope.ts';
+import type { ServiceName } from '../request/service-name.ts';
 import { ADDED } from './crossing.ts';
 import type { RunContext } from './run.ts';
 

@@ -11,7 +11,7 @@ import { locatedError, responsePathAsArray } from 'graphql';
 import { setImmediate } from 'node:timers/promises';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
-import type { ServiceName } from '../service-name.ts';
+import type { ServiceName } from '../request/service-name.ts';
 
 type Path = GraphQLResolveInfo['path'];
 

@@ -2,8 +2,8 @@ import type { GraphQLResolveInfo } from 'graphql';
 import { GraphQLError } from 'graphql';
 import type { CompiledField, CompiledSelection, Crossing, Text, TypeName, Write } from './compiled.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { faultOf } from '../local-data-source.ts';
-import type { ServiceName } from '../service-name.ts';
+import { faultOf } from '../subgraphs/local-data-source.ts';
+import type { ServiceName } from '../request/service-name.ts';
 import { KeptTexts, type TextMemory } from './kept-texts.ts';
 import { within, type Place, type Run } from './run.ts';
 

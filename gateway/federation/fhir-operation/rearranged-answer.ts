@@ -10,7 +10,7 @@ import { getNamedType, isAbstractType, isInterfaceType, isObjectType, Kind } fro
 import { Fault } from '../../../schema/fault/fault.ts';
 import { primitiveText } from '../../../schema/fhir/decimal.ts';
 import { fieldsOf } from '../../../schema/fhir/tables.ts';
-import { fragmentsOf, type Fragments } from '../fragments.ts';
+import { fragmentsOf, type Fragments } from '../document/fragments.ts';
 import type { DataDirectives } from './data-directives.ts';
 import { OutputObject } from './output-object.ts';
 

@@ -9,8 +9,8 @@ import {
   type GraphQLObjectType,
   type GraphQLResolveInfo,
 } from 'graphql';
-import type { AskedOperation } from '../asked-operation.ts';
-import { fragmentsOf } from '../fragments.ts';
+import type { AskedOperation } from '../document/asked-operation.ts';
+import { fragmentsOf } from '../document/fragments.ts';
 
 /**
  * Counts the fields of the answer in and below `__schema` and `__type`. It walks the schema, because lists within lists

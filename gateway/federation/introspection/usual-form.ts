@@ -6,7 +6,7 @@ import type {
   SelectionSetNode,
 } from 'graphql';
 import { getIntrospectionQuery, Kind, parse } from 'graphql';
-import { fragmentsOf, type Fragments } from '../fragments.ts';
+import { fragmentsOf, type Fragments } from '../document/fragments.ts';
 
 /** The fields of a selection, by name. */
 type Fields = ReadonlyMap<string, Fields>;

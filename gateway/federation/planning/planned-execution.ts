@@ -5,7 +5,7 @@ import { prettyFormatQueryPlan, type QueryPlan } from '@apollo/query-planner';
 import type { ApolloServerOptionsWithGateway, BaseContext } from '@apollo/server';
 import type { GraphQLSchema } from 'graphql';
 import { apiSchemaOf } from './api-schema.ts';
-import { fragmentsOf } from '../fragments.ts';
+import { fragmentsOf } from '../document/fragments.ts';
 
 type Gateway = ApolloServerOptionsWithGateway<BaseContext>['gateway'];
 /** Answers an operation for Apollo Server. */

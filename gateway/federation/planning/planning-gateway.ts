@@ -4,7 +4,7 @@ import { buildASTSchema, getVariableValues, parse, print, type GraphQLSchema } f
 import { setImmediate } from 'node:timers/promises';
 import { compact } from '../../../schema/graphql/compact.ts';
 import { utf8 } from '../../../schema/process/texts.ts';
-import type { GatewayContext } from '../request-scope.ts';
+import type { GatewayContext } from '../request/request-scope.ts';
 import type { FieldScopes } from '../scopes/field-scopes.ts';
 import { reducedOperation } from '../scopes/reduced-operation.ts';
 import { Planner, type SchemaTexts } from './planner.ts';

@@ -3,7 +3,7 @@ import { getNamedType, isCompositeType, isObjectType, Kind, type GraphQLNamedTyp
 import type { Access } from '../../../schema/access/access.ts';
 import { missingScopes, type Interaction, type NeededScopes } from '../../../schema/access/scopes.ts';
 import { ownText } from '../../../schema/process/texts.ts';
-import type { ServiceName } from '../service-name.ts';
+import type { ServiceName } from '../request/service-name.ts';
 
 /** Scopes that a field or a type needs. Fields and types with the same need share one object. */
 export interface Need {

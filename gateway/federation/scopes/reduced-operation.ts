@@ -1,8 +1,8 @@
 import type { DocumentNode, FieldNode, OperationDefinitionNode } from 'graphql';
 import { GraphQLError, Kind, visit } from 'graphql';
 import { faultExtensions } from '../../../schema/fault/fault.ts';
-import type { AskedOperation } from '../asked-operation.ts';
-import type { RequestScope } from '../request-scope.ts';
+import type { AskedOperation } from '../document/asked-operation.ts';
+import type { RequestScope } from '../request/request-scope.ts';
 import type { Refusals } from './field-scopes.ts';
 import { refuseField } from './refuse-field.ts';
 import { refusedFields, type FieldRefusal } from './refused-fields.ts';

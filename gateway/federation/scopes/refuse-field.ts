@@ -4,7 +4,7 @@ import { isDottedUid } from '../../../schema/dicom/dicom.ts';
 import { outcomeOf, type Operation } from '../../../schema/fault/audit.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
-import type { RequestScope } from '../request-scope.ts';
+import type { RequestScope } from '../request/request-scope.ts';
 import { isOfElement, type Need } from './field-scopes.ts';
 
 /** A refused field in a request. */

@@ -2,10 +2,10 @@ import type { FieldNode, GraphQLNamedType, SelectionSetNode } from 'graphql';
 import { getArgumentValues, getNamedType, getVariableValues, isAbstractType, isObjectType } from 'graphql';
 import { missingScopes, scopesMissing } from '../../../schema/access/scopes.ts';
 import { toGraphqlError } from '../../../schema/graphql/graphql-fault.ts';
-import type { AskedOperation } from '../asked-operation.ts';
-import { collectFields } from '../executor/collect-fields.ts';
-import { fragmentsOf } from '../fragments.ts';
-import type { RequestScope } from '../request-scope.ts';
+import type { AskedOperation } from '../document/asked-operation.ts';
+import { collectFields } from '../document/collect-fields.ts';
+import { fragmentsOf } from '../document/fragments.ts';
+import type { RequestScope } from '../request/request-scope.ts';
 import { CONTAINED, type FieldScopes, type Need, type Refusals } from './field-scopes.ts';
 import { refuseField } from './refuse-field.ts';
 

@@ -4,12 +4,12 @@ import type { RecordOperation } from '../../../schema/fault/audit.ts';
 import { Fault, faultOfGraphql } from '../../../schema/fault/fault.ts';
 import { RequestEnd } from '../../../schema/process/request-end.ts';
 import type { Limits } from '../../http/limits.ts';
-import { endAfterLimit, newScope } from '../graphql-request.ts';
+import { endAfterLimit, newScope } from '../graph/graphql-request.ts';
 import type { RowFormat, WantedRows } from '../executor/rows.ts';
-import { outOfTime } from '../out-of-time.ts';
-import { operationCost } from '../operation-cost.ts';
-import type { Executed, FederatedServer } from '../supergraph.ts';
-import type { SentDocument } from '../sent-document.ts';
+import { outOfTime } from '../request/out-of-time.ts';
+import { operationCost } from '../document/operation-cost.ts';
+import type { Executed, FederatedServer } from '../apollo/supergraph.ts';
+import type { SentDocument } from '../request/sent-document.ts';
 import { COUNT, CURSOR, type StreamedQuery } from './streamed-query.ts';
 
 /** Largest number of rows on a page: the resources of more would outlive the collector's young space. */

@@ -19,7 +19,7 @@ import {
 } from 'graphql';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { queriesOnly } from '../../../schema/fault/refusals.ts';
-import { defaultsOf } from '../operation-cost.ts';
+import { defaultsOf } from '../document/operation-cost.ts';
 
 /** A query whose rows are streamed. */
 export interface StreamedQuery {

@@ -2,7 +2,7 @@ import { parse, visit, type DocumentNode, type FieldNode, type ValueNode } from 
 import { isDottedUid } from '../../../schema/dicom/dicom.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import { compartmentNamed, resourceOf, studyNamed, type AskedRequest } from '../../../schema/http/served.ts';
-import { isRecord, namedDocument, recordOf } from '../../federation/sent-document.ts';
+import { isRecord, namedDocument, recordOf } from '../../federation/request/sent-document.ts';
 import { DEFAULT_LIMITS } from '../../http/limits.ts';
 import type { Named } from './asked-patients.ts';
 

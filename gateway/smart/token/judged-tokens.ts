@@ -55,6 +55,12 @@ export interface JudgedToken {
   tokenExpires?: number;
 }
 
+/** The EHR of a tenant: what its file says, and what the EHR says. */
+interface Ehr {
+  config: ExternalConfig;
+  document: SmartConfiguration;
+}
+
 type Known = JudgedToken | { fault: Fault };
 /** @throws Fault `invalid_token`, and the faults of the server that was asked: no Access, no data (IA-9) */
 type JudgeToken = (tenant: Tenant, config: ExternalConfig, token: string) => Awaitable<JudgedToken>;
@@ -82,11 +88,11 @@ export function judgedTokens(
       // A tenant with issuer and keys in its configuration needs no discovery.
       const configured = config.type === 'smart-on-fhir-jwt' && config.issuer && config.jwksUri;
       const document = configured ? {} : await documents(tenant, config);
-      const said = await describe(tenant, config, document, token);
+      const said = await describe(tenant, { config, document }, token);
       most = said.seconds;
       if (!said.active) throw invalid();
       caller = callerOf(said.active);
-      const { keep = Infinity, ...value } = await judge(tenant, config, document, said.active);
+      const { keep = Infinity, ...value } = await judge(tenant, { config, document }, said.active);
       return { value, seconds: Math.min(value.expires - deps.now() / 1000, most, keep) };
     } catch (error) {
       const fault = namingCaller(error, caller);
@@ -112,12 +118,7 @@ export function judgedTokens(
 function tokenDescriptions(deps: JudgedTokensDeps, tokens: BackendTokens) {
   const verified = jwtVerifier(deps);
   const introspected = sharedIntrospection(deps, tokens);
-  return async (
-    tenant: Tenant,
-    config: ExternalConfig,
-    document: SmartConfiguration,
-    token: string,
-  ): Promise<IntrospectionAnswer> => {
+  return async (tenant: Tenant, { config, document }: Ehr, token: string): Promise<IntrospectionAnswer> => {
     refuseOtherKinds(token, config.tokenUrl ?? document['token_endpoint']);
     if (config.type === 'smart-on-fhir-jwt') {
       const active = await verified(tenant, config, document, token);
@@ -139,8 +140,7 @@ function tokenJudge(deps: JudgedTokensDeps) {
   };
   return async (
     tenant: Tenant,
-    config: ExternalConfig,
-    document: SmartConfiguration,
+    { config, document }: Ehr,
     described: ActiveToken,
   ): Promise<JudgedToken & { keep?: number }> => {
     const seconds = deps.now() / 1000;

@@ -10,7 +10,7 @@ import type { Access } from '../../../schema/access/access.ts';
 import { parseScopes } from '../../../schema/access/scopes.ts';
 import { joinedTypes } from '../../../schema/fhir/joined-types.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import type { ServiceName } from '../../federation/service-name.ts';
+import type { ServiceName } from '../../federation/request/service-name.ts';
 import { tenantsOf } from '../gateway-alone.ts';
 import { objects, RECORD } from '../joins/cases.ts';
 import { executorServers, type ExecutorServers } from './servers.ts';

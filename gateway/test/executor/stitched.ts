@@ -2,8 +2,8 @@ import type { GraphQLDataSource } from '@apollo/gateway';
 import { getStitchedSchemaFromSupergraphSdl } from '@graphql-tools/federation';
 import type { GraphQLSchema } from 'graphql';
 import { print } from 'graphql';
-import type { GatewayContext } from '../../federation/request-scope.ts';
-import type { ServiceName } from '../../federation/service-name.ts';
+import type { GatewayContext } from '../../federation/request/request-scope.ts';
+import type { ServiceName } from '../../federation/request/service-name.ts';
 
 /**
  * Makes one schema of both subgraphs with `@graphql-tools/federation`, which plans and merges by rules of its own: it

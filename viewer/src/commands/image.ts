@@ -1,6 +1,6 @@
 import { m } from '../messages/compiled/messages.js';
-import type { Cell } from '../state/cell.svelte.ts';
-import type { Workspace } from '../state/workspace.svelte.ts';
+import type { Cell } from '../state/stage/cell.svelte.ts';
+import type { Workspace } from '../state/stage/workspace.svelte.ts';
 import type { Action } from './gestures.ts';
 import type { Command } from './registry.ts';
 

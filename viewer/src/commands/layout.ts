@@ -1,7 +1,7 @@
 import { m } from '../messages/compiled/messages.js';
-import type { Layout } from '../domain/hanging.ts';
-import type { Preferences } from '../state/preferences.svelte.ts';
-import type { Workspace } from '../state/workspace.svelte.ts';
+import type { Layout } from '../domain/series/hanging.ts';
+import type { Preferences } from '../state/browser/preferences.svelte.ts';
+import type { Workspace } from '../state/stage/workspace.svelte.ts';
 import type { Command } from './registry.ts';
 
 const LAYOUTS: readonly { layout: Layout; key: string; name: () => string }[] = [

@@ -4,7 +4,7 @@
  * of the signal.
  */
 import type { Instance } from '../domain/instance.ts';
-import type { PatientRecord, Person, Trend } from '../domain/record.ts';
+import type { PatientRecord, Person, Trend } from '../domain/record/record.ts';
 import type { FrameName, ImageLocation } from '../domain/study.ts';
 
 export interface RecordSource {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Trouble } from '../data/trouble.ts';
-import type { Stack } from '../domain/stacks.ts';
+import type { Stack } from '../domain/series/stacks.ts';
 import { FakeEngine } from './fake.ts';
 
 const stack: Stack = {

@@ -1,7 +1,7 @@
 /** An engine without pixels, for tests of components: the test says when a frame is shown or fails. */
 import type { Trouble } from '../data/trouble.ts';
-import type { Pixels } from '../domain/pixels.ts';
-import type { Stack } from '../domain/stacks.ts';
+import type { Pixels } from '../domain/grey/pixels.ts';
+import type { Stack } from '../domain/series/stacks.ts';
 import type { Camera, Engine, Point, Shown, View, Window } from './port.ts';
 
 const WHOLE_IMAGE: Camera = { zoom: 1, pan: [0, 0], rotation: 0, flipped: false };

@@ -1,7 +1,7 @@
 /** What draws images. `cornerstone/` is the only importer of Cornerstone; `fake.ts` is for tests of components. */
-import type { Pixels } from '../domain/pixels.ts';
+import type { Pixels } from '../domain/grey/pixels.ts';
 import type { FrameId } from '../domain/study.ts';
-import type { Stack } from '../domain/stacks.ts';
+import type { Stack } from '../domain/series/stacks.ts';
 import type { Trouble } from '../data/trouble.ts';
 
 export interface Engine {

@@ -1,7 +1,7 @@
 /** Whether the bytes of a frame can be its pixels. */
 import type { FrameBytes } from '../data/source.ts';
 import { number, text } from '../domain/instance.ts';
-import type { StackFrame } from '../domain/stacks.ts';
+import type { StackFrame } from '../domain/series/stacks.ts';
 
 /** Transfer syntaxes of uncompressed pixels: implicit, explicit, deflated (the frame is not), big endian. PS3.5 §A. */
 const UNCOMPRESSED = new Set([

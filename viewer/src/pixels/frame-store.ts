@@ -1,7 +1,7 @@
 /** Every frame's state and bytes, and the only requests for frames. */
 import type { FrameBytes, ImageSource } from '../data/source.ts';
 import { Trouble } from '../data/trouble.ts';
-import type { Stack, StackFrame } from '../domain/stacks.ts';
+import type { Stack, StackFrame } from '../domain/series/stacks.ts';
 import type { FrameId, ImageLocation } from '../domain/study.ts';
 import { isFrameLength } from './frame-length.ts';
 import { nextSteps, planOf, type Aim, type Plan } from './queue.ts';

@@ -1,4 +1,4 @@
-import type { SmartServer } from '../state/smart-server.ts';
+import type { SmartServer } from '../state/sign-in/smart-server.ts';
 
 /** What the gateway writes into the page. */
 export interface PageFacts {

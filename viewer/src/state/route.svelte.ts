@@ -1,5 +1,5 @@
-import { changedAddress, formatAddress, isNewPage, parseAddress, type Address } from './address.ts';
-import { pageConfiguration } from './page-configuration.ts';
+import { changedAddress, formatAddress, isNewPage, parseAddress, type Address } from './browser/address.ts';
+import { pageConfiguration } from './sign-in/page-configuration.ts';
 
 /** Browsers refuse more than a few changes of the address in a second, and scrolling would make them. */
 const WRITE_DELAY_MS = 250;

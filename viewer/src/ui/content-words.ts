@@ -1,5 +1,5 @@
-import type { Contents } from '../domain/cine.ts';
-import { contentOf, countsOf, type SeriesContent } from '../domain/series-content.ts';
+import type { Contents } from '../domain/series/cine.ts';
+import { contentOf, countsOf, type SeriesContent } from '../domain/series/series-content.ts';
 import type { Series, Study } from '../domain/study.ts';
 import { m } from '../messages/compiled/messages.js';
 

@@ -2,12 +2,12 @@ import { createContext } from 'svelte';
 import type { Commands } from '../commands/commands.svelte.ts';
 import type { Levels } from '../commands/levels.ts';
 import type { RecordSource } from '../data/source.ts';
-import type { Account } from '../state/account.ts';
-import type { Foreseen } from '../state/foreseen.svelte.ts';
-import type { Preferences } from '../state/preferences.svelte.ts';
-import type { RecordState } from '../state/record.svelte.ts';
+import type { Account } from '../state/sign-in/account.ts';
+import type { Foreseen } from '../state/stage/foreseen.svelte.ts';
+import type { Preferences } from '../state/browser/preferences.svelte.ts';
+import type { RecordState } from '../state/record/record.svelte.ts';
 import type { Route } from '../state/route.svelte.ts';
-import type { Workspace } from '../state/workspace.svelte.ts';
+import type { Workspace } from '../state/stage/workspace.svelte.ts';
 
 /** What all parts of the page share. */
 export interface Page {

@@ -1,9 +1,9 @@
 /** What a feature adds to the page of a record. `features.ts` lists the features; the page knows none by name. */
 import { createContext, type Component } from 'svelte';
 import type { Command } from '../commands/registry.ts';
-import type { Result } from '../domain/record.ts';
+import type { Result } from '../domain/record/record.ts';
 import type { Study } from '../domain/study.ts';
-import type { Cell } from '../state/cell.svelte.ts';
+import type { Cell } from '../state/stage/cell.svelte.ts';
 import type { Page } from './context.ts';
 
 export interface Feature {

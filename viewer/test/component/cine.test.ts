@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { Trouble } from '../../src/data/trouble.ts';
 import type { Instance } from '../../src/domain/instance.ts';
-import type { Stack } from '../../src/domain/stacks.ts';
+import type { Stack } from '../../src/domain/series/stacks.ts';
 import { frameId } from '../../src/domain/study.ts';
 import { stackOf } from './fixtures.ts';
 import { open, type Opened, PHONE, scrollsSideways, shot } from './open.ts';

@@ -1,6 +1,6 @@
 /** The page with an earlier study beside the newest one. */
 import { page } from 'vitest/browser';
-import type { Stack } from '../../src/domain/stacks.ts';
+import type { Stack } from '../../src/domain/series/stacks.ts';
 import { compare } from '../../src/features/compare/feature.ts';
 import { RECORD_WITH_PRIOR, stackOf } from './fixtures.ts';
 import { open, type Opened } from './open.ts';

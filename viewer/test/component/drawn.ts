@@ -1,7 +1,7 @@
 /** Pictures of a phantom, and an engine that draws them at once or when the test says so. */
 import type { Trouble } from '../../src/data/trouble.ts';
-import type { Pixels } from '../../src/domain/pixels.ts';
-import type { Stack } from '../../src/domain/stacks.ts';
+import type { Pixels } from '../../src/domain/grey/pixels.ts';
+import type { Stack } from '../../src/domain/series/stacks.ts';
 import type { Camera, Engine, Point, Shown, View, Window } from '../../src/engine/port.ts';
 
 /** The window that the images have. */

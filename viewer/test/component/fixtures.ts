@@ -1,7 +1,7 @@
 /** A record with four studies, for tests of components. */
 import type { Instance } from '../../src/domain/instance.ts';
-import type { PatientRecord, Person, Report, Result, TimelineEntry } from '../../src/domain/record.ts';
-import type { Stack } from '../../src/domain/stacks.ts';
+import type { PatientRecord, Person, Report, Result, TimelineEntry } from '../../src/domain/record/record.ts';
+import type { Stack } from '../../src/domain/series/stacks.ts';
 import { frameId, type Series, type Study } from '../../src/domain/study.ts';
 
 const HELEN: Person = {

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { Trouble } from '../../src/data/trouble.ts';
-import { Picture } from '../../src/state/picture.svelte.ts';
+import { Picture } from '../../src/state/stage/picture.svelte.ts';
 
 /** A picture whose answers come when the test says so. */
 function bench() {

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
-import type { Report } from '../../src/domain/record.ts';
+import type { Report } from '../../src/domain/record/record.ts';
 import { features } from '../../src/features.ts';
 import { RECORD, stackOf } from './fixtures.ts';
 import { open, PHONE, scrollsSideways, shot, violations, type Opened } from './open.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
-import { ServerList } from '../../src/state/server-list.svelte.ts';
-import { Servers } from '../../src/state/servers.ts';
+import { ServerList } from '../../src/state/browser/server-list.svelte.ts';
+import { Servers } from '../../src/state/browser/servers.ts';
 import type { Opened } from './open.ts';
 import { open, PHONE, scrollsSideways, shot, violations } from './open.ts';
 

@@ -1,5 +1,5 @@
 /** A record with results over time, and trends of them. */
-import type { Concept, PatientRecord, Result, TimelineEntry, Trend } from '../../src/domain/record.ts';
+import type { Concept, PatientRecord, Result, TimelineEntry, Trend } from '../../src/domain/record/record.ts';
 import { RECORD } from './fixtures.ts';
 
 export const LOINC = 'http://loinc.org';

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { commands, page, userEvent } from 'vitest/browser';
 import { Trouble } from '../../src/data/trouble.ts';
-import type { Trend } from '../../src/domain/record.ts';
+import type { Trend } from '../../src/domain/record/record.ts';
 import { trends } from '../../src/features/trends/trends.ts';
 import type { Opened } from './open.ts';
 import { CREATININE, HELEN, LOINC, LOWER, OTHER_UNIT, TREND, UPPER } from './trend-fixtures.ts';

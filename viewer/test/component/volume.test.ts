@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { Trouble } from '../../src/data/trouble.ts';
-import type { Stack } from '../../src/domain/stacks.ts';
+import type { Stack } from '../../src/domain/series/stacks.ts';
 import { mpr } from '../../src/features/mpr/feature.ts';
 import { reference } from '../../src/features/reference/reference.ts';
 import type { FakeImaging } from './fakes.ts';

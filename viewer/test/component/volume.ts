@@ -1,11 +1,11 @@
 /** A volume without voxels: the test says which slices are there. */
 import type { Trouble } from '../../src/data/trouble.ts';
-import type { Orientation } from '../../src/domain/geometry.ts';
-import type { Slab, Stack } from '../../src/domain/stacks.ts';
-import type { VolumeGeometry } from '../../src/domain/volume.ts';
-import { planeStack } from '../../src/domain/volume-planes.ts';
+import type { Orientation } from '../../src/domain/space/geometry.ts';
+import type { Slab, Stack } from '../../src/domain/series/stacks.ts';
+import type { VolumeGeometry } from '../../src/domain/volume/volume.ts';
+import { planeStack } from '../../src/domain/volume/volume-planes.ts';
 import type { Engine } from '../../src/engine/port.ts';
-import type { CellImaging, OpenedVolume, VolumeProgress } from '../../src/state/imaging.ts';
+import type { CellImaging, OpenedVolume, VolumeProgress } from '../../src/state/stage/imaging.ts';
 
 export class FakeVolume implements OpenedVolume {
   readonly imaging: CellImaging;

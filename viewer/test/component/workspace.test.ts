@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { hang } from '../../src/domain/hanging.ts';
+import { hang } from '../../src/domain/series/hanging.ts';
 import type { Series, Study } from '../../src/domain/study.ts';
-import { Workspace } from '../../src/state/workspace.svelte.ts';
+import { Workspace } from '../../src/state/stage/workspace.svelte.ts';
 import { FakeImaging } from './fakes.ts';
 
 const SINGLE = { screen: { width: 1400 }, layout: '1x1' } as const;

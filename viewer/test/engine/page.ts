@@ -1,13 +1,13 @@
 /** A page with an engine, a frame store and nothing else, for tests. It is no part of the product. */
 import { Trouble } from '../../src/data/trouble.ts';
-import { stacksOf, type Slab, type Stack } from '../../src/domain/stacks.ts';
+import { stacksOf, type Slab, type Stack } from '../../src/domain/series/stacks.ts';
 import { createEngine, type CornerstoneEngine } from '../../src/engine/cornerstone/engine.ts';
 import { knownFrames } from '../../src/engine/cornerstone/images.ts';
 import type { Camera, Engine, Point, Shown, View, Window } from '../../src/engine/port.ts';
-import { isNoVolume, volumeOf } from '../../src/domain/volume.ts';
-import type { Orientation } from '../../src/domain/geometry.ts';
+import { isNoVolume, volumeOf } from '../../src/domain/volume/volume.ts';
+import type { Orientation } from '../../src/domain/space/geometry.ts';
 import { FrameStore } from '../../src/pixels/frame-store.ts';
-import type { OpenedVolume, VolumeProgress } from '../../src/state/imaging.ts';
+import type { OpenedVolume, VolumeProgress } from '../../src/state/stage/imaging.ts';
 import { volumesOf } from '../../src/volumes.ts';
 import { syntheticSource } from './synthetic-source.ts';
 import { testSource } from './test-source.ts';

@@ -1,5 +1,5 @@
 /** FHIR resources as the lists of a record. What was entered in error or refuted is in none of them. */
-import type { Allergy, Attachment, Medication, Problem, Report } from '../../domain/record.ts';
+import type { Allergy, Attachment, Medication, Problem, Report } from '../../domain/record/record.ts';
 import {
   omitEmpty,
   present,

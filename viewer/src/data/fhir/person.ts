@@ -1,4 +1,4 @@
-import type { Person } from '../../domain/record.ts';
+import type { Person } from '../../domain/record/record.ts';
 import { omitEmpty, present, type FhirIdentifier, type FhirPatient } from './shapes.ts';
 import { hasCode } from './words.ts';
 

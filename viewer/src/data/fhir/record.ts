@@ -1,5 +1,5 @@
 /** A whole record, put together in the same way from answers of GraphQL and of REST. */
-import type { PatientRecord, Report } from '../../domain/record.ts';
+import type { PatientRecord, Report } from '../../domain/record/record.ts';
 import type { Study } from '../../domain/study.ts';
 import { startOf } from './dates.ts';
 import { allergiesOf, medicationsOf, problemsOf } from './lists.ts';

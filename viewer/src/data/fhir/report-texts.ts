@@ -1,4 +1,4 @@
-import type { Attachment, Report } from '../../domain/record.ts';
+import type { Attachment, Report } from '../../domain/record/record.ts';
 import type { Transport } from '../transport.ts';
 import { Trouble } from '../trouble.ts';
 import { isPlainText } from './lists.ts';

@@ -1,5 +1,5 @@
 /** The timeline of a record: events of all kinds, with each study and its reports as one entry. */
-import type { EntryKind, Report, Result, TimelineEntry } from '../../domain/record.ts';
+import type { EntryKind, Report, Result, TimelineEntry } from '../../domain/record/record.ts';
 import type { Study } from '../../domain/study.ts';
 import { startOf } from './dates.ts';
 import { omitEmpty } from './shapes.ts';

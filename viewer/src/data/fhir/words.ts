@@ -1,5 +1,5 @@
 /** FHIR concepts, values and ranges in words. */
-import type { Concept, Measure, Result } from '../../domain/record.ts';
+import type { Concept, Measure, Result } from '../../domain/record/record.ts';
 import {
   omitEmpty,
   present,

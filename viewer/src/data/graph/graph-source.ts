@@ -1,5 +1,5 @@
 import type { ResultOf } from 'gql.tada';
-import type { EntryKind, PatientRecord, Result, TimelineEntry, Trend } from '../../domain/record.ts';
+import type { EntryKind, PatientRecord, Result, TimelineEntry, Trend } from '../../domain/record/record.ts';
 import type { Study } from '../../domain/study.ts';
 import { reportOf } from '../fhir/lists.ts';
 import { recordOf, type RecordParts } from '../fhir/record.ts';

@@ -1,4 +1,4 @@
-import type { PatientRecord, Person, Trend } from '../../domain/record.ts';
+import type { PatientRecord, Person, Trend } from '../../domain/record/record.ts';
 import { findPatients } from '../rest/patients.ts';
 import type { Page, RecordSource } from '../source.ts';
 import type { Transport } from '../transport.ts';

@@ -1,4 +1,4 @@
-import type { Person } from '../../domain/record.ts';
+import type { Person } from '../../domain/record/record.ts';
 import { personOf } from '../fhir/person.ts';
 import type { FhirPatient } from '../fhir/shapes.ts';
 import { patientSearches } from '../patient-search.ts';

@@ -1,4 +1,4 @@
-import type { PatientRecord, Person, TimelineEntry, Trend } from '../../domain/record.ts';
+import type { PatientRecord, Person, TimelineEntry, Trend } from '../../domain/record/record.ts';
 import type { Study } from '../../domain/study.ts';
 import { reportOf } from '../fhir/lists.ts';
 import { recordOf } from '../fhir/record.ts';

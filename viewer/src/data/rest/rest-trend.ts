@@ -1,5 +1,5 @@
 /** Points of one measurement over time, from Observations and their components. */
-import type { Trend } from '../../domain/record.ts';
+import type { Trend } from '../../domain/record/record.ts';
 import { startOf } from '../fhir/dates.ts';
 import {
   omitEmpty,

@@ -1,5 +1,5 @@
 /** Observations in groups, as our gateway's timeline has them (docs/graphql.md, Timeline). */
-import type { Report, Result, TimelineEntry } from '../../domain/record.ts';
+import type { Report, Result, TimelineEntry } from '../../domain/record/record.ts';
 import { startOf, writtenDay } from '../fhir/dates.ts';
 import type { FhirConcept, FhirObservation, FhirReference, List, Maybe } from '../fhir/shapes.ts';
 import { present } from '../fhir/shapes.ts';

@@ -1,5 +1,5 @@
 /** The types of a record that become events, as our gateway's timeline has them (docs/graphql.md, Timeline). */
-import type { EntryKind } from '../../domain/record.ts';
+import type { EntryKind } from '../../domain/record/record.ts';
 import type { FhirConcept, FhirPeriod, FhirReference, List, Maybe } from '../fhir/shapes.ts';
 import { conceptOf } from '../fhir/words.ts';
 import type { Parameters, Resource } from './search.ts';

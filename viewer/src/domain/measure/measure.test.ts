@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Instance } from '../instance.ts';
-import type { ImagePoint } from '../geometry.ts';
+import type { ImagePoint } from '../space/geometry.ts';
 import type { Kind } from './kinds.ts';
 import { patientPointsOf } from './measurement.ts';
-import type { Pixels } from '../pixels.ts';
+import type { Pixels } from '../grey/pixels.ts';
 import { sizeOf } from './sizes.ts';
 import { valuesOf, valueUnit } from './values.ts';
 

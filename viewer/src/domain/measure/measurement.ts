@@ -1,7 +1,7 @@
 /** What a person has measured on an image. */
-import { planeOf, type ImagePoint, type Vector } from '../geometry.ts';
+import { planeOf, type ImagePoint, type Vector } from '../space/geometry.ts';
 import { numbers, type Instance } from '../instance.ts';
-import { patientPoint } from '../reference-lines.ts';
+import { patientPoint } from '../volume/reference-lines.ts';
 import type { FrameId } from '../study.ts';
 import type { Kind } from './kinds.ts';
 import type { Size } from './sizes.ts';

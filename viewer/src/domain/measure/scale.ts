@@ -1,6 +1,6 @@
 /** How large a pixel is. */
 import { items, number, numbers, text, type Instance } from '../instance.ts';
-import type { ImagePoint } from '../geometry.ts';
+import type { ImagePoint } from '../space/geometry.ts';
 
 export interface Scale {
   /** Of `across` and `down`: millimetres of the patient, millimetres at the detector of a projection, or pixels. */

@@ -1,6 +1,6 @@
 /** Lengths, angles and areas of measurements. */
 import type { Instance } from '../instance.ts';
-import type { ImagePoint } from '../geometry.ts';
+import type { ImagePoint } from '../space/geometry.ts';
 import type { Kind } from './kinds.ts';
 import { scaleOf, shapeOf, type Scale } from './scale.ts';
 

@@ -1,8 +1,8 @@
 /** Values of pixels, and what they mean. */
 import { items, number, text, type Instance } from '../instance.ts';
-import { paddingOf } from '../padding.ts';
-import type { Pixels } from '../pixels.ts';
-import type { ImagePoint } from '../geometry.ts';
+import { paddingOf } from '../grey/padding.ts';
+import type { Pixels } from '../grey/pixels.ts';
+import type { ImagePoint } from '../space/geometry.ts';
 import type { Kind } from './kinds.ts';
 
 export interface Statistics {

@@ -2,8 +2,8 @@
  * Links of a report's text to the images that it names. A link must not lie: where a text could mean another study, another
  * series or no image at all, there is none.
  */
-import type { ImageReference } from '../image-reference.ts';
-import { hasImages } from '../series-content.ts';
+import type { ImageReference } from '../series/image-reference.ts';
+import { hasImages } from '../series/series-content.ts';
 import { isStored, type Series, type Study } from '../study.ts';
 import { mentionsOf, type Mention } from './mentions.ts';
 import { sentencesOf } from './sentences.ts';

@@ -1,5 +1,5 @@
 /** A report as it is set: headings, and paragraphs of sentences with links. */
-import type { Report } from '../record.ts';
+import type { Report } from '../record/record.ts';
 import type { Study } from '../study.ts';
 import { linkedSentences, type Piece } from './report-links.ts';
 import { reportBlocks } from './report-text.ts';

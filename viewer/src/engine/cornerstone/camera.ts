@@ -1,6 +1,6 @@
 /** Zoom, pan, rotation and flip of a viewport, in the same terms with and without WebGL. */
 import { getShouldUseCPURendering, type Types } from '@cornerstonejs/core';
-import { dot, type Vector } from '../../domain/geometry.ts';
+import { dot, type Vector } from '../../domain/space/geometry.ts';
 import type { Camera, Point } from '../port.ts';
 
 export const WHOLE_IMAGE: Camera = { zoom: 1, pan: [0, 0], rotation: 0, flipped: false };

@@ -2,7 +2,7 @@
 import { cache, getShouldUseCPURendering, imageLoader, metaData, type Types } from '@cornerstonejs/core';
 import { createImage } from '@cornerstonejs/dicom-image-loader';
 import { Trouble } from '../../data/trouble.ts';
-import type { Stack, StackFrame } from '../../domain/stacks.ts';
+import type { Stack, StackFrame } from '../../domain/series/stacks.ts';
 import type { FrameStore } from '../../pixels/frame-store.ts';
 import { moduleOf } from './modules.ts';
 import { palettesOf, type Palettes } from './palettes.ts';

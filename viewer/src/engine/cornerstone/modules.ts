@@ -1,7 +1,7 @@
 /** The metadata of a frame in the modules that Cornerstone asks for. */
-import { planeOf } from '../../domain/geometry.ts';
+import { planeOf } from '../../domain/space/geometry.ts';
 import { number, numbers, text, type Instance } from '../../domain/instance.ts';
-import { voiOf } from '../../domain/voi.ts';
+import { voiOf } from '../../domain/grey/voi.ts';
 import type { Palettes } from './palettes.ts';
 
 type Module = Record<string, unknown>;

@@ -1,8 +1,8 @@
 /** One element that shows a stack. What is wanted and what is on the glass are two values. */
 import { Enums, utilities, type Types } from '@cornerstonejs/core';
 import { Trouble } from '../../data/trouble.ts';
-import type { Pixels } from '../../domain/pixels.ts';
-import type { Stack } from '../../domain/stacks.ts';
+import type { Pixels } from '../../domain/grey/pixels.ts';
+import type { Stack } from '../../domain/series/stacks.ts';
 import type { FrameStore } from '../../pixels/frame-store.ts';
 import type { Camera, Point, Shown, View, Window } from '../port.ts';
 import { applyCamera, glassPoint, imagePoint, WHOLE_IMAGE } from './camera.ts';

@@ -1,7 +1,7 @@
 /** Reads the slices of a volume from the frame store, decodes them by Cornerstone, and gives their values away. */
 import { Trouble } from '../../data/trouble.ts';
 import { number } from '../../domain/instance.ts';
-import type { Stack } from '../../domain/stacks.ts';
+import type { Stack } from '../../domain/series/stacks.ts';
 import type { FrameId } from '../../domain/study.ts';
 import type { FrameStore } from '../../pixels/frame-store.ts';
 import { addImages, imageIdOf, storedValues } from './images.ts';

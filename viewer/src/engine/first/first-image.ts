@@ -1,7 +1,7 @@
 /** Draws the first image of the page, in full quality, before the engine is there. */
 import type { FrameBytes } from '../../data/source.ts';
 import { number, type Instance } from '../../domain/instance.ts';
-import type { StackFrame } from '../../domain/stacks.ts';
+import type { StackFrame } from '../../domain/series/stacks.ts';
 import type { Window } from '../port.ts';
 import { greyImage, isPlainGrey, type Picture } from './grey-image.ts';
 import { Htj2kDecoder } from './htj2k.ts';

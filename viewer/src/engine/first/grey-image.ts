@@ -1,5 +1,5 @@
 import { number, numbers, text, type Instance } from '../../domain/instance.ts';
-import { voiOf } from '../../domain/voi.ts';
+import { voiOf } from '../../domain/grey/voi.ts';
 import type { Window } from '../port.ts';
 
 /** A picture of an image in full size: a byte for each of red, green, blue and opacity, by rows. */

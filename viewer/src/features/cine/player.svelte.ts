@@ -1,7 +1,7 @@
-import { clipOf, frameAt, isMultiFrame, rateOf, timingOf } from '../../domain/cine.ts';
-import type { Stack } from '../../domain/stacks.ts';
-import type { Cell } from '../../state/cell.svelte.ts';
-import { onePer } from '../../state/one-per.ts';
+import { clipOf, frameAt, isMultiFrame, rateOf, timingOf } from '../../domain/series/cine.ts';
+import type { Stack } from '../../domain/series/stacks.ts';
+import type { Cell } from '../../state/stage/cell.svelte.ts';
+import { onePer } from '../../state/browser/one-per.ts';
 
 /** Parts of the true speed. */
 export const SPEEDS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4] as const;

@@ -1,13 +1,13 @@
 /** A study of the patient beside the one that is open: which one, and how both scroll together. */
 import { untrack } from 'svelte';
 import type { Trouble } from '../../data/trouble.ts';
-import { similarSeries } from '../../domain/similar-series.ts';
+import { similarSeries } from '../../domain/series/similar-series.ts';
 import { isStored, type Study } from '../../domain/study.ts';
-import type { Address } from '../../state/address.ts';
-import { troubleOf } from '../../state/trouble-of.ts';
+import type { Address } from '../../state/browser/address.ts';
+import { troubleOf } from '../../state/browser/trouble-of.ts';
 import type { Page } from '../../ui/context.ts';
 import { LinkedScroll } from './linked-scroll.svelte.ts';
-import { onePer } from '../../state/one-per.ts';
+import { onePer } from '../../state/browser/one-per.ts';
 
 /** Why nothing was opened: there is no comparable study, its images are not stored, or the record does not have it. */
 export type Nothing = 'none' | 'not-stored' | 'unknown';

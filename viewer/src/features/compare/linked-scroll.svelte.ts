@@ -1,8 +1,8 @@
 import { untrack } from 'svelte';
-import { isBeyond, linkedIndex, linkOf, offsetBetween, type Link } from '../../domain/link.ts';
-import type { Stack } from '../../domain/stacks.ts';
-import type { Cell } from '../../state/cell.svelte.ts';
-import type { Workspace } from '../../state/workspace.svelte.ts';
+import { isBeyond, linkedIndex, linkOf, offsetBetween, type Link } from '../../domain/record/link.ts';
+import type { Stack } from '../../domain/series/stacks.ts';
+import type { Cell } from '../../state/stage/cell.svelte.ts';
+import type { Workspace } from '../../state/stage/workspace.svelte.ts';
 
 export type Pair = readonly [Cell, Cell];
 

@@ -1,6 +1,6 @@
 import type { Page } from '../../ui/context.ts';
 import { Saving } from './saving.svelte.ts';
-import { onePer } from '../../state/one-per.ts';
+import { onePer } from '../../state/browser/one-per.ts';
 
 /** What is being saved on a page. */
 class Downloads {

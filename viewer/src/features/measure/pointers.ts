@@ -1,5 +1,5 @@
 /** What pointers and keys on the glass mean for measuring. Pure. */
-import type { ImagePoint } from '../../domain/geometry.ts';
+import type { ImagePoint } from '../../domain/space/geometry.ts';
 
 type GlassPoint = readonly [x: number, y: number];
 

@@ -1,5 +1,5 @@
 /** Measurements as lines on the glass. All points are CSS pixels of the glass. */
-import type { ImagePoint } from '../../domain/geometry.ts';
+import type { ImagePoint } from '../../domain/space/geometry.ts';
 import type { Kind } from '../../domain/measure/kinds.ts';
 
 type GlassPoint = readonly [x: number, y: number];

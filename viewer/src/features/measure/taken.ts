@@ -1,10 +1,10 @@
-import type { ImagePoint } from '../../domain/geometry.ts';
+import type { ImagePoint } from '../../domain/space/geometry.ts';
 import { text } from '../../domain/instance.ts';
 import { POINTS, type Kind } from '../../domain/measure/kinds.ts';
 import { patientPointsOf, type Measurement } from '../../domain/measure/measurement.ts';
 import { sizeOf } from '../../domain/measure/sizes.ts';
 import { valuesOf } from '../../domain/measure/values.ts';
-import type { Cell } from '../../state/cell.svelte.ts';
+import type { Cell } from '../../state/stage/cell.svelte.ts';
 
 /** True if what is on the glass can be measured: a computed plane names no stored image that a measurement could be of. */
 export function isMeasurable({ shown, view }: Cell): boolean {

@@ -1,12 +1,12 @@
 import { Trouble } from '../../data/trouble.ts';
-import type { Orientation } from '../../domain/geometry.ts';
-import type { Slab, Stack } from '../../domain/stacks.ts';
-import { isNoVolume, volumeOf, type NoVolume, type VolumeGeometry } from '../../domain/volume.ts';
-import { nativePlane, PLANES } from '../../domain/volume-planes.ts';
-import { Cell } from '../../state/cell.svelte.ts';
-import type { CellImaging, OpenedVolume, VolumeProgress } from '../../state/imaging.ts';
-import type { Workspace } from '../../state/workspace.svelte.ts';
-import { onePer } from '../../state/one-per.ts';
+import type { Orientation } from '../../domain/space/geometry.ts';
+import type { Slab, Stack } from '../../domain/series/stacks.ts';
+import { isNoVolume, volumeOf, type NoVolume, type VolumeGeometry } from '../../domain/volume/volume.ts';
+import { nativePlane, PLANES } from '../../domain/volume/volume-planes.ts';
+import { Cell } from '../../state/stage/cell.svelte.ts';
+import type { CellImaging, OpenedVolume, VolumeProgress } from '../../state/stage/imaging.ts';
+import type { Workspace } from '../../state/stage/workspace.svelte.ts';
+import { onePer } from '../../state/browser/one-per.ts';
 
 /** A cell that shows a plane of a volume. */
 export class PlaneCell extends Cell {

@@ -1,7 +1,7 @@
-import type { ImagePoint } from '../../domain/geometry.ts';
-import { nearestPoint, rectangleOf, referenceLine } from '../../domain/reference-lines.ts';
-import type { Cell } from '../../state/cell.svelte.ts';
-import type { Crosshair } from '../../state/crosshair.svelte.ts';
+import type { ImagePoint } from '../../domain/space/geometry.ts';
+import { nearestPoint, rectangleOf, referenceLine } from '../../domain/volume/reference-lines.ts';
+import type { Cell } from '../../state/stage/cell.svelte.ts';
+import type { Crosshair } from '../../state/stage/crosshair.svelte.ts';
 
 export interface Line {
   from: Cell;

@@ -1,5 +1,5 @@
 /** What was done while values were measured: marks on the axis of time. */
-import type { PatientRecord } from '../../domain/record.ts';
+import type { PatientRecord } from '../../domain/record/record.ts';
 import { plainStudy } from '../../messages/plain/names.ts';
 import { modalityNames, type Wording } from '../../messages/modalities.ts';
 import { secondsOf } from './time.ts';

@@ -1,8 +1,8 @@
 import type { Trouble } from '../../data/trouble.ts';
-import type { Concept, Result, Trend } from '../../domain/record.ts';
-import { troubleOf } from '../../state/trouble-of.ts';
+import type { Concept, Result, Trend } from '../../domain/record/record.ts';
+import { troubleOf } from '../../state/browser/trouble-of.ts';
 import type { Page } from '../../ui/context.ts';
-import { onePer } from '../../state/one-per.ts';
+import { onePer } from '../../state/browser/one-per.ts';
 
 /** The trend on the page: of no result, on its way, there, or in trouble. */
 class OpenTrend {

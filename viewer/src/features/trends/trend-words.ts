@@ -1,4 +1,4 @@
-import type { Trend } from '../../domain/record.ts';
+import type { Trend } from '../../domain/record/record.ts';
 import { getLocale } from '../../messages/compiled/runtime.js';
 import { dateFor } from '../../messages/dates.ts';
 import type { Wording } from '../../messages/modalities.ts';

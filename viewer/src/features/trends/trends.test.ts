@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Concept, Result } from '../../domain/record.ts';
+import type { Concept, Result } from '../../domain/record/record.ts';
 import { groupsOf, type Mark } from './marks.ts';
 import { codesOf } from './open-trend.svelte.ts';
 import { moved, secondsOf, wholeRange, within, zoomed } from './time.ts';

@@ -1,9 +1,9 @@
-import { fullWindow, presetsOf, sameWindow, type WindowPreset } from '../../domain/window-presets.ts';
-import { suvOf } from '../../domain/suv.ts';
-import type { Cell } from '../../state/cell.svelte.ts';
-import type { Workspace } from '../../state/workspace.svelte.ts';
+import { fullWindow, presetsOf, sameWindow, type WindowPreset } from '../../domain/grey/window-presets.ts';
+import { suvOf } from '../../domain/grey/suv.ts';
+import type { Cell } from '../../state/stage/cell.svelte.ts';
+import type { Workspace } from '../../state/stage/workspace.svelte.ts';
 import type { Page } from '../../ui/context.ts';
-import { onePer } from '../../state/one-per.ts';
+import { onePer } from '../../state/browser/one-per.ts';
 
 /** The windows of the image in the active cell, and which of them is chosen. */
 class WindowChoice {

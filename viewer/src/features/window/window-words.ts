@@ -1,4 +1,4 @@
-import type { WindowPreset } from '../../domain/window-presets.ts';
+import type { WindowPreset } from '../../domain/grey/window-presets.ts';
 import { m } from '../../messages/compiled/messages.js';
 
 const NAMES: Record<string, () => string> = {

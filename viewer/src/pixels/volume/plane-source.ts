@@ -2,7 +2,7 @@
 import type { FrameBytes, ImageSource } from '../../data/source.ts';
 import { Trouble } from '../../data/trouble.ts';
 import type { FrameName, ImageLocation } from '../../domain/study.ts';
-import { gridOf, slabRange, type PlaneOptions } from '../../domain/volume-planes.ts';
+import { gridOf, slabRange, type PlaneOptions } from '../../domain/volume/volume-planes.ts';
 import type { PlaneImage } from './reformat.ts';
 import type { VoxelStore } from './voxel-store.ts';
 

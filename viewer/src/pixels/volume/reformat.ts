@@ -1,5 +1,5 @@
 /** Computes images of planes through a volume. Pure, and exact: values between two voxels of a line are interpolated. */
-import type { Direction } from '../../domain/volume-planes.ts';
+import type { Direction } from '../../domain/volume/volume-planes.ts';
 
 export type Voxels = Int16Array | Uint16Array;
 

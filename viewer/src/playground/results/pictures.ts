@@ -1,4 +1,4 @@
-import { formatAddress } from '../../state/address.ts';
+import { formatAddress } from '../../state/browser/address.ts';
 import { tenantIn, type PageFacts } from '../page-facts.ts';
 import type { Access } from '../sign-in/access.svelte.ts';
 

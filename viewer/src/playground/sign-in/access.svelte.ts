@@ -1,9 +1,9 @@
-import { memoryStorage, storageIfAllowed } from '../../state/browser-storage.ts';
-import { SignInProblem } from '../../state/sign-in-problem.ts';
-import { isAnswer, takePending } from '../../state/smart-answer.ts';
-import type { Grant } from '../../state/smart-launch.ts';
-import { smartServer, type Known, type SmartServer } from '../../state/smart-server.ts';
-import { Tokens } from '../../state/tokens.ts';
+import { memoryStorage, storageIfAllowed } from '../../state/browser/browser-storage.ts';
+import { SignInProblem } from '../../state/sign-in/sign-in-problem.ts';
+import { isAnswer, takePending } from '../../state/sign-in/smart-answer.ts';
+import type { Grant } from '../../state/sign-in/smart-launch.ts';
+import { smartServer, type Known, type SmartServer } from '../../state/sign-in/smart-server.ts';
+import { Tokens } from '../../state/sign-in/tokens.ts';
 import type { PageFacts } from '../page-facts.ts';
 import { pastedGrant } from './pasted-token.ts';
 
@@ -44,7 +44,7 @@ export class Access {
     await this.#try(async () => {
       const pending = takePending(address, this.#storage);
       const known = this.#known(pending.smart);
-      const { completeLaunch } = await import('../../state/smart-launch.ts');
+      const { completeLaunch } = await import('../../state/sign-in/smart-launch.ts');
       this.#begin(known, await completeLaunch(known, address, pending), false);
     });
   }
@@ -55,7 +55,7 @@ export class Access {
       const known = this.#known(this.#facts.smart ?? (await smartServer(this.#fhirBase)));
       if (!known.smart.authorization_endpoint)
         throw new SignInProblem('refused', 'This server does not say where one signs in. Paste a token.');
-      const { beginLaunch } = await import('../../state/smart-launch.ts');
+      const { beginLaunch } = await import('../../state/sign-in/smart-launch.ts');
       const launch = { redirectUri: this.#page, returnTo: '', scope };
       location.assign(await beginLaunch(known, launch, this.#storage));
     });

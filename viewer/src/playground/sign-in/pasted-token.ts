@@ -1,4 +1,4 @@
-import type { Grant } from '../../state/smart-launch.ts';
+import type { Grant } from '../../state/sign-in/smart-launch.ts';
 
 /** A day: a token that does not say its end is refused by the server when it has ended. */
 const UNKNOWN_LIFETIME = 86_400_000;

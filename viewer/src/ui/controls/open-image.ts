@@ -1,5 +1,5 @@
-import type { ImageReference } from '../../domain/image-reference.ts';
-import type { Cell } from '../../state/cell.svelte.ts';
+import type { ImageReference } from '../../domain/series/image-reference.ts';
+import type { Cell } from '../../state/stage/cell.svelte.ts';
 import { WIDE, type Page } from '../context.ts';
 
 /** Shows the image that a text or a document names. @param from the cell of the document */

@@ -1,4 +1,4 @@
-import type { PatientRecord } from '../../domain/record.ts';
+import type { PatientRecord } from '../../domain/record/record.ts';
 import { ageOn, dateFor, dayOf } from '../../messages/dates.ts';
 import { m } from '../../messages/compiled/messages.js';
 import type { Wording } from '../../messages/modalities.ts';

@@ -1,5 +1,5 @@
 import { m } from '../../messages/compiled/messages.js';
-import type { EntryFault } from '../../state/servers.ts';
+import type { EntryFault } from '../../state/browser/servers.ts';
 
 /** Why an entry is not kept, and what to do. */
 export const FAULTS: Record<EntryFault, () => string> = {

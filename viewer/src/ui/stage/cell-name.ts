@@ -1,7 +1,7 @@
 import { dayOf } from '../../messages/dates.ts';
 import { m } from '../../messages/compiled/messages.js';
-import type { Cell } from '../../state/cell.svelte.ts';
-import type { Workspace } from '../../state/workspace.svelte.ts';
+import type { Cell } from '../../state/stage/cell.svelte.ts';
+import type { Workspace } from '../../state/stage/workspace.svelte.ts';
 
 /** Returns the name of a place of the stage: two studies are told apart by their dates, images of one study by their numbers. */
 export function cellName(cell: Cell, { cells, besideCell }: Workspace): string {

@@ -1,6 +1,6 @@
 /** Lines of the texts on an image. Numbers have a point in every language, as scanners write them. */
-import type { SlicePlace } from '../../domain/image-facts.ts';
-import type { Suv, SuvGap } from '../../domain/suv.ts';
+import type { SlicePlace } from '../../domain/space/image-facts.ts';
+import type { Suv, SuvGap } from '../../domain/grey/suv.ts';
 import { m } from '../../messages/compiled/messages.js';
 
 const short = (value: number): string => String(Math.round(value * 100) / 100);

@@ -1,4 +1,4 @@
-import type { Report } from '../../domain/record.ts';
+import type { Report } from '../../domain/record/record.ts';
 import type { Page } from '../context.ts';
 
 /** Returns the reports of the active image's study, the newest first; those without a date are last. */

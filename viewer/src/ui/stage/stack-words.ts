@@ -1,4 +1,4 @@
-import type { Reformatted, Stack } from '../../domain/stacks.ts';
+import type { Reformatted, Stack } from '../../domain/series/stacks.ts';
 import { m } from '../../messages/compiled/messages.js';
 
 const ORIENTATIONS: Record<string, () => string> = {

@@ -1,4 +1,4 @@
-import type { Concept, EntryKind, PatientRecord, TimelineEntry } from '../../domain/record.ts';
+import type { Concept, EntryKind, PatientRecord, TimelineEntry } from '../../domain/record/record.ts';
 import type { Study } from '../../domain/study.ts';
 import { dayOf } from '../../messages/dates.ts';
 import { m } from '../../messages/compiled/messages.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Report, TimelineEntry } from '../../domain/record.ts';
+import type { Report, TimelineEntry } from '../../domain/record/record.ts';
 import { byYear, filterEntries, type Group } from './filter.ts';
 
 const entry = (kind: TimelineEntry['kind'], title: string, date?: string, reports = 0): TimelineEntry => ({

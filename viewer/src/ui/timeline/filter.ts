@@ -1,5 +1,5 @@
 import { foldedText } from '../../../../schema/fhir/folded-text.ts';
-import type { EntryKind, TimelineEntry } from '../../domain/record.ts';
+import type { EntryKind, TimelineEntry } from '../../domain/record/record.ts';
 
 export const GROUPS = ['all', 'images', 'reports', 'visits', 'results', 'other'] as const;
 export type Group = (typeof GROUPS)[number];

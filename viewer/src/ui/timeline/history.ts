@@ -1,4 +1,4 @@
-import type { Measure, PatientRecord, Result, TimelineEntry } from '../../domain/record.ts';
+import type { Measure, PatientRecord, Result, TimelineEntry } from '../../domain/record/record.ts';
 import { flagOf } from '../../messages/plain/codes.ts';
 
 /** Fewer values are no course. */

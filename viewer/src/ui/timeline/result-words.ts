@@ -1,4 +1,4 @@
-import type { Result } from '../../domain/record.ts';
+import type { Result } from '../../domain/record/record.ts';
 import { unitWords } from '../../messages/plain/codes.ts';
 
 /** LOINC codes of the two values of a blood pressure. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { PatientRecord, Result } from '../../domain/record.ts';
+import type { PatientRecord, Result } from '../../domain/record/record.ts';
 import { courseOf, lastValues } from './history.ts';
 import { rangeWords, valueWords } from './result-words.ts';
 

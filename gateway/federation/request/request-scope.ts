@@ -1,0 +1,50 @@
+import type { FastifyRequest } from 'fastify';
+import type { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
+import type { Access } from '../../../schema/access/access.ts';
+import type { RecordOperation } from '../../../schema/fault/audit.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import type { TakenOperation } from '../document/asked-operation.ts';
+import type { WantedRows } from '../executor/rows.ts';
+import type { Explanation } from '../document/explanation.ts';
+import type { SentDocument } from './sent-document.ts';
+import type { RequestEnd } from '../../../schema/process/request-end.ts';
+import type { FaultLog } from '../../../schema/fault/log-fault.ts';
+
+/**
+ * The state of one request in the federation. Apollo clones the context value, so everything that must exist once per
+ * request is inside this one object.
+ */
+export interface RequestScope {
+  /** Undefined in the process of a subgraph, which is asked for a part of the request. */
+  request?: FastifyRequest;
+  tenant: Tenant;
+  access: Access;
+  /** Aborted when the caller has gone, or, with a Fault as its reason, when the time limit is over (FG-12). */
+  over: RequestEnd;
+  /** Begins the time limit, where the state of the request has it. */
+  limitTime?: () => void;
+  log: FaultLog;
+  /** Counts the fields that the lists of the answer may still hold (FG-12). */
+  budget: AnswerBudget;
+  /** Records the operations of the cores (IA-30). */
+  audit: RecordOperation | undefined;
+  /** True for a request to FHIR's `$graphql`: errors then carry an OperationOutcome (FG-11). */
+  fhir: boolean;
+  /** The operation, once it is found valid. */
+  operation?: TakenOperation;
+  /** The usual form of an introspection that is allowed and has a prepared answer (FG-24). */
+  introspection?: string;
+  /** What the answer tells of this request, if the caller wants an explanation (FG-28). */
+  explanation?: Explanation;
+  /** The rows of the answer are taken out of it, and written one by one (FG-29). */
+  rows?: WantedRows;
+  /** The client's own document, where the tenant asks if it is trusted (FG-13); without it, it is not. */
+  document?: SentDocument | undefined;
+  /** The subgraphs' per-request cores, opened at first use. */
+  cores: Map<string, unknown>;
+}
+
+/** The context value of the gateway. */
+export interface GatewayContext {
+  scope: RequestScope;
+}

@@ -1,0 +1,171 @@
+import { basesOf, imagesOf, sourcesOf, type ServerAddress } from '../../data/sources.ts';
+import type { ImageSource, RecordSource } from '../../data/source.ts';
+import type { ImageLocation } from '../../domain/study.ts';
+import { Transport } from '../../data/transport.ts';
+import { memoryStorage, storageIfAllowed } from '../browser/browser-storage.ts';
+import { forgetSignIn, openPage, unreachable } from './opening.ts';
+import type { Server, Servers } from '../browser/servers.ts';
+import { SignInProblem } from './sign-in-problem.ts';
+import type { TabStorage } from './smart-answer.ts';
+import type { Grant } from './smart-launch.ts';
+import type { Known, SmartServer } from './smart-server.ts';
+import { Tokens } from './tokens.ts';
+
+/** The query parameter of the page after signing out: `not-revoked` if the server has not confirmed it. */
+const SIGNED_OUT = 'signed-out';
+
+export interface SessionOptions {
+  servers: Servers;
+  /** Where sign-ins come back to: the page without its query. */
+  redirectUri: string;
+  /** The SMART configuration of a server that the page brings along. */
+  configured?: { fhirBase: string; smart: SmartServer } | undefined;
+}
+
+/** Who is signed in where, and the sources of data. Tokens are in memory only. */
+export class Session {
+  readonly servers: Servers;
+  /** `opening` until it is known whether a token is needed. */
+  phase = $state<'opening' | 'signed-out' | 'ready'>('opening');
+  problem = $state.raw<SignInProblem>();
+  /** True after the user has signed out: then no sign-in starts automatically. */
+  left = $state(false);
+  #known = $state.raw<Known>();
+  #grant = $state.raw<Grant>();
+  #tokens: Tokens | undefined;
+  #data: { transport: Transport; records: RecordSource; images: ImageSource } | undefined;
+  readonly #redirectUri: string;
+  readonly #configured: SessionOptions['configured'];
+  readonly #storage: TabStorage = storageIfAllowed('sessionStorage') ?? memoryStorage();
+
+  constructor({ servers, redirectUri, configured }: SessionOptions) {
+    this.servers = servers;
+    this.#redirectUri = redirectUri;
+    this.#configured = configured;
+  }
+
+  /** The server; undefined if the page names none that is known. */
+  get server(): Server | undefined {
+    return this.#known?.server;
+  }
+
+  /** True if the server has an authorization endpoint. */
+  get signInPossible(): boolean {
+    return this.#known?.smart.authorization_endpoint !== undefined;
+  }
+
+  get signedIn(): boolean {
+    return this.#grant !== undefined;
+  }
+
+  /** The patient for whom the token is; undefined if the user chooses one. */
+  get patient(): string | undefined {
+    return this.#grant?.patient;
+  }
+
+  get records(): RecordSource {
+    return this.#ready.records;
+  }
+
+  get images(): ImageSource {
+    return this.#ready.images;
+  }
+
+  /** Where its images are; undefined where only the records say it. */
+  get imageLocation(): ImageLocation | undefined {
+    const { server } = this;
+    return server && imagesOf({ fhirBase: server.fhirBase, hasGraph: server.isOwn });
+  }
+
+  /** Has the trace of calls. */
+  get transport(): Transport {
+    return this.#ready.transport;
+  }
+
+  /**
+   * Opens the page: finishes a sign-in that the browser returns from, or starts one if a token is needed. After an error or a
+   * sign-out it waits for the user.
+   * @param server that the address names
+   * @param returnTo the query string to come back to
+   * @param restore called with the query string that the page had before the sign-in, before anything is shown
+   */
+  async open(server: Server | undefined, returnTo: string, restore: (query: string) => void): Promise<void> {
+    const address = new URL(window.location.href);
+    const signedOut = address.searchParams.get(SIGNED_OUT);
+    this.phase = 'opening';
+    this.problem = undefined;
+    this.left = signedOut !== null;
+    // The authorization code and the launch id must not stay in the browser's history.
+    if (/[?&](state|launch)=/.test(address.search)) history.replaceState(null, '', address.pathname);
+    const opened = await openPage({
+      ...{ address, server, returnTo, servers: this.servers, storage: this.#storage },
+      ...{ redirectUri: this.#redirectUri, hasLeft: this.left, configured: this.#configured },
+    });
+    if (opened.phase === 'leaving') {
+      // Replaces the history entry: otherwise the Back button would start another sign-in.
+      window.location.replace(opened.to);
+      return;
+    }
+    this.#known = opened.known;
+    if (opened.phase === 'ready') this.#begin(opened.known, opened.grant);
+    else if (opened.problem) this.problem = opened.problem;
+    else if (signedOut === 'not-revoked') this.problem = notRevoked();
+    if (opened.returnTo !== undefined) restore(opened.returnTo);
+    this.phase = opened.phase;
+  }
+
+  /** Sends the browser to the authorization server. @param returnTo the query string to come back to */
+  async signIn(returnTo: string): Promise<void> {
+    const launch = { redirectUri: this.#redirectUri, returnTo };
+    try {
+      const { beginLaunch } = await import('./smart-launch.ts');
+      window.location.assign(await beginLaunch(this.#known!, launch, this.#storage));
+    } catch (error) {
+      this.problem = unreachable(error);
+    }
+  }
+
+  /** Revokes the tokens and reloads the page, which clears its memory. @param returnTo the query string of the page then */
+  async signOut(returnTo: string): Promise<void> {
+    this.#grant = undefined;
+    this.phase = 'signed-out';
+    if (this.server) forgetSignIn(this.server, this.#storage);
+    const isRevoked = (await this.#tokens?.end()) ?? true;
+    const query = new URLSearchParams(returnTo);
+    query.set(SIGNED_OUT, isRevoked ? '' : 'not-revoked');
+    window.location.assign(`?${query}`);
+  }
+
+  /** Returns a token for a request that another part sends. @throws Trouble if the session has ended */
+  async token(): Promise<string | undefined> {
+    return this.#tokens?.token();
+  }
+
+  #begin(known: Known, grant: Grant | undefined): void {
+    this.#tokens = new Tokens(known, grant, () => {
+      this.#grant = undefined;
+      this.problem = new SignInProblem(
+        'ended',
+        'Your session has ended. Nothing was lost: sign in to go on where you were.',
+      );
+      this.phase = 'signed-out';
+    });
+    const { fhirBase, isOwn } = known.server;
+    const address: ServerAddress = { fhirBase, hasGraph: isOwn };
+    const transport = new Transport(basesOf(address), { credentials: this.#tokens });
+    this.#data = { transport, ...sourcesOf(address, transport) };
+    this.#grant = grant;
+  }
+
+  get #ready() {
+    if (!this.#data) throw new Error('The session is not ready.');
+    return this.#data;
+  }
+}
+
+function notRevoked(): SignInProblem {
+  return new SignInProblem(
+    'not-revoked',
+    'You have signed out here, but the server did not confirm it: its access ends by itself. Close the browser if others use it.',
+  );
+}
