@@ -5,6 +5,8 @@ import { expect, test } from 'vitest';
 const root = resolve(import.meta.dirname, '..');
 const ELSEWHERE = /(^|\/)(node_modules|dist|coverage|\.git|\.data|\.svelte-kit)(\/|$)/;
 
+const TOUR = 'docs/tour.md';
+
 const pages = readdirSync(root, { withFileTypes: true })
   .filter(({ name }) => !ELSEWHERE.test(name))
   .flatMap((entry) =>
@@ -51,6 +53,24 @@ test('the target of every relative link exists, and so does its heading', () => 
       .flatMap((link) => broken(page, link) ?? []),
   );
   expect(found).toEqual([]);
+});
+
+/** Returns what is wrong with the links of a page whose text is a name in code: their file has to have it. */
+function unnamed(page: string): string[] {
+  const named = readFileSync(join(root, page), 'utf8').matchAll(/\[`([A-Za-z]\w*)`\]\(([^)#]+\.ts)\)/g);
+  return [...named].flatMap(([, name, link]) => {
+    const source = readFileSync(resolve(root, dirname(page), link!), 'utf8');
+    // Each stop of the tour is where its code begins; elsewhere a name may be a key of a table.
+    const declares = page === TOUR ? String.raw`\b(function\*?|class|const) ` : String.raw`\b`;
+    const isThere = new RegExp(String.raw`${declares}${name!}\b`).test(source);
+    return isThere ? [] : [`${page}: ${link} has no ${name}`];
+  });
+}
+
+test('a name that links to a source is there, and every stop of the tour is declared there', () => {
+  expect(pages.flatMap(unnamed)).toEqual([]);
+  const stops = readFileSync(join(root, TOUR), 'utf8').match(/^\d+\. \[`\w+`\]\(/gm);
+  expect(stops?.length).toBe(52);
 });
 
 test('a link to a missing file or heading is found', () => {
