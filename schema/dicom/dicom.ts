@@ -11,6 +11,9 @@ export interface DicomElement {
 /** A data set in the DICOM JSON model: eight upper-case hex digits → attribute, PS3.18 §F.2. */
 export type DicomJson = Record<string, DicomElement>;
 
+/** The same, to be read: of a server or of a browser. */
+export type DicomValues = Readonly<Record<string, { readonly Value?: readonly unknown[] }>>;
+
 /**
  * A UID: up to 64 digits and dots. Real files break the stricter rule of PS3.5 §9.1 (DW-12). At least one digit, because
  * `.` and `..` are removed from URLs (RFC 3986 §5.2.4).
@@ -88,7 +91,7 @@ export const Tag = {
  * Returns the first value as text: numbers as written, person names in their alphabetic form where there is one.
  * Undefined when there is no value.
  */
-export function text(dataset: DicomJson, tag: string): string | undefined {
+export function text(dataset: DicomValues, tag: string): string | undefined {
   const value = dataset[tag]?.Value?.[0];
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'object') {
@@ -99,12 +102,12 @@ export function text(dataset: DicomJson, tag: string): string | undefined {
 }
 
 /** Returns all values as text. */
-export function texts(dataset: DicomJson, tag: string): string[] {
+export function texts(dataset: DicomValues, tag: string): string[] {
   return (dataset[tag]?.Value ?? []).filter((value) => value !== null).map(String);
 }
 
 /** Returns the first value as a number; undefined when there is no value or it is not a number. */
-export function number(dataset: DicomJson, tag: string): number | undefined {
+export function number(dataset: DicomValues, tag: string): number | undefined {
   const value = Number(text(dataset, tag) ?? NaN);
   return Number.isFinite(value) ? value : undefined;
 }

@@ -1,21 +1,7 @@
 import { text, UID, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { plainText } from '../../../schema/dicom/plain-text.ts';
 
-/**
- * Converts DICOM values to FHIR strings. A FHIR string is never empty and has no control characters (FHIR R4
- * §2.24.0.1), but real files have padding of spaces and nulls, and rests of escape sequences.
- */
-
-/**
- * Removes padding, control characters and lone surrogates, and makes white space single spaces. Undefined when nothing
- * is left.
- */
-function plainText(value: string | undefined): string | undefined {
-  const clean = (value ?? '')
-    .replace(/\s+/gu, ' ')
-    .replace(/[\p{Cc}\p{Cs}]/gu, '')
-    .trim();
-  return clean || undefined;
-}
+/** Converts DICOM values to FHIR strings. A FHIR string is never empty and has no control characters (FHIR R4 §2.24.0.1). */
 
 /** Returns the first value of the attribute as a FHIR string. */
 export function string(dataset: DicomJson, tag: string): string | undefined {

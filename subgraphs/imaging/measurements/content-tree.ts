@@ -2,7 +2,7 @@ import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { texts } from '../../../schema/dicom/dicom.ts';
 import { items, string } from '../dicom/dicom-text.ts';
-import { codeOf, privateSchemes, type PrivateSchemes, type SrCode } from './sr-code.ts';
+import { srCodeOf, privateSchemes, type PrivateSchemes, type SrCode } from './sr-code.ts';
 
 /** Content items of one report that are read; a larger report is refused as a whole. */
 export const MAX_ITEMS = 10_000;
@@ -45,7 +45,7 @@ export function contentTree(report: DicomJson): ContentTree {
       path,
       type: string(dataset, '0040A040'),
       relationship: string(dataset, '0040A010'),
-      name: codeOf(dataset, '0040A043', schemes),
+      name: srCodeOf(dataset, '0040A043', schemes),
       dataset,
       children: [],
       refersTo: referenceOf(dataset),

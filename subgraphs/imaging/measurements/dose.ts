@@ -1,3 +1,4 @@
+import { isCode } from '../../../schema/dicom/code.ts';
 import type { CodeableConcept, Observation, Quantity } from 'fhir/r4.js';
 import { number, Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { primitiveText } from '../../../schema/fhir/decimal.ts';
@@ -6,7 +7,7 @@ import { items, string, uid } from '../dicom/dicom-text.ts';
 import type { ContentItem, ContentTree } from './content-tree.ts';
 import { measuredValue } from './measured-value.ts';
 import { statusOf } from './observations.ts';
-import { codeOf, conceptOf, isCode } from './sr-code.ts';
+import { srCodeOf, conceptOf } from './sr-code.ts';
 import {
   Dose,
   DOSE_EVENTS,
@@ -133,6 +134,6 @@ function codedOf(
   { schemes }: ContentTree,
 ): CodeableConcept | undefined {
   const item = inside.find(({ name, type }) => type === 'CODE' && isCode(name, concept));
-  const code = item && codeOf(item.dataset, '0040A168', schemes);
+  const code = item && srCodeOf(item.dataset, '0040A168', schemes);
   return code && conceptOf(code);
 }

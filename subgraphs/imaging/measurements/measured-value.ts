@@ -4,7 +4,7 @@ import { decimalOf } from '../../../schema/fhir/decimal.ts';
 import { isUcum, UCUM } from '../../../schema/fhir/ucum.ts';
 import { items } from '../dicom/dicom-text.ts';
 import { decimalText } from '../dicom/numeric-value.ts';
-import { codeOf, conceptOf, describeCode, type PrivateSchemes, type SrCode } from './sr-code.ts';
+import { srCodeOf, conceptOf, describeCode, type PrivateSchemes, type SrCode } from './sr-code.ts';
 
 /** The value of a NUM item: a quantity, or text where the number could be misunderstood, or the reason of its absence. */
 export type MeasuredValue = Pick<Observation, 'valueQuantity' | 'valueString' | 'dataAbsentReason'>;
@@ -12,10 +12,10 @@ export type MeasuredValue = Pick<Observation, 'valueQuantity' | 'valueString' | 
 /** Reads a NUM item (PS3.3 §C.18.1). A number without a unit of UCUM, or with a remark on it, is only text. */
 export function measuredValue(item: DicomJson, schemes: PrivateSchemes): MeasuredValue {
   const measured = items(item, '0040A300');
-  const remark = codeOf(item, '0040A301', schemes);
+  const remark = srCodeOf(item, '0040A301', schemes);
   const written = measured.flatMap((one) => texts(one, '0040A30A'));
   if (written.length === 0) return { dataAbsentReason: remark ? conceptOf(remark) : UNKNOWN };
-  const unit = measured[0] && codeOf(measured[0], '004008EA', schemes);
+  const unit = measured[0] && srCodeOf(measured[0], '004008EA', schemes);
   const quantity = measured.length === 1 && written.length === 1 && !remark && quantityOf(written[0]!, unit);
   if (quantity) return { valueQuantity: quantity };
   const described = unit && (isUnit(unit) ? unit.value : describeCode(unit));

@@ -1,9 +1,10 @@
+import { isCode } from '../../../schema/dicom/code.ts';
 import type { CodeableConcept, ObservationComponent } from 'fhir/r4.js';
 import { texts } from '../../../schema/dicom/dicom.ts';
 import { items, string, uid } from '../dicom/dicom-text.ts';
 import { reachable, type ContentItem, type ContentTree } from './content-tree.ts';
 import { measuredValue } from './measured-value.ts';
-import { codeOf, conceptOf, isCode, type SrCode } from './sr-code.ts';
+import { srCodeOf, conceptOf, type SrCode } from './sr-code.ts';
 import { Concept } from './templates.ts';
 
 /** An image, or a series, that a measurement was made on. */
@@ -40,7 +41,7 @@ export function contextWithin(
   let hasSite = false;
   for (const child of item.children) {
     const { name } = child;
-    const value = codeOf(child.dataset, '0040A168', tree.schemes);
+    const value = srCodeOf(child.dataset, '0040A168', tree.schemes);
     if (isCode(name, Concept.TrackingIdentifier)) own.trackingId = string(child.dataset, '0040A160');
     else if (isCode(name, Concept.TrackingUniqueIdentifier)) own.trackingUid = uid(child.dataset, '0040A124');
     else if (isCode(name, Concept.FindingSite) && value && !hasSite) {
@@ -72,7 +73,7 @@ export function componentOf(item: ContentItem, { schemes }: ContentTree): Observ
   if (!item.name) return [];
   const code = conceptOf(item.name);
   if (item.type === 'NUM') return [{ code, ...measuredValue(item.dataset, schemes) }];
-  const coded = item.type === 'CODE' ? codeOf(item.dataset, '0040A168', schemes) : undefined;
+  const coded = item.type === 'CODE' ? srCodeOf(item.dataset, '0040A168', schemes) : undefined;
   if (coded) return [{ code, valueCodeableConcept: conceptOf(coded) }];
   const text = item.type === 'TEXT' ? string(item.dataset, '0040A160') : undefined;
   return text === undefined ? [] : [{ code, valueString: text }];
@@ -82,7 +83,7 @@ export function componentOf(item: ContentItem, { schemes }: ContentTree): Observ
 function siteOf(item: ContentItem, site: SrCode, { schemes }: ContentTree): CodeableConcept {
   const modifiers = item.children
     .filter(({ name }) => isCode(name, Concept.Laterality) || isCode(name, Concept.TopographicalModifier))
-    .flatMap(({ dataset }) => codeOf(dataset, '0040A168', schemes)?.meaning ?? []);
+    .flatMap(({ dataset }) => srCodeOf(dataset, '0040A168', schemes)?.meaning ?? []);
   const concept = conceptOf(site);
   return { ...concept, text: [concept.text, ...modifiers].join(', ') };
 }

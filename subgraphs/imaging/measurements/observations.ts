@@ -1,3 +1,4 @@
+import { isCode } from '../../../schema/dicom/code.ts';
 import { hash } from 'node:crypto';
 import type { Observation, Reference } from 'fhir/r4.js';
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
@@ -13,7 +14,7 @@ import {
   type MeasuredObject,
   type MeasurementContext,
 } from './measurement-context.ts';
-import { codeOf, conceptOf, isCode } from './sr-code.ts';
+import { srCodeOf, conceptOf } from './sr-code.ts';
 import { Concept } from './templates.ts';
 
 /** Images that one Observation names; of more, only their series are named. */
@@ -57,7 +58,7 @@ export function observationsOf(dataset: DicomJson, tree: ContentTree): MeasuredO
       if (child.type === 'NUM' && child.name)
         found.push(observation(child, within, { report, ...measuredValue(child.dataset, tree.schemes) }));
       if (isFinding && child.name) {
-        const value = codeOf(child.dataset, '0040A168', tree.schemes);
+        const value = srCodeOf(child.dataset, '0040A168', tree.schemes);
         if (value) found.push(observation(child, within, { report, valueCodeableConcept: conceptOf(value) }));
       }
       // What a number was computed from has the context that is around the number.

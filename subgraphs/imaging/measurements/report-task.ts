@@ -1,3 +1,4 @@
+import { isCode } from '../../../schema/dicom/code.ts';
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { utf8 } from '../../../schema/process/texts.ts';
@@ -6,7 +7,6 @@ import { uid } from '../dicom/dicom-text.ts';
 import { contentTree } from './content-tree.ts';
 import { doseOf, type RadiationDose } from './dose.ts';
 import { observationsOf, type MeasuredObservation } from './observations.ts';
-import { isCode } from './sr-code.ts';
 import { DOSE_REPORTS } from './templates.ts';
 
 /** Bytes of the metadata of the reports of one series. */

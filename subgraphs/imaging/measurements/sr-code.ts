@@ -1,14 +1,11 @@
 import type { CodeableConcept } from 'fhir/r4.js';
+import { codeOf, type Code } from '../../../schema/dicom/code.ts';
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import { items, string } from '../dicom/dicom-text.ts';
 
 /** Codes of structured reports (PS3.3 §8) and their code systems in FHIR. */
 
-export interface SrCode {
-  value: string | undefined;
-  /** Coding Scheme Designator. */
-  scheme: string | undefined;
-  meaning: string;
+export interface SrCode extends Code {
   /** URI of the code system; undefined for a private scheme without a UID. */
   system: string | undefined;
 }
@@ -50,16 +47,17 @@ export function privateSchemes(report: DicomJson): PrivateSchemes {
   return new Map(named);
 }
 
-/** Reads the first code of a code sequence: short, long or URN; undefined if it has neither a code nor a meaning. */
-export function codeOf(dataset: DicomJson, sequence: string, schemes: PrivateSchemes): SrCode | undefined {
-  const [item] = items(dataset, sequence);
-  if (!item) return undefined;
-  const value = string(item, '00080100') ?? string(item, '00080119') ?? string(item, '00080120');
-  const meaning = string(item, '00080104') ?? value;
-  if (meaning === undefined) return undefined;
-  const scheme = string(item, '00080102');
+/** Reads the first code of a code sequence, with its code system; undefined if it has neither a code nor a meaning. */
+export function srCodeOf(
+  dataset: DicomJson,
+  sequence: string,
+  schemes: PrivateSchemes,
+): SrCode | undefined {
+  const code = codeOf(dataset, sequence);
+  if (!code) return undefined;
+  const { scheme } = code;
   const system = scheme === undefined ? undefined : (codeSystem(scheme) ?? schemes.get(scheme));
-  return { value, scheme, meaning, system };
+  return { ...code, system };
 }
 
 /** Converts a code to FHIR. The code of an unknown system is only text. */
@@ -70,14 +68,7 @@ export function conceptOf({ value, system, meaning, scheme }: SrCode): CodeableC
 }
 
 /** Describes a code for people: `Diameter (1234, 99LOCAL)`. */
-export function describeCode({ value, scheme, meaning }: Omit<SrCode, 'system'>): string {
+export function describeCode({ value, scheme, meaning }: Code): string {
   const code = [value, scheme].filter((part) => part !== undefined).join(', ');
   return code === '' ? meaning : `${meaning} (${code})`;
-}
-
-/** Returns true if a code is one of these, written `scheme value`. */
-export function isCode(code: SrCode | undefined, codes: ReadonlySet<string>): boolean {
-  if (code?.value === undefined || code.scheme === undefined) return false;
-  const scheme = code.scheme === 'SNM3' || code.scheme === '99SDM' ? 'SRT' : code.scheme;
-  return codes.has(`${scheme} ${code.value}`);
 }

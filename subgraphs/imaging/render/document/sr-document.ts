@@ -1,3 +1,4 @@
+import { codeOf, type Code } from '../../../../schema/dicom/code.ts';
 import { Tag, text, texts, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { items, personNames, string } from '../../dicom/dicom-text.ts';
 import { escaped } from './markup.ts';
@@ -128,7 +129,7 @@ function measured(item: DicomJson): string {
     // UCUM writes "no units" as 1.
     const unitText =
       unit && unit.value !== '1'
-        ? ` <span title="${escaped(unit.meaning)}">${escaped(unit.value)}</span>`
+        ? ` <span title="${escaped(unit.meaning)}">${escaped(unit.value ?? '')}</span>`
         : '';
     return `${escaped(texts(measurement, '0040A30A').join(', '))}${unitText}`;
   });
@@ -150,20 +151,6 @@ function evidence(report: DicomJson): string {
     ),
   );
   return lines.length > 0 ? `<h2>Evidence</h2><ul>${lines.slice(0, 1000).join('')}</ul>` : '';
-}
-
-interface Code {
-  value: string;
-  scheme: string;
-  meaning: string;
-}
-
-/** Returns the code of a code sequence, PS3.3 §8: short, long or URN. */
-function codeOf(dataset: DicomJson, sequence: string): Code | undefined {
-  const [item] = items(dataset, sequence);
-  if (!item) return undefined;
-  const value = string(item, '00080100') ?? string(item, '00080119') ?? string(item, '00080120') ?? '';
-  return { value, scheme: string(item, '00080102') ?? '', meaning: string(item, '00080104') ?? value };
 }
 
 function coded(code: Code | undefined): string {

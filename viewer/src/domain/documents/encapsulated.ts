@@ -1,6 +1,6 @@
 /** Documents inside DICOM objects: PDF, CDA, models for printing (PS3.3 §C.24). */
 import { text, type Attribute, type Instance } from '../instance.ts';
-import { codeOf, type Code } from './code.ts';
+import { codeOf, type Code } from '../../../../schema/dicom/code.ts';
 
 export interface Encapsulated {
   title?: string;

@@ -1,6 +1,6 @@
 /** A Structured Report as a document: headings, facts and tables of measurements. (PS3.3 §C.17.3) */
 import { text, type Instance } from '../instance.ts';
-import { codeOf, isCode, type Code } from './code.ts';
+import { codeOf, isCode, type Code } from '../../../../schema/dicom/code.ts';
 import { placesOf, valueOf, type ObjectReference, type SrValue } from './sr-item.ts';
 
 /** A content item that is no heading and no measurement. */
@@ -53,7 +53,7 @@ const MOST_DEPTH = 64;
 const MOST_ITEMS = 20_000;
 
 /** Finding Site, in SNOMED CT and in the codes that were used before. */
-const SITE = new Set(['SCT 363698007', 'SRT G-C0E3', 'SNM3 G-C0E3']);
+const SITE = new Set(['SCT 363698007', 'SRT G-C0E3']);
 /** Relationship of what qualifies a name: method, derivation, side of a site. */
 const MODIFIER = 'HAS CONCEPT MOD';
 

@@ -1,26 +1,22 @@
 /** Waveforms as values over time: electrocardiograms and other recordings (PS3.3 §C.10.9). */
+import {
+  readWaveformGroup,
+  type ReadSample,
+  type WaveformChannel,
+  type WaveformGroup,
+} from '../../../../schema/dicom/waveform.ts';
 import { items, number, text, type Attribute, type Instance } from '../instance.ts';
-import { codeOf, type Code } from './code.ts';
+import { codeOf, type Code } from '../../../../schema/dicom/code.ts';
 import { inlineBytes } from './inline-bytes.ts';
 
 /** Channels that were sampled together. */
-export interface Recording {
+export interface Recording extends WaveformGroup {
   /** Such as `RHYTHM` or `MEDIAN BEAT`; undefined where the file does not say. */
   label?: string;
-  /** Hz. */
-  frequency: number;
-  /** Samples of each channel. */
-  count: number;
   channels: readonly Channel[];
 }
 
-export interface Channel {
-  /** Such as `II` or `aVR`; undefined where the file does not say. */
-  label?: string;
-  /** UCUM, such as `uV`, `mV` or `mm[Hg]`; empty where the file does not say. */
-  unit: string;
-  /** In `unit`; NaN where there is no sample. */
-  values: Float64Array;
+export interface Channel extends WaveformChannel {
   /** Hz; what the device has filtered away is below `low`, above `high` and at `notch`. */
   filter: { low?: number; high?: number; notch?: number };
 }
@@ -33,21 +29,8 @@ export interface Note {
   unit?: string;
 }
 
-type Read = (view: DataView, at: number) => number;
-
-/** Waveform Sample Interpretation (5400,1006): bytes of a sample, and how it is read. PS3.3 §C.10.9.1.5 */
-const SAMPLES: Readonly<Record<string, readonly [bytes: number, read: Read]>> = {
-  SB: [1, (view, at) => view.getInt8(at)],
-  UB: [1, (view, at) => view.getUint8(at)],
-  SS: [2, (view, at) => view.getInt16(at, true)],
-  US: [2, (view, at) => view.getUint16(at, true)],
-  SL: [4, (view, at) => view.getInt32(at, true)],
-  UL: [4, (view, at) => view.getUint32(at, true)],
-};
-
 const GROUPS = '54000100';
 const DATA = '54001010';
-const MOST_CHANNELS = 256;
 
 export function isWaveform(instance: Instance): boolean {
   return items(instance, GROUPS).length > 0;
@@ -59,66 +42,42 @@ export function samplesOf(instance: Instance): readonly (Attribute | undefined)[
 }
 
 /**
- * Reads a multiplex group. A value is the sample × sensitivity × correction + baseline (PS3.3 §C.10.9.1.4).
+ * Reads a multiplex group.
  * @param at index of the group
- * @param bytes its samples, little endian, channel after channel for each moment
- * @returns undefined if it cannot be drawn: compressed sound, or numbers that contradict each other
+ * @param bytes its samples
+ * @returns undefined if it cannot be drawn, or has no sample
  */
 export function readRecording(instance: Instance, at: number, bytes: Uint8Array): Recording | undefined {
   const group = items(instance, GROUPS)[at];
-  if (!group) return undefined;
-  const frequency = number(group, '003A001A') ?? 0;
-  const channels = number(group, '003A0005') ?? 0;
-  const sample = SAMPLES[text(group, '54001006') ?? ''];
-  if (!sample || !(frequency > 0) || !(channels >= 1 && channels <= MOST_CHANNELS)) return undefined;
-  const [size, read] = sample;
-  const count = Math.min(number(group, '003A0010') ?? Infinity, Math.floor(bytes.length / (size * channels)));
-  if (count < 1) return undefined;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const padding = paddingOf(group['5400100A'], read, size);
-  const definitions = items(group, '003A0200');
+  const read = group && readWaveformGroup(group, bytes, (...how) => paddingOf(group['5400100A'], ...how));
+  if (!read || read.count < 1) return undefined;
   const label = text(group, '003A0020');
-  return {
-    ...(label && { label }),
-    frequency,
-    count,
-    channels: Array.from({ length: channels }, (_, channel) => {
-      const { scale, offset, ...about } = definitionOf(definitions[channel] ?? {});
-      const values = Float64Array.from({ length: count }, (_one, moment) => {
-        const value = read(view, (moment * channels + channel) * size);
-        return value === padding ? NaN : value * scale + offset;
-      });
-      return { ...about, values };
-    }),
-  };
+  const definitions = items(group, '003A0200');
+  const channels = read.channels.map((one, channel) => ({
+    ...one,
+    filter: filterOf(definitions[channel] ?? {}),
+  }));
+  return { ...read, ...(label && { label }), channels };
 }
 
 /** Returns the sample that stands for none, Waveform Padding Value (5400,100A); undefined if there is no such. */
-function paddingOf(attribute: Attribute | undefined, read: Read, size: number): number | undefined {
+function paddingOf(attribute: Attribute | undefined, read: ReadSample, size: number): number | undefined {
   const [value] = attribute?.Value ?? [];
   if (value !== undefined) return Number(value);
   const bytes = inlineBytes(attribute?.InlineBinary ?? '');
   return bytes && bytes.length >= size ? read(new DataView(bytes.buffer), 0) : undefined;
 }
 
-function definitionOf(definition: Instance) {
-  const name = text(definition, '003A0203') ?? codeOf(definition, '003A0208')?.meaning;
-  const label = name?.replace(/^Lead\s+|\s*\(.*\)$/gi, '');
+function filterOf(definition: Instance): Channel['filter'] {
   const filter = {
     low: number(definition, '003A0220'),
     high: number(definition, '003A0221'),
     notch: number(definition, '003A0222'),
   };
-  return {
-    ...(label && { label }),
-    unit: codeOf(definition, '003A0211')?.value ?? '',
-    scale: (number(definition, '003A0210') ?? 1) * (number(definition, '003A0212') ?? 1),
-    offset: number(definition, '003A0213') ?? 0,
-    filter: Object.fromEntries(
-      // Zero is no filter.
-      Object.entries(filter).filter(([, hertz]) => hertz !== undefined && hertz > 0),
-    ) as Channel['filter'],
-  };
+  return Object.fromEntries(
+    // Zero is no filter.
+    Object.entries(filter).filter(([, hertz]) => hertz !== undefined && hertz > 0),
+  ) as Channel['filter'];
 }
 
 /** Returns the notes of a recording, Waveform Annotation Sequence (0040,B020): statements, and measurements. */
