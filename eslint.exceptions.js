@@ -1,5 +1,4 @@
 // Files that the rules of size do not hold for yet, each with its reason. `npm run check:lint` refuses all others.
-// Functions of more than three parameters are counted in eslint-suppressions.json: a file may get fewer, never more.
 
 /** Every test of it needs the same servers, which take seconds to start. */
 const ONE_SYSTEM = 'one started system, asked by all of its tests';

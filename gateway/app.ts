@@ -165,7 +165,10 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       void reply.headers(early);
       // No route has been found yet that gives the error form; OAuth errors have the same form everywhere.
       const style = /^\/(dyn\/)?[^/]+\/oauth(\/|$|\?)/.test(request.url) ? 'oauth' : 'json';
-      sendFault(baseUrl, style, toFault(error), request as FastifyRequest, reply as FastifyReply);
+      sendFault(baseUrl, style, toFault(error), {
+        request: request as FastifyRequest,
+        reply: reply as FastifyReply,
+      });
     },
     clientErrorHandler: (error, socket) => refuseUnparsed(error, socket, early),
     // A server that stops finishes its requests, and answers those that still come on open connections.
@@ -211,7 +214,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   app.setErrorHandler((error, request, reply) =>
     faultHandler(baseUrl, styleOf(request))(error, request, reply),
   );
-  app.setNotFoundHandler((request, reply) => sendFault(baseUrl, 'json', nothingAtPath(), request, reply));
+  app.setNotFoundHandler((request, reply) => sendFault(baseUrl, 'json', nothingAtPath(), { request, reply }));
 
   await app.register(startPage(tenants, { metrics: !deps.separateMetricsPort }));
   const viewer = viewerConfiguration(tenants, authorizer, baseUrl);

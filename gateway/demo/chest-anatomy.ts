@@ -41,9 +41,8 @@ function uniform(seed: number): () => number {
 
 /** Adds a vessel and its branches as a chain of spheres, which get thinner from the hilum outwards. */
 function branch(
-  from: { x: number; y: number; z: number },
+  { radius, ...from }: Sphere,
   direction: [number, number, number],
-  radius: number,
   next: () => number,
   into: Sphere[],
 ): void {
@@ -62,8 +61,8 @@ function branch(
     into.push({ x, y, z, radius: radius * (1 - (0.15 * step) / steps) });
   }
   const turn = (): number => 1.5 * (next() - 0.5);
-  branch({ x, y, z }, [dx + turn(), dy + turn(), dz + turn()], radius * 0.82, next, into);
-  branch({ x, y, z }, [dx + turn(), dy + turn(), dz + turn()], radius * 0.7, next, into);
+  branch({ x, y, z, radius: radius * 0.82 }, [dx + turn(), dy + turn(), dz + turn()], next, into);
+  branch({ x, y, z, radius: radius * 0.7 }, [dx + turn(), dy + turn(), dz + turn()], next, into);
 }
 
 function pulmonaryVessels(): Sphere[] {
@@ -79,7 +78,7 @@ function pulmonaryVessels(): Sphere[] {
       [0.3, -1.2],
       [0.8, -0.8],
     ] as const) {
-      branch({ x: side * 30, y: 4, z: 12 }, [side * 0.9, dy, dz], 4.2, next, spheres);
+      branch({ x: side * 30, y: 4, z: 12, radius: 4.2 }, [side * 0.9, dy, dz], next, spheres);
     }
   }
   return spheres;
@@ -121,13 +120,9 @@ type Mask = 'everywhere' | 'air' | 'body';
 /** Fills an ellipse, turned by `angle`, in mm and HU. `mask` limits it to lung (below -500 HU) or to body. */
 function ellipse(
   image: Int16Array,
-  cx: number,
-  cy: number,
-  a: number,
-  b: number,
+  [cx, cy, a, b]: [cx: number, cy: number, a: number, b: number],
   hu: number,
-  angle = 0,
-  mask: Mask = 'everywhere',
+  { angle = 0, mask = 'everywhere' }: { angle?: number; mask?: Mask } = {},
 ): void {
   if (a <= 0 || b <= 0) return;
   const cos = Math.cos(angle);
@@ -156,23 +151,28 @@ function ellipse(
   }
 }
 
+type Point = [x: number, y: number, z: number];
+
 /** Fills the section of an ellipsoid with the slice at z. */
 function ellipsoid(
   image: Int16Array,
   z: number,
-  [cx, cy, cz]: [number, number, number],
-  [a, b, c]: [number, number, number],
+  { at: [cx, cy, cz], radii: [a, b, c] }: { at: Point; radii: Point },
   hu: number,
-  mask: Mask = 'everywhere',
 ): void {
   const rest = 1 - ((z - cz) / c) ** 2;
-  if (rest > 0) ellipse(image, cx, cy, a * Math.sqrt(rest), b * Math.sqrt(rest), hu, 0, mask);
+  if (rest > 0) ellipse(image, [cx, cy, a * Math.sqrt(rest), b * Math.sqrt(rest)], hu);
 }
 
-function spheres(image: Int16Array, z: number, all: Sphere[], hu: number, mask: Mask, shrink = 1): void {
+function spheres(
+  image: Int16Array,
+  z: number,
+  all: Sphere[],
+  { hu, mask, shrink = 1 }: { hu: number; mask: Mask; shrink?: number },
+): void {
   for (const { x, y, z: cz, radius } of all) {
     const rest = (radius * shrink) ** 2 - (z - cz) ** 2;
-    if (rest > 0) ellipse(image, x, y, Math.sqrt(rest), Math.sqrt(rest), hu, 0, mask);
+    if (rest > 0) ellipse(image, [x, y, Math.sqrt(rest), Math.sqrt(rest)], hu, { mask });
   }
 }
 
@@ -181,82 +181,88 @@ function drawLungs(image: Int16Array, z: number): void {
   if (profile <= 0) return;
   const size = profile ** 0.36;
   for (const side of [-1, 1]) {
-    ellipse(image, side * 70 * (0.72 + 0.28 * size), 4, 55 * size, 84 * size, -862);
+    ellipse(image, [side * 70 * (0.72 + 0.28 * size), 4, 55 * size, 84 * size], -862);
     // Dependent lung is a little denser: its back is drawn again, in two steps.
-    ellipse(image, side * 70 * (0.72 + 0.28 * size), 34 * size, 46 * size, 52 * size, -850);
-    ellipse(image, side * 70 * (0.72 + 0.28 * size), 54 * size, 36 * size, 31 * size, -836);
+    ellipse(image, [side * 70 * (0.72 + 0.28 * size), 34 * size, 46 * size, 52 * size], -850);
+    ellipse(image, [side * 70 * (0.72 + 0.28 * size), 54 * size, 36 * size, 31 * size], -836);
   }
 }
 
 function drawMediastinum(image: Int16Array, z: number): void {
   const narrow = z > 60 ? 1 - (z - 60) / 220 : 1;
-  ellipse(image, 0, 2, 36 * narrow, 74 * narrow, -90);
-  ellipse(image, 0, 72, 46, 26, 48);
+  ellipse(image, [0, 2, 36 * narrow, 74 * narrow], -90);
+  ellipse(image, [0, 72, 46, 26], 48);
   if (z < 25) {
-    ellipsoid(image, z, [20, -26, -52], [70, 58, 74], -88);
-    ellipsoid(image, z, [20, -26, -54], [64, 52, 68], 52);
-    ellipsoid(image, z, [40, -20, -62], [30, 28, 44], 40);
-    ellipsoid(image, z, [-10, -36, -50], [28, 24, 44], 40);
-    ellipsoid(image, z, [8, 8, -30], [36, 17, 26], 40);
-    ellipsoid(image, z, [38, -48, -22], [3, 2.2, 7], 520);
+    ellipsoid(image, z, { at: [20, -26, -52], radii: [70, 58, 74] }, -88);
+    ellipsoid(image, z, { at: [20, -26, -54], radii: [64, 52, 68] }, 52);
+    ellipsoid(image, z, { at: [40, -20, -62], radii: [30, 28, 44] }, 40);
+    ellipsoid(image, z, { at: [-10, -36, -50], radii: [28, 24, 44] }, 40);
+    ellipsoid(image, z, { at: [8, 8, -30], radii: [36, 17, 26] }, 40);
+    ellipsoid(image, z, { at: [38, -48, -22], radii: [3, 2.2, 7] }, 520);
   }
-  if (z < 62) ellipse(image, 22, 46, 13.5, 13.5, 42);
-  if (z > -22 && z < 52) ellipse(image, -8, -24, 16, 16, 42);
-  if (z > -20 && z < 34) ellipse(image, 14, -36, 14, 13, 42);
+  if (z < 62) ellipse(image, [22, 46, 13.5, 13.5], 42);
+  if (z > -22 && z < 52) ellipse(image, [-8, -24, 16, 16], 42);
+  if (z > -20 && z < 34) ellipse(image, [14, -36, 14, 13], 42);
   if (z > 4 && z < 26) {
-    ellipse(image, -16, -4, 26, 8, 42, -0.25);
-    ellipse(image, 28, 2, 22, 9, 42, 0.3);
+    ellipse(image, [-16, -4, 26, 8], 42, { angle: -0.25 });
+    ellipse(image, [28, 2, 22, 9], 42, { angle: 0.3 });
   }
-  if (z >= 44 && z < 70) ellipse(image, 9, 10, 15, 44, 42, -0.42);
+  if (z >= 44 && z < 70) ellipse(image, [9, 10, 15, 44], 42, { angle: -0.42 });
   if (z >= 70)
     for (const [x, y] of [
       [-14, -20],
       [4, -22],
       [20, -6],
     ] as const)
-      ellipse(image, x, y, 6, 6, 42);
-  if (z > -40) ellipse(image, -28, -18, 9, 10, 42);
-  ellipse(image, 6, 42, 7, 6, 32);
-  ellipse(image, 6, 41, 1.6, 1.2, -700);
+      ellipse(image, [x, y, 6, 6], 42);
+  if (z > -40) ellipse(image, [-28, -18, 9, 10], 42);
+  ellipse(image, [6, 42, 7, 6], 32);
+  ellipse(image, [6, 41, 1.6, 1.2], -700);
   if (z > 38) {
-    ellipse(image, -2, 12, 11, 11, 35);
-    ellipse(image, -2, 12, 9, 9, -985);
+    ellipse(image, [-2, 12, 11, 11], 35);
+    ellipse(image, [-2, 12, 9, 9], -985);
   } else if (z > -6) {
     for (const side of [-1, 1]) {
-      ellipse(image, side * (6 + (38 - z) * 0.75), 14, 8, 7, 35);
-      ellipse(image, side * (6 + (38 - z) * 0.75), 14, 6.2, 5.4, -980);
+      ellipse(image, [side * (6 + (38 - z) * 0.75), 14, 8, 7], 35);
+      ellipse(image, [side * (6 + (38 - z) * 0.75), 14, 6.2, 5.4], -980);
     }
   }
 }
 
 function drawAbdomen(image: Int16Array, z: number): void {
-  ellipsoid(image, z, [-58, 4, -168], [76, 84, 92], 58);
-  ellipsoid(image, z, [62, 14, -172], [60, 74, 76], 46);
-  ellipsoid(image, z, [58, -26, -150], [28, 22, 24], -940);
-  ellipsoid(image, z, [88, 46, -160], [26, 34, 40], 52);
+  ellipsoid(image, z, { at: [-58, 4, -168], radii: [76, 84, 92] }, 58);
+  ellipsoid(image, z, { at: [62, 14, -172], radii: [60, 74, 76] }, 46);
+  ellipsoid(image, z, { at: [58, -26, -150], radii: [28, 22, 24] }, -940);
+  ellipsoid(image, z, { at: [88, 46, -160], radii: [26, 34, 40] }, 52);
 }
 
 function drawBones(image: Int16Array, z: number, anatomy: Anatomy): void {
   const slab = Math.min(SLABS - 1, Math.max(0, Math.floor(z + TOP)));
-  spheres(image, z, anatomy.bones[slab]!, 640, 'body');
-  spheres(image, z, anatomy.bones[slab]!, 240, 'body', 0.55);
+  spheres(image, z, anatomy.bones[slab]!, { hu: 640, mask: 'body' });
+  spheres(image, z, anatomy.bones[slab]!, { hu: 240, mask: 'body', shrink: 0.55 });
   const level = (((z + TOP) % 26) + 26) % 26;
   const disc = level < 5;
-  ellipse(image, 0, 68, 20, 16, disc ? 92 : 480);
-  ellipse(image, 0, 68, disc ? 19 : 18, disc ? 15 : 14, disc ? 85 : 190);
-  ellipse(image, 0, 89, 15, 12, 520);
-  ellipse(image, 0, 89, 9.5, 8, 28);
-  ellipse(image, 0, 109, 3.6, 11, 420);
+  ellipse(image, [0, 68, 20, 16], disc ? 92 : 480);
+  ellipse(image, [0, 68, disc ? 19 : 18, disc ? 15 : 14], disc ? 85 : 190);
+  ellipse(image, [0, 89, 15, 12], 520);
+  ellipse(image, [0, 89, 9.5, 8], 28);
+  ellipse(image, [0, 109, 3.6, 11], 420);
   if (level > 11 && level < 22)
-    for (const side of [-1, 1]) ellipse(image, side * 26, 86, 14, 4.5, 430, side * 0.25);
+    for (const side of [-1, 1]) ellipse(image, [side * 26, 86, 14, 4.5], 430, { angle: side * 0.25 });
   if (z > -70 && z < 112) {
-    ellipse(image, 0, -89 * Math.min(1, 0.72 + (TOP - z) / 330) - 3, 17, 6, 460);
-    ellipse(image, 0, -89 * Math.min(1, 0.72 + (TOP - z) / 330) - 3, 14, 4, 180);
+    ellipse(image, [0, -89 * Math.min(1, 0.72 + (TOP - z) / 330) - 3, 17, 6], 460);
+    ellipse(image, [0, -89 * Math.min(1, 0.72 + (TOP - z) / 330) - 3, 14, 4], 180);
   }
   if (z > 18) {
     for (const side of [-1, 1]) {
-      ellipse(image, side * (104 - (z - 18) * 0.12), 74, 30, 3.6, 560, side * -0.62, 'body');
-      ellipse(image, side * (104 - (z - 18) * 0.12), 74, 28, 1.6, 220, side * -0.62, 'body');
+      ellipse(image, [side * (104 - (z - 18) * 0.12), 74, 30, 3.6], 560, {
+        angle: side * -0.62,
+        mask: 'body',
+      });
+      ellipse(image, [side * (104 - (z - 18) * 0.12), 74, 28, 1.6], 220, {
+        angle: side * -0.62,
+        mask: 'body',
+      });
     }
   }
 }
@@ -265,18 +271,18 @@ function drawBones(image: Int16Array, z: number, anatomy: Anatomy): void {
 export function drawSlice(anatomy: Anatomy, z: number, image: Int16Array): void {
   image.fill(-1000);
   const taper = z > 96 ? 1 - ((z - 96) / 60) ** 2 * 0.12 : 1;
-  ellipse(image, 0, 150, 168, 9, -180);
-  ellipse(image, 0, 149, 166, 6, -900);
-  ellipse(image, 0, 2, 164 * taper, 124 * taper, 20);
-  ellipse(image, 0, 2, 162 * taper, 122 * taper, -102);
-  ellipse(image, 0, 4, 148 * taper, 108 * taper, 52);
+  ellipse(image, [0, 150, 168, 9], -180);
+  ellipse(image, [0, 149, 166, 6], -900);
+  ellipse(image, [0, 2, 164 * taper, 124 * taper], 20);
+  ellipse(image, [0, 2, 162 * taper, 122 * taper], -102);
+  ellipse(image, [0, 4, 148 * taper, 108 * taper], 52);
   const rib = Math.min(1, 0.72 + (TOP - z) / 330);
   // Below the apices of the lungs, fat fills the rib cage around the organs; above them, muscle of the neck.
-  ellipse(image, 0, 2, 130 * rib, 90 * rib, z > 118 ? 46 : -70);
+  ellipse(image, [0, 2, 130 * rib, 90 * rib], z > 118 ? 46 : -70);
   drawLungs(image, z);
   const slab = Math.min(SLABS - 1, Math.max(0, Math.floor(z + TOP)));
-  spheres(image, z, anatomy.vessels[slab]!, 35, 'air');
-  spheres(image, z, anatomy.nodule, 38, 'air');
+  spheres(image, z, anatomy.vessels[slab]!, { hu: 35, mask: 'air' });
+  spheres(image, z, anatomy.nodule, { hu: 38, mask: 'air' });
   drawMediastinum(image, z);
   drawAbdomen(image, z);
   drawBones(image, z, anatomy);

@@ -13,12 +13,10 @@ function ageOn(birthDate: string, date: string): string {
  * institution, and a statement of where the pixels come from. It gives no time-zone offset, because none is known.
  */
 export function identityElements(
-  patient: Demographics,
-  study: DemoStudy,
+  { patient, study }: { patient: Demographics; study: DemoStudy },
   series: { number: number; description: string },
   instanceNumber: number,
-  provenance: string,
-  set: Corrections = {},
+  { provenance, set = {} }: { provenance: string; set?: Corrections },
 ): Element[] {
   const optional: [number, string, string | undefined][] = [
     [0x00180015, 'CS', set.bodyPartExamined],

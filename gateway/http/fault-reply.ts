@@ -47,10 +47,9 @@ export function sendFault(
   baseUrl: string,
   style: FaultStyle,
   fault: Fault,
-  request: FastifyRequest,
-  reply: FastifyReply,
+  exchange: { request: FastifyRequest; reply: FastifyReply },
 ): FastifyReply {
-  return faultReply.sendFault(optionsOf(baseUrl, style), fault, { request, reply });
+  return faultReply.sendFault(optionsOf(baseUrl, style), fault, exchange);
 }
 
 /** Returns an error handler for routes of the gateway. */

@@ -80,7 +80,7 @@ export async function limitLoad(
     if (reason) {
       metrics.loadRefused(reason);
       const fault = new Fault('unavailable', BUSY, { retryAfter: RETRY_AFTER });
-      return void sendFault(baseUrl, styleOf(request), fault, request, reply);
+      return void sendFault(baseUrl, styleOf(request), fault, { request, reply });
     }
     move(request, 'requests');
     reply.raw.once('close', () => move(request));

@@ -133,10 +133,14 @@ export class EhrChecks {
       throw new NotTried('Patients are read with each caller’s own token');
     }
     const headers = { authorization: `Bearer ${this.#ownToken()}` };
-    this.identity = await readPatient(this.#outside, this.#tenant, config.fhirBaseUrl, patientId, {
-      headers,
-      signal,
-    });
+    this.identity = await readPatient(
+      { outside: this.#outside, tenant: this.#tenant, base: config.fhirBaseUrl },
+      patientId,
+      {
+        headers,
+        signal,
+      },
+    );
   }
 
   async #keySet(
@@ -181,7 +185,7 @@ export class EhrChecks {
   }
 
   async #probe(endpoint: string, url: string, init: RequestInit & { signal: AbortSignal }): Promise<Probed> {
-    const answer = await probe(this.#outside, this.#tenant, endpoint, url, init);
+    const answer = await probe({ outside: this.#outside, tenant: this.#tenant }, endpoint, url, init);
     if (answer.clock !== undefined) this.#clocks.push({ endpoint, seconds: answer.clock });
     return answer;
   }
@@ -192,14 +196,12 @@ export class EhrChecks {
  * @throws Failing when it cannot be read, NotTried when a search finds none and the operator has to name one
  */
 export async function readPatient(
-  outside: UpstreamDeps,
-  tenant: Tenant,
-  base: string,
+  { outside, tenant, base }: { outside: UpstreamDeps; tenant: Tenant; base: string },
   patientId: string | undefined,
   init: RequestInit & { signal: AbortSignal },
 ): Promise<PatientIdentity> {
   const url = patientId === undefined ? `${base}/Patient?_count=1` : `${base}/Patient/${patientId}`;
-  const { status, json } = await probe(outside, tenant, 'the FHIR server', url, init);
+  const { status, json } = await probe({ outside, tenant }, 'the FHIR server', url, init);
   const answered = `${new URL(base).host} answered ${status}`;
   if (status === 401)
     throw new Failing(`${answered}: it does not take the access token that its token endpoint gave`);

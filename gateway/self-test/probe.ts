@@ -26,8 +26,7 @@ const LARGEST_ANSWER = 1 << 20;
  * @throws Failing when it cannot be reached, redirects, or answers too much
  */
 export async function probe(
-  { fetch, now }: UpstreamDeps,
-  tenant: Tenant,
+  { outside: { fetch, now }, tenant }: { outside: UpstreamDeps; tenant: Tenant },
   endpoint: string,
   url: string,
   init: RequestInit & { signal: AbortSignal },

@@ -150,7 +150,8 @@ async function ownPatient(
     throw new Failing('this tenant has only one patient, with another id');
   }
   if (clinical.type === 'none') throw new NotTried('this tenant has no clinical record');
-  if (clinical.type === 'fhir') return readPatient(outside, tenant, clinical.baseUrl, patientId, { signal });
+  if (clinical.type === 'fhir')
+    return readPatient({ outside, tenant, base: clinical.baseUrl }, patientId, { signal });
   const people = patientId === undefined ? await record.people(tenant) : [];
   const id = patientId ?? people.find(({ reference }) => reference.startsWith('Patient/'))?.id;
   const identity = id === undefined ? undefined : await record.identity(tenant, id);

@@ -104,6 +104,8 @@ test('an active token becomes an Access with only the needed data', async () => 
     expires: clock / 1000 + 60,
     tokenExpires: Math.floor(clock / 1000) + 600,
     clinicalToken: 'good',
+    token: 'good',
+    record: expect.any(String) as string,
   });
 });
 

@@ -76,9 +76,9 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
     { patients, token }: { patients: readonly PatientGrant[]; token: string },
   ): Awaitable<readonly PatientGrant[]> => {
     if (!needsIdentity(tenant)) return patients;
-    const document = () => documents(tenant, config);
+    const ehr = { tenant, config, document: () => documents(tenant, config) };
     const one = (patient: PatientGrant): Awaitable<readonly PatientGrant[]> =>
-      andThen(identities(tenant, config, document, patient.id, token), (found) => identified(patient, found));
+      andThen(identities(ehr, patient.id, token), (found) => identified(patient, found));
     return andThen(allOf(patients, one), (found) => found.flat());
   };
 

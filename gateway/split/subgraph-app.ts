@@ -84,7 +84,7 @@ export async function buildSubgraphApp(deps: SubgraphAppDeps): Promise<FastifyIn
   app.setErrorHandler((error, request, reply) =>
     faultHandler(baseUrl, styleOf(request))(error, request, reply),
   );
-  app.setNotFoundHandler((request, reply) => sendFault(baseUrl, 'json', nothingAtPath(), request, reply));
+  app.setNotFoundHandler((request, reply) => sendFault(baseUrl, 'json', nothingAtPath(), { request, reply }));
   await app.register(healthRoutes(readiness, measured));
   if (!deps.separateMetricsPort) await app.register(metricsRoute(measured));
   const answerFetch = fetchAnswers(service, deps);

@@ -14,7 +14,6 @@ import { gatewayParts, type PartsOptions } from '../gateway.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { logger } from '../http/observe.ts';
 import type { SelfTest } from '../self-test/self-test.ts';
-import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
 import { tenantsOf } from './gateway-alone.ts';
 import { graphOnDemand } from './graph-on-demand.ts';
@@ -54,9 +53,6 @@ export interface TestGateway {
   forget(): void;
   close(): Promise<void>;
 }
-
-const hasFolders = ({ images }: Tenant) =>
-  images.every((source) => source.type !== 'folder' || existsSync(source.path));
 
 /**
  * Starts the whole gateway in this process: the real subgraphs, and the tenants that `files` makes of the records and
@@ -145,7 +141,7 @@ export async function buildTestGateway(
     ...limits,
   });
   if (port !== undefined) await app.listen({ host: '127.0.0.1', port });
-  if (waitForFolders) await foldersIndexed(loaded.all.filter(hasFolders), parts.imaging.checks);
+  if (waitForFolders) await foldersIndexed(loaded.all, parts.imaging.checks);
   return {
     app,
     baseUrl,

@@ -35,7 +35,7 @@ function sizeOf(files: Iterable<string>): number {
   return [...files].reduce((sum, file) => sum + size(join(dist, file)), 0);
 }
 
-const REDIRECT = ['index.html', 'src/state/smart-launch.ts'];
+const REDIRECT = ['index.html', 'src/state/sign-in/smart-launch.ts'];
 const RECORDS = ['src/data/graph/own-tenant.ts'];
 const ENGINE = 'src/engine/cornerstone/engine.ts';
 

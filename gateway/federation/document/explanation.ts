@@ -46,7 +46,7 @@ export function explainMode(extensions: unknown, { graphql }: Tenant): Mode | un
     throw new Fault('invalid_request', message);
   }
   if (explain !== 'cost' && explain !== 'run')
-    throw new Fault('invalid_request', 'extensions.explain must be "cost" or "run"..');
+    throw new Fault('invalid_request', 'extensions.explain must be "cost" or "run".');
   return explain;
 }
 
@@ -56,7 +56,7 @@ export function beginExplanation(mode: Mode, asked: AskedOperation, limits: Limi
   let depth = 0;
   const cost = operationCost(asked, (path, part, { selectionSet }) => {
     depth = Math.max(depth, path.length);
-    const name = path.join('..');
+    const name = path.join('.');
     if (selectionSet) parts.set(name, (parts.get(name) ?? 0) + part);
   });
   const fields = [...parts]

@@ -107,7 +107,7 @@ const notTrusted = () =>
 const unknownId = () =>
   new Fault(
     'invalid_request',
-    'documentId names no trusted document of this tenant. It is the SHA-256 of the text, in hexadecimal, after "sha256:"..',
+    'documentId names no trusted document of this tenant. It is the SHA-256 of the text, in hexadecimal, after "sha256:".',
   );
 
 const twoDocuments = () => new Fault('invalid_request', 'Send either query or documentId.');

@@ -46,7 +46,7 @@ describe('errors of one answer', () => {
       'Unknown argument "nam" on field "Query.PatientList". Did you mean "name"?',
       'Unknown argument "nam" on field "Query.PatientList". The schema is at /schema.graphql.',
     ],
-    ['Cannot query field "nosuch" on type "Patient"..', 'Cannot query field "nosuch" on type "Patient"..'],
+    ['Cannot query field "nosuch" on type "Patient".', 'Cannot query field "nosuch" on type "Patient".'],
     [
       'Cannot query field "Did you mean " on type "Patient". Did you mean "id" or "name"?',
       'Cannot query field "Did you mean " on type "Patient". The schema is at /schema.graphql.',

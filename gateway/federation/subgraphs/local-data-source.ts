@@ -91,7 +91,7 @@ export function formatted(error: unknown, service: ServiceName, scope: RequestSc
   const fault = reason instanceof Fault && thrown.status >= 500 ? reason : thrown;
   // A caller who has gone is not a failure.
   const gone = aborted && fault !== reason;
-  const where = { tenant: scope.tenant.key, service, path: path?.join('..') };
+  const where = { tenant: scope.tenant.key, service, path: path?.join('.') };
   if (!gone) logFault(scope.log, fault, where, 'a field failed');
   return {
     message: fault.message,

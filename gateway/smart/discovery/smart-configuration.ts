@@ -52,6 +52,12 @@ export function clinicalScopes(modes: AuthorizationConfig['modes']): string[] {
 /** Discovery document of an EHR (SMART App Launch 2.2 §3). It is only checked to be an object. */
 export type SmartConfiguration = Readonly<Record<string, unknown>>;
 
+/** The EHR of a tenant: what the tenant's file says of it, and what it says itself. */
+export interface Ehr {
+  config: ExternalConfig;
+  document: SmartConfiguration;
+}
+
 export type SmartConfigurations = (tenant: Tenant, config: EhrConfig) => Promise<SmartConfiguration>;
 
 const KEEP_SECONDS = 300;

@@ -30,9 +30,7 @@ const DOWN_SECONDS = 1;
 const OUTAGE_MILLISECONDS = 24 * 3600 * 1000;
 
 export type PatientIdentities = (
-  tenant: Tenant,
-  config: EhrConfig,
-  document: () => Promise<SmartConfiguration>,
+  ehr: { tenant: Tenant; config: EhrConfig; document: () => Promise<SmartConfiguration> },
   id: string,
   callerToken: string | undefined,
 ) => Awaitable<PatientIdentity | Unidentified | undefined>;
@@ -100,9 +98,10 @@ export function patientIdentities(outside: UpstreamDeps, tokens: BackendTokens):
       return { value: identity ? { identity } : {}, seconds: DOWN_SECONDS };
     }
   };
-  return (tenant, config, document, id, callerToken) => {
+  return (ehr, id, callerToken) => {
+    const { tenant, config } = ehr;
     const { fhirBaseUrl } = config;
-    const self = ownAsker({ outside, tokens }, { tenant, config, document });
+    const self = ownAsker({ outside, tokens }, ehr);
     const lookup = ehrRecords(self, config);
     const resolve = (record: PatientRecord) => {
       const onUnclear = (reason: UnclearReason) => outside.onUnclear?.(tenant, reason);

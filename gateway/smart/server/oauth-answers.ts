@@ -39,8 +39,7 @@ export interface Counted {
  */
 export async function counted(
   { failures }: Served,
-  request: FastifyRequest,
-  reply: FastifyReply,
+  { request, reply }: { request: FastifyRequest; reply: FastifyReply },
   { client = '', isNoGuess = async () => false }: Counted,
   answer: () => Promise<unknown>,
 ): Promise<FastifyReply> {

@@ -35,13 +35,13 @@ export function protocolRoutes(
           client: namedClient(authorization, form),
           isNoGuess: () => presentsOurs(own, path, authorization, form),
         };
-        return counted(own, request, reply, asker, async () => {
+        return counted(own, { request, reply }, asker, async () => {
           // The provider introspects for clients with client authentication, but answers 400 to a bearer token.
           if (path === PATHS.introspection && /^\s*bearer\b/i.test(authorization ?? '')) {
             return introspect(own, request, reply, form);
           }
           const silent = path === PATHS.token && authorization === undefined;
-          return pass(own, request, reply, path, silent ? await withClientId(own, body) : body);
+          return pass(own, { request, reply }, path, silent ? await withClientId(own, body) : body);
         });
       });
     }
@@ -52,7 +52,7 @@ export function protocolRoutes(
       const query = queryOf(request);
       const path = askingForConsent(`${PATHS.authorization}?${query.toString()}`);
       const asker = { client: query.get('client_id') ?? '', isNoGuess: () => namesApp(own, query) };
-      return counted(own, request, reply, asker, () => pass(own, request, reply, path));
+      return counted(own, { request, reply }, asker, () => pass(own, { request, reply }, path));
     });
 
     app.get<{ Params: { uid: string } }>(
@@ -60,26 +60,25 @@ export function protocolRoutes(
       shown,
       async (request, reply) => {
         const path = `${PATHS.authorization}/${encodeURIComponent(request.params.uid)}`;
-        return pass(await served(request), request, reply, path);
+        return pass(await served(request), { request, reply }, path);
       },
     );
 
     // Used when another user has signed in in this browser meanwhile.
     app.post(`/oauth${SIGN_OUT}`, shown, async (request, reply) => {
       const own = await served(request);
-      return pass(own, request, reply, SIGN_OUT, await text(request.raw));
+      return pass(own, { request, reply }, SIGN_OUT, await text(request.raw));
     });
 
     app.get(`/oauth${PATHS.jwks}`, open, async (request, reply) =>
-      pass(await served(request), request, reply, PATHS.jwks),
+      pass(await served(request), { request, reply }, PATHS.jwks),
     );
   };
 
   /** Passes a request to the provider with the path below the issuer and our public host. */
   async function pass(
     own: Served,
-    request: FastifyRequest,
-    reply: FastifyReply,
+    { request, reply }: { request: FastifyRequest; reply: FastifyReply },
     path: string,
     body?: string,
   ): Promise<FastifyReply> {

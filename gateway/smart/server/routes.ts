@@ -48,7 +48,7 @@ export function oauthRoutes(server: AuthorizationServer, baseUrl: string): Fasti
         throw new Fault('not_found', 'Apps of this tenant are launched by its EHR.');
       }
       requireAdmitted(own, request);
-      return counted(own, request, reply, {}, async () => {
+      return counted(own, { request, reply }, {}, async () => {
         const parsed = launchBody.safeParse(await json(request));
         if (!parsed.success)
           throw new Fault('invalid_request', 'The body of a launch is {"patient": id, "encounter": id}.');

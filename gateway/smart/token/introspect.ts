@@ -5,7 +5,7 @@ import { refusalReason } from '../../../schema/outbound/oauth-refusal.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { BackendTokens, Client } from './backend-token.ts';
 import { clientAuthentication } from './backend-token.ts';
-import type { ExternalConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
+import type { Ehr, ExternalConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
 import { quirksOf } from './quirks.ts';
 import { endpointOf } from '../discovery/smart-configuration.ts';
 import { isAccessToken } from './token-kinds.ts';
@@ -39,11 +39,9 @@ export type ActiveToken = z.infer<typeof activeToken>;
  * @throws Fault `unavailable` or `bad_gateway` without a valid answer: the token is then neither refused nor accepted
  */
 export async function introspect(
-  outside: UpstreamDeps,
-  tokens: BackendTokens,
+  { outside, tokens }: { outside: UpstreamDeps; tokens: BackendTokens },
   tenant: Tenant,
-  config: ExternalConfig,
-  document: SmartConfiguration,
+  { config, document }: Ehr,
   token: string,
 ): Promise<ActiveToken | undefined> {
   const endpoint = introspectionEndpoint(config, document);

@@ -4,11 +4,7 @@ import type { SharedCache } from '../../../schema/outbound/shared-cache.ts';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import type { CountLookup } from '../../../schema/process/cache-lookups.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import type {
-  ExternalConfig,
-  SmartConfiguration,
-  SmartConfigurations,
-} from '../discovery/smart-configuration.ts';
+import type { Ehr, ExternalConfig, SmartConfigurations } from '../discovery/smart-configuration.ts';
 import { DECISION_SECONDS, policyService } from '../patient/policy.ts';
 import type { BackendTokens } from './backend-token.ts';
 import { callerOf, namingCaller } from './caller.ts';
@@ -53,12 +49,6 @@ export interface JudgedToken {
   user?: string;
   expires: number;
   tokenExpires?: number;
-}
-
-/** The EHR of a tenant: what its file says, and what the EHR says. */
-interface Ehr {
-  config: ExternalConfig;
-  document: SmartConfiguration;
 }
 
 type Known = JudgedToken | { fault: Fault };
@@ -121,10 +111,10 @@ function tokenDescriptions(deps: JudgedTokensDeps, tokens: BackendTokens) {
   return async (tenant: Tenant, { config, document }: Ehr, token: string): Promise<IntrospectionAnswer> => {
     refuseOtherKinds(token, config.tokenUrl ?? document['token_endpoint']);
     if (config.type === 'smart-on-fhir-jwt') {
-      const active = await verified(tenant, config, document, token);
+      const active = await verified(tenant, { config, document }, token);
       return { active, seconds: active ? config.introspectionTtl : REFUSED_SECONDS };
     }
-    const said = await introspected(tenant, config, document, token);
+    const said = await introspected(tenant, { config, document }, token);
     if (said.active) refuseIdToken(token, said.active.client_id);
     return said;
   };
@@ -145,7 +135,7 @@ function tokenJudge(deps: JudgedTokensDeps) {
   ): Promise<JudgedToken & { keep?: number }> => {
     const seconds = deps.now() / 1000;
     requireUnbound(described);
-    requireMeantForUs(described, tenant, config, document, deps.baseUrl, seconds);
+    requireMeantForUs(described, tenant, { config, document }, { baseUrl: deps.baseUrl, now: seconds });
     const quirks = quirksOf(config);
     const active = withPatient(described, config);
     const permissions = withImagingScopes(permissionsOf(active.scope), quirks);

@@ -14,8 +14,7 @@ export type JwtConfig = Extract<ExternalConfig, { type: 'smart-on-fhir-jwt' }>;
 
 export type JwtVerifier = (
   tenant: Tenant,
-  config: JwtConfig,
-  document: SmartConfiguration,
+  ehr: { config: JwtConfig; document: SmartConfiguration },
   token: string,
 ) => Promise<ActiveToken | undefined>;
 
@@ -27,7 +26,7 @@ export type JwtVerifier = (
  */
 export function jwtVerifier(outside: UpstreamDeps): JwtVerifier {
   const verified = issuerVerifier(outside);
-  return async (tenant, config, document, token) => {
+  return async (tenant, { config, document }, token) => {
     const url = config.jwksUri ?? endpointOf(document, 'jwks_uri');
     const issuer = (config.issuer ?? endpointOf(document, 'issuer')).replace(/\/+$/, '');
     if (!typeOf(token, config.typ)) return undefined;

@@ -3,7 +3,7 @@ import type { SharedCache, SharedValue } from '../../../schema/outbound/shared-c
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { BackendTokens } from './backend-token.ts';
 import { activeToken, introspect, type ActiveToken } from './introspect.ts';
-import type { ExternalConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
+import type { Ehr } from '../discovery/smart-configuration.ts';
 import type { UpstreamDeps } from './upstream.ts';
 
 /** Times for which a refusal, and a token without `exp`, are remembered (SM-9). */
@@ -34,15 +34,10 @@ const shareable = z.object({ active: activeToken.optional() });
  */
 export function sharedIntrospection(outside: UpstreamDeps & { shared?: SharedCache }, tokens: BackendTokens) {
   const { shared, now } = outside;
-  return async (
-    tenant: Tenant,
-    config: ExternalConfig,
-    document: SmartConfiguration,
-    token: string,
-  ): Promise<IntrospectionAnswer> => {
+  return async (tenant: Tenant, { config, document }: Ehr, token: string): Promise<IntrospectionAnswer> => {
     const key = [NAME, tenant.cacheKey, config.fhirBaseUrl, token].join('\0');
     const ask = async (): Promise<SharedValue> => {
-      const active = await introspect(outside, tokens, tenant, config, document, token);
+      const active = await introspect({ outside, tokens }, tenant, { config, document }, token);
       const seconds = active ? Math.min(config.introspectionTtl, lifetime(active, now)) : REFUSED_SECONDS;
       return { value: active ? { active } : {}, seconds };
     };

@@ -9,7 +9,7 @@ import type { ActiveToken } from './introspect.ts';
 import type { PolicyRow } from '../patient/policy.ts';
 import { grantsOf } from '../patient/policy.ts';
 import { quirksOf } from './quirks.ts';
-import type { ExternalConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
+import type { Ehr, ExternalConfig } from '../discovery/smart-configuration.ts';
 import { isAccessToken, isBoundToKey, isGivenToApp, isTypedOtherwise } from './token-kinds.ts';
 
 /** Pure rules for the use of an active token. */
@@ -54,16 +54,14 @@ function decoded(token: string): { typ: unknown; claims: ReturnType<typeof decod
 
 /**
  * Refuses a token that has expired, has another issuer, or is not meant for this gateway (IA-5).
- * @param now seconds since the epoch
+ * @param ours our public base, and the time in seconds since the epoch
  * @throws Fault `invalid_token`
  */
 export function requireMeantForUs(
   token: ActiveToken,
   tenant: Tenant,
-  config: ExternalConfig,
-  document: SmartConfiguration,
-  baseUrl: string,
-  now: number,
+  { config, document }: Ehr,
+  { baseUrl, now }: { baseUrl: string; now: number },
 ): void {
   if (token.exp !== undefined && endOf(token.exp) <= now) throw invalid();
   if (token.nbf !== undefined && token.nbf > now + CLOCK_TOLERANCE_SECONDS) throw invalid();

@@ -41,7 +41,7 @@ export async function call(
   url: string,
   init: RequestInit = {},
 ): Promise<Answer> {
-  const { response, text } = await exchange(outside, tenant, url, init, true);
+  const { response, text } = await exchange(outside, tenant, url, { ...init, repeatable: true });
   const { status } = response;
   return { status, json: status < 300 ? object(text, url) : {} };
 }
@@ -53,7 +53,12 @@ export async function call(
 export function jsonFetch(outside: UpstreamDeps, tenant: Tenant) {
   return async (url: string, init: Pick<RequestInit, 'method' | 'headers' | 'body'>): Promise<Response> => {
     const { method = 'GET', headers = {}, body = null } = init;
-    const { response, text } = await exchange(outside, tenant, url, { method, headers, body }, true);
+    const { response, text } = await exchange(outside, tenant, url, {
+      method,
+      headers,
+      body,
+      repeatable: true,
+    });
     const { status } = response;
     if (status < 300) return Response.json(object(text, url), { status });
     return new Response(text || null, { status, headers: response.headers });
@@ -66,7 +71,10 @@ export function jsonFetch(outside: UpstreamDeps, tenant: Tenant) {
  */
 export function limitedFetch(outside: UpstreamDeps, tenant: Tenant) {
   return async (url: string, init: RequestInit): Promise<Response> => {
-    const { response, text } = await exchange(outside, tenant, url, init, init.method === 'GET');
+    const { response, text } = await exchange(outside, tenant, url, {
+      ...init,
+      repeatable: init.method === 'GET',
+    });
     return new Response(text || null, { status: response.status, headers: response.headers });
   };
 }
@@ -75,8 +83,7 @@ async function exchange(
   outside: UpstreamDeps,
   tenant: Tenant,
   url: string,
-  init: RequestInit,
-  repeatable: boolean,
+  { repeatable, ...init }: RequestInit & { repeatable: boolean },
 ): Promise<{ response: Response; text: string }> {
   let response: Response;
   let text: string;

@@ -50,7 +50,6 @@ beforeAll(async () => {
     Object.entries(images).map(([name, one]) => testTenant(one, name)),
     { all: testAccess('all', 'system/ImagingStudy.rs'), none: testAccess([]) },
   );
-  await served.indexed();
 }, 60_000);
 afterAll(async () => {
   await served?.close();

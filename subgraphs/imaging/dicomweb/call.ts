@@ -181,7 +181,7 @@ export class Call {
     const accept = this.#accept();
     return this.#sendUnlessHeld(target, { part: 'bulkdata', form: [rest] }, async (study, tag) => {
       const path = `bulkdata/${rest}`;
-      const payload = await retrieveBulkData(study, target, path, accept, this.#range(tag));
+      const payload = await retrieveBulkData(study, target, path, { accept, range: this.#range(tag) });
       return withStrongTag(payload, study, tag);
     });
   }

@@ -91,7 +91,7 @@ export function parseQido(
       if (tag === undefined || kind === undefined) ignored.push(name);
       // Every value is used, by whichever name: a source would pick one of them (DW-3).
       else if (tag === Tag.PatientID) patientIds = [...(patientIds ?? []), ...value.split(/[,\\]/)];
-      else addValues(match, tag, kind, name, value);
+      else addValues(match, { tag, kind, name }, value);
     }
   }
   if (patientIds && patientIds.length > MAX_VALUES) throw tooMany('PatientID', MAX_VALUES);
@@ -129,7 +129,12 @@ function keysOf(level: Level): Map<string, Kind> {
 
 const ALLOWED = { study: keysOf('study'), series: keysOf('series'), instance: keysOf('instance') };
 
-function addValues(match: Map<string, string[]>, tag: string, kind: Kind, name: string, value: string): void {
+/** Adds the values of a key. @param key `name` is the client's word for it */
+function addValues(
+  match: Map<string, string[]>,
+  { tag, kind, name }: { tag: string; kind: Kind; name: string },
+  value: string,
+): void {
   const list = kind === 'uid' || kind === 'code' ? value.split(/[,\\]/) : [value];
   const values = list.map((item) => item.trim()).filter(Boolean);
   for (const item of values) {

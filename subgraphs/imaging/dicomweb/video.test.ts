@@ -58,7 +58,6 @@ beforeAll(async () => {
   const images = { folder, orthanc: web, dimse, several: [web, folder] };
   const tenants = Object.entries(images).map(([name, one]) => testTenant(one, name));
   served = await testSubgraph(tenants, { all: testAccess('all', 'system/ImagingStudy.rs') });
-  await served.indexed();
 }, 60_000);
 afterAll(async () => {
   await served?.close();

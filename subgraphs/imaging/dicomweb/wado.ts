@@ -223,8 +223,7 @@ export async function retrieveBulkData(
   study: Pick<Study, 'bulkdata' | 'usedCopy'>,
   target: InstanceTarget,
   path: string,
-  accept: readonly MediaRange[],
-  rangeHeader: string | undefined,
+  { accept, range }: { accept: readonly MediaRange[]; range: string | undefined },
 ): Promise<Payload> {
   const bulk = await study.bulkdata(target, path);
   const form = negotiateBulkData(accept, bulk.mediaType);
@@ -242,7 +241,7 @@ export async function retrieveBulkData(
     };
   }
   // A range of one copy does not fit another, which may be encoded differently.
-  return wholeOrRange(bulk, study.usedCopy ? undefined : rangeHeader);
+  return wholeOrRange(bulk, study.usedCopy ? undefined : range);
 }
 
 function notAcceptable(message: string): Fault {

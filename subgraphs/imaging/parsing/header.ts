@@ -114,5 +114,5 @@ function rowAttributes({ bytes, elements, encoding }: DicomFile): DicomJson {
 function checkDelimiter(bytes: Bytes, offset: number, budget: Budget): void {
   const end = bytes.slice(bytes.size - 8, 8);
   if (end.readUInt32LE(0) === 0xe0ddfffe && end.readUInt32LE(4) === 0) return;
-  readFragments(bytes, offset, bytes.size, true, budget);
+  readFragments(bytes, { start: offset, end: bytes.size }, true, budget);
 }

@@ -165,7 +165,7 @@ class DicomDimse implements ImagingSource {
       return { transferSyntax: stored, size, stream };
     }
     if (!canGive(stored, transferSyntax)) throw notInTransferSyntax();
-    return this.#reader.inTransferSyntax(path, instance, transferSyntax, this.#pixels, signal);
+    return this.#reader.inTransferSyntax(path, instance, transferSyntax, { pixels: this.#pixels, signal });
   }
 
   /** Yields the instances of the target: from the cache in order, or from a retrieval as they arrive. */

@@ -243,7 +243,7 @@ class Folder implements FolderSource {
   ): Promise<Omit<StoredInstance, 'sopInstanceUid'>> {
     const path = this.#path(instance);
     if (transferSyntax !== instance.transferSyntax)
-      return this.#reader.inTransferSyntax(path, instance, transferSyntax, this.#pixels, signal);
+      return this.#reader.inTransferSyntax(path, instance, transferSyntax, { pixels: this.#pixels, signal });
     const { size } = instance;
     const stream = streamRange(await this.#reader.open(path, instance), 0, size - 1, this.#buffers);
     stream.once('error', (error) => this.#failed(instance, error));

@@ -62,7 +62,6 @@ describe.each<[how: string, of: (orthanc: Orthanc, port: (of: 'web' | 'dimse') =
     });
     for (const level of ['warn', 'info'] as const)
       served.app.log[level] = (line: object) => void ('archive' in line && logged.push([level, line]));
-    await served.indexed();
   }, 60_000);
   afterAll(async () => {
     await served?.close();

@@ -96,7 +96,6 @@ describe('DW-18 a tenant with a folder and an Orthanc', () => {
         system: testAccess('all', 'system/ImagingStudy.rs'),
       },
     );
-    await served.indexed();
     served.app.log.warn = (details: object) => void logged.push(details);
   }, 60_000);
   afterAll(async () => {

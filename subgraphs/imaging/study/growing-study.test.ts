@@ -54,7 +54,6 @@ beforeAll(async () => {
     { own: testAccess([patient('own', MRN)]) },
     { dimse: { host: '127.0.0.1', port, maxBytes: 1e8 } },
   );
-  await served.indexed();
 }, 60_000);
 afterAll(async () => {
   await served?.close();

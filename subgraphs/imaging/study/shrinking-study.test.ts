@@ -56,7 +56,6 @@ beforeAll(async () => {
     ],
     { own: testAccess([patient('own', MRN)]) },
   );
-  await served.indexed();
 }, 60_000);
 afterAll(async () => {
   await served?.close();

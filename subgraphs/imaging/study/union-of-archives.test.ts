@@ -80,7 +80,6 @@ beforeAll(async () => {
     { own, all: testAccess('all', 'system/ImagingStudy.rs') },
     { dimse: { host: '127.0.0.1', port: await freePort(), maxBytes: 1e8 } },
   );
-  await served.indexed();
   served.app.log.warn = (...details: unknown[]) => void logged.push(details);
 }, 60_000);
 afterAll(async () => {

@@ -138,7 +138,6 @@ beforeAll(async () => {
       directory: { ...NO_RECORD, accessionNumbers: async (_tenant, _access, id) => numbers[Number(id)]![0] },
     },
   );
-  await served.indexed();
 }, 90_000);
 afterAll(async () => {
   await served?.close();

@@ -1,4 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,19 +64,18 @@ export const NO_RECORD: PatientDirectory = {
 export interface TestSubgraph {
   app: FastifyInstance;
   subgraph: ReturnType<typeof imagingSubgraph>;
-  /** Waits until the folders of all tenants are indexed: before that they answer 503. */
-  indexed(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Waits until the folders of tenants are indexed. */
+/** Waits until the folders of tenants are indexed: before that they answer 503. Folders that are not there may come later. */
 export async function foldersIndexed(
   tenants: readonly Tenant[],
   { checkSource }: Pick<ReturnType<typeof imagingSubgraph>['checks'], 'checkSource'>,
 ): Promise<void> {
   const check = async (tenant: Tenant): Promise<void> => {
-    for (const [index, { type }] of tenant.images.entries())
-      if (type === 'folder') await checkSource(tenant, index, AbortSignal.timeout(60_000));
+    for (const [index, source] of tenant.images.entries())
+      if (source.type === 'folder' && existsSync(source.path))
+        await checkSource(tenant, index, AbortSignal.timeout(60_000));
   };
   for (const tenant of tenants) await vi.waitFor(() => check(tenant), { timeout: 60_000, interval: 100 });
 }
@@ -108,10 +108,10 @@ export async function testSubgraph(
   });
   await app.register(subgraph.routes, { prefix: '/:tenant' });
   await app.ready();
+  await foldersIndexed(tenants, subgraph.checks);
   return {
     app,
     subgraph,
-    indexed: () => foldersIndexed(tenants, subgraph.checks),
     async close() {
       await app.close();
       await subgraph.close();

@@ -142,7 +142,7 @@ export class EnginePage {
   /** Waits until an image is on the glass. */
   async shows(index: number): Promise<void> {
     await this.page.waitForFunction((index) => window.page.last()?.index === index, index, {
-      timeout: 20_000,
+      timeout: 40_000,
     });
   }
 

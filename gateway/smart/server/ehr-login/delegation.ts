@@ -47,7 +47,7 @@ export interface DelegationDeps {
 export function delegation(deps: DelegationDeps): { identify: Identify; ehr: EhrBehind } {
   const { outside, tenant, config, baseUrl, state, keys, onError } = deps;
   const seal = sealer(keys.cookies);
-  const rows = <T>(model: string) => sealedRows<T>(state, tenant.key, model, seal, outside.now);
+  const rows = <T>(model: string) => sealedRows<T>(state, { tenant: tenant.key, model }, seal, outside.now);
   const client = ehrClient(outside, tenant, config, baseUrl);
   const held = heldTokens({
     ...{ sealer: seal, revoke: client.revoke, onError, now: outside.now },
@@ -76,7 +76,7 @@ export function delegation(deps: DelegationDeps): { identify: Identify; ehr: Ehr
       async identified(patient, own) {
         const document = () => documents(tenant, config);
         const { session } = own ?? {};
-        const found = await identities(tenant, config, document, patient.id, session?.tokens?.access);
+        const found = await identities({ tenant, config, document }, patient.id, session?.tokens?.access);
         if (found === 'absent' || found === 'refused') {
           // The refusal also counts while the EHR does not answer.
           if (own && session?.patient.id === patient.id) await sessions.refuse(own.grantId);

@@ -28,7 +28,8 @@ function sessions({ refresh = true } = {}) {
   };
   const state = sqliteState(':memory:', () => self.now * 1000);
   const sealing = sealer(['the cookie secret of a tenant, long enough']);
-  const rows = <T>(model: string) => sealedRows<T>(state, 'demo', model, sealing, () => self.now * 1000);
+  const rows = <T>(model: string) =>
+    sealedRows<T>(state, { tenant: 'demo', model }, sealing, () => self.now * 1000);
   const tokens = (number: number): EhrTokens => ({
     access: `access-${number}`,
     ...(refresh && { refresh: `refresh-${number}` }),

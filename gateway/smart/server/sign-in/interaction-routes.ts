@@ -32,7 +32,7 @@ export function interactionRoutes(
     app.post<Interaction>('/oauth/interaction/:uid', shown, async (request, reply) => {
       const own = await served(request);
       const { raw, params } = request;
-      return counted(own, request, reply, {}, async () => {
+      return counted(own, { request, reply }, {}, async () => {
         refuseCrossSite(request, origin);
         const form = new URLSearchParams(await text(raw));
         return stepped(reply, () => own.steps.answer(params.uid, form, raw, reply.raw));
@@ -43,14 +43,14 @@ export function interactionRoutes(
     app.get(`/oauth${EHR_CALLBACK}`, shown, async (request, reply) => {
       const own = await served(request);
       const callback = async () => ({ location: await own.steps.callback(queryOf(request)) });
-      return counted(own, request, reply, {}, () => stepped(reply, callback));
+      return counted(own, { request, reply }, {}, () => stepped(reply, callback));
     });
 
     app.get<Interaction>('/oauth/interaction/:uid/returned', shown, async (request, reply) => {
       const own = await served(request);
       const { raw, params } = request;
       const returned = () => own.steps.returned(params.uid, queryOf(request), raw, reply.raw);
-      return counted(own, request, reply, {}, () => stepped(reply, returned));
+      return counted(own, { request, reply }, {}, () => stepped(reply, returned));
     });
   };
 }

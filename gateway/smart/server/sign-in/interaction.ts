@@ -34,6 +34,14 @@ function lifetimeOf(scopes: readonly string[]): number {
 const MEANWHILE_MILLISECONDS = 1000;
 const POLL_MILLISECONDS = 25;
 
+/** A request of the browser, and its answer. */
+interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+}
+
+const denied = (description: string) => ({ error: 'access_denied', description });
+
 /** The interaction has ended, or belongs to another browser. */
 export class NoInteraction extends Error {}
 
@@ -57,9 +65,9 @@ export class InteractionSteps {
         ...{ uid, app: app.name, action: this.#action(uid), scopes: this.#scopes(interaction) },
         ...(typeof hint === 'string' && { loginHint: hint }),
       });
-      return this.#stepOf(interaction, asked, request, response);
+      return this.#stepOf(interaction, asked, { request, response });
     }
-    return this.#consent(interaction, app, new URLSearchParams(), request, response);
+    return this.#consent(interaction, app, new URLSearchParams(), { request, response });
   }
 
   /** Reads the user's form, and returns the next step. @throws NoInteraction */
@@ -73,18 +81,18 @@ export class InteractionSteps {
     // The button was pressed twice.
     if (interaction.result?.consent) return { location: interaction.returnTo };
     if (form.get('step') === 'deny') {
-      return this.#fail(interaction, 'access_denied', 'The user did not agree.', request, response);
+      return this.#fail(interaction, denied('The user did not agree.'), { request, response });
     }
     if (interaction.prompt.name !== 'login') {
       const app = await this.#app(interaction);
-      return this.#consent(interaction, app, form, request, response).catch((error: unknown) => {
+      return this.#consent(interaction, app, form, { request, response }).catch((error: unknown) => {
         if (!(error instanceof NoInteraction)) throw error;
         return this.#consentedMeanwhile(uid, request, response);
       });
     }
     const user = await this.#identify.answer(this.#server.tenant, form);
     if (!user) return { ...(await this.show(uid, request, response)), status: 403 };
-    return this.#signIn(interaction, user, {}, request, response);
+    return this.#signIn(interaction, { user }, { request, response });
   }
 
   /**
@@ -113,50 +121,42 @@ export class InteractionSteps {
     if (interaction.prompt.name !== 'login' || !delegation) throw new NoInteraction();
     const proved = await delegation.returned(this.#server.tenant, uid, query);
     if (!proved) throw new NoInteraction();
-    if (!('user' in proved)) return this.#stepOf(interaction, proved, request, response);
-    return this.#signIn(interaction, proved.user, { [LOGIN]: proved.login }, request, response);
+    const exchange = { request, response };
+    if (!('user' in proved)) return this.#stepOf(interaction, proved, exchange);
+    return this.#signIn(interaction, { user: proved.user, more: { [LOGIN]: proved.login } }, exchange);
   }
 
   async #signIn(
     interaction: Interaction,
-    user: User,
-    more: Record<string, unknown>,
-    request: IncomingMessage,
-    response: ServerResponse,
+    { user, more = {} }: { user: User; more?: Record<string, unknown> },
+    exchange: Exchange,
   ): Promise<Step> {
     const result = { login: { accountId: user.account, remember: false }, ...more };
-    const location = await this.#submit(request, response, result);
+    const location = await this.#submit(exchange, result);
     await this.#signOutOthers(interaction, user);
     return { location };
   }
 
-  async #stepOf(
-    interaction: Interaction,
-    asked: Asked,
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): Promise<Step> {
+  async #stepOf(interaction: Interaction, asked: Asked, exchange: Exchange): Promise<Step> {
     if (!('error' in asked)) return asked;
-    return this.#fail(interaction, asked.error, asked.description, request, response);
+    return this.#fail(interaction, asked, exchange);
   }
 
   async #consent(
     interaction: Interaction,
     app: App,
     form: URLSearchParams,
-    request: IncomingMessage,
-    response: ServerResponse,
+    exchange: Exchange,
   ): Promise<Step> {
     const { tenant } = this.#server;
     const user = await this.#identify.user(tenant, interaction.session?.accountId ?? '');
     if (!user) {
-      return this.#fail(interaction, 'access_denied', 'There is no such user any more.', request, response);
+      return this.#fail(interaction, denied('There is no such user any more.'), exchange);
     }
     const scopes = this.#scopes(interaction);
     const context = await this.#context(interaction, user, scopes, form);
     if (context === 'refused') {
-      const refusal = 'This user may not open that patient.';
-      return this.#fail(interaction, 'access_denied', refusal, request, response);
+      return this.#fail(interaction, denied('This user may not open that patient.'), exchange);
     }
     if ('choose' in context) {
       return { html: patientPage(app, context.choose, this.#action(interaction.uid)), ...app };
@@ -169,11 +169,12 @@ export class InteractionSteps {
     if (opensNothing(granted) && !opensNothing(scopes)) {
       return { html: consentPage(app, { ...asked, ticked }), ...app };
     }
-    const grantId = await this.#grant(interaction, user, scopes, granted, {
+    const launched = {
       ...rest,
       ...(patient && { patient: patient.id }),
       ...(user.fhirUser && { fhirUser: `${this.#server.resource}/${user.fhirUser}` }),
-    });
+    };
+    const grantId = await this.#grant(interaction, user, { scopes, granted }, launched);
     const login = loginOf(interaction);
     const { delegation } = this.#identify;
     if (delegation && !(await delegation.granted(login ?? '', grantId, lifetimeOf(granted)))) {
@@ -182,7 +183,7 @@ export class InteractionSteps {
     const { launch } = interaction.params;
     if (typeof launch === 'string') await this.#server.contexts.end(launch);
     const result = { consent: { grantId } };
-    return { location: await this.#submit(request, response, result) };
+    return { location: await this.#submit(exchange, result) };
   }
 
   /**
@@ -228,8 +229,7 @@ export class InteractionSteps {
   async #grant(
     interaction: Interaction,
     user: User,
-    scopes: readonly string[],
-    granted: readonly string[],
+    { scopes, granted }: { scopes: readonly string[]; granted: readonly string[] },
     context: Context,
   ): Promise<string> {
     const { provider, contexts, consents } = this.#server;
@@ -273,23 +273,17 @@ export class InteractionSteps {
   /** Ends the interaction with an error for the app, and revokes tokens that an EHR gave for it. */
   async #fail(
     interaction: Interaction,
-    error: string,
-    description: string,
-    request: IncomingMessage,
-    response: ServerResponse,
+    { error, description }: { error: string; description: string },
+    exchange: Exchange,
   ): Promise<Step> {
     const login = loginOf(interaction);
     if (login !== undefined) await this.#identify.delegation?.denied(login);
     const result = { error, error_description: description };
-    return { location: await this.#submit(request, response, result) };
+    return { location: await this.#submit(exchange, result) };
   }
 
   /** Submits a result. @returns where the browser goes on @throws NoInteraction when it has expired meanwhile */
-  async #submit(
-    request: IncomingMessage,
-    response: ServerResponse,
-    result: Record<string, unknown>,
-  ): Promise<string> {
+  async #submit({ request, response }: Exchange, result: Record<string, unknown>): Promise<string> {
     try {
       return await this.#server.provider.interactionResult(request, response, result);
     } catch (error) {

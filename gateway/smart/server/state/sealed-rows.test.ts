@@ -10,7 +10,10 @@ import { sqliteState } from './state.ts';
 const sealing = sealer(['the cookie secret of a tenant, long enough']);
 
 function fresh(now = () => 1_000_000, state = sqliteState(':memory:', now)) {
-  return { state, rows: sealedRows<{ secret: string }>(state, 'demo', 'EhrSession', sealing, now) };
+  return {
+    state,
+    rows: sealedRows<{ secret: string }>(state, { tenant: 'demo', model: 'EhrSession' }, sealing, now),
+  };
 }
 
 test('finds a value by its id, only in its tenant and model', async () => {
@@ -22,7 +25,7 @@ test('finds a value by its id, only in its tenant and model', async () => {
     ['other', 'EhrSession'],
     ['demo', 'EhrLogin'],
   ] as const) {
-    expect(await sealedRows(state, tenant, model, sealing, () => 1_000_000).find('a')).toBeUndefined();
+    expect(await sealedRows(state, { tenant, model }, sealing, () => 1_000_000).find('a')).toBeUndefined();
   }
   await rows.drop('a');
   expect(await rows.find('a')).toBeUndefined();
@@ -52,7 +55,9 @@ test('a row cannot be opened with another secret, or under another id', async ()
   const { state, rows } = fresh();
   await rows.put('a', { secret: 's' }, 60);
   const stranger = sealer(['another secret, which is long enough too']);
-  expect(await sealedRows(state, 'demo', 'EhrSession', stranger, () => 1_000_000).find('a')).toBeUndefined();
+  expect(
+    await sealedRows(state, { tenant: 'demo', model: 'EhrSession' }, stranger, () => 1_000_000).find('a'),
+  ).toBeUndefined();
   const plain = state.model('demo', 'EhrSession');
   const row = (await plain.find('a'))!;
   expect(JSON.stringify(row)).not.toContain('"s"');

@@ -14,8 +14,7 @@ export interface SealedRows<T> {
 /** Returns sealed rows in a state. @param now milliseconds since the epoch */
 export function sealedRows<T>(
   state: State,
-  tenant: string,
-  model: string,
+  { tenant, model }: { tenant: string; model: string },
   { seal, open }: Sealer,
   now: () => number,
 ): SealedRows<T> {

@@ -72,23 +72,26 @@ export function hasLongLength(vr: string): boolean {
   return !SHORT.has(vr);
 }
 
+/** A part of a file: offset of its first byte, and offset after the last. */
+export interface Extent {
+  start: number;
+  end: number;
+}
+
 /**
  * Reads the elements of a data set, PS3.5 §7.
- * @param start offset of the first element
- * @param end offset after the last
  * @throws DamagedFile when lengths contradict each other or the file, nesting is too deep, or delimiters are missing
  */
 export function readDataset(
   bytes: Bytes,
-  start: number,
-  end: number,
+  { start, end }: Extent,
   encoding: Encoding,
   options: ReadOptions = {},
 ): Element[] {
   const reader = new Reader(bytes, options);
   const elements: Element[] = [];
   try {
-    reader.elements(start, end, encoding, false, 0, elements);
+    reader.elements(start, { end, encoding, delimited: false, depth: 0 }, elements);
   } catch (error) {
     if (error instanceof OverBudget) {
       if (!options.partial) throw error;
@@ -108,14 +111,14 @@ export function isPixelData(tag: string): boolean {
   return tag === '7FE00010' || tag === '7FE00008' || tag === '7FE00009';
 }
 
-/** Reads the Basic Offset Table and the fragments of encapsulated pixel data from `position` on, and their end. */
+/** Reads the Basic Offset Table and the fragments of encapsulated pixel data from `start` on, and their end. */
 export function readFragments(
   bytes: Bytes,
-  position: number,
-  end: number,
+  { start, end }: Extent,
   littleEndian: boolean,
   budget: Budget,
 ): { fragments: Fragments; end: number } {
+  let position = start;
   const fragments = new FragmentList();
   const [item, delimiter] = littleEndian ? [0xe000fffe, 0xe0ddfffe] : [0xfffee000, 0xfffee0dd];
   for (let before: number | undefined; ;) {
@@ -160,6 +163,17 @@ class FragmentList {
   }
 }
 
+/** A data set or sequence that is read. */
+interface Within {
+  /** Offset after it, or after what it is in. */
+  end: number;
+  encoding: Encoding;
+  /** True if a delimiter ends it. */
+  delimited: boolean;
+  /** Number of sequences around it. */
+  depth: number;
+}
+
 class Reader {
   readonly #bytes: Bytes;
   readonly #options: ReadOptions;
@@ -172,14 +186,8 @@ class Reader {
   }
 
   /** @returns the end of the data set: `end`, after an item delimiter, or before a sequence delimiter */
-  elements(
-    position: number,
-    end: number,
-    encoding: Encoding,
-    delimited: boolean,
-    depth: number,
-    into: Element[] | undefined,
-  ): number {
+  elements(position: number, within: Within, into: Element[] | undefined): number {
+    const { end, encoding, delimited, depth } = within;
     if (depth > MAX_DEPTH) throw new DamagedFile('Sequences are nested too deep.');
     const { explicitVr, littleEndian } = encoding;
     // Fewer than eight bytes are no element: some writers pad the end of a file.
@@ -231,47 +239,44 @@ class Reader {
         if (length === UNDEFINED) Object.assign(element, { length: -1, fragments: NO_FRAGMENTS });
         return position;
       }
-      position = this.#value(element, position, end, encoding, depth, into !== undefined);
+      position = this.#value(element, position, within, into !== undefined);
       element.length = position - element.offset;
     }
     if (delimited) throw new DamagedFile('An item ends without a delimiter.');
     return end;
   }
 
-  #value(
-    element: Element,
-    position: number,
-    end: number,
-    encoding: Encoding,
-    depth: number,
-    keep: boolean,
-  ): number {
+  #value(element: Element, position: number, { end, encoding, depth }: Within, keep: boolean): number {
     const { vr, length, tag } = element;
     const wanted = keep && (this.#options.into?.(tag) ?? true);
     if (length === UNDEFINED) {
       if (vr.startsWith('O')) {
-        const found = readFragments(this.#bytes, position, end, encoding.littleEndian, this.#budget);
+        const found = readFragments(
+          this.#bytes,
+          { start: position, end },
+          encoding.littleEndian,
+          this.#budget,
+        );
         element.fragments = found.fragments;
         return found.end;
       }
-      if (vr === 'SQ') return this.#sequence(element, position, end, encoding, true, depth, wanted);
+      if (vr === 'SQ')
+        return this.#sequence(element, position, { end, encoding, delimited: true, depth }, wanted);
       if (vr !== 'UN') throw new DamagedFile(`${tag} has a VR that must have a length.`);
       // PS3.5 §6.2.2 note 5: a sequence of unknown VR is written in implicit VR little endian.
       element.vr = 'SQ';
-      return this.#sequence(element, position, end, IMPLICIT, true, depth, wanted);
+      return this.#sequence(element, position, { end, encoding: IMPLICIT, delimited: true, depth }, wanted);
     }
+    const after = position + length;
     if (vr === 'SQ' && wanted)
-      this.#sequence(element, position, position + length, encoding, false, depth, true);
-    return position + length;
+      this.#sequence(element, position, { end: after, encoding, delimited: false, depth }, true);
+    return after;
   }
 
   #sequence(
     element: Element,
     position: number,
-    end: number,
-    encoding: Encoding,
-    delimited: boolean,
-    depth: number,
+    { end, encoding, delimited, depth }: Within,
     keep: boolean,
   ): number {
     const items: Item[] = [];
@@ -290,14 +295,8 @@ class Reader {
       const itemEnd = open ? end : position + length;
       // An item of known length that is not needed is skipped.
       if (open || keep) {
-        const after = this.elements(
-          position,
-          itemEnd,
-          encoding,
-          open,
-          depth + 1,
-          keep ? elements : undefined,
-        );
+        const item = { end: itemEnd, encoding, delimited: open, depth: depth + 1 };
+        const after = this.elements(position, item, keep ? elements : undefined);
         position = open ? after : itemEnd;
       } else position = itemEnd;
       if (keep) items.push({ elements, encoding });

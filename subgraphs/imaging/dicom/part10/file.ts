@@ -39,11 +39,11 @@ export function readFile(bytes: Bytes, fileOptions: FileOptions = {}): DicomFile
   const { meta, end, transferSyntax } = readMeta(bytes, start);
   if (transferSyntax === TransferSyntax.DeflatedExplicitVRLittleEndian) {
     if (!inflated) throw new DamagedFile('The deflated data set has not been inflated.');
-    const elements = readDataset(inflated, 0, inflated.size, EXPLICIT, options);
+    const elements = readDataset(inflated, { start: 0, end: inflated.size }, EXPLICIT, options);
     return { meta, transferSyntax, encoding: EXPLICIT, bytes: inflated, elements };
   }
   const encoding = actualEncoding(bytes, end, declaredEncoding(transferSyntax));
-  const elements = readDataset(bytes, end, bytes.size, encoding, options);
+  const elements = readDataset(bytes, { start: end, end: bytes.size }, encoding, options);
   return { meta, transferSyntax, encoding, bytes, elements };
 }
 
@@ -89,7 +89,7 @@ function metaOffset(bytes: Bytes): number | undefined {
  */
 function readMeta(bytes: Bytes, start: number): { meta: Element[]; end: number; transferSyntax: string } {
   let end = start;
-  const meta = readDataset(bytes, start, bytes.size, EXPLICIT, {
+  const meta = readDataset(bytes, { start, end: bytes.size }, EXPLICIT, {
     while: (tag) => tag.startsWith('0002'),
     budget: new Budget(META_ELEMENTS),
   });
@@ -127,7 +127,7 @@ function readBare(bytes: Bytes, options: ReadOptions): DicomFile | undefined {
   } else if (first[0] === 8 && first[1] === 0 && implicitStart(first, bytes.size)) {
     [transferSyntax, encoding] = [TransferSyntax.ImplicitVRLittleEndian, IMPLICIT];
   } else return undefined;
-  const elements = readDataset(bytes, 0, bytes.size, encoding, options);
+  const elements = readDataset(bytes, { start: 0, end: bytes.size }, encoding, options);
   if (!['00080018', '0020000D'].every((tag) => elements.some((element) => element.tag === tag)))
     return undefined;
   if (elements.some((element) => isPixelData(element.tag) && element.fragments)) {

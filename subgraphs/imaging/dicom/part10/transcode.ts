@@ -216,7 +216,7 @@ function headerPieces(
   const written: Buffer[] = [];
   const values: number[] = [];
   let size = 0;
-  for (const piece of writeElements(bytes, elements, encoding, to, false)) {
+  for (const piece of writeElements(bytes, elements, { from: encoding, to, signed: false })) {
     const small = !Buffer.isBuffer(piece) && piece.length <= MAX_WRITTEN_VALUE && size < MAX_WRITTEN;
     if (!Buffer.isBuffer(piece) && !small) values.push(size, piece.offset, piece.length, piece.unit);
     else {
@@ -242,11 +242,9 @@ function ownBytes(parts: readonly Uint8Array[], size: number): Uint8Array {
 function* writeElements(
   bytes: Bytes,
   elements: readonly (Element & { value?: Buffer })[],
-  from: Encoding,
-  to: Encoding,
-  outerSigned: boolean,
+  { from, to, ...outer }: { from: Encoding; to: Encoding; signed: boolean },
 ): Generator<Buffer | FileValue> {
-  const signed = pixelRepresentation(bytes, elements, from) ?? outerSigned;
+  const signed = pixelRepresentation(bytes, elements, from) ?? outer.signed;
   for (const element of elements) {
     if (element.tag.endsWith('0000')) continue;
     const vr = element.value ? element.vr : writtenVr(element, from, to, signed);
@@ -259,7 +257,7 @@ function* writeElements(
       yield header(element.tag, 'SQ', 0xffffffff, to);
       for (const item of element.items ?? []) {
         yield delimiter(0xe000, 0xffffffff, to);
-        yield* writeElements(bytes, item.elements, item.encoding, to, signed);
+        yield* writeElements(bytes, item.elements, { from: item.encoding, to, signed });
         yield delimiter(0xe00d, 0, to);
       }
       yield delimiter(0xe0dd, 0, to);
@@ -301,24 +299,30 @@ function writtenVr(element: Element, from: Encoding, to: Encoding, signed: boole
 function header(tag: string, vr: string, length: number, { explicitVr, littleEndian }: Encoding): Buffer {
   const long = explicitVr && hasLongLength(vr);
   const buffer = Buffer.alloc(long ? 12 : 8);
-  uint(buffer, 0, 2, parseInt(tag.slice(0, 4), 16), littleEndian);
-  uint(buffer, 2, 2, parseInt(tag.slice(4), 16), littleEndian);
+  uint(buffer, [0, 2], parseInt(tag.slice(0, 4), 16), littleEndian);
+  uint(buffer, [2, 2], parseInt(tag.slice(4), 16), littleEndian);
   if (explicitVr) buffer.write(vr, 4, 'latin1');
-  if (long) uint(buffer, 8, 4, length, littleEndian);
-  else if (explicitVr) uint(buffer, 6, 2, length, littleEndian);
-  else uint(buffer, 4, 4, length, littleEndian);
+  if (long) uint(buffer, [8, 4], length, littleEndian);
+  else if (explicitVr) uint(buffer, [6, 2], length, littleEndian);
+  else uint(buffer, [4, 4], length, littleEndian);
   return buffer;
 }
 
 function delimiter(element: number, length: number, { littleEndian }: Encoding): Buffer {
   const buffer = Buffer.alloc(8);
-  uint(buffer, 0, 2, 0xfffe, littleEndian);
-  uint(buffer, 2, 2, element, littleEndian);
-  uint(buffer, 4, 4, length, littleEndian);
+  uint(buffer, [0, 2], 0xfffe, littleEndian);
+  uint(buffer, [2, 2], element, littleEndian);
+  uint(buffer, [4, 4], length, littleEndian);
   return buffer;
 }
 
-function uint(buffer: Buffer, at: number, size: number, value: number, littleEndian: boolean): void {
+/** Writes an unsigned number. @param at its first byte, and how many it has */
+function uint(
+  buffer: Buffer,
+  [at, size]: readonly [at: number, size: number],
+  value: number,
+  littleEndian: boolean,
+): void {
   if (littleEndian) buffer.writeUIntLE(value, at, size);
   else buffer.writeUIntBE(value, at, size);
 }

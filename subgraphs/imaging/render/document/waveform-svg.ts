@@ -36,7 +36,7 @@ export function waveformSvg({ frequency, channels }: Waveform, title: string): s
     samples / frequency > seconds ? `, first ${MAX_SECONDS} s of ${Math.round(samples / frequency)} s` : '';
   const legend = `${title} · 25 mm/s, 10 mm/mV${short}`;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}mm" height="${height}mm" viewBox="0 0 ${width} ${height}" font-family="DejaVu Sans, sans-serif" font-size="3.5">
-<path d="M0 0H${width}V${height}H0Z" fill="#fffafa"/>${grid(width, height, 1, '#f6cfcf', 0.1)}${grid(width, height, 5, '#eba9a9', 0.25)}
+<path d="M0 0H${width}V${height}H0Z" fill="#fffafa"/>${grid({ width, height }, 1, '#f6cfcf', 0.1)}${grid({ width, height }, 5, '#eba9a9', 0.25)}
 <text x="${MARGIN}" y="7" fill="#24292f">${escaped(legend)}</text>
 <g fill="none" stroke="#111" stroke-width=".25" stroke-linejoin="bevel">${rows.map(({ line }) => line).join('')}</g>
 <g fill="#111">${rows.map(({ label }) => label).join('')}</g></svg>
@@ -44,7 +44,12 @@ export function waveformSvg({ frequency, channels }: Waveform, title: string): s
 }
 
 /** Draws a grid as lines, not as a pattern: renderers take a hundred times as long to fill one. */
-function grid(width: number, height: number, every: number, stroke: string, strokeWidth: number): string {
+function grid(
+  { width, height }: { width: number; height: number },
+  every: number,
+  stroke: string,
+  strokeWidth: number,
+): string {
   let path = '';
   for (let x = 0; x <= width; x += every) path += `M${x} 0V${height}`;
   for (let y = 0; y <= height; y += every) path += `M0 ${y}H${width}`;

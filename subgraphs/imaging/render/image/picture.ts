@@ -68,7 +68,7 @@ function paint(data: Uint8Array, pixel: number, value: number, [red, green, blue
 function shades(frame: DecodedFrame, attributes: DicomJson, { window, range }: PictureOptions): Uint8Array {
   const { samples, signed } = frame;
   const meaning = modality(attributes, signed);
-  const shade = voi(frame, attributes, meaning, window, range);
+  const shade = voi(frame, attributes, meaning, { window, range });
   const inverse =
     frame.photometricInterpretation === 'MONOCHROME1' || text(attributes, '20500020') === 'INVERSE';
   const padding = paddingOf(attributes, frame);
@@ -96,8 +96,7 @@ function voi(
   frame: DecodedFrame,
   attributes: DicomJson,
   meaning: Transform | undefined,
-  asked: Window | undefined,
-  range: Range | undefined,
+  { window: asked, range }: Pick<PictureOptions, 'window' | 'range'>,
 ): Transform {
   const window = asked ?? ownWindow(attributes);
   if (window) return windowed(window);

@@ -16,7 +16,7 @@ export function decodeDataset(bytes: Buffer, transferSyntax: string): DicomJson 
     littleEndian: transferSyntax !== TransferSyntax.ExplicitVRBigEndian,
   };
   const source = new Bytes(bytes);
-  return dicomJson(source, readDataset(source, 0, bytes.length, encoding), encoding);
+  return dicomJson(source, readDataset(source, { start: 0, end: bytes.length }, encoding), encoding);
 }
 
 /** Tag → encoded value. An empty value requests the attribute, PS3.4 §C.2.2.2.3. */

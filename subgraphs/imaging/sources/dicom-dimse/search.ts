@@ -27,14 +27,14 @@ export async function searchArchive(
   const asked = patientIds ? exactlyQueryable(patientIds.map(({ value }) => unpadded(value))) : [undefined];
   if (asked.length === 0 || limit === 0) return [];
   const wanted = Math.min(offset + limit, MAX_ROWS + 1);
-  const search: Search = { query, rows: [], isNewStudy: distinctRows('study'), wanted };
+  const search: Omit<Search, 'find'> = { query, rows: [], isNewStudy: distinctRows('study'), wanted };
   const known = new Map<string, string>();
   if (studyUid !== undefined) known.set(Tag.StudyInstanceUID, studyUid);
   if (seriesUid !== undefined) known.set(Tag.SeriesInstanceUID, seriesUid);
   await client.finding(async (find) => {
     for (const patientId of asked) {
       const patient = new Map(patientId === undefined ? [] : [[Tag.PatientID as string, patientId]]);
-      await descend(search, find, 'study', {}, new Map([...known, ...patient]));
+      await descend({ ...search, find }, 'study', {}, new Map([...known, ...patient]));
     }
   }, signal);
   if (search.rows.length > MAX_ROWS) {
@@ -73,6 +73,7 @@ function isOf(row: DicomJson, unique: ReadonlyMap<string, string>): boolean {
 }
 
 interface Search {
+  find: Find;
   query: SourceQuery;
   rows: DicomJson[];
   /** Tells whether a study was not found before by another PatientID. */
@@ -88,33 +89,25 @@ interface Search {
  */
 async function descend(
   search: Search,
-  find: Find,
   level: Level,
   above: DicomJson,
   known: ReadonlyMap<string, string>,
 ): Promise<void> {
-  const { query, rows, wanted } = search;
+  const { find, query, rows, wanted } = search;
   const last = level === query.level;
   const counts = level === 'study' ? search.isNewStudy : distinctRows(level);
-  const found = await rowsOf(find, level, query, known, {
+  const found = await rowsOf({ find, query }, level, known, {
     counts,
     wanted: last ? wanted - rows.length : MAX_ROWS,
   });
   const next = LEVELS[LEVELS.indexOf(level) + 1];
-  if (level === 'study' && next && !last) await askOfMissing(find, next, query, found, known);
+  if (level === 'study' && next && !last) await askOfMissing({ find, query }, next, found, known);
   for (const row of found) {
     if (rows.length >= wanted) return;
     // Attributes of higher levels, by which the patient was checked, are not overwritten by lower levels.
     const merged = { ...row, ...above };
     if (last || !next) rows.push(merged);
-    else
-      await descend(
-        search,
-        find,
-        next,
-        merged,
-        new Map([...known, [UNIQUE[level], text(row, UNIQUE[level])!]]),
-      );
+    else await descend(search, next, merged, new Map([...known, [UNIQUE[level], text(row, UNIQUE[level])!]]));
   }
 }
 
@@ -126,9 +119,8 @@ const MOST_MISSING = 50;
  * the same questions as one that must not be shown (IA-7).
  */
 async function askOfMissing(
-  find: Find,
+  { find, query }: Pick<Search, 'find' | 'query'>,
   level: Level,
-  query: SourceQuery,
   found: readonly DicomJson[],
   known: ReadonlyMap<string, string>,
 ): Promise<void> {
@@ -143,9 +135,8 @@ async function askOfMissing(
 
 /** Finds rows of one level, and checks each again (DW-21). @param counts filter as of `distinctRows` */
 async function rowsOf(
-  find: Find,
+  { find, query }: Pick<Search, 'find' | 'query'>,
   level: Level,
-  query: SourceQuery,
   known: ReadonlyMap<string, string>,
   { counts, wanted }: { counts: (row: DicomJson) => boolean; wanted: number },
 ): Promise<DicomJson[]> {

@@ -55,18 +55,15 @@ function one(column: string, matching: Matching, value: string): Condition {
     return range(
       column,
       value.replaceAll('.', ''),
-      dash,
       (v) => v,
       (v) => v,
     );
-  if (matching === 'time') return range(column, value, dash, timeFrom, timeTo);
+  if (matching === 'time') return range(column, value, timeFrom, timeTo);
   if (matching === 'number') return { sql: `${column} = ?`, values: [normal('number', value) ?? NaN] };
   if (matching === 'name') return name(column, foldName(value));
   if (!/[*?]/.test(value)) return { sql: `${column} = ?`, values: [value] };
   return { sql: `${column} GLOB ?`, values: [glob(value)] };
 }
-
-const dash = '-';
 
 /**
  * Matches `a-b`, `a-` and `-b` with both ends, PS3.4 §C.2.2.2.5. A partial value is a range of all that it may mean.
@@ -74,11 +71,10 @@ const dash = '-';
 function range(
   column: string,
   value: string,
-  separator: string,
   from: (value: string) => string,
   to: (value: string) => string,
 ): Condition {
-  const at = value.indexOf(separator);
+  const at = value.indexOf('-');
   const start = at < 0 ? value : value.slice(0, at);
   const end = at < 0 ? value : value.slice(at + 1);
   const parts: Condition[] = [];

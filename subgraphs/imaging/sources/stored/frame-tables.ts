@@ -66,7 +66,7 @@ export class FrameTables {
     return {
       mediaType: native ? 'application/octet-stream' : frameMediaType(instance.transferSyntax),
       transferSyntax: native ? TransferSyntax.ExplicitVRLittleEndian : instance.transferSyntax,
-      frames: this.#reader.frames(path, instance, table, numbers, this.#buffers),
+      frames: this.#reader.frames(path, instance, table, { numbers, buffers: this.#buffers }),
     };
   }
 }

@@ -67,7 +67,8 @@ export class InstanceReader {
     if (!object || stored.ctime === ctime) return stored;
     try {
       const key = `${this.#key(path, indexed)}\n${stored.ctime}\n${JSON.stringify(object)}`;
-      if (!this.#compared.has(key)) throwIfOther(object, await this.#task('openHeader', stored, indexed, {}));
+      if (!this.#compared.has(key))
+        throwIfOther(object, await this.#task('openHeader', { stored }, indexed, {}));
       this.#compared.set(key, true);
       return stored;
     } catch (error) {
@@ -96,15 +97,13 @@ export class InstanceReader {
 
   /**
    * Yields frames.
-   * @param numbers from 1, all within range
-   * @param buffers memory for the frames
+   * @param wanted numbers from 1, all within range; memory for the frames
    */
   async *frames(
     path: string,
     indexed: IndexedInstance,
     layout: PixelLayout,
-    numbers: readonly number[],
-    buffers: BufferPool,
+    { numbers, buffers }: { numbers: readonly number[]; buffers: BufferPool },
   ): AsyncGenerator<FrameBytes> {
     const content = await this.#content(path, indexed);
     const read = async (offset: number, length: number): Promise<Buffer> => {
@@ -149,8 +148,7 @@ export class InstanceReader {
     path: string,
     indexed: IndexedInstance,
     transferSyntax: string,
-    pixels: PixelPool,
-    signal?: AbortSignal,
+    { pixels, signal }: { pixels: PixelPool; signal?: AbortSignal | undefined },
   ): Promise<Transcoded> {
     const content = await this.#content(path, indexed);
     const close = (): void => content.close();
@@ -226,7 +224,7 @@ export class InstanceReader {
   ): Promise<TaskResult<N>> {
     const stored = await this.open(path, indexed);
     try {
-      return await this.#task(name, stored, indexed, more, this.#key(path, indexed));
+      return await this.#task(name, { stored, key: this.#key(path, indexed) }, indexed, more);
     } finally {
       stored.close();
     }
@@ -234,10 +232,9 @@ export class InstanceReader {
 
   async #task<N extends FileTask>(
     name: N,
-    stored: StoredFile,
+    { stored, key }: { stored: StoredFile; key?: string },
     { size }: IndexedInstance,
     more: More<N>,
-    key?: string,
   ): Promise<TaskResult<N>> {
     const { threads, objectElements } = this.#parsing;
     const input = { fd: stored.fd, size, objectElements, ...more } as unknown as TaskInput<N>;

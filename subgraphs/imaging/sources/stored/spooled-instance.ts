@@ -66,7 +66,7 @@ export function transcodedInstance(
     throw notInTransferSyntax();
   }
   return spooled(instance, signal, async (file, remove) => {
-    const given = await reader.inTransferSyntax(file.path, file, transferSyntax, pixels, signal);
+    const given = await reader.inTransferSyntax(file.path, file, transferSyntax, { pixels, signal });
     given.stream.once('close', () => void remove());
     const { sopInstanceUid } = instance;
     return { ...given, ...(sopInstanceUid !== undefined && { sopInstanceUid }) };

@@ -32,7 +32,7 @@ export function withTranscoding(
       return {
         mediaType: native ? 'application/octet-stream' : frameMediaType(to),
         transferSyntax: to,
-        frames: transcodeEach(frames, pixels, to, pool, signal),
+        frames: transcodeEach(frames, { pixels, to }, pool, signal),
       };
     },
   };
@@ -40,8 +40,7 @@ export function withTranscoding(
 
 async function* transcodeEach(
   { frames, transferSyntax }: Frames,
-  pixels: PixelDescription,
-  to: string,
+  { pixels, to }: { pixels: PixelDescription; to: string },
   pool: PixelPool,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<FrameBytes> {

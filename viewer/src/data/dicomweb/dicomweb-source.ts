@@ -59,7 +59,6 @@ export class DicomwebSource implements ImageSource {
     return this.#isSlow ?? cameSlowly(import.meta.url, VERY_SLOW);
   }
 
-  // eslint-disable-next-line @typescript-eslint/max-params -- as the interface has it
   rendered(
     at: ImageLocation,
     name: { study: string; series?: string; instance?: string; frame?: number },

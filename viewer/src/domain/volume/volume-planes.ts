@@ -154,7 +154,7 @@ export function planeStack(options: PlaneOptions): Stack {
   const { volume, plane, slab, source, key } = options;
   const grid = gridOf(volume, plane);
   const reformatted: Reformatted = { plane, ...(slab && { slab }) };
-  const name = [key, plane, ...(slab ? [slab.mode, slab.thickness] : [])].join('..');
+  const name = [key, plane, ...(slab ? [slab.mode, slab.thickness] : [])].join('.');
   const shared = sharedMetadata(options, grid);
   const corner = cornerOf(volume, grid);
   const frames = Array.from({ length: grid.count }, (_, index): StackFrame => {
