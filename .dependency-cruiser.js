@@ -228,8 +228,11 @@ export default {
       comment: 'The file or package is not there.',
       severity: 'error',
       from: {},
-      // Generated.
-      to: { couldNotResolve: true, pathNot: String.raw`graphql-env\.d\.ts$|^\.\./dist/|messages/compiled/` },
+      // Generated, or left out by npm where Node is too old.
+      to: {
+        couldNotResolve: true,
+        pathNot: String.raw`graphql-env\.d\.ts$|^\.\./dist/|messages/compiled/|^better-sqlite3-node22$`,
+      },
     },
     {
       name: 'no-empty-name',

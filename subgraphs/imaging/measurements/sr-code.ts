@@ -48,11 +48,7 @@ export function privateSchemes(report: DicomJson): PrivateSchemes {
 }
 
 /** Reads the first code of a code sequence, with its code system; undefined if it has neither a code nor a meaning. */
-export function srCodeOf(
-  dataset: DicomJson,
-  sequence: string,
-  schemes: PrivateSchemes,
-): SrCode | undefined {
+export function srCodeOf(dataset: DicomJson, sequence: string, schemes: PrivateSchemes): SrCode | undefined {
   const code = codeOf(dataset, sequence);
   if (!code) return undefined;
   const { scheme } = code;

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { vi } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Access, PatientGrant } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { parseScopes } from '../../../schema/access/scopes.ts';
@@ -67,17 +67,29 @@ export interface TestSubgraph {
   close(): Promise<void>;
 }
 
-/** Waits until the folders of tenants are indexed: before that they answer 503. Folders that are not there may come later. */
+/**
+ * Waits until the folders of tenants are indexed: before that they answer 503. Folders that are not there may come later.
+ * @throws the last failure, after a minute
+ */
 export async function foldersIndexed(
   tenants: readonly Tenant[],
   { checkSource }: Pick<ReturnType<typeof imagingSubgraph>['checks'], 'checkSource'>,
 ): Promise<void> {
-  const check = async (tenant: Tenant): Promise<void> => {
-    for (const [index, source] of tenant.images.entries())
-      if (source.type === 'folder' && existsSync(source.path))
+  const until = performance.now() + 60_000;
+  const folders = tenants.flatMap((tenant) =>
+    tenant.images.flatMap((source, index) =>
+      source.type === 'folder' && existsSync(source.path) ? [{ tenant, index }] : [],
+    ),
+  );
+  for (const { tenant, index } of folders)
+    for (let isIndexed = false; !isIndexed;)
+      try {
         await checkSource(tenant, index, AbortSignal.timeout(60_000));
-  };
-  for (const tenant of tenants) await vi.waitFor(() => check(tenant), { timeout: 60_000, interval: 100 });
+        isIndexed = true;
+      } catch (error) {
+        if (performance.now() > until) throw error;
+        await delay(100);
+      }
 }
 
 /**
