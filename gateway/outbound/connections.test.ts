@@ -129,6 +129,7 @@ test('a renewed certificate is used by new requests at once, and running ones fi
   const errors: string[] = [];
   const { fetch } = open(errors);
   const ours = authority.issue('before');
+  passSecond();
   const tls = { ca: authority.ca, ...ours };
   const get = async (path = '/') => fetch(tenant, tls)(url + path);
   const slow = await get('/slow');
