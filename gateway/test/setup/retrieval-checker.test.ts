@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Agent, getGlobalDispatcher, request } from 'undici';
+import { getGlobalDispatcher, request } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { plant, taken } from './retrieval-checker.ts';
 import { smallObjects } from './small-objects.ts';
@@ -90,7 +90,8 @@ test('reads the answers of another process where they are received', async () =>
       await body.dump();
       return taken();
     };
-    expect(getGlobalDispatcher()).toBeInstanceOf(Agent);
+    // By its name: Node has a copy of undici of its own, whose Agent may be the global one.
+    expect(getGlobalDispatcher().constructor.name).toBe('Agent');
     expect(await ask('1.9.6')).toEqual({ findings: [], objects: 1 });
     expect((await ask('1.9.1')).findings).toEqual([expect.stringContaining('/studies/1.9.1')]);
   } finally {
