@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vi
 import type { TlsConfig } from '../../schema/outbound/tls.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { createAuthority, replace, type Authority } from '../test/setup/certificates.ts';
+import { passSecond } from '../test/setup/pass-second.ts';
 import { connectionFailure } from '../self-test/failure-reasons.ts';
 import { startChild } from '../test/setup/child.ts';
 import { freePort, isOpen } from '../test/setup/free-port.ts';
@@ -121,9 +122,6 @@ test('a server that wants a certificate of ours says so, and the operator gets t
     await child.end();
   }
 });
-
-/** Lets more than a second pass: a clock that is set stands still, and a new certificate is valid from the real time. */
-const passSecond = () => vi.setSystemTime(Math.max(Date.now(), vi.getRealSystemTime()) + 1_100);
 
 test('a renewed certificate is used by new requests at once, and running ones finish', async () => {
   const errors: string[] = [];

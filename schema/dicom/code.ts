@@ -1,4 +1,4 @@
-import { text, type DicomValues } from './dicom.ts';
+import { items, text, type DicomValues } from './dicom.ts';
 import { plainText } from './plain-text.ts';
 
 /** Coded concepts, PS3.3 §8. */
@@ -14,7 +14,7 @@ export interface Code {
 
 /** Returns the first code of a code sequence, whether it is short, long or a URN; undefined if there is none. */
 export function codeOf(dataset: DicomValues, sequence: string): Code | undefined {
-  const item = dataset[sequence]?.Value?.[0] as DicomValues | null | undefined;
+  const [item] = items(dataset, sequence);
   if (!item) return undefined;
   const stated = (tag: string) => plainText(text(item, tag));
   const value = stated('00080100') ?? stated('00080119') ?? stated('00080120');

@@ -106,6 +106,12 @@ export function texts(dataset: DicomValues, tag: string): string[] {
   return (dataset[tag]?.Value ?? []).filter((value) => value !== null).map(String);
 }
 
+/** Returns the items of a sequence, without what is none. */
+export function items<DataSet extends DicomValues>(dataset: DataSet, tag: string): DataSet[] {
+  const values: readonly unknown[] = dataset[tag]?.Value ?? [];
+  return values.filter((value): value is DataSet => typeof value === 'object' && value !== null);
+}
+
 /** Returns the first value as a number; undefined when there is no value or it is not a number. */
 export function number(dataset: DicomValues, tag: string): number | undefined {
   const value = Number(text(dataset, tag) ?? NaN);

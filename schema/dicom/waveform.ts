@@ -1,4 +1,5 @@
-import { number, text, type DicomValues } from './dicom.ts';
+import { items, number, text, type DicomValues } from './dicom.ts';
+import { plainText } from './plain-text.ts';
 
 /** Waveforms as values over time: electrocardiograms and other recordings, PS3.3 §C.10.9. */
 
@@ -54,7 +55,7 @@ export function readWaveformGroup(
   const count = Math.min(number(group, '003A0010') ?? Infinity, Math.floor(bytes.length / (size * channels)));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const padding = paddingOf?.(read, size);
-  const definitions = itemsOf(group, '003A0200');
+  const definitions = items(group, '003A0200');
   return {
     frequency,
     count,
@@ -70,16 +71,14 @@ export function readWaveformGroup(
 }
 
 function definitionOf(definition: DicomValues) {
-  const [source = {}] = itemsOf(definition, '003A0208');
-  const [units = {}] = itemsOf(definition, '003A0211');
-  const name = text(definition, '003A0203') || text(source, '00080104');
+  const [source = {}] = items(definition, '003A0208');
+  const [units = {}] = items(definition, '003A0211');
+  const name = plainText(text(definition, '003A0203')) ?? plainText(text(source, '00080104'));
   const label = name?.replace(/^Lead\s+|\s*\(.*\)$/gi, '');
   return {
     ...(label && { label }),
-    unit: text(units, '00080100') ?? '',
+    unit: plainText(text(units, '00080100')) ?? '',
     scale: (number(definition, '003A0210') ?? 1) * (number(definition, '003A0212') ?? 1),
     offset: number(definition, '003A0213') ?? 0,
   };
 }
-
-const itemsOf = (dataset: DicomValues, tag: string) => (dataset[tag]?.Value ?? []) as readonly DicomValues[];

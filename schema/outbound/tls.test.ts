@@ -8,6 +8,7 @@ import {
   type Authority,
   type Certificate,
 } from '../../gateway/test/setup/certificates.ts';
+import { passSecond } from '../../gateway/test/setup/pass-second.ts';
 import { readTls, RenewedTls, TlsError, type TlsConfig } from './tls.ts';
 
 let authority: Authority;
@@ -124,38 +125,35 @@ test.each([
   expect(() => readTls({ certificate: ours.certificate, key: key() })).toThrow(reason);
 });
 
-/** Lets more than a second pass: a clock that is set stands still, and a new certificate is valid from the real time. */
-const later = () => vi.setSystemTime(Math.max(Date.now(), vi.getRealSystemTime()) + 1_100);
-
 beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
 afterEach(() => void vi.useRealTimers());
 
 test('files are read again a second after they change; broken ones are reported once, and not used', () => {
   const used = authority.issue('used');
-  later();
+  passSecond();
   const reports: unknown[] = [];
   const log = (details: { reason?: string }) => void reports.push(details.reason);
   const tls = new RenewedTls(used, { info: log, error: log });
   const first = tls.current();
-  later();
+  passSecond();
   expect(tls.current()).toBe(first);
 
   replace(used, ours);
   expect(tls.current()).toBe(first);
-  later();
+  passSecond();
   const second = tls.current();
   expect(second).toEqual(readTls(ours));
 
   writeFileSync(used.key, readFileSync(other.key));
   for (let i = 0; i < 3; i++) {
-    later();
+    passSecond();
     expect(tls.current()).toBe(second);
   }
   writeFileSync(used.certificate, readFileSync(other.certificate));
-  later();
+  passSecond();
   expect(tls.current()).toEqual(readTls(other));
   rmSync(used.key);
-  later();
+  passSecond();
   expect(tls.current()).toEqual(readTls(other));
   expect(reports).toEqual([
     undefined,

@@ -60,7 +60,7 @@ export interface FederatedServer extends Pick<
   execute(query: string, variables: Record<string, unknown>, scope: RequestScope): Promise<Executed>;
 }
 
-/** What an execution gave; errors are written for the caller. */
+/** The result of an execution; errors are written for the caller. */
 export interface Executed {
   data: Record<string, unknown> | null;
   errors: readonly GraphQLFormattedError[];

@@ -8,7 +8,7 @@ import { operationCost } from './operation-cost.ts';
 /** `cost`: the cost alone, nothing is executed. `run`: beside the data. */
 type Mode = 'cost' | 'run';
 
-/** What is told of one request (FG-28). */
+/** The explanation of one request (FG-28). */
 export interface Explanation {
   mode: Mode;
   cost: OperationCost;

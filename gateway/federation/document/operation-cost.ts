@@ -34,7 +34,7 @@ export function requireAffordable(asked: AskedOperation, { cost: most }: Pick<Li
 /** Takes the part of the cost that a field has, with all fields in it. @param path response names */
 export type TakePart = (path: readonly string[], cost: number, field: FieldNode) => void;
 
-/** What is around a selection. */
+/** The surroundings of a selection. */
 interface Around {
   /** True within a list. */
   inner: boolean;

@@ -34,7 +34,7 @@ export interface RequestScope {
   operation?: TakenOperation;
   /** The usual form of an introspection that is allowed and has a prepared answer (FG-24). */
   introspection?: string;
-  /** What the answer tells of this request, if the caller wants an explanation (FG-28). */
+  /** The explanation in the answer, if the caller wants one (FG-28). */
   explanation?: Explanation;
   /** The rows of the answer are taken out of it, and written one by one (FG-29). */
   rows?: WantedRows;

@@ -82,7 +82,7 @@ export class Pages {
         server.execute(query.text, variables, scope),
         outOfTime(over.signal),
       ]);
-      // What was executed for a client who has left is no page.
+      // The result for a client who has left is no page.
       left.throwIfAborted();
       return executed;
     } finally {

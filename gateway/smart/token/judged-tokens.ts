@@ -42,7 +42,7 @@ export interface JudgedTokensDeps extends UpstreamDeps {
   countLookup?: CountLookup | undefined;
 }
 
-/** What a token allows, without the token itself. */
+/** The rights of a token, without the token itself. */
 export interface JudgedToken {
   reach: Reach;
   client?: string;
@@ -60,7 +60,7 @@ const DOWN_SECONDS = 1;
 const MOST_TOKENS = 10_000;
 
 /**
- * Returns what says of a token of an EHR what it allows: the authorization server, or the token's signature, describes it;
+ * Creates the function that judges tokens of an EHR. The authorization server, or the token's signature, describes a token;
  * configuration and policy of the tenant judge it. The judgement is remembered by token, for as long as it holds.
  */
 export function judgedTokens(
@@ -104,7 +104,7 @@ export function judgedTokens(
   };
 }
 
-/** Returns what describes a token: the authorization server (RFC 7662), or its signature (RFC 9068), by type of tenant. */
+/** Creates the function that describes a token: by the authorization server (RFC 7662), or by its signature (RFC 9068). */
 function tokenDescriptions(deps: JudgedTokensDeps, tokens: BackendTokens) {
   const verified = jwtVerifier(deps);
   const introspected = sharedIntrospection(deps, tokens);
@@ -120,7 +120,7 @@ function tokenDescriptions(deps: JudgedTokensDeps, tokens: BackendTokens) {
   };
 }
 
-/** Returns what judges a described token by the rules of its tenant. */
+/** Creates the function that judges a described token by the rules of its tenant. */
 function tokenJudge(deps: JudgedTokensDeps) {
   const decisions = policyService(deps);
   const permissionsOf = keptScopes();

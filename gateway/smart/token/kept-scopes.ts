@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { parseScopes, type Permission } from '../../../schema/access/scopes.ts';
 
-/** Returns what parses scopes, and keeps the result: tokens of one app have the same scopes and share one list. */
+/** Creates a function that parses scopes and keeps the results: tokens of one app have the same scopes and share one list. */
 export function keptScopes(): (scope: string | undefined) => readonly Permission[] {
   const lists = new LRUCache<string, readonly Permission[]>({ max: 1000 });
   return (scope = '') => {

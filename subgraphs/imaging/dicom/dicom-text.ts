@@ -31,12 +31,6 @@ export function uid(dataset: DicomJson, tag: string): string | undefined {
   return value && UID.test(value) ? value : undefined;
 }
 
-/** Returns the items of a sequence. */
-export function items(dataset: DicomJson, tag: string): DicomJson[] {
-  const values = dataset[tag]?.Value ?? [];
-  return values.filter((value): value is DicomJson => typeof value === 'object' && value !== null);
-}
-
 /**
  * Returns person names for display: `Prefix Given Middle Family Suffix` from PN's
  * `Family^Given^Middle^Prefix^Suffix` (PS3.5 §6.2.1), in the alphabetic form if there is one.

@@ -1,7 +1,6 @@
-import type { DicomJson } from '../../../schema/dicom/dicom.ts';
+import { items, texts, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { texts } from '../../../schema/dicom/dicom.ts';
-import { items, string } from '../dicom/dicom-text.ts';
+import { string } from '../dicom/dicom-text.ts';
 import { srCodeOf, privateSchemes, type PrivateSchemes, type SrCode } from './sr-code.ts';
 
 /** Content items of one report that are read; a larger report is refused as a whole. */

@@ -1,9 +1,9 @@
 import { isCode } from '../../../schema/dicom/code.ts';
 import type { CodeableConcept, Observation, Quantity } from 'fhir/r4.js';
-import { number, Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { items, number, Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { primitiveText } from '../../../schema/fhir/decimal.ts';
 import { fhirDateTime } from '../dicom/dicom-date.ts';
-import { items, string, uid } from '../dicom/dicom-text.ts';
+import { string, uid } from '../dicom/dicom-text.ts';
 import type { ContentItem, ContentTree } from './content-tree.ts';
 import { measuredValue } from './measured-value.ts';
 import { statusOf } from './observations.ts';

@@ -1,8 +1,7 @@
 import type { CodeableConcept, Observation, Quantity } from 'fhir/r4.js';
-import { texts, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { items, texts, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { decimalOf } from '../../../schema/fhir/decimal.ts';
 import { isUcum, UCUM } from '../../../schema/fhir/ucum.ts';
-import { items } from '../dicom/dicom-text.ts';
 import { decimalText } from '../dicom/numeric-value.ts';
 import { srCodeOf, conceptOf, describeCode, type PrivateSchemes, type SrCode } from './sr-code.ts';
 

@@ -1,7 +1,7 @@
 import { isCode } from '../../../schema/dicom/code.ts';
 import type { CodeableConcept, ObservationComponent } from 'fhir/r4.js';
-import { texts } from '../../../schema/dicom/dicom.ts';
-import { items, string, uid } from '../dicom/dicom-text.ts';
+import { items, texts } from '../../../schema/dicom/dicom.ts';
+import { string, uid } from '../dicom/dicom-text.ts';
 import { reachable, type ContentItem, type ContentTree } from './content-tree.ts';
 import { measuredValue } from './measured-value.ts';
 import { srCodeOf, conceptOf, type SrCode } from './sr-code.ts';

@@ -1,10 +1,10 @@
 import { isCode } from '../../../schema/dicom/code.ts';
 import { hash } from 'node:crypto';
 import type { Observation, Reference } from 'fhir/r4.js';
-import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { items, Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { DICOM_UID_SYSTEM } from '../../../schema/fhir/fhir.ts';
 import { fhirDateTime } from '../dicom/dicom-date.ts';
-import { items, string, uid } from '../dicom/dicom-text.ts';
+import { string, uid } from '../dicom/dicom-text.ts';
 import { omitEmpty } from '../dicom/omit-empty.ts';
 import type { ContentItem, ContentTree } from './content-tree.ts';
 import { measuredValue } from './measured-value.ts';

@@ -1,7 +1,7 @@
 import type { CodeableConcept } from 'fhir/r4.js';
 import { codeOf, type Code } from '../../../schema/dicom/code.ts';
-import type { DicomJson } from '../../../schema/dicom/dicom.ts';
-import { items, string } from '../dicom/dicom-text.ts';
+import { items, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { string } from '../dicom/dicom-text.ts';
 
 /** Codes of structured reports (PS3.3 §8) and their code systems in FHIR. */
 

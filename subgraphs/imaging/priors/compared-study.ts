@@ -1,6 +1,6 @@
 import type { CodeableConcept, Coding, ImagingStudy } from 'fhir/r4.js';
-import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
-import { items, string, strings } from '../dicom/dicom-text.ts';
+import { items, Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { string, strings } from '../dicom/dicom-text.ts';
 import { codeSystem } from '../measurements/sr-code.ts';
 import type { RecordStudy } from '../study/record/record-study.ts';
 import type { StudyRecord } from '../study/study-records.ts';

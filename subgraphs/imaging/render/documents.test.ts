@@ -131,6 +131,17 @@ test('DW-8 separates the channels of a waveform, and applies sensitivity, correc
   ]);
 });
 
+test('DW-8 a waveform is drawn whose sequences hold something else than items, and whose names are padded', () => {
+  const nothing = { vr: 'SQ', Value: [null] };
+  const unnamed = { '003A0208': nothing, '003A0211': nothing };
+  const padded = { '003A0203': of('SH', 'Lead  II \0'), '003A0211': code('uV \0', 'UCUM', 'uV') };
+  const { channels } = firstWaveform(waveformOf({ '003A0200': of('SQ', unnamed, padded) }), noBulk);
+  expect(channels.map(({ label, unit }) => [label, unit])).toEqual([
+    ['Channel 1', ''],
+    ['II', 'uV'],
+  ]);
+});
+
 test.each<[name: string, object: DicomJson]>([
   ['none', {}],
   ['without data', waveformOf({ '54001010': { vr: 'OW' } })],

@@ -81,6 +81,8 @@ export class AuditTrail {
     part: string,
     { run, owner }: { run: () => Promise<T>; owner: () => Promise<string | undefined> },
   ): Promise<T> {
+    const record = this.#record;
+    if (!record) return run();
     const within = [seriesUid && `series/${seriesUid}`, instanceUid && `instances/${instanceUid}`, part];
     const path = within.filter(Boolean).join('/');
     const operation = {
@@ -90,9 +92,8 @@ export class AuditTrail {
       ...(path !== '' && { target: path }),
     } as const;
     const found = await this.#orRefused(run, operation);
-    if (!this.#record) return found;
     const patient = this.#context ?? (this.#mayReachAll ? undefined : await owner());
-    this.#record({ outcome: ALLOWED, ...operation, ...(patient !== undefined && { patient }) });
+    record({ outcome: ALLOWED, ...operation, ...(patient !== undefined && { patient }) });
     return found;
   }
 

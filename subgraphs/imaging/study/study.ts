@@ -94,7 +94,7 @@ export class Study {
 
   /** Returns the logical id of its patient; undefined if the clinical base does not say it to this caller. */
   async patientId(): Promise<string | undefined> {
-    const [first] = await (this.#archives ??= this.#options.archives());
+    const [first] = await this.#holdings();
     return first?.source.patientId();
   }
 
@@ -249,9 +249,14 @@ export class Study {
     this.#archives = undefined;
   }
 
+  /** Returns the archives that have the study, asked once until one is doubted. */
+  #holdings(): Promise<readonly Holding<StudyArchive>[]> {
+    return (this.#archives ??= this.#options.archives());
+  }
+
   /** Divides a target among the archives. */
   async #parts(target: Target): Promise<Parts> {
-    const holdings = await (this.#archives ??= this.#options.archives());
+    const holdings = await this.#holdings();
     const [part, ...others] = holdings.length > 1 ? partsOf(target, holdings) : [];
     if (part) return [part, ...others];
     const [first, ...rest] = holdings.map(({ source }) => source);

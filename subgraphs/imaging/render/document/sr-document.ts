@@ -1,6 +1,6 @@
 import { codeOf, type Code } from '../../../../schema/dicom/code.ts';
-import { Tag, text, texts, type DicomJson } from '../../../../schema/dicom/dicom.ts';
-import { items, personNames, string } from '../../dicom/dicom-text.ts';
+import { items, Tag, text, texts, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { personNames, string } from '../../dicom/dicom-text.ts';
 import { escaped } from './markup.ts';
 
 /** Limits beyond which a report is cut, with a note. */

@@ -1,7 +1,6 @@
-import type { DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { items, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { readWaveformGroup, type WaveformChannel } from '../../../../schema/dicom/waveform.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
-import { items } from '../../dicom/dicom-text.ts';
 import { binary } from '../image/lut.ts';
 
 /** One channel, with the name under which it is drawn. */

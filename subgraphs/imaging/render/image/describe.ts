@@ -1,7 +1,6 @@
-import { Tag, type DicomElement, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { items, Tag, type DicomElement, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { utf8 } from '../../../../schema/process/texts.ts';
-import { items } from '../../dicom/dicom-text.ts';
 import { onlyMacros, ownLook, PER_FRAME_GROUPS, saysHowItLooks, SHARED_GROUPS } from './frame-attributes.ts';
 
 /**

@@ -1,5 +1,4 @@
-import type { DicomElement, DicomJson } from '../../../../schema/dicom/dicom.ts';
-import { items } from '../../dicom/dicom-text.ts';
+import { items, type DicomElement, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 
 /** Shared Functional Groups Sequence. */
 export const SHARED_GROUPS = '52009229';

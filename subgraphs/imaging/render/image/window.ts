@@ -1,5 +1,4 @@
-import { number, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
-import { items } from '../../dicom/dicom-text.ts';
+import { items, number, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { lookUp, lookupTable, type LookupTable } from './lut.ts';
 
 /** The formulas of windows. `picture.ts` chooses the window of an image and applies it. */

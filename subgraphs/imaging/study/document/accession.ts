@@ -1,7 +1,7 @@
 import type { Identifier } from 'fhir/r4.js';
-import { Tag, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { items, Tag, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { V2_IDENTIFIER_TYPE } from '../../../../schema/fhir/fhir.ts';
-import { items, string } from '../../dicom/dicom-text.ts';
+import { string } from '../../dicom/dicom-text.ts';
 import { omitEmpty } from '../../dicom/omit-empty.ts';
 import type { StudyRecord } from '../study-records.ts';
 

@@ -1,7 +1,7 @@
 import type { Coding, Identifier, ImagingStudySeries, ImagingStudySeriesInstance } from 'fhir/r4.js';
-import { Tag, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { items, Tag, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { fhirDateTime } from '../../dicom/dicom-date.ts';
-import { items, personNames, string, strings, uid, unsignedInt } from '../../dicom/dicom-text.ts';
+import { personNames, string, strings, uid, unsignedInt } from '../../dicom/dicom-text.ts';
 import { deepFreeze } from '../../../../schema/process/deep-freeze.ts';
 import { omitEmpty } from '../../dicom/omit-empty.ts';
 import { accessionIdentifiers } from './accession.ts';
