@@ -235,6 +235,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
 
   const documents = (tenant: Tenant) => ({
     maxTokens: limits.tokens,
+    known: (text: string) => graphs.document(text),
     named: (id: string) => trusted.text(tenant, id) ?? persisted.text(id),
   });
   const mcp = mcpRoutes({

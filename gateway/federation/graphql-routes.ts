@@ -5,7 +5,8 @@ import { andThen } from '../../schema/process/awaitable.ts';
 import type { Limits } from '../http/limits.ts';
 import { askedGraphql } from './request/asked-graphql.ts';
 import type { Graphs } from './graph/graphs.ts';
-import { answer, refuseDeepDocuments, run, scopeOf } from './graph/graphql-request.ts';
+import { answer, run } from './graph/graphql-request.ts';
+import { scopeOf } from './request/request-scope.ts';
 import { acceptedFormat } from './stream/accepted-format.ts';
 import { streamRows } from './stream/stream-rows.ts';
 import type { TrustedDocuments } from './request/trusted-documents.ts';
@@ -16,7 +17,6 @@ export function graphqlRoutes(
   { limits, trusted }: { limits: Limits; trusted: TrustedDocuments },
 ): FastifyPluginAsync {
   return async (app) => {
-    refuseDeepDocuments(app, limits);
     app.route({
       method: ['GET', 'POST'],
       url: '/graphql',
@@ -28,8 +28,9 @@ export function graphqlRoutes(
         const { server, introspection } = graphs.of(reply);
         if (format) return streamRows(request, reply, { server, limits, format, asked });
         const scope = scopeOf({ request, reply }, limits, false);
-        return andThen<HTTPGraphQLResponse, FastifyReply | string>(run(server, scope, asked), (response) =>
-          answer(request, reply, { scope, response, introspection }),
+        return andThen<HTTPGraphQLResponse, FastifyReply | string>(
+          run(server, scope, asked, limits),
+          (response) => answer(request, reply, { scope, response, introspection }),
         );
       },
     });

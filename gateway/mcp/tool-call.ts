@@ -5,10 +5,9 @@ import { Fault } from '../../schema/fault/fault.ts';
 import type { MediaRange } from '../../schema/http/media-ranges.ts';
 import { imagesRoute, type AskedRequest } from '../../schema/http/served.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
-import { requireShallow } from '../federation/document/document-limits.ts';
-import { run, scopeOf } from '../federation/graph/graphql-request.ts';
+import { run } from '../federation/graph/graphql-request.ts';
+import { scopeOf, type RequestScope } from '../federation/request/request-scope.ts';
 import type { TrustedDocuments } from '../federation/request/trusted-documents.ts';
-import type { RequestScope } from '../federation/request/request-scope.ts';
 import type { Graphs } from '../federation/graph/graphs.ts';
 import type { FederatedServer } from '../federation/apollo/supergraph.ts';
 import type { Limits } from '../http/limits.ts';
@@ -79,11 +78,10 @@ export class ToolCall {
    */
   async graph(body: AskedGraph): Promise<string> {
     const { limits, trusted } = this.#deps;
-    requireShallow(body.query, limits);
     const headers = { 'content-type': 'application/json' };
     const asked = trusted.admit({ method: 'POST', headers, search: '', body }, this.#scope);
     await this.#reach({ serves: { interaction: 'graphql' }, params: {}, body });
-    const response = await run(this.#server, this.#scope, asked);
+    const response = await run(this.#server, this.#scope, asked, limits);
     if (this.#scope.introspection) {
       throw new Fault('invalid_request', 'Call describe_schema to read about the schema.');
     }

@@ -1,10 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { getOperationAST, parse, type DocumentNode, type OperationDefinitionNode } from 'graphql';
-import { createHash } from 'node:crypto';
+import { getOperationAST, parse } from 'graphql';
 import { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
 import { endOf } from '../../schema/http/client-left.ts';
-import { keptByText } from '../federation/document/document-cache.ts';
+import { documentIdOf } from '../../schema/graphql/trusted-manifest.ts';
 import { CompiledExecution } from '../federation/executor/compiled-execution.ts';
+import type { Operation } from '../federation/executor/operation.ts';
+import { Operations } from '../federation/executor/operations.ts';
 import { answerText } from '../federation/executor/written-data.ts';
 import { localDataSource, type LocalSubgraph } from '../federation/subgraphs/local-data-source.ts';
 import type { ServiceName } from '../federation/request/service-name.ts';
@@ -15,20 +16,6 @@ import { collector, type Collected } from './collected.ts';
 interface Fetch {
   query: string;
   variables?: Record<string, unknown>;
-}
-
-/** A document of the gateway. */
-interface Known {
-  document: DocumentNode;
-  operation: OperationDefinitionNode;
-  /** SHA-256 of its text. */
-  hash: string;
-}
-
-function knownOf(query: string): Known {
-  const document = parse(query, { noLocation: true });
-  const hash = createHash('sha256').update(query).digest('base64');
-  return { document, operation: getOperationAST(document)!, hash };
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -42,15 +29,20 @@ type Answered = { data: object | null; errors?: readonly object[]; spent?: numbe
  */
 export function fetchExecution(service: ServiceName, subgraph: LocalSubgraph): Execute {
   // The gateway has left out the fields that the scopes do not cover, and the resolvers refuse them.
-  const scopes = { refusals: () => undefined };
-  const execution = new CompiledExecution({ [service]: subgraph }, { fields: DEFAULT_LIMITS.cost, scopes });
+  const operations = new Operations();
+  const execution = new CompiledExecution({ [service]: subgraph }, { fields: DEFAULT_LIMITS.cost });
   const source = localDataSource(service, subgraph);
-  const documentOf = keptByText(knownOf);
+  const { schema } = subgraph;
+  const operationOf = (query: string): Operation => {
+    const document = parse(query, { noLocation: true });
+    const operation = getOperationAST(document)!;
+    return operations.of({ source: query, queryHash: documentIdOf(query), schema, document, operation });
+  };
   return async (scope, { query, variables = {} }) => {
-    const { hash, document, operation } = documentOf(query);
-    const asked = { schema: subgraph.schema, document, operation, variables };
-    const compiled = await execution.run(hash, asked, { scope });
+    const operation = operations.find(query, undefined) ?? operationOf(query);
+    const compiled = await execution.run(operation, variables, { scope });
     if (compiled) return compiled;
+    const { document } = operation.asked(variables);
     const planned = { request: { variables }, document, context: { scope } };
     return (await source.process(planned as never)) as Answered;
   };

@@ -6,28 +6,31 @@ import { federatedServer, type FederatedServer } from '../federation/apollo/supe
  */
 export const graphOnDemand: typeof federatedServer = async (deps) => {
   let starting: Promise<FederatedServer> | undefined;
+  let started: FederatedServer | undefined;
+  const start = async () => (started = await federatedServer(deps));
   return {
     async answerKnown(...request) {
-      const server = await (starting ??= federatedServer(deps));
+      const server = await (starting ??= start());
       return server.answerKnown(...request);
     },
     async measured(...request) {
-      const server = await (starting ??= federatedServer(deps));
+      const server = await (starting ??= start());
       return server.measured(...request);
     },
     async executeHTTPGraphQLRequest(request) {
-      const server = await (starting ??= federatedServer(deps));
+      const server = await (starting ??= start());
       return server.executeHTTPGraphQLRequest(request);
     },
     async execute(...request) {
-      const server = await (starting ??= federatedServer(deps));
+      const server = await (starting ??= start());
       return server.execute(...request);
     },
     async prepare(...request) {
       return starting ? (await starting).prepare(...request) : 0;
     },
+    document: (text) => started?.document(text),
     async schema() {
-      const server = await (starting ??= federatedServer(deps));
+      const server = await (starting ??= start());
       return server.schema();
     },
     async stop() {

@@ -2,32 +2,30 @@ import type { ApolloServerPlugin, GraphQLRequestContext } from '@apollo/server';
 import { setImmediate } from 'node:timers/promises';
 import { strictScalars } from '../../../schema/graphql/fhir-scalars.ts';
 import { responseWith } from '../document/asked-operation.ts';
-import type { KnownOperations } from './known-operations.ts';
 import { incrementalForm, incrementalResponse } from './incremental.ts';
 import type { GatewayContext, RequestScope } from '../request/request-scope.ts';
 import type { CompiledExecution } from '../executor/compiled-execution.ts';
+import type { ValidOperation } from '../executor/operation.ts';
+import type { Operations } from '../executor/operations.ts';
 
-/**
- * Executes operations for Apollo Server by compiling them. The gateway plans what is not compiled.
- * @param known is told what was executed; undefined: nobody is
- */
+/** Executes operations for Apollo Server by compiling them. The gateway plans what is not compiled. */
 export function compiledExecution(
   execution: CompiledExecution,
-  known?: KnownOperations,
+  operations: Operations,
 ): ApolloServerPlugin<GatewayContext> {
   // One for all requests: it holds nothing of any.
   const listener = {
     async responseForOperation(context: GraphQLRequestContext<GatewayContext>) {
-      const { schema, document, operation, request, queryHash, source } = context;
+      const { request } = context;
       const { scope } = context.contextValue;
-      const variables = request.variables ?? {};
-      const asked = { schema, document: document!, operation: operation!, variables };
+      const operation = operations.of(context as ValidOperation);
       // Validation has used much of this turn of the event loop.
       await setImmediate();
       const form = takesParts(scope) ? incrementalForm(request.http?.headers.get('accept')) : undefined;
-      const found = await execution.run(queryHash!, asked, { scope, defers: form !== undefined });
+      const wanted = { scope, defers: form !== undefined };
+      const found = await execution.run(operation, request.variables ?? {}, wanted);
       if (!found) return null;
-      known?.add(queryHash!, { source: source!, operationName: request.operationName, ...asked });
+      operation.isExecuted = true;
       const { data, errors, later } = found;
       if (later && form) return incrementalResponse({ data, errors, later }, scope, form);
       return responseWith({

@@ -3,13 +3,13 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Access } from '../../../schema/access/access.ts';
 import { parseScopes } from '../../../schema/access/scopes.ts';
 import { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
-import { documentIdOf, trustedManifest } from '../../../schema/graphql/trusted-manifest.ts';
+import { trustedManifest } from '../../../schema/graphql/trusted-manifest.ts';
 import { RequestEnd } from '../../../schema/process/request-end.ts';
 import { DEFAULT_LIMITS } from '../../http/limits.ts';
 import { logger } from '../../http/observe.ts';
 import { standInClinical, standInImaging } from '../../test/stand-in-subgraphs.ts';
-import { DocumentCache, KEPT_CHARACTERS } from '../document/document-cache.ts';
-import { CompiledOperations } from '../executor/compiled-operations.ts';
+import { Operation } from '../executor/operation.ts';
+import { BYTES_OF_CHARACTER, KEPT_BYTES, Operations } from '../executor/operations.ts';
 import { federatedServer, type FederatedServer } from './supergraph.ts';
 
 const file = (name: string) => readFileSync(new URL(`../../../schema/${name}`, import.meta.url));
@@ -29,16 +29,19 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 test('FG-13 every document of the pages and tools is valid and compiled before its first request', async () => {
-  const kept = vi.spyOn(DocumentCache.prototype, 'set');
   expect(await server.prepare(own.values())).toBe(own.size);
-  expect(kept.mock.calls.map(([hash]) => hash)).toEqual([...own.keys()]);
+  expect([...own.values()].filter((text) => server.document(text))).toHaveLength(own.size);
 });
 
 test('a document that is prepared is neither parsed nor compiled by its first request', async () => {
   const text = 'query Prepared { Patient(id: "p1") { id } }';
   await server.prepare([text]);
-  const kept = vi.spyOn(DocumentCache.prototype, 'set').mockClear();
-  const compiled = vi.spyOn(CompiledOperations.prototype, 'of').mockClear();
+  const document = server.document(text);
+  const taken = vi.spyOn(Operations.prototype, 'of');
+  const { form } = Operation.prototype;
+  const kept = vi.spyOn(Operation.prototype, 'form').mockImplementation(function (this: Operation, key) {
+    return form.call(this, key, () => expect.unreachable('it is compiled'));
+  });
   const access: Access = {
     ...{ tenant: 't', permissions: parseScopes('patient/*.rs'), expires: Date.now() / 1000 + 60 },
     patients: [{ id: 'p1', identity: { id: 'p1', identifier: [] } }],
@@ -54,12 +57,13 @@ test('a document that is prepared is neither parsed nor compiled by its first re
   };
   const { data } = await server.execute(text, {}, scope as never);
   expect(data).toEqual({ Patient: { id: 'p1' } });
-  expect(kept).not.toHaveBeenCalled();
-  expect(compiled.mock.calls.map(([hash]) => hash)).toEqual([documentIdOf(text)]);
+  expect(document).toBeDefined();
+  for (const [operation] of taken.mock.calls) expect(operation.document).toBe(document);
+  expect(kept).toHaveBeenCalledOnce();
 });
 
-test('documents that are not valid are left out, and half of the cache is left to requests', async () => {
+test('documents that are not valid are left out, and half of the memory is left to requests', async () => {
   expect(await server.prepare(['{', '{ nothing }', '{ birthDate }'])).toBe(0);
-  const long = `{ Patient(id: "${'x'.repeat(KEPT_CHARACTERS / 4)}") { id } }`;
-  expect(await server.prepare(Array.from({ length: 4 }, (_, at) => `${long} # ${at}`))).toBe(1);
+  const long = `{ Patient(id: "${'x'.repeat(KEPT_BYTES / BYTES_OF_CHARACTER / 5)}") { id } }`;
+  expect(await server.prepare(Array.from({ length: 4 }, (_, at) => `${long} # ${at}`))).toBe(3);
 });

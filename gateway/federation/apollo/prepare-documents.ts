@@ -9,34 +9,28 @@ import {
 } from 'graphql';
 import { setImmediate } from 'node:timers/promises';
 import { documentIdOf } from '../../../schema/graphql/trusted-manifest.ts';
-import { KEPT_CHARACTERS, type DocumentCache } from '../document/document-cache.ts';
 import type { CompiledExecution } from '../executor/compiled-execution.ts';
-import { defaultsOf } from '../document/operation-cost.ts';
-
-/** Of the cache of documents, half is left to those of requests. */
-const MOST_CHARACTERS = KEPT_CHARACTERS / 2;
+import { KEPT_BYTES, type Operations } from '../executor/operations.ts';
 
 export interface Preparation {
   schema: GraphQLSchema;
   maxTokens: number;
   /** Rules beside those of GraphQL. */
   rules: readonly ValidationRule[];
-  cache: DocumentCache;
+  operations: Operations;
   execution: CompiledExecution;
 }
 
 /**
- * Parses, validates and compiles documents before they are asked for, until half of the cache is full. Each step takes up
+ * Parses, validates and compiles documents before they are asked for, until half of the memory for them is full. Each step takes up
  * to 30 ms; requests have their turn in between. Documents that are not valid are left out: those of `$graphql` are
  * rewritten before they are.
  * @returns the number of documents that are ready, with all their operations
  */
 export async function prepareDocuments(texts: Iterable<string>, means: Preparation): Promise<number> {
-  let characters = 0;
   let count = 0;
   for (const text of texts) {
-    characters += text.length;
-    if (characters > MOST_CHARACTERS) break;
+    if (means.operations.bytes > KEPT_BYTES / 2) break;
     if (await prepared(text, means)) count++;
   }
   return count;
@@ -44,19 +38,18 @@ export async function prepareDocuments(texts: Iterable<string>, means: Preparati
 
 async function prepared(
   text: string,
-  { schema, maxTokens, rules, cache, execution }: Preparation,
+  { schema, maxTokens, rules, operations, execution }: Preparation,
 ): Promise<boolean> {
   const document = parsed(text, maxTokens);
   await setImmediate();
   if (!document || validate(schema, document, [...specifiedRules, ...rules]).length > 0) return false;
   await setImmediate();
-  const hash = documentIdOf(text);
-  await cache.set(hash, document);
+  const queryHash = documentIdOf(text);
   let isReady = true;
   for (const operation of document.definitions) {
     if (operation.kind !== Kind.OPERATION_DEFINITION) continue;
-    const asked = { schema, document, operation, variables: defaultsOf(operation) };
-    isReady = execution.prepare(hash, asked, text.includes('@defer')) && isReady;
+    const known = operations.of({ source: text, queryHash, schema, document, operation });
+    isReady = execution.prepare(known, text.includes('@defer')) && isReady;
     await setImmediate();
   }
   return isReady;

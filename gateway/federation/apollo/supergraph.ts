@@ -10,6 +10,7 @@ import {
   getIntrospectionQuery,
   parse,
   validate,
+  type DocumentNode,
   type GraphQLFormattedError,
   type GraphQLSchema,
 } from 'graphql';
@@ -19,8 +20,8 @@ import { incrementalDelivery } from '../../../schema/fault/refusals.ts';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import type { Limits } from '../../http/limits.ts';
 import type { GraphExecutor } from '../../settings.ts';
-import { DocumentCache } from '../document/document-cache.ts';
 import { CompiledExecution } from '../executor/compiled-execution.ts';
+import { Operations } from '../executor/operations.ts';
 import { compiledExecution } from './plugin.ts';
 import { answerText, WrittenData } from '../executor/written-data.ts';
 import { documentLimits } from '../document/document-limits.ts';
@@ -51,6 +52,8 @@ export interface FederatedServer extends Pick<
    * @returns how many are ready
    */
   prepare(texts: Iterable<string>): Promise<number>;
+  /** Returns a valid document that was sent before. */
+  document(text: string): DocumentNode | undefined;
   /** Returns the API schema. */
   schema(): Promise<GraphQLSchema>;
   /**
@@ -99,9 +102,9 @@ export async function federatedServer(deps: FederatedServerOptions): Promise<Fed
   const { supergraphSdl, apiSdl, subgraphs, limits, measures } = deps;
   const measured = measuredOperations(measures, deps.slow);
   const log = quieter(deps.log);
-  const scopes = new FieldScopes(utf8(supergraphSdl));
+  const operations = new Operations(new FieldScopes(utf8(supergraphSdl)));
   const gateway = new PlanningGateway({
-    ...{ supergraphSdl, apiSdl, scopes, onExecute: () => measures?.executed('planned') },
+    ...{ supergraphSdl, apiSdl, operations, onExecute: () => measures?.executed('planned') },
     services: {
       clinical: dataSource('clinical', subgraphs.clinical),
       imaging: dataSource('imaging', subgraphs.imaging),
@@ -109,9 +112,8 @@ export async function federatedServer(deps: FederatedServerOptions): Promise<Fed
   });
   const onExecute = () => measures?.executed('compiled');
   const rowsOnly = deps.executor === 'apollo';
-  const execution = new CompiledExecution(subgraphs, { fields: limits.cost, scopes, rowsOnly, onExecute });
-  const known = new KnownOperations(execution, { limits, scopes });
-  const cache = new DocumentCache();
+  const execution = new CompiledExecution(subgraphs, { fields: limits.cost, rowsOnly, onExecute });
+  const known = new KnownOperations(execution, operations, limits);
   const rules = [documentLimits(limits)];
   const server = new ApolloServer<GatewayContext>({
     gateway,
@@ -125,7 +127,7 @@ export async function federatedServer(deps: FederatedServerOptions): Promise<Fed
     csrfPrevention: {
       requestHeaders: ['authorization', 'apollo-require-preflight', 'x-apollo-operation-name'],
     },
-    documentStore: cache,
+    documentStore: operations.store,
     parseOptions: { maxTokens: limits.tokens },
     validationRules: rules,
     // Each error about an unknown name searches for similar names, which takes time.
@@ -138,9 +140,9 @@ export async function federatedServer(deps: FederatedServerOptions): Promise<Fed
     },
     plugins: [
       ...withoutApolloPlugins(),
-      tenantRules({ limits, scopes }),
+      tenantRules(limits, operations),
       // After the rules: it answers, so that nothing is asked after it.
-      compiledExecution(execution, known),
+      compiledExecution(execution, operations),
     ],
   });
   await server.start();
@@ -165,9 +167,10 @@ export async function federatedServer(deps: FederatedServerOptions): Promise<Fed
       return { data: values, errors, status: http.status };
     },
     prepare(texts) {
-      const means = { schema: gateway.schema, maxTokens: limits.tokens, rules, cache, execution };
+      const means = { schema: gateway.schema, maxTokens: limits.tokens, rules, operations, execution };
       return prepareDocuments(texts, means);
     },
+    document: (text) => operations.document(text),
     stop: () => server.stop(),
     schema: async () => gateway.schema,
   };

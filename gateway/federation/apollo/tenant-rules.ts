@@ -15,21 +15,15 @@ import { joinEqualErrors, withoutSuggestions } from '../subgraphs/joined-errors.
 import { faultOf } from '../subgraphs/local-data-source.ts';
 import { defaultsOf, requireAffordable } from '../document/operation-cost.ts';
 import type { GatewayContext, RequestScope } from '../request/request-scope.ts';
-import type { FieldScopes } from '../scopes/field-scopes.ts';
+import type { ValidOperation } from '../executor/operation.ts';
+import type { Operations } from '../executor/operations.ts';
 import { requireCovered } from '../scopes/refused-fields.ts';
 import { requireTrusted } from '../request/trusted-documents.ts';
 
 type Resolved = GraphQLRequestContextDidResolveOperation<GatewayContext>;
 
-/** The rules by which requests are checked. */
-export interface Rules {
-  limits: Limits;
-  /** The scopes that the fields of the graph need. */
-  scopes: FieldScopes;
-}
-
 /** Checks a request against the limits and the tenant's settings, and writes refusals as the tenant wants them. */
-export function tenantRules(rules: Rules): ApolloServerPlugin<GatewayContext> {
+export function tenantRules(limits: Limits, operations: Operations): ApolloServerPlugin<GatewayContext> {
   const usual = new UsualIntrospection();
   return {
     async requestDidStart() {
@@ -38,7 +32,7 @@ export function tenantRules(rules: Rules): ApolloServerPlugin<GatewayContext> {
           // Validation has used much of this turn of the event loop; planning comes next.
           await setImmediate();
           try {
-            check(context, usual, rules);
+            check(context, usual, { limits, operations });
           } catch (error) {
             const fault = faultOf(error);
             throw fault ? refusal(fault, (error as Partial<GraphQLError>).path) : error;
@@ -97,10 +91,16 @@ export function finishAnswer(
 
 /** Checks an operation before it is executed. @throws Fault that refuses the whole request */
 function check(
-  { contextValue: { scope }, document, operation, schema, request, queryHash }: Resolved,
+  context: Resolved,
   usual: UsualIntrospection,
-  { limits, scopes }: Rules,
+  { limits, operations }: { limits: Limits; operations: Operations },
 ): void {
+  const {
+    contextValue: { scope },
+    document,
+    operation,
+    request,
+  } = context;
   const { graphql } = scope.tenant;
   const explain = explainMode(request.extensions, scope.tenant);
   if (!operation)
@@ -114,7 +114,8 @@ function check(
       'Introspection is off for this tenant; its schema is at /schema.graphql.',
     );
   requireFewValues(request.variables, limits);
-  const asked = { schema, document, operation, variables: request.variables ?? {}, hash: queryHash };
+  const known = operations.of(context as ValidOperation);
+  const asked = known.asked(request.variables ?? {});
   scope.operation = asked;
   if (explain) {
     if (isIntrospection)
@@ -134,7 +135,7 @@ function check(
     requireLittleIntrospection({ ...asked, variables }, limits);
   }
   requireAffordable(asked, limits);
-  requireCovered(scope, asked, scopes);
+  requireCovered(scope, asked, known.refusals(scope.access));
 }
 
 /** Refuses an introspection whose answer is too large to write while other requests wait. */

@@ -27,6 +27,8 @@ const CLOSING: ReadonlySet<string> = new Set([TokenKind.BRACE_R, TokenKind.BRACK
  * @throws Fault `invalid_request`
  */
 export function requireShallow(text: string, { brackets, tokens }: Limits): void {
+  // Most have fewer brackets at all: then their tokens are not read.
+  if (!hasMore(text, brackets)) return;
   const lexer = new Lexer(new Source(text));
   let depth = 0;
   for (let count = 0; count < tokens; count++) {
@@ -41,6 +43,15 @@ export function requireShallow(text: string, { brackets, tokens }: Limits): void
       );
     }
   }
+}
+
+/** Tells if a text has more opening brackets than a number, wherever they are. */
+function hasMore(text: string, brackets: number): boolean {
+  let count = 0;
+  for (let index = 0; index < text.length && count <= brackets; index++) {
+    if (OPENING.has(text.charAt(index))) count++;
+  }
+  return count > brackets;
 }
 
 function nextKind(lexer: Lexer): TokenKind {

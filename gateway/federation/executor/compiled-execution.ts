@@ -2,17 +2,21 @@ import { getVariableValues, type GraphQLError, type GraphQLFormattedError } from
 import { allOf, andThen, orElse, type Awaitable } from '../../../schema/process/awaitable.ts';
 import { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import type { AskedOperation } from '../document/asked-operation.ts';
+import { fragmentsOf } from '../document/fragments.ts';
+import { defaultsOf } from '../document/operation-cost.ts';
 import { formatError } from '../subgraphs/format-error.ts';
 import { coreOf, formatted, type LocalSubgraph } from '../subgraphs/local-data-source.ts';
 import type { GraphSubgraph, RemoteSubgraph } from '../subgraphs/remote-data-source.ts';
 import { RemoteFetches } from './remote-fetches.ts';
 import type { RequestScope } from '../request/request-scope.ts';
-import type { FieldScopes } from '../scopes/field-scopes.ts';
+import type { Refusals } from '../scopes/field-scopes.ts';
 import type { ServiceName } from '../request/service-name.ts';
 import type { CompiledOperation, Text } from './compiled.ts';
 import type { SubgraphSchemas } from './crossing.ts';
-import { CompiledOperations } from './compiled-operations.ts';
+import { compile } from './compile.ts';
+import { TextMemory } from './kept-texts.ts';
+import type { Operation } from './operation.ts';
+import { takeRows, type WantedRows } from './rows.ts';
 import { planText } from './plan-text.ts';
 import { partsOf, type LaterParts } from './parts.ts';
 import { rootOf, Run, type RunContext } from './run.ts';
@@ -23,12 +27,19 @@ import { WrittenData } from './written-data.ts';
 export interface ExecutionOptions {
   /** Limit of the fields that the lists of one answer may hold. */
   fields: number;
-  /** The scopes that the fields of the graph need. */
-  scopes: Pick<FieldScopes, 'refusals'>;
   /** True to execute only streams of rows, which Apollo's executor cannot write, and to leave all else to it. */
   rowsOnly?: boolean;
   /** Called for each execution. */
   onExecute?: (() => void) | undefined;
+}
+
+/** The form in which a caller wants an answer. */
+interface AnswerForm {
+  rows?: WantedRows | undefined;
+  /** True for a caller who takes parts that come later (`@defer`). */
+  defers: boolean;
+  /** Fields and types that the caller's scopes do not cover; undefined for none. */
+  refusals?: Refusals | undefined;
 }
 
 interface Wanted {
@@ -62,55 +73,52 @@ const areRemote = (subgraphs: Subgraphs): subgraphs is RemoteSubgraphs =>
  */
 export class CompiledExecution {
   readonly #subgraphs: Subgraphs;
+  readonly #schemas: SubgraphSchemas;
+  readonly #isRemote: boolean;
   readonly #options: ExecutionOptions;
-  readonly #operations: CompiledOperations;
+  readonly #texts = new TextMemory();
 
   /** @param subgraphs both; or one alone, whose fields then need no step to the other */
   constructor(subgraphs: Readonly<Partial<Record<ServiceName, GraphSubgraph>>>, options: ExecutionOptions) {
     this.#options = options;
     this.#subgraphs = subgraphs as Subgraphs;
     const schemas = Object.entries(subgraphs).map(([name, { schema }]) => [name, schema] as const);
-    this.#operations = new CompiledOperations(
-      Object.fromEntries(schemas) as SubgraphSchemas,
-      areRemote(this.#subgraphs),
-    );
+    this.#schemas = Object.fromEntries(schemas) as SubgraphSchemas;
+    this.#isRemote = areRemote(this.#subgraphs);
   }
 
   /**
-   * Compiles an operation before it is asked for.
+   * Compiles an operation before it is asked for, as it is without variables.
    * @param defers true: also for callers who take parts that come later
    * @returns false for an operation that has to be planned when it is asked for
    */
-  prepare(hash: string, asked: AskedOperation, defers: boolean): boolean {
+  prepare(operation: Operation, defers: boolean): boolean {
     if (this.#options.rowsOnly) return true;
-    const isCompiled = this.#operations.of(hash, asked, { defers: false }) !== undefined;
-    if (isCompiled && defers) this.#operations.of(hash, asked, { defers });
+    const variables = defaultsOf(operation.asked({}).operation);
+    const isCompiled = this.#form(operation, variables, { defers: false }) !== undefined;
+    if (isCompiled && defers) this.#form(operation, variables, { defers });
     return isCompiled;
   }
 
-  /**
-   * @param hash identifies the text of the document
-   * @returns undefined where the gateway has to plan, or to refuse the variables; nothing is executed then
-   */
+  /** @returns undefined where the gateway has to plan, or to refuse the variables; nothing is executed then */
   run(
-    hash: string,
-    asked: AskedOperation,
+    known: Operation,
+    variables: Readonly<Record<string, unknown>>,
     { scope, defers = false }: Wanted,
   ): Awaitable<Answered | undefined> {
     if (this.#options.rowsOnly && !scope.rows) return undefined;
-    const { schema, operation } = asked;
-    const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], asked.variables);
+    const { schema, operation } = known.asked(variables);
+    const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
     if (!coerced) return undefined;
-    const { fields, scopes, onExecute } = this.#options;
-    const form = { rows: scope.rows, defers, refusals: scopes.refusals(asked, scope.access) };
-    const compiled = this.#operations.of(hash, { ...asked, variables: coerced }, form);
+    const { fields, onExecute } = this.#options;
+    const form = { rows: scope.rows, defers, refusals: known.refusals(scope.access) };
+    const compiled = this.#form(known, coerced, form);
     if (!compiled) return undefined;
     onExecute?.();
     if (scope.explanation) scope.explanation.plan = { kind: 'direct', text: planText(compiled) };
     const budget = new AnswerBudget(fields);
     const context: Record<string, unknown> & RunContext = { request: scope, partial: [], budget };
     const subgraphs = this.#subgraphs;
-    const { variables } = asked;
     if (areRemote(subgraphs)) context['fetches'] = new RemoteFetches({ subgraphs, scope, variables, budget });
     else for (const name of compiled.services) context[name] = coreOf(name, subgraphs[name], scope);
     const { fragments, rows } = compiled;
@@ -130,6 +138,26 @@ export class CompiledExecution {
         );
       },
     );
+  }
+
+  /** @param variables the values of all variables */
+  #form(
+    known: Operation,
+    variables: Readonly<Record<string, unknown>>,
+    { rows, defers, refusals }: AnswerForm,
+  ): CompiledOperation | undefined {
+    const chosen = known.conditions.map((name) => String(variables[name]));
+    const key = [rows?.format.type ?? '', defers, refusals?.key ?? '', ...chosen].join('\n');
+    return known.form(key, () => {
+      const { schema, document, operation } = known.asked(variables);
+      const source = {
+        ...{ schema, subgraphs: this.#schemas, isRemote: this.#isRemote, texts: this.#texts },
+        ...{ fragments: fragmentsOf(document), variables, defers, refusals },
+      };
+      const compiled = compile(source, operation);
+      if (compiled && rows) takeRows(compiled, rows);
+      return compiled;
+    });
   }
 }
 

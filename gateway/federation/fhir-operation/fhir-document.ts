@@ -1,8 +1,8 @@
 import type { DocumentNode, GraphQLSchema, OperationDefinitionNode } from 'graphql';
-import { GraphQLError, Kind, parse, print } from 'graphql';
+import { Kind, print } from 'graphql';
 import type { ItemSelector } from '../../../schema/expressions/item-selector.ts';
-import { Fault } from '../../../schema/fault/fault.ts';
 import type { Limits } from '../../http/limits.ts';
+import { parseDocument } from '../document/parse-document.ts';
 import type { Answer } from './answer.ts';
 import { takeDataDirectives, type FlattenedDocument } from './data-directives.ts';
 import { instanceQuery, unwrapInstance } from './instance-query.ts';
@@ -45,7 +45,7 @@ export function fhirDocument(
   sent: { query: string; operationName?: unknown },
   { schema, limits, instance, ...evaluation }: Means,
 ): FhirDocument {
-  const parsed = parsedDocument(sent.query, limits.tokens);
+  const parsed = parseDocument(sent.query, limits);
   const rooted = instance ? instanceQuery(parsed, instance.type, instance.id) : parsed;
   const document = inSchemaForm(rooted, schema, limits);
   const flattened = takeDataDirectives(document, schema, limits.directives);
@@ -61,17 +61,6 @@ export function fhirDocument(
       for (const error of answer.errors ?? []) delete error.locations;
     },
   };
-}
-
-function parsedDocument(query: string, maxTokens: number): DocumentNode {
-  try {
-    return parse(query, { noLocation: true, maxTokens });
-  } catch (error) {
-    throw new Fault(
-      'invalid_request',
-      error instanceof GraphQLError ? error.message : 'The query does not parse.',
-    );
-  }
 }
 
 function rearrange(

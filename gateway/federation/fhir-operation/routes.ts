@@ -9,7 +9,8 @@ import type { Served } from '../../../schema/http/served.ts';
 import type { Limits } from '../../http/limits.ts';
 import { askedGraphql, type AskedGraphql } from '../request/asked-graphql.ts';
 import type { Graphs } from '../graph/graphs.ts';
-import { answer, refuseDeepDocuments, run, scopeOf } from '../graph/graphql-request.ts';
+import { answer, run } from '../graph/graphql-request.ts';
+import { scopeOf } from '../request/request-scope.ts';
 import type { TrustedDocuments } from '../request/trusted-documents.ts';
 import type { Answer } from './answer.ts';
 import { fhirDocument, type FhirDocument, type Instance } from './fhir-document.ts';
@@ -37,11 +38,10 @@ export function fhirGraphqlRoutes(
       (text) => fhirDocument(text, { schema, limits, instance, selector, request: scope }),
       instance,
     );
-    const response = await run(server, scope, asked);
+    const response = await run(server, scope, asked, limits);
     return answer(request, reply, { scope, response, introspection, rewrite });
   };
   return async (app) => {
-    refuseDeepDocuments(app, limits);
     app.addContentTypeParser('application/graphql', { parseAs: 'string' }, (_request, query, done) =>
       done(null, { query }),
     );

@@ -1,97 +1,36 @@
 import type { HTTPGraphQLResponse } from '@apollo/server';
 import { HeaderMap } from '@apollo/server';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
-import { LRUCache } from 'lru-cache';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
-import { copyWith } from '../../../schema/process/copy-with.ts';
-import { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
-import { abortWhenClientLeaves } from '../../../schema/http/client-left.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { withDecimals } from '../../../schema/fhir/decimal.ts';
-import { Fault } from '../../../schema/fault/fault.ts';
-import { RequestEnd } from '../../../schema/process/request-end.ts';
 import type { Limits } from '../../http/limits.ts';
-import { searchOf, type AskedGraphql } from '../request/asked-graphql.ts';
+import { membersOf, type AskedGraphql } from '../request/asked-graphql.ts';
 import { requireShallow } from '../document/document-limits.ts';
-import { KEPT_CHARACTERS } from '../document/document-cache.ts';
 import { withIncrementalForm } from '../apollo/incremental.ts';
 import { outOfTime } from '../request/out-of-time.ts';
 import type { PreparedIntrospection } from '../introspection/prepared.ts';
-import type { GatewayContext } from '../request/request-scope.ts';
+import type { RequestScope } from '../request/request-scope.ts';
 import type { FederatedServer } from '../apollo/supergraph.ts';
 
 /**
- * Adds a hook that refuses deeply nested documents before they are prepared and run. Authorization of a `user/` token
- * reads patients from the document earlier; it finds none in a document that does not parse.
+ * Executes a GraphQL request.
+ * @throws Fault `invalid_request` for a deeply nested document; `gateway_timeout` after the time limit
  */
-export function refuseDeepDocuments(app: FastifyInstance, limits: Limits): void {
-  // Documents that were shallow: most requests send one of them again.
-  const shallow = new LRUCache<string, true>({
-    maxSize: KEPT_CHARACTERS,
-    sizeCalculation: (_true, text) => text.length + 1,
-  });
-  const check = (query: unknown): void => {
-    if (typeof query !== 'string' || shallow.get(query)) return;
-    requireShallow(query, limits);
-    shallow.set(query, true);
-  };
-  app.addHook('preHandler', (request, _reply, done) => {
-    const body = request.body as { query?: unknown } | null | undefined;
-    const search = searchOf(request);
-    check(body?.query);
-    if (search) new URLSearchParams(search).getAll('query').forEach(check);
-    done();
-  });
-}
-
-/**
- * Creates the state of a request. Its time limit begins with `limitTime`: an execution that does not wait needs none.
- * @param fhir true at FHIR's own addresses
- */
-export function scopeOf(
-  { request, reply }: { request: FastifyRequest; reply: FastifyReply },
-  limits: Limits,
-  fhir: boolean,
-): GatewayContext['scope'] {
-  const over = new RequestEnd();
-  let timer: NodeJS.Timeout | undefined;
-  abortWhenClientLeaves(reply, over, { onClose: () => clearTimeout(timer) });
-  const limitTime = () => void (timer ??= endAfterLimit(over, limits));
-  const scope = newScope(request, limits, over);
-  scope.fhir = fhir;
-  scope.limitTime = limitTime;
-  return scope;
-}
-
-/** Aborts when the time limit of an execution is over. @returns the timer, for the execution that ends earlier */
-export function endAfterLimit(over: RequestEnd, { seconds }: Limits): NodeJS.Timeout {
-  const end = () =>
-    over.abort(
-      new Fault('gateway_timeout', `The request took longer than ${seconds} seconds. Ask for less.`),
-    );
-  return setTimeout(end, seconds * 1000);
-}
-
-/** Creates the state of one execution for a request. */
-export function newScope(request: FastifyRequest, limits: Limits, over: RequestEnd): GatewayContext['scope'] {
-  const { tenant, access, log, audit } = request;
-  const budget = new AnswerBudget(limits.cost);
-  // An Access of its own: what is remembered with it ends with the execution.
-  const own = copyWith(access, {});
-  return { request, tenant, access: own, over, log, budget, audit, fhir: false, cores: new Map() };
-}
-
-/** Executes a GraphQL request. */
 export function run(
   server: FederatedServer,
-  scope: GatewayContext['scope'],
+  scope: RequestScope,
   asked: AskedGraphql,
+  limits: Limits,
 ): Awaitable<HTTPGraphQLResponse> {
   scope.document = asked.document;
   const execute = () =>
-    andThen(server.answerKnown(asked, scope), (known) => known ?? executedByApollo(server, scope, asked));
+    andThen(
+      server.answerKnown(asked, scope),
+      (known) => known ?? executedByApollo(server, scope, asked, limits),
+    );
   const response = server.measured(scope, execute);
   if (!(response instanceof Promise)) return response;
   scope.limitTime?.();
@@ -100,9 +39,12 @@ export function run(
 
 async function executedByApollo(
   server: FederatedServer,
-  scope: GatewayContext['scope'],
+  scope: RequestScope,
   asked: AskedGraphql,
+  limits: Limits,
 ): Promise<HTTPGraphQLResponse> {
+  const { query } = membersOf(asked);
+  if (typeof query === 'string') requireShallow(query, limits);
   const headers = new HeaderMap();
   for (const [name, value] of Object.entries(asked.headers)) {
     if (value !== undefined) headers.set(name, [value].flat().join(', '));
@@ -114,7 +56,7 @@ async function executedByApollo(
 }
 
 interface Answered {
-  scope: GatewayContext['scope'];
+  scope: RequestScope;
   response: HTTPGraphQLResponse;
   introspection: PreparedIntrospection;
   /** Changes the text of an answer that was executed. */

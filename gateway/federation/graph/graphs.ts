@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify';
+import type { DocumentNode } from 'graphql';
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { utf8 } from '../../../schema/process/texts.ts';
@@ -80,6 +81,11 @@ export class Graphs {
   of(reply: FastifyReply): Graph {
     if (this.#deps.file) this.#current.keepFor(reply);
     return this.#current;
+  }
+
+  /** Returns a valid document that was sent before; undefined for one that is not known. */
+  document(text: string): DocumentNode | undefined {
+    return this.#current.server.document(text);
   }
 
   /** Prepares the documents, and begins to watch the file. @returns the number of documents that are ready */

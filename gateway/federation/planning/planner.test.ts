@@ -1,3 +1,4 @@
+import { print, stripIgnoredCharacters, type DocumentNode } from 'graphql';
 import { readFileSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
 import { Planner } from './planner.ts';
@@ -8,22 +9,21 @@ afterAll(() => planner.close());
 
 const source = `query One { Patient(id: "1") { id ImagingStudyList { id } } } query Two { Endpoint(id: "1") { id } }`;
 
-test('an operation is planned once, also when it is asked for at the same time', async () => {
-  const [one, again, two] = await Promise.all([
-    planner.plan('hash', { source, operationName: 'One' }),
-    planner.plan('hash', { source, operationName: 'One' }),
-    planner.plan('hash', { source, operationName: 'Two' }),
-  ]);
-  expect(again).toBe(one);
-  expect(await planner.plan('hash', { source, operationName: 'One' })).toBe(one);
-  expect(JSON.stringify(one)).toContain('"serviceName":"clinical"');
-  expect(JSON.stringify(two)).not.toContain('"serviceName":"clinical"');
+test('an operation is planned with the fetches of its fields, whose documents are parsed', async () => {
+  const { plan, characters } = await planner.plan({ source, operationName: 'One' });
+  const two = await planner.plan({ source, operationName: 'Two' });
+  expect(JSON.stringify(plan)).toContain('"serviceName":"clinical"');
+  expect(JSON.stringify(two.plan)).not.toContain('"serviceName":"clinical"');
+  const fetch = two.plan.node as { operation: string; operationDocumentNode: DocumentNode };
+  expect(stripIgnoredCharacters(print(fetch.operationDocumentNode))).toBe(
+    stripIgnoredCharacters(fetch.operation),
+  );
+  expect(characters).toBeGreaterThan(100);
 });
 
-test('an operation that cannot be planned fails each time, and no other with it', async () => {
+test('an operation that cannot be planned fails, and no other with it', async () => {
   const broken = { source: '{ Nothing { id } }', operationName: undefined };
   const refusal = { code: 'internal', message: 'The operation could not be planned.' };
-  await expect(planner.plan('broken', broken)).rejects.toMatchObject(refusal);
-  await expect(planner.plan('broken', broken)).rejects.toMatchObject(refusal);
-  expect(await planner.plan('hash', { source, operationName: 'Two' })).toMatchObject({ kind: 'QueryPlan' });
+  await expect(planner.plan(broken)).rejects.toMatchObject(refusal);
+  expect(await planner.plan({ source, operationName: 'Two' })).toMatchObject({ plan: { kind: 'QueryPlan' } });
 });

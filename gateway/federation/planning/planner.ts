@@ -1,10 +1,8 @@
 import type { QueryPlan } from '@apollo/query-planner';
-import { LRUCache } from 'lru-cache';
+import { parse } from 'graphql';
+import type { MadePlan } from '../executor/operation.ts';
 import { IdleThreads } from '../../../schema/process/idle-threads.ts';
 import { threadModule } from '../../../schema/process/thread-module.ts';
-
-/** Characters of all kept plans, written as JSON. */
-const KEPT = 8 * 1024 * 1024;
 
 /**
  * The schemas that were composed together, in UTF-8. They are seldom read, and then sent or given to a thread; as texts they
@@ -24,17 +22,10 @@ export interface PlannedOperation {
 
 /**
  * Plans operations with Apollo's query planner, in a thread that starts with the first: the planner takes much memory and
- * some operations take it long, while most are executed without a plan. Plans are kept. The creator closes it.
+ * some operations take it long, while most are executed without a plan. The creator closes it.
  */
 export class Planner {
   readonly #threads: IdleThreads<PlannedOperation, string>;
-  readonly #plans = new LRUCache<string, QueryPlan, PlannedOperation>({
-    ...{ maxSize: KEPT, sizeCalculation: (plan) => JSON.stringify(plan).length },
-    fetchMethod: async (_key, _stale, { context }) =>
-      JSON.parse(await this.#threads.run(context)) as QueryPlan,
-    // A plan that is evicted while it is made is still made for waiting requests.
-    ignoreFetchAbort: true,
-  });
 
   constructor(texts: SchemaTexts) {
     this.#threads = new IdleThreads({
@@ -49,16 +40,21 @@ export class Planner {
     });
   }
 
-  /**
-   * Returns the plan of an operation.
-   * @param hash identifies the text of the document
-   * @throws Fault as `IdleThreads.run`
-   */
-  plan(hash: string, operation: PlannedOperation): Promise<QueryPlan> {
-    return this.#plans.forceFetch(`${hash}\n${operation.operationName ?? ''}`, { context: operation });
+  /** Plans an operation. @throws Fault as `IdleThreads.run` */
+  async plan(operation: PlannedOperation): Promise<MadePlan> {
+    const json = await this.#threads.run(operation);
+    return { plan: JSON.parse(json, withDocument) as QueryPlan, characters: json.length };
   }
 
   async close(): Promise<void> {
     await this.#threads.close();
   }
+}
+
+/** Adds the parsed document to a fetch, which the executor gives to its subgraph. */
+function withDocument(_key: string, value: unknown): unknown {
+  const fetch = value as { kind?: unknown; operation: string } | null;
+  return fetch?.kind === 'Fetch'
+    ? { ...fetch, operationDocumentNode: parse(fetch.operation, { noLocation: true }) }
+    : value;
 }

@@ -5,7 +5,8 @@ import { setImmediate } from 'node:timers/promises';
 import { compact } from '../../../schema/graphql/compact.ts';
 import { utf8 } from '../../../schema/process/texts.ts';
 import type { GatewayContext } from '../request/request-scope.ts';
-import type { FieldScopes } from '../scopes/field-scopes.ts';
+import type { Operation } from '../executor/operation.ts';
+import type { Operations } from '../executor/operations.ts';
 import { reducedOperation } from '../scopes/reduced-operation.ts';
 import { Planner, type SchemaTexts } from './planner.ts';
 import type { Executor, PlannedExecution } from './planned-execution.ts';
@@ -15,8 +16,8 @@ type Listener = Parameters<Gateway['onSchemaLoadOrUpdate']>[0];
 
 interface PlanningOptions extends SchemaTexts {
   services: ServiceMap;
-  /** The scopes that the fields of the graph need. */
-  scopes: FieldScopes;
+  /** Keep the plans. */
+  operations: Operations;
   onExecute?: (() => void) | undefined;
 }
 
@@ -28,18 +29,18 @@ interface PlanningOptions extends SchemaTexts {
 export class PlanningGateway implements Gateway {
   readonly #texts: SchemaTexts;
   readonly #services: ServiceMap;
-  readonly #scopes: FieldScopes;
+  readonly #operations: Operations;
   readonly #schema: GraphQLSchema;
   readonly #planner: Planner;
   readonly #onExecute: (() => void) | undefined;
   #execution: Promise<PlannedExecution> | undefined;
 
   /** @param options the supergraph is not validated again; `onExecute` is called for each execution of a plan */
-  constructor({ services, scopes, onExecute, ...texts }: PlanningOptions) {
+  constructor({ services, operations, onExecute, ...texts }: PlanningOptions) {
     this.#onExecute = onExecute;
     this.#texts = texts;
     this.#services = services;
-    this.#scopes = scopes;
+    this.#operations = operations;
     this.#planner = new Planner(texts);
     const api = parse(utf8(texts.apiSdl), { noLocation: true });
     this.#schema = compact(buildASTSchema(api, { assumeValid: true, assumeValidSDL: true }));
@@ -66,40 +67,40 @@ export class PlanningGateway implements Gateway {
   }
 
   async #execute(asked: Parameters<Executor>[0]): ReturnType<Executor> {
-    const { request, operation, document } = asked;
+    const { request, operation, document, source, queryHash } = asked;
     const { variables = {} } = request;
     const schema = this.#schema;
     const { errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
     if (errors) return { errors };
     const { scope } = asked.context as unknown as GatewayContext;
-    const refusals = this.#scopes.refusals({ document, schema }, scope.access);
-    if (!refusals) return this.#planned(asked, scope);
-    const reduced = reducedOperation({ schema, document, operation, variables }, refusals);
+    const known = this.#operations.of({ source, queryHash, schema, document, operation });
+    const refusals = known.refusals(scope.access);
+    if (!refusals) return this.#planned(asked, '', known);
+    const reduced = reducedOperation(known.asked(variables), refusals);
     const answer = await this.#planned(
       {
         ...asked,
         document: reduced.document,
         operation: reduced.operation,
         source: print(reduced.document),
-        queryHash: `${asked.queryHash}\n${refusals.key}`,
       },
-      scope,
+      refusals.key,
+      known,
     );
     const refused = reduced.refuse(answer.data, scope);
     return refused.length > 0 ? { ...answer, errors: [...(answer.errors ?? []), ...refused] } : answer;
   }
 
-  async #planned(
-    asked: Parameters<Executor>[0],
-    { explanation }: GatewayContext['scope'],
-  ): ReturnType<Executor> {
-    const { request, queryHash, source } = asked;
+  /** @param key of the plan among those of the operation */
+  async #planned(asked: Parameters<Executor>[0], key: string, known: Operation): ReturnType<Executor> {
+    const { request, source } = asked;
     const { operationName } = request;
+    const { explanation } = (asked.context as unknown as GatewayContext).scope;
     // Loaded while the first plan is made.
     this.#execution ??= this.#loadExecution();
     const [execution, plan] = await Promise.all([
       this.#execution,
-      this.#planner.plan(queryHash, { source, operationName }),
+      known.plan(key, () => this.#planner.plan({ source, operationName })),
     ]);
     if (explanation) explanation.plan = { kind: 'planned', text: execution.written(plan) };
     this.#onExecute?.();

@@ -17,7 +17,7 @@ export function askedGraphql(request: FastifyRequest): AskedGraphql {
 }
 
 /** Returns the query of a URL, with its question mark. */
-export function searchOf({ url }: FastifyRequest): string {
+function searchOf({ url }: FastifyRequest): string {
   return url.includes('?') ? new URL(url, 'http://x').search : '';
 }
 

@@ -1,13 +1,17 @@
-import type { FastifyRequest } from 'fastify';
-import type { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import type { Access } from '../../../schema/access/access.ts';
 import type { RecordOperation } from '../../../schema/fault/audit.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { abortWhenClientLeaves } from '../../../schema/http/client-left.ts';
+import { copyWith } from '../../../schema/process/copy-with.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import type { Limits } from '../../http/limits.ts';
 import type { TakenOperation } from '../document/asked-operation.ts';
 import type { WantedRows } from '../executor/rows.ts';
 import type { Explanation } from '../document/explanation.ts';
 import type { SentDocument } from './sent-document.ts';
-import type { RequestEnd } from '../../../schema/process/request-end.ts';
+import { RequestEnd } from '../../../schema/process/request-end.ts';
 import type { FaultLog } from '../../../schema/fault/log-fault.ts';
 
 /**
@@ -47,4 +51,41 @@ export interface RequestScope {
 /** The context value of the gateway. */
 export interface GatewayContext {
   scope: RequestScope;
+}
+
+/**
+ * Creates the state of a request. Its time limit begins with `limitTime`: an execution that does not wait needs none.
+ * @param fhir true at FHIR's own addresses
+ */
+export function scopeOf(
+  { request, reply }: { request: FastifyRequest; reply: FastifyReply },
+  limits: Limits,
+  fhir: boolean,
+): RequestScope {
+  const over = new RequestEnd();
+  let timer: NodeJS.Timeout | undefined;
+  abortWhenClientLeaves(reply, over, { onClose: () => clearTimeout(timer) });
+  const limitTime = () => void (timer ??= endAfterLimit(over, limits));
+  const scope = newScope(request, limits, over);
+  scope.fhir = fhir;
+  scope.limitTime = limitTime;
+  return scope;
+}
+
+/** Aborts when the time limit of an execution is over. @returns the timer, for the execution that ends earlier */
+export function endAfterLimit(over: RequestEnd, { seconds }: Limits): NodeJS.Timeout {
+  const end = () =>
+    over.abort(
+      new Fault('gateway_timeout', `The request took longer than ${seconds} seconds. Ask for less.`),
+    );
+  return setTimeout(end, seconds * 1000);
+}
+
+/** Creates the state of one execution for a request. */
+export function newScope(request: FastifyRequest, limits: Limits, over: RequestEnd): RequestScope {
+  const { tenant, access, log, audit } = request;
+  const budget = new AnswerBudget(limits.cost);
+  // An Access of its own: what is remembered with it ends with the execution.
+  const own = copyWith(access, {});
+  return { request, tenant, access: own, over, log, budget, audit, fhir: false, cores: new Map() };
 }

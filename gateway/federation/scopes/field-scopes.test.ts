@@ -107,7 +107,7 @@ test.each<[scope: string, query: string, refused: string[]]>([
   ],
 ])('FG-31 what %s lacks for %s', (scope, query, refused) => {
   const access = { tenant: 't', patients: 'all', permissions: parseScopes(scope), expires: 0 } as const;
-  const found = scopes.refusals({ document: parse(query), schema: API }, access);
+  const found = scopes.refusals(scopes.needs({ document: parse(query), schema: API }), access);
   expect(found?.key.replaceAll(/(clinical|imaging|undefined)(?=,|$)/g, '').split(/,(?=\[\[)/) ?? []).toEqual(
     refused,
   );

@@ -60,9 +60,6 @@ export const isOfElement = ({ scopes }: Need): boolean => scopes.length > 1;
 export class FieldScopes {
   /** By `Type.field`, and by type. */
   readonly #needs: ReadonlyMap<string, Need>;
-  readonly #ofDocuments = new WeakMap<DocumentNode, readonly Need[]>();
-  /** By the scopes of a token that is remembered, and by document. */
-  readonly #refusals = new WeakMap<object, WeakMap<DocumentNode, { refusals: Refusals | undefined }>>();
 
   constructor(supergraphSdl: string) {
     this.#needs = needsIn(supergraphSdl);
@@ -73,29 +70,14 @@ export class FieldScopes {
     return this.#needs.get(name);
   }
 
-  /** Returns what of a document is refused to a caller; undefined for nothing, as for most. */
-  refusals(
-    { document, schema }: { document: DocumentNode; schema: GraphQLSchema },
-    access: Access,
-  ): Refusals | undefined {
-    // Of one request alone they are not frozen: a weak map would keep it until the next full garbage collection.
-    if (!Object.isFrozen(access.permissions)) return this.#refused(document, schema, access);
-    let known = this.#refusals.get(access.permissions);
-    if (!known) this.#refusals.set(access.permissions, (known = new WeakMap()));
-    let found = known.get(document);
-    if (!found) known.set(document, (found = { refusals: this.#refused(document, schema, access) }));
-    return found.refusals;
-  }
-
-  #refused(document: DocumentNode, schema: GraphQLSchema, access: Access): Refusals | undefined {
-    let needs = this.#ofDocuments.get(document);
-    if (!needs) this.#ofDocuments.set(document, (needs = this.#needsOf(document, schema)));
+  /** Returns those of the needs that a caller's scopes do not cover; undefined for none, as for most. */
+  refusals(needs: readonly Need[], access: Access): Refusals | undefined {
     const refused = needs.filter(({ scopes }) => missingScopes(access, scopes).length > 0);
     return refused.length > 0 ? new Refusals(this, new Set(refused)) : undefined;
   }
 
   /** Returns what the fields of a valid document and their types need, each once. */
-  #needsOf(document: DocumentNode, schema: GraphQLSchema): readonly Need[] {
+  needs({ document, schema }: { document: DocumentNode; schema: GraphQLSchema }): readonly Need[] {
     const found = new Set<Need>();
     const add = (name: string): void => {
       const need = this.of(name);

@@ -6,7 +6,7 @@ import type { AskedOperation } from '../document/asked-operation.ts';
 import { collectFields } from '../document/collect-fields.ts';
 import { fragmentsOf } from '../document/fragments.ts';
 import type { RequestScope } from '../request/request-scope.ts';
-import { CONTAINED, type FieldScopes, type Need, type Refusals } from './field-scopes.ts';
+import { CONTAINED, type Need, type Refusals } from './field-scopes.ts';
 import { refuseField } from './refuse-field.ts';
 
 /** A field that is refused in an operation. */
@@ -65,10 +65,13 @@ export function refusedFields(asked: AskedOperation, refusals: Refusals): FieldR
  * wanted: by the tenant's `refusedFields`, and in a stream, whose rows are whole.
  * @throws GraphQLError with the Fault `insufficient_scope`, which names all scopes that are missing
  */
-export function requireCovered(scope: RequestScope, asked: AskedOperation, scopes: FieldScopes): void {
+export function requireCovered(
+  scope: RequestScope,
+  asked: AskedOperation,
+  refusals: Refusals | undefined,
+): void {
   const { access, rows, tenant } = scope;
   if (!rows && tenant.authorization.refusedFields !== 'reject') return;
-  const refusals = scopes.refusals(asked, access);
   const refused = refusals ? refusedFields(asked, refusals) : [];
   const [first] = refused;
   if (!first) return;

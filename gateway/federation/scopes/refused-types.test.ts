@@ -43,7 +43,8 @@ async function answer(scope: string) {
   const document = parse(QUERY);
   const operation = document.definitions[0] as OperationDefinitionNode;
   const access = { tenant: 't', patients: 'all', permissions: parseScopes(scope), expires: 0 } as const;
-  const refusals = new FieldScopes(SDL).refusals({ document, schema }, access);
+  const scopes = new FieldScopes(SDL);
+  const refusals = scopes.refusals(scopes.needs({ document, schema }), access);
   const subgraphs = { clinical: schema, imaging: buildSchema('type Query { none: Int }') };
   const form = { texts: new TextMemory(), defers: false, variables: {}, refusals };
   const { root } = compile({ schema, subgraphs, fragments: new Map(), ...form }, operation)!;

@@ -4,7 +4,7 @@ import type { RecordOperation } from '../../../schema/fault/audit.ts';
 import { Fault, faultOfGraphql } from '../../../schema/fault/fault.ts';
 import { RequestEnd } from '../../../schema/process/request-end.ts';
 import type { Limits } from '../../http/limits.ts';
-import { endAfterLimit, newScope } from '../graph/graphql-request.ts';
+import { endAfterLimit, newScope } from '../request/request-scope.ts';
 import type { RowFormat, WantedRows } from '../executor/rows.ts';
 import { outOfTime } from '../request/out-of-time.ts';
 import { operationCost } from '../document/operation-cost.ts';

@@ -32,7 +32,7 @@ export async function streamRows(
   { server, limits, format, asked: sent }: StreamOptions,
 ): Promise<FastifyReply> {
   const { text, ...asked } = textAndVariables(sent);
-  const query = streamedQuery(text, { ...asked, tokens: limits.tokens });
+  const query = streamedQuery(text, { ...asked, limits });
   const schema = await server.schema();
   const audit = new StreamAudit(request.audit, query.type);
   const left = clientLeft(reply);

@@ -8,9 +8,7 @@ import type {
 } from 'graphql';
 import {
   getOperationAST,
-  GraphQLError,
   Kind,
-  parse,
   parseType,
   print,
   separateOperations,
@@ -19,7 +17,9 @@ import {
 } from 'graphql';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { queriesOnly } from '../../../schema/fault/refusals.ts';
+import type { Limits } from '../../http/limits.ts';
 import { defaultsOf } from '../document/operation-cost.ts';
+import { parseDocument } from '../document/parse-document.ts';
 
 /** A query whose rows are streamed. */
 export interface StreamedQuery {
@@ -57,9 +57,9 @@ const HOW =
  */
 export function streamedQuery(
   text: string,
-  { operationName, variables, tokens }: { operationName?: string; variables: object; tokens: number },
+  { operationName, variables, limits }: { operationName?: string; variables: object; limits: Limits },
 ): StreamedQuery {
-  const document = parsed(text, tokens);
+  const document = parseDocument(text, limits);
   const operation = getOperationAST(document, operationName);
   if (!operation) {
     throw new Fault('invalid_request', 'operationName must name one operation of the document.');
@@ -102,14 +102,6 @@ export function streamedQuery(
     ...(typeof count === 'number' && { count }),
     ...(typeof cursor === 'string' && { cursor }),
   };
-}
-
-function parsed(text: string, tokens: number): DocumentNode {
-  try {
-    return parse(text, { noLocation: true, maxTokens: tokens });
-  } catch (error) {
-    throw error instanceof GraphQLError ? new Fault('invalid_request', error.message) : error;
-  }
 }
 
 /** Returns the only field of a selection, or the only one of a name. @throws Fault `invalid_request` */

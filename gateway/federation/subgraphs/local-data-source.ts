@@ -8,7 +8,6 @@ import { Fault, faultExtensions, toFault } from '../../../schema/fault/fault.ts'
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { logFault } from '../../../schema/fault/log-fault.ts';
 import type { Abortable } from '../../../schema/process/request-end.ts';
-import { keptByText } from '../document/document-cache.ts';
 import { withErrorsOfFields } from './fetch-errors.ts';
 import type { GatewayContext, RequestScope } from '../request/request-scope.ts';
 import type { ServiceName } from '../request/service-name.ts';
@@ -31,7 +30,6 @@ export function localDataSource(
   name: ServiceName,
   subgraph: LocalSubgraph,
 ): GraphQLDataSource<GatewayContext> {
-  const documentOf = keptByText((query) => parse(query, { noLocation: true }));
   return withErrorsOfFields(subgraph.schema, {
     async process(options: GraphQLDataSourceProcessOptions<GatewayContext>): Promise<Response> {
       const { request } = options;
@@ -44,7 +42,7 @@ export function localDataSource(
         const partial: GraphQLError[] = [];
         const result = await execute({
           schema: subgraph.schema,
-          document: planned ?? documentOf(request.query ?? ''),
+          document: planned ?? parse(request.query ?? '', { noLocation: true }),
           variableValues: request.variables ?? {},
           contextValue: {
             [name]: coreOf(name, subgraph, scope),

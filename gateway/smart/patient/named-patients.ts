@@ -21,6 +21,8 @@ const PARAMETER = /^(patient|subject)(:Patient)?$/;
 export interface DocumentRules {
   /** Largest number of lexical tokens. */
   maxTokens: number;
+  /** Returns a document that was parsed before. */
+  known?: (text: string) => DocumentNode | undefined;
   /** Returns the trusted or persisted document with this SHA-256, in hexadecimal (FG-13). */
   named: (sha256: string) => string | undefined;
 }
@@ -117,12 +119,13 @@ const NO_STUDIES = { literals: [] as string[], variables: new Set<string>() };
 
 function documentOf(
   sent: Record<string, unknown>,
-  { maxTokens, named }: DocumentRules,
+  { maxTokens, known, named }: DocumentRules,
 ): DocumentNode | undefined {
   const { id } = namedDocument(sent);
   const text = sent['query'] ?? (id === undefined ? undefined : named(id));
+  if (typeof text !== 'string') return undefined;
   try {
-    return typeof text === 'string' ? parse(text, { noLocation: true, maxTokens }) : undefined;
+    return known?.(text) ?? parse(text, { noLocation: true, maxTokens });
   } catch {
     return undefined; // The execution reports the error.
   }

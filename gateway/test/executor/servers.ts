@@ -14,6 +14,7 @@ import { RequestEnd } from '../../../schema/process/request-end.ts';
 import { clinicalSubgraph } from '../../../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../../../subgraphs/imaging/app.ts';
 import { CompiledExecution } from '../../federation/executor/compiled-execution.ts';
+import { Operations } from '../../federation/executor/operations.ts';
 import { compiledExecution } from '../../federation/apollo/plugin.ts';
 import { WrittenData } from '../../federation/executor/written-data.ts';
 import { formatError } from '../../federation/subgraphs/format-error.ts';
@@ -90,10 +91,11 @@ export async function executorServers(dataDir: string): Promise<ExecutorServers>
   const supergraphSdl = sdl('supergraph').toString();
   const scopes = new FieldScopes(supergraphSdl);
   const texts = { supergraphSdl: sdl('supergraph'), apiSdl: sdl('api') };
-  const gateway = () => new PlanningGateway({ ...texts, services, scopes });
+  const operations = () => new Operations(scopes);
+  const gateway = () => new PlanningGateway({ ...texts, services, operations: operations() });
   const compiled = new ApolloServer<GatewayContext>({
     ...{ gateway: gateway(), formatError },
-    plugins: [compiledExecution(new CompiledExecution(subgraphs, { fields: FIELDS, scopes }))],
+    plugins: [compiledExecution(new CompiledExecution(subgraphs, { fields: FIELDS }), operations())],
   });
   const away = new Set<ServiceName>();
   const processes = remote(subgraphs, (name) => {
@@ -102,14 +104,17 @@ export async function executorServers(dataDir: string): Promise<ExecutorServers>
   });
   const split = new ApolloServer<GatewayContext>({
     ...{ gateway: gateway(), formatError },
-    plugins: [compiledExecution(new CompiledExecution(processes, { fields: FIELDS, scopes }))],
+    plugins: [compiledExecution(new CompiledExecution(processes, { fields: FIELDS }), operations())],
   });
   const remoteServices = {
     clinical: remoteDataSource('clinical', processes.clinical),
     imaging: remoteDataSource('imaging', processes.imaging),
   };
   const plannedSplit = new ApolloServer<GatewayContext>({
-    ...{ gateway: new PlanningGateway({ ...texts, services: remoteServices, scopes }), formatError },
+    ...{
+      gateway: new PlanningGateway({ ...texts, services: remoteServices, operations: operations() }),
+      formatError,
+    },
   });
   const planned = new ApolloServer<GatewayContext>({ gateway: gateway(), formatError });
   // A reduced operation has variables and fragments that nothing uses.
@@ -212,7 +217,7 @@ export function scopeOf(
 function reducedFor({ query, variables = {}, access }: Asked, scopes: FieldScopes) {
   const document = parse(query);
   const operation = getOperationAST(document)!;
-  const refusals = scopes.refusals({ document, schema: API }, access);
+  const refusals = scopes.refusals(scopes.needs({ document, schema: API }), access);
   return refusals && reducedOperation({ schema: API, document, operation, variables }, refusals);
 }
 
