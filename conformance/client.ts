@@ -114,7 +114,7 @@ export class Client {
     for (;;) {
       const response = await fetch(url, {
         ...{ method, headers, signal, redirect: 'manual' },
-        ...(form !== undefined && { body: form }),
+        body: form,
       });
       const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
       if (response.status !== 503 || !(Date.now() + seconds * 1000 < end)) return read(response);

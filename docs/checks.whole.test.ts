@@ -60,6 +60,11 @@ const LINT: readonly (readonly [rule: string, file: string, text: string])[] = [
   ['no-restricted-syntax', 'gateway/default-function.ts', 'export default function a() {}'],
   ['no-restricted-syntax', 'gateway/default.test.ts', 'export default 1;'],
   ['no-restricted-syntax', 'schema/whole.ts', `export * from './any.ts';`],
+  [
+    'no-restricted-syntax',
+    'schema/spread.ts',
+    'export const f = (a?: 1) => ({ ...(a !== undefined && { a }) });',
+  ],
   ['no-restricted-syntax', 'subgraphs/private.ts', 'export class A { private a = 1; b = () => this.a; }'],
   [
     'no-restricted-syntax',

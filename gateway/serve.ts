@@ -146,7 +146,7 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     onRefused: measured.imageRefused,
     onUnclear: measured.identityUnclear,
     onContradiction: measured.studyContradicted,
-    ...(settings.accelKey !== undefined && { proxy: handoverProxy(settings.accelKey, settings) }),
+    proxy: settings.accelKey === undefined ? undefined : handoverProxy(settings.accelKey, settings),
     ...{ measure: measured.sourceCall, countLookup: measured.cacheLookup, split },
   };
   const watch = (release: TenantChanges['released'], prepare: (tenant: Tenant) => Promise<unknown>) => {

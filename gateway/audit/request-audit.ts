@@ -106,8 +106,8 @@ function newState(request: FastifyRequest, events: AuditEvents): State {
       const { tenant = REFUSED_DYNAMIC } = request as { tenant?: AuditedTenant };
       const caller = {
         tenant: tenant.key,
-        ...(client !== undefined && { client }),
-        ...(user !== undefined && { user }),
+        client,
+        user,
         request: request.id,
         time: new Date().toISOString(),
       };

@@ -48,7 +48,7 @@ function objectsIn<T extends object>(value: unknown): T[] {
 
 /** Returns the identity as the record alone gives it. */
 export function ownIdentity({ id, identifier, birthDate }: PatientRecord): PatientIdentity {
-  return Object.freeze({ id, identifier, ...(birthDate !== undefined && { birthDate }) });
+  return Object.freeze({ id, identifier, birthDate });
 }
 
 /** Returns the text of an identifier's value, without the spaces around it; empty if it has none. */

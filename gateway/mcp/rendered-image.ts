@@ -40,8 +40,8 @@ export const renderedImage = toolOf({
     if (window) query.set('window', `${window.center},${window.width},linear-exact`);
     const target = {
       studyUid: study,
-      ...(series !== undefined && { seriesUid: series }),
-      ...(instance !== undefined && { instanceUid: instance }),
+      seriesUid: series,
+      instanceUid: instance,
     };
     const frames = frame === undefined ? undefined : [frame];
     const { body } = await call.picture({ target, frames, query, accept: parseAccept(mimeType) });

@@ -43,7 +43,7 @@ export function viewerConfiguration(
     return {
       base: `${baseUrl.replace(/\/+$/, '')}/`,
       tenants: keys,
-      ...(defaultTenant !== undefined && { defaultTenant }),
+      defaultTenant,
       ...(tenant && found && { smart: { tenant: tenant.key, configuration: found } }),
     };
   };

@@ -31,7 +31,7 @@ export async function runCheck(
   });
   const result = (outcome: Check['outcome'], reason?: string): Check => {
     const milliseconds = Math.round(performance.now() - start);
-    return { name, outcome, ...(reason !== undefined && { reason }), milliseconds };
+    return { name, outcome, reason, milliseconds };
   };
   try {
     await Promise.race([attempt(signal), timedOut]);

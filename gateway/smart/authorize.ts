@@ -135,12 +135,12 @@ function accessOf(
   return {
     tenant: tenant.key,
     record: tenant.recordKey,
-    ...(client !== undefined && { client }),
-    ...(user !== undefined && { user }),
+    client,
+    user,
     patients,
     permissions: reach.permissions,
     expires: Math.min(expires, now + ACCESS_SECONDS),
-    ...(tokenExpires !== undefined && { tokenExpires }),
+    tokenExpires,
     clinicalToken: token,
     token,
   };

@@ -49,7 +49,7 @@ export interface LinkRequest {
   /** Path with its query. */
   path: string;
   access: Access;
-  headers?: Record<string, string | string[]>;
+  headers?: Record<string, string | string[] | undefined>;
   body?: string | Buffer | undefined;
   signal?: AbortSignal | undefined;
   /** True if the other process may get the request twice: its connection may end just when it is used. */
@@ -124,7 +124,7 @@ export class SubgraphLink {
     await this.#endOfTurn();
     const options = {
       ...{ method: method as Dispatcher.HttpMethod, path, body: body ?? null },
-      headers: { ...headers, [SEALED_ACCESS]: token, ...(work !== undefined && { [WORK]: work }) },
+      headers: { ...headers, [SEALED_ACCESS]: token, [WORK]: work },
     };
     try {
       return await sentAgain(() => send(options), { isRepeatable, signal });
@@ -192,7 +192,7 @@ export class SubgraphLink {
       headers: {
         'content-type': 'application/json',
         ...(access.calls && { [EXPLAINS]: '1' }),
-        ...(requestId !== undefined && { 'x-request-id': requestId }),
+        'x-request-id': requestId,
       },
     };
     const { statusCode, headers, text } = await this.#sent(request, (options) =>

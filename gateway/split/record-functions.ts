@@ -57,7 +57,7 @@ export function recordFunctions(clinical: ServedRecord): Record<string, ServedFu
     },
     search: async (caller, { type, search }: { type: string; search: Search }) => {
       const { resources, next } = await recordOf(caller).search(type, search);
-      return { resources, ...(next !== undefined && { next }) };
+      return { resources, next };
     },
     holds: (caller, { type }: { type: string }) => recordOf(caller).holds(type),
     linked: (caller, { search, patients }: { search: never; patients?: readonly string[] }) =>

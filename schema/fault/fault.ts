@@ -139,7 +139,7 @@ export function faultExtensions(fault: Fault): Record<string, unknown> {
     code: fault.code,
     status: fault.status,
     ...(scope && { scope }),
-    ...(retryAfter !== undefined && { retryAfter: wholeSeconds(retryAfter) }),
+    retryAfter: retryAfter === undefined ? undefined : wholeSeconds(retryAfter),
     ...(service && { service }),
   };
 }

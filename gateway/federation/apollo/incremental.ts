@@ -36,7 +36,7 @@ export function incrementalResponse(
   const isLatest = form === 'incrementalSpec=v0.2';
   const first = { ...(errors.length > 0 && { errors }), data };
   finishAnswer(first, scope);
-  const pending = isLatest && { pending: later.announced.map(written) };
+  const pending = isLatest && { pending: later.announced };
   const initialResult = { ...first, ...pending, hasNext: true };
   return {
     http: { status: undefined, headers: new HeaderMap() },
@@ -52,15 +52,10 @@ async function* results(all: LaterParts['parts'], scope: RequestScope, isLatest:
     const incremental = parts.map(({ id, label, path, data, errors }) => {
       const part = { ...(errors.length > 0 && { errors }), data };
       finishAnswer(part, scope);
-      return isLatest ? { id, ...part } : { ...part, ...written({ label, path }) };
+      return isLatest ? { id, ...part } : { ...part, label, path };
     });
     const completed = isLatest && { completed: parts.map(({ id }) => ({ id })) };
-    const pending = isLatest && announced.length > 0 && { pending: announced.map(written) };
+    const pending = isLatest && announced.length > 0 && { pending: announced };
     yield { ...pending, incremental, ...completed, hasNext };
   }
 }
-
-const written = <Part extends { label: string | undefined }>({ label, ...part }: Part) => ({
-  ...part,
-  ...(label !== undefined && { label }),
-});

@@ -209,7 +209,7 @@ const unusable = (path: string) =>
 function selectionOf([name, ...rest]: readonly string[], alias?: string): FieldNode {
   return {
     ...field(name!),
-    ...(alias !== undefined && { alias: { kind: Kind.NAME, value: alias } }),
+    alias: alias === undefined ? undefined : { kind: Kind.NAME, value: alias },
     ...(rest.length > 0 && {
       selectionSet: { kind: Kind.SELECTION_SET, selections: [selectionOf(rest)] },
     }),

@@ -82,9 +82,9 @@ export function capabilitySealer({ secrets, now, links = oneUse(now) }: SealerOp
   const capabilityOf = (access: Access, { uid, patientId }: CapabilityStudy) => ({
     tenant: access.tenant,
     studyUid: uid,
-    ...(patientId !== undefined && { patient: patientId }),
-    ...(access.client !== undefined && { client: access.client }),
-    ...(access.user !== undefined && { user: access.user }),
+    patient: patientId,
+    client: access.client,
+    user: access.user,
   });
 
   return {
@@ -109,7 +109,7 @@ export function capabilitySealer({ secrets, now, links = oneUse(now) }: SealerOp
         ...capabilityOf(access, study),
         operations: 'r',
         expires,
-        ...(access.token !== undefined && { token: access.token }),
+        token: access.token,
         link: { id, path },
       };
       return { sealed: await sealCapability(capability, keys), expires };

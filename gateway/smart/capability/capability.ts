@@ -77,11 +77,11 @@ export function sealCapability(capability: Capability, keys: readonly Uint8Array
   const { tenant, studyUid, expires, patient, client, user, operations, tokenHash, token, link } = capability;
   return new EncryptJWT({
     ops: operations,
-    ...(patient !== undefined && { pat: patient }),
-    ...(client !== undefined && { cid: client }),
-    ...(user !== undefined && { usr: user }),
-    ...(tokenHash !== undefined && { th: tokenHash }),
-    ...(token !== undefined && { tok: token }),
+    pat: patient,
+    cid: client,
+    usr: user,
+    th: tokenHash,
+    tok: token,
     ...(link && { jti: link.id, path: link.path }),
   })
     .setProtectedHeader({ alg: 'dir', enc: 'A256GCM' })
@@ -120,12 +120,12 @@ export async function openCapability(
       studyUid: sub,
       operations: ops,
       expires: exp,
-      ...(pat !== undefined && { patient: pat }),
-      ...(cid !== undefined && { client: cid }),
-      ...(usr !== undefined && { user: usr }),
-      ...(th !== undefined && { tokenHash: th }),
-      ...(tok !== undefined && { token: tok }),
-      ...(jti !== undefined && { link: { id: jti, path } }),
+      patient: pat,
+      client: cid,
+      user: usr,
+      tokenHash: th,
+      token: tok,
+      link: jti === undefined ? undefined : { id: jti, path },
     };
   }
   throw noLongerValid();

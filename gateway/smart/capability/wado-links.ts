@@ -53,7 +53,7 @@ export function wadoLinkRoutes({ baseUrl, capabilities, openStudies }: WadoLinkO
       const { sealed, expires } = await capabilities.sealLink(
         tenant,
         access,
-        { uid: studyUid, ...(patientId !== undefined && { patientId }) },
+        { uid: studyUid, patientId },
         path,
       );
       const url = `${tenantBase(baseUrl, tenant)}/wado/${sealed}/${path}`;

@@ -59,7 +59,7 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
       patients: known,
       permissions,
       expires: Math.min(token.exp ?? 0, now() / 1000 + ACCESS_SECONDS),
-      ...(token.exp !== undefined && { tokenExpires: token.exp }),
+      tokenExpires: token.exp,
       ...(session?.tokens && { clinicalToken: session.tokens.access }),
       token: value,
     };

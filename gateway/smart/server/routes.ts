@@ -83,7 +83,7 @@ export function oauthRoutes(server: AuthorizationServer, baseUrl: string): Fasti
         }
         const { sub, fhirUser } = token;
         const name = scopes.includes('profile') ? (await own.user(sub))?.name : undefined;
-        const claims = { sub, ...(fhirUser && { fhirUser }), ...(name !== undefined && { name }) };
+        const claims = { sub, ...(fhirUser && { fhirUser }), name };
         return reply.send(claims);
       },
     });

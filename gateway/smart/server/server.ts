@@ -172,7 +172,7 @@ export function authorizationServer(deps: AuthorizationServerDeps): Authorizatio
       const found = await describe(server, token);
       const grantId =
         found && server.ehr ? (await server.provider.AccessToken.find(token))?.grantId : undefined;
-      return found && { ...found, ...(grantId !== undefined && { grantId }) };
+      return found && { ...found, grantId };
     },
     ehrOf: async (tenant) => (await of(tenant)).ehr,
     smartConfiguration(tenant) {

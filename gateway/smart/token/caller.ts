@@ -6,12 +6,12 @@ type Caller = NonNullable<FaultDetails['caller']>;
 /** Returns the caller of a token. */
 export function callerOf({ client_id: client, fhirUser, sub }: ActiveToken): Caller {
   const user = fhirUser ?? sub;
-  return { ...(client !== undefined && { client }), ...(user !== undefined && { user }) };
+  return { client, user };
 }
 
 /** Returns what was thrown as a fault that names its caller to the audit: there is no Access yet that does (IA-30). */
 export function namingCaller(error: unknown, { client, user }: Caller): Fault {
   const { code, message, details } = toFault(error);
-  const caller = { ...(client !== undefined && { client }), ...(user !== undefined && { user }) };
+  const caller = { client, user };
   return new Fault(code, message, { ...details, caller });
 }

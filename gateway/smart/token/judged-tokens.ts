@@ -152,7 +152,7 @@ function tokenJudge(deps: JudgedTokensDeps) {
       reach,
       ...callerOf(active),
       expires: active.exp === undefined ? seconds + UNKNOWN_LIFETIME_SECONDS : endOf(active.exp),
-      ...(active.exp !== undefined && { tokenExpires: active.exp }),
+      tokenExpires: active.exp,
       // A decision of the policy service is not kept as long as the token.
       ...(decided && { keep: DECISION_SECONDS }),
     };

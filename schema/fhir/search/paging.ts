@@ -38,15 +38,10 @@ export function neighbours(page: {
   total?: number | undefined;
 }): Neighbours<number> {
   const { offset, size, total } = page;
-  const previous = Math.max(0, Math.min(offset, total ?? offset) - size);
-  return {
-    first: 0,
-    ...(offset > 0 && { previous }),
-    ...(total !== undefined && {
-      ...(offset + size < total && { next: offset + size }),
-      last: lastOffset(total, size),
-    }),
-  };
+  const previous = offset > 0 ? Math.max(0, Math.min(offset, total ?? offset) - size) : undefined;
+  if (total === undefined) return { first: 0, previous };
+  const next = offset + size < total ? offset + size : undefined;
+  return { first: 0, previous, next, last: lastOffset(total, size) };
 }
 
 /** Returns true when there is no other page. @param page `offset` is undefined when a cursor of the source led to it */
@@ -59,12 +54,8 @@ export function mapNeighbours<From, To>(
   { first, previous, next, last }: Neighbours<From>,
   write: (place: From) => To,
 ): Neighbours<To> {
-  return {
-    first: write(first),
-    ...(previous !== undefined && { previous: write(previous) }),
-    ...(next !== undefined && { next: write(next) }),
-    ...(last !== undefined && { last: write(last) }),
-  };
+  const written = (place: From | undefined) => (place === undefined ? undefined : write(place));
+  return { first: write(first), previous: written(previous), next: written(next), last: written(last) };
 }
 
 /** Returns the offset of the last page of a list. */

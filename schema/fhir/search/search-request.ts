@@ -147,11 +147,11 @@ function resultsOf(given: Parameters, defaultCount: number, maxCount: number): R
   const total = oneOf('_total', lastValue(given, '_total'), TOTALS);
   return {
     count: summary === 'count' ? 0 : count,
-    ...(offset !== undefined && { offset }),
-    ...(cursor !== undefined && { cursor }),
+    offset,
+    cursor,
     sort: listOf('_sort'),
     ...(elements.length > 0 && { elements }),
-    ...(summary !== undefined && { summary }),
+    summary,
     ...(total !== 'none' && { total: total === 'accurate' ? total : 'if-cheap' }),
   };
 }

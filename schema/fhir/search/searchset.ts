@@ -39,7 +39,7 @@ export function searchset({ url, applied, entries, total, pages }: Searchset): B
   return {
     resourceType: 'Bundle',
     type: 'searchset',
-    ...(total !== undefined && { total }),
+    total,
     link: [
       { relation: 'self', url: address(url, applied) },
       ...(pages ? pageLinks(url, applied, pages) : []),

@@ -66,7 +66,7 @@ export class AccessRecord {
         // A resource that is missing or out of reach need not belong to the token's patient.
         const unknown = error instanceof Fault && ['forbidden', 'not_found'].includes(error.code);
         const patient = named ?? (unknown ? undefined : this.#context);
-        record({ ...asked, ...(patient !== undefined && { patient }), outcome: outcomeOf(error) });
+        record({ ...asked, patient, outcome: outcomeOf(error) });
         throw error;
       },
     );

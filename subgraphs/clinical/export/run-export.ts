@@ -136,7 +136,7 @@ class ExportRun {
       const clinical = this.#tools.open(access);
       const { resources, next } = await clinical.search(type, {
         ...{ params, count: PAGE, strict: true },
-        ...(cursor !== undefined && { cursor }),
+        cursor,
       });
       yield { clinical, resources };
       if (next === undefined) return;

@@ -138,7 +138,7 @@ function readPlace(
   const [, key = '', place] = /^([^:]*)(?::(.*))?$/s.exec(text) ?? [];
   const isImages = key === IMAGES && images && /^\d{0,9}$/.test(place ?? '');
   if (!isImages && !sections.some((section) => section.key === key)) throw foreignCursor();
-  return { key, ...(place !== undefined && { cursor: place }) };
+  return { key, cursor: place };
 }
 
 const placeText = ({ key, cursor }: SectionPlace): string =>
@@ -216,7 +216,7 @@ function bundleOf(
       ? undefined
       : {
           count: asked.count,
-          places: { first: [], ...(next !== undefined && { next: [['_cursor', next]] }) },
+          places: { first: [], next: next === undefined ? undefined : [['_cursor', next]] },
         },
   });
 }

@@ -98,7 +98,7 @@ async function start(
   const type = group === undefined ? 'Patient' : 'Group';
   const operation = {
     ...{ action: 'search' as const, type, query: querySummary(`${type}/$export`, parameters) },
-    ...(group !== undefined && { target: group }),
+    target: group,
   };
   const path = group === undefined ? 'Patient/$export' : `Group/${group}/$export`;
   const [, query] = /(\?.*)$/s.exec(request.raw.url ?? '') ?? [];

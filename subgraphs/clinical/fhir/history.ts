@@ -39,8 +39,8 @@ export function parseHistory(parameters: Parameters): { search: HistorySearch; r
     search: {
       // A source counts only what it gives.
       count: isCounted(results) ? RESULTS.maxCount : results.count,
-      ...(since !== undefined && { since }),
-      ...(cursor !== undefined && { cursor }),
+      since,
+      cursor,
     },
     results,
   };
@@ -57,11 +57,9 @@ export function historyBundle(
 ): Bundle {
   const name = `${type}/${id}`;
   const address = (cursor: string | undefined): string => {
-    const query = new URLSearchParams({
-      ...(search.since !== undefined && { _since: search.since }),
-      _count: String(results.count),
-      ...(cursor !== undefined && { _cursor: encodeCursor(cursor) }),
-    });
+    const query = new URLSearchParams(search.since === undefined ? {} : { _since: search.since });
+    query.set('_count', String(results.count));
+    if (cursor !== undefined) query.set('_cursor', encodeCursor(cursor));
     return `${base}/${name}/_history?${query.toString()}`;
   };
   const isWhole = search.cursor === undefined && next === undefined;
@@ -95,8 +93,8 @@ function historyEntry(
     request: { method, url: method === 'POST' ? name.split('/')[0]! : name },
     response: {
       status: response?.status ?? (resource ? '200' : '204'),
-      ...(etag !== undefined && { etag }),
-      ...(lastModified !== undefined && { lastModified }),
+      etag,
+      lastModified,
     },
   };
 }

@@ -87,7 +87,7 @@ async function eachObservation(
   for (;;) {
     const found = await open().search('Observation', {
       ...{ params, strict, count: LARGEST_PAGE },
-      ...(cursor !== undefined && { cursor }),
+      cursor,
     });
     for (const one of found.resources) take(one as Observation);
     looked += found.resources.length;

@@ -76,7 +76,7 @@ export function operationRoutes(options: OperationRoutesOptions): FastifyPluginA
 }
 
 function serving(interaction: Served['interaction'], resource?: string): ServingRoute {
-  return { config: { api: 'fhir', serves: { interaction, ...(resource !== undefined && { resource }) } } };
+  return { config: { api: 'fhir', serves: { interaction, resource } } };
 }
 
 /** One process has the jobs and their files. */

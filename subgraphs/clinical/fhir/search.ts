@@ -49,9 +49,9 @@ export function parseSearch(type: string, parameters: Parameters, strict: boolea
     search: {
       // One resource is requested even when only the total is wanted: not every source counts without.
       ...{ params: read.criteria, count: Math.max(1, count), strict },
-      ...(total !== undefined && { total }),
-      ...(offset !== undefined && { offset }),
-      ...(cursor !== undefined && { cursor }),
+      total,
+      offset,
+      cursor,
       ...(sort.length > 0 && { sort: sort.join(',') }),
     },
     results,

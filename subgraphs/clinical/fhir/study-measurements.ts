@@ -81,7 +81,7 @@ function counted(record: Page, { observations, warnings }: Found): Page {
   return {
     ...page,
     ...(last !== undefined && observations.length === 0 && { last }),
-    ...(page.count !== undefined && { count: page.count + observations.length }),
+    count: page.count === undefined ? undefined : page.count + observations.length,
     ignored: [...page.ignored, ...warnings],
   };
 }

@@ -47,14 +47,11 @@ export async function pageOf(clinical: Clinical, type: string, search: Search): 
     resources,
     applied,
     ignored,
-    ...(sort !== undefined && { sort }),
+    sort,
     pagesize: size,
-    ...(total !== undefined && { count: total }),
-    ...(offset !== undefined && { offset }),
-    ...mapNeighbours<number | string, string>(
-      { ...around, ...(next !== undefined && { next }) },
-      encodeCursor,
-    ),
+    count: total,
+    offset,
+    ...mapNeighbours<number | string, string>({ ...around, next }, encodeCursor),
   };
 }
 

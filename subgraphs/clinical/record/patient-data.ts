@@ -82,9 +82,9 @@ export function readDataFilter(parameters: Parameters): DataFilter {
   const [since, start, end] = [last('_since'), last('start'), last('end')];
   return {
     ...(types.length > 0 && { types: [...new Set(types)] }),
-    ...(since !== undefined && { since }),
-    ...(start !== undefined && { start }),
-    ...(end !== undefined && { end }),
+    since,
+    start,
+    end,
   };
 }
 

@@ -95,8 +95,8 @@ export class Related {
     try {
       const { resources, next } = await this.#search(type, {
         ...{ params: [...params, [code, targets]], count },
-        ...(sort !== undefined && { sort }),
-        ...(strict !== undefined && { strict }),
+        sort,
+        strict,
       });
       return next === undefined ? resources : undefined;
     } catch (error) {

@@ -72,9 +72,9 @@ async function searched(
   try {
     const { resources, next } = await clinical.search(type, {
       ...{ params, count, strict: true },
-      ...(cursor !== undefined && { cursor }),
+      cursor,
     });
-    return { resources, ...(next !== undefined && { next: { key, cursor: next } }), failed: [] };
+    return { resources, next: next === undefined ? undefined : { key, cursor: next }, failed: [] };
   } catch (error) {
     if (cursor !== undefined || !(error instanceof Fault) || !TYPE_REFUSED.includes(error.code)) throw error;
     const message = `Not all ${type} resources are in this answer: ${error.message}`;

@@ -35,7 +35,8 @@ export async function serverHistory(
   { type, id, path }: ResourceName & { path: string | undefined },
   { count, since }: HistorySearch,
 ): Promise<HistoryPage> {
-  const query = new URLSearchParams({ _count: String(count), ...(since !== undefined && { _since: since }) });
+  const query = new URLSearchParams({ _count: String(count) });
+  if (since !== undefined) query.set('_since', since);
   const first = `/${type}/${encodeURIComponent(id)}/_history?${query.toString()}`;
   const bundle = (await get(path ?? first)) as Bundle | undefined;
   if (bundle === undefined) return { versions: [] };
@@ -56,5 +57,5 @@ export async function serverHistory(
       },
     ];
   });
-  return { versions, ...(next !== undefined && { next }) };
+  return { versions, next };
 }

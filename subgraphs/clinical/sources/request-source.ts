@@ -212,11 +212,11 @@ export class RequestSource {
     const { total, next, offset: before } = gathered;
     return {
       resources: (sorted ?? gathered.resources).slice(wanted - count, wanted),
-      ...(total !== undefined && { total }),
-      ...(before !== undefined && { offset: before }),
-      ...(next !== undefined && { next }),
+      total,
+      offset: before,
+      next,
       ...(notApplied.length > 0 && { notApplied }),
-      ...(gathered.completeAfter !== undefined && { completeAfter: gathered.completeAfter }),
+      completeAfter: gathered.completeAfter,
     };
   }
 

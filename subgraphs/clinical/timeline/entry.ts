@@ -60,7 +60,7 @@ export function studyEntry({ id, started, description, modalities }: PatientStud
   return {
     entry: {
       ...{ kind: 'study', title, resource: entity, studies: [entity] },
-      ...(start !== undefined && { date: started }),
+      date: start === undefined ? undefined : started,
     },
     place: { type: 'ImagingStudy', id, kind: 'study', start },
   };

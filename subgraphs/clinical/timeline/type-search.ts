@@ -76,7 +76,7 @@ export class TypeSearch {
       const cursor = this.#cursor;
       const found = await this.#clinical.search(type, {
         ...{ ...search, count },
-        ...(cursor !== undefined && { cursor }),
+        cursor,
         ...(newestOf && { newestOf }),
       });
       await this.#add(found);

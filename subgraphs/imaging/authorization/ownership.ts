@@ -65,7 +65,7 @@ const reaches = new Derivation<PatientGrant, Reach>();
 
 function mrnReach(grant: PatientGrant, { issuer }: Lookup, numbers: readonly string[]): Reach {
   const identity = grant.identity!;
-  const keys = Object.freeze(numbers.map((value) => ({ value, ...(issuer !== undefined && { issuer }) })));
+  const keys = Object.freeze(numbers.map((value) => ({ value, issuer })));
   const issued = issuedNumbers(identity, numbers);
   const texts = [...issued].map(([issuer, numbers]) => [issuer, ...numbers]);
   return { grant, by: 'mrn', keys, issued, patient: JSON.stringify([keys, texts, identity.birthDate]) };

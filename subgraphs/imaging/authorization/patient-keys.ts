@@ -26,7 +26,7 @@ export function keysFor(
     return own.filter(({ value }) => ids.includes(value));
   }
   if (ids.some(hasWildcard)) return 'pattern';
-  return ids.map((value) => ({ value, ...(config.issuer !== undefined && { issuer: config.issuer }) }));
+  return ids.map((value) => ({ value, issuer: config.issuer }));
 }
 
 /** Refuses with Fault `forbidden` a named PatientID that is not the caller's (IA-7). */

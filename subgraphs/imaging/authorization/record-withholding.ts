@@ -51,6 +51,6 @@ function withholding(options: WithholdingOptions, rows: readonly DicomJson[]): W
 function row(id: string, tag?: string, value?: string): DicomJson {
   return {
     [Tag.StudyInstanceUID]: { vr: 'UI', Value: [id] },
-    ...(tag !== undefined && { [tag]: { vr: 'CS', Value: [value!] } }),
+    ...(tag === undefined ? {} : { [tag]: { vr: 'CS', Value: [value!] } }),
   };
 }

@@ -84,5 +84,5 @@ async function openedValue(study: Pick<Study, 'bulkdata'>, uri: string): Promise
 
 function partOf({ mediaType, size, stream }: OpenedValue, address: string): OutgoingPart {
   const headers = { 'Content-Type': mediaType, 'Content-Location': address };
-  return { headers, ...(size !== undefined && { size }), body: stream };
+  return { headers, size, body: stream };
 }

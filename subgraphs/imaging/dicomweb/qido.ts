@@ -104,8 +104,8 @@ export function parseQido(
     includeField: wanted,
     ...scope,
     ...(patientIds && { patientIds }),
-    ...(limit !== undefined && { limit }),
-    ...(offset !== undefined && { offset }),
+    limit,
+    offset,
   };
   return { query, ignored };
 }

@@ -53,13 +53,13 @@ export function wadoUriRequest(query: URLSearchParams, acceptHeader: string | un
   const window = windowOf(one('windowCenter'), one('windowWidth'));
   return {
     ...{ target, accept: acceptOf(one('contentType'), acceptHeader) },
-    ...(transferSyntax !== undefined && { transferSyntax }),
-    ...(frame !== undefined && { frame }),
+    transferSyntax,
+    frame,
     rendering: {
       ...(viewport && { viewport }),
-      ...(region !== undefined && { edges: edgesOf(region) }),
+      edges: region === undefined ? undefined : edgesOf(region),
       ...(window && { window }),
-      ...(quality !== undefined && { quality }),
+      quality,
       annotation: annotationOf(query.getAll('annotation').filter((value) => value !== '')),
     },
   };

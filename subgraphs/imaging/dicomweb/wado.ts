@@ -98,7 +98,7 @@ async function* partsOf(
   for await (const instance of instancesFrom(first, iterator)) {
     const { size, stream } = instance;
     const headers = { 'Content-Type': objectType(instance) };
-    yield { headers, ...(size !== undefined && { size }), body: stream };
+    yield { headers, size, body: stream };
   }
 }
 

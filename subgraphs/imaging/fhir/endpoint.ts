@@ -25,7 +25,7 @@ export interface WadoAddress {
 export function wadoEndpoint({ address, id, requiresAccessToken = true }: WadoAddress): Endpoint {
   return {
     resourceType: 'Endpoint',
-    ...(id !== undefined && { id }),
+    id,
     extension: REQUIRES_ACCESS_TOKEN.map((url) => ({ url, valueBoolean: requiresAccessToken })),
     status: 'active',
     connectionType: {

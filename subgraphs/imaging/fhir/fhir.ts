@@ -183,7 +183,7 @@ function capabilityEntries(
       // A series that only the record names has none.
       if (study.series?.some((one) => one.endpoint))
         study.series = study.series.map((one) => (one.endpoint ? { ...one, endpoint } : one));
-      const addressed = { uid: study.id!, ...(patientId !== undefined && { patientId }) };
+      const addressed = { uid: study.id!, patientId };
       return { resource: await capabilityEndpoint(imaging, addressed, options), mode: 'include', fullUrl };
     }),
   );

@@ -315,7 +315,7 @@ function byStudyUid(records: readonly StudyRecord[]): Map<string, StudyRecord> {
 function sightingsOf(records: readonly StudyRecord[]): Sighting[] {
   return [...byStudyUid(records)].map(([studyUid, { study }]) => {
     const instances = unsignedInt(study, Tag.NumberOfStudyRelatedInstances);
-    return { studyUid, ...(instances !== undefined && { instances }) };
+    return { studyUid, instances };
   });
 }
 

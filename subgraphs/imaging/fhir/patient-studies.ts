@@ -19,8 +19,8 @@ export async function patientStudies(
   const studies = page.map((found) => ({
     // One that names nobody is this patient's, too: it was found for this patient.
     ...{ ...keysOf(found), id: found.study.id!, _patientId: patientId },
-    ...(found.study.started !== undefined && { started: found.study.started }),
-    ...(found.study.description !== undefined && { description: found.study.description }),
+    started: found.study.started,
+    description: found.study.description,
     modalities: (found.study.modality ?? []).flatMap(({ code }) => code ?? []),
   }));
   return { studies, failed: failed as readonly Fault[] };

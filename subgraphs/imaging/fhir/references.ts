@@ -52,7 +52,7 @@ function byTarget(values: readonly string[], name: string, modifier: string | un
 
 /** @throws Fault `invalid_request` for a value that is no reference */
 function target(value: string, name: string, type: string | undefined): Target {
-  if (FHIR_ID.test(value)) return { id: value, ...(type !== undefined && { type }) };
+  if (FHIR_ID.test(value)) return { id: value, type };
   const reference = parseReference(value);
   if (!reference) throw new Fault('invalid_request', `${name} takes an id or a reference such as Type/{id}.`);
   return reference;

@@ -97,7 +97,7 @@ export class RequestLoaders implements Loaders {
   get base(): Loaders['base'] {
     const baseOf = ({ study, record }: FoundStudy) => {
       const { patientId } = record ?? {};
-      const named = { uid: study.id!, ...(patientId !== undefined && { patientId }) };
+      const named = { uid: study.id!, patientId };
       return wadoBase(this.#imaging, named, this.#options);
     };
     return (this.#made.base ??= new DataLoader((found) => settled(found, baseOf), {

@@ -9,7 +9,7 @@ const ofCodes = (codes: readonly (Coding | undefined)[]): Value[] =>
   codes.flatMap((coding) => {
     if (coding?.code === undefined) return [];
     const { code: value, system, display } = coding;
-    return [{ value, ...(system !== undefined && { system }), ...(display !== undefined && { display }) }];
+    return [{ value, system, display }];
   });
 /** @param length characters of the date: 4 of a year, 7 of a month */
 const ofStart = ({ started }: ImagingStudy, length: number): Value[] =>

@@ -33,9 +33,9 @@ export function renderingOf(query: URLSearchParams): Rendering {
   const viewport = one(query, 'viewport');
   const quality = one(query, 'quality');
   return {
-    ...(window !== undefined && { window: windowOf(window) }),
-    ...(viewport !== undefined && { viewport: viewportOf(viewport) }),
-    ...(quality !== undefined && { quality: qualityOf(quality) }),
+    window: window === undefined ? undefined : windowOf(window),
+    viewport: viewport === undefined ? undefined : viewportOf(viewport),
+    quality: quality === undefined ? undefined : qualityOf(quality),
     annotation: annotationOf(query.getAll('annotation')),
   };
 }

@@ -158,8 +158,8 @@ export function dicomWebSource(
       const sopInstanceUid = meta.sopInstanceUid ?? target.instanceUid;
       yield {
         transferSyntax: meta.transferSyntax ?? (transferSyntax === '*' ? '' : transferSyntax),
-        ...(sopInstanceUid !== undefined && { sopInstanceUid }),
-        ...(size !== undefined && { size }),
+        sopInstanceUid,
+        size,
         stream: Readable.from(await checkedObject(bytes, target, onOtherObject), {
           ...{ objectMode: false, highWaterMark: 128 * 1024 },
         }),
@@ -205,7 +205,7 @@ export function dicomWebSource(
       frames: gathered(partsOf(answer), numbers.length, buffers),
       ...(boundaryOf(answer.contentType) && {
         relay: {
-          ...(size !== undefined && { size }),
+          size,
           open: (own: string, type: string) =>
             passedOn(answer, { own, partType: () => type, parts: numbers.length }),
         },
@@ -259,7 +259,7 @@ export function dicomWebSource(
     const { headers, size, body } = first.value;
     return {
       mediaType: mediaTypeOf(headers['content-type'])[0] || OCTETS,
-      ...(size !== undefined && { size }),
+      size,
       open: (range) => Readable.from(within(body, parts, range), { objectMode: false }),
     };
   }

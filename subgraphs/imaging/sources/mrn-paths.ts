@@ -121,7 +121,7 @@ async function evaluated(
     resourceType: 'Patient',
     id: identity.id,
     identifier: identity.identifier,
-    ...(identity.birthDate !== undefined && { birthDate: identity.birthDate }),
+    ...(identity.birthDate === undefined ? {} : { birthDate: identity.birthDate }),
   };
   for (const expression of expressions) {
     let values: readonly unknown[];

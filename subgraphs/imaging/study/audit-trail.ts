@@ -71,7 +71,7 @@ export class AuditTrail {
     const found = await this.#orRefused(run, operation);
     const patient = found && ownerIn(found);
     const outcome = found ? ALLOWED : outcomeOf(new Fault('not_found', 'There is no such study.'));
-    this.#record?.({ ...operation, ...(patient !== undefined && { patient }), outcome });
+    this.#record?.({ ...operation, patient, outcome });
     return found;
   }
 
@@ -93,7 +93,7 @@ export class AuditTrail {
     } as const;
     const found = await this.#orRefused(run, operation);
     const patient = this.#context ?? (this.#mayReachAll ? undefined : await owner());
-    record({ outcome: ALLOWED, ...operation, ...(patient !== undefined && { patient }) });
+    record({ outcome: ALLOWED, ...operation, patient });
     return found;
   }
 
@@ -111,7 +111,7 @@ export class AuditTrail {
       const patient = isOther && named === this.#context ? undefined : named;
       // Another media type may still be given; if none is, the request is recorded at its end.
       if (code !== 'not_acceptable')
-        record({ ...operation, ...(patient !== undefined && { patient }), outcome: outcomeOf(error) });
+        record({ ...operation, patient: patient ?? operation.patient, outcome: outcomeOf(error) });
       throw error;
     });
   }
@@ -128,7 +128,7 @@ export function framesPart(numbers: readonly number[]): string {
 /** Returns the part of a record that is known before a search runs. */
 function askedOf(what: StudyQuery | string | undefined): Pick<Operation, 'patient' | 'study' | 'query'> {
   if (typeof what === 'object') return { query: summaryOf(what), ...studyOf(what.studyUid) };
-  return { query: IMAGING_STUDY, ...(what !== undefined && { patient: what }) };
+  return { query: IMAGING_STUDY, patient: what };
 }
 
 function studyOf(studyUid: string | undefined): { study?: string } {

@@ -152,9 +152,7 @@ export class MergedLists {
    */
   async #firstRows(query: StudyQuery, end: number | undefined) {
     for (let limit = end; ;) {
-      const { answers, failed } = await this.#ofAll((source) =>
-        source.search({ ...query, ...(limit !== undefined && { limit }) }),
-      );
+      const { answers, failed } = await this.#ofAll((source) => source.search({ ...query, limit }));
       const lists = answers.map(({ source, answer }) => ({ source, rows: answer.rows }));
       const { rows: merged, faults } = await this.#merged(lists, query.level);
       const checked = await this.#uncrossed(merged, [...failed, ...faults]);

@@ -113,7 +113,7 @@ export class PixelPool {
     if ('damaged' in answer) throw this.#failed(answer.damaged);
     if ('fault' in answer) {
       const { code, message, retryAfter } = answer.fault;
-      throw new Fault(code, message, { service: 'imaging', ...(retryAfter !== undefined && { retryAfter }) });
+      throw new Fault(code, message, { service: 'imaging', retryAfter });
     }
     return answer.value as TaskResult<N>;
   }

@@ -266,7 +266,7 @@ function troubleOf({ url, status, headers }: Incoming): Trouble {
   const detail = `${nameOf(url)}: the server answered ${status}`;
   if (!BUSY.has(status)) return new Trouble(kindOf(status), detail, { status });
   const wait = retryAfter(headers.get('retry-after'));
-  return new Trouble('busy', detail, { status, ...(wait !== undefined && { retryAfter: wait }) });
+  return new Trouble('busy', detail, { status, retryAfter: wait });
 }
 
 /** Returns what a status of an error means for the user. */

@@ -74,10 +74,9 @@ export async function register(
     ...parsed.data,
     client_id: randomBytes(16).toString('base64url'),
     client_id_issued_at: now,
-    ...(secret !== undefined && {
-      client_secret: secret,
-      client_secret_expires_at: now + REGISTERED_SECONDS,
-    }),
+    ...(secret === undefined
+      ? {}
+      : { client_secret: secret, client_secret_expires_at: now + REGISTERED_SECONDS }),
     application_type: applicationType(redirectUris),
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],

@@ -134,7 +134,7 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
         },
         person: shown,
       },
-      user: { account: subject, name: who, ...(fhirUser !== undefined && { fhirUser }) },
+      user: { account: subject, name: who, fhirUser },
     };
   };
 

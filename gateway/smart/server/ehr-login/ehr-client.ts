@@ -165,7 +165,7 @@ export function ehrClient(outside: UpstreamDeps, tenant: Tenant, config: Indepen
         nonce: question.nonce,
         code_challenge: await oauth.calculatePKCECodeChallenge(question.verifier),
         code_challenge_method: 'S256',
-        ...(idToken !== undefined && { id_token_hint: idToken }),
+        ...(idToken === undefined ? {} : { id_token_hint: idToken }),
         ...(silent && { prompt: 'none' }),
       };
       for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);

@@ -73,7 +73,7 @@ export function tokensOf(
   const refresh = answer.refresh_token ?? before;
   return {
     access: answer.access_token,
-    ...(refresh !== undefined && { refresh }),
+    refresh,
     renewAt: now + Math.max(lifetime - MARGIN_SECONDS, lifetime / 2),
     expires: now + lifetime,
   };

@@ -174,5 +174,5 @@ function referenceRule(matcher: ResourceMatcher, type: string, criterion: Criter
 
 function idOnly(value: string, modifier: string | undefined): { type?: string; id: string } | undefined {
   if (!FHIR_ID.test(value)) return undefined;
-  return { id: value, ...(modifier !== undefined && { type: modifier }) };
+  return { id: value, type: modifier };
 }

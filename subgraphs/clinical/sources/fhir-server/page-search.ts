@@ -47,7 +47,7 @@ export class PageSearch {
     const { links, shared } = this.#options;
     const { sort } = search;
     const params = search.params.map(([name, value]) => typedReferences(type, name, value));
-    const asked: Asked = { type, params, ...(sort !== undefined && { sort }) };
+    const asked: Asked = { type, params, sort };
     const path = place.path
       ? links.requireSearch(type, place.path)
       : `/${type}?${queryOf({ ...search, params })}`;
@@ -70,7 +70,7 @@ export class PageSearch {
       resources,
       looked: set.returned,
       ...(isCounted && set.total !== undefined && set.total >= seen && { total: set.total }),
-      ...(next !== undefined && { next: writePlace({ path: next, seen, ignored, part: place.part }) }),
+      next: next === undefined ? undefined : writePlace({ path: next, seen, ignored, part: place.part }),
       ...(next === undefined && all > seen && { incomplete: true }),
       ...(notApplied.length > 0 && { notApplied }),
     };
@@ -194,7 +194,7 @@ interface Answered {
 function ignoredNames({ asked, set: { self, warnings }, place, isStrict, declared }: Answered): string[] {
   // Links to later pages often have another form: what the first page said is in the cursor.
   const isOpaque = place.path !== '' && !repeatsSearch(asked, self);
-  const said = { ...(self !== undefined && { self }), warnings };
+  const said = { self, warnings };
   const now = isOpaque ? [] : ignoredBy(asked, said, declared);
   // A server that refuses the strict search does not apply all of it, whatever its link repeats.
   const doubtful = isStrict

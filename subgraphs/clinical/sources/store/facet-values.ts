@@ -19,8 +19,8 @@ export function facetValues(type: string, code: string, { rows, others, count }:
     );
     return {
       value: own?.code ?? code,
-      ...(own?.system !== undefined && { system: own.system }),
-      ...(own?.display !== undefined && { display: own.display }),
+      system: own?.system,
+      display: own?.display,
       count,
     };
   });
@@ -34,8 +34,6 @@ function codingsOf({ value }: { value: unknown }): Coded[] {
   const { coding, text } = value as CodeableConcept;
   const codings = coding ?? [value as Coding];
   return codings.flatMap(({ code, system, display = text }) =>
-    code === undefined
-      ? []
-      : [{ code, ...(system !== undefined && { system }), ...(display !== undefined && { display }) }],
+    code === undefined ? [] : [{ code, system, display }],
   );
 }

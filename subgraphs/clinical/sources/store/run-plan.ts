@@ -54,7 +54,7 @@ export class PlanRunner {
     const isComplete = isBounded && rows.length < wanted.limit;
     return {
       rows,
-      ...(total !== undefined && { total }),
+      total,
       ...(isComplete && { completeAfter: since - 1 }),
     };
   }

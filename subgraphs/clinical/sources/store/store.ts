@@ -137,9 +137,9 @@ export class Store implements ClinicalSource {
     }
     const page: SearchPage = {
       resources: await parsed(texts),
-      ...(total !== undefined && { total }),
+      total,
       offset,
-      ...(next !== undefined && { next }),
+      next,
       ...(isShortened && { completeAfter }),
     };
     const isCurrent = generation === this.#facts.generation;

@@ -41,7 +41,7 @@ export function readFrameHeader(encoded: Uint8Array): FrameHeader {
     }
     if (marker === SOS || marker === EOI) {
       if (!frame) break;
-      return { ...frame, ...(adobeTransform !== undefined && { adobeTransform }), colourSegments };
+      return { ...frame, adobeTransform, colourSegments };
     }
     const end = at + 2 + stream.readUInt16BE(at + 2);
     if (end > stream.length || end < at + 4) break;

@@ -46,9 +46,9 @@ export function handoverTo({ isAsking, isDirect }: HandoverProxy): Handover {
     return {
       [HANDOVER_HEADERS.redirect]: redirect,
       [HANDOVER_HEADERS.accept]: accept,
-      ...(archive.authorization !== undefined && {
-        [HANDOVER_HEADERS.authorization]: archive.authorization,
-      }),
+      ...(archive.authorization === undefined
+        ? {}
+        : { [HANDOVER_HEADERS.authorization]: archive.authorization }),
     };
   };
 }

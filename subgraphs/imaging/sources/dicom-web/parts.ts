@@ -33,7 +33,7 @@ export async function* partsOf(answer: Answer): AsyncGenerator<IncomingPart, voi
     } else {
       if (endless) throw invalidAnswer(new Error('An object without a boundary, a length and chunks.'));
       const headers = { 'content-type': contentType };
-      yield { headers, ...(size !== undefined && { size }), body: faulting(body, answer) };
+      yield { headers, size, body: faulting(body, answer) };
     }
   } catch (error) {
     throw faultOf(error, answer);
@@ -49,7 +49,7 @@ export async function* partsOf(answer: Answer): AsyncGenerator<IncomingPart, voi
 export async function firstHeader(answer: Answer): Promise<Omit<IncomingPart, 'body'>> {
   const { contentType, size, body } = answer;
   const boundary = boundaryOf(contentType);
-  if (!boundary) return { headers: { 'content-type': contentType }, ...(size !== undefined && { size }) };
+  if (!boundary) return { headers: { 'content-type': contentType }, size };
   const opening = `--${boundary}`;
   let head: Buffer = Buffer.alloc(0);
   try {

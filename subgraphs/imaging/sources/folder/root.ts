@@ -24,7 +24,7 @@ export function identify(path: string): RootIdentity | undefined {
     const root = statSync(path, { bigint: true });
     if (!root.isDirectory()) return undefined;
     const marker = readMarker(path);
-    return { device: String(root.dev), inode: String(root.ino), ...(marker !== undefined && { marker }) };
+    return { device: String(root.dev), inode: String(root.ino), marker };
   } catch {
     return undefined;
   }

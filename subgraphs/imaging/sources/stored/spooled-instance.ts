@@ -68,8 +68,7 @@ export function transcodedInstance(
   return spooled(instance, signal, async (file, remove) => {
     const given = await reader.inTransferSyntax(file.path, file, transferSyntax, { pixels, signal });
     given.stream.once('close', () => void remove());
-    const { sopInstanceUid } = instance;
-    return { ...given, ...(sopInstanceUid !== undefined && { sopInstanceUid }) };
+    return { ...given, sopInstanceUid: instance.sopInstanceUid };
   });
 }
 

@@ -103,7 +103,7 @@ export class RecordQuestions {
     const { retryAfter } = cause.details;
     const message =
       'The clinical record did not say which studies it has: some may be missing, or without what it says of them.';
-    const details = { service: 'clinical', cause, ...(retryAfter !== undefined && { retryAfter }) } as const;
+    const details = { service: 'clinical', cause, retryAfter } as const;
     return new Fault(cause.code, message, details);
   }
 }

@@ -52,7 +52,7 @@ export function recordStudy(resource: ImagingStudy): RecordStudy | undefined {
   return {
     id: uid ?? recordId,
     recordId,
-    ...(uid !== undefined && { uid }),
+    uid,
     patientId,
     accessions,
     resource,

@@ -115,6 +115,6 @@ export function troubleOf([error]: readonly GraphError[]): Trouble {
   const { status = 500, retryAfter, message } = error ?? { message: 'there is no data' };
   return new Trouble(kindOf(status), `graphql: ${message}`, {
     status,
-    ...(retryAfter !== undefined && { retryAfter: Math.min(retryAfter, LONGEST_WAIT) }),
+    retryAfter: retryAfter === undefined ? undefined : Math.min(retryAfter, LONGEST_WAIT),
   });
 }

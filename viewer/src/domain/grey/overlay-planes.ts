@@ -36,7 +36,7 @@ function planeOf(instance: Instance, group: number): OverlayPlane | undefined {
     ...{ group, rows, columns, origin: [row, column], data },
     frames: number(instance, tag('0015')) ?? 1,
     firstFrame: number(instance, tag('0051')) ?? 1,
-    ...(label !== undefined && { label }),
+    label,
   };
 }
 

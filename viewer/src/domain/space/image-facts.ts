@@ -14,7 +14,7 @@ export function slicePlace(metadata: Instance): SlicePlace {
   const thickness = positive(metadata, '00180050');
   return {
     ...(position && { position }),
-    ...(thickness !== undefined && { thickness }),
+    thickness,
   };
 }
 
@@ -23,7 +23,7 @@ export function echoAndRepetition(metadata: Instance): { echo?: number; repetiti
   if (text(metadata, '00080060') !== 'MR') return {};
   const echo = positive(metadata, '00180081') ?? positive(metadata, '00189082');
   const repetition = positive(metadata, '00180080');
-  return { ...(echo !== undefined && { echo }), ...(repetition !== undefined && { repetition }) };
+  return { echo, repetition };
 }
 
 /** Returns the time of acquisition as `09:32`; undefined if the image has none. */

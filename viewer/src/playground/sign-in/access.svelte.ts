@@ -91,7 +91,7 @@ export class Access {
     const send = (token: string | undefined) =>
       fetch(url, {
         ...request,
-        headers: { ...request.headers, ...(token !== undefined && { authorization: `Bearer ${token}` }) },
+        headers: { ...request.headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
         ...{ credentials: 'same-origin', referrerPolicy: 'no-referrer' },
       });
     const tokens = this.#tokens;

@@ -56,7 +56,7 @@ export async function beginLaunch(
     aud: server.fhirBase,
     code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
     code_challenge_method: 'S256',
-    ...(launch.launch !== undefined && { launch: launch.launch }),
+    ...(launch.launch === undefined ? {} : { launch: launch.launch }),
     ...(isSilent && { prompt: 'none' }),
   };
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
@@ -175,8 +175,9 @@ function grantOf(tokens: oauth.TokenEndpointResponse): Grant {
   return {
     token,
     expires: Date.now() + lifetime * 1000,
-    ...(refreshToken !== undefined && { refreshToken }),
+    // What a renewed grant does not say stays as it was.
+    ...(refreshToken === undefined ? {} : { refreshToken }),
     ...(typeof patient === 'string' && { patient }),
-    ...(scope !== undefined && { scope }),
+    ...(scope === undefined ? {} : { scope }),
   };
 }

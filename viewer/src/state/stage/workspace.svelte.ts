@@ -139,7 +139,7 @@ export class Workspace {
    */
   showImage(study: Study, reference: ImageReference, from?: Cell): void {
     const find = (stacks: readonly Stack[]) => placeOf(reference, stacks);
-    const start = { find, ...(reference.instance !== undefined && { document: reference.instance }) };
+    const start = { find, document: reference.instance };
     const series = inOrder(study).find(({ uid }) => uid === reference.series) ?? longest(inOrder(study));
     if (!series) return;
     this.restore();
@@ -231,7 +231,7 @@ export class Workspace {
 /** Where a series that is hung begins. */
 function startOf({ image, prefers }: Hung): Start {
   return {
-    ...(image !== undefined && { image }),
+    image,
     ...(prefers && { find: (stacks) => placeWhere(stacks, ({ metadata }) => prefers(metadata)) }),
   };
 }

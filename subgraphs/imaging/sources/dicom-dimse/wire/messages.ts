@@ -128,8 +128,8 @@ export class Messages {
       sopClassUid: text(command, Command.AffectedSOPClassUID) ?? '',
       sopInstanceUid: text(command, Command.AffectedSOPInstanceUID) ?? '',
       transferSyntax: context.getAcceptedTransferSyntaxUid() ?? '',
-      ...(moveOriginator !== undefined && { moveOriginator }),
-      ...(moveMessageId !== undefined && { moveMessageId }),
+      moveOriginator,
+      moveMessageId,
     });
   }
 
