@@ -36,14 +36,14 @@ import {
   fixedHeaders,
   noStoreByDefault,
 } from './http/http-headers.ts';
-import type { Limits } from './http/limits.ts';
+import type { Limits } from './federation/document/limits.ts';
 import { limitLoad, type LoadLimits } from './http/load.ts';
 import { rateLimits, type RateOptions } from './http/rate-limits.ts';
-import { DEFAULT_LIMITS } from './http/limits.ts';
+import { DEFAULT_LIMITS } from './federation/document/limits.ts';
 import { mcpRoutes } from './mcp/routes.ts';
 import type { RenderPicture } from './mcp/tool-call.ts';
 import { metrics } from './http/metrics.ts';
-import { observeRequests, requestId } from './http/observe.ts';
+import { observeRequests, requestId } from './http/logger.ts';
 import { closeSilentConnections } from '../schema/http/silent-connections.ts';
 import { playground, playgroundFiles } from './pages/playground.ts';
 import { selfTestRoutes } from './self-test/routes.ts';

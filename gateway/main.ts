@@ -28,7 +28,7 @@ async function main(): Promise<void> {
     const { serve } = await import('./serve.ts');
     return serve(settings, root);
   }
-  const { logger } = await import('./http/observe.ts');
+  const { logger } = await import('./http/logger.ts');
   const { Supervisor } = await import('./workers/supervisor.ts');
   const log = logger(settings.logLevel);
   mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 });

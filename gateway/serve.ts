@@ -20,7 +20,7 @@ import { GracefulShutdown } from './http/graceful-shutdown.ts';
 import { outboundConnections } from './outbound/connections.ts';
 import { metricsServer } from './http/metrics-server.ts';
 import { metrics } from './http/metrics.ts';
-import { logger } from './http/observe.ts';
+import { logger } from './http/logger.ts';
 import { firstRequestCommands } from './pages/first-request.ts';
 import { checkTenant, COMMAND } from './self-test/command.ts';
 import type { Settings } from './settings.ts';

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { randomUUID } from 'node:crypto';
-import type { AuditEvent } from '../../schema/fault/audit.ts';
-import { balpAuditEvent } from './balp.ts';
+import type { AuditEvent } from '../../schema/access/audit.ts';
+import { balpAuditEvent } from './audit-event.ts';
 
 /** Characters of all lines that are kept. */
 const KEPT_CHARACTERS = 2_000_000;

@@ -1,8 +1,8 @@
 import { copyWith } from '../../schema/process/copy-with.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../../schema/access/access.ts';
-import type { AuditEvent, Operation, Outcome, RecordOperation } from '../../schema/fault/audit.ts';
-import { ALLOWED, CLIENT_LEFT, outcomeOf } from '../../schema/fault/audit.ts';
+import type { AuditEvent, Operation, Outcome, RecordOperation } from '../../schema/access/audit.ts';
+import { ALLOWED, CLIENT_LEFT, outcomeOf } from '../../schema/access/audit.ts';
 import { askedRequest, compartmentNamed, resourceOf, studyNamed } from '../../schema/http/served.ts';
 import { UID } from '../../schema/dicom/dicom.ts';
 import { toFault, type FaultDetails } from '../../schema/fault/fault.ts';

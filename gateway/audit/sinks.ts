@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client';
 import { Counter } from 'prom-client';
 import { tenantBase } from '../../schema/http/request.ts';
 import type { AuditConfig } from '../../schema/tenant/tenant.ts';
-import type { AuditEvent } from '../../schema/fault/audit.ts';
+import type { AuditEvent } from '../../schema/access/audit.ts';
 import type { FaultLog } from '../../schema/fault/log-fault.ts';
 import { AuditLines } from './audit-lines.ts';
 import type { Delivery, Fate } from './delivery.ts';

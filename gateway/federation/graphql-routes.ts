@@ -2,7 +2,7 @@ import type { HTTPGraphQLResponse } from '@apollo/server';
 import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import { Fault } from '../../schema/fault/fault.ts';
 import { andThen } from '../../schema/process/awaitable.ts';
-import type { Limits } from '../http/limits.ts';
+import type { Limits } from './document/limits.ts';
 import { askedGraphql } from './request/asked-graphql.ts';
 import type { Graphs } from './graph/graphs.ts';
 import { answer, run } from './graph/graphql-request.ts';

@@ -3,7 +3,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { MeasureCall } from '../../schema/access/source-calls.ts';
 import type { CountLookup } from '../../schema/process/cache-lookups.ts';
 import type { Measured } from '../../schema/process/measured.ts';
-import { keptChildren, plainCounter } from './kept-children.ts';
+import { keptChildren, plainCounter } from './metric-counters.ts';
 
 /** Why a request was refused before any work for it began. */
 export type LoadRefusal = 'client-rate' | 'tenant-rate' | 'in-flight' | 'tenant-in-flight' | 'pressure';

@@ -1,5 +1,5 @@
 import type { Access } from '../../schema/access/access.ts';
-import type { RecordOperation } from '../../schema/fault/audit.ts';
+import type { RecordOperation } from '../../schema/access/audit.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { RequestValues } from '../../schema/process/request-values.ts';
 import type { Abortable } from '../../schema/process/request-end.ts';

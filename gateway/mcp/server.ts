@@ -1,7 +1,7 @@
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
-import { outcomeOf } from '../../schema/fault/audit.ts';
+import { outcomeOf } from '../../schema/access/audit.ts';
 import { toFault } from '../../schema/fault/fault.ts';
 import { logFault, type FaultLog } from '../../schema/fault/log-fault.ts';
 import { INSTRUCTIONS } from './instructions.ts';

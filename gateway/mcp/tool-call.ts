@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../../schema/access/access.ts';
-import { ALLOWED, outcomeOf, type Outcome, type RecordOperation } from '../../schema/fault/audit.ts';
+import { ALLOWED, outcomeOf, type Outcome, type RecordOperation } from '../../schema/access/audit.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import type { MediaRange } from '../../schema/http/media-ranges.ts';
 import { imagesRoute, type AskedRequest } from '../../schema/http/served.ts';
@@ -10,7 +10,7 @@ import { scopeOf, type RequestScope } from '../federation/request/request-scope.
 import type { TrustedDocuments } from '../federation/request/trusted-documents.ts';
 import type { Graphs } from '../federation/graph/graphs.ts';
 import type { FederatedServer } from '../federation/apollo/supergraph.ts';
-import type { Limits } from '../http/limits.ts';
+import type { Limits } from '../federation/document/limits.ts';
 import type { Authorizer } from '../smart/authorize.ts';
 import { namedIn, type DocumentRules } from '../smart/patient/named-patients.ts';
 

@@ -2,8 +2,8 @@
 import { Fault } from '../../schema/fault/fault.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { Authorizer } from '../smart/authorize.ts';
-import { smartConfigurationOf } from '../smart/discovery/discovery.ts';
-import type { SmartConfiguration } from '../smart/discovery/smart-configuration.ts';
+import { smartConfigurationOf } from '../smart/discovery/smart-configuration.ts';
+import type { SmartConfiguration } from '../smart/discovery/ehr-configuration.ts';
 
 /** Milliseconds that a page waits for the discovery of an EHR. */
 const DISCOVERY_TIMEOUT = 250;

@@ -8,7 +8,7 @@ import { Fault } from '../../schema/fault/fault.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { redirectToCanonicalHost } from '../http/canonical-host.ts';
 import type { Authorizer } from '../smart/authorize.ts';
-import { isOwn } from '../smart/discovery/smart-configuration.ts';
+import { isOwn } from '../smart/discovery/ehr-configuration.ts';
 import { BUILT_FILES, sendBuiltPage } from './built-page.ts';
 import { smartIfKnown, withFacts } from './page-facts.ts';
 

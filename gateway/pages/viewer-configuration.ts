@@ -1,7 +1,7 @@
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { fhirBase } from '../../schema/http/request.ts';
 import type { Authorizer } from '../smart/authorize.ts';
-import type { SmartConfiguration } from '../smart/discovery/smart-configuration.ts';
+import type { SmartConfiguration } from '../smart/discovery/ehr-configuration.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
 import { smartIfKnown } from './page-facts.ts';
 

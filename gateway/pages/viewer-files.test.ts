@@ -6,7 +6,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Fault } from '../../schema/fault/fault.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
-import type { SmartConfiguration } from '../smart/discovery/smart-configuration.ts';
+import type { SmartConfiguration } from '../smart/discovery/ehr-configuration.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
 import { viewerConfiguration, type ViewerConfiguration } from './viewer-configuration.ts';
 import { viewerFiles } from './viewer-files.ts';

@@ -1,7 +1,7 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import type { Client } from '../smart/token/backend-token.ts';
 import { clientCredentials } from '../smart/token/backend-token.ts';
-import type { ExternalConfig } from '../smart/discovery/smart-configuration.ts';
+import type { ExternalConfig } from '../smart/discovery/ehr-configuration.ts';
 import { Failing } from './check.ts';
 import type { Probed } from './probe.ts';
 

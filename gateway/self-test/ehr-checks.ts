@@ -8,8 +8,8 @@ import type {
   ExternalConfig,
   IndependentConfig,
   SmartConfiguration,
-} from '../smart/discovery/smart-configuration.ts';
-import { endpointOf } from '../smart/discovery/smart-configuration.ts';
+} from '../smart/discovery/ehr-configuration.ts';
+import { endpointOf } from '../smart/discovery/ehr-configuration.ts';
 import type { UpstreamDeps } from '../smart/token/upstream.ts';
 import { clockText } from '../../schema/outbound/oauth-refusal.ts';
 import { Failing, NotTried } from './check.ts';

@@ -5,7 +5,7 @@ import type { ImagesConfig, Tenant } from '../../schema/tenant/tenant.ts';
 import { identityOf } from '../smart/patient/identity.ts';
 import type { AuthorizationServer } from '../smart/server/server.ts';
 import type { peopleOfRecord } from '../smart/server/sign-in/people.ts';
-import { isExternal } from '../smart/discovery/smart-configuration.ts';
+import { isExternal } from '../smart/discovery/ehr-configuration.ts';
 import type { UpstreamDeps } from '../smart/token/upstream.ts';
 import { Failing, NotTried, runCheck, type Check } from './check.ts';
 import { EhrChecks, readPatient } from './ehr-checks.ts';

@@ -10,11 +10,11 @@ import { namingCaller } from './token/caller.ts';
 import { backendTokens } from './token/backend-token.ts';
 import { judgedTokens, type JudgedToken, type JudgedTokensDeps } from './token/judged-tokens.ts';
 import { mockAccess } from './token/mock.ts';
-import { identified, needsIdentity, patientIdentities } from './patient/patient.ts';
+import { identified, needsIdentity, patientIdentities } from './patient/patient-identities.ts';
 import type { StudyOwners } from './patient/study-owners.ts';
 import { quirksOf } from './token/quirks.ts';
-import type { ExternalConfig, OwnConfig, SmartConfiguration } from './discovery/smart-configuration.ts';
-import { isExternal, isOwn, smartConfigurations } from './discovery/smart-configuration.ts';
+import type { ExternalConfig, OwnConfig, SmartConfiguration } from './discovery/ehr-configuration.ts';
+import { isExternal, isOwn, smartConfigurations } from './discovery/ehr-configuration.ts';
 
 export interface Authorizer {
   /**

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../../schema/access/access.ts';
 import type { RecordCall, SourceCall } from '../../schema/access/source-calls.ts';
-import type { Operation, RecordOperation } from '../../schema/fault/audit.ts';
+import type { Operation, RecordOperation } from '../../schema/access/audit.ts';
 import { continueWork, workOf } from './shared-work.ts';
 import { EXPLAINS } from './wire.ts';
 

@@ -9,7 +9,7 @@ import { Operations } from '../federation/executor/operations.ts';
 import { answerText } from '../federation/executor/written-data.ts';
 import { localDataSource, type LocalSubgraph } from '../federation/subgraphs/local-data-source.ts';
 import type { ServiceName } from '../federation/request/service-name.ts';
-import { DEFAULT_LIMITS } from '../http/limits.ts';
+import { DEFAULT_LIMITS } from '../federation/document/limits.ts';
 import type { RequestScope } from '../federation/request/request-scope.ts';
 import { collector, type Collected } from './collected.ts';
 

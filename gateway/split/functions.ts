@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Access } from '../../schema/access/access.ts';
-import type { RecordOperation } from '../../schema/fault/audit.ts';
+import type { RecordOperation } from '../../schema/access/audit.ts';
 import { toFault } from '../../schema/fault/fault.ts';
 import { logFault } from '../../schema/fault/log-fault.ts';
 import { clientLeft } from '../../schema/http/client-left.ts';

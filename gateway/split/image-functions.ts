@@ -1,6 +1,6 @@
 import type { Endpoint, ImagingStudy, Observation } from 'fhir/r4.js';
 import type { Access, PatientIdentity } from '../../schema/access/access.ts';
-import type { RecordOperation } from '../../schema/fault/audit.ts';
+import type { RecordOperation } from '../../schema/access/audit.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import type { StudyKeys, StudyLinks } from '../../schema/fhir/study-links.ts';
 import type { MediaRange } from '../../schema/http/media-ranges.ts';

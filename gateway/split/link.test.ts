@@ -6,7 +6,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sealingKey, type Access } from '../../schema/access/access.ts';
 import { Fault } from '../../schema/fault/fault.ts';
-import { logger } from '../http/observe.ts';
+import { logger } from '../http/logger.ts';
 import { tenantsOf } from '../test/gateway-alone.ts';
 import { freePort } from '../test/setup/free-port.ts';
 import { standInClinical } from '../test/stand-in-subgraphs.ts';

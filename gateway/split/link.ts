@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool, type Dispatcher } from 'undici';
 import { seal, type Access } from '../../schema/access/access.ts';
-import type { RecordOperation } from '../../schema/fault/audit.ts';
+import type { RecordOperation } from '../../schema/access/audit.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { parseFhirJson } from '../../schema/fhir/decimal.ts';
 import { copyWith } from '../../schema/process/copy-with.ts';

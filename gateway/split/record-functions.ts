@@ -2,7 +2,7 @@ import DataLoader from 'dataloader';
 import { LRUCache } from 'lru-cache';
 import type { CapabilityStatementRestResource, Resource } from 'fhir/r4.js';
 import type { Access } from '../../schema/access/access.ts';
-import type { RecordOperation } from '../../schema/fault/audit.ts';
+import type { RecordOperation } from '../../schema/access/audit.ts';
 import { toFault, type Fault } from '../../schema/fault/fault.ts';
 import type { StudyKeys, StudyLinks } from '../../schema/fhir/study-links.ts';
 import { RequestValues } from '../../schema/process/request-values.ts';

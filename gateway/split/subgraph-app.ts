@@ -16,7 +16,7 @@ import { faultHandler, sendFault, styleOf } from '../http/fault-reply.ts';
 import { healthRoutes, metricsRoute, type Readiness } from '../http/health.ts';
 import { limitLoad, type LimitTenantLoad, type LoadLimits } from '../http/load.ts';
 import { metrics } from '../http/metrics.ts';
-import { observeRequests, requestId } from '../http/observe.ts';
+import { observeRequests, requestId } from '../http/logger.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
 import type { Traces } from '../traces/traces.ts';
 import { fetchAnswers } from './fetch-answers.ts';

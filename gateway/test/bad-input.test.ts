@@ -13,8 +13,8 @@ import { RequestEnd } from '../../schema/process/request-end.ts';
 import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
 import { federatedServer, type FederatedServer } from '../federation/apollo/supergraph.ts';
-import { DEFAULT_LIMITS } from '../http/limits.ts';
-import { logger } from '../http/observe.ts';
+import { DEFAULT_LIMITS } from '../federation/document/limits.ts';
+import { logger } from '../http/logger.ts';
 import { patientDirectory } from '../joins/record-directory.ts';
 import { tenantsOf } from './gateway-alone.ts';
 

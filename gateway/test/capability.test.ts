@@ -2,7 +2,7 @@ import type { Bundle, Endpoint, ImagingStudy } from 'fhir/r4.js';
 import { request as httpRequest } from 'node:http';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { logger } from '../http/observe.ts';
+import { logger } from '../http/logger.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 

@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose';
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { logger } from '../http/observe.ts';
+import { logger } from '../http/logger.ts';
 import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { unescape } from '../smart/server/test/started.ts';
 import { allow, App, APP, independent, Journey, portal } from './dual-launch.ts';

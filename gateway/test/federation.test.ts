@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Fault } from '../../schema/fault/fault.ts';
-import { DEFAULT_LIMITS } from '../http/limits.ts';
+import { DEFAULT_LIMITS } from '../federation/document/limits.ts';
 import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
 import type { Breakage } from './stand-in-subgraphs.ts';
 

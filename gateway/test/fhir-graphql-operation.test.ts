@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DEFAULT_LIMITS } from '../http/limits.ts';
+import { DEFAULT_LIMITS } from '../federation/document/limits.ts';
 import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
 import { processorTime } from './setup/processor-time.ts';
 

@@ -3,7 +3,7 @@
  * asked for them; by every way in, compiled and planned.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { AuditEvent } from '../../schema/fault/audit.ts';
+import type { AuditEvent } from '../../schema/access/audit.ts';
 import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { logger } from '../http/observe.ts';
+import { logger } from '../http/logger.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { IDENTITY_CASES, type IdentityCase } from './setup/identities.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';

@@ -1,9 +1,9 @@
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { AuditEvent } from '../../schema/fault/audit.ts';
+import type { AuditEvent } from '../../schema/access/audit.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { logFault } from '../../schema/fault/log-fault.ts';
-import { logger } from '../http/observe.ts';
+import { logger } from '../http/logger.ts';
 import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { namingCaller } from '../smart/token/caller.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';

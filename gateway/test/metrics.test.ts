@@ -5,7 +5,7 @@ import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { auditSinks } from '../audit/sinks.ts';
 import { metrics } from '../http/metrics.ts';
-import { logger } from '../http/observe.ts';
+import { logger } from '../http/logger.ts';
 import { FIRST_REQUEST } from '../pages/first-request.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 

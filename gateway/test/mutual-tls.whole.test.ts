@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
-import { logger } from '../http/observe.ts';
+import { logger } from '../http/logger.ts';
 import { outboundConnections } from '../outbound/connections.ts';
 import { readTenants } from '../tenants/loading/tenants.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { expect } from 'vitest';
-import { logger } from '../http/observe.ts';
+import { logger } from '../http/logger.ts';
 import { authorizationServer } from './authorization-server.ts';
 import { archiveObjects, INSTANCES, recordResources, uidOf } from './setup/one-study.ts';
 import { buildTestGateway } from './test-gateway.ts';

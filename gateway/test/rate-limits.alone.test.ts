@@ -1,6 +1,6 @@
 /** Rates of a tenant and its clients, in one gateway and in two with a real Redis. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { AuditEvent } from '../../schema/fault/audit.ts';
+import type { AuditEvent } from '../../schema/access/audit.ts';
 import { metrics } from '../http/metrics.ts';
 import { openRedis } from '../state/open-redis.ts';
 import type { SharedRedis } from '../state/redis.ts';

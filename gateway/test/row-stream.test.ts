@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { AuditEvent } from '../../schema/fault/audit.ts';
+import type { AuditEvent } from '../../schema/access/audit.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { freePort } from './setup/free-port.ts';
 import { LONG } from './setup/long.ts';

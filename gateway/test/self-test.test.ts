@@ -10,7 +10,7 @@ import { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
 import { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
 import { patientDirectory } from '../joins/record-directory.ts';
 import { outboundConnections } from '../outbound/connections.ts';
-import { logger } from '../http/observe.ts';
+import { logger } from '../http/logger.ts';
 import { checkTenant, table } from '../self-test/command.ts';
 import { selfTest, type Report, type SelfTest } from '../self-test/self-test.ts';
 import { authorizationServer as ownServer } from '../smart/server/server.ts';

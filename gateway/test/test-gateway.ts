@@ -12,7 +12,7 @@ import type { AuditEvents } from '../audit/request-audit.ts';
 import { buildDemoImages } from '../demo/images.ts';
 import { gatewayParts, type PartsOptions } from '../gateway.ts';
 import type { Metrics } from '../http/metrics.ts';
-import { logger } from '../http/observe.ts';
+import { logger } from '../http/logger.ts';
 import type { SelfTest } from '../self-test/self-test.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
 import { tenantsOf } from './gateway-alone.ts';

@@ -7,7 +7,7 @@ import { Writable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
 import { documentIdOf, type ManifestFile } from '../../schema/graphql/trusted-manifest.ts';
-import { logger } from '../http/observe.ts';
+import { logger } from '../http/logger.ts';
 import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { readTenants } from '../tenants/loading/tenants.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';

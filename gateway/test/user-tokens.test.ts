@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { DEFAULT_LIMITS, type Limits } from '../http/limits.ts';
+import { DEFAULT_LIMITS, type Limits } from '../federation/document/limits.ts';
 import { startGatewayAlone, type GatewayAlone } from './gateway-alone.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 import { SECRET, vendorServer, type VendorServer } from './vendor-server.ts';

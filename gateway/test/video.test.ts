@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Browser, Page } from 'playwright-core';
-import type { AuditEvent } from '../../schema/fault/audit.ts';
+import type { AuditEvent } from '../../schema/access/audit.ts';
 import { startChromium } from './setup/chromium.ts';
 import { freePort } from './setup/free-port.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream';
 import { Fault } from '../../schema/fault/fault.ts';
 import type {} from '../../schema/http/served.ts';
 import { CONNECTION_HEADERS } from '../http/connection-headers.ts';
-import { isOwn } from '../smart/discovery/smart-configuration.ts';
+import { isOwn } from '../smart/discovery/ehr-configuration.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -1,6 +1,6 @@
 import type {} from 'fastify';
 import type { Access } from '../access/access.ts';
-import type { RecordOperation } from '../fault/audit.ts';
+import type { RecordOperation } from '../access/audit.ts';
 import type { Tenant } from '../tenant/tenant.ts';
 import type { Api } from './served.ts';
 

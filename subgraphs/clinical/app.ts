@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Access } from '../../schema/access/access.ts';
 import type { MeasureCall } from '../../schema/access/source-calls.ts';
-import type { RecordOperation } from '../../schema/fault/audit.ts';
+import type { RecordOperation } from '../../schema/access/audit.ts';
 import { ItemSelector } from '../../schema/expressions/item-selector.ts';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
 import { Fault } from '../../schema/fault/fault.ts';

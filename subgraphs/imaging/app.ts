@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Access } from '../../schema/access/access.ts';
 import type { MeasureCall } from '../../schema/access/source-calls.ts';
 import type { CountLookup } from '../../schema/process/cache-lookups.ts';
-import type { RecordOperation } from '../../schema/fault/audit.ts';
+import type { RecordOperation } from '../../schema/access/audit.ts';
 import { ItemSelector } from '../../schema/expressions/item-selector.ts';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
 import type { SharedCache } from '../../schema/outbound/shared-cache.ts';

@@ -1,5 +1,5 @@
 import { HeaderMap, type GraphQLResponse } from '@apollo/server';
-import type { LaterParts, PartOfAnswer } from '../executor/parts.ts';
+import type { LaterParts, PartOfAnswer } from '../executor/deferred-parts.ts';
 import type { WrittenData } from '../executor/written-data.ts';
 import type { RequestScope } from '../request/request-scope.ts';
 import { finishAnswer } from './tenant-rules.ts';

@@ -1,7 +1,7 @@
 import { HeaderMap, type HTTPGraphQLResponse } from '@apollo/server';
 import { setImmediate } from 'node:timers/promises';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
-import type { Limits } from '../../http/limits.ts';
+import type { Limits } from '../document/limits.ts';
 import type { Answered, CompiledExecution } from '../executor/compiled-execution.ts';
 import type { Operations } from '../executor/operations.ts';
 import { answerText } from '../executor/written-data.ts';

@@ -18,7 +18,7 @@ import { setImmediate } from 'node:timers/promises';
 import { utf8 } from '../../../schema/process/texts.ts';
 import { incrementalDelivery } from '../../../schema/fault/refusals.ts';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
-import type { Limits } from '../../http/limits.ts';
+import type { Limits } from '../document/limits.ts';
 import type { GraphExecutor } from '../../settings.ts';
 import { CompiledExecution } from '../executor/compiled-execution.ts';
 import { Operations } from '../executor/operations.ts';

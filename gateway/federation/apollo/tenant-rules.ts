@@ -6,7 +6,7 @@ import { Fault, faultExtensions } from '../../../schema/fault/fault.ts';
 import { queriesOnly } from '../../../schema/fault/refusals.ts';
 import { operationOutcome } from '../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import type { Limits } from '../../http/limits.ts';
+import type { Limits } from '../document/limits.ts';
 import { responseWith, type AskedOperation } from '../document/asked-operation.ts';
 import { beginExplanation, explainMode, writtenExplanation } from '../document/explanation.ts';
 import { introspectionSize } from '../introspection/size.ts';

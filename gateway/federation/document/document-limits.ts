@@ -15,7 +15,7 @@ import type {
 import { getNamedType, GraphQLError, Kind, Lexer, Source, TokenKind } from 'graphql';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { isResourceType } from '../../../schema/fhir/tables.ts';
-import type { DocumentLimits, Limits } from '../../http/limits.ts';
+import type { DocumentLimits, Limits } from './limits.ts';
 import { fragmentsOf, type Fragments } from './fragments.ts';
 
 const OPENING: ReadonlySet<string> = new Set([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L]);

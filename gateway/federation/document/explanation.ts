@@ -1,7 +1,7 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { SourceCall } from '../../../schema/access/source-calls.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import type { Limits } from '../../http/limits.ts';
+import type { Limits } from './limits.ts';
 import type { AskedOperation } from './asked-operation.ts';
 import { operationCost } from './operation-cost.ts';
 

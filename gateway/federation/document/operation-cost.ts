@@ -8,7 +8,7 @@ import type {
 import { getNamedType, isCompositeType, Kind, valueFromASTUntyped } from 'graphql';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { LARGEST_PAGE } from '../../../schema/fhir/search/paging.ts';
-import type { Limits } from '../../http/limits.ts';
+import type { Limits } from './limits.ts';
 import type { AskedOperation } from './asked-operation.ts';
 import { fragmentsOf } from './fragments.ts';
 

@@ -1,6 +1,6 @@
 import { GraphQLError, parse, type DocumentNode } from 'graphql';
 import { Fault } from '../../../schema/fault/fault.ts';
-import type { Limits } from '../../http/limits.ts';
+import type { Limits } from './limits.ts';
 import { requireShallow } from './document-limits.ts';
 
 /** Parses the text of a client. @throws Fault `invalid_request` */

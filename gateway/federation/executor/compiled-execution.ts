@@ -18,7 +18,7 @@ import { TextMemory } from './kept-texts.ts';
 import type { Operation } from './operation.ts';
 import { takeRows, type WantedRows } from './rows.ts';
 import { planText } from './plan-text.ts';
-import { partsOf, type LaterParts } from './parts.ts';
+import { partsOf, type LaterParts } from './deferred-parts.ts';
 import { rootOf, Run, type RunContext } from './run.ts';
 import { objectText } from './write.ts';
 import { WrittenData } from './written-data.ts';

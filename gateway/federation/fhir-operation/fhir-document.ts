@@ -1,7 +1,7 @@
 import type { DocumentNode, GraphQLSchema, OperationDefinitionNode } from 'graphql';
 import { Kind, print } from 'graphql';
 import type { ItemSelector } from '../../../schema/expressions/item-selector.ts';
-import type { Limits } from '../../http/limits.ts';
+import type { Limits } from '../document/limits.ts';
 import { parseDocument } from '../document/parse-document.ts';
 import type { Answer } from './answer.ts';
 import { takeDataDirectives, type FlattenedDocument } from './data-directives.ts';

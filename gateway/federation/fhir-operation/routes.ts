@@ -6,7 +6,7 @@ import { parseFhirJson } from '../../../schema/fhir/decimal.ts';
 import { FHIR_ID, FHIR_JSON } from '../../../schema/fhir/fhir.ts';
 import { isResourceType } from '../../../schema/fhir/tables.ts';
 import type { Served } from '../../../schema/http/served.ts';
-import type { Limits } from '../../http/limits.ts';
+import type { Limits } from '../document/limits.ts';
 import { askedGraphql, type AskedGraphql } from '../request/asked-graphql.ts';
 import type { Graphs } from '../graph/graphs.ts';
 import { answer, run } from '../graph/graphql-request.ts';

@@ -24,7 +24,7 @@ import {
 } from 'graphql';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { fieldsOf, graphqlType } from '../../../schema/fhir/tables.ts';
-import type { Limits } from '../../http/limits.ts';
+import type { Limits } from '../document/limits.ts';
 import { mergeTypedResources } from './typed-resources.ts';
 
 /** Limit of the fields that are compared or copied: a selection on any resource is tried on each type. */

@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { withDecimals } from '../../../schema/fhir/decimal.ts';
-import type { Limits } from '../../http/limits.ts';
+import type { Limits } from '../document/limits.ts';
 import { membersOf, type AskedGraphql } from '../request/asked-graphql.ts';
 import { requireShallow } from '../document/document-limits.ts';
 import { withIncrementalForm } from '../apollo/incremental.ts';

@@ -1,12 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import type { Access } from '../../../schema/access/access.ts';
-import type { RecordOperation } from '../../../schema/fault/audit.ts';
+import type { RecordOperation } from '../../../schema/access/audit.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { abortWhenClientLeaves } from '../../../schema/http/client-left.ts';
 import { copyWith } from '../../../schema/process/copy-with.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import type { Limits } from '../../http/limits.ts';
+import type { Limits } from '../document/limits.ts';
 import type { TakenOperation } from '../document/asked-operation.ts';
 import type { WantedRows } from '../executor/rows.ts';
 import type { Explanation } from '../document/explanation.ts';

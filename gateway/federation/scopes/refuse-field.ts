@@ -1,7 +1,7 @@
 import type { Access } from '../../../schema/access/access.ts';
 import { missingScopes, scopesMissing } from '../../../schema/access/scopes.ts';
 import { isDottedUid } from '../../../schema/dicom/dicom.ts';
-import { outcomeOf, type Operation } from '../../../schema/fault/audit.ts';
+import { outcomeOf, type Operation } from '../../../schema/access/audit.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import type { RequestScope } from '../request/request-scope.ts';

@@ -1,9 +1,9 @@
 import type { FastifyRequest } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
-import type { RecordOperation } from '../../../schema/fault/audit.ts';
+import type { RecordOperation } from '../../../schema/access/audit.ts';
 import { Fault, faultOfGraphql } from '../../../schema/fault/fault.ts';
 import { RequestEnd } from '../../../schema/process/request-end.ts';
-import type { Limits } from '../../http/limits.ts';
+import type { Limits } from '../document/limits.ts';
 import { endAfterLimit, newScope } from '../request/request-scope.ts';
 import type { RowFormat, WantedRows } from '../executor/rows.ts';
 import { outOfTime } from '../request/out-of-time.ts';

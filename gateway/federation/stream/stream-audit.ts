@@ -1,4 +1,4 @@
-import type { Operation, Outcome, RecordOperation } from '../../../schema/fault/audit.ts';
+import type { Operation, Outcome, RecordOperation } from '../../../schema/access/audit.ts';
 
 /**
  * Records a stream once, with its rows and patients, instead of each page with each patient (IA-30). What its rows read

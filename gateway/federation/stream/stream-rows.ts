@@ -1,12 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
-import { ALLOWED, outcomeOf, type Outcome } from '../../../schema/fault/audit.ts';
+import { ALLOWED, outcomeOf, type Outcome } from '../../../schema/access/audit.ts';
 import { Fault, faultExtensions, toFault } from '../../../schema/fault/fault.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { clientLeft } from '../../../schema/http/client-left.ts';
 import { endIdleReader } from '../../../schema/http/reader-timeout.ts';
-import type { Limits } from '../../http/limits.ts';
+import type { Limits } from '../document/limits.ts';
 import type { AskedGraphql } from '../request/asked-graphql.ts';
 import type { FederatedServer } from '../apollo/supergraph.ts';
 import { Pages, type Page } from './pages.ts';

@@ -17,7 +17,7 @@ import {
 } from 'graphql';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { queriesOnly } from '../../../schema/fault/refusals.ts';
-import type { Limits } from '../../http/limits.ts';
+import type { Limits } from '../document/limits.ts';
 import { defaultsOf } from '../document/operation-cost.ts';
 import { parseDocument } from '../document/parse-document.ts';
 

@@ -3,7 +3,7 @@ import type { GraphQLFormattedError, GraphQLSchema } from 'graphql';
 import { execute, GraphQLError, parse } from 'graphql';
 import { setImmediate } from 'node:timers/promises';
 import type { Access } from '../../../schema/access/access.ts';
-import type { RecordOperation } from '../../../schema/fault/audit.ts';
+import type { RecordOperation } from '../../../schema/access/audit.ts';
 import { Fault, faultExtensions, toFault } from '../../../schema/fault/fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { logFault } from '../../../schema/fault/log-fault.ts';

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { Access } from '../../../schema/access/access.ts';
-import type { RecordOperation } from '../../../schema/fault/audit.ts';
+import type { RecordOperation } from '../../../schema/access/audit.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { UID } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';

@@ -2,7 +2,7 @@ import type { CapabilityStatement, CapabilityStatementRestResource } from 'fhir/
 import { STUDY_INCLUDES, STUDY_REFERENCES, STUDY_REVINCLUDES } from '../../../schema/fhir/joined-types.ts';
 import { fhirBase } from '../../../schema/http/request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import type { SmartConfiguration } from './smart-configuration.ts';
+import type { SmartConfiguration } from './ehr-configuration.ts';
 
 const OAUTH_URIS = 'http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris';
 

@@ -9,8 +9,8 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Tenants } from '../../tenants/loading/settings.ts';
 import type { Authorizer } from '../authorize.ts';
 import { capabilityStatement, type StatementParts } from './capability-statement.ts';
-import { protectedResource, smartConfigurationOf } from './discovery.ts';
-import { isOwn } from './smart-configuration.ts';
+import { protectedResource, smartConfigurationOf } from './smart-configuration.ts';
+import { isOwn } from './ehr-configuration.ts';
 
 type Discovery = Pick<Authorizer, 'smartConfiguration'>;
 

@@ -1,89 +1,151 @@
-import type { AuthorizationConfig, Tenant } from '../../../schema/tenant/tenant.ts';
-import { expiringCache } from '../token/expiring-cache.ts';
-import type { UpstreamDeps } from '../token/upstream.ts';
-import { call, upstreamFault } from '../token/upstream.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
+import { tenantBase } from '../../../schema/http/request.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import type { Authorizer } from '../authorize.ts';
+import { introspectionEndpoint } from '../token/introspect.ts';
+import { quirksOf } from '../token/quirks.ts';
+import type { ExternalConfig, OwnConfig, SmartConfiguration } from './ehr-configuration.ts';
+import { clinicalScopes, isExternal, isOwn } from './ehr-configuration.ts';
 
-/** Tenants with tokens of an EHR. */
-export type ExternalConfig = Extract<
-  AuthorizationConfig,
-  {
-    type:
-      | 'smart-on-fhir'
-      | 'smart-on-fhir-jwt'
-      | 'smart-on-fhir-with-epic-bugfixes'
-      | 'smart-on-fhir-with-meditech-bugfixes';
+/** Capabilities of SMART Imaging Access (IA-1 to IA-3). */
+const IMAGING = 'smart-imaging-access';
+const APP_LAUNCH = 'http://fhir.org/argonaut/smart-imaging/capabilities/app-launch';
+const BACKEND_SERVICES = 'http://fhir.org/argonaut/smart-imaging/capabilities/backend-services';
+/** Capability of dual launch (IA-28). */
+const DUAL_LAUNCH = 'smart-imaging-access-dual-launch';
+
+/**
+ * Returns the tenant's `.well-known/smart-configuration` (SM-1, SM-2): the EHR's endpoints with our capabilities.
+ * @throws Fault `not_implemented` for an authorization type that is not supported; the faults of `smartConfiguration`
+ */
+export async function smartConfigurationOf(
+  tenant: Tenant,
+  authorizer: Pick<Authorizer, 'smartConfiguration'>,
+  baseUrl: string,
+): Promise<SmartConfiguration> {
+  const config = tenant.authorization;
+  if (config.type === 'mock') return MOCK;
+  if (isOwn(config)) return withImaging(await authorizer.smartConfiguration(tenant, config), config);
+  const document = await authorizer.smartConfiguration(tenant, config);
+  // A tenant that accepts no token does not advertise imaging.
+  if (quirksOf(config).insecure && !config.allowInsecureQuirks) return document;
+  const associated = {
+    associated_endpoints: associatedEndpoints(document, config, tenantBase(baseUrl, tenant)),
+  };
+  return withImaging({ ...document, ...endpointsOf(document, config), ...associated }, config);
+}
+
+/** Configuration of a mock tenant: it needs no token, so it has no endpoints. */
+const MOCK: SmartConfiguration = {
+  capabilities: [IMAGING],
+  grant_types_supported: [],
+  scopes_supported: [],
+  code_challenge_methods_supported: ['S256'],
+};
+
+/**
+ * Returns the bases that the same tokens open (SMART App Launch 2.2 §3): the EHR's base with its capabilities, and other
+ * bases that the EHR lists, without ours. The EHR's own document lists ours (IA-1).
+ */
+function associatedEndpoints(document: SmartConfiguration, config: ExternalConfig, base: string): object[] {
+  const named = Array.isArray(document['associated_endpoints']) ? document['associated_endpoints'] : [];
+  const others = named.filter((one: unknown): one is { url: string } => {
+    const { url } = (one ?? {}) as { url?: unknown };
+    const known = [base, `${base}/fhir`, config.fhirBaseUrl];
+    return typeof url === 'string' && !known.includes(url.replace(/\/+$/, ''));
+  });
+  return [{ url: config.fhirBaseUrl, capabilities: listOf(document['capabilities']) }, ...others];
+}
+
+/** Returns the endpoints that the tenant, or its type, overrides in the EHR's document. */
+function endpointsOf(document: SmartConfiguration, config: ExternalConfig): SmartConfiguration {
+  const own = 'introspectionUrl' in config && config.introspectionUrl;
+  const derived = quirksOf(config).introspectionEndpoint === 'beside-token-endpoint';
+  return {
+    ...(config.tokenUrl && { token_endpoint: config.tokenUrl }),
+    ...((own || derived) && { introspection_endpoint: introspectionEndpoint(config, document) }),
+  };
+}
+
+/** Adds our capabilities to a document. Only modes that are on are advertised (IA-4), whatever the EHR advertises. */
+function withImaging(document: SmartConfiguration, config: ExternalConfig | OwnConfig): SmartConfiguration {
+  const launch = config.modes.includes('app-launch');
+  const backend = config.modes.includes('backend-services');
+  const capabilities = listOf(document['capabilities']).filter(
+    (name) => ![IMAGING, APP_LAUNCH, BACKEND_SERVICES, DUAL_LAUNCH].includes(name),
+  );
+  const extended = {
+    ...document,
+    capabilities: [
+      ...capabilities,
+      IMAGING,
+      ...(launch ? [APP_LAUNCH] : []),
+      ...(backend ? [BACKEND_SERVICES] : []),
+      ...(launch && config.type === 'smart-on-fhir-independent' ? [DUAL_LAUNCH] : []),
+    ],
+    grant_types_supported: union(document['grant_types_supported'], [
+      ...(launch ? ['authorization_code'] : []),
+      ...(backend ? ['client_credentials'] : []),
+    ]),
+    scopes_supported: union(document['scopes_supported'], [
+      ...(launch ? ['patient/ImagingStudy.rs'] : []),
+      ...(backend ? ['system/ImagingStudy.rs'] : []),
+    ]),
+    // SM-2: never `plain`.
+    code_challenge_methods_supported: ['S256'],
+  };
+  if (!backend) return extended;
+  return {
+    ...extended,
+    token_endpoint_auth_methods_supported: union(document['token_endpoint_auth_methods_supported'], [
+      'private_key_jwt',
+    ]),
+    token_endpoint_auth_signing_alg_values_supported: union(
+      document['token_endpoint_auth_signing_alg_values_supported'],
+      ['RS384', 'ES384'],
+    ),
+  };
+}
+
+/**
+ * Returns the protected resource metadata (RFC 9728 §2). When the EHR does not answer, `fhirBaseUrl` stands for the issuer.
+ * It throws no fault.
+ * @param resource URL of the resource
+ */
+export async function protectedResource(
+  tenant: Tenant,
+  authorizer: Pick<Authorizer, 'smartConfiguration'>,
+  resource: string,
+): Promise<Record<string, unknown>> {
+  const config = tenant.authorization;
+  const known = isExternal(config) || isOwn(config);
+  const issuer = known ? await issuerOf(tenant, authorizer, config) : undefined;
+  return {
+    resource,
+    ...(issuer && { authorization_servers: [issuer] }),
+    bearer_methods_supported: ['header'],
+    scopes_supported: clinicalScopes(config.modes),
+  };
+}
+
+async function issuerOf(
+  tenant: Tenant,
+  authorizer: Pick<Authorizer, 'smartConfiguration'>,
+  config: ExternalConfig | OwnConfig,
+): Promise<string | undefined> {
+  try {
+    const { issuer } = await authorizer.smartConfiguration(tenant, config);
+    return typeof issuer === 'string' ? issuer : config.fhirBaseUrl;
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return config.fhirBaseUrl;
   }
->;
-
-/** Tenants with tokens of our own authorization server. */
-export type OwnConfig = Extract<AuthorizationConfig, { type: 'embedded' | 'smart-on-fhir-independent' }>;
-
-/** Tenants of our own authorization server whose users sign in at an EHR (IA-28). */
-export type IndependentConfig = Extract<OwnConfig, { type: 'smart-on-fhir-independent' }>;
-
-/** Tenants with an EHR. */
-export type EhrConfig = ExternalConfig | IndependentConfig;
-
-const EXTERNAL: ReadonlySet<string> = new Set<ExternalConfig['type']>([
-  'smart-on-fhir',
-  'smart-on-fhir-jwt',
-  'smart-on-fhir-with-epic-bugfixes',
-  'smart-on-fhir-with-meditech-bugfixes',
-]);
-
-/** Returns true when an EHR issues the tokens. */
-export function isExternal(config: AuthorizationConfig): config is ExternalConfig {
-  return EXTERNAL.has(config.type);
 }
 
-/** Returns true when our own authorization server issues the tokens. */
-export function isOwn(config: AuthorizationConfig): config is OwnConfig {
-  return config.type === 'embedded' || config.type === 'smart-on-fhir-independent';
+function listOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
 }
 
-/** Returns the scopes that our documents list for the modes that are on. */
-export function clinicalScopes(modes: AuthorizationConfig['modes']): string[] {
-  return [
-    ...(modes.includes('app-launch') ? ['patient/ImagingStudy.rs', 'patient/*.rs'] : []),
-    ...(modes.includes('backend-services') ? ['system/ImagingStudy.rs', 'system/*.rs'] : []),
-  ];
+function union(value: unknown, more: readonly string[]): string[] {
+  return [...new Set([...listOf(value), ...more])];
 }
-
-/** Discovery document of an EHR (SMART App Launch 2.2 §3). It is only checked to be an object. */
-export type SmartConfiguration = Readonly<Record<string, unknown>>;
-
-/** The EHR of a tenant: what the tenant's file says of it, and what it says itself. */
-export interface Ehr {
-  config: ExternalConfig;
-  document: SmartConfiguration;
-}
-
-export type SmartConfigurations = (tenant: Tenant, config: EhrConfig) => Promise<SmartConfiguration>;
-
-const KEEP_SECONDS = 300;
-
-/**
- * Reads the `.well-known/smart-configuration` of EHRs, each at most every five minutes.
- * @throws Fault like `call`; `bad_gateway` when the EHR has no such document
- */
-export function smartConfigurations(outside: UpstreamDeps): SmartConfigurations {
-  const documents = expiringCache<SmartConfiguration>(1000, outside.now);
-  return async (tenant, config) =>
-    documents.get(tenant.cacheKey, async () => {
-      const answer = await call(outside, tenant, `${config.fhirBaseUrl}/.well-known/smart-configuration`);
-      if (answer.status !== 200) throw upstreamFault('has no SMART configuration', status(answer.status));
-      return { value: answer.json, seconds: KEEP_SECONDS };
-    });
-}
-
-/**
- * Returns an endpoint by its name in the discovery document.
- * @throws Fault `bad_gateway` when it is missing or not a URL
- */
-export function endpointOf(document: SmartConfiguration, name: string): string {
-  const url = document[name];
-  if (typeof url === 'string' && /^https?:\/\//.test(url) && URL.canParse(url)) return url;
-  throw upstreamFault(`names no ${name}`);
-}
-
-const status = (code: number) => new Error(`answered ${code}`);

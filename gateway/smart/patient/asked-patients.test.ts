@@ -2,7 +2,7 @@ import { fastify } from 'fastify';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { askedRequest, type AskedRequest, type Served } from '../../../schema/http/served.ts';
 import { parseTenant, type Tenant } from '../../../schema/tenant/tenant.ts';
-import { DEFAULT_LIMITS } from '../../http/limits.ts';
+import { DEFAULT_LIMITS } from '../../federation/document/limits.ts';
 import { vendorServer, type VendorServer } from '../../test/vendor-server.ts';
 import { authorizer, type Authorizer } from '../authorize.ts';
 import { namedIn, namedPatients, namedStudies } from './named-patients.ts';

@@ -10,7 +10,7 @@ import { patientRecord, type PatientRecord } from '../../identity/patient-record
 import { resolveIdentity, type UnclearReason } from '../../identity/resolve-identity.ts';
 import { expiringCache } from '../token/expiring-cache.ts';
 import { quirksOf } from '../token/quirks.ts';
-import type { ExternalConfig } from '../discovery/smart-configuration.ts';
+import type { ExternalConfig } from '../discovery/ehr-configuration.ts';
 import type { UpstreamDeps } from '../token/upstream.ts';
 import { call } from '../token/upstream.ts';
 import { ownersOfStudies, type StudyOwners } from './study-owners.ts';

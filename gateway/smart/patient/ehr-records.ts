@@ -3,7 +3,7 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { RecordLookup } from '../../identity/merged-records.ts';
 import { patientRecord, type PatientRecord } from '../../identity/patient-record.ts';
 import { escaped } from '../../joins/record-lookup.ts';
-import type { EhrConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
+import type { EhrConfig, SmartConfiguration } from '../discovery/ehr-configuration.ts';
 import type { BackendTokens } from '../token/backend-token.ts';
 import { quirksOf } from '../token/quirks.ts';
 import type { UpstreamDeps } from '../token/upstream.ts';

@@ -3,7 +3,7 @@ import { isDottedUid } from '../../../schema/dicom/dicom.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import { compartmentNamed, resourceOf, studyNamed, type AskedRequest } from '../../../schema/http/served.ts';
 import { isRecord, namedDocument, recordOf } from '../../federation/request/sent-document.ts';
-import { DEFAULT_LIMITS } from '../../http/limits.ts';
+import { DEFAULT_LIMITS } from '../../federation/document/limits.ts';
 import type { Named } from './asked-patients.ts';
 
 /** Largest number of patients, and of studies, that one request may name. */

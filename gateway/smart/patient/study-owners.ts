@@ -6,7 +6,7 @@ import { RefusalDelay } from '../../../schema/process/refusal-delay.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { patientRecord, type PatientRecord } from '../../identity/patient-record.ts';
 import { escaped } from '../../joins/record-lookup.ts';
-import type { ExternalConfig } from '../discovery/smart-configuration.ts';
+import type { ExternalConfig } from '../discovery/ehr-configuration.ts';
 import { expiringCache } from '../token/expiring-cache.ts';
 import { call, type Answer, type UpstreamDeps } from '../token/upstream.ts';
 import { resourcesIn } from './patient-reads.ts';

@@ -3,10 +3,11 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { tokenNeeded } from '../../../schema/fault/refusals.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { expiringCache } from '../token/expiring-cache.ts';
-import { needsIdentity } from '../patient/patient.ts';
+import { needsIdentity } from '../patient/patient-identities.ts';
 import { callerOf, namingCaller } from '../token/caller.ts';
 import { keptScopes } from '../token/kept-scopes.ts';
-import { invalid, reachOf, requireUnbound } from '../token/token-rules.ts';
+import { reachOf } from '../patient/token-reach.ts';
+import { invalid, requireUnbound } from '../token/token-rules.ts';
 import type { AuthorizationServer } from './server.ts';
 
 export interface OwnAccessDeps {

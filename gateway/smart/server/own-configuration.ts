@@ -1,6 +1,6 @@
 import { tenantBase } from '../../../schema/http/request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import { clinicalScopes, type SmartConfiguration } from '../discovery/smart-configuration.ts';
+import { clinicalScopes, type SmartConfiguration } from '../discovery/ehr-configuration.ts';
 import { CLIENT_ALGORITHMS, ID_TOKEN_ALGORITHMS, PATHS } from './settings.ts';
 
 /**

@@ -6,7 +6,7 @@ import { askingForConsent } from './sign-in/asking-for-consent.ts';
 import { namedClient } from './state/failures.ts';
 import { counted, requireAdmitted, requireBearer, requireOwnToken, shownErrors } from './oauth-answers.ts';
 import { describe, mayIntrospect } from './own-token.ts';
-import { namesApp, presentsOurs } from './presented.ts';
+import { namesApp, presentsOurs } from './presented-secrets.ts';
 import { replayed, withClientId } from './public-refresh.ts';
 import { queryOf, text } from './request.ts';
 import type { Served } from './server.ts';

@@ -5,7 +5,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { nothingAtPath } from '../../../schema/fault/refusals.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import { faultHandler } from '../../http/fault-reply.ts';
-import { isOwn } from '../discovery/smart-configuration.ts';
+import { isOwn } from '../discovery/ehr-configuration.ts';
 import { interactionRoutes } from './sign-in/interaction-routes.ts';
 import { counted, invalidToken, requireAdmitted, requireOwnToken } from './oauth-answers.ts';
 import { protocolRoutes } from './protocol-routes.ts';

@@ -5,7 +5,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { notImplemented } from '../authorize.ts';
 import type { ActiveToken } from '../token/introspect.ts';
-import type { SmartConfiguration } from '../discovery/smart-configuration.ts';
+import type { SmartConfiguration } from '../discovery/ehr-configuration.ts';
 import type { UpstreamDeps } from '../token/upstream.ts';
 import type { People } from './sign-in/demonstration.ts';
 import type { EhrBehind } from './ehr-login/delegation.ts';

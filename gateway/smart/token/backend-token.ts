@@ -5,8 +5,8 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { basicAuthentication, clientCredentialsToken } from '../../../schema/outbound/client-credentials.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { expiringCache } from './expiring-cache.ts';
-import type { EhrConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
-import { endpointOf } from '../discovery/smart-configuration.ts';
+import type { EhrConfig, SmartConfiguration } from '../discovery/ehr-configuration.ts';
+import { endpointOf } from '../discovery/ehr-configuration.ts';
 import type { UpstreamDeps } from './upstream.ts';
 import { jsonFetch, upstreamFault } from './upstream.ts';
 

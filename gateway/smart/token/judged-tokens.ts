@@ -4,7 +4,7 @@ import type { SharedCache } from '../../../schema/outbound/shared-cache.ts';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import type { CountLookup } from '../../../schema/process/cache-lookups.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import type { Ehr, ExternalConfig, SmartConfigurations } from '../discovery/smart-configuration.ts';
+import type { Ehr, ExternalConfig, SmartConfigurations } from '../discovery/ehr-configuration.ts';
 import { DECISION_SECONDS, policyService } from '../patient/policy.ts';
 import type { BackendTokens } from './backend-token.ts';
 import { callerOf, namingCaller } from './caller.ts';
@@ -20,17 +20,14 @@ import {
   type IntrospectionAnswer,
 } from './shared-introspection.ts';
 import {
-  countsAsBackend,
   endOf,
   invalid,
-  reachOf,
   refuseIdToken,
   refuseOtherKinds,
   requireMeantForUs,
   requireUnbound,
-  withPatient,
-  type Reach,
 } from './token-rules.ts';
+import { countsAsBackend, reachOf, withPatient, type Reach } from '../patient/token-reach.ts';
 import type { UpstreamDeps } from './upstream.ts';
 
 export interface JudgedTokensDeps extends UpstreamDeps {

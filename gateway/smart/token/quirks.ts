@@ -1,5 +1,5 @@
 import type { Permission } from '../../../schema/access/scopes.ts';
-import type { EhrConfig } from '../discovery/smart-configuration.ts';
+import type { EhrConfig } from '../discovery/ehr-configuration.ts';
 
 /** Deviations of one type of authorization server from the standard (SM-11), as data for the rules. */
 export interface Quirks {

@@ -3,7 +3,7 @@ import type { SharedCache, SharedValue } from '../../../schema/outbound/shared-c
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { BackendTokens } from './backend-token.ts';
 import { activeToken, introspect, type ActiveToken } from './introspect.ts';
-import type { Ehr } from '../discovery/smart-configuration.ts';
+import type { Ehr } from '../discovery/ehr-configuration.ts';
 import type { UpstreamDeps } from './upstream.ts';
 
 /** Times for which a refusal, and a token without `exp`, are remembered (SM-9). */

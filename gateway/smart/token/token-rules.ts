@@ -1,15 +1,9 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose';
-import type { PatientGrant } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
-import type { Permission } from '../../../schema/access/scopes.ts';
-import type { AuthorizationConfig, Tenant } from '../../../schema/tenant/tenant.ts';
+import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { ActiveToken } from './introspect.ts';
-import type { PolicyRow } from '../patient/policy.ts';
-import { grantsOf } from '../patient/policy.ts';
-import { quirksOf } from './quirks.ts';
-import type { Ehr, ExternalConfig } from '../discovery/smart-configuration.ts';
+import type { Ehr } from '../discovery/ehr-configuration.ts';
 import { isAccessToken, isBoundToKey, isGivenToApp, isTypedOtherwise } from './token-kinds.ts';
 
 /** Pure rules for the use of an active token. */
@@ -77,100 +71,6 @@ export function requireMeantForUs(
 /** Returns when a foreign token with this `exp` ends by our clock, in seconds since the epoch. */
 export const endOf = (exp: number) => exp + CLOCK_TOLERANCE_SECONDS;
 
-/** Patients in reach, and the token's scopes that count for them. */
-export interface Reach {
-  permissions: readonly Permission[];
-  patients: readonly PatientGrant[];
-}
-
-/**
- * Returns the token with its patient, from the place where this type of server names it (SM-11). A `sub` counts only if it
- * names a Patient of the clinical base.
- */
-export function withPatient(token: ActiveToken, config: ExternalConfig): ActiveToken {
-  if (quirksOf(config).patientFrom !== 'sub') return token;
-  const { patient: _, ...rest } = token;
-  const base = `${config.fhirBaseUrl}/Patient/`;
-  const id = token.sub?.startsWith(base) ? token.sub.slice(base.length) : '';
-  return FHIR_ID.test(id) ? { ...rest, patient: id } : rest;
-}
-
-/** The part of a tenant's configuration that decides what its tokens reach. */
-export type ReachConfig = Pick<AuthorizationConfig, 'modes' | 'policy'>;
-
-export interface ReachOptions {
-  /** Decision of the tenant's service for the client. */
-  decided?: readonly PolicyRow[];
-  /**
-   * Scopes that count without a patient in context, for patients whom a request names and the EHR lets the caller read. The
-   * list `patients` is then empty. Default: none.
-   */
-  asked?: 'user' | 'any';
-}
-
-/**
- * Returns the reach of a token by one grant, never a mix of two (IA-9): App Launch scopes with the token's patient, or system
- * scopes with the client's policy, each only in a tenant with that mode (IA-4, IA-6, IA-8).
- * @throws Fault `insufficient_scope` when no scope of the token counts; `not_implemented` for a policy service that was not
- *   asked
- */
-export function reachOf(
-  token: ActiveToken,
-  permissions: readonly Permission[],
-  config: ReachConfig,
-  { decided, asked }: ReachOptions = {},
-): Reach {
-  const launched = launchPermissions(permissions, config);
-  if (launched.length > 0 && hasPatient(token)) {
-    return { permissions: launched, patients: [{ id: token.patient }] };
-  }
-  const system = systemPermissions(permissions, config);
-  if (system.length > 0) {
-    return { permissions: system, patients: grantsOf(decided ?? rowsOf(token.client_id, config.policy)) };
-  }
-  const open = asked === 'user' ? launched.filter(({ level }) => level === 'user') : asked ? launched : [];
-  if (open.length > 0) return { permissions: open, patients: [] };
-  if (launched.length > 0) throw short('The token has no patient in context.', 'launch/patient');
-  const wanted = config.modes.includes('app-launch') ? 'patient' : 'system';
-  throw short('The token has no scope that counts here.', `${wanted}/ImagingStudy.rs`);
-}
-
-/** Returns true when the client's policy decides what the token reaches (IA-8). */
-export function countsAsBackend(
-  token: ActiveToken,
-  permissions: readonly Permission[],
-  config: ReachConfig,
-): boolean {
-  const launched = launchPermissions(permissions, config).length > 0 && hasPatient(token);
-  return !launched && systemPermissions(permissions, config).length > 0;
-}
-
-function hasPatient(token: ActiveToken): token is ActiveToken & { patient: string } {
-  return token.patient !== undefined && FHIR_ID.test(token.patient);
-}
-
-/** Returns the scopes of App Launch, if it is on (IA-4). */
-function launchPermissions(permissions: readonly Permission[], config: ReachConfig): Permission[] {
-  return config.modes.includes('app-launch') ? permissions.filter(({ level }) => level !== 'system') : [];
-}
-
-/** Returns the `system/` scopes, if Backend Services is on (IA-4). */
-function systemPermissions(permissions: readonly Permission[], config: ReachConfig): Permission[] {
-  return config.modes.includes('backend-services')
-    ? permissions.filter(({ level }) => level === 'system')
-    : [];
-}
-
-/** Returns the client's rows of the policy. A client without rows reaches no patient. */
-function rowsOf(client: string | undefined, policy: ReachConfig['policy']): readonly PolicyRow[] {
-  if (!Array.isArray(policy)) {
-    throw new Fault('not_implemented', 'This kind of tenant has no policy service yet.', {
-      service: 'authorization',
-    });
-  }
-  return policy.filter((row) => client !== undefined && row.client_id === client);
-}
-
 /**
  * Refuses a token that is bound to a key: no proof of possession is checked here yet, and without one whoever has stolen the
  * token could use it (SM-21, RFC 9449 §7.2, RFC 8705 §3).
@@ -187,7 +87,5 @@ const BOUND =
 export function invalid(): Fault {
   return new Fault('invalid_token', 'The access token is expired, revoked, or not meant for this server.');
 }
-
-const short = (message: string, scope: string) => new Fault('insufficient_scope', message, { scope });
 
 const same = (a: string, b: string) => a.replace(/\/+$/, '') === b.replace(/\/+$/, '');

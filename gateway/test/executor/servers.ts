@@ -4,7 +4,7 @@ import { ApolloServer } from '@apollo/server';
 import { buildSchema, getOperationAST, parse, print, type GraphQLFormattedError } from 'graphql';
 import { readFileSync } from 'node:fs';
 import type { Access } from '../../../schema/access/access.ts';
-import type { Operation } from '../../../schema/fault/audit.ts';
+import type { Operation } from '../../../schema/access/audit.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import { parseFhirJson, writeFhirJson } from '../../../schema/fhir/decimal.ts';
@@ -25,7 +25,7 @@ import type { GatewayContext, RequestScope } from '../../federation/request/requ
 import { FieldScopes } from '../../federation/scopes/field-scopes.ts';
 import { reducedOperation } from '../../federation/scopes/reduced-operation.ts';
 import type { ServiceName } from '../../federation/request/service-name.ts';
-import { logger } from '../../http/observe.ts';
+import { logger } from '../../http/logger.ts';
 import { patientDirectory } from '../../joins/record-directory.ts';
 import { recordStudies } from '../../joins/record-studies.ts';
 import { fetchedText, fetchExecution } from '../../split/fetch-answers.ts';

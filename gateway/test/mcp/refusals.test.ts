@@ -1,7 +1,7 @@
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { AuditEvent } from '../../../schema/fault/audit.ts';
-import { DEFAULT_LIMITS } from '../../http/limits.ts';
+import type { AuditEvent } from '../../../schema/access/audit.ts';
+import { DEFAULT_LIMITS } from '../../federation/document/limits.ts';
 import { DEMO_PATIENT } from '../../pages/first-request.ts';
 import { authorizationServer, type AuthorizationServer } from '../authorization-server.ts';
 import { buildTestGateway, type TestGateway } from '../test-gateway.ts';

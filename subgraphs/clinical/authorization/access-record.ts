@@ -1,7 +1,7 @@
 import type { Resource } from 'fhir/r4.js';
 import type { Access } from '../../../schema/access/access.ts';
-import type { Operation, RecordOperation } from '../../../schema/fault/audit.ts';
-import { ALLOWED, outcomeOf, querySummary } from '../../../schema/fault/audit.ts';
+import type { Operation, RecordOperation } from '../../../schema/access/audit.ts';
+import { ALLOWED, outcomeOf, querySummary } from '../../../schema/access/audit.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import { isResourceType } from '../../../schema/fhir/tables.ts';

@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createReadStream } from 'node:fs';
 import type { Access } from '../../../schema/access/access.ts';
-import type { RecordOperation } from '../../../schema/fault/audit.ts';
-import { ALLOWED, outcomeOf, querySummary } from '../../../schema/fault/audit.ts';
+import type { RecordOperation } from '../../../schema/access/audit.ts';
+import { ALLOWED, outcomeOf, querySummary } from '../../../schema/access/audit.ts';
 import { Fault, toFault } from '../../../schema/fault/fault.ts';
 import { logFault } from '../../../schema/fault/log-fault.ts';
 import { readOperationRequest } from '../../../schema/fhir/operation-request.ts';

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Access } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import type { Operation } from '../../../schema/fault/audit.ts';
+import type { Operation } from '../../../schema/access/audit.ts';
 import { operationsApp, TestImages } from '../test/operations-app.ts';
 import { accessOf, startClinical } from '../test/servers.ts';
 

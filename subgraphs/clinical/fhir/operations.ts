@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../../../schema/access/access.ts';
-import type { RecordOperation } from '../../../schema/fault/audit.ts';
-import { ALLOWED, outcomeOf, querySummary } from '../../../schema/fault/audit.ts';
+import type { RecordOperation } from '../../../schema/access/audit.ts';
+import { ALLOWED, outcomeOf, querySummary } from '../../../schema/access/audit.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { asFhir, sendFhir } from '../../../schema/fhir/fhir-request.ts';
 import { FHIR_ID, FHIR_JSON } from '../../../schema/fhir/fhir.ts';

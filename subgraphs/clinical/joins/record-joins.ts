@@ -1,6 +1,6 @@
 import type { Resource } from 'fhir/r4.js';
 import type { Access } from '../../../schema/access/access.ts';
-import type { RecordOperation } from '../../../schema/fault/audit.ts';
+import type { RecordOperation } from '../../../schema/access/audit.ts';
 import { Fault, toFault } from '../../../schema/fault/fault.ts';
 import { joinedTypes, type JoinedType } from '../../../schema/fhir/joined-types.ts';
 import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts';

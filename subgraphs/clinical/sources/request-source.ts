@@ -6,7 +6,7 @@ import {
   type CallDescription,
   type CallObservers,
 } from '../../../schema/access/source-calls.ts';
-import { querySummary } from '../../../schema/fault/audit.ts';
+import { querySummary } from '../../../schema/access/audit.ts';
 import type { Facet } from '../../../schema/fhir/facets.ts';
 import { copyWith } from '../../../schema/process/copy-with.ts';
 import { LoopTurns } from '../../../schema/process/event-loop.ts';

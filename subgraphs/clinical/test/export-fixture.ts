@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, vi } from 'vitest';
 import type { Access } from '../../../schema/access/access.ts';
-import type { Operation } from '../../../schema/fault/audit.ts';
+import type { Operation } from '../../../schema/access/audit.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { clinicalSubgraph, type ClinicalSubgraph } from '../app.ts';
 import type { ExportLimits } from '../export/export-jobs.ts';

@@ -3,7 +3,7 @@ import type { Endpoint, ImagingStudy } from 'fhir/r4.js';
 import type { Access } from '../../../schema/access/access.ts';
 import { requireScope } from '../../../schema/access/scopes.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import type { Operation } from '../../../schema/fault/audit.ts';
+import type { Operation } from '../../../schema/access/audit.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { ClinicalSubgraph } from '../app.ts';
 import type { PatientImages } from '../record/patient-images.ts';

@@ -9,7 +9,7 @@ import { isWithin, requireDates, WRITTEN_DAY, type DateBounds } from './dates.ts
 import type { NewestOf } from '../sources/source.ts';
 import { comparePlaces, studyEntry, type Entry, type Placed, type Place } from './entry.ts';
 import { groupObservations, undatedObservation } from './groups.ts';
-import { placeOfCursor } from './place.ts';
+import { placeOfCursor } from './timeline-place.ts';
 import { ReportedStudies } from './reported-studies.ts';
 import { TypeSearch, type Dated } from './type-search.ts';
 import { RECORD_TYPES, type RecordType } from './types.ts';

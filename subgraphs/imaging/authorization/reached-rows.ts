@@ -7,7 +7,7 @@ import type { CallerReach } from './caller-reach.ts';
 import type { Reach } from './ownership.ts';
 import { statedIdentifier, unpadded, type PatientKey } from '../facts/identifiers.ts';
 import { keysFor, requireOwn } from './patient-keys.ts';
-import { isOfPatients } from '../facts/of-patients.ts';
+import { isOfPatients } from '../facts/stated-patient.ts';
 import type { SourceQuery } from '../sources/source.ts';
 import { chunked } from '../facts/study-rows.ts';
 import type { TenantSource } from '../cache/tenant-source.ts';

@@ -7,7 +7,7 @@ import {
   type CallObservers,
 } from '../../../schema/access/source-calls.ts';
 import { keywordOf } from '../../../schema/dicom/dictionary.ts';
-import { querySummary } from '../../../schema/fault/audit.ts';
+import { querySummary } from '../../../schema/access/audit.ts';
 import { RefusalDelay } from '../../../schema/process/refusal-delay.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';

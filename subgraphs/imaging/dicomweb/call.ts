@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { copyWith } from '../../../schema/process/copy-with.ts';
-import type { RecordOperation } from '../../../schema/fault/audit.ts';
+import type { RecordOperation } from '../../../schema/access/audit.ts';
 import { UID, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { heldTag, isHeldBy, tagOf } from '../../../schema/http/entity-tag.ts';

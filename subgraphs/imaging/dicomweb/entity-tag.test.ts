@@ -10,7 +10,7 @@ import { imageObject, SMALL } from '../../../gateway/test/setup/image-object.ts'
 import { LONG } from '../../../gateway/test/setup/long.ts';
 import { startOrthanc } from '../../../gateway/test/setup/orthanc.ts';
 import { DICOM, TransferSyntax } from '../../../schema/dicom/dicom.ts';
-import type { Operation } from '../../../schema/fault/audit.ts';
+import type { Operation } from '../../../schema/access/audit.ts';
 import { heldTag } from '../../../schema/http/entity-tag.ts';
 import { notModifiedOr } from '../study/answer.ts';
 import {

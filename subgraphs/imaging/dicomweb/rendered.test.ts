@@ -16,7 +16,7 @@ import {
   sharedDicomFiles,
 } from '../../../gateway/test/setup/shared-data.ts';
 import { testEach } from '../../../gateway/test/setup/usual-run.ts';
-import type { Operation } from '../../../schema/fault/audit.ts';
+import type { Operation } from '../../../schema/access/audit.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { parseAccept } from '../../../schema/http/media-ranges.ts';
 import { Pictures } from '../render/pictures.ts';

@@ -1,7 +1,7 @@
 import { TransferSyntax } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { DamagedFile } from '../dicom/part10/bytes.ts';
-import { inAnnouncedColours, inAnnouncedOrder, sharesChroma } from './announced.ts';
+import { inAnnouncedColours, inAnnouncedOrder, sharesChroma } from './announced-colours.ts';
 import { decodeSamples } from './codecs/frame.ts';
 import type { DecodedFrame, Samples } from './codecs/decoded-frame.ts';
 import type { PixelDescription } from '../dicom/pixel-description.ts';

@@ -7,7 +7,7 @@ import {
   querySummary,
   type Operation,
   type RecordOperation,
-} from '../../../schema/fault/audit.ts';
+} from '../../../schema/access/audit.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import { andThen, orElse, type Awaitable } from '../../../schema/process/awaitable.ts';

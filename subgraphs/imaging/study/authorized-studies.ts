@@ -1,5 +1,5 @@
 import { requirePatient, type Access } from '../../../schema/access/access.ts';
-import type { RecordOperation } from '../../../schema/fault/audit.ts';
+import type { RecordOperation } from '../../../schema/access/audit.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import { LoopTurns } from '../../../schema/process/event-loop.ts';

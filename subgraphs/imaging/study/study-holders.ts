@@ -7,7 +7,7 @@ import { logCrossed } from '../authorization/caller-reach.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import type { CallerArchive } from './caller-archive.ts';
-import { isOfPatient, statedPatient } from '../facts/of-patients.ts';
+import { isOfPatient, statedPatient } from '../facts/stated-patient.ts';
 import {
   contentsOf,
   countsOf,

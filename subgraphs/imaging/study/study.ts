@@ -6,7 +6,7 @@ import { RETRY_SECONDS } from '../../../schema/outbound/unreachable.ts';
 import { copyWith } from '../../../schema/process/copy-with.ts';
 import type { EncodedMetadata, MetadataCache } from '../cache/metadata-cache.ts';
 import type { TenantSource } from '../cache/tenant-source.ts';
-import { patientFingerprint, statedPatient } from '../facts/of-patients.ts';
+import { patientFingerprint, statedPatient } from '../facts/stated-patient.ts';
 import { randomBoundary } from '../multipart/multipart.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { BulkData, Frames, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';

@@ -4,7 +4,7 @@ import { Fault } from '../../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
 import { ownIdentity, patientRecord, standsAlone } from '../../../identity/patient-record.ts';
-import type { IndependentConfig } from '../../discovery/smart-configuration.ts';
+import type { IndependentConfig } from '../../discovery/ehr-configuration.ts';
 import type { UpstreamDeps } from '../../token/upstream.ts';
 import { call } from '../../token/upstream.ts';
 import type { EhrAnswer, EhrClient, Question } from './ehr-client.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { IndependentConfig } from '../../discovery/smart-configuration.ts';
+import type { IndependentConfig } from '../../discovery/ehr-configuration.ts';
 import { lastingOf, scopeFor } from './ehr-scope.ts';
 
 /** Lasting access is requested from the EHR only if the app requests it (SMART App Launch 2.2 §4.6). */

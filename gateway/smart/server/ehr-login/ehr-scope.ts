@@ -1,4 +1,4 @@
-import type { IndependentConfig, SmartConfiguration } from '../../discovery/smart-configuration.ts';
+import type { IndependentConfig, SmartConfiguration } from '../../discovery/ehr-configuration.ts';
 
 /** Scopes for access that outlives the token (SMART App Launch 2.2 §4.6). */
 export type Lasting = 'offline_access' | 'online_access';

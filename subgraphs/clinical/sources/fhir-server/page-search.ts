@@ -11,12 +11,12 @@ import type {
   TypeCapabilities,
 } from '../source.ts';
 import type { FhirHttp } from './http.ts';
-import type { Asked } from './ignored.ts';
-import { countIn, ignoredBy, repeatsSearch } from './ignored.ts';
+import type { Asked } from './ignored-parameters.ts';
+import { countIn, ignoredBy, repeatsSearch } from './ignored-parameters.ts';
 import { judge } from './judgement.ts';
 import { MAX_REMOTE_PAGE as MAX_PAGE } from '../source.ts';
-import type { Links, Place } from './place.ts';
-import { writePlace } from './place.ts';
+import type { Links, Place } from './page-place.ts';
+import { writePlace } from './page-place.ts';
 import type { Searchset } from './searchset.ts';
 import { readSearchset } from './searchset.ts';
 import type { FhirServersShared } from './shared.ts';

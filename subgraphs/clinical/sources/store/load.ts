@@ -2,7 +2,7 @@ import type Sqlite from 'better-sqlite3';
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { finishStore } from './finish.ts';
+import { finishStore } from './finish-store.ts';
 import { contentHash, inputFiles, resourcesIn, type Input } from './inputs.ts';
 import { StoreWriter } from './store-writer.ts';
 import { storeSchema, TABLES } from './tables.ts';

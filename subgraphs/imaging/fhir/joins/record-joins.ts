@@ -1,6 +1,6 @@
 import type { Resource } from 'fhir/r4.js';
 import type { Access } from '../../../../schema/access/access.ts';
-import type { RecordOperation } from '../../../../schema/fault/audit.ts';
+import type { RecordOperation } from '../../../../schema/access/audit.ts';
 import type { Fault } from '../../../../schema/fault/fault.ts';
 import type { StudyKeys, StudyLinks } from '../../../../schema/fhir/study-links.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';

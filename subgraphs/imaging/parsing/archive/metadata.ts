@@ -1,6 +1,6 @@
 import { Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { NUMERIC_VALUE, textWithZeros } from '../../dicom/numeric-value.ts';
-import { isOfPatient, statedPatient } from '../../facts/of-patients.ts';
+import { isOfPatient, statedPatient } from '../../facts/stated-patient.ts';
 import type { Target } from '../../facts/target.ts';
 import { relativeBulkData } from './bulk-data-uri.ts';
 

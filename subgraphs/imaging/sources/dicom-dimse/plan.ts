@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { number, Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { noSuchObject } from '../../../../schema/fault/refusals.ts';
-import { isOfPatient, OF_PATIENT, patientFingerprint, statedPatient } from '../../facts/of-patients.ts';
+import { isOfPatient, OF_PATIENT, patientFingerprint, statedPatient } from '../../facts/stated-patient.ts';
 import type { StatedPatient, Target } from '../source.ts';
 import type { DimseClient, Find } from './dimse-client.ts';
 import { targetLevel } from './keys.ts';

@@ -2,7 +2,7 @@ import { Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { exactlyQueryable, unpadded } from '../../facts/identifiers.ts';
 import { distinctRows } from '../distinct-rows.ts';
-import { isOfPatients } from '../../facts/of-patients.ts';
+import { isOfPatients } from '../../facts/stated-patient.ts';
 import type { Level, SourceQuery, Target } from '../source.ts';
 import type { DimseClient, Find } from './dimse-client.ts';
 import { identifyingKeys, LEVELS, levelKeys, UNIQUE } from './keys.ts';

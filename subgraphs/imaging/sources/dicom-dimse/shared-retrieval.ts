@@ -3,7 +3,7 @@ import type { Fault } from '../../../../schema/fault/fault.ts';
 import { serverStopping } from '../../../../schema/fault/refusals.ts';
 import { noSuchObject } from '../../../../schema/fault/refusals.ts';
 import { noRoom } from '../../disk/no-room.ts';
-import { isOfPatient } from '../../facts/of-patients.ts';
+import { isOfPatient } from '../../facts/stated-patient.ts';
 import type { Target } from '../source.ts';
 import { Arrivals } from './arrivals.ts';
 import type { Holding, RetrievalCache } from './cache.ts';

@@ -6,7 +6,7 @@ import { finished } from 'node:stream/promises';
 import { number, OBJECT_ELEMENTS, Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import type { ParsingThreads } from '../../threads/parsing-threads.ts';
 import type { IndexedInstance } from '../folder/search.ts';
-import { isOfPatient, statedPatient } from '../../facts/of-patients.ts';
+import { isOfPatient, statedPatient } from '../../facts/stated-patient.ts';
 import type { StatedPatient, Target } from '../source.ts';
 import type { StoreRequest, StoreSink } from './wire/messages.ts';
 import { fileMetaInformation } from './file-meta-information.ts';

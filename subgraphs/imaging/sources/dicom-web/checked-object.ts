@@ -4,7 +4,7 @@ import { Bytes, DamagedFile } from '../../dicom/part10/bytes.ts';
 import { readFile } from '../../dicom/part10/file.ts';
 import { dicomJson } from '../../dicom/part10/json.ts';
 import { peek } from '../../multipart/peek.ts';
-import { isOfPatient, statedPatient } from '../../facts/of-patients.ts';
+import { isOfPatient, statedPatient } from '../../facts/stated-patient.ts';
 import type { Target } from '../source.ts';
 import { otherObject } from '../../parsing/archive/archive-faults.ts';
 

@@ -1,6 +1,6 @@
 import { Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { distinctRows } from '../distinct-rows.ts';
-import { isOfPatients } from '../../facts/of-patients.ts';
+import { isOfPatients } from '../../facts/stated-patient.ts';
 import type { Level, SourceQuery } from '../source.ts';
 import { pathOf } from './client.ts';
 import { askedKeys, askedText, type AskedKeys } from './keys.ts';

@@ -10,7 +10,7 @@ import { isError } from '../fhir/words.ts';
 import type { Page, RecordSource } from '../source.ts';
 import type { Transport } from '../transport.ts';
 import { Trouble } from '../trouble.ts';
-import { priorsOf } from './comparable.ts';
+import { priorsOf } from './priors.ts';
 import { imagingBase } from './imaging-base.ts';
 import { studiesOfReport, type RestOrder, type RestReport } from './joins.ts';
 import { findPatients } from './patients.ts';

@@ -1,5 +1,11 @@
 import { untrack } from 'svelte';
-import { isBeyond, linkedIndex, linkOf, offsetBetween, type Link } from '../../domain/record/link.ts';
+import {
+  isBeyond,
+  linkedIndex,
+  linkOf,
+  offsetBetween,
+  type Link,
+} from '../../domain/series/linked-stacks.ts';
 import type { Stack } from '../../domain/series/stacks.ts';
 import type { Cell } from '../../state/stage/cell.svelte.ts';
 import type { Workspace } from '../../state/stage/workspace.svelte.ts';

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { metrics } from './metrics.ts';
-import { shortHash, logger, requestId, withoutCredentials } from './observe.ts';
+import { shortHash, logger, requestId, withoutCredentials } from './logger.ts';
 
 const JWT = 'eyJhbGciOiJFUzM4NCJ9.eyJzdWIiOiJKYW5lIn0.c2lnbmF0dXJl';
 

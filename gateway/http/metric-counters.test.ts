@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
-import { plainCounter } from './kept-children.ts';
+import { plainCounter } from './metric-counters.ts';
 
 test('a plain counter counts by its labels, and gives each count to the metric once', async () => {
   const registry = new Registry();

@@ -9,7 +9,7 @@ import { standsAlone, type PatientRecord } from '../../identity/patient-record.t
 import { resolveIdentity, type UnclearReason } from '../../identity/resolve-identity.ts';
 import { expiringCache, type Remembered } from '../token/expiring-cache.ts';
 import { quirksOf } from '../token/quirks.ts';
-import type { EhrConfig, SmartConfiguration } from '../discovery/smart-configuration.ts';
+import type { EhrConfig, SmartConfiguration } from '../discovery/ehr-configuration.ts';
 import type { UpstreamDeps } from '../token/upstream.ts';
 import { ehrRecords, ownAsker } from './ehr-records.ts';
 import { patientReads, type Asker, type PatientRead } from './patient-reads.ts';

@@ -5,7 +5,7 @@
  */
 import { dot, normalOf, planeOf, type Plane, type Vector } from '../space/geometry.ts';
 import { number, numbers, text, type Instance } from '../instance.ts';
-import type { Stack } from '../series/stacks.ts';
+import type { Stack } from './stacks.ts';
 
 export type LinkedBy = 'position' | 'number';
 

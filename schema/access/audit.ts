@@ -1,5 +1,5 @@
-import { toFault, type FaultCode } from './fault.ts';
-import { isOfLeft } from './left.ts';
+import { toFault, type FaultCode } from '../fault/fault.ts';
+import { isOfLeft } from '../fault/left.ts';
 
 /**
  * One operation of a core for the audit trail (IA-30). The same request leaves the same record in GraphQL, FHIR and

@@ -1,5 +1,5 @@
 import type { AuditEvent as FhirAuditEvent, AuditEventEntity, Coding } from 'fhir/r4.js';
-import type { AuditEvent } from '../../schema/fault/audit.ts';
+import type { AuditEvent } from '../../schema/access/audit.ts';
 import { DICOM_UID_SYSTEM } from '../../schema/fhir/fhir.ts';
 
 /** IHE Basic Audit Log Patterns (ITI TF, BALP 1.1): the events of §3:5.7.3 (read), §3:5.7.5 (query), and RAD-107. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Instance } from '../instance.ts';
-import { isBeyond, linkedIndex, linkOf, offsetBetween } from './link.ts';
-import type { Stack } from '../series/stacks.ts';
+import { isBeyond, linkedIndex, linkOf, offsetBetween } from './linked-stacks.ts';
+import type { Stack } from './stacks.ts';
 
 interface Made {
   count: number;
