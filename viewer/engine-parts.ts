@@ -50,6 +50,13 @@ const OPENJPH = `
   }
 `;
 
+/** A decoder that is not there. */
+const NO_JPEG_XL = `
+  export default async () => {
+    throw new Error('JPEG XL is not decoded.');
+  };
+`;
+
 const PARTS: readonly Part[] = [
   // The dictionary of DICOM, and parsers of files.
   { from: /@cornerstonejs\/(metadata|utils)\//, what: /^dcmjs$/, code: DCMJS },
@@ -70,6 +77,8 @@ const PARTS: readonly Part[] = [
   // What a decoder asks of Node, which it does not need in a browser.
   { from: /@cornerstonejs\/codec-/, what: /^(fs|path|crypto)$/, code: 'export default {}' },
   { from: /\/decoders\/decodeHTJ2K\.js$/, what: /^@cornerstonejs\/codec-openjph\/wasmjs$/, code: OPENJPH },
+  // The gateway gives no JPEG XL.
+  { from: /\/decodeImageFrameWorker\.js$/, what: /\/decodeJPEGXL\.js$/, code: NO_JPEG_XL },
   // There is WebGL, or there are no graphics.
   { from: /@kitware\/vtk\.js\//, what: /\/WebGPU\//, code: EMPTY_CLASS },
 ];
