@@ -27,15 +27,15 @@ export const LARGE_FILES = {
   'gateway/test/trusted-documents.test.ts': ONE_SYSTEM,
   'gateway/test/user-tokens.test.ts': ONE_SYSTEM,
   'subgraphs/clinical/graphql/resolvers.test.ts': ONE_SYSTEM,
-  'subgraphs/imaging/dicomweb/dicomweb-failures.test.ts': ONE_SYSTEM,
+  'subgraphs/imaging/dicomweb/dicomweb-failures.whole.test.ts': ONE_SYSTEM,
   'subgraphs/imaging/dicomweb/dicomweb.test.ts': ONE_SYSTEM,
   'subgraphs/imaging/dicomweb/rendered.test.ts': ONE_SYSTEM,
   'subgraphs/imaging/fhir/fhir.test.ts': ONE_SYSTEM,
   'subgraphs/imaging/sources/contract.test.ts': 'one suite for every image source',
   'subgraphs/imaging/sources/dicom-dimse.test.ts': ONE_SYSTEM,
-  'subgraphs/imaging/sources/folder.test.ts': ONE_SYSTEM,
+  'subgraphs/imaging/sources/folder.whole.test.ts': ONE_SYSTEM,
   'subgraphs/imaging/sources/folder.ts': 'one class: the folder, its index and its watcher end together',
-  'subgraphs/imaging/sources/stored/instance-reader.test.ts': 'a table of damaged and unusual files',
+  'subgraphs/imaging/sources/stored/instance-reader.whole.test.ts': 'a table of damaged and unusual files',
   'subgraphs/imaging/study/copies.test.ts': ONE_SYSTEM,
 };
 

@@ -81,7 +81,7 @@ export default defineConfig({
         test: {
           name: 'components',
           include: COMPONENTS,
-          exclude: NEVER,
+          exclude: [...NEVER, ...(isUsualOnly ? WHOLE : [])],
           globalSetup: ['gateway/test/setup/parts.ts', 'viewer/messages.ts', 'viewer/dicom-names.ts'],
           testTimeout: 40_000,
           expect: { poll: { timeout: 20_000 } },
