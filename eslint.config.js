@@ -49,6 +49,18 @@ const undefinedSpread = {
   message: 'A property may be undefined: write it, without a spread.',
 };
 
+/** A docstring that begins with a question word says less than a verb or a noun. */
+const plainDocs = {
+  create: (context) => ({
+    Program() {
+      for (const { value, loc } of context.sourceCode.getAllComments())
+        if (/^\*[\s*]*(What|Whose|Who|Which|How|Where)\b/.test(value))
+          context.report({ loc, message: 'Begin with a verb for a function, with a noun for a value.' });
+    },
+  }),
+};
+const house = { rules: { 'plain-docs': plainDocs } };
+
 const SYNTAX = [defaultExport, wholeModule, privateKeyword];
 
 const promises = {
@@ -63,6 +75,7 @@ const everywhere = {
   'max-lines-per-function': ['error', { max: 80, ...CODE }],
   'prefer-const': ['error', { ignoreReadBeforeAssign: true }],
   eqeqeq: 'error',
+  'house/plain-docs': 'error',
 };
 
 /** One program for all files of a project: a service that opens them one by one takes several times as long. */
@@ -84,7 +97,7 @@ export default defineConfig(
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: [...SERVER, ...VIEWER, 'viewer/test/**', 'viewer/bench/*.ts', '*.ts'],
-    plugins: { '@typescript-eslint': tseslint.plugin },
+    plugins: { '@typescript-eslint': tseslint.plugin, house },
     rules: { ...everywhere, ...promises },
   },
   {
@@ -119,6 +132,7 @@ export default defineConfig(
       '@typescript-eslint/max-params': 'off',
       // It has to know the type of every argument, which takes twice as long as all other rules. A test hides nothing by it.
       '@typescript-eslint/no-misused-promises': 'off',
+      'house/plain-docs': 'off',
       'no-restricted-syntax': ['error', ...SYNTAX],
     },
   },
@@ -127,7 +141,7 @@ export default defineConfig(
   {
     files: COMPONENTS,
     extends: [svelte.configs.recommended],
-    plugins: { '@typescript-eslint': tseslint.plugin },
+    plugins: { '@typescript-eslint': tseslint.plugin, house },
     languageOptions: { parserOptions: { parser: tseslint.parser } },
     rules: {
       ...everywhere,

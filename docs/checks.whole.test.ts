@@ -55,6 +55,7 @@ const LINT: readonly (readonly [rule: string, file: string, text: string])[] = [
   ['max-lines', 'gateway/long.test.ts', lines(301)],
   ['max-lines-per-function', 'gateway/function.ts', `export function f() {\n${'Math.max();\n'.repeat(80)}}`],
   ['prefer-const', 'gateway/const.ts', 'export function f() {\n  let a = 1;\n  return a;\n}'],
+  ['house/plain-docs', 'gateway/question.ts', '/** What it is. */\nexport const a = 1;'],
   ['eqeqeq', 'gateway/equal.ts', 'export const f = (a: unknown) => a == 1;'],
   ['no-restricted-syntax', 'gateway/default.ts', 'export default 1;'],
   ['no-restricted-syntax', 'gateway/default-function.ts', 'export default function a() {}'],

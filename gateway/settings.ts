@@ -55,7 +55,7 @@ export interface Settings {
   slowOperation: number;
   /** Port of `/metrics`, on the same host; undefined for the main port. */
   metricsPort?: number;
-  /** Where traces are exported to, and which part of them; undefined: there are no traces. */
+  /** Destination of traces, and the part of them that is exported; undefined: there are no traces. */
   traces?: TraceSettings;
   /** Processes that share the port. */
   workers: number;

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { dictionary } from 'dcmjs/dictionary';
 import type { Plugin } from 'vite';
 
-/** What is made here is not committed. */
+/** The generated file, which is not committed. */
 const FILE = fileURLToPath(new URL('src/features/tags/compiled/names.json', import.meta.url));
 
 /**

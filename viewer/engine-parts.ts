@@ -5,9 +5,9 @@ import type { Plugin } from 'vite';
 interface Part {
   /** The importing file. */
   from: RegExp;
-  /** What it imports, as it is written there. */
+  /** The import, as it is written there. */
   what: RegExp;
-  /** What it gets instead. */
+  /** The code that it gets instead. */
   code: string;
 }
 

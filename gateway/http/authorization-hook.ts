@@ -25,7 +25,7 @@ declare module 'fastify' {
 const ACCESS = Symbol('access');
 type WithAccess = FastifyRequest & { [ACCESS]?: Access };
 
-/** How requests are passed on to the first process. */
+/** Passes requests on to the first process. */
 export interface PassOn {
   /** @throws Fault `unavailable` while there is no first process */
   to(request: FastifyRequest, reply: FastifyReply): Promise<void>;

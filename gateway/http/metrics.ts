@@ -21,7 +21,7 @@ export interface AnsweredOperation {
   name: string | undefined;
 }
 
-/** How an operation was executed: by functions that were compiled from it, or by a query plan. */
+/** The executor of an operation: functions that were compiled from it, or a query plan. */
 export type ExecutionWay = 'compiled' | 'planned';
 
 type AnsweredRequest = Pick<FastifyRequest, 'method' | 'routeOptions'>;

@@ -1,4 +1,4 @@
-/** What an assistant is told about this server when it connects. */
+/** The text that an assistant gets about this server when it connects. */
 export const INSTRUCTIONS = `This server shows clinical records (FHIR R4) and medical images (DICOM) of the patients that \
 the token of its user covers. Everything is read-only.
 

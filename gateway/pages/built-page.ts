@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { setCacheControl } from '../../schema/http/cache-control.ts';
 import { sendRevalidated } from '../../schema/http/revalidated.ts';
 
-/** How files of a build are served: each has its compressed forms beside it. */
+/** Options to serve files of a build: each has its compressed forms beside it. */
 export const BUILT_FILES = {
   decorateReply: false,
   wildcard: false,

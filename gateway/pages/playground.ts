@@ -12,7 +12,7 @@ import { isOwn } from '../smart/discovery/ehr-configuration.ts';
 import { BUILT_FILES, sendBuiltPage } from './built-page.ts';
 import { smartIfKnown, withFacts } from './page-facts.ts';
 
-/** Where the built files of the playground are, below the base URL. Tenants cannot have this name. */
+/** The path of the playground's built files, below the base URL. Tenants cannot have this name. */
 const FILES = '/app/playground';
 
 /** Serves the built files of the playground: they are the same for all tenants. @param directory of the build */

@@ -265,5 +265,5 @@ async function sentAgain<T>(
   return send();
 }
 
-/** Where the processes of the subgraphs are. */
+/** The addresses of the subgraphs' processes. */
 export type SplitUrls = Readonly<Record<ServiceName, string>>;

@@ -34,7 +34,7 @@ export interface CallObservers {
   measure?: MeasureCall | undefined;
 }
 
-/** What is known of a call; the functions run only for a request that is explained or traced. */
+/** Facts about a call; the functions run only for a request that is explained or traced. */
 export interface CallDescription {
   kind: SourceKind;
   source(): string;

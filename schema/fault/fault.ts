@@ -53,7 +53,7 @@ export interface FaultDetails {
   service?: 'imaging' | 'clinical' | 'authorization';
   /** True when the failure is in the log already, as one line for all requests that meet it. */
   isLogged?: boolean;
-  /** Who was refused, for the audit. It is not in the answer. */
+  /** The caller who was refused, for the audit. It is not in the answer. */
   caller?: { client?: string; user?: string };
   cause?: unknown;
 }

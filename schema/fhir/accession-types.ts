@@ -18,7 +18,7 @@ export const ACCESSION_TYPES: readonly string[] = ['ACSN'];
 /** Default of `joins.accessionTypes`: an accession number is often the number of the filler or of the placer. */
 export const ORDER_ACCESSION_TYPES: readonly string[] = ['ACSN', 'FILL', 'PLAC'];
 
-/** How a tenant joins record and images. */
+/** The rules by which a tenant joins record and images. */
 export interface JoinRule {
   /** Types of identifiers that are accession numbers. */
   accessionTypes: readonly string[];

@@ -1,7 +1,7 @@
 import type { SearchParameter } from './tables.ts';
 import { Fault } from '../fault/fault.ts';
 
-/** How often a value occurs among the resources that a search finds (FG-30). */
+/** A value, and its number among the resources that a search finds (FG-30). */
 export interface Facet {
   /** Undefined in the last entry for the values that are left out. */
   value?: string;

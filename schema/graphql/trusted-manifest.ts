@@ -28,5 +28,5 @@ export const trustedManifest = z
   })
   .transform(({ operations }): TrustedManifest => new Map(operations.map(({ id, body }) => [id, body])));
 
-/** What `trustedManifest` reads. */
+/** A manifest as `trustedManifest` reads it. */
 export type ManifestFile = z.input<typeof trustedManifest>;

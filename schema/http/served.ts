@@ -29,7 +29,7 @@ declare module 'fastify' {
     api?: Api;
     /** Required for every route of a tenant that is not open: the gateway does not start without it. */
     serves?: Served;
-    /** Where state of the route is: in one process, or in one process unless a store is shared (REDIS_URL). */
+    /** The place of the route's state: one process, or one process unless a store is shared (REDIS_URL). */
     stateIn?: StateIn;
   }
 }

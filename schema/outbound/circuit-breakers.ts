@@ -33,7 +33,7 @@ interface Remembered {
   users: Map<string, { tenant: Tenant; place: string }>;
 }
 
-/** What is remembered of sources that do not answer, by address and credentials: tenants with both in common share it. */
+/** Remembers sources that do not answer, by address and credentials: tenants with both in common share it. */
 export class CircuitBreakers {
   readonly #log: StateLog;
   readonly #remembered = new LRUCache<string, Remembered>({

@@ -1,4 +1,4 @@
-/** What has to come next. */
+/** The kind of token that has to come next. */
 type Expected = 'value' | 'value or ]' | 'name' | 'name or }' | 'colon' | 'comma or }' | 'comma or ]' | 'end';
 
 const WORDS: Readonly<Record<Expected, string>> = {

@@ -25,7 +25,7 @@ export type ServiceAuthentication = z.infer<typeof serviceAuthentication>;
 export interface GraphqlConfig {
   introspection: boolean;
   explain: boolean;
-  /** What happens to documents that are not trusted (FG-13). */
+  /** The treatment of documents that are not trusted (FG-13). */
   trustedDocuments: 'off' | 'log' | 'enforce';
   /** Absolute path of the manifest of the operator's own apps. */
   trustedDocumentsFile: string | undefined;

@@ -14,7 +14,7 @@ import type { OpenImaging } from './study/authorized-studies.ts';
 /** Studies whose structured reports one request reads at the same time. Other requests use the same threads. */
 const STUDIES_AT_ONCE = 2;
 
-/** What the clinical record asks of the images, within the caller's reach. */
+/** Questions of the clinical record about images, within the caller's reach. */
 export function questionsOfRecord({ open, options }: { open: OpenImaging; options: GraphqlOptions }) {
   return {
     /** Returns the images of a patient as FHIR resources; it records nothing (IA-30). */

@@ -38,7 +38,7 @@ export type TakePart = (path: readonly string[], cost: number, field: FieldNode)
 interface Around {
   /** True within a list. */
   inner: boolean;
-  /** How often the selection may be in the answer. */
+  /** Number of times that the selection may be in the answer. */
   times: number;
   path: readonly string[];
 }

@@ -49,7 +49,7 @@ interface Source extends CollectedFrom {
   refusals?: Refusals | undefined;
 }
 
-/** Where an object comes from. */
+/** The origin of an object. */
 interface Origin {
   /** The subgraph that gives it; undefined for the root. */
   from: ServiceName | undefined;

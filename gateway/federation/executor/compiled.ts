@@ -85,7 +85,7 @@ export interface CompiledOperation {
   fragments: GraphQLResolveInfo['fragments'];
   /** Number of fields, by which its memory is measured. */
   fields: number;
-  /** How the rows are written that are taken out of the answer. */
+  /** The writer of the rows that are taken out of the answer. */
   rows?: RowWriter;
 }
 

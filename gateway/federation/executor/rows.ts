@@ -9,7 +9,7 @@ export interface WantedRows {
   found?: { head: string; texts: readonly string[] };
 }
 
-/** How rows are written. */
+/** The format in which rows are written. */
 export interface RowFormat {
   /** The value of Content-Type. */
   type: string;

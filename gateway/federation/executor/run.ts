@@ -15,7 +15,7 @@ import type { ServiceName } from '../request/service-name.ts';
 
 type Path = GraphQLResolveInfo['path'];
 
-/** Where a value is in the answer of a run: a path of graphql-js. The root is the only place that is no path. */
+/** The place of a value in the answer of a run: a path of graphql-js. The root is the only place that is no path. */
 export interface Place extends Path {
   run: Run;
   /** Of an object: its entities in the other subgraph, by the step to each. */
@@ -64,7 +64,7 @@ export interface FieldError {
   service: ServiceName;
 }
 
-/** Where something failed. */
+/** The place of a failure. */
 interface Failed {
   field: ResolvedField;
   place: Place;

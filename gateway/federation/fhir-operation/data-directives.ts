@@ -19,7 +19,7 @@ export interface DataDirectives {
   slice?: Slice;
 }
 
-/** Where `@slice` takes the suffix of an item from: its position, or what the answer has under another name. */
+/** The source of the suffix that `@slice` gives an item: its position, or a value that the answer has under another name. */
 export type Slice = 'index' | { alias: string; path: readonly string[] };
 
 /** A document whose answer is rearranged. */

@@ -1,6 +1,6 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 
-/** How values under one name are written. */
+/** The way in which values under one name are written. */
 interface Kind {
   /** The name without what `@slice` appended, which may be a value of a patient: for messages. */
   name: string;

@@ -32,14 +32,14 @@ interface Field {
   inner: Map<string, readonly Field[]>;
 }
 
-/** Where the fields of an object are written to. */
+/** The object into which fields are written. */
 interface Place {
   output: OutputObject;
   /** True below `@flatten`: values of several objects come together under one name. */
   collates: boolean;
   /** True below a repeating element with `@flatten`: all names become lists. */
   lists: boolean;
-  /** What `@slice` appends to names. */
+  /** The suffix that `@slice` appends to names. */
   suffix: string;
 }
 

@@ -1,6 +1,6 @@
 import type { RowFormat } from '../executor/rows.ts';
 
-/** How the rows of a stream are written. */
+/** The format of the rows of a stream. */
 export interface StreamFormat extends RowFormat {
   /** Returns a row with its end. @param next the cursor of the next page, on the last row of a page */
   line(row: string, next: string | undefined): string;

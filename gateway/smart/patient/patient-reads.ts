@@ -9,7 +9,7 @@ import { patientRecord, type PatientRecord } from '../../identity/patient-record
 /** `absent`: the EHR has no such patient. `refused`: its answer is not the patient. */
 export type PatientRead = PatientRecord | 'absent' | 'refused';
 
-/** Who asks an EHR for patients. */
+/** The caller in whose name an EHR is asked for patients. */
 export interface Asker {
   outside: UpstreamDeps;
   tenant: Tenant;

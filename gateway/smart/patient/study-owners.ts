@@ -24,7 +24,7 @@ export type StudyOwner = (tenant: Tenant, studyUid: string) => Promise<string | 
  */
 export type StudySubject = (tenant: Tenant, access: Access, id: string) => Promise<string | undefined>;
 
-/** Who says whose a study is. */
+/** The sources that name the patient of a study: images and record. */
 export interface StudyOwners {
   /** By Study Instance UID; undefined where no images are asked. */
   ofImages?: StudyOwner | undefined;

@@ -53,7 +53,7 @@ export class WatchedTenants implements Tenants {
   readonly #use = new TenantsInUse();
   readonly #ending = new AbortController();
   #files: Files;
-  /** What was seen last. */
+  /** The files as they were seen last. */
   #seen: Stamps;
   /** The tenants of `#files`. */
   #served: ReadonlyMap<string, Tenant>;

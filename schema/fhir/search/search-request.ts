@@ -12,7 +12,7 @@ export function lastValue(parameters: Parameters, name: string): string | undefi
 }
 
 /**
- * How the number of all matches is wanted (R4 §3.1.1.5.5). `accurate`: counted, however long that takes; `if-cheap`, also
+ * The way in which the number of all matches is wanted (R4 §3.1.1.5.5). `accurate`: counted, however long that takes; `if-cheap`, also
  * without `_total`: given when it is known or counted at once.
  */
 export type Total = 'accurate' | 'if-cheap';
@@ -111,7 +111,7 @@ export function readSearchRequest(
   return { criteria, understood, results: resultsOf(results, defaultCount, maxCount), ignored };
 }
 
-/** How a search treats what is not supported, and what it has left out so far (R4 §3.1.1.1). */
+/** The treatment of parameters that are not supported, and those that were left out so far (R4 §3.1.1.1). */
 export interface Handling {
   strict: boolean;
   ignored: Fault[];

@@ -1,4 +1,4 @@
-/** Where resources of the record name their studies (FG-9), as data. Element names are those of FHIR R4. */
+/** The elements by which resources of the record name their studies (FG-9), as data. Element names are those of FHIR R4. */
 
 /** An element with references that lead to a study, at once or by way of another resource. */
 export interface Lead {

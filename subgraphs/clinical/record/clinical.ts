@@ -51,7 +51,7 @@ export interface ClinicalOptions {
   audit?: RecordOperation;
   /** Measures the calls to the record. */
   measure?: MeasureCall | undefined;
-  /** How the tenant joins the record with images. */
+  /** The rules by which the tenant joins the record with images. */
   joins: JoinRule;
   /** The images, for UIDs of series and instances; undefined: there are none to ask. */
   studiesOfObjects?: StudiesOfObjects | undefined;
@@ -59,7 +59,7 @@ export interface ClinicalOptions {
   base: string;
   /** Returns the images, the same at each call. */
   images?: () => StudyImages | undefined;
-  /** What the source has answered to the same request of a client already. */
+  /** Answers that the source has given to the same request of a client. */
   answers?: SourceAnswers | undefined;
 }
 

@@ -8,7 +8,7 @@ import { clinicalResources, searchParameter } from '../../../schema/fhir/tables.
 import { bindingParameter, reachOf } from '../search/reach.ts';
 import type { ClinicalSource, SearchParams } from '../sources/source.ts';
 
-/** What `Patient/$everything` and `$export` gather of patients: which types, by which searches. */
+/** Resources that `Patient/$everything` and `$export` gather of patients: the types, and the searches for them. */
 
 /** Types with records of patients that can be searched, the Patient first. */
 const SEARCHED: readonly string[] = [

@@ -21,6 +21,6 @@ export interface SearchResult extends SearchPage {
   applied: SearchParams;
   /** The client's sort keys that were applied. */
   sort?: string;
-  /** What was left out of the search, each as the fault that strict handling gives. */
+  /** Parts that were left out of the search, each as the fault that strict handling gives. */
   ignored: readonly Fault[];
 }

@@ -6,7 +6,7 @@ import type { Fault } from '../../../schema/fault/fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Abortable } from '../../../schema/process/request-end.ts';
 
-/** What the record needs of an imaging study: its keys, which join it to reports, and its date. */
+/** Facts about an imaging study for the record: its keys, which join it to reports, and its date. */
 export interface PatientStudy extends StudyKeys {
   /** FHIR dateTime. */
   started?: string;
@@ -15,7 +15,7 @@ export interface PatientStudy extends StudyKeys {
   modalities: readonly string[];
 }
 
-/** What image sources gave, and the faults of those that did not answer, while others did (DW-18). */
+/** Answers of image sources, and the faults of those that did not answer, while others did (DW-18). */
 type Partly<T> = T & { failed: readonly Fault[] };
 export type PatientStudiesFound = Partly<{ studies: readonly PatientStudy[] }>;
 

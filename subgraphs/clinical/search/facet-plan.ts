@@ -13,7 +13,7 @@ import {
 } from './sql.ts';
 
 /**
- * How the values of a parameter are counted among the resources that a search finds. There are two ways, and which one is
+ * Plan to count the values of a parameter among the resources that a search finds. There are two ways, and which one is
  * shorter is known only from the data: to collect the few matches of one condition, check the others and group the values of
  * what is left; or to mark the matches of each condition, and to count the marked resources in the list of every value.
  */

@@ -10,7 +10,7 @@ import type { Bind, SqlContext, Statement } from './sql-context.ts';
 import { joined, oneOf } from './sql-context.ts';
 import { belonging, check, isOneOf } from './reach-sql.ts';
 
-/** What builds the searches inside a search: the functions of `sql.ts`, with their context. */
+/** Builders of the searches inside a search: the functions of `sql.ts`, with their context. */
 export interface InnerSql {
   context: SqlContext;
   /** Returns the `FROM … WHERE …` of a search of resources `r`. */

@@ -12,7 +12,7 @@ import {
 import { check, type Condition } from './reach-sql.ts';
 
 /**
- * How one page of a search is found. There are two ways, and which one is shorter is known only from the data: to collect
+ * Plan to find one page of a search. There are two ways, and which one is shorter is known only from the data: to collect
  * the matches of one condition, check the others and sort; or to walk through all resources in the wanted order and check
  * all conditions until the page is full. Statements select the columns `rid`, `k0`, `k1`, …, and take the parameters
  * `$limit` and `$offset`; after a place also `$rid`, `$k0`, …; those of `sinceDate` also `$since`.

@@ -3,7 +3,7 @@ import { alternatives, unescapeValue } from '../../../schema/fhir/search/search-
 import { patientCompartment, searchParameter } from '../../../schema/fhir/tables.ts';
 import type { SearchParams } from './search-params.ts';
 
-/** How far a token that is bound to patients reaches, by resource type (SM-16). */
+/** The reach of a token that is bound to patients, by resource type (SM-16). */
 
 /**
  * Types outside the patient compartment that records refer to. Everybody who sees a record may read them, but not search

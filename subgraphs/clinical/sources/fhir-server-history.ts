@@ -4,7 +4,7 @@ import type { HistoryPage, HistorySearch, ResourceName } from './source.ts';
 
 /** vread and history at a FHIR server (R4 §3.1.0.3, §3.1.0.4). */
 
-/** What these requests need of the server's client. */
+/** Functions of the server's client that these requests use. */
 export interface ServerCalls {
   /** Reads a path below the base; undefined for 404 and 410. */
   get(path: string): Promise<Resource | undefined>;

@@ -265,7 +265,7 @@ export class RequestSource {
 
 /** For whom a source is asked. */
 export interface SourceCaller extends CallObservers, Pick<ReadOptions, 'patients'> {
-  /** What the backend has answered to the same request of a client; by default nothing. */
+  /** Answers that the backend has given to the same request of a client; by default none. */
   answers?: SourceAnswers | undefined;
 }
 
@@ -275,7 +275,7 @@ function kindOf({ local }: ClinicalSource) {
   return { kind, source: () => `clinical (${kind})` } as const;
 }
 
-/** What is known of a question to the backend. */
+/** Facts about a question to the backend. */
 interface Question extends Omit<CallDescription, 'source' | 'kind'> {
   newestOf?: NewestOf | undefined;
   /** True for a page that follows another one. How many there are tells how much is left out of them. */

@@ -47,13 +47,13 @@ export interface SourceSearch {
   newestOf?: NewestOf;
 }
 
-/** Which values are counted: of a token parameter, and the largest number of values. */
+/** The values to count: of a token parameter, and the largest number of values. */
 export interface FacetsWanted {
   code: string;
   limit: number;
 }
 
-/** Which values are counted, and of which resources. */
+/** The values to count, and the resources of which they are counted. */
 export type FacetSearch = FacetsWanted & Pick<SourceSearch, 'params' | 'patients'>;
 
 /** One page of matches, in order. Only matches: no includes, no outcomes. */
@@ -86,7 +86,7 @@ export interface ResourceName {
   id: string;
 }
 
-/** Which versions of a resource are wanted. */
+/** The versions of a resource that are wanted. */
 export interface HistorySearch {
   /** Versions on a page. */
   count: number;
@@ -106,7 +106,7 @@ export interface HistoryPage {
   next?: string;
 }
 
-/** What a backend declares for one resource type in its CapabilityStatement (R4 §5.2). */
+/** Declarations of a backend for one resource type in its CapabilityStatement (R4 §5.2). */
 export interface TypeCapabilities {
   /** `read`, `vread`, `history-instance`, `search-type`, … */
   interactions: ReadonlySet<string>;
@@ -129,7 +129,7 @@ export interface ReadOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** What is known of one resource. */
+/** Facts about one resource. */
 export interface AtHand {
   /** Undefined: it does not exist. */
   resource: Resource | undefined;

@@ -5,7 +5,7 @@ import { comparePlaces, type Placed, type Place } from './entry.ts';
 import type { Dated } from './type-search.ts';
 import { inWords, type Kind } from './types.ts';
 
-/** What an observation has in common with the others of its group. */
+/** Facts that an observation has in common with the others of its group. */
 interface Membership {
   kind: Kind;
   key: string;

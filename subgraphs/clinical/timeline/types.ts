@@ -16,14 +16,14 @@ import { containedTarget } from '../../../schema/fhir/contained.ts';
 import type { SearchParams } from '../sources/source.ts';
 import { ofDate, ofPeriod, ofTiming, type When } from './dates.ts';
 
-/** What is on a timeline, and in which order at the same moment. The names are those of the graph's `TimelineKind`. */
+/** The kinds of entries on a timeline, in their order at the same moment. The names are those of the graph's `TimelineKind`. */
 export const KINDS = [
   ...(['encounter', 'report', 'study', 'procedure', 'condition', 'medication', 'immunization'] as const),
   ...(['document', 'laboratory', 'vitalSigns'] as const),
 ] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** How resources of one type of the record become entries. */
+/** Rules by which resources of one type of the record become entries. */
 export interface RecordType {
   type: string;
   /** Undefined for observations, which become groups. */

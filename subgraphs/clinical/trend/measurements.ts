@@ -29,7 +29,7 @@ export interface Measurement {
   flag: string | undefined;
 }
 
-/** What an observation and a component of it have in common. */
+/** Elements that an observation and a component of it have in common. */
 type Measured = Pick<Observation, 'code' | 'valueQuantity' | 'valueString' | 'valueCodeableConcept'> &
   Pick<Observation, 'valueInteger' | 'valueBoolean' | 'referenceRange' | 'interpretation'>;
 

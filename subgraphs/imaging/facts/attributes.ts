@@ -1,7 +1,7 @@
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { Level } from './target.ts';
 
-/** How values of a key are matched, PS3.4 §C.2.2.2. */
+/** The kind of matching for values of a key, PS3.4 §C.2.2.2. */
 export type Matching = 'uid' | 'text' | 'name' | 'date' | 'time' | 'number';
 
 /** A key that the index can match: the level whose table has its column, named by the DICOM keyword. */

@@ -14,9 +14,9 @@ export interface Candidate {
   memory?: FirstSeenEntry;
   /** Logical id of the study in the clinical record, if that has it. */
   recordId?: string;
-  /** What the study says of itself, for criteria about the record. */
+  /** The study's own values, for criteria about the record. */
   keys?: StudyKeys;
-  /** What the record has found for these criteria. */
+  /** The record's answer to these criteria. */
   tests?: ReadonlyMap<RecordSearch, LinkTests>;
 }
 

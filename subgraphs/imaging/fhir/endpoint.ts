@@ -51,7 +51,7 @@ export function wadoEndpoint({ address, id, requiresAccessToken = true }: WadoAd
   };
 }
 
-/** How studies show their Endpoint. With `capability` each study has its own, `Endpoint/{Study Instance UID}`. */
+/** The way in which studies show their Endpoint. With `capability` each study has its own, `Endpoint/{Study Instance UID}`. */
 export type EndpointStyle = 'contained' | 'included' | 'capability';
 
 /** Returns how a tenant shows its Endpoint (IA-18); the first image source decides. */

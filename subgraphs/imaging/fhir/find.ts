@@ -35,7 +35,7 @@ export interface ResourceOptions extends WadoBaseOptions {
 export interface FoundStudy extends Candidate {
   /** Undefined for a study that only the clinical record has (IA-34): it cannot be retrieved. */
   record?: StudyRecord;
-  /** What the clinical record says of the study. */
+  /** The study in the clinical record. */
   own?: RecordStudy;
   memory?: FirstSeenEntry;
   /** Set if the study was searched for; undefined if it was read. */
@@ -174,7 +174,7 @@ function ordered(search: ImagingStudySearch, studies: readonly FoundStudy[]): re
   return inUsualOrder.of(studies, [], () => Object.freeze(inOrder(search, studies)));
 }
 
-/** What of a study gets its instances: its rows alone, or its resource too (IA-16). */
+/** The parts of a study that get its instances: its rows alone, or its resource too (IA-16). */
 type Completed = 'rows' | 'resources';
 
 /**

@@ -46,7 +46,7 @@ export interface ImagingStudySearch {
   total: boolean;
   /** The parameters that were applied, for the self link. */
   applied: Parameters;
-  /** What was left out, each as the fault that strict handling gives (R4 §3.1.1.1). */
+  /** Parts that were left out, each as the fault that strict handling gives (R4 §3.1.1.1). */
   notApplied: readonly Fault[];
 }
 
@@ -173,7 +173,7 @@ function sortKey(text: string): { by: SortKey; descending: boolean } {
   return { by: text.replace(/^[+-]/, '') as SortKey, descending: text.startsWith('-') };
 }
 
-/** What includes the Endpoints of the studies (IA-14). */
+/** Values of `_include` that give the Endpoints of the studies (IA-14). */
 const ENDPOINT = /^(\*|ImagingStudy:(\*|endpoint(:Endpoint)?))$/;
 
 /** Result parameters of an ImagingStudy search. */

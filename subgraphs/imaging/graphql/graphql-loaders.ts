@@ -37,7 +37,7 @@ export interface Loaders {
   base: DataLoader<FoundStudy, string, string>;
   /** Attributes of one instance, by keyword. */
   metadata: DataLoader<AskedAttributes, Record<string, unknown>, string>;
-  /** What the structured reports of a study say. */
+  /** The contents of the structured reports of a study. */
   reports: DataLoader<FoundStudy, StudyReports, string>;
 }
 

@@ -1,7 +1,7 @@
 import { studyTest, type StudyKeys, type StudyLinks } from '../../../schema/fhir/study-links.ts';
 import { keysOf, shareAccession, type JoinableStudy } from '../study/document/study-keys.ts';
 
-/** How the joined studies of a patient are found (FG-9). The clinical subgraph finds the links in its `joins/study-links.ts`. */
+/** The joined studies of a patient (FG-9). The clinical subgraph finds the links in its `joins/study-links.ts`. */
 interface LinkedStudies {
   patientId: string;
   isLinked(found: JoinableStudy): boolean;

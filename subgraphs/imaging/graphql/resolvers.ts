@@ -289,7 +289,7 @@ function connection({ page, total, all }: Results, _args: Args, search: ImagingS
   };
 }
 
-/** How the results of a search are written, and where in it the studies are. */
+/** The writer of a search's results, and the path to the studies in them. */
 const LIST = { write: listed, path: [] };
 const CONNECTION = { write: connection, path: ['edges', 'resource'] };
 

@@ -14,7 +14,7 @@ export interface MeasuredObject {
   frames: readonly string[];
 }
 
-/** What the items around a measurement say about it. */
+/** Facts that the items around a measurement state about it. */
 export interface MeasurementContext {
   trackingId?: string | undefined;
   trackingUid?: string | undefined;

@@ -17,7 +17,7 @@ const SR_CLASSES = '1.2.840.10008.5.1.4.1.1.88.';
 /** Key Object Selection is no report of measurements. */
 const KEY_OBJECTS = '1.2.840.10008.5.1.4.1.1.88.59';
 
-/** What the structured reports of a series say. */
+/** The contents of the structured reports of a series. */
 export interface SeriesReports {
   observations: MeasuredObservation[];
   doses: RadiationDose[];

@@ -15,7 +15,7 @@ export const Concept = {
   Laterality: codes('SCT 272741003', 'SRT G-C171'),
   TopographicalModifier: codes('SCT 106233006', 'SRT G-A1F8'),
   MeasurementMethod: codes('SCT 370129005', 'SRT G-C036'),
-  /** What a group is about, as context of its measurements. */
+  /** The subject of a group, as context of its measurements. */
   Finding: codes('DCM 121071', 'SCT 276214006'),
   SourceSeries: codes('DCM 121232'),
   /** Languages and observers (TID 1204, TID 1001 to 1004): about the report, not the measurement. */

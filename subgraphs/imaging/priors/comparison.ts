@@ -13,7 +13,7 @@ import {
 } from './compared-study.ts';
 import { MODALITY_FAMILIES } from './modality-families.ts';
 
-/** Which earlier studies are comparable with a study, by what its archive and the clinical record state (FG-18). */
+/** Finds the earlier studies that are comparable with a study, by the statements of its archive and of the clinical record (FG-18). */
 
 /** Arguments of `priors`; what is given replaces the comparison. */
 export interface PriorsArguments {

@@ -8,7 +8,7 @@ import type { InstanceOfStudy, Study } from '../study/study.ts';
 
 /** Pieces of a study as rendering needs them: frames and large values, with a limit of what is in memory. */
 
-/** What rendering reads of a study. */
+/** The members of a study that rendering reads. */
 export type RenderedStudy = Pick<
   Study,
   'uid' | 'usedCopy' | 'instances' | 'version' | 'metadata' | 'frames' | 'bulkdata'

@@ -264,7 +264,7 @@ interface Described {
   dataset: DicomJson;
 }
 
-/** How an object is shown, and until when its caller waits. */
+/** The rendering of an object, and the time until which its caller waits. */
 interface Shown extends Pick<PictureRequest, 'signal'> {
   rendering: Rendering;
 }

@@ -6,7 +6,7 @@ import type { PictureType } from './image/encode.ts';
 import { representativeFrame } from './image/timing.ts';
 import { negotiated } from './parameters.ts';
 
-/** Which frames of an object make its picture, and how many pixels that may be. */
+/** The frames of an object that make its picture, and the limit of its pixels. */
 
 export const STILL: readonly PictureType[] = ['image/jpeg', 'image/png', 'image/webp', 'image/gif'];
 const MOVING: readonly PictureType[] = ['image/gif', 'image/webp'];

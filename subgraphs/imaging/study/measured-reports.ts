@@ -8,7 +8,7 @@ import type { AuthorizedStudies } from './authorized-studies.ts';
 /** Structured reports of one study that are read. */
 const MAX_REPORTS = 100;
 
-/** What the structured reports of a study say, and why some could not be read. */
+/** The contents of the structured reports of a study, and the reasons why some could not be read. */
 export interface StudyReports extends Omit<SeriesReports, 'refused'> {
   failed: readonly Fault[];
 }

@@ -16,7 +16,7 @@ export interface Sized {
 }
 
 /**
- * What the archives of all tenants last said of their studies, for tenants with several archives. It decides nothing about
+ * The last statements of the archives of all tenants about their studies, for tenants with several archives. It decides nothing about
  * callers.
  */
 export class SeenStudies {

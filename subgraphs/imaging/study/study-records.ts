@@ -38,7 +38,7 @@ export interface StudyRecord {
   isSplit?: boolean;
 }
 
-/** How much of each study is wanted: 1, 2 or 3 calls to the source, however many studies. */
+/** The amount of each study that is wanted: 1, 2 or 3 calls to the source, however many studies. */
 export type Detail = 'study' | 'series' | 'instance';
 
 export interface StudyFilter {
@@ -53,7 +53,7 @@ export interface StudyList {
   records: readonly StudyRecord[];
   /** Faults of the sources that did not answer (DW-18). */
   failed: readonly Fault[];
-  /** What the clinical record says of these studies, by Study Instance UID; if they are joined. */
+  /** These studies in the clinical record, by Study Instance UID; if they are joined. */
   joined?: ReadonlyMap<string, RecordStudy>;
   /** Studies that only the clinical record has; if they are joined. */
   alone?: readonly RecordStudy[];

@@ -51,7 +51,7 @@ export interface StudyArchive {
   patientId(): Promise<string | undefined>;
 }
 
-/** How one request finds a study. */
+/** Functions by which a study finds its archives and rows. */
 export interface StudyOptions {
   /** Returns the archives that have it. @throws Fault `not_found` if the caller may not have it, whatever the reason */
   archives(): Promise<readonly Holding<StudyArchive>[]>;

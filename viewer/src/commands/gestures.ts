@@ -30,7 +30,7 @@ type Mode = 'idle' | 'pressed' | 'scroll' | 'transform' | 'window' | 'pan' | 'zo
 export interface GestureState {
   mode: Mode;
   pointers: readonly (Point & { id: number })[];
-  /** Where the first finger came down, and when. */
+  /** The place and the time at which the first finger came down. */
   start: Point & { time: number };
   /** Pixels that have not made a whole step yet. */
   rest: number;

@@ -1,4 +1,4 @@
-/** What is open above what. Esc closes the last one that was opened; with none open it goes one screen back. */
+/** The levels that are open above each other. Esc closes the last one that was opened; with none open it goes one screen back. */
 export class Levels {
   #open: (() => void)[] = [];
 

@@ -5,7 +5,7 @@
 export interface Command {
   /** Unique, such as `window.lung`. */
   id: string;
-  /** What the button and the help sheet call it, in the current language. */
+  /** Its name on the button and in the help sheet, in the current language. */
   name(): string;
   /** `KeyboardEvent.key`, with `Shift+` and `Control+` before it; the first is shown in the tooltip. */
   keys?: readonly string[];

@@ -35,7 +35,7 @@ export async function patiently<T>(run: () => Promise<T>, patience: Patience = {
   }
 }
 
-/** What a window has and Node has not: it says when the network is back. */
+/** The members of a window that Node does not have: it says when the network is back. */
 const network = globalThis as Partial<Pick<EventTarget, 'addEventListener' | 'removeEventListener'>>;
 
 function waitFor(

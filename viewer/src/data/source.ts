@@ -1,5 +1,5 @@
 /**
- * Where records and images come from. Each kind of server has an adapter: `graph/` (our GraphQL), `rest/` (any FHIR R4
+ * The source of records and images. Each kind of server has an adapter: `graph/` (our GraphQL), `rest/` (any FHIR R4
  * server), `dicomweb/` (any DICOMweb server). One contract test holds for all. All methods throw `Trouble`, or the reason
  * of the signal.
  */

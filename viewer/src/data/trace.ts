@@ -1,4 +1,4 @@
-/** What the page has asked for: a list for developers, in memory only, without anything that names a patient. */
+/** The requests of the page: a list for developers, in memory only, without anything that names a patient. */
 
 export interface Call {
   method: string;

@@ -1,5 +1,5 @@
 /**
- * What can go wrong with a request, as the user has to know it. Every error of a source is one of these; the words for it
+ * A failure of a request, as the user has to know it. Every error of a source is one of these; the words for it
  * are in the messages, by `kind`.
  */
 export type TroubleKind =

@@ -13,7 +13,7 @@ export interface AttributeNode {
   /** `Patient Name`; undefined for a private attribute, and one that PS3.6 does not have. */
   name?: string;
   keyword?: string;
-  /** Who has defined a private attribute. */
+  /** The owner of a private attribute. */
   creator?: string;
   isPrivate: boolean;
   /** Several values have a backslash between them, as in a file. Empty for binary values and sequences. */

@@ -14,7 +14,7 @@ export interface Study {
   /** Undefined where neither record nor archive says it. */
   numberOfInstances?: number;
   series: readonly Series[];
-  /** Where the images are; undefined for a study that no archive has, which cannot be opened. */
+  /** The server of the images; undefined for a study that no archive has, which cannot be opened. */
   location?: ImageLocation;
 }
 
@@ -25,7 +25,7 @@ export interface Series {
   description?: string;
   bodySite?: string;
   numberOfInstances?: number;
-  /** Where this series is, if another archive has it than the study. */
+  /** The server of this series, if another archive has it than the study. */
   location?: ImageLocation;
 }
 

@@ -1,4 +1,4 @@
-/** What draws images. `cornerstone/` is the only importer of Cornerstone; `fake.ts` is for tests of components. */
+/** The part that draws images. `cornerstone/` is the only importer of Cornerstone; `fake.ts` is for tests of components. */
 import type { Pixels } from '../domain/grey/pixels.ts';
 import type { FrameId } from '../domain/study.ts';
 import type { Stack } from '../domain/series/stacks.ts';
@@ -25,7 +25,7 @@ export interface Camera {
   flipped: boolean;
 }
 
-/** What is on the glass. Only the engine's own rendered event sets it. */
+/** The image on the glass. Only the engine's own rendered event sets it. */
 export interface Shown {
   frame: FrameId;
   /** From 0, in the stack. */

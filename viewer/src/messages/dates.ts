@@ -1,7 +1,7 @@
 import { getLocale } from './compiled/runtime.js';
 import type { Wording } from './modalities.ts';
 
-/** Where the month stands before the day, dates are misread elsewhere: English dates are `12 Mar 2026`. */
+/** Dates with the month before the day are misread elsewhere: English dates are `12 Mar 2026`. */
 const DATES: Record<string, string> = { en: 'en-GB', es: 'es' };
 
 /** Returns the language in which dates are written. (BCP 47) */

@@ -1,7 +1,7 @@
-/** Which frames to load, and in which order. Pure: the frame store asks again after each change. */
+/** Chooses the frames to load, and their order. Pure: the frame store asks again after each change. */
 import type { FrameId } from '../domain/study.ts';
 
-/** Where a view is in its stack. */
+/** The place of a view in its stack. */
 export interface Aim {
   frames: readonly FrameId[];
   /** From 0. */

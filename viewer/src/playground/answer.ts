@@ -1,4 +1,4 @@
-/** What is sent, and what comes back. */
+/** A request, and its answer. */
 
 export interface Asked {
   query: string;

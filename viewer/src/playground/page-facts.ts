@@ -1,6 +1,6 @@
 import type { SmartServer } from '../state/sign-in/smart-server.ts';
 
-/** What the gateway writes into the page. */
+/** Facts that the gateway writes into the page. */
 export interface PageFacts {
   /** Name of the tenant. */
   tenant: string;
@@ -8,7 +8,7 @@ export interface PageFacts {
   base: string;
   /** URL of the gateway, with a slash at its end. */
   gateway: string;
-  /** How the page gets a token: none is needed, by sign-in where the page is a registered app, or only pasted. */
+  /** The way to a token: none is needed, by sign-in where the page is a registered app, or only pasted. */
   access: 'none' | 'sign-in' | 'pasted';
   /** True if a user can sign in for all patients that the user may see, not only for one. */
   severalPatients?: boolean;

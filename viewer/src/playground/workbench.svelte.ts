@@ -9,7 +9,7 @@ export class Workbench {
   answer = $state.raw<Answer>();
   /** The text in the editor. */
   edited = $state.raw<Pick<Answer['asked'], 'query'> & { variables: string }>({ query: '', variables: '' });
-  /** What the edited query costs; undefined while it is not known. */
+  /** The cost of the edited query; undefined while it is not known. */
   cost = $state.raw<Explained>();
   /** True if plan and calls of the next query shall be told. */
   isExplained = $state(false);
@@ -88,7 +88,7 @@ export class Workbench {
   }
 }
 
-/** What is said when there is no answer. Nothing of the query is lost. */
+/** The text for a missing answer. Nothing of the query is lost. */
 function unanswered(asked: Asked, error: unknown): Answer {
   const message =
     error instanceof Trouble && error.kind === 'signed-out'

@@ -9,7 +9,7 @@ import type { RecordState } from '../state/record/record.svelte.ts';
 import type { Route } from '../state/route.svelte.ts';
 import type { Workspace } from '../state/stage/workspace.svelte.ts';
 
-/** What all parts of the page share. */
+/** Objects that all parts of the page share. */
 export interface Page {
   account: Account;
   records: RecordSource;

@@ -1,4 +1,4 @@
-/** What a feature adds to the page of a record. `features.ts` lists the features; the page knows none by name. */
+/** The parts that a feature adds to the page of a record. `features.ts` lists the features; the page knows none by name. */
 import { createContext, type Component } from 'svelte';
 import type { Command } from '../commands/registry.ts';
 import type { Result } from '../domain/record/record.ts';

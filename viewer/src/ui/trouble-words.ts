@@ -1,7 +1,7 @@
 import type { Trouble, TroubleKind } from '../data/trouble.ts';
 import { m } from '../messages/compiled/messages.js';
 
-/** What did not come. */
+/** The part of the page that did not come. */
 export type Subject = 'record' | 'patients' | 'images' | 'document';
 
 const same = (said: () => string): Record<Subject, () => string> => ({

@@ -8,7 +8,7 @@ export interface Asked {
   sort?: string;
 }
 
-/** What a server says about the search that it answered. */
+/** A server's own words about the search that it answered. */
 export interface Said {
   self?: string;
   warnings: readonly string[];

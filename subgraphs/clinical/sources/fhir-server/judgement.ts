@@ -31,7 +31,7 @@ export interface Judgement {
 
 type Test = (resource: Resource) => boolean;
 
-/** How one parameter is judged: by the matcher, by a test of its own, or not at all. */
+/** The judge of one parameter: the matcher, a test of its own, or none. */
 type Rule = { params: SearchParams } | { test: Test } | undefined;
 
 interface Judged {

@@ -11,7 +11,7 @@ export interface Place {
   seen: number;
   /** Parameters that the server ignores. */
   ignored: readonly string[];
-  /** Which part of the patients is searched. */
+  /** Index of the part of the patients that is searched. */
   part: number;
 }
 

@@ -9,7 +9,7 @@ import { signOfLife, TIMEOUT_MS, type FhirHttpOptions } from './http.ts';
 
 const NO_LOG: StateLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
-/** What all requests to FHIR servers share. Use one per process. */
+/** State that all requests to FHIR servers share. Use one per process. */
 export class FhirServersShared {
   readonly matcher = new ResourceMatcher();
   readonly capabilities = new CapabilityCache();

@@ -8,7 +8,7 @@ import { StoreWriter } from './store-writer.ts';
 import { storeSchema, TABLES } from './tables.ts';
 import { Database } from '../../../../schema/process/sqlite.ts';
 
-/** How far a load is. */
+/** The progress of a load. */
 export interface LoadProgress {
   step: 'waiting' | 'reading' | 'loading' | 'indexing';
   /** Files that are read completely, of all files. */
@@ -22,7 +22,7 @@ const COMMITTED_TOGETHER = 2_000;
 /** Milliseconds between two looks whether another process has finished. */
 const LOOK_AGAIN = 200;
 
-/** What a database under construction knows of its load. */
+/** Tables of a database under construction, about its load. */
 const CONSTRUCTION = `
 CREATE TABLE construction (content TEXT, boot TEXT);
 CREATE TABLE place (file INTEGER, place INTEGER, resources INTEGER);

@@ -36,7 +36,7 @@ export function answer(questions: readonly Question[]): Answer[] {
   return questions.map((question) => answers.get(question)!);
 }
 
-/** What the answers of one message may take. */
+/** Limits of the answers of one message. */
 class Limits {
   readonly #began = performance.now();
   #questions = 0;

@@ -2,7 +2,7 @@ import type { NewestOf } from '../source.ts';
 import type { SearchPlan } from '../../search/plan.ts';
 import type { FacetPlan } from '../../search/facet-plan.ts';
 
-/** What a thread of the store is asked. Everything in it is plain data. */
+/** A question to a thread of the store. Everything in it is plain data. */
 export type Question = { database: DatabaseVersion } & (
   | { ask: 'read'; type: string; ids: readonly string[] }
   | { ask: 'search'; plan: SearchPlan; page: PageWanted }
@@ -59,7 +59,7 @@ export interface FacetsFound {
   count: number;
 }
 
-/** What is known of a whole store. */
+/** Facts about a whole store. */
 export interface StoreFacts {
   /** Names the content: it differs after every change. */
   generation: string;

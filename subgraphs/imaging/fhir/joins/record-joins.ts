@@ -39,7 +39,7 @@ export interface RecordInclude {
 }
 
 /**
- * What searches of studies ask of the record, within the caller's rights there: with scopes and reach of a search of the
+ * Questions of study searches to the record, within the caller's rights there: with scopes and reach of a search of the
  * record itself. The composition root supplies it.
  */
 export interface RecordJoins {

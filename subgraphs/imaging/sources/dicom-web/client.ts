@@ -54,7 +54,7 @@ export interface GetOptions {
   statuses?: Readonly<Record<number, StatusMeaning>>;
 }
 
-/** What a status says: `no_server`, that this is not the address of a DICOMweb server. */
+/** The meaning of a status: `no_server`, that this is not the address of a DICOMweb server. */
 type StatusMeaning = 'not_found' | 'not_acceptable' | 'no_server';
 
 /** Value of Accept for frames as stored. */

@@ -18,7 +18,7 @@ export interface Archives {
   study(studyUid: string, detail?: Detail): Promise<StudyRecord | undefined>;
 }
 
-/** What was found of a study by one of its ids. */
+/** The halves of a study that were found by one of its ids: of the archives, and of the record. */
 interface Halves {
   record: StudyRecord | undefined;
   half: RecordStudy | undefined;

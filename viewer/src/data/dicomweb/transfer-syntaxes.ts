@@ -30,7 +30,7 @@ export function acceptFrames(preferred?: string): string {
 const range = (type: string, uid: string): string =>
   `multipart/related; type="${type}"; transfer-syntax=${uid}`;
 
-/** What a media type without a transfer syntax means (PS3.18 Table 8.7.3-4 and 8.7.3-5), older names included. */
+/** The meaning of a media type without a transfer syntax (PS3.18 Table 8.7.3-4 and 8.7.3-5), older names included. */
 const DEFAULTS: Readonly<Record<string, string>> = {
   'application/octet-stream': EXPLICIT_LITTLE_ENDIAN,
   'image/jpeg': '1.2.840.10008.1.2.4.70',

@@ -216,7 +216,7 @@ const RESOURCE = graphql(
   [CONCEPT],
 );
 
-/** What waits for the archive: the images, and what names them. */
+/** The parts that wait for the archive: the images, and their names. */
 export const IMAGES = graphql(
   `
     fragment ImageParts on Patient @_unmask {

@@ -15,7 +15,7 @@ import type { IMAGES } from './fragments.ts';
 import { ask, troubleOf, type Endpoint, type GraphAnswer, type GraphError } from './graphql.ts';
 
 type Record = NonNullable<ResultOf<typeof RECORD>['Patient']>;
-/** What comes later. */
+/** The parts that come later. */
 type Images = ResultOf<typeof IMAGES>;
 type Timeline = NonNullable<NonNullable<Images['timeline']>['entries']>;
 type Entry = NonNullable<Timeline[number]>;

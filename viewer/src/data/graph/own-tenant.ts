@@ -32,7 +32,7 @@ export class OwnTenant implements RecordSource {
     return (await this.#records()).priors(studyUid, signal);
   }
 
-  /** What did not load is asked for again by the next call. */
+  /** A part that did not load is asked for again by the next call. */
   #records(): Promise<GraphRecords> {
     this.#graph ??= import('./graph-source.ts').then(
       ({ GraphRecords }) => new GraphRecords(this.#tenant, this.#transport),

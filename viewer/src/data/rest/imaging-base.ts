@@ -1,4 +1,4 @@
-/** Where a patient's imaging is: SMART Imaging Access, Discovery. */
+/** Finds the imaging server of a patient: SMART Imaging Access, Discovery. */
 import { present, type List, type Maybe } from '../fhir/shapes.ts';
 import { Trouble } from '../trouble.ts';
 import type { Asking } from './search.ts';

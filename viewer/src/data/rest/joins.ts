@@ -1,4 +1,4 @@
-/** Which studies a report is about, by what the two resources say of each other (docs/joins.md). */
+/** Finds the studies that a report is about, by the statements of the two resources about each other (docs/joins.md). */
 import {
   present,
   type FhirIdentifier,

@@ -6,7 +6,7 @@ export interface Encapsulated {
   title?: string;
   /** In lower case; `application/octet-stream` where the object does not say. */
   mediaType: string;
-  /** What kind of document it is, as the object says. */
+  /** The kind of document, as the object states it. */
   concept?: Code;
   /** Bytes of the document without the byte that makes them even; undefined where the object does not say. */
   length?: number;

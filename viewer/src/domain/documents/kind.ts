@@ -4,7 +4,7 @@ import { isStructuredReport } from './sr.ts';
 import { isVideo } from './video.ts';
 import { isWaveform } from './waveform.ts';
 
-/** What an object without frames is; `other` for what has nothing to read or to draw. */
+/** The kind of an object without frames; `other` for one that has nothing to read or to draw. */
 export type DocumentKind = 'report' | 'file' | 'waveform' | 'video' | 'other';
 
 export function kindOf(instance: Instance): DocumentKind {

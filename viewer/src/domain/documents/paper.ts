@@ -20,7 +20,7 @@ export interface PaperRow {
   pulse?: string;
   top: number;
   bottom: number;
-  /** Where zero is, or the middle of what is no voltage. */
+  /** The place of zero, or the middle of values that are no voltage. */
   zero: number;
   /** Of what is no voltage: its values fill the row. */
   range?: readonly [low: number, high: number];
@@ -29,7 +29,7 @@ export interface PaperRow {
 export interface Paper {
   width: number;
   height: number;
-  /** Where the first sample is. */
+  /** The place of the first sample. */
   left: number;
   /** Millimetres of a sample. */
   step: number;

@@ -22,7 +22,7 @@ export interface Measurement {
   modifiers: readonly Code[];
   /** The images that it was made on. */
   references: readonly ObjectReference[];
-  /** What else stands below it. */
+  /** The other items below it. */
   facts: readonly Fact[];
 }
 

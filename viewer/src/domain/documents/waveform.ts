@@ -21,7 +21,7 @@ export interface Channel extends WaveformChannel {
   filter: { low?: number; high?: number; notch?: number };
 }
 
-/** What the device, or a person, has noted. */
+/** A note of the device, or of a person. */
 export interface Note {
   text: string;
   /** Of a measurement. */

@@ -1,4 +1,4 @@
-/** What the values of an image mean, for measurements and labels. */
+/** The meaning of the values of an image, for measurements and labels. */
 import { number, text, type Instance } from '../instance.ts';
 import { suvOf } from './suv.ts';
 

@@ -1,8 +1,8 @@
-/** What can be measured, and by which points. */
+/** The kinds of measurements, and the points of each. */
 
 export type Kind = 'length' | 'angle' | 'rectangle' | 'ellipse' | 'probe' | 'arrow';
 
-/** How many points each kind has. The second one of an angle is its vertex; two opposite corners bound a region. */
+/** Number of points of each kind. The second one of an angle is its vertex; two opposite corners bound a region. */
 export const POINTS: Readonly<Record<Kind, number>> = {
   length: 2,
   angle: 3,

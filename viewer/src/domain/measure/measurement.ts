@@ -1,4 +1,4 @@
-/** What a person has measured on an image. */
+/** A measurement of a person on an image. */
 import { planeOf, type ImagePoint, type Vector } from '../space/geometry.ts';
 import { numbers, type Instance } from '../instance.ts';
 import { patientPoint } from '../volume/reference-lines.ts';
@@ -19,7 +19,7 @@ export interface Measurement {
   values: Values | undefined;
   /** The note of an arrow. */
   note?: string;
-  /** Where its image is: number of the series, key of the stack in it, and number of the image from 1. */
+  /** The place of its image: number of the series, key of the stack in it, and number of the image from 1. */
   place: { series: string | undefined; stack: string; image: number };
 }
 

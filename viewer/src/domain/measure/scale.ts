@@ -1,4 +1,4 @@
-/** How large a pixel is. */
+/** The size of a pixel. */
 import { items, number, numbers, text, type Instance } from '../instance.ts';
 import type { ImagePoint } from '../space/geometry.ts';
 

@@ -5,7 +5,7 @@ import type { Person } from './record.ts';
 
 export type IdentityPart = 'name' | 'birthDate' | 'number';
 
-/** What an image says of its patient; a member is undefined where the image does not say it. */
+/** The patient whom an image states; a member is undefined where the image does not state it. */
 export interface ImageIdentity {
   name?: string;
   /** `YYYY-MM-DD` */

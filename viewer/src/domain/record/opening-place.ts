@@ -2,7 +2,7 @@ import { isFilm } from '../series/cine.ts';
 import type { Place } from '../series/image-reference.ts';
 import type { Stack } from '../series/stacks.ts';
 
-/** Where to begin in a series, as an address says it. */
+/** An image of a series, as an address names it. */
 export interface Named {
   /** Key of a stack. */
   stack?: string | undefined;

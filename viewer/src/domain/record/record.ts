@@ -119,7 +119,7 @@ export interface PatientRecord {
   studies: readonly Study[];
   reports: readonly Report[];
   timeline: readonly TimelineEntry[];
-  /** What did not arrive: the part, and why. What is shown is complete in itself. */
+  /** Parts that did not arrive, each with its reason. The shown parts are complete in themselves. */
   missing: readonly { part: 'images' | 'record'; message: string }[];
 }
 

@@ -1,10 +1,10 @@
-/** What a sentence of a report says about images: `series 3, image 12`, `imágenes 4 y 5`, `(3/87)`. English and Spanish. */
+/** Reads what a sentence of a report says about images: `series 3, image 12`, `imágenes 4 y 5`, `(3/87)`. English and Spanish. */
 
 /** Numbers as they are printed, the first and the last. */
 export type NumberRange = readonly [from: number, to: number];
 
 export interface Mention {
-  /** Where it stands in the text. */
+  /** Its place in the text. */
   start: number;
   end: number;
   series?: number;

@@ -19,7 +19,7 @@ export interface LinkContext {
   studies: readonly Study[];
   /** Study Instance UIDs, or ids, of the studies that the report is about. */
   of: readonly string[];
-  /** What stands above the paragraph. */
+  /** The heading above the paragraph. */
   heading?: string | undefined;
 }
 

@@ -7,7 +7,7 @@ export interface CineTiming {
   begins: readonly number[];
   /** Milliseconds until the film begins again. */
   duration: number;
-  /** Where the times are from; `usual` is our own, for images that have none. */
+  /** The source of the times; `usual` is our own, for images that have none. */
   source: 'frame-time' | 'frame-time-vector' | 'recommended-rate' | 'cine-rate' | 'usual';
 }
 
@@ -93,7 +93,7 @@ export function frameAt({ begins, duration }: CineTiming, elapsed: number, swing
   return after === -1 ? begins.length - 1 : Math.max(after - 1, 0);
 }
 
-/** What stacks are made of: films with true times, and all other images. */
+/** The two kinds of stacks: films with true times, and all other images. */
 export interface Contents {
   films: readonly { frames: number; seconds: number }[];
   images: number;

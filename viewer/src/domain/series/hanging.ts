@@ -8,11 +8,11 @@ import type { Series, Study } from '../study.ts';
 
 export type Layout = '1x1' | '1x2' | '2x2';
 
-/** What a cell shows. */
+/** The content of a cell. */
 export interface Hung {
   study: Study;
   series: Series;
-  /** Which image of the series, where several cells show the same one; from 1. */
+  /** The image of the series, where several cells show the same one; from 1. */
   image?: number;
   /** Says that an image is the one for this place; it comes before `image`. */
   prefers?: (metadata: Instance) => boolean;
@@ -27,13 +27,13 @@ export interface Hanging {
 export interface HangingWishes {
   /** CSS pixels. */
   screen: { width: number };
-  /** What the person, or the address, wants. */
+  /** The wish of the person, or of the address. */
   layout?: Layout | undefined;
   /** Comparable earlier studies, newest first: the first is hung beside the study. */
   priors?: readonly Study[];
 }
 
-/** How many places a layout has. */
+/** Number of places of a layout. */
 export const PLACES: Record<Layout, number> = { '1x1': 1, '1x2': 2, '2x2': 4 };
 
 /** A narrower screen is a phone: it has one image. */

@@ -1,4 +1,4 @@
-/** What a series is made of, by its modality (PS3.3 §C.7.3.1.1.1): not everything in a study is an image. */
+/** The content of a series, by its modality (PS3.3 §C.7.3.1.1.1): not everything in a study is an image. */
 import type { Series, Study } from '../study.ts';
 
 /** `clip`: images, or films of many. */

@@ -1,4 +1,4 @@
-/** Which series of one study shows the same as a series of another one. */
+/** Finds the series of one study that shows the same as a series of another one. */
 import { foldedText } from '../../../../schema/fhir/folded-text.ts';
 import type { Series, Study } from '../study.ts';
 

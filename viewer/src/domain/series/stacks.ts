@@ -19,7 +19,7 @@ export type { StackFrame } from '../grey/frames.ts';
 export interface Stack {
   /** Unique in its series. */
   key: string;
-  /** What distinguishes it from the other stacks of its series; undefined for the only one. */
+  /** The difference from the other stacks of its series; undefined for the only one. */
   by?: { what: 'orientation' | 'size' | 'echo' | 'temporal' | 'kind'; value: string };
   frames: readonly StackFrame[];
   /** Millimetres between the centres of neighbouring pixels, of rows and columns; undefined if unknown. */

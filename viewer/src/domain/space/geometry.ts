@@ -4,7 +4,7 @@ import { cross, dot, type Vector } from './vectors.ts';
 
 export { dot, type Vector } from './vectors.ts';
 
-/** Where an image lies: the centre of its first pixel, and the directions of its rows and columns (unit vectors). */
+/** The plane of an image: the centre of its first pixel, and the directions of its rows and columns (unit vectors). */
 export interface Plane {
   position: Vector;
   row: Vector;
@@ -22,7 +22,7 @@ const SAME_ORIENTATION_DEGREES = 1;
 export const SAME_POSITION_MM = 0.01;
 
 const SAME_COSINE = Math.cos((SAME_ORIENTATION_DEGREES * Math.PI) / 180);
-/** How far directions may be from unit length, and from a right angle to each other. */
+/** Tolerance of directions from unit length, and from a right angle to each other. */
 const DIRECTION_TOLERANCE = 0.02;
 
 /** Returns the plane of an image; undefined if it has none, or one that is no plane (zero or skew directions). */

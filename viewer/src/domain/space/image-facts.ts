@@ -1,4 +1,4 @@
-/** What is written on an image besides its name and its window. */
+/** Facts that are written on an image besides its name and its window. */
 import { positive, text, type Instance } from '../instance.ts';
 import { imagePosition } from './orientation.ts';
 

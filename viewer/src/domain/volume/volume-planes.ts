@@ -18,7 +18,7 @@ export interface Direction {
   sign: 1 | -1;
 }
 
-/** How a plane lies in its volume. */
+/** The position of a plane in its volume. */
 export interface PlaneAxes {
   /** On the screen. */
   right: Direction;

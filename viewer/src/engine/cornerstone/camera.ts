@@ -25,7 +25,7 @@ export function applyCamera(viewport: Types.IStackViewport, element: HTMLElement
   viewport.setCamera({ focalPoint: moved(focalPoint!), position: moved(position!) });
 }
 
-/** Where an image lies in the coordinates of its viewport. */
+/** The position of an image in the coordinates of its viewport. */
 function placeOf(viewport: Types.IStackViewport): {
   origin: Vector;
   row: Vector;

@@ -18,7 +18,7 @@ interface Opened {
   forget: () => void;
 }
 
-/** What a view needs of its engine, which may give it another viewport when the graphics are restarted. */
+/** The members of an engine that a view uses. It may give the view another viewport when the graphics are restarted. */
 export interface Glass {
   viewport(): Types.IStackViewport;
   /** False while the graphics have stopped: what is drawn then is not on the screen. */

@@ -19,7 +19,7 @@ export class LinkedScroll {
   offset = $state(0);
   readonly #workspace: Workspace;
   #link: { stacks: readonly [Stack, Stack]; link: Link } | undefined;
-  /** What the cells had when this was called last. */
+  /** The images of the cells when this was called last. */
   #before: { stacks: readonly [Stack, Stack]; wanted: readonly [number, number] } | undefined;
 
   constructor(workspace: Workspace) {
@@ -36,7 +36,7 @@ export class LinkedScroll {
     return first.stack.reformatted || second.stack.reformatted ? undefined : [first, second];
   }
 
-  /** How the pair is linked; undefined while there is none. */
+  /** The link of the pair; undefined while there is none. */
   get link(): Link | undefined {
     const { pair } = this;
     if (!pair) return undefined;

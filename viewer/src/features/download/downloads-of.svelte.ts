@@ -2,7 +2,7 @@ import type { Page } from '../../ui/context.ts';
 import { Saving } from './saving.svelte.ts';
 import { onePer } from '../../state/browser/one-per.ts';
 
-/** What is being saved on a page. */
+/** The downloads of a page. */
 class Downloads {
   open = $state<'picture' | 'files'>();
   readonly saving: Saving;

@@ -14,7 +14,7 @@ const DRAWN = [
   ],
   ...['paint-order', 'font-family', 'font-size', 'font-weight'],
 ];
-/** What a click or a finger needs is no part of the picture. */
+/** Controls for a click or a finger are no part of the picture. */
 const HIDDEN = '.visually-hidden, button, [role="application"]';
 
 /**

@@ -3,7 +3,7 @@ import type { ImageSource } from '../../data/source.ts';
 import type { Series, Study } from '../../domain/study.ts';
 import { saveBlob } from '../../ui/controls/save-blob.ts';
 
-/** What the browser gives where a person can choose a file to write into. */
+/** The file handle of a browser in which a person can choose a file to write into. */
 interface FileHandle {
   createWritable(): Promise<WritableStream<Uint8Array>>;
 }

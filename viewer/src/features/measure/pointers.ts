@@ -1,4 +1,4 @@
-/** What pointers and keys on the glass mean for measuring. Pure. */
+/** The meaning of pointers and keys on the glass for measuring. Pure. */
 import type { ImagePoint } from '../../domain/space/geometry.ts';
 
 type GlassPoint = readonly [x: number, y: number];

@@ -1,4 +1,4 @@
-/** What was done while values were measured: marks on the axis of time. */
+/** Procedures while values were measured: marks on the axis of time. */
 import type { PatientRecord } from '../../domain/record/record.ts';
 import { plainStudy } from '../../messages/plain/names.ts';
 import { modalityNames, type Wording } from '../../messages/modalities.ts';

@@ -31,7 +31,7 @@ export interface PlotArea {
 
 export interface PlotOptions {
   points: readonly PlotPoint[];
-  /** What is usual; open where a limit is missing. */
+  /** The usual range; open where a limit is missing. */
   usual: { low?: number; high?: number } | undefined;
   range: TimeRange;
   colours: PlotColours;
@@ -43,7 +43,7 @@ export interface PlotOptions {
   onRead(index: number): void;
   /** A part of the time was chosen with the pointer; undefined: all of it, by a double click. */
   onRange(range: TimeRange | undefined): void;
-  /** Where the values are, in pixels of the page within the element. */
+  /** The area of the values, in pixels of the page within the element. */
   onLaid(area: PlotArea): void;
 }
 

@@ -1,7 +1,7 @@
 /** Words for codes of FHIR, in both wordings. A code without words of its own stays as it is. */
 import { m } from '../compiled/messages.js';
 
-/** How a value lies beside what is usual: by shape in charts. */
+/** The position of a value beside the usual range: by shape in charts. */
 export type Flag = 'high' | 'low' | 'abnormal';
 
 /** Of the value set observation-interpretation; normal values have no words, other codes are no judgement of a value. */

@@ -11,14 +11,14 @@ import { REGIONS } from './regions.ts';
 
 const LOINC = 'http://loinc.org';
 
-/** What a record calls something, with its code. */
+/** The name that a record uses, with its code. */
 export interface Coded {
   text: string;
   system?: string;
   code?: string;
 }
 
-/** What a study shows, as the record and its images say it. */
+/** The subject of a study, as the record and its images state it. */
 export interface Imaged {
   description?: string;
   modalities: readonly string[];

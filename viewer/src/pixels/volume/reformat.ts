@@ -77,7 +77,7 @@ function slabOf({ voxels, size }: Volume, { right, down, through, from, to, mode
   return mean;
 }
 
-/** Where a line of pixels lies among the voxels: the voxel before each pixel, the one after, and how near that is. */
+/** The place of a line of pixels among the voxels: the voxel before each pixel, the one after, and how near that is. */
 interface Line {
   before: Int32Array;
   after: Int32Array;

@@ -16,7 +16,7 @@ export interface Request {
 
 export interface Language {
   name: string;
-  /** What has to be installed, and how. */
+  /** The packages to install, and the command. */
   needs: string;
   write(request: Request): string;
 }

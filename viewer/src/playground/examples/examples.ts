@@ -4,9 +4,9 @@ import { variablesIn } from '../answer.ts';
 
 export interface Example {
   id: string;
-  /** What it answers, in the words of who asks. */
+  /** The question that it answers, in the words of the person who asks. */
   question: string;
-  /** What there is to learn from it. */
+  /** The lesson of it. */
   hint: string;
   /** `several`: it needs a token for several patients. */
   whose: 'one' | 'several';

@@ -17,11 +17,11 @@ export interface Texts {
 export interface EditorOptions {
   /** Sends a query. */
   send(asked: Asked): Promise<GraphqlAnswer>;
-  /** Where tabs and history are kept. */
+  /** The storage of tabs and history. */
   storage: Storage;
-  /** What the editor shows if nothing is kept and no link was opened. */
+  /** The query that the editor shows if nothing is kept and no link was opened. */
   first: Texts;
-  /** What a link brought: a tab of its own, beside those that are kept. */
+  /** The query of a link: a tab of its own, beside those that are kept. */
   linked: Texts | undefined;
   onEdit(texts: Texts): void;
 }
@@ -128,9 +128,9 @@ function writtenWhile(storage: Storage, isOpen: () => boolean): Storage {
 
 interface Connected {
   actions: ReturnType<typeof useGraphiQLActions>;
-  /** What the tab holds, as far as it has been drawn. */
+  /** The texts of the tab, as far as it has been drawn. */
   texts: Texts;
-  /** What the editors hold, drawn or not. */
+  /** The texts of the editors, drawn or not. */
   textsNow(): Texts;
   setTexts(texts: Texts): void;
 }

@@ -1,4 +1,4 @@
-/** What a chart of a list shows: numbers over time, numbers by category, or how often each value is there. */
+/** The content of a chart of a list: numbers over time, numbers by category, or the number of each value. */
 import { momentOf, numberOf, textOf, valuesOf, type Cell, type Column, type ResultTable } from './lists.ts';
 
 export type ChartKind = 'time' | 'average' | 'count';
@@ -21,7 +21,7 @@ export interface Chart {
   kind: ChartKind;
   title: string;
   marks: readonly Mark[];
-  /** What is not shown; empty if all is. */
+  /** The part that is not shown; empty if all is. */
   note: string;
 }
 

@@ -10,7 +10,7 @@ import { pastedGrant } from './pasted-token.ts';
 /** The id with which the page is registered. */
 const CLIENT_ID = 'playground';
 
-/** What the page may say of a token: never the token. */
+/** Facts about a token that the page may show: never the token. */
 export type Granted = Pick<Grant, 'patient' | 'scope'> & { isPasted: boolean };
 
 /** The token of the page: in memory only. */

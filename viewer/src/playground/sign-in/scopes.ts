@@ -1,4 +1,4 @@
-/** What a token shall open, in plain words, and as scopes (SMART App Launch 2.2 §3.0.2). */
+/** The reach of a token in plain words, and as scopes (SMART App Launch 2.2 §3.0.2). */
 
 export type Whose = 'patient' | 'user';
 

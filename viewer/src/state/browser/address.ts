@@ -1,4 +1,4 @@
-/** What the address of the page says. */
+/** Reads and writes the address of the page. */
 import type { Layout } from '../../domain/series/hanging.ts';
 
 /** The screens of a narrow page; a wide page shows all. */
@@ -17,7 +17,7 @@ export interface Address {
   image?: number;
   layout?: Layout;
   window?: { centre: number; width: number };
-  /** What is shown beside the study: another one of the same patient. */
+  /** The study that is shown beside this one, of the same patient. */
   beside?: Beside;
   screen?: Screen;
 }

@@ -7,12 +7,12 @@ export type Theme = 'system' | 'light' | 'dark';
 
 const KEY = 'viewer.preferences';
 
-/** What a person chooses for this browser: no data of a patient. */
+/** A person's choices for this browser: no data of a patient. */
 export class Preferences {
   language = $state<Locale>('en');
   theme = $state<Theme>('system');
   wording = $state<Wording>('plain');
-  /** How the person divides the stage for a modality. */
+  /** The person's division of the stage for a modality. */
   layouts = $state.raw<Readonly<Record<string, Layout>>>({});
   readonly #storage: Storage | undefined;
 

@@ -13,7 +13,7 @@ export interface Server {
   isOwn: boolean;
 }
 
-/** What the user types. */
+/** A server as the user types it. */
 export interface ServerEntry {
   name: string;
   fhirBase: string;

@@ -1,6 +1,6 @@
 import type { ServerList } from '../browser/server-list.svelte.ts';
 
-/** Who uses the page, as the shell sees it; `session.svelte.ts` is one. */
+/** The user of the page, as the shell sees it; `session.svelte.ts` is one. */
 export interface Account {
   /** `opening` until it is known whether a token is needed. */
   readonly phase: 'opening' | 'signed-out' | 'ready';

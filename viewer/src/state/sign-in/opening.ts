@@ -1,4 +1,4 @@
-/** What happens when the page opens: an answer of a sign-in, a launch by an EHR, a reload, or a first visit. */
+/** Opens the page: an answer of a sign-in, a launch by an EHR, a reload, or a first visit. */
 import { parseAddress } from '../browser/address.ts';
 import type { Server, Servers } from '../browser/servers.ts';
 import { SignInProblem } from './sign-in-problem.ts';
@@ -70,7 +70,7 @@ function listed(server: Server | undefined, address?: string): Server {
   throw new SignInProblem('unknown-server', UNKNOWN, address === undefined ? {} : { server: address });
 }
 
-/** What is said when a server, or a part of this page, does not come. */
+/** The text for a server, or a part of this page, that does not come. */
 export function unreachable(cause: unknown): SignInProblem {
   return new SignInProblem('unreachable', 'The server does not answer. Nothing was lost: try again.', {
     cause,
@@ -127,7 +127,7 @@ function isOpenId({ smart }: Known): boolean {
 }
 
 /**
- * What this tab knows of sign-ins at a server: that there was one, one without a page, or that there is none without a page.
+ * Facts that this tab keeps about sign-ins at a server: that there was one, one without a page, or that there is none without a page.
  * No token.
  */
 type SignIn = 'done' | 'silent' | 'asks';

@@ -1,4 +1,4 @@
-/** What the gateway writes into the page about itself, so that the viewer need not ask before it signs in. */
+/** Facts that the gateway writes into the page about itself, so that the viewer need not ask before it signs in. */
 import type { SmartServer } from './smart-server.ts';
 
 export interface PageConfiguration {

@@ -16,13 +16,13 @@ const SIGNED_OUT = 'signed-out';
 
 export interface SessionOptions {
   servers: Servers;
-  /** Where sign-ins come back to: the page without its query. */
+  /** The address to which sign-ins come back: the page without its query. */
   redirectUri: string;
   /** The SMART configuration of a server that the page brings along. */
   configured?: { fhirBase: string; smart: SmartServer } | undefined;
 }
 
-/** Who is signed in where, and the sources of data. Tokens are in memory only. */
+/** The signed-in user and server, and the sources of data. Tokens are in memory only. */
 export class Session {
   readonly servers: Servers;
   /** `opening` until it is known whether a token is needed. */
@@ -71,7 +71,7 @@ export class Session {
     return this.#ready.images;
   }
 
-  /** Where its images are; undefined where only the records say it. */
+  /** The server of its images; undefined where only the records name it. */
   get imageLocation(): ImageLocation | undefined {
     const { server } = this;
     return server && imagesOf({ fhirBase: server.fhirBase, hasGraph: server.isOwn });

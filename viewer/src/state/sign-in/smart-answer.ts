@@ -1,11 +1,11 @@
-/** What a launch leaves in the tab, and the answer with which the browser comes back (RFC 6749 §4.1.2). */
+/** The traces of a launch in the tab, and the answer with which the browser comes back (RFC 6749 §4.1.2). */
 import { SignInProblem } from './sign-in-problem.ts';
 import type { SmartServer } from './smart-server.ts';
 
 /** The state of a launch until the authorization server redirects the browser back. */
 export interface Pending {
   fhirBase: string;
-  /** How the server says that one signs in: it was asked before the launch. */
+  /** The server's own description of its sign-in: it was asked before the launch. */
   smart: SmartServer;
   redirectUri: string;
   verifier: string;
@@ -15,7 +15,7 @@ export interface Pending {
   isSilent: boolean;
 }
 
-/** What is kept between the pages of one sign-in: never a token. */
+/** Values that are kept between the pages of one sign-in: never a token. */
 export type TabStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 
 const KEY = 'smart-launch ';

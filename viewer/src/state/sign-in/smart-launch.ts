@@ -28,7 +28,7 @@ export interface Launch {
   returnTo: string;
   /** The EHR's launch id; undefined for a standalone launch. */
   launch?: string | undefined;
-  /** What is asked for; by default the record of one patient. */
+  /** The scopes that are asked for; by default the record of one patient. */
   scope?: string;
   /** Asks the server to show no page (`prompt=none`, OpenID Connect Core §3.1.2.1). */
   isSilent?: boolean;

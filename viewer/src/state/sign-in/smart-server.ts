@@ -1,4 +1,4 @@
-/** How to sign in to a server: its SMART configuration (SMART App Launch 2.2 §2.1). */
+/** Reads how to sign in to a server: its SMART configuration (SMART App Launch 2.2 §2.1). */
 import { Transport } from '../../data/transport.ts';
 import { Trouble } from '../../data/trouble.ts';
 import type { Server } from '../browser/servers.ts';

@@ -10,7 +10,7 @@ import type { CellImaging, OpenedSeries } from './imaging.ts';
 import { Picture } from './picture.svelte.ts';
 import { troubleOf } from '../browser/trouble-of.ts';
 
-/** Where to begin in a series. */
+/** The image with which a series is opened. */
 export interface Start {
   stack?: string;
   /** From 1. */
@@ -59,12 +59,12 @@ export class Cell {
   readonly preview = new Picture();
   /** True while images follow one another by themselves: one that is late by a moment is not said to be loading. */
   playing = $state(false);
-  /** What draws; undefined until the engine is loaded. */
+  /** The view that draws; undefined until the engine is loaded. */
   view = $state.raw<View>();
   readonly #imaging: CellImaging;
   #camera: Camera | undefined;
   #inverted: boolean | undefined;
-  /** Where the series that is open began: a try again begins there too. */
+  /** The first image of the open series: a try again begins there too. */
   #start: Start | undefined;
   #opening: AbortController | undefined;
   #opened: OpenedSeries | undefined;

@@ -4,7 +4,7 @@ import { PREVIEW } from './cell.svelte.ts';
 import type { FirstImage, Imaging, NamedImage } from './imaging.ts';
 import { Picture } from './picture.svelte.ts';
 
-/** What DICOM calls a UID; an address may also name a study by the id of its resource, which DICOMweb does not know. */
+/** A UID of DICOM; an address may also name a study by the id of its resource, which DICOMweb does not know. */
 const UID = /^[\d.]+$/;
 
 /** Milliseconds for which everything else waits for the picture, and then for the image. */

@@ -21,7 +21,7 @@ export interface OpenedSeries {
   close(): void;
 }
 
-/** What a cell needs to show images, from an archive or of a volume. */
+/** The parts with which a cell shows images, from an archive or of a volume. */
 export type CellImaging = Pick<Imaging, 'images' | 'openSeries' | 'engine' | 'retry'>;
 
 /** A volume whose slices are being loaded, or are all there. */
@@ -78,7 +78,7 @@ export interface FirstImage {
   close(): void;
 }
 
-/** What the stage needs to show images. The app makes it of an image source, the frame store and the engine. */
+/** The parts with which the stage shows images. The app makes it of an image source, the frame store and the engine. */
 export interface Imaging {
   images: Omit<ImageSource, 'series'>;
   /** Reads the metadata of a series, splits its images into stacks, and tells the frame store where they are. */

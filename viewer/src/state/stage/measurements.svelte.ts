@@ -13,7 +13,7 @@ export interface Draft {
 
 const MOST_STEPS = 100;
 
-/** What a person has measured on this page. It is in memory alone, and goes with the patient. */
+/** A person's measurements on this page. They are in memory alone, and go with the patient. */
 export class Measurements {
   all = $state.raw<readonly Measurement[]>([]);
   /** Id of the measurement whose points can be moved. */
@@ -27,7 +27,7 @@ export class Measurements {
   said = $state('');
   #past = $state.raw<readonly (readonly Measurement[])[]>([]);
   #future = $state.raw<readonly (readonly Measurement[])[]>([]);
-  /** What the last change was of: further ones of the same are one step of undo. */
+  /** The subject of the last change: further ones of the same are one step of undo. */
   #joined: string | undefined;
   readonly #pointer: Pointer;
 

@@ -1,4 +1,4 @@
-/** What the first button and the first finger do on images in place of the usual: one thing at a time has them. */
+/** The tool of the first button and the first finger on images in place of the usual one: one at a time has them. */
 export class Pointer {
   #end: (() => void) | undefined;
 

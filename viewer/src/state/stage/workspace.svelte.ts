@@ -14,7 +14,7 @@ import { Crosshair } from './crosshair.svelte.ts';
 import type { Imaging } from './imaging.ts';
 import { Pointer } from './pointer.ts';
 
-/** Where a series is shown. */
+/** A place to show a series. */
 export interface Spot {
   /** Of the series; the study of the active cell if it is not given. */
   study?: Study;
@@ -228,7 +228,7 @@ export class Workspace {
   }
 }
 
-/** Where a series that is hung begins. */
+/** Returns the first image of a series that is hung. */
 function startOf({ image, prefers }: Hung): Start {
   return {
     image,

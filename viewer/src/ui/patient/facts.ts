@@ -8,7 +8,7 @@ import { today } from '../context.ts';
 export interface Fact {
   id: string;
   text: string;
-  /** What stands after it, quietly. */
+  /** The words after it, in a quiet colour. */
   note?: string;
   high?: boolean;
 }

@@ -8,7 +8,7 @@ const MOST = 12;
 
 type Values = readonly { date: string; value: number }[];
 
-/** What the record on the page has; it is never changed. */
+/** The parts of the record that are on the page; it is never changed. */
 const histories = new WeakMap<PatientRecord, ReadonlyMap<string, Values>>();
 
 /**
