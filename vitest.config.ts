@@ -85,7 +85,6 @@ export default defineConfig({
           globalSetup: ['gateway/test/setup/parts.ts', 'viewer/messages.ts', 'viewer/dicom-names.ts'],
           testTimeout: 40_000,
           expect: { poll: { timeout: 20_000 } },
-          sequence: { groupOrder: 2 },
           browser: {
             enabled: true,
             headless: true,

@@ -15,7 +15,7 @@ import type { Target } from '../sources/source.ts';
 import type { StudyQuery } from './study-records.ts';
 
 const IMAGING_STUDY = 'ImagingStudy';
-const SEARCH = { action: 'search', type: IMAGING_STUDY } as const;
+const SEARCH = { action: 'search', type: IMAGING_STUDY, query: IMAGING_STUDY } as const;
 
 /** Runs the operations of one request on images and records each once, allowed or denied (IA-30). */
 export class AuditTrail {
@@ -43,7 +43,7 @@ export class AuditTrail {
   ): Awaitable<T> {
     const record = this.#record;
     if (!record) return run();
-    const asked = { ...SEARCH, ...askedOf(what) };
+    const asked = askedOf(what);
     const recordAllowed = (found: T): T => {
       const named = asked.patient ?? this.#context;
       const patients =
@@ -58,7 +58,7 @@ export class AuditTrail {
   /** Runs the check of a patient whom a search names. Only a refusal is recorded, because the search does not run then. */
   checked<T>(named: string | undefined, run: () => Awaitable<T>): Awaitable<T> {
     const patient = named !== undefined && FHIR_ID.test(named) ? named : undefined;
-    return this.#orRefused(run, { ...SEARCH, query: IMAGING_STUDY }, patient);
+    return this.#orRefused(run, SEARCH, patient);
   }
 
   /** Runs the read of a study, which finds nothing for one out of reach. */
@@ -125,10 +125,11 @@ export function framesPart(numbers: readonly number[]): string {
   return `frames/${numbers.slice(0, MOST_NAMED_FRAMES).join(',')}`;
 }
 
-/** Returns the part of a record that is known before a search runs. */
-function askedOf(what: StudyQuery | string | undefined): Pick<Operation, 'patient' | 'study' | 'query'> {
-  if (typeof what === 'object') return { query: summaryOf(what), ...studyOf(what.studyUid) };
-  return { query: IMAGING_STUDY, patient: what };
+/** Returns the part of a record that is known before a search runs: a literal of its own, as decision 14 wants it. */
+function askedOf(what: StudyQuery | string | undefined): Omit<Operation, 'outcome'> {
+  const { action, type, query } = SEARCH;
+  if (typeof what !== 'object') return { action, type, query, patient: what };
+  return { action, type, query: summaryOf(what), ...studyOf(what.studyUid) };
 }
 
 function studyOf(studyUid: string | undefined): { study?: string } {
