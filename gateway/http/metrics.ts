@@ -64,39 +64,36 @@ export function metrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
-  const refused = new Counter({
-    name: 'images_refused_total',
-    help: 'Objects and DIMSE associations of image sources that were refused, by source and reason',
-    labelNames: ['source', 'reason'],
-    registers,
-  });
-  const unclear = new Counter({
-    name: 'identity_unclear_total',
-    help: 'Identities of patients of which a part was withheld, by reason',
-    labelNames: ['reason'],
-    registers,
-  });
-  const contradictions = new Counter({
-    name: 'study_contradictions_total',
-    help: 'Studies that were not joined, because the record and an archive name different patients',
-    registers,
-  });
-  const tenants = new Counter({
-    name: 'tenant_reloads_total',
-    help: 'Changes of tenant files, by result',
-    labelNames: ['result'],
-    registers,
-  });
+  const counter = countersIn(registers);
   return {
     registry,
-    tenantReloaded: (result) => tenants.inc({ result }),
+    tenantReloaded: counter('tenant_reloads_total', 'Changes of tenant files, by result', ['result']),
     text: () => registry.metrics(),
     ...requestMetrics(registers),
     ...graphqlMetrics(registers),
     ...sourceMetrics(registers),
-    imageRefused: (source, reason) => refused.inc({ source, reason }),
-    identityUnclear: (reason) => unclear.inc({ reason }),
-    studyContradicted: () => contradictions.inc(),
+    imageRefused: counter(
+      'images_refused_total',
+      'Objects and DIMSE associations of image sources that were refused, by source and reason',
+      ['source', 'reason'],
+    ),
+    identityUnclear: counter(
+      'identity_unclear_total',
+      'Identities of patients of which a part was withheld, by reason',
+      ['reason'],
+    ),
+    studyContradicted: counter(
+      'study_contradictions_total',
+      'Studies that were not joined, because the record and an archive name different patients',
+    ),
+  };
+}
+
+/** Returns a function that creates a counter: it is called with the values of the labels, and counts up. */
+function countersIn(registers: Registry[]) {
+  return (name: string, help: string, labelNames: string[] = []) => {
+    const child = keptChildren(new Counter({ name, help, labelNames, registers }));
+    return (...values: string[]): void => child(...values).inc();
   };
 }
 
@@ -108,20 +105,15 @@ function requestMetrics(registers: Registry[]) {
     buckets: SECONDS,
     registers,
   });
-  const refused = new Counter({
-    name: 'requests_refused_total',
-    help: 'Requests that were refused because of a rate or of the load',
-    labelNames: ['reason'],
-    registers,
-  });
   const ofAnswer = keptChildren(requests);
-  const ofReason = keptChildren(refused);
+  const counter = countersIn(registers);
+  const help = 'Requests that were refused because of a rate or of the load';
   return {
     observe: ({ method, routeOptions }: AnsweredRequest, { statusCode, elapsedTime }: Answer) => {
       const { url = 'none', config } = routeOptions;
       ofAnswer(method, url, String(statusCode), config.api ?? 'page').observe(elapsedTime / 1000);
     },
-    loadRefused: (reason: LoadRefusal) => ofReason(reason).inc(),
+    loadRefused: counter('requests_refused_total', help, ['reason']),
     showLoad(load: Load) {
       const gauge = (name: string, help: string, now: () => number) =>
         new Gauge({
@@ -154,19 +146,7 @@ function graphqlMetrics(registers: Registry[]) {
     buckets: SECONDS,
     registers,
   });
-  const untrusted = new Counter({
-    name: 'graphql_untrusted_documents_total',
-    help: 'GraphQL requests with a document that is not trusted, by tenant and decision',
-    labelNames: ['tenant', 'decision'],
-    registers,
-  });
-  const reloads = new Counter({
-    name: 'supergraph_reloads_total',
-    help: 'Changes of SUPERGRAPH_FILE, by outcome',
-    labelNames: ['outcome'],
-    registers,
-  });
-  const ofDecision = keptChildren(untrusted);
+  const counter = countersIn(registers);
   const ofOperation = keptChildren(operations);
   const names = new Set<string>();
   const label = (name: string | undefined): string => {
@@ -176,9 +156,14 @@ function graphqlMetrics(registers: Registry[]) {
   };
   return {
     executed: (way: ExecutionWay) => executed(way),
-    untrustedDocument: (tenant: string, decision: 'accepted' | 'refused') =>
-      ofDecision(tenant, decision).inc(),
-    supergraphReloaded: (outcome: 'loaded' | 'rejected') => reloads.inc({ outcome }),
+    untrustedDocument: counter(
+      'graphql_untrusted_documents_total',
+      'GraphQL requests with a document that is not trusted, by tenant and decision',
+      ['tenant', 'decision'],
+    ),
+    supergraphReloaded: counter('supergraph_reloads_total', 'Changes of SUPERGRAPH_FILE, by outcome', [
+      'outcome',
+    ]),
     operation: () =>
       timed<AnsweredOperation | undefined>((asked, seconds) => {
         if (asked) ofOperation(label(asked.name)).observe(seconds);

@@ -51,6 +51,12 @@ export function ownIdentity({ id, identifier, birthDate }: PatientRecord): Patie
   return Object.freeze({ id, identifier, birthDate });
 }
 
+/** Returns the identity in a Patient resource, as the resource alone gives it; undefined for another patient or resource. */
+export function identityOf(json: Record<string, unknown>, id: string): PatientIdentity | undefined {
+  const record = patientRecord(json, id);
+  return record && ownIdentity(record);
+}
+
 /** Returns the text of an identifier's value, without the spaces around it; empty if it has none. */
 export function valueOf({ value }: Identifier): string {
   return typeof value === 'string' ? value.trim() : '';

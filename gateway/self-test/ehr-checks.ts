@@ -2,7 +2,7 @@ import type { PatientIdentity } from '../../schema/access/access.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { Client } from '../smart/token/backend-token.ts';
 import { introspectionAuthentication, introspectionEndpoint } from '../smart/token/introspect.ts';
-import { identityOf } from '../smart/patient/identity.ts';
+import { identityOf } from '../identity/patient-record.ts';
 import { quirksOf } from '../smart/token/quirks.ts';
 import type {
   ExternalConfig,

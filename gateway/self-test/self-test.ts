@@ -2,7 +2,7 @@ import type { PatientIdentity } from '../../schema/access/access.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../schema/fhir/fhir.ts';
 import type { ImagesConfig, Tenant } from '../../schema/tenant/tenant.ts';
-import { identityOf } from '../smart/patient/identity.ts';
+import { identityOf } from '../identity/patient-record.ts';
 import type { AuthorizationServer } from '../smart/server/server.ts';
 import type { peopleOfRecord } from '../smart/server/sign-in/people.ts';
 import { isExternal } from '../smart/discovery/ehr-configuration.ts';

@@ -36,8 +36,8 @@ export class KnownOperations {
   answer(asked: AskedGraphql, scope: RequestScope): Awaitable<HTTPGraphQLResponse | undefined> {
     const usual = usualForm(asked);
     const known = usual && this.#operations.find(usual.query, usual.operationName);
-    if (!known?.isExecuted) return undefined;
-    const { variables } = usual!;
+    if (!usual || !known?.isExecuted) return undefined;
+    const { variables } = usual;
     const taken = known.asked(variables);
     try {
       requireTrusted(scope, taken.operation.name?.value);
@@ -83,11 +83,7 @@ function usualForm({ method, headers, body }: AskedGraphql): UsualForm | undefin
   if (typeof query !== 'string' || !isNothing(extensions)) return undefined;
   if (!isNothing(operationName) && typeof operationName !== 'string') return undefined;
   if (!isNothing(variables) && !isRecord(variables)) return undefined;
-  return {
-    query,
-    operationName: operationName ?? undefined,
-    variables: variables ?? {},
-  };
+  return { query, operationName: operationName ?? undefined, variables: variables ?? {} };
 }
 
 const isNothing = (value: unknown): value is undefined | null => value === undefined || value === null;

@@ -37,7 +37,7 @@ export class Operation {
   readonly #plans = new Map<string, Promise<QueryPlan>>();
   readonly #refusals = new WeakMap<object, { refusals: Refusals | undefined }>();
   #needs: readonly Need[] | undefined;
-  #variables: UsedVariables | undefined;
+  #variables: ReturnType<typeof usedVariables> | undefined;
 
   /**
    * @param scopes undefined: no field needs any
@@ -107,14 +107,9 @@ export class Operation {
   }
 }
 
-interface UsedVariables {
-  conditions: readonly string[];
-  isCount: boolean;
-}
-
 const CONDITIONAL = new Set(['skip', 'include', 'defer']);
 
-function usedVariables(document: DocumentNode): UsedVariables {
+function usedVariables(document: DocumentNode): { conditions: readonly string[]; isCount: boolean } {
   const conditions = new Set<string>();
   let isCount = false;
   visit(document, {

@@ -65,10 +65,9 @@ export function scopeOf(
   const over = new RequestEnd();
   let timer: NodeJS.Timeout | undefined;
   abortWhenClientLeaves(reply, over, { onClose: () => clearTimeout(timer) });
-  const limitTime = () => void (timer ??= endAfterLimit(over, limits));
   const scope = newScope(request, limits, over);
   scope.fhir = fhir;
-  scope.limitTime = limitTime;
+  scope.limitTime = () => void (timer ??= endAfterLimit(over, limits));
   return scope;
 }
 

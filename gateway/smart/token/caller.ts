@@ -10,8 +10,7 @@ export function callerOf({ client_id: client, fhirUser, sub }: ActiveToken): Cal
 }
 
 /** Returns what was thrown as a fault that names its caller to the audit: there is no Access yet that does (IA-30). */
-export function namingCaller(error: unknown, { client, user }: Caller): Fault {
+export function namingCaller(error: unknown, caller: Caller): Fault {
   const { code, message, details } = toFault(error);
-  const caller = { client, user };
   return new Fault(code, message, { ...details, caller });
 }

@@ -23,7 +23,7 @@ export function searchOf(args: Args, patient?: string): ImagingStudySearch {
   };
 }
 
-/** Where no variable is among them, the arguments of a document are the same frozen object for all its requests. */
+/** Parsed searches by their arguments: of a document without variables these are the same frozen object for all requests. */
 const searches = new Derivation<Args, ImagingStudySearch>();
 
 function parsedSearch(args: Args, patient?: string): ImagingStudySearch {
