@@ -42,7 +42,7 @@ export function fetchExecution(service: ServiceName, subgraph: LocalSubgraph): E
     const operation = operations.find(query, undefined) ?? operationOf(query);
     const compiled = await execution.run(operation, variables, { scope });
     if (compiled) return compiled;
-    const { document } = operation.asked(variables);
+    const { document } = operation.valid;
     const planned = { request: { variables }, document, context: { scope } };
     return (await source.process(planned as never)) as Answered;
   };

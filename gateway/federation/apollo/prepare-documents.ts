@@ -22,9 +22,9 @@ export interface Preparation {
 }
 
 /**
- * Parses, validates and compiles documents before they are asked for, until half of the memory for them is full. Each step takes up
- * to 30 ms; requests have their turn in between. Documents that are not valid are left out: those of `$graphql` are
- * rewritten before they are.
+ * Parses, validates and compiles documents before they are asked for, until half of the memory for them is full. Each
+ * step takes up to 30 ms; requests have their turn in between. Documents that are not valid are left out: those of
+ * `$graphql` are rewritten before they are.
  * @returns the number of documents that are ready, with all their operations
  */
 export async function prepareDocuments(texts: Iterable<string>, means: Preparation): Promise<number> {

@@ -73,18 +73,17 @@ const areRemote = (subgraphs: Subgraphs): subgraphs is RemoteSubgraphs =>
  */
 export class CompiledExecution {
   readonly #subgraphs: Subgraphs;
-  readonly #schemas: SubgraphSchemas;
-  readonly #isRemote: boolean;
   readonly #options: ExecutionOptions;
-  readonly #texts = new TextMemory();
+  /** The same for all operations that are compiled. */
+  readonly #means: { subgraphs: SubgraphSchemas; isRemote: boolean; texts: TextMemory };
 
   /** @param subgraphs both; or one alone, whose fields then need no step to the other */
   constructor(subgraphs: Readonly<Partial<Record<ServiceName, GraphSubgraph>>>, options: ExecutionOptions) {
     this.#options = options;
     this.#subgraphs = subgraphs as Subgraphs;
     const schemas = Object.entries(subgraphs).map(([name, { schema }]) => [name, schema] as const);
-    this.#schemas = Object.fromEntries(schemas) as SubgraphSchemas;
-    this.#isRemote = areRemote(this.#subgraphs);
+    const own = Object.fromEntries(schemas) as SubgraphSchemas;
+    this.#means = { subgraphs: own, isRemote: areRemote(this.#subgraphs), texts: new TextMemory() };
   }
 
   /**
@@ -94,7 +93,7 @@ export class CompiledExecution {
    */
   prepare(operation: Operation, defers: boolean): boolean {
     if (this.#options.rowsOnly) return true;
-    const variables = defaultsOf(operation.asked({}).operation);
+    const variables = defaultsOf(operation.valid.operation);
     const isCompiled = this.#form(operation, variables, { defers: false }) !== undefined;
     if (isCompiled && defers) this.#form(operation, variables, { defers });
     return isCompiled;
@@ -107,7 +106,7 @@ export class CompiledExecution {
     { scope, defers = false }: Wanted,
   ): Awaitable<Answered | undefined> {
     if (this.#options.rowsOnly && !scope.rows) return undefined;
-    const { schema, operation } = known.asked(variables);
+    const { schema, operation } = known.valid;
     const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
     if (!coerced) return undefined;
     const { fields, onExecute } = this.#options;
@@ -149,12 +148,9 @@ export class CompiledExecution {
     const chosen = known.conditions.map((name) => String(variables[name]));
     const key = [rows?.format.type ?? '', defers, refusals?.key ?? '', ...chosen].join('\n');
     return known.form(key, () => {
-      const { schema, document, operation } = known.asked(variables);
-      const source = {
-        ...{ schema, subgraphs: this.#schemas, isRemote: this.#isRemote, texts: this.#texts },
-        ...{ fragments: fragmentsOf(document), variables, defers, refusals },
-      };
-      const compiled = compile(source, operation);
+      const { schema, document, operation } = known.valid;
+      const fragments = fragmentsOf(document);
+      const compiled = compile({ schema, fragments, variables, defers, refusals, ...this.#means }, operation);
       if (compiled && rows) takeRows(compiled, rows);
       return compiled;
     });

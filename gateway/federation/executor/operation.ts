@@ -30,7 +30,7 @@ export interface MadePlan {
 export class Operation {
   /** True after an execution without a plan: Apollo Server has nothing more to check in a request that sends it. */
   isExecuted = false;
-  readonly #valid: ValidOperation;
+  readonly valid: ValidOperation;
   readonly #scopes: FieldScopes | undefined;
   readonly #grow: (bytes: number) => void;
   readonly #forms = new Map<string, CompiledOperation | undefined>();
@@ -44,25 +44,27 @@ export class Operation {
    * @param grow is told how many bytes more the operation takes
    */
   constructor(valid: ValidOperation, scopes: FieldScopes | undefined, grow: (bytes: number) => void) {
-    this.#valid = valid;
+    // Apollo Server's context has these members too: it must not live as long as the operation.
+    const { source, queryHash, schema, document, operation } = valid;
+    this.valid = { source, queryHash, schema, document, operation };
     this.#scopes = scopes;
     this.#grow = grow;
   }
 
   /** Returns the operation as one request asks for it. */
   asked(variables: Readonly<Record<string, unknown>>): TakenOperation {
-    const { schema, document, operation, queryHash } = this.#valid;
+    const { schema, document, operation, queryHash } = this.valid;
     return { schema, document, operation, variables, hash: queryHash };
   }
 
   /** The variables that decide which fields are included, and which come later; each once. */
   get conditions(): readonly string[] {
-    return (this.#variables ??= usedVariables(this.#valid.document)).conditions;
+    return (this.#variables ??= usedVariables(this.valid.document)).conditions;
   }
 
   /** True if a variable changes what the operation costs: the size of a list. */
   get costsByVariable(): boolean {
-    return (this.#variables ??= usedVariables(this.#valid.document)).isCount;
+    return (this.#variables ??= usedVariables(this.valid.document)).isCount;
   }
 
   /** Returns what of the document is refused to a caller, whose token lacks scopes; undefined for nothing, as for most. */
@@ -71,7 +73,7 @@ export class Operation {
     const { permissions } = access;
     const known = this.#refusals.get(permissions);
     if (known || !scopes) return known?.refusals;
-    this.#needs ??= scopes.needs(this.#valid);
+    this.#needs ??= scopes.needs(this.valid);
     const refusals = scopes.refusals(this.#needs, access);
     // Of one request alone they are not frozen: a weak map would keep them until the next full garbage collection.
     if (Object.isFrozen(permissions)) this.#refusals.set(permissions, { refusals });

@@ -76,3 +76,9 @@ test('an operation is compiled and planned once for each key; a plan that failed
   expect(await Promise.all(plans)).toEqual([made.plan, made.plan]);
   expect(await plans[1]).toBe(made.plan);
 });
+
+test('an operation keeps nothing of the request that sent it first', () => {
+  const request = { ...sent(textOf('One')), contextValue: { token: 'secret' }, response: {} };
+  const { valid } = new Operations().of(request);
+  expect(Object.keys(valid).sort()).toEqual(['document', 'operation', 'queryHash', 'schema', 'source']);
+});

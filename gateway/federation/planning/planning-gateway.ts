@@ -4,7 +4,7 @@ import { buildASTSchema, getVariableValues, parse, print, type GraphQLSchema } f
 import { setImmediate } from 'node:timers/promises';
 import { compact } from '../../../schema/graphql/compact.ts';
 import { utf8 } from '../../../schema/process/texts.ts';
-import type { GatewayContext } from '../request/request-scope.ts';
+import type { GatewayContext, RequestScope } from '../request/request-scope.ts';
 import type { Operation } from '../executor/operation.ts';
 import type { Operations } from '../executor/operations.ts';
 import { reducedOperation } from '../scopes/reduced-operation.ts';
@@ -75,7 +75,7 @@ export class PlanningGateway implements Gateway {
     const { scope } = asked.context as unknown as GatewayContext;
     const known = this.#operations.of({ source, queryHash, schema, document, operation });
     const refusals = known.refusals(scope.access);
-    if (!refusals) return this.#planned(asked, '', known);
+    if (!refusals) return this.#planned(asked, scope, known);
     const reduced = reducedOperation(known.asked(variables), refusals);
     const answer = await this.#planned(
       {
@@ -84,18 +84,23 @@ export class PlanningGateway implements Gateway {
         operation: reduced.operation,
         source: print(reduced.document),
       },
-      refusals.key,
+      scope,
       known,
+      refusals.key,
     );
     const refused = reduced.refuse(answer.data, scope);
     return refused.length > 0 ? { ...answer, errors: [...(answer.errors ?? []), ...refused] } : answer;
   }
 
   /** @param key of the plan among those of the operation */
-  async #planned(asked: Parameters<Executor>[0], key: string, known: Operation): ReturnType<Executor> {
+  async #planned(
+    asked: Parameters<Executor>[0],
+    { explanation }: RequestScope,
+    known: Operation,
+    key = '',
+  ): ReturnType<Executor> {
     const { request, source } = asked;
     const { operationName } = request;
-    const { explanation } = (asked.context as unknown as GatewayContext).scope;
     // Loaded while the first plan is made.
     this.#execution ??= this.#loadExecution();
     const [execution, plan] = await Promise.all([
