@@ -95,7 +95,7 @@ export class Supervisor {
       if (this.#workers.size === 0) return exit(this.#code);
       return this.#tellIfAlone();
     }
-    // What it could not do at its start it cannot do again; it has said why.
+    // It failed at its start, has said why, and would fail again.
     if (!this.#wasReady) return exit(code || 1);
     log.error({ process: number, pid: worker.process.pid, code }, 'a process ended; it is started again');
     setTimeout(() => this.#forkNext(), PAUSE);

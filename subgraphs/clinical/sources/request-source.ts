@@ -246,7 +246,7 @@ export class RequestSource {
       if (at < kept.length)
         return { resources: resources(), next: placeIn(at, cursor), total, offset, notApplied };
       if (page.incomplete && found.size < wanted) throw incomplete(type);
-      // Whoever asks for more is told that there are no more pages.
+      // A caller who asks for more is told that there are no more pages.
       if (page.incomplete)
         return { resources: resources(), next: placeIn(at, cursor), total, offset, notApplied };
       const { next, completeAfter } = page;

@@ -66,7 +66,7 @@ export class TypeSearch {
     const { type, parameter, byDay } = this.type;
     const { before, count } = this.#options;
     const newestOf = this.#newestOf;
-    // What the first request has left out is wanted if there is another.
+    // A further request also wants the entries that the first one has left out.
     this.#newestOf = undefined;
     if (parameter === undefined) return this.#newestOrAll(newestOf);
     // What has no beginning began before all dates.

@@ -35,9 +35,3 @@ export function numbers(instance: Instance, tag: string, count: number): number[
   const values = (instance[tag]?.Value ?? []).map(Number);
   return values.length === count && values.every(Number.isFinite) ? values : undefined;
 }
-
-/** Returns the items of a sequence, without what is none: an empty one may be null (PS3.18 §F.2.5). */
-export function items(instance: Instance, tag: string): readonly Instance[] {
-  const values = instance[tag]?.Value ?? [];
-  return values.filter((value): value is Instance => typeof value === 'object' && value !== null);
-}

@@ -109,7 +109,7 @@ function constructionAt(building: string): Sqlite.Database {
   const db = new Database(building);
   // Rows are only appended: a rollback journal then holds a few pages, where a WAL would hold every page twice.
   db.pragma('journal_mode = TRUNCATE');
-  // What a killed process has written is still there; only a machine that stops loses it, which `boot` shows.
+  // The file of a killed process is still there; only a machine that stops loses it, which `boot` shows.
   db.pragma('synchronous = OFF');
   db.pragma('cache_size = -4000');
   return db;

@@ -1,5 +1,6 @@
 /** Content items of a Structured Report (PS3.3 §C.17.3), each read by itself. */
-import { items, text, type Instance } from '../instance.ts';
+import { items } from '../../../../schema/dicom/dicom.ts';
+import { text, type Instance } from '../instance.ts';
 import { codeOf, type Code } from '../../../../schema/dicom/code.ts';
 
 /** An image, or another object, that a report refers to. */

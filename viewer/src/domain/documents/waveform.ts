@@ -5,7 +5,8 @@ import {
   type WaveformChannel,
   type WaveformGroup,
 } from '../../../../schema/dicom/waveform.ts';
-import { items, number, text, type Attribute, type Instance } from '../instance.ts';
+import { items } from '../../../../schema/dicom/dicom.ts';
+import { number, text, type Attribute, type Instance } from '../instance.ts';
 import { codeOf, type Code } from '../../../../schema/dicom/code.ts';
 import { inlineBytes } from './inline-bytes.ts';
 

@@ -1,6 +1,7 @@
 /** Frames of an instance, each with the metadata that hold for it alone. */
 import { isVideo } from '../documents/video.ts';
-import { items, number, text, type Attribute, type Instance } from '../instance.ts';
+import { items } from '../../../../schema/dicom/dicom.ts';
+import { number, text, type Attribute, type Instance } from '../instance.ts';
 import { frameId, type FrameId, type FrameName } from '../study.ts';
 
 export interface StackFrame {

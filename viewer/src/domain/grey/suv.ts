@@ -4,7 +4,8 @@
  * read Decay Correction: values corrected to the injection (ADMIN) come out too high, uncorrected ones get a number too.
  */
 import { secondsOf, secondsOfDateTime } from '../dicom-time.ts';
-import { items, positive, text, type Instance } from '../instance.ts';
+import { items } from '../../../../schema/dicom/dicom.ts';
+import { positive, text, type Instance } from '../instance.ts';
 
 /** Why there is no SUV. */
 export type SuvGap =

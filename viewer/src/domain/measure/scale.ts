@@ -1,5 +1,6 @@
 /** The size of a pixel. */
-import { items, number, numbers, text, type Instance } from '../instance.ts';
+import { items } from '../../../../schema/dicom/dicom.ts';
+import { number, numbers, text, type Instance } from '../instance.ts';
 import type { ImagePoint } from '../space/geometry.ts';
 
 export interface Scale {

@@ -1,5 +1,6 @@
 /** Values of pixels, and what they mean. */
-import { items, number, text, type Instance } from '../instance.ts';
+import { items } from '../../../../schema/dicom/dicom.ts';
+import { number, text, type Instance } from '../instance.ts';
 import { paddingOf } from '../grey/padding.ts';
 import type { Pixels } from '../grey/pixels.ts';
 import type { ImagePoint } from '../space/geometry.ts';

@@ -2,7 +2,8 @@
  * Hanging protocols: how a study is laid out when it is opened, from what the record says of its series. Pure: rules are
  * data, the first that fits counts.
  */
-import { items, text, type Instance } from '../instance.ts';
+import { items } from '../../../../schema/dicom/dicom.ts';
+import { text, type Instance } from '../instance.ts';
 import { contentOf } from './series-content.ts';
 import type { Series, Study } from '../study.ts';
 

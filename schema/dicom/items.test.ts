@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { items } from './instance.ts';
+import { items } from './dicom.ts';
 
 test('of a sequence, what is no item is left out', () => {
   const item = { '00080100': { vr: 'SH', Value: ['T-D1213'] } };
