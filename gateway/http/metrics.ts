@@ -64,36 +64,36 @@ export function metrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
-  const counter = countersIn(registers);
+  const contradictions = new Counter({
+    name: 'study_contradictions_total',
+    help: 'Studies that were not joined, because the record and an archive name different patients',
+    registers,
+  });
   return {
     registry,
-    tenantReloaded: counter('tenant_reloads_total', 'Changes of tenant files, by result', ['result']),
+    tenantReloaded: plainCounter({
+      name: 'tenant_reloads_total',
+      help: 'Changes of tenant files, by result',
+      labelNames: ['result'],
+      registers,
+    }),
     text: () => registry.metrics(),
     ...requestMetrics(registers),
     ...graphqlMetrics(registers),
     ...sourceMetrics(registers),
-    imageRefused: counter(
-      'images_refused_total',
-      'Objects and DIMSE associations of image sources that were refused, by source and reason',
-      ['source', 'reason'],
-    ),
-    identityUnclear: counter(
-      'identity_unclear_total',
-      'Identities of patients of which a part was withheld, by reason',
-      ['reason'],
-    ),
-    studyContradicted: counter(
-      'study_contradictions_total',
-      'Studies that were not joined, because the record and an archive name different patients',
-    ),
-  };
-}
-
-/** Returns a function that creates a counter: it is called with the values of the labels, and counts up. */
-function countersIn(registers: Registry[]) {
-  return (name: string, help: string, labelNames: string[] = []) => {
-    const child = keptChildren(new Counter({ name, help, labelNames, registers }));
-    return (...values: string[]): void => child(...values).inc();
+    imageRefused: plainCounter({
+      name: 'images_refused_total',
+      help: 'Objects and DIMSE associations of image sources that were refused, by source and reason',
+      labelNames: ['source', 'reason'],
+      registers,
+    }),
+    identityUnclear: plainCounter({
+      name: 'identity_unclear_total',
+      help: 'Identities of patients of which a part was withheld, by reason',
+      labelNames: ['reason'],
+      registers,
+    }),
+    studyContradicted: () => contradictions.inc(),
   };
 }
 
@@ -106,14 +106,17 @@ function requestMetrics(registers: Registry[]) {
     registers,
   });
   const ofAnswer = keptChildren(requests);
-  const counter = countersIn(registers);
-  const help = 'Requests that were refused because of a rate or of the load';
   return {
     observe: ({ method, routeOptions }: AnsweredRequest, { statusCode, elapsedTime }: Answer) => {
       const { url = 'none', config } = routeOptions;
       ofAnswer(method, url, String(statusCode), config.api ?? 'page').observe(elapsedTime / 1000);
     },
-    loadRefused: counter('requests_refused_total', help, ['reason']),
+    loadRefused: plainCounter({
+      name: 'requests_refused_total',
+      help: 'Requests that were refused because of a rate or of the load',
+      labelNames: ['reason'],
+      registers,
+    }),
     showLoad(load: Load) {
       const gauge = (name: string, help: string, now: () => number) =>
         new Gauge({
@@ -146,7 +149,6 @@ function graphqlMetrics(registers: Registry[]) {
     buckets: SECONDS,
     registers,
   });
-  const counter = countersIn(registers);
   const ofOperation = keptChildren(operations);
   const names = new Set<string>();
   const label = (name: string | undefined): string => {
@@ -156,14 +158,18 @@ function graphqlMetrics(registers: Registry[]) {
   };
   return {
     executed: (way: ExecutionWay) => executed(way),
-    untrustedDocument: counter(
-      'graphql_untrusted_documents_total',
-      'GraphQL requests with a document that is not trusted, by tenant and decision',
-      ['tenant', 'decision'],
-    ),
-    supergraphReloaded: counter('supergraph_reloads_total', 'Changes of SUPERGRAPH_FILE, by outcome', [
-      'outcome',
-    ]),
+    untrustedDocument: plainCounter({
+      name: 'graphql_untrusted_documents_total',
+      help: 'GraphQL requests with a document that is not trusted, by tenant and decision',
+      labelNames: ['tenant', 'decision'],
+      registers,
+    }),
+    supergraphReloaded: plainCounter({
+      name: 'supergraph_reloads_total',
+      help: 'Changes of SUPERGRAPH_FILE, by outcome',
+      labelNames: ['outcome'],
+      registers,
+    }),
     operation: () =>
       timed<AnsweredOperation | undefined>((asked, seconds) => {
         if (asked) ofOperation(label(asked.name)).observe(seconds);

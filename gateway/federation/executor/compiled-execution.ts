@@ -42,12 +42,6 @@ interface AnswerForm {
   refusals?: Refusals | undefined;
 }
 
-interface Wanted {
-  scope: RequestScope;
-  /** True for a caller who takes parts that come later (`@defer`). */
-  defers?: boolean;
-}
-
 /** Errors are written for the caller. */
 export interface Answered {
   data: WrittenData | null;
@@ -103,7 +97,7 @@ export class CompiledExecution {
   run(
     known: Operation,
     variables: Readonly<Record<string, unknown>>,
-    { scope, defers = false }: Wanted,
+    { scope, defers = false }: { scope: RequestScope } & Partial<Pick<AnswerForm, 'defers'>>,
   ): Awaitable<Answered | undefined> {
     if (this.#options.rowsOnly && !scope.rows) return undefined;
     const { schema, operation } = known.valid;
