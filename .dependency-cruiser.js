@@ -83,13 +83,15 @@ const testSetup = {
 };
 
 const layers = Object.entries(LAYERS).flatMap(([part, all]) =>
-  all.slice(1).map(([name, folder], index) => ({
-    name: `${part.replace('subgraphs/', '')}-${name.toLowerCase().replaceAll(' ', '-')}-import-downwards`,
-    comment: `Layers of ${part}/ from the top: ${all.map(([layer]) => layer).join(', ')}.`,
-    severity: 'error',
-    from: { path: `^${part}/${folder}`, pathNot: TEST },
-    to: { path: all.slice(0, index + 1).map(([, above]) => `^${part}/${above}`) },
-  })),
+  all
+    .slice(1)
+    .map(([name, folder], index) => ({
+      name: `${part.replace('subgraphs/', '')}-${name.toLowerCase().replaceAll(' ', '-')}-import-downwards`,
+      comment: `Layers of ${part}/ from the top: ${all.map(([layer]) => layer).join(', ')}.`,
+      severity: 'error',
+      from: { path: `^${part}/${folder}`, pathNot: TEST },
+      to: { path: all.slice(0, index + 1).map(([, above]) => `^${part}/${above}`) },
+    })),
 );
 
 /** Of every subgraph: its APIs call the core, not each other. */

@@ -26,10 +26,7 @@ const READS_ENVIRONMENT = [
 /** Lines of code: comments that say why cost nothing. */
 const CODE = { skipBlankLines: true, skipComments: true };
 
-const defaultExport = {
-  selector: 'ExportDefaultDeclaration',
-  message: 'Name what you export.',
-};
+const defaultExport = { selector: 'ExportDefaultDeclaration', message: 'Name what you export.' };
 const wholeModule = {
   selector: 'ExportAllDeclaration',
   message: 'Import from where things are; a module is not exported whole again.',
@@ -49,6 +46,12 @@ const undefinedSpread = {
   message: 'A property may be undefined: write it, without a spread.',
 };
 
+const literalSpread = {
+  selector:
+    ':matches(ObjectExpression > SpreadElement > ObjectExpression, ArrayExpression > SpreadElement > ArrayExpression)',
+  message: 'A literal is not spread into a literal: write its members.',
+};
+
 /** A docstring that begins with a question word says less than a verb or a noun. */
 const plainDocs = {
   create: (context) => ({
@@ -61,7 +64,7 @@ const plainDocs = {
 };
 const house = { rules: { 'plain-docs': plainDocs } };
 
-const SYNTAX = [defaultExport, wholeModule, privateKeyword];
+const SYNTAX = [defaultExport, wholeModule, privateKeyword, literalSpread];
 
 const promises = {
   '@typescript-eslint/no-floating-promises': 'error',
@@ -104,10 +107,7 @@ export default defineConfig(
     files: [...SERVER, 'viewer/test/**', 'viewer/bench/*.ts', '*.ts'],
     languageOptions: typed('./tsconfig.json'),
   },
-  {
-    files: [...VIEWER, 'viewer/test/component/**'],
-    languageOptions: typed('./viewer/tsconfig.json'),
-  },
+  { files: [...VIEWER, 'viewer/test/component/**'], languageOptions: typed('./viewer/tsconfig.json') },
   {
     files: SERVER,
     rules: {
@@ -122,7 +122,7 @@ export default defineConfig(
       ],
     },
   },
-  { files: VIEWER, rules: { 'no-restricted-syntax': ['error', undefinedSpread] } },
+  { files: VIEWER, rules: { 'no-restricted-syntax': ['error', undefinedSpread, literalSpread] } },
   { files: READS_ENVIRONMENT, rules: { 'no-restricted-properties': 'off' } },
   {
     files: TESTS,
@@ -147,7 +147,7 @@ export default defineConfig(
       ...everywhere,
       'prefer-const': 'off',
       'max-lines-per-function': 'off',
-      'no-restricted-syntax': ['error', undefinedSpread],
+      'no-restricted-syntax': ['error', undefinedSpread, literalSpread],
     },
   },
 );

@@ -68,12 +68,15 @@ export default defineConfig({
         // Found while tests run, they would reload the page.
         optimizeDeps: {
           include: [
-            ...['axe-core', 'bits-ui', 'graphql', 'hyparquet-writer', 'uplot', 'vitest-browser-svelte'],
-            ...[
-              '@tanstack/table-core',
-              '@tanstack/table-core/store-reactivity-bindings',
-              '@tanstack/virtual-core',
-            ],
+            'axe-core',
+            'bits-ui',
+            'graphql',
+            'hyparquet-writer',
+            'uplot',
+            'vitest-browser-svelte',
+            '@tanstack/table-core',
+            '@tanstack/table-core/store-reactivity-bindings',
+            '@tanstack/virtual-core',
           ],
           // An icon that is new would be found late.
           exclude: ['@lucide/svelte'],
@@ -98,10 +101,7 @@ export default defineConfig({
           },
         },
       },
-      {
-        extends: true,
-        test: { name: 'isolated', include: ISOLATED, exclude: NEVER, isolate: true },
-      },
+      { extends: true, test: { name: 'isolated', include: ISOLATED, exclude: NEVER, isolate: true } },
       {
         extends: true,
         test: {

@@ -112,10 +112,7 @@ export class Client {
     const { method = 'GET', form } = ask;
     const headers = this.#headers(url, ask);
     for (;;) {
-      const response = await fetch(url, {
-        ...{ method, headers, signal, redirect: 'manual' },
-        body: form,
-      });
+      const response = await fetch(url, { method, headers, signal, redirect: 'manual', body: form });
       const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
       if (response.status !== 503 || !(Date.now() + seconds * 1000 < end)) return read(response);
       await response.body?.cancel();

@@ -58,9 +58,22 @@ Exit status: 0 all passed, 1 a requirement is not met, 2 wrong use.`;
 const TEXT = { type: 'string' } as const;
 const FLAG = { type: 'boolean' } as const;
 const KNOWN = {
-  ...{ base: TEXT, dicomweb: TEXT, token: TEXT, 'token-file': TEXT, 'narrow-token': TEXT, grant: TEXT },
-  ...{ patient: TEXT, study: TEXT, 'other-patient': TEXT, 'other-study': TEXT },
-  ...{ only: TEXT, timeout: TEXT, json: TEXT, junit: TEXT, list: FLAG, help: FLAG },
+  base: TEXT,
+  dicomweb: TEXT,
+  token: TEXT,
+  'token-file': TEXT,
+  'narrow-token': TEXT,
+  grant: TEXT,
+  patient: TEXT,
+  study: TEXT,
+  'other-patient': TEXT,
+  'other-study': TEXT,
+  only: TEXT,
+  timeout: TEXT,
+  json: TEXT,
+  junit: TEXT,
+  list: FLAG,
+  help: FLAG,
   header: { type: 'string', multiple: true },
 } as const;
 
@@ -90,7 +103,9 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
   return {
     base: baseOf('--base', values.base),
     dicomweb: baseOf('--dicomweb', values.dicomweb),
-    ...{ token, narrowToken, grant },
+    token,
+    narrowToken,
+    grant,
     patient: values.patient?.replace(/^Patient\//, '') ?? file.patient,
     otherPatient: values['other-patient']?.replace(/^Patient\//, ''),
     study: uidOf('--study', values.study),
@@ -98,7 +113,8 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
     headers: headersOf(values.header ?? []),
     only: (values.only ?? '').split(',').filter((one) => one !== ''),
     timeout: Number(timeout) * 1000,
-    ...{ json: values.json, junit: values.junit },
+    json: values.json,
+    junit: values.junit,
   };
 }
 

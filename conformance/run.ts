@@ -67,7 +67,9 @@ export async function run(given: Options, listener: Listener = {}): Promise<Repo
   const checks = selectChecks(given.only);
   const client = new Client({
     trusted: [given.base, given.dicomweb].flatMap((url) => (url === undefined ? [] : [new URL(url).origin])),
-    ...{ token: given.token, headers: given.headers, timeout: given.timeout },
+    token: given.token,
+    headers: given.headers,
+    timeout: given.timeout,
     onProgress: (text) => listener.progress?.(text),
   });
   const options = { ...given, patient: given.patient ?? (await patientOf(given, client)) };
@@ -86,7 +88,11 @@ export async function run(given: Options, listener: Listener = {}): Promise<Repo
   const totals = { passed: 0, failed: 0, warning: 0, blocked: 0, skipped: 0 };
   for (const { status } of results) totals[status]++;
   return {
-    ...{ base: given.base, dicomweb: given.dicomweb, started, results, totals },
+    base: given.base,
+    dicomweb: given.dicomweb,
+    started,
+    results,
+    totals,
     conforms: totals.passed + totals.warning > 0 && totals.failed === 0 && totals.blocked === 0,
   };
 }
@@ -96,7 +102,10 @@ function secretsOf({ token, narrowToken, headers }: Options): (string | undefine
   const { authorization, ...others } = headers;
   const credentials = authorization?.replace(/^\S+ +/, '');
   return [
-    ...[token, narrowToken, authorization, credentials],
+    token,
+    narrowToken,
+    authorization,
+    credentials,
     ...Object.values(others).filter(({ length }) => length >= 8),
   ];
 }
@@ -113,7 +122,12 @@ async function resultOf(check: Check, subject: Subject, text: SafeText): Promise
         (error: unknown) => [statusOf(error, check), messageOf(error)] as const,
       );
   return {
-    ...{ id, name, level, sentence, expected, status },
+    id,
+    name,
+    level,
+    sentence,
+    expected,
+    status,
     requested: subject.requested.map((line) => text.clean(line)),
     found: text.clean(found),
     milliseconds: Math.round(performance.now() - begun),

@@ -66,6 +66,8 @@ const LINT: readonly (readonly [rule: string, file: string, text: string])[] = [
     'schema/spread.ts',
     'export const f = (a?: 1) => ({ ...(a !== undefined && [a]) });',
   ],
+  ['no-restricted-syntax', 'schema/packed.ts', 'export const a = { ...{ b: 1 } };'],
+  ['no-restricted-syntax', 'schema/packed-list.ts', 'export const a = [...[1]];'],
   ['no-restricted-syntax', 'subgraphs/private.ts', 'export class A { private a = 1; b = () => this.a; }'],
   ['no-restricted-syntax', 'subgraphs/private-method.ts', 'export class A { private a() {} b = this.a; }'],
   ['no-restricted-syntax', 'subgraphs/state.ts', 'let a = 0;\nexport const f = () => (a = 1);'],

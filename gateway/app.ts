@@ -181,7 +181,10 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const common = { subgraphs, limits, log, persisted: persisted.cache, measures: measured };
   const graphs = await Graphs.start({
     texts: { supergraphSdl: deps.supergraphSdl, apiSdl: deps.apiSdl },
-    ...{ file: deps.supergraphFile, subgraphs, log, onReload: measured.supergraphReloaded },
+    file: deps.supergraphFile,
+    subgraphs,
+    log,
+    onReload: measured.supergraphReloaded,
     start: (texts) =>
       startGraph({ ...texts, ...common, executor: deps.graphExecutor, slow: deps.slowOperation }),
     // With the form of introspection that most tools send.
@@ -239,7 +242,12 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     named: (id: string) => trusted.text(tenant, id) ?? persisted.text(id),
   });
   const mcp = mcpRoutes({
-    ...{ graphs, limits, documents, trusted, authorizer, baseUrl },
+    graphs,
+    limits,
+    documents,
+    trusted,
+    authorizer,
+    baseUrl,
     render: imaging.rendered,
   });
   for (const base of ['/:tenant', '/dyn/:encoded']) {

@@ -81,7 +81,11 @@ export function gatewayParts(options: PartsOptions) {
   const studies = recordStudies(openRecord, mayHold);
   const record = peopleOfRecord(openRecord, outside);
   const server = authorizationServer({
-    ...{ baseUrl, dataDir, outside, now, people: record.people },
+    baseUrl,
+    dataDir,
+    outside,
+    now,
+    people: record.people,
     onError: (err, tenant) => log.error({ err, tenant }, 'authorization server'),
     state: shared.state,
     shareKeys: shared.shareKeys,
@@ -99,7 +103,10 @@ export function gatewayParts(options: PartsOptions) {
     onInsecure: (tenant, reason) => log.warn({ tenant, reason }, 'an insecure tenant is used'),
   });
   return {
-    ...{ clinical, imaging, server, operations: subgraphs.operations },
+    clinical,
+    imaging,
+    server,
+    operations: subgraphs.operations,
     authorizer: authorization,
     capabilities: capabilities(sealer, authorization, now),
     oauth: oauthRoutes(server, baseUrl),
@@ -148,7 +155,10 @@ function localSubgraphs(options: PartsOptions, means: Means) {
   const { mayHold, joins } = clinical;
   const imaging = imagingPart(options, means, { open: records.open, joins, mayHold });
   return {
-    ...{ clinical: records.subgraph, imaging, openRecord: records.open, mayHold },
+    clinical: records.subgraph,
+    imaging,
+    openRecord: records.open,
+    mayHold,
     operations: clinical.operations(imaging.imagesOfPatient),
     release(tenant: Tenant, inUse: readonly Tenant[]): void {
       clinical.release(tenant, inUse);
@@ -165,7 +175,16 @@ function clinicalPart(
 ) {
   const { dataDir, ownDir, baseUrl, dispatcher, expressions, exports, now, measure, loadWait, log } = options;
   return clinicalSubgraph({
-    ...{ dataDir, ownDir, baseUrl, dispatcher, expressions, exports, now, measure, loadWait, log },
+    dataDir,
+    ownDir,
+    baseUrl,
+    dispatcher,
+    expressions,
+    exports,
+    now,
+    measure,
+    loadWait,
+    log,
     ...more,
   });
 }
@@ -182,7 +201,16 @@ function imagingPart(options: PartsOptions, { outside, sealer }: Means, record: 
   const { baseUrl, dataDir, ownDir, log, dispatcher, expressions, dimse, onRefused, proxy } = options;
   const { measure, countLookup, onContradiction, shared = {} } = options;
   return imagingSubgraph({
-    ...{ baseUrl, dataDir, ownDir, log, dispatcher, expressions, dimse, onRefused, measure, countLookup },
+    baseUrl,
+    dataDir,
+    ownDir,
+    log,
+    dispatcher,
+    expressions,
+    dimse,
+    onRefused,
+    measure,
+    countLookup,
     proxy,
     now: () => outside.now() / 1000,
     capability: sealer.seal,
@@ -211,14 +239,16 @@ function remoteSubgraphs(options: PartsOptions, urls: SplitUrls) {
       loading: () => [],
     },
     imaging: {
-      ...{ ...images, ...remoteGraph(links.imaging) },
+      ...images,
+      ...remoteGraph(links.imaging),
       routes: forwarded(declaredImagingRoutes(baseUrl), links.imaging),
       invalidate: () => undefined,
       prepare: async () => undefined,
       loading: () => [],
     },
     operations: forwarded(declared.operations(images.imagesOfPatient), links.clinical),
-    ...{ openRecord: record.open, mayHold: mayHoldElsewhere },
+    openRecord: record.open,
+    mayHold: mayHoldElsewhere,
     /** Each process closes its own. */
     release: () => undefined,
     close: () => Promise.all([links.clinical.close(), links.imaging.close()]),
@@ -242,11 +272,15 @@ export function clinicalProcess(options: PartsOptions, urls: SplitUrls) {
     answers: workAnswers((onGrown) => new SourceAnswers(onGrown), options.now),
   });
   return {
-    ...{ service: 'clinical' as const, schema: clinical.schema, open: clinical.open },
+    service: 'clinical' as const,
+    schema: clinical.schema,
+    open: clinical.open,
     routes: [clinical.routes, clinical.operations(imagesOfPatient)],
     functions: recordFunctions(clinical),
-    ...{ prepare: clinical.prepare, release: clinical.release },
-    ...{ loading: clinical.loading, awaySources: clinical.awaySources },
+    prepare: clinical.prepare,
+    release: clinical.release,
+    loading: clinical.loading,
+    awaySources: clinical.awaySources,
     async close(): Promise<void> {
       await Promise.all([clinical.close(), link.close()]);
     },
@@ -260,11 +294,17 @@ export function imagingProcess(options: PartsOptions, urls: SplitUrls) {
   const means = { outside: outsideOf(options), sealer: sealerOf(options) };
   const imaging = imagingPart(options, means, { open, joins, mayHold: mayHoldElsewhere });
   return {
-    ...{ service: 'imaging' as const, schema: imaging.schema, open: imaging.open },
+    service: 'imaging' as const,
+    schema: imaging.schema,
+    open: imaging.open,
     routes: [imaging.routes],
     functions: imageFunctions(imaging),
-    ...{ prepare: imaging.prepare, loading: imaging.loading, awaySources: imaging.awaySources },
-    ...{ checks: imaging.checks, invalidate: imaging.invalidate, release: imaging.release },
+    prepare: imaging.prepare,
+    loading: imaging.loading,
+    awaySources: imaging.awaySources,
+    checks: imaging.checks,
+    invalidate: imaging.invalidate,
+    release: imaging.release,
     async close(): Promise<void> {
       await Promise.all([imaging.close(), link.close()]);
     },

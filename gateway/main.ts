@@ -38,7 +38,10 @@ async function main(): Promise<void> {
       'SEALING_KEY is not set: only these processes can open what they seal, and not after a restart.',
     );
   const supervisor = new Supervisor({
-    ...{ processes: settings.workers, socket: socketIn(settings.dataDir), log, exit: process.exit },
+    processes: settings.workers,
+    socket: socketIn(settings.dataDir),
+    log,
+    exit: process.exit,
     environment: isKeySet ? {} : { SEALING_KEY: randomBytes(32).toString('hex') },
   });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => supervisor.stop(signal));

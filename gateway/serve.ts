@@ -137,8 +137,13 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     return audit;
   };
   const options: PartsOptions = {
-    ...{ ...connections, now: Date.now },
-    ...{ baseUrl, dataDir, secrets, expressions, shared },
+    ...connections,
+    now: Date.now,
+    baseUrl,
+    dataDir,
+    secrets,
+    expressions,
+    shared,
     log: log as FastifyBaseLogger,
     dimse: { host, port: settings.dimsePort, maxBytes: settings.dimseCacheBytes, tls: settings.dimseTls },
     exports: { bytes: settings.exportBytes, seconds: settings.exportSeconds },
@@ -147,7 +152,9 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     onUnclear: measured.identityUnclear,
     onContradiction: measured.studyContradicted,
     proxy: settings.accelKey === undefined ? undefined : handoverProxy(settings.accelKey, settings),
-    ...{ measure: measured.sourceCall, countLookup: measured.cacheLookup, split },
+    measure: measured.sourceCall,
+    countLookup: measured.cacheLookup,
+    split,
   };
   const watch = (release: TenantChanges['released'], prepare: (tenant: Tenant) => Promise<unknown>) => {
     const loaded = (tenant: Tenant): void => {
@@ -166,7 +173,13 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     watch(part.release, (tenant) => part.prepare(tenant));
     stop = await serveSubgraph({
       part,
-      ...{ settings, tenants, log, secrets, metrics: measured, traces, audit: audit.record },
+      settings,
+      tenants,
+      log,
+      secrets,
+      metrics: measured,
+      traces,
+      audit: audit.record,
       shared: redis?.reachable,
       close: () => Promise.all([audit.close(), redis?.close(), expressions.close(), traces?.close()]),
     });

@@ -69,11 +69,7 @@ const PARTS: readonly Part[] = [
   // Meshes are read from files.
   { from: /@cornerstonejs\/core\//, what: /vtk\.js\/IO\//, code: EMPTY_CLASS },
   // Without a graphics card it need not be asked for once more.
-  {
-    from: /core\/dist\/esm\/(init|index)\.js$/,
-    what: /\/renderingCapabilities\.js$/,
-    code: CAPABILITIES,
-  },
+  { from: /core\/dist\/esm\/(init|index)\.js$/, what: /\/renderingCapabilities\.js$/, code: CAPABILITIES },
   // What a decoder asks of Node, which it does not need in a browser.
   { from: /@cornerstonejs\/codec-/, what: /^(fs|path|crypto)$/, code: 'export default {}' },
   { from: /\/decoders\/decodeHTJ2K\.js$/, what: /^@cornerstonejs\/codec-openjph\/wasmjs$/, code: OPENJPH },

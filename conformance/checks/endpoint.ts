@@ -68,7 +68,9 @@ function ofEachEndpoint({
   problems(endpoint: Json): string[];
 }): Check {
   return {
-    ...{ id: 'IA-17', needs: ['base', 'patient'], ...texts },
+    id: 'IA-17',
+    needs: ['base', 'patient'],
+    ...texts,
     async run(subject) {
       const bundle = await subject.bundle();
       const endpoints = studiesOf(bundle).flatMap((study) =>

@@ -82,7 +82,10 @@ function ofEachStudy({
   ...texts
 }: Pick<Check, 'name' | 'sentence' | 'expected'> & { problems(study: Json): string[] }): Check {
   return {
-    ...{ id: 'IA-15', level: 'MUST', needs: NEEDS, ...texts },
+    id: 'IA-15',
+    level: 'MUST',
+    needs: NEEDS,
+    ...texts,
     async run(subject) {
       const studies = studiesOf(await subject.bundle());
       expectNone(studies.flatMap(problems));

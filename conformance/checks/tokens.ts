@@ -21,15 +21,25 @@ async function formsOf(subject: Subject): Promise<string[]> {
   const { base, study, url: whole } = await subject.study();
   const image = await ifAny(subject.image());
   return [
-    ...[whole, `${whole}/metadata`, `${whole}/rendered`, `${whole}/thumbnail`],
-    ...[`${base}/studies?StudyInstanceUID=${study}`, `${whole}/series`],
+    whole,
+    `${whole}/metadata`,
+    `${whole}/rendered`,
+    `${whole}/thumbnail`,
+    `${base}/studies?StudyInstanceUID=${study}`,
+    `${whole}/series`,
     ...(image ? formsOfImage(image) : []),
   ];
 }
 
 const formsOfImage = ({ base, seriesUrl, url, instance }: Image) => [
-  ...[seriesUrl, `${seriesUrl}/metadata`, url, `${url}/metadata`],
-  ...[`${url}/frames/1`, `${url}/rendered`, `${url}/thumbnail`, `${url}/bulkdata`],
+  seriesUrl,
+  `${seriesUrl}/metadata`,
+  url,
+  `${url}/metadata`,
+  `${url}/frames/1`,
+  `${url}/rendered`,
+  `${url}/thumbnail`,
+  `${url}/bulkdata`,
   `${base}/instances?SOPInstanceUID=${instance}`,
 ];
 
@@ -70,7 +80,10 @@ export const TOKENS: readonly Check[] = [
       ['search-with-unsigned-token', 'No study is found with a JWT without signature.', unsignedToken],
     ] as const
   ).map(([name, sentence, credentials]): Check => ({
-    ...{ id: 'IA-5', name, level: 'MUST', sentence },
+    id: 'IA-5',
+    name,
+    level: 'MUST',
+    sentence,
     expected: '401 without a Bundle',
     needs: ['base', 'patient'],
     async run(subject) {
@@ -90,7 +103,10 @@ export const TOKENS: readonly Check[] = [
       ],
     ] as const
   ).map(([name, sentence, credentials]): Check => ({
-    ...{ id: 'IA-23', name, level: 'MUST', sentence },
+    id: 'IA-23',
+    name,
+    level: 'MUST',
+    sentence,
     expected: '401 for the study (or 403, at an address made for one token), an error for every other form',
     run: (subject) => expectRefusals(subject, credentials),
   })),

@@ -38,8 +38,11 @@ export function resultLines(result: Result, coloured: boolean): string {
 export function summaryLine({ totals, conforms }: Report): string {
   const { passed, failed, blocked, warning, skipped } = totals;
   const counts = [
-    ...[`${passed} passed`, `${failed} failed`, `${blocked} not checked because of failures`],
-    ...[`${warning} warnings`, `${skipped} skipped`],
+    `${passed} passed`,
+    `${failed} failed`,
+    `${blocked} not checked because of failures`,
+    `${warning} warnings`,
+    `${skipped} skipped`,
   ];
   const verdict = conforms ? 'every MUST that was checked is met' : 'the server does not conform';
   return `${counts.join(', ')}: ${verdict}.`;

@@ -47,7 +47,8 @@ beforeAll(async () => {
   );
   const type = { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v2-0203', code: 'MR' }] };
   ehr.patients.set(DEMO_PATIENT, {
-    ...{ resourceType: 'Patient', id: DEMO_PATIENT },
+    resourceType: 'Patient',
+    id: DEMO_PATIENT,
     identifier: [{ type, value: RECORD_NUMBER }],
   });
   const launched = { client_id: 'app', patient: DEMO_PATIENT, exp: Math.floor(Date.now() / 1000) + 3600 };
@@ -66,9 +67,16 @@ afterAll(async () => {
 const NO_BACKEND = ['IA-3/backend-services', 'IA-3/system-scope'];
 /** A capability is the address of one study: it cannot be searched, and opens no other. */
 const ONE_STUDY = [
-  ...['IA-23/search-within-grant', 'DW-1/levels', 'DW-2/matching', 'DW-2/limit-and-offset'],
-  ...['DW-1/not-acceptable', 'DW-3/unknown-key-not-wider', 'DW-3/unknown-key-told', 'DW-4/retrieve-url'],
-  ...['DW-12/absent-study', 'DW-12/bad-uid'],
+  'IA-23/search-within-grant',
+  'DW-1/levels',
+  'DW-2/matching',
+  'DW-2/limit-and-offset',
+  'DW-1/not-acceptable',
+  'DW-3/unknown-key-not-wider',
+  'DW-3/unknown-key-told',
+  'DW-4/retrieve-url',
+  'DW-12/absent-study',
+  'DW-12/bad-uid',
 ];
 
 test.each<[tenant: string, skipped: string[]]>([
@@ -82,9 +90,16 @@ test.each<[tenant: string, skipped: string[]]>([
   ],
 ])('%s: conforms', async (tenant, skipped) => {
   const { results } = await run({
-    ...{ base: `${gateway.baseUrl}/${tenant}/fhir`, token: 'whole', narrowToken: 'narrow', grant: 'patient' },
-    ...{ patient: DEMO_PATIENT, otherPatient: OTHER_PATIENT, otherStudy },
-    ...{ headers: {}, only: ['IA', 'DW'], timeout: 20_000 },
+    base: `${gateway.baseUrl}/${tenant}/fhir`,
+    token: 'whole',
+    narrowToken: 'narrow',
+    grant: 'patient',
+    patient: DEMO_PATIENT,
+    otherPatient: OTHER_PATIENT,
+    otherStudy,
+    headers: {},
+    only: ['IA', 'DW'],
+    timeout: 20_000,
   });
   const others = results.filter(({ status }) => status !== 'passed');
   expect(others.map(({ id, name, status, found }) => [`${id}/${name}`, status, found])).toEqual(

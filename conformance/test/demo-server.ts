@@ -50,9 +50,16 @@ export async function startDemoServer(): Promise<DemoServer> {
   return {
     proxy,
     options: {
-      ...{ base: `${base}/fhir`, token, grant: 'patient', headers: {}, only: [], timeout: 20_000 },
+      base: `${base}/fhir`,
+      token,
+      grant: 'patient',
+      headers: {},
+      only: [],
+      timeout: 20_000,
       narrowToken: await tokenOf(DEMO_PATIENT, 'launch/patient patient/Patient.rs'),
-      ...{ patient: DEMO_PATIENT, otherPatient: OTHER_PATIENT, otherStudy: entry[0]!.resource.id },
+      patient: DEMO_PATIENT,
+      otherPatient: OTHER_PATIENT,
+      otherStudy: entry[0]!.resource.id,
     },
     async close() {
       await gateway.close();

@@ -65,7 +65,10 @@ export async function startFaultProxy(port: number, target: number): Promise<Fau
         .end(body);
     });
     const exchange: Exchange = {
-      ...{ ...asked, method, status: answer.statusCode!, headers: { ...answer.headers } },
+      ...asked,
+      method,
+      status: answer.statusCode!,
+      headers: { ...answer.headers },
       body: await bytesOf(answer),
     };
     fault.answer?.(exchange);

@@ -3,8 +3,20 @@ import { mediaType } from '../media-type.ts';
 import { MultipartReader } from '../multipart.ts';
 
 const BODY = [
-  ...['preamble', '--b', 'Content-Type: application/dicom; transfer-syntax=1.2', 'X: a: b', '', 'one--b'],
-  ...['--b', '', 'second', '--b--', 'epilogue', '--b', '', 'no part'],
+  'preamble',
+  '--b',
+  'Content-Type: application/dicom; transfer-syntax=1.2',
+  'X: a: b',
+  '',
+  'one--b',
+  '--b',
+  '',
+  'second',
+  '--b--',
+  'epilogue',
+  '--b',
+  '',
+  'no part',
 ].join('\r\n');
 
 function read(body: string, length: number) {

@@ -26,15 +26,24 @@ test('a character that is cut in two is no half in the report', () => {
 });
 
 const result = (status: Result['status'], id: string): Result => ({
-  ...{ id, name: 'n', level: 'MUST', status, milliseconds: 1500 },
+  id,
+  name: 'n',
+  level: 'MUST',
+  status,
+  milliseconds: 1500,
   sentence: `<"${status}" & 'it'>`,
-  ...{ requested: ['GET http://a/?x=1&y=<2>', 'GET http://b'], expected: '404', found: ']]> "<&' },
+  requested: ['GET http://a/?x=1&y=<2>', 'GET http://b'],
+  expected: '404',
+  found: ']]> "<&',
 });
 const RESULTS = [result('passed', 'IA-1'), result('failed', 'IA-2'), result('blocked', 'IA-3')].concat(
   ...[result('skipped', 'DW-1'), result('warning', 'DW-2')],
 );
 const REPORT: Report = {
-  ...{ base: 'http://a', started: '2026-01-01T00:00:00.000Z', results: RESULTS, conforms: false },
+  base: 'http://a',
+  started: '2026-01-01T00:00:00.000Z',
+  results: RESULTS,
+  conforms: false,
   totals: { passed: 1, failed: 1, blocked: 1, warning: 1, skipped: 1 },
 };
 

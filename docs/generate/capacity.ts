@@ -119,7 +119,9 @@ export function loadFrom(hospitals: number, results: string): Load {
       0,
     );
   return {
-    ...{ visits, requests: sum(() => 1), bits: sum(({ bytes }) => bytes) * 8 },
+    visits,
+    requests: sum(() => 1),
+    bits: sum(({ bytes }) => bytes) * 8,
     commands: sum(({ commands }) => commands),
     // At most: a token that nobody uses for a while is not asked about.
     introspections: (visits * minutes * 60) / introspectionTtl,
@@ -144,7 +146,8 @@ export function needsOf(hospitals: number, results: string): Needs {
   });
   const processes = ROLES.reduce((total, role) => total + simulated[role], 0);
   return {
-    ...{ ...load, simulated },
+    ...load,
+    simulated,
     paper: byRole((role) => Math.max(2, Math.ceil(load.busy[role] / used))),
     memory: (processes * figureIn(results, MEMORY.part, MEMORY.row)) / 1000,
   };

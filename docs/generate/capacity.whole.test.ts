@@ -26,7 +26,9 @@ test('twice the hospitals are twice the load, and a limit is where the load fill
 
 describe('simulated processes', () => {
   const frames = (studies: number, count: number) => ({
-    ...{ single: {}, studies, frames: { kind: 'frame', count, perSecond: 40 } },
+    single: {},
+    studies,
+    frames: { kind: 'frame', count, perSecond: 40 },
   });
   const service = (wait: number) => ({ milliseconds: () => 5, used: 0.7, wait });
 

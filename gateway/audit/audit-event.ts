@@ -145,7 +145,9 @@ function entities({
       count === undefined ? [] : [{ type, valueString: `${count}` }],
     );
     found.push({
-      ...{ type: SYSTEM_OBJECT, role: role('24', 'Query'), query: text },
+      type: SYSTEM_OBJECT,
+      role: role('24', 'Query'),
+      query: text,
       ...(detail.length > 0 && { detail }),
     });
   }

@@ -29,8 +29,12 @@ function tenantWith(audit: object) {
 }
 
 const event = (request: string): AuditEvent => ({
-  ...{ action: 'search', type: 'ImagingStudy', outcome: ALLOWED, tenant: 'ward' },
-  ...{ request, time: '2026-11-24T12:00:00.000Z' },
+  action: 'search',
+  type: 'ImagingStudy',
+  outcome: ALLOWED,
+  tenant: 'ward',
+  request,
+  time: '2026-11-24T12:00:00.000Z',
 });
 
 function sinksOf(more: { most?: number; grace?: number } = {}) {
@@ -157,7 +161,10 @@ describe('IA-30 audit records', () => {
     const repository = (authentication?: object) =>
       tenantWith({ type: 'fhir', baseUrl: url(), ...(authentication && { authentication }) });
     const oauth2 = () => ({
-      ...{ type: 'oauth2', tokenUrl: `${url()}/token`, client_id: 'audit:1', client_secret: 's/cret' },
+      type: 'oauth2',
+      tokenUrl: `${url()}/token`,
+      client_id: 'audit:1',
+      client_secret: 's/cret',
       scope: 'system/AuditEvent.c',
     });
 
@@ -266,6 +273,9 @@ test('verify finds the requests for data in a log, and those of them without a r
   sinks.record(tenantWith({ type: 'stdout' }), event('a'));
   sinks.record.flush();
   expect(verify(requestsIn(log), `${out.join('')}${log}`)).toEqual({
-    ...{ requests: 2, events: 1, missing: ['b'], unreadable: 7 },
+    requests: 2,
+    events: 1,
+    missing: ['b'],
+    unreadable: 7,
   });
 });

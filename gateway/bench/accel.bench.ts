@@ -78,7 +78,9 @@ async function gatewayFor(directory: string, { dicomWebUrl, username, password }
     authorization: { type: 'mock', disableAuthzChecks: true },
     clinical: { type: 'none' },
     images: {
-      ...{ type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: dicomWebUrl },
+      type: 'dicom-web',
+      lookup: 'all-studies-on-server',
+      endpoint: dicomWebUrl,
       authentication: { type: 'http-basic', username, password },
     },
   };

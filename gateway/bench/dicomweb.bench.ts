@@ -149,13 +149,7 @@ async function oneSeries(directory: string): Promise<Figure[]> {
     // The server has to be warm: there are many frames.
     for (const base of Object.values(passed)) await framesPerSecond(base, series, authorization, WARM_UP);
     const speedOf = (base: string) => () => framesPerSecond(base, series, authorization);
-    const frames = await alternate(
-      {
-        ...each(speedOf),
-        nginx: speedOf(passed.nginx),
-      },
-      ROUNDS,
-    );
+    const frames = await alternate({ ...each(speedOf), nginx: speedOf(passed.nginx) }, ROUNDS);
 
     const whole = await alternate(
       each((base) => async () => {

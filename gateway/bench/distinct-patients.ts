@@ -93,7 +93,8 @@ export async function answerOf({ origin }: { origin: string }, ask: Ask, patient
   const { path, body } = ask(patient);
   const headers = headersOf(patient, body);
   const answer = await request(`${origin}/t${path}`, {
-    ...{ method: body === undefined ? 'GET' : 'POST', headers },
+    method: body === undefined ? 'GET' : 'POST',
+    headers,
     ...(body !== undefined && { body }),
   });
   const text = await answer.body.text();

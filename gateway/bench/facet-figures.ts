@@ -23,7 +23,9 @@ export async function facetFigures(directory: string, { patients }: Population):
   );
   const half = patients.filter((_, at) => at % 2 === 0).map((id) => ({ id }));
   const access = (reach: Access['patients']): Access => ({
-    ...{ tenant: 't', patients: reach, permissions: parseScopes('system/*.rs') },
+    tenant: 't',
+    patients: reach,
+    permissions: parseScopes('system/*.rs'),
     expires: Date.now() / 1000 + 3_600,
   });
   await subgraph.prepare(tenant);

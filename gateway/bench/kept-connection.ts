@@ -20,7 +20,8 @@ export class KeptConnection {
     const { host, hostname, port } = new URL(origin);
     this.#host = host;
     this.#socket = connect({
-      ...{ host: hostname, port: Number(port) },
+      host: hostname,
+      port: Number(port),
       onread: {
         buffer: Buffer.allocUnsafe(BUFFER),
         callback: (count, { buffer, byteOffset }) => {

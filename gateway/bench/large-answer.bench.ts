@@ -51,7 +51,9 @@ export async function bench(): Promise<Figure[]> {
     buildProduct();
     ours = await startOver(root, directory, { name: 'ours' });
     stock = await startRecordedStock({
-      ...{ directory, baseUrl: ours.origin, access: accessToAll() },
+      directory,
+      baseUrl: ours.origin,
+      access: accessToAll(),
       tenant: tenantOver(data, { type: 'mock', disableAuthzChecks: true }),
     });
     const posted = postedBy(ask);
@@ -72,7 +74,9 @@ export async function bench(): Promise<Figure[]> {
 
 /** Returns the rights of a user who sees all patients: the recorded answers are for each of them. */
 const accessToAll = (): Access => ({
-  ...{ tenant: 't', permissions: parseScopes('user/*.rs'), expires: Date.now() / 1000 + 24 * 3600 },
+  tenant: 't',
+  permissions: parseScopes('user/*.rs'),
+  expires: Date.now() / 1000 + 24 * 3600,
   patients: Array.from({ length: PATIENTS }, (_, at) => {
     const id = `p${at + 1}`;
     const identifier = [{ value: mrnOf(at + 1), type: { coding: [{ code: 'MR' }] } }];

@@ -81,15 +81,21 @@ export async function bench(): Promise<Figure[]> {
     return figuresOf(contenders);
   } finally {
     await Promise.all([
-      ...[...(peers?.children ?? []).map((child) => child.end()), ours?.stop(), split?.stop(), ehr.close()],
+      ...(peers?.children ?? []).map((child) => child.end()),
+      ours?.stop(),
+      split?.stop(),
+      ehr.close(),
     ]);
     await rm(directory, { recursive: true, force: true });
   }
 }
 
 const contender = (name: string, url: string, pid: number): Contender => ({
-  ...{ name, url, pid },
-  ...{ results: [], processor: [] },
+  name,
+  url,
+  pid,
+  results: [],
+  processor: [],
 });
 
 /** Returns what this gateway answers for each patient: the peers' subgraphs answer the same. */

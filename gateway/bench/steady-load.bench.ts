@@ -33,8 +33,12 @@ export async function bench(): Promise<Figure[]> {
     bare = await startBare();
     const answers = await allAnswers(server);
     const job = {
-      ...{ origin: server.origin, path: '/t/graphql', posted: postedBy(ASKED.federated) },
-      ...{ connections: 32, part: 0.7, seconds: SECONDS },
+      origin: server.origin,
+      path: '/t/graphql',
+      posted: postedBy(ASKED.federated),
+      connections: 32,
+      part: 0.7,
+      seconds: SECONDS,
     };
     const bareJob = { ...job, origin: bare.origin };
     const ours: SteadyResult[] = [];

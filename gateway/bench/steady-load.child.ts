@@ -31,7 +31,11 @@ const { latencies, delays, answered } = await atFixedRate(
 );
 kept.forEach((connection) => connection.close());
 const result: SteadyResult = {
-  ...{ capacity, rate, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) },
-  ...{ answered, delay99: quantile(delays, 0.99) },
+  capacity,
+  rate,
+  p50: quantile(latencies, 0.5),
+  p99: quantile(latencies, 0.99),
+  answered,
+  delay99: quantile(delays, 0.99),
 };
 process.stdout.write(JSON.stringify(result));

@@ -51,7 +51,9 @@ export async function bench(): Promise<Figure[]> {
     figures.push(...(await pageFigures(current)));
     figures.push({
       what: 'store: memory after the searches',
-      ...{ value: (await current.memory()).now, unit: 'MB', atMost: 300 },
+      value: (await current.memory()).now,
+      unit: 'MB',
+      atMost: 300,
     });
     const seconds = await secondsOfStart(servers, current, directory);
     figures.push({ what: 'store: first answer of a later start', value: seconds, unit: 's', atMost: 2 });
@@ -67,7 +69,7 @@ export async function bench(): Promise<Figure[]> {
 /** @param name of its data; it is ready when it answers a search, even with a refusal */
 function start(checkout: string, directory: string, name: string): Promise<WholeGateway> {
   const readyPath = '/t/fhir/Patient?_count=1';
-  return startWholeGateway({ ...{ checkout, directory, name, readyPath }, timeout: OLD_LOAD });
+  return startWholeGateway({ checkout, directory, name, readyPath, timeout: OLD_LOAD });
 }
 
 async function loadFigures(
@@ -139,7 +141,9 @@ async function searchFigures(
   }
   figures.push({
     what: 'store: longest wait of /health/live meanwhile',
-    ...{ value: await alive(), unit: 'ms', atMost: 50 },
+    value: await alive(),
+    unit: 'ms',
+    atMost: 50,
   });
   return figures;
 }

@@ -39,8 +39,14 @@ export async function startWholeGateway(options: {
   const { environment, args = [], port = await freePort() } = options;
   const origin = `http://127.0.0.1:${port}`;
   const settings = {
-    ...{ PORT: port, HOST: '127.0.0.1', BASE_URL: origin, SHUTDOWN_DELAY_SECONDS: 0, DIMSE_PORT: 0 },
-    ...{ TENANTS_DIR: join(directory, 'tenants'), DATA_DIR: join(directory, name), NODE_ENV: 'production' },
+    PORT: port,
+    HOST: '127.0.0.1',
+    BASE_URL: origin,
+    SHUTDOWN_DELAY_SECONDS: 0,
+    DIMSE_PORT: 0,
+    TENANTS_DIR: join(directory, 'tenants'),
+    DATA_DIR: join(directory, name),
+    NODE_ENV: 'production',
     // As the image sets it.
     MALLOC_ARENA_MAX: 2,
     ...environment,
@@ -55,7 +61,9 @@ export async function startWholeGateway(options: {
   const begun = performance.now();
   const child = await startChild('/bin/sh', [...command, ...assignments, ...program], ready, timeout);
   return {
-    ...{ origin, pid: child.process.pid!, firstAnswer: performance.now() - begun },
+    origin,
+    pid: child.process.pid!,
+    firstAnswer: performance.now() - begun,
     async memory() {
       const text = await readFile(`/proc/${child.process.pid}/status`, 'utf8');
       const megabytes = (key: string) => Number(new RegExp(`^${key}:\\s*(\\d+)`, 'm').exec(text)![1]) / 1000;
@@ -87,7 +95,8 @@ export async function startSplitGateway(checkout: string, directory: string): Pr
   ]);
   const gateway = await start('gateway', { port });
   return {
-    ...{ origin: gateway.origin, pid: gateway.pid },
+    origin: gateway.origin,
+    pid: gateway.pid,
     async stop() {
       await Promise.all([gateway, ...subgraphs].map((one) => one.stop()));
     },

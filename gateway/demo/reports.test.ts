@@ -9,9 +9,7 @@ describe('the Structured Reports', () => {
     execFileSync(
       'dsrdump',
       ['-q', '+Pc', '+Pu', join(ALL_DEMO_IMAGES, study, `series-${number}`, '0001.dcm')],
-      {
-        encoding: 'utf8',
-      },
+      { encoding: 'utf8' },
     );
 
   test.each([

@@ -90,12 +90,16 @@ function noduleFile(report: NoduleReport, study: Study, identity: readonly Eleme
 /** X-Ray Radiation Dose Report of a CT (PS3.16 TID 10011). */
 function doseFile({ ctdiVol, length }: DoseReport, study: Study, identity: readonly Element[]): Buffer {
   const scout = {
-    ...{ protocol: 'Localizer', type: dcm('113805', 'Constant Angle Acquisition') },
-    ...{ ctdiVol: 0.06, length: 310 },
+    protocol: 'Localizer',
+    type: dcm('113805', 'Constant Angle Acquisition'),
+    ctdiVol: 0.06,
+    length: 310,
   };
   const spiral = {
-    ...{ protocol: 'Chest, low dose', type: sct('116152004', 'Spiral Acquisition') },
-    ...{ ctdiVol, length },
+    protocol: 'Chest, low dose',
+    type: sct('116152004', 'Spiral Acquisition'),
+    ctdiVol,
+    length,
   };
   const total = rounded(doseLength(scout) + doseLength(spiral));
   const device = demoUid('device', 'synthetic chest phantom');

@@ -87,11 +87,7 @@ export function measurement(
 }
 
 export function image(reference: ImageReference, below?: Below): ContentItem {
-  return item({
-    valueType: 'IMAGE',
-    values: [element(0x00081199, 'SQ', [referenced(reference)])],
-    ...below,
-  });
+  return item({ valueType: 'IMAGE', values: [element(0x00081199, 'SQ', [referenced(reference)])], ...below });
 }
 
 /** Returns a line between two points, in columns and rows of the image's pixels (PS3.3 §C.18.6). */
@@ -102,7 +98,9 @@ export function line(
 ): ContentItem {
   const graphic = new Uint8Array(Float32Array.from(points.flat()).buffer);
   return item({
-    ...{ valueType: 'SCOORD', name, relationship: 'INFERRED FROM' },
+    valueType: 'SCOORD',
+    name,
+    relationship: 'INFERRED FROM',
     values: [element(0x00700022, 'FL', graphic), element(0x00700023, 'CS', 'POLYLINE')],
     items: [image(reference, { relationship: 'SELECTED FROM' })],
   });

@@ -15,6 +15,8 @@ export interface ConnectionTimeouts {
  * balancer just sends would be lost.
  */
 export const CONNECTION_TIMEOUTS: ConnectionTimeouts = {
-  ...{ headers: 20_000, request: 60_000 },
-  ...{ idle: 75_000, check: 5_000 },
+  headers: 20_000,
+  request: 60_000,
+  idle: 75_000,
+  check: 5_000,
 };

@@ -23,23 +23,20 @@ const RENDERERS: Record<FaultStyle, faultReply.FaultRenderer> = {
   json: json(faultJson),
   fhir: asFhir,
   oauth: json(faultOauth),
-  graphql: json((fault) => ({
-    errors: [{ message: fault.message, extensions: faultExtensions(fault) }],
-  })),
+  graphql: json((fault) => ({ errors: [{ message: fault.message, extensions: faultExtensions(fault) }] })),
   mcp: json(faultJsonRpc),
   // FHIR R4 §3.2.0.1, "Error Handling"
   'fhir-graphql': json((fault) => ({
     errors: [
-      {
-        message: fault.message,
-        extensions: { ...faultExtensions(fault), resource: faultOutcome(fault) },
-      },
+      { message: fault.message, extensions: { ...faultExtensions(fault), resource: faultOutcome(fault) } },
     ],
   })),
 };
 
 const optionsOf = (baseUrl: string, style: FaultStyle): faultReply.FaultReplyOptions => ({
-  ...{ baseUrl, render: RENDERERS[style], message: 'a request failed' },
+  baseUrl,
+  render: RENDERERS[style],
+  message: 'a request failed',
 });
 
 /** Sends a fault with its status, challenge and body (SM-12). */
@@ -58,8 +55,13 @@ export function faultHandler(baseUrl: string, style: FaultStyle) {
 }
 
 const STYLES: Record<Api, FaultStyle> = {
-  ...{ fhir: 'fhir', graphql: 'graphql', 'fhir-graphql': 'fhir-graphql', oauth: 'oauth' },
-  ...{ dicomweb: 'json', mcp: 'mcp', page: 'json' },
+  fhir: 'fhir',
+  graphql: 'graphql',
+  'fhir-graphql': 'fhir-graphql',
+  oauth: 'oauth',
+  dicomweb: 'json',
+  mcp: 'mcp',
+  page: 'json',
 };
 
 /** Returns the error form of the API that the request's route belongs to. */

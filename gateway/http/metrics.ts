@@ -120,7 +120,9 @@ function requestMetrics(registers: Registry[]) {
     showLoad(load: Load) {
       const gauge = (name: string, help: string, now: () => number) =>
         new Gauge({
-          ...{ name, help, registers },
+          name,
+          help,
+          registers,
           collect() {
             this.set(now());
           },

@@ -76,10 +76,13 @@ export async function resolveIdentity(
 }
 
 function claimsOf(record: PatientRecord, isSurvivor: boolean, now: number): Claim[] {
-  return record.identifier.filter(valueOf).map((identifier) => ({
-    ...{ identifier, value: valueOf(identifier) },
-    isCertain: isSurvivor && isCertain(record, identifier, now),
-  }));
+  return record.identifier
+    .filter(valueOf)
+    .map((identifier) => ({
+      identifier,
+      value: valueOf(identifier),
+      isCertain: isSurvivor && isCertain(record, identifier, now),
+    }));
 }
 
 /** Returns all records that have one of these numbers; undefined when nobody says so. */

@@ -9,7 +9,10 @@ import { patientDirectory } from './record-directory.ts';
 const numbered = (code: string) => ({ value: `${code}-1`, type: { coding: [{ code }] } });
 const order: ServiceRequest = {
   resourceType: 'ServiceRequest',
-  ...{ id: 'o', status: 'active', intent: 'order', subject: { reference: 'Patient/p' } },
+  id: 'o',
+  status: 'active',
+  intent: 'order',
+  subject: { reference: 'Patient/p' },
   identifier: [...['ACSN', 'PLAC', 'FILL'].map(numbered), { value: 'untyped' }],
 };
 const directory = patientDirectory(() => ({
@@ -17,7 +20,9 @@ const directory = patientDirectory(() => ({
   search: async (type) => ({ resources: (type === 'ServiceRequest' ? [order] : []) as Resource[] }),
 }));
 const access: Access = {
-  ...{ tenant: 't', patients: [{ id: 'p' }], expires: 0 },
+  tenant: 't',
+  patients: [{ id: 'p' }],
+  expires: 0,
   permissions: [{ level: 'patient', type: 'ImagingStudy', interactions: 'rs' }],
 };
 

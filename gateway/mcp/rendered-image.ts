@@ -38,11 +38,7 @@ export const renderedImage = toolOf({
     const mimeType = `image/${format}`;
     const query = new URLSearchParams({ viewport: `${size},${size}` });
     if (window) query.set('window', `${window.center},${window.width},linear-exact`);
-    const target = {
-      studyUid: study,
-      seriesUid: series,
-      instanceUid: instance,
-    };
+    const target = { studyUid: study, seriesUid: series, instanceUid: instance };
     const frames = frame === undefined ? undefined : [frame];
     const { body } = await call.picture({ target, frames, query, accept: parseAccept(mimeType) });
     if (!(body instanceof Uint8Array)) throw new Fault('not_acceptable', 'The object has no picture.');

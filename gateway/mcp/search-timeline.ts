@@ -7,14 +7,27 @@ import { answered, requireShort, toolOf } from './tool.ts';
 import type { ToolCall } from './tool-call.ts';
 
 const KINDS = [
-  ...['encounter', 'report', 'study', 'procedure', 'condition', 'medication', 'immunization'],
-  ...['document', 'laboratory', 'vitalSigns'],
+  'encounter',
+  'report',
+  'study',
+  'procedure',
+  'condition',
+  'medication',
+  'immunization',
+  'document',
+  'laboratory',
+  'vitalSigns',
 ] as const;
 
 /** Resources of entries; reports are read with their conclusion. */
 const TYPES = [
-  ...['Condition', 'DocumentReference', 'Encounter', 'Immunization', 'MedicationRequest'],
-  ...['MedicationStatement', 'Procedure'],
+  'Condition',
+  'DocumentReference',
+  'Encounter',
+  'Immunization',
+  'MedicationRequest',
+  'MedicationStatement',
+  'Procedure',
 ];
 
 /** The query of a page of the timeline; a trusted document (FG-13). */

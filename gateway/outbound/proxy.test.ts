@@ -113,7 +113,10 @@ const tenant = { dynamic: false } as Tenant;
 const through = (settings: Partial<ProxySettings> = {}): Connections => {
   const url = `http://user:p%40ss@127.0.0.1:${portOf(proxy)}`;
   return outboundConnections({
-    ...{ httpsProxy: url, httpProxy: url, dynamicHosts: new Set<string>(), log: console },
+    httpsProxy: url,
+    httpProxy: url,
+    dynamicHosts: new Set<string>(),
+    log: console,
     ...settings,
   });
 };
@@ -125,7 +128,9 @@ describe('calls through a proxy', () => {
     const tls = { ca: authority.ca, ...ours };
     expect(await text(fetch(tenant, tls)(`https://${HOST}/fhir`))).toBe('ehr');
     const { body } = await dispatcher(tenant, tls)!.request({
-      ...{ origin: `https://${HOST}:8443`, path: '/', method: 'GET' },
+      origin: `https://${HOST}:8443`,
+      path: '/',
+      method: 'GET',
     });
     expect(await body.text()).toBe('ehr');
     expect(asked).toEqual([`CONNECT ${HOST}:443 by user:p@ss`, `CONNECT ${HOST}:8443 by user:p@ss`]);

@@ -64,7 +64,10 @@ export function agentWithProxy(
       if (uri === undefined) return new Pool(origin, own as Pool.Options);
       return new ProxyAgent({
         ...timeouts,
-        ...{ uri, requestTls: connect, proxyTls: { timeout: connect.timeout }, proxyTunnel: false },
+        uri,
+        requestTls: connect,
+        proxyTls: { timeout: connect.timeout },
+        proxyTunnel: false,
         factory: (target, given) => new Pool(target, { ...timeouts, ...given }),
         clientFactory: (target, given) => tunnels(target, { ...given, headersTimeout: connect.timeout }),
       });

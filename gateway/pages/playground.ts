@@ -55,7 +55,10 @@ export function playground(
       if (!html) throw new Fault('not_found', 'The playground is not built; `npm run build` builds it.');
       const smart = await smartIfKnown(tenant, authorizer, baseUrl);
       const page = withFacts(html, 'playground-facts', {
-        ...{ tenant: tenant.key, base: tenantBase(baseUrl, tenant), gateway, access: accessTo(tenant) },
+        tenant: tenant.key,
+        base: tenantBase(baseUrl, tenant),
+        gateway,
+        access: accessTo(tenant),
         explains: tenant.graphql.explain,
         // Tokens of our own server are for one patient; an EHR decides whom its users may see.
         severalPatients: !isOwn(tenant.authorization),

@@ -98,7 +98,10 @@ export class EhrChecks {
         : await credentials(client, method, this.#endpoint(config, 'token_endpoint'), this.#outside.now());
     const body = new URLSearchParams({ token: MADE_UP, token_type_hint: 'access_token', ...fields });
     const { status, json, refusal } = await this.#probe('the introspection endpoint', url, {
-      ...{ method: 'POST', headers, body, signal },
+      method: 'POST',
+      headers,
+      body,
+      signal,
     });
     const answered = `the introspection endpoint answered ${refusal}`;
     if (status === 401 || status === 403) {
@@ -136,10 +139,7 @@ export class EhrChecks {
     this.identity = await readPatient(
       { outside: this.#outside, tenant: this.#tenant, base: config.fhirBaseUrl },
       patientId,
-      {
-        headers,
-        signal,
-      },
+      { headers, signal },
     );
   }
 

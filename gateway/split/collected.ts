@@ -37,10 +37,7 @@ export function collector(request: FastifyRequest, reply: FastifyReply): Collect
   return {
     access: explains ? withCalls(request.access, record) : request.access,
     audit: (operation) => void (isAlone ? request.audit?.(operation) : recorded.push(operation)),
-    collected: () => ({
-      ...(recorded.length > 0 && { recorded }),
-      ...(calls.length > 0 && { calls }),
-    }),
+    collected: () => ({ ...(recorded.length > 0 && { recorded }), ...(calls.length > 0 && { calls }) }),
   };
 }
 

@@ -9,14 +9,32 @@ import { EXPLAINS, RECORDS, SEAL_REFUSED, SEALED_ACCESS, WORK } from './wire.ts'
 
 /** Headers of one connection, and those between the client and the gateway, or between the processes. */
 const NOT_SENT = new Set<string>([
-  ...[...CONNECTION_HEADERS, 'te', 'trailer', 'transfer-encoding'],
-  ...[SEALED_ACCESS, SEAL_REFUSED, EXPLAINS, RECORDS, WORK],
-  ...['host', 'content-length', 'expect', 'authorization', 'cookie', 'accept-encoding', 'x-request-id'],
+  ...CONNECTION_HEADERS,
+  'te',
+  'trailer',
+  'transfer-encoding',
+  SEALED_ACCESS,
+  SEAL_REFUSED,
+  EXPLAINS,
+  RECORDS,
+  WORK,
+  'host',
+  'content-length',
+  'expect',
+  'authorization',
+  'cookie',
+  'accept-encoding',
+  'x-request-id',
 ]);
 /** Of an answer: those of its connection, and those that the gateway sets on every answer. */
 const NOT_RETURNED = new Set<string>([
-  ...[...CONNECTION_HEADERS, 'transfer-encoding', 'trailer', 'date'],
-  ...['x-request-id', 'server-timing', RECORDS],
+  ...CONNECTION_HEADERS,
+  'transfer-encoding',
+  'trailer',
+  'date',
+  'x-request-id',
+  'server-timing',
+  RECORDS,
 ]);
 /** Bytes up to which an answer is read before it is sent on, so that it is compressed as one of this process is. */
 const SMALL = 64 * 1024;
@@ -59,7 +77,11 @@ function forwardTo(link: SubgraphLink) {
     const signal = clientLeft(reply);
     const body = request[BODY]?.length ? Buffer.concat(request[BODY]) : undefined;
     const answer = await link.send({
-      ...{ method, path: raw.url!, access, body, signal },
+      method,
+      path: raw.url!,
+      access,
+      body,
+      signal,
       // All others only read, also those that are sent by POST. An export would begin twice.
       isRepeatable: routeOptions.config.stateIn !== 'process',
       headers: { ...kept(request.headers, NOT_SENT), 'x-request-id': id },

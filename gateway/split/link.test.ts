@@ -37,9 +37,17 @@ let now = Date.now();
 
 beforeAll(async () => {
   app = await buildSubgraphApp({
-    ...{ service: 'clinical', schema: standInClinical().schema, open: () => ({}) },
-    ...{ baseUrl: 'http://localhost', tenants, secrets: [KEY], routes: [], functions, log: logger('silent') },
-    ...{ readiness: { ready: () => true, loading: () => [] }, now: () => now },
+    service: 'clinical',
+    schema: standInClinical().schema,
+    open: () => ({}),
+    baseUrl: 'http://localhost',
+    tenants,
+    secrets: [KEY],
+    routes: [],
+    functions,
+    log: logger('silent'),
+    readiness: { ready: () => true, loading: () => [] },
+    now: () => now,
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   link = new SubgraphLink({ service: 'clinical', url, keys: [sealingKey(KEY)], now: () => now });
@@ -94,7 +102,10 @@ test('a process whose tenant has another record, or no such tenant, refuses for 
   const unknown = { ...tenant, path: 'new' };
   await expect(link.call('echo', { tenant: unknown, access }, {})).rejects.toMatchObject(refused);
   const response = await link.send({
-    ...{ method: 'POST', path: '/t/functions/echo', access: other, isRepeatable: true },
+    method: 'POST',
+    path: '/t/functions/echo',
+    access: other,
+    isRepeatable: true,
   });
   expect([response.statusCode, response.headers['retry-after']]).toEqual([503, '2']);
   await response.body.dump();
@@ -173,7 +184,8 @@ describe('a process that stops while it is asked', () => {
       return statusCode;
     };
     return {
-      ...{ send, made: () => made },
+      send,
+      made: () => made,
       async close() {
         await asked.close();
         server.close();

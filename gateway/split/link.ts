@@ -92,8 +92,12 @@ export class SubgraphLink {
     this.#kept = new SealCache(now);
     const pool = (connections: number | null) =>
       new Pool(url, {
-        ...{ connections, pipelining: 1, keepAliveTimeout: IDLE, keepAliveMaxTimeout: IDLE },
-        ...{ headersTimeout: LONGEST, bodyTimeout: LONGEST },
+        connections,
+        pipelining: 1,
+        keepAliveTimeout: IDLE,
+        keepAliveMaxTimeout: IDLE,
+        headersTimeout: LONGEST,
+        bodyTimeout: LONGEST,
       });
     this.#calls = pool(MOST_CALLS);
     // The gateway limits them: requests in flight, of which a stream is a tenth.
@@ -123,7 +127,9 @@ export class SubgraphLink {
     const token = await this.#tokenFor(access);
     await this.#endOfTurn();
     const options = {
-      ...{ method: method as Dispatcher.HttpMethod, path, body: body ?? null },
+      method: method as Dispatcher.HttpMethod,
+      path,
+      body: body ?? null,
       headers: { ...headers, [SEALED_ACCESS]: token, [WORK]: work },
     };
     try {
@@ -187,7 +193,11 @@ export class SubgraphLink {
     const { tenant, access, signal, audit, requestId, parse = parseFhirJson } = caller;
     const begun = performance.now();
     const request = {
-      ...{ method: 'POST', path: `/${tenant.path}/${path}`, access, signal, isRepeatable: true },
+      method: 'POST',
+      path: `/${tenant.path}/${path}`,
+      access,
+      signal,
+      isRepeatable: true,
       body: JSON.stringify(asked),
       headers: {
         'content-type': 'application/json',

@@ -6,7 +6,9 @@ import { accessOpener } from './opened-access.ts';
 const NOW = 1_790_000_000;
 const key = sealingKey('a key that two processes have in common');
 const access: Access = {
-  ...{ tenant: 't', permissions: parseScopes('patient/*.rs'), expires: NOW + 3600 },
+  tenant: 't',
+  permissions: parseScopes('patient/*.rs'),
+  expires: NOW + 3600,
   patients: [{ id: 'p1', identity: { id: 'p1', identifier: [] } }],
 };
 

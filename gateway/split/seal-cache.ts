@@ -17,7 +17,10 @@ export class SealCache<Value extends object> {
     this.#now = now;
     this.#removed = now();
     this.#kept = new LRUCache({
-      ...{ maxSize: MOST_CHARACTERS, maxEntrySize: LONGEST_KEPT, perf: { now }, ttlResolution: 0 },
+      maxSize: MOST_CHARACTERS,
+      maxEntrySize: LONGEST_KEPT,
+      perf: { now },
+      ttlResolution: 0,
       sizeCalculation: (_, text) => 2 * text.length,
     });
   }

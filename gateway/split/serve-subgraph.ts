@@ -66,10 +66,19 @@ export async function serveSubgraph(
   const shutdown = new GracefulShutdown({ delaySeconds, exit: process.exit, log });
   const { baseUrl } = settings;
   const app = await buildSubgraphApp({
-    ...{ ...part, baseUrl, tenants, log, metrics: measured, load: settings },
-    ...{ secrets: options.secrets, audit: options.audit, traces: options.traces },
+    ...part,
+    baseUrl,
+    tenants,
+    log,
+    metrics: measured,
+    load: settings,
+    secrets: options.secrets,
+    audit: options.audit,
+    traces: options.traces,
     readiness: {
-      ...{ ready: () => shutdown.isReady, loading: part.loading, shared },
+      ready: () => shutdown.isReady,
+      loading: part.loading,
+      shared,
       rejectedTenants: () => tenants.rejected ?? [],
       awaySources: part.awaySources,
     },

@@ -3,7 +3,10 @@ import type { Access } from '../../schema/access/access.ts';
 import { beginWork, continueWork, workAnswers, workOf } from './shared-work.ts';
 
 const accessTo = (...ids: string[]): Access => ({
-  ...{ tenant: 't', permissions: [], expires: 1, clinicalToken: 'token' },
+  tenant: 't',
+  permissions: [],
+  expires: 1,
+  clinicalToken: 'token',
   patients: ids.map((id) => ({ id })),
 });
 let now = 1_790_000_000_000;

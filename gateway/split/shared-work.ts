@@ -48,7 +48,11 @@ export function workAnswers<Answers>(
   now: () => number,
 ): (access: Access) => Answers | undefined {
   const works = new LRUCache<string, Kept<Answers>>({
-    ...{ maxSize: MOST_RESOURCES, ttl: KEPT_FOR, ttlAutopurge: true, ttlResolution: 0, perf: { now } },
+    maxSize: MOST_RESOURCES,
+    ttl: KEPT_FOR,
+    ttlAutopurge: true,
+    ttlResolution: 0,
+    perf: { now },
   });
   return (access) => {
     const id = workOf(access);

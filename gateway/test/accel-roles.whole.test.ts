@@ -50,9 +50,15 @@ beforeAll(async () => {
   ends.unshift(end);
   gateway = `http://127.0.0.1:${ports.gateway}`;
   const settings = {
-    ...{ CLINICAL_URL: urls.clinical, IMAGING_URL: urls.imaging, SEALING_KEY: 's'.repeat(32) },
-    ...{ ACCEL: 'nginx', ACCEL_KEY: KEY, TRUSTED_PROXIES: '127.0.0.1', DIMSE_PORT: '0' },
-    ...{ TENANTS_DIR: join(directory, 'tenants'), BASE_URL: gateway },
+    CLINICAL_URL: urls.clinical,
+    IMAGING_URL: urls.imaging,
+    SEALING_KEY: 's'.repeat(32),
+    ACCEL: 'nginx',
+    ACCEL_KEY: KEY,
+    TRUSTED_PROXIES: '127.0.0.1',
+    DIMSE_PORT: '0',
+    TENANTS_DIR: join(directory, 'tenants'),
+    BASE_URL: gateway,
   };
   const start = (role: Role) =>
     startGateway({ ...settings, PORT: String(ports[role]) }, role === 'gateway' ? [] : [role]);

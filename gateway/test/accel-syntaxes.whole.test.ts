@@ -37,7 +37,9 @@ beforeAll(async () => {
       open: {
         authorization: { type: 'mock', disableAuthzChecks: true },
         images: {
-          ...{ type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: dicomWebUrl },
+          type: 'dicom-web',
+          lookup: 'all-studies-on-server',
+          endpoint: dicomWebUrl,
           authentication: { type: 'http-basic', username, password },
         },
       },

@@ -51,7 +51,9 @@ beforeAll(async () => {
   const endpoint = `${orthanc.url}/pacs/dicom-web`;
   const { username, password } = orthanc;
   const images = {
-    ...{ type: 'dicom-web', endpoint, lookup: 'studies-by-mrn' },
+    type: 'dicom-web',
+    endpoint,
+    lookup: 'studies-by-mrn',
     authentication: { type: 'http-basic', username, password },
   };
   const authorization = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };

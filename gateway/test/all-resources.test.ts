@@ -84,7 +84,9 @@ longTest(
     const ask = async (path: string, query: string) => {
       const headers = { 'content-type': 'application/json' };
       const reply = await fetch(`${tenant}/${path}`, {
-        ...{ method: 'POST', headers, body: JSON.stringify({ query }) },
+        method: 'POST',
+        headers,
+        body: JSON.stringify({ query }),
       });
       return reply.json();
     };

@@ -47,7 +47,9 @@ async function cost(source: Source, way: (typeof WAYS)[number], uid: string) {
   const { web, dimse } = every.questions();
   const ehr = Object.entries(every.ehr.calls).filter(([path, calls]) => calls > before[path]!);
   return {
-    ...{ status, dimse, ehr },
+    status,
+    dimse,
+    ehr,
     // After a refusal the gateway asks whether the archive still has a study that it had.
     web: web.map((path) => path.replace(/1\.9\.\d\.\d\d/, 'UID')).sort(),
     body: body.toString().replaceAll(uid, 'UID'),

@@ -122,10 +122,8 @@ describe('DW-24 a folder', () => {
         transcoded: () => instance(uid, 1, '', `application/dicom; transfer-syntax=${EXPLICIT}`),
         wadoUri: () =>
           get(`/wado-uri?requestType=WADO&studyUID=${uid}&seriesUID=${uid}.1&objectUID=${uid}.1.1`),
-        ...{
-          besideMetadata: () => instance(uid, 2, '/metadata'),
-          besideFrame: () => instance(uid, 2, '/frames/1'),
-        },
+        besideMetadata: () => instance(uid, 2, '/metadata'),
+        besideFrame: () => instance(uid, 2, '/frames/1'),
       };
       const harm = await harmOf(gateway, async () => {
         const given = Object.entries(asked).map(async ([name, ask]) => [name, await ask()] as const);

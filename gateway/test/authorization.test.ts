@@ -22,11 +22,7 @@ beforeEach(() => {
 });
 afterAll(() => gateway.close());
 
-const PATHS = {
-  graphql: '/graphql',
-  fhir: '/fhir/Patient/p1',
-  dicomweb: '/dicomweb/studies',
-};
+const PATHS = { graphql: '/graphql', fhir: '/fhir/Patient/p1', dicomweb: '/dicomweb/studies' };
 type Face = keyof typeof PATHS;
 
 async function ask(face: Face, headers: Record<string, string>, tenant = 'smart') {
@@ -256,7 +252,8 @@ describe('discovery (SM-1 to SM-4, IA-1 to IA-4)', () => {
     expect(rest.security.extension[0].extension).toEqual(
       expect.arrayContaining(
         ['authorize', 'token', 'introspect', 'revoke', 'register', 'manage'].map((url) => ({
-          ...{ url, valueUri: `${gateway.ehr.url}/${url}` },
+          url,
+          valueUri: `${gateway.ehr.url}/${url}`,
         })),
       ),
     );

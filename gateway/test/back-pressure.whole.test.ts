@@ -53,7 +53,9 @@ beforeAll(async () => {
   const images = {
     folder: { type: 'folder', path: folder, lookup },
     'dicom-web': {
-      ...{ type: 'dicom-web', endpoint: `http://127.0.0.1:${web.port}/dicom-web`, lookup },
+      type: 'dicom-web',
+      endpoint: `http://127.0.0.1:${web.port}/dicom-web`,
+      lookup,
       authentication: { type: 'http-basic', username, password },
     },
     'c-get': { type: 'dicom-dimse', endpoint: `dimse://127.0.0.1:${dicomPort}`, calledAe, lookup },

@@ -66,7 +66,8 @@ test('the command prints what it has copied, and takes only a folder of its own'
   const run = (...args: string[]) => {
     const env = { PATH: process.env['PATH'], DATA_DIR: data };
     const { status, stdout, stderr } = spawnSync(process.execPath, [program, 'backup', ...args], {
-      ...{ env, encoding: 'utf8' },
+      env,
+      encoding: 'utf8',
     });
     return { status, stdout, stderr };
   };

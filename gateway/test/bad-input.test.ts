@@ -27,7 +27,10 @@ const records: object[] = [
   { resourceType: 'Patient', id: 'bob' },
   { resourceType: 'Practitioner', id: 'dr', name: [{ family: 'House' }] },
   ...Array.from({ length: ROWS }, (_, row) => ({
-    ...{ resourceType: 'Procedure', id: `p${row}`, status: 'completed', subject: ana },
+    resourceType: 'Procedure',
+    id: `p${row}`,
+    status: 'completed',
+    subject: ana,
     asserter: { reference: 'Patient/bob' },
   })),
   // References, by the way they are written.
@@ -81,13 +84,20 @@ beforeAll(async () => {
   tenants = { shown, hidden };
   const clinical = clinicalSubgraph({ dataDir: directory, baseUrl: 'http://localhost', loadWait: 30_000 });
   const imaging = imagingSubgraph({
-    ...{ baseUrl: 'http://localhost', dataDir: directory, now: () => Date.now() / 1000, log: log as never },
+    baseUrl: 'http://localhost',
+    dataDir: directory,
+    now: () => Date.now() / 1000,
+    log: log as never,
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
   });
   const sdl = (name: string) => readFileSync(new URL(`../../schema/${name}.graphql`, import.meta.url));
   server = await federatedServer({
-    ...{ supergraphSdl: sdl('supergraph'), apiSdl: sdl('api'), subgraphs: { clinical, imaging } },
-    ...{ limits: DEFAULT_LIMITS, log: log as never, persisted: undefined as never },
+    supergraphSdl: sdl('supergraph'),
+    apiSdl: sdl('api'),
+    subgraphs: { clinical, imaging },
+    limits: DEFAULT_LIMITS,
+    log: log as never,
+    persisted: undefined as never,
   });
   close = () => Promise.all([server.stop(), clinical.close(), imaging.close()]);
   const isIndexed = async () => expect((await ask('{ ImagingStudyList { id } }')).errors).toBeUndefined();
@@ -107,22 +117,28 @@ interface Answer {
 
 async function ask(query: string, { tenant = 'shown' as 'shown' | 'hidden', scope = 'patient/*.rs' } = {}) {
   const access: Access = {
-    ...{ tenant: tenant, permissions: parseScopes(scope), expires: Date.now() / 1000 + 60 },
+    tenant: tenant,
+    permissions: parseScopes(scope),
+    expires: Date.now() / 1000 + 60,
     patients: [{ id: 'ana', identity: { id: 'ana', identifier: [{ value: 'MRN' }] } }],
   };
   const response = await server.executeHTTPGraphQLRequest({
     httpGraphQLRequest: {
-      ...{ method: 'POST', search: '', body: { query } },
+      method: 'POST',
+      search: '',
+      body: { query },
       headers: new HeaderMap([['content-type', 'application/json']]),
     },
     context: async () => ({
       scope: {
-        ...{ tenant: tenants[tenant], access, log: log as never, fhir: false, cores: new Map() },
-        ...{
-          over: new RequestEnd(),
-          budget: new AnswerBudget(DEFAULT_LIMITS.cost),
-          audit: () => undefined,
-        },
+        tenant: tenants[tenant],
+        access,
+        log: log as never,
+        fhir: false,
+        cores: new Map(),
+        over: new RequestEnd(),
+        budget: new AnswerBudget(DEFAULT_LIMITS.cost),
+        audit: () => undefined,
       } as never,
     }),
   });

@@ -109,14 +109,17 @@ const WAYS: Record<string, Way> = {
     headers: { 'apollo-require-preflight': '1' },
   },
   'rows as a stream': {
-    ...{ path: 'graphql', method: 'POST', payload: { query: ROWS } },
+    path: 'graphql',
+    method: 'POST',
+    payload: { query: ROWS },
     headers: { accept: 'application/x-ndjson' },
   },
   $graphql: { path: `fhir/Patient/${DEMO_PATIENT}/$graphql?query=${encodeURIComponent('{ id }')}` },
   'FHIR read': { path: `fhir/Patient/${DEMO_PATIENT}` },
   'FHIR search': { path: `fhir/Condition?patient=${DEMO_PATIENT}` },
   'FHIR batch': {
-    ...{ path: 'fhir', method: 'POST' },
+    path: 'fhir',
+    method: 'POST',
     payload: { resourceType: 'Bundle', type: 'batch', entry: [] },
   },
   $everything: { path: `fhir/Patient/${DEMO_PATIENT}/$everything` },
@@ -127,7 +130,9 @@ const WAYS: Record<string, Way> = {
   'WADO-URI': { path: `wado-uri?requestType=WADO&studyUID=${UID}&seriesUID=1.2&objectUID=1.3` },
   'a link is asked for': { path: 'wado/links', method: 'POST', payload: { path: `studies/${UID}` } },
   MCP: {
-    ...{ path: 'mcp', method: 'POST', payload: tools },
+    path: 'mcp',
+    method: 'POST',
+    payload: tools,
     headers: { accept: 'application/json, text/event-stream' },
   },
 };
@@ -135,7 +140,8 @@ const WAYS: Record<string, Way> = {
 function ask(tenant: string, way: Way, authorization: string | undefined) {
   const { method = 'GET', path, headers, payload } = way;
   return gateway.app.inject({
-    ...{ method, url: `/${tenant}/${path}` },
+    method,
+    url: `/${tenant}/${path}`,
     ...(payload && { payload }),
     headers: { ...(payload && json), ...headers, ...(authorization && { authorization }) },
   });
@@ -179,7 +185,11 @@ describe.each(Object.keys(tokens))('SM-21, IA-25 %s: a capability or link', (typ
   const sealed = (tenant: string, more: object) =>
     sealCapability(
       {
-        ...{ tenant, studyUid: UID, operations: 'rs', client: 'app', expires: Date.now() / 1000 + 100 },
+        tenant,
+        studyUid: UID,
+        operations: 'rs',
+        client: 'app',
+        expires: Date.now() / 1000 + 100,
         ...(type === 'jwt' && { user: 'u' }),
         ...more,
       },

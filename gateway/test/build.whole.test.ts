@@ -57,13 +57,13 @@ test('builds again only when a file changes that goes into dist/', () => {
   expect(readFileSync(join(root, 'dist/gateway/main.js'), 'utf8')).toContain('main = 1');
   expect(existsSync(join(root, 'dist/gateway/page.js'))).toBe(true);
   for (const path of [
-    ...['gateway/tenants/mine.json', 'gateway/smart/README.md', 'viewer/src/graphql-env.d.ts'],
-    ...[
-      'schema/part.test.ts',
-      'gateway/test/a.ts',
-      'viewer/.svelte-kit/tsconfig.json',
-      'schema/.part.ts.swp',
-    ],
+    'gateway/tenants/mine.json',
+    'gateway/smart/README.md',
+    'viewer/src/graphql-env.d.ts',
+    'schema/part.test.ts',
+    'gateway/test/a.ts',
+    'viewer/.svelte-kit/tsconfig.json',
+    'schema/.part.ts.swp',
   ]) {
     write(path, '');
     expect([path, build()]).toEqual([path, NOTHING]);

@@ -17,8 +17,14 @@ const REVALIDATE = 'no-cache';
 const STUDY = '1.2.3';
 /** Values for the parameters of paths. */
 const VALUES: Record<string, string> = {
-  ...{ studyUid: STUDY, seriesUid: `${STUDY}.1`, instanceUid: `${STUDY}.1.1`, frames: '1', type: 'Patient' },
-  ...{ id: 'p1', version: '1', tenant: 'open' },
+  studyUid: STUDY,
+  seriesUid: `${STUDY}.1`,
+  instanceUid: `${STUDY}.1.1`,
+  frames: '1',
+  type: 'Patient',
+  id: 'p1',
+  version: '1',
+  tenant: 'open',
 };
 
 let gateway: TestGateway;
@@ -204,7 +210,9 @@ describe('DW-14 Cache-Control of answers', () => {
     expect(missing.headers['cache-control']).toBe(NO_STORE);
 
     const link = await gateway.app.inject({
-      ...{ method: 'POST', url: '/bound/wado/links', headers: bearer('good') },
+      method: 'POST',
+      url: '/bound/wado/links',
+      headers: bearer('good'),
       payload: { path: `studies/${STUDY}` },
     });
     expect(kept(link)).toEqual([201, NO_STORE]);
@@ -247,8 +255,16 @@ describe('DW-14 refusals are not stored', () => {
 
 test('RFC 6797 every answer has Strict-Transport-Security where BASE_URL is https', async () => {
   const urls = [
-    ...['/', '/metrics', '/open/graphql?query={__typename}', '/own/oauth/jwks', '/own/oauth/authorize'],
-    ...['/%zz', '/nothing', '/nowhere/graphql', '/smart/fhir/Patient', `/open/dicomweb/studies/${STUDY}`],
+    '/',
+    '/metrics',
+    '/open/graphql?query={__typename}',
+    '/own/oauth/jwks',
+    '/own/oauth/authorize',
+    '/%zz',
+    '/nothing',
+    '/nowhere/graphql',
+    '/smart/fhir/Patient',
+    `/open/dicomweb/studies/${STUDY}`,
   ];
   for (const url of urls) {
     const { headers } = await get(url);

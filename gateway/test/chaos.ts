@@ -31,7 +31,8 @@ await runOverSystem(async (system, load) => {
     row(['fault', 'away s', 'asked', 'refused', 'window s', 'back after s', 'slowest s', 'wrong', 'crossed']),
   );
   return runChaos(load, faults, {
-    ...{ rate: Number(values.rate), calm: seconds(values.calm) },
+    rate: Number(values.rate),
+    calm: seconds(values.calm),
     report(figures) {
       console.log(row(cells(figures)));
       if (values.explain)
@@ -44,8 +45,13 @@ function cells({ fault, away, asked, honest, window, recovery, slowest, wrong, c
   const refused = Object.entries(honest).map(([kind, count]) => `${count} ${kind}`);
   const times = [window, recovery, slowest].map((time) => time.toFixed(1));
   return [
-    ...[fault, away.toFixed(1), String(asked), refused.join(', ') || '0'],
-    ...[...times, String(wrong), String(crossed)],
+    fault,
+    away.toFixed(1),
+    String(asked),
+    refused.join(', ') || '0',
+    ...times,
+    String(wrong),
+    String(crossed),
   ];
 }
 

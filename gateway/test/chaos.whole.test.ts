@@ -22,7 +22,8 @@ longTest(
       expect(faults).toHaveLength(4);
       const all: Figures[] = [];
       const findings = await runChaos(load, faults, {
-        ...{ rate: 12, calm: 4000 },
+        rate: 12,
+        calm: 4000,
         report: (figures) => void all.push(figures),
       });
       expect(findings).toEqual([]);

@@ -20,7 +20,9 @@ const UID = '1.2.3';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 const graphql = (query: string, headers = {}) => ({
-  ...{ method: 'POST', path: 'graphql', body: { query } },
+  method: 'POST',
+  path: 'graphql',
+  body: { query },
   headers: { ...JSON_TYPE, ...headers },
 });
 interface Way {
@@ -38,17 +40,18 @@ const WAYS: Record<string, Way> = {
   ),
   'rows as a stream': graphql(
     `{ ObservationConnection(patient: "${PATIENT}") { edges { resource { id } } } }`,
-    {
-      accept: 'application/x-ndjson',
-    },
+    { accept: 'application/x-ndjson' },
   ),
   $graphql: { ...graphql(`{ Patient(id: "${PATIENT}") { birthDate } }`), path: 'fhir/$graphql' },
   'FHIR read': { path: `fhir/Patient/${PATIENT}` },
   'FHIR search': { path: `fhir/Observation?patient=${PATIENT}` },
   'FHIR batch': {
-    ...{ method: 'POST', path: 'fhir', headers: { 'content-type': 'application/fhir+json' } },
+    method: 'POST',
+    path: 'fhir',
+    headers: { 'content-type': 'application/fhir+json' },
     body: {
-      ...{ resourceType: 'Bundle', type: 'batch' },
+      resourceType: 'Bundle',
+      type: 'batch',
       entry: [{ request: { method: 'GET', url: `Patient/${PATIENT}` } }],
     },
   },
@@ -64,10 +67,13 @@ const WAYS: Record<string, Way> = {
   'WADO-URI': { path: `wado-uri?requestType=WADO&studyUID=${UID}&seriesUID=1.2&objectUID=1.3` },
   'a link': { method: 'POST', path: 'wado/links', body: { path: `studies/${UID}` }, headers: JSON_TYPE },
   MCP: {
-    ...{ method: 'POST', path: 'mcp' },
+    method: 'POST',
+    path: 'mcp',
     headers: { ...JSON_TYPE, accept: 'application/json, text/event-stream' },
     body: {
-      ...{ jsonrpc: '2.0', id: 1, method: 'tools/call' },
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'tools/call',
       params: { name: 'query', arguments: { query: `{ Patient(id: "${PATIENT}") { birthDate } }` } },
     },
   },
@@ -154,8 +160,13 @@ describe.each([
 test('IA-30 the AuditEvent of a client that left is a minor failure with its reason', () => {
   const event = balpAuditEvent(
     {
-      ...{ action: 'search', type: 'Observation', outcome: { kind: 'left' }, tenant: 't', client: 'app' },
-      ...{ request: 'r', time: '2026-01-01T00:00:00Z' },
+      action: 'search',
+      type: 'Observation',
+      outcome: { kind: 'left' },
+      tenant: 't',
+      client: 'app',
+      request: 'r',
+      time: '2026-01-01T00:00:00Z',
     },
     'http://localhost/t',
   );

@@ -25,7 +25,10 @@ beforeEach(async () => {
     const identifier = [{ value: mrnOf(patient), type: { coding: [{ code: 'MR' }] } }];
     ehr.patients.set(id, { resourceType: 'Patient', id, identifier, birthDate: '1970-01-01' });
     ehr.tokens.set(`token-${patient}`, {
-      ...{ client_id: 'app', sub: id, patient: id, scope: 'patient/*.rs' },
+      client_id: 'app',
+      sub: id,
+      patient: id,
+      scope: 'patient/*.rs',
       exp: Math.floor(Date.now() / 1000) + 3600,
     });
   }
@@ -51,7 +54,8 @@ afterEach(async () => {
 });
 
 const statement = (types: readonly string[]) => ({
-  ...{ resourceType: 'CapabilityStatement', fhirVersion: '4.0.1' },
+  resourceType: 'CapabilityStatement',
+  fhirVersion: '4.0.1',
   rest: [
     { mode: 'server', resource: types.map((type) => ({ type, interaction: [{ code: 'search-type' }] })) },
   ],

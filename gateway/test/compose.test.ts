@@ -59,7 +59,8 @@ describe.each(names)('%s', (name) => {
   it('waits for services that can say that they are healthy', () => {
     for (const [other, { condition }] of Object.entries(service.depends_on ?? {})) {
       expect([name, other, condition]).toEqual([
-        ...[name, other],
+        name,
+        other,
         NO_HEALTH_CHECK.includes(other) ? 'service_started' : 'service_healthy',
       ]);
     }

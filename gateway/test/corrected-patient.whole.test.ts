@@ -22,8 +22,11 @@ const studyOf = (source: string) => `1.2.77.${SOURCES.indexOf(source as (typeof 
 const described = (source: string, patient: Patient) => `${MARK[patient]} ${studyOf(source)}`;
 const objects = (source: string, patient: Patient) =>
   smallObjects({
-    ...{ studyUid: studyOf(source), patientId: MARK[patient], description: described(source, patient) },
-    ...{ instances: 2, pixels: MARK[patient] },
+    studyUid: studyOf(source),
+    patientId: MARK[patient],
+    description: described(source, patient),
+    instances: 2,
+    pixels: MARK[patient],
   });
 
 let ehr: AuthorizationServer;
@@ -42,13 +45,19 @@ beforeAll(async () => {
   const { dicomWebUrl, username, password, dicomPort, aet } = archive;
   const lookup = 'studies-by-mrn';
   const dimse = (retrieval: string) => ({
-    ...{ type: 'dicom-dimse', endpoint: `dimse://127.0.0.1:${dicomPort}`, lookup },
-    ...{ ae: 'GATEWAY', calledAe: aet, retrieval },
+    type: 'dicom-dimse',
+    endpoint: `dimse://127.0.0.1:${dicomPort}`,
+    lookup,
+    ae: 'GATEWAY',
+    calledAe: aet,
+    retrieval,
   });
   const images = {
     folder: { type: 'folder', lookup, path: join(folder, 'images') },
     'dicom-web': {
-      ...{ type: 'dicom-web', endpoint: dicomWebUrl, lookup },
+      type: 'dicom-web',
+      endpoint: dicomWebUrl,
+      lookup,
       authentication: { type: 'http-basic', username, password },
     },
     'c-get': dimse('c-get'),

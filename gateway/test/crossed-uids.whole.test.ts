@@ -40,8 +40,12 @@ const object = (patient: Patient, [study, series, instance]: Uids) => {
       { tag: 0x0020000e, vr: 'UI', value: series },
       us(0x00280002, 1),
       { tag: 0x00280004, vr: 'CS', value: 'MONOCHROME2' },
-      ...[us(0x00280010, 16), us(0x00280011, 16), us(0x00280100, 8), us(0x00280101, 8)],
-      ...[us(0x00280102, 7), us(0x00280103, 0)],
+      us(0x00280010, 16),
+      us(0x00280011, 16),
+      us(0x00280100, 8),
+      us(0x00280101, 8),
+      us(0x00280102, 7),
+      us(0x00280103, 0),
     ],
     { vr: 'OB', bytes: Buffer.alloc(256, MARK[patient]), encapsulated: false },
   );
@@ -68,12 +72,18 @@ beforeAll(async () => {
     await writeFile(join(folder, `${index}.dcm`), file);
   const lookup = 'studies-by-mrn';
   const web = ({ dicomWebUrl, username, password }: Orthanc) => ({
-    ...{ type: 'dicom-web', endpoint: dicomWebUrl, lookup },
+    type: 'dicom-web',
+    endpoint: dicomWebUrl,
+    lookup,
     authentication: { type: 'http-basic', username, password },
   });
   const dimse = ({ dicomPort, aet }: Orthanc, retrieval: string) => ({
-    ...{ type: 'dicom-dimse', endpoint: `dimse://127.0.0.1:${dicomPort}`, lookup },
-    ...{ ae: 'GATEWAY', calledAe: aet, retrieval },
+    type: 'dicom-dimse',
+    endpoint: `dimse://127.0.0.1:${dicomPort}`,
+    lookup,
+    ae: 'GATEWAY',
+    calledAe: aet,
+    retrieval,
   });
   const authorization = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
   const images = {

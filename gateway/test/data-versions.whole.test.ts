@@ -155,9 +155,7 @@ longTest(
     const archive = spawnSync(
       'git',
       ['archive', EARLIER, 'gateway', 'subgraphs', 'schema', 'package.json', 'tsconfig.json'],
-      {
-        ...{ cwd: root, maxBuffer: 1e9 },
-      },
+      { cwd: root, maxBuffer: 1e9 },
     );
     expect(archive.status).toBe(0);
     const earlier = join(folder, 'earlier');

@@ -253,7 +253,10 @@ test('openid-client registers an app at the advertised endpoint, and the sign-in
   };
   const server = await client.dynamicClientRegistration(new URL(issuer), metadata, client.None(), options);
   const url = client.buildAuthorizationUrl(server, {
-    ...{ redirect_uri: REDIRECT, scope: 'openid', aud: base, code_challenge_method: 'S256' },
+    redirect_uri: REDIRECT,
+    scope: 'openid',
+    aud: base,
+    code_challenge_method: 'S256',
     code_challenge: await client.calculatePKCECodeChallenge(client.randomPKCECodeVerifier()),
   });
   expect((await new Browser(base).open(url.href)).html).toContain('Registered');

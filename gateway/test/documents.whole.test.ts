@@ -49,11 +49,16 @@ describeWithSharedData('documents', () => {
     ehr = await authorizationServer();
     ehr.now = now;
     const smart = {
-      ...{ type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client, introspectionTtl: 0 },
+      type: 'smart-on-fhir',
+      fhirBaseUrl: ehr.fhirBaseUrl,
+      client: ehr.client,
+      introspectionTtl: 0,
     };
     const { dicomWebUrl: endpoint, username, password } = orthanc;
     const images = {
-      ...{ type: 'dicom-web', endpoint, lookup: 'studies-by-mrn' },
+      type: 'dicom-web',
+      endpoint,
+      lookup: 'studies-by-mrn',
       authentication: { type: 'http-basic', username, password },
     };
     gateway = await buildTestGateway(

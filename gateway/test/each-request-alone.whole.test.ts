@@ -48,8 +48,11 @@ beforeAll(async () => {
   const objects = (['a', 'b'] as const).flatMap((patient) =>
     WAYS.flatMap((_, index) =>
       smallObjects({
-        ...{ studyUid: uidOf(patient, index), patientId: MARK[patient], description: MARK[patient] },
-        ...{ instances: 2, pixels: MARK[patient] },
+        studyUid: uidOf(patient, index),
+        patientId: MARK[patient],
+        description: MARK[patient],
+        instances: 2,
+        pixels: MARK[patient],
       }),
     ),
   );
@@ -115,7 +118,9 @@ describe.concurrent.each(SOURCES)('%s', (source) => {
         expect([name, answer.token, answer.status]).toEqual([name, answer.token, may ? 200 : 404]);
         expect(settled(answer)).toBe(settled(may ? given : refusal));
         const record = {
-          ...{ user: answer.token, client: answer.token === 'partner' ? 'another-app' : 'app', study: uid },
+          user: answer.token,
+          client: answer.token === 'partner' ? 'another-app' : 'app',
+          study: uid,
           outcome: may ? { kind: 'allowed' } : { kind: 'denied', code: 'not_found' },
         };
         expect([name, records.get(answer.id)]).toEqual([name, [expect.objectContaining(record)]]);

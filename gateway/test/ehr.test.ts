@@ -65,7 +65,9 @@ interface Answer {
 
 async function ask(token: string, query: string, tenant = 't') {
   const { body } = await gateway.app.inject({
-    ...{ method: 'POST', url: `/${tenant}/graphql`, headers: { authorization: `Bearer ${token}` } },
+    method: 'POST',
+    url: `/${tenant}/graphql`,
+    headers: { authorization: `Bearer ${token}` },
     payload: { query },
   });
   return JSON.parse(body) as Answer;
@@ -98,8 +100,16 @@ test.each([
     expect(new Set(server.requests).size).toBe(calls.length);
     // One call for each list, one for all reads of a type at a level.
     const types = [
-      ...['AllergyIntolerance', 'Condition', 'DiagnosticReport', 'ImagingStudy', 'Observation'],
-      ...['Organization', 'Patient', 'Practitioner', 'ServiceRequest', 'ServiceRequest'],
+      'AllergyIntolerance',
+      'Condition',
+      'DiagnosticReport',
+      'ImagingStudy',
+      'Observation',
+      'Organization',
+      'Patient',
+      'Practitioner',
+      'ServiceRequest',
+      'ServiceRequest',
     ];
     expect(calls).toEqual(types.slice(0, count));
   },

@@ -49,7 +49,9 @@ beforeAll(async () => {
   const { people, identity } = peopleOfRecord((tenant, access) => clinical.open(tenant, access));
   const server = authorizationServer({ baseUrl, dataDir, people, now: Date.now, onError: console.error });
   const tenantAuthorizer = authorizer({
-    ...{ fetch: () => fetch, now: Date.now, baseUrl },
+    fetch: () => fetch,
+    now: Date.now,
+    baseUrl,
     own: {
       authorize: ownAccess({ server, identity, now: Date.now }),
       smartConfiguration: server.smartConfiguration,

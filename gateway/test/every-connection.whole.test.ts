@@ -45,7 +45,9 @@ afterAll(async () => {
 
 const send = (tenant: string, query: string, accept: string) =>
   gateway.app.inject({
-    ...{ method: 'POST', url: `/${tenant}/graphql`, payload: { query } },
+    method: 'POST',
+    url: `/${tenant}/graphql`,
+    payload: { query },
     headers: { accept, authorization: `Bearer ${tenant}` },
   });
 

@@ -112,7 +112,8 @@ export async function startEverySource(
     { images: '', patients: '' },
     (_tenant, event) => audit.push(event),
     {
-      ...{ port: await freePort(), dimse: { host: '127.0.0.1', port, maxBytes } },
+      port: await freePort(),
+      dimse: { host: '127.0.0.1', port, maxBytes },
       ...(tenants && { tenants: () => tenants(images, smart) }),
       ...options,
     },
@@ -127,7 +128,14 @@ export async function startEverySource(
     ehr.tokens.set(token, record);
   };
   return {
-    ...{ gateway, ehr, archive, proxies, audit, store, ask, give },
+    gateway,
+    ehr,
+    archive,
+    proxies,
+    audit,
+    store,
+    ask,
+    give,
     async replace(studyUid, files) {
       await store(files);
       await archive.remove('Study', studyUid);
@@ -149,16 +157,25 @@ function imagesOf(folder: string, archive: Orthanc, proxies: EverySource['proxie
   const { username, password, aet: calledAe } = archive;
   const lookup = 'studies-by-mrn';
   const web = {
-    ...{ type: 'dicom-web', endpoint: `http://127.0.0.1:${proxies.web.port}/dicom-web`, lookup },
+    type: 'dicom-web',
+    endpoint: `http://127.0.0.1:${proxies.web.port}/dicom-web`,
+    lookup,
     authentication: { type: 'http-basic', username, password },
   };
   const dimse = (retrieval: string) => ({
-    ...{ type: 'dicom-dimse', endpoint: `dimse://127.0.0.1:${proxies.dimse.port}`, lookup },
-    ...{ ae: 'GATEWAY', calledAe, retrieval },
+    type: 'dicom-dimse',
+    endpoint: `dimse://127.0.0.1:${proxies.dimse.port}`,
+    lookup,
+    ae: 'GATEWAY',
+    calledAe,
+    retrieval,
   });
   const files = { type: 'folder', path: folder, lookup };
   return {
-    ...{ folder: files, 'dicom-web': web, 'c-get': dimse('c-get'), 'c-move': dimse('c-move') },
+    folder: files,
+    'dicom-web': web,
+    'c-get': dimse('c-get'),
+    'c-move': dimse('c-move'),
     several: [web, files],
   };
 }
@@ -170,9 +187,12 @@ async function answered(
 ): Promise<Answer> {
   const content = json && { body: JSON.stringify(json) };
   const answer = await request(url, {
-    ...{ method: json ? 'POST' : method, dispatcher, ...content },
+    method: json ? 'POST' : method,
+    dispatcher,
+    ...content,
     headers: {
-      ...{ accept: '*/*', ...(json && { 'content-type': 'application/json' }) },
+      accept: '*/*',
+      ...(json && { 'content-type': 'application/json' }),
       ...(token !== '' && { authorization: `Bearer ${token}` }),
       ...headers,
     },

@@ -59,7 +59,9 @@ afterAll(async () => {
 
 async function explained(tenant: string, query: string, token: string) {
   const answer = await gateway.app.inject({
-    ...{ method: 'POST', url: `/${tenant}/graphql`, headers: { authorization: `Bearer ${token}` } },
+    method: 'POST',
+    url: `/${tenant}/graphql`,
+    headers: { authorization: `Bearer ${token}` },
     payload: { query, extensions: { explain: 'run' } },
   });
   const { data, errors, extensions } = answer.json<{
@@ -73,7 +75,9 @@ async function explained(tenant: string, query: string, token: string) {
 /** Returns the ids that the tenant without authorization gives. */
 async function idsOf(query: string): Promise<string[]> {
   const answer = await gateway.app.inject({
-    ...{ method: 'POST', url: '/open/graphql', payload: { query: `{ list: ${query} { id } }` } },
+    method: 'POST',
+    url: '/open/graphql',
+    payload: { query: `{ list: ${query} { id } }` },
   });
   return answer.json<{ data: { list: { id: string }[] } }>().data.list.map(({ id }) => id);
 }

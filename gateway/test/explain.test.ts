@@ -71,7 +71,10 @@ describe('FG-28 the cost of a request', () => {
       {
         extensions: {
           explain: {
-            ...{ cost: 105, limit: 50_000, depth: 4, depthLimit: 30 },
+            cost: 105,
+            limit: 50_000,
+            depth: 4,
+            depthLimit: 30,
             fields: [
               { path: 'Patient', cost: 105 },
               { path: 'Patient.ImagingStudyList', cost: 61 },

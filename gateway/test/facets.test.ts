@@ -20,22 +20,27 @@ const coding = (system: string, code: string, display?: string) => ({
   ...(display && { display }),
 });
 const observation = (patient: string, id: string, codings: object[], category = 'laboratory') => ({
-  ...{ resourceType: 'Observation', id: `${patient}-${id}`, status: 'final', code: { coding: codings } },
-  ...{
-    subject: { reference: `Patient/${patient}` },
-    category: [{ coding: [coding('urn:category', category)] }],
-  },
+  resourceType: 'Observation',
+  id: `${patient}-${id}`,
+  status: 'final',
+  code: { coding: codings },
+  subject: { reference: `Patient/${patient}` },
+  category: [{ coding: [coding('urn:category', category)] }],
 });
 const [GLUCOSE, SODIUM] = [coding('urn:a', 'GLU', 'Glucose'), coding('urn:a', 'na')];
 const patient = (id: string, gender: string) => ({
-  ...{ resourceType: 'Patient', id, gender },
+  resourceType: 'Patient',
+  id,
+  gender,
   identifier: [{ value: id, type: { coding: [{ code: 'MR' }] } }],
 });
 
 beforeAll(async () => {
   mkdirSync(IMAGES);
   const record = [
-    ...[patient('p1', 'female'), patient('p2', 'female'), patient('p3', 'male')],
+    patient('p1', 'female'),
+    patient('p2', 'female'),
+    patient('p3', 'male'),
     observation('p1', 'a', [GLUCOSE]),
     observation('p1', 'b', [GLUCOSE, coding('urn:b', 'glu', 'Glucose of another system')], 'vital-signs'),
     observation('p1', 'c', [SODIUM]),
@@ -64,10 +69,14 @@ beforeAll(async () => {
     () => ({
       policy: {
         authorization: {
-          ...{ type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client },
-          ...{ modes: ['backend-services'], policy: [{ client_id: 'analyst', patients: ['p1', 'p2'] }] },
+          type: 'smart-on-fhir',
+          fhirBaseUrl: ehr.fhirBaseUrl,
+          client: ehr.client,
+          modes: ['backend-services'],
+          policy: [{ client_id: 'analyst', patients: ['p1', 'p2'] }],
         },
-        ...{ clinical: { type: 'store', path: RECORD }, images },
+        clinical: { type: 'store', path: RECORD },
+        images,
       },
       open: {
         authorization: { type: 'mock', disableAuthzChecks: true },
@@ -93,7 +102,9 @@ type Found = Record<string, Record<string, unknown>>;
 
 async function ask(query: string, token?: string, tenant = token ? 'policy' : 'open') {
   const { body } = await gateway.app.inject({
-    ...{ method: 'POST', url: `/${tenant}/graphql`, payload: { query: `{ ${query} }` } },
+    method: 'POST',
+    url: `/${tenant}/graphql`,
+    payload: { query: `{ ${query} }` },
     ...(token && { headers: { authorization: `Bearer ${token}` } }),
   });
   return JSON.parse(body) as { data: Found; errors?: { message: string; extensions: { code: string } }[] };
@@ -132,7 +143,8 @@ test('below a patient, those that refer to it, with system and display, beside i
     count edges { resource { id } } facets(by: code, _count: 1) { value system display count } } }`;
   const { data } = await ask(query);
   expect(data['Patient']!['ObservationConnection']).toEqual({
-    ...{ count: 3, edges: [{ resource: { id: 'p1-a' } }] },
+    count: 3,
+    edges: [{ resource: { id: 'p1-a' } }],
     facets: [
       { value: 'GLU', system: 'urn:a', display: 'Glucose', count: 2 },
       { value: null, system: null, display: null, count: 2 },

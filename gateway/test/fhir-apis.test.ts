@@ -60,7 +60,9 @@ interface Asked {
 
 const ask = (path: string, { method = 'GET', token = 'p1', headers = {}, payload }: Asked = {}) =>
   gateway.app.inject({
-    ...{ method, url: `/t/fhir${path}`, headers: { authorization: `Bearer ${token}`, ...headers } },
+    method,
+    url: `/t/fhir${path}`,
+    headers: { authorization: `Bearer ${token}`, ...headers },
     ...(payload !== undefined && { payload }),
   });
 
@@ -145,8 +147,10 @@ describe.each(APIS)('a search of $type', ({ type, own, date }) => {
 /** Reads of every kind; an Endpoint belongs to no patient, so there is no foreign one. */
 const READS = [
   ...APIS.map(({ type, own, foreign, refused }) => ({
-    ...{ type, path: `/${type}/${own}` },
-    ...{ foreign: `/${type}/${foreign}`, refused },
+    type,
+    path: `/${type}/${own}`,
+    foreign: `/${type}/${foreign}`,
+    refused,
   })),
   { type: 'Endpoint', path: '/Endpoint/dicomweb', foreign: '/Endpoint/other', refused: 404 },
 ];

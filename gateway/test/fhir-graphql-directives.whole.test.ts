@@ -43,7 +43,9 @@ describe('Data Flattening Directives', () => {
   test('FG-25 without directives', async () => {
     const query = '{ identifier { system value } active name { text given family } }';
     expect((await ask('fhir/Patient/example/$graphql', query)).data).toEqual({
-      ...{ identifier: PATIENT.identifier, active: true, name: NAMES },
+      identifier: PATIENT.identifier,
+      active: true,
+      name: NAMES,
     });
   });
 
@@ -118,10 +120,7 @@ describe('Data Flattening Directives', () => {
       '@slice by an expression',
       `{ name @flatten @slice(path: "given.where($this = 'James').exists()") { family }
          telecom @slice(path: "system.where($this = 'phone').first()") @flatten { rank } }`,
-      {
-        'family.true': ['Chalmers', 'Windsor'],
-        'rank.phone': [1, 2],
-      },
+      { 'family.true': ['Chalmers', 'Windsor'], 'rank.phone': [1, 2] },
     ],
   ])('FG-26 %s', async (_example, query, data) => {
     const instance = await ask('fhir/Patient/example/$graphql', query);

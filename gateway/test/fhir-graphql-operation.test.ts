@@ -168,7 +168,9 @@ describe('FG-26 directives that cannot be applied are refused', () => {
 describe('Invoking GraphQL', () => {
   const query = '{ birthDate }';
   const post = (type: string, body: string, more: Record<string, string> = {}): RequestInit => ({
-    ...{ method: 'POST', body, headers: { 'content-type': type, ...more } },
+    method: 'POST',
+    body,
+    headers: { 'content-type': type, ...more },
   });
   const parameters = { resourceType: 'Parameters', parameter: [{ name: 'query', valueString: query }] };
 

@@ -24,10 +24,7 @@ describe('examples of the schema', () => {
       'Field Selection: extensions on primitives',
       'Patient',
       '{ birthDate _birthDate { extension { valueDateTime } } }',
-      {
-        birthDate: '2016-05-18',
-        _birthDate: { extension: [{ valueDateTime: '2016-05-18T10:28:45Z' }] },
-      },
+      { birthDate: '2016-05-18', _birthDate: { extension: [{ valueDateTime: '2016-05-18T10:28:45Z' }] } },
     ],
     [
       'List Navigation: FHIRPath',
@@ -91,7 +88,9 @@ describe('examples of the schema', () => {
         ConditionConnection: expect.objectContaining({
           count: 2,
           edges: ['100', '101'].map((id) => ({
-            ...{ mode: 'match', score: null, resource: { resourceType: 'Condition', id } },
+            mode: 'match',
+            score: null,
+            resource: { resourceType: 'Condition', id },
           })),
         }) as unknown,
       },
@@ -138,7 +137,9 @@ describe('examples of the schema', () => {
          second: ConditionList(_sort: "_id", fhirpath: "code.exists()", _offset: 1, _count: 1) { id }
          page: ConditionConnection(_sort: "_id", fhirpath: "code.text.endsWith('1')") { count edges { resource { id } } } }`,
       {
-        ...{ ConditionList: [{ id: '101' }], none: [], second: [{ id: '101' }] },
+        ConditionList: [{ id: '101' }],
+        none: [],
+        second: [{ id: '101' }],
         page: { count: 2, edges: [{ resource: { id: '101' } }] },
       },
     ],

@@ -37,7 +37,8 @@ beforeAll(async () => {
       return {
         clinic: {
           authorization: {
-            ...{ type: 'embedded', modes: ['backend-services'] },
+            type: 'embedded',
+            modes: ['backend-services'],
             clients: ['analyst', 'rival'].map((client_id) => ({ client_id, client_secret: PASSWORD })),
             policy: [
               { client_id: 'analyst', patients: [GEORGE, MARIA] },
@@ -85,14 +86,15 @@ describe('fhir-kit-client, unmodified', () => {
   test('operation everything: record and images of a patient', async () => {
     const client = kitClient('open');
     const bundle = (await client.operation({
-      ...{ name: 'everything', resourceType: 'Patient', id: GEORGE, method: 'GET' },
+      name: 'everything',
+      resourceType: 'Patient',
+      id: GEORGE,
+      method: 'GET',
       input: { _count: 1000 },
     })) as unknown as Bundle;
     const studies = (await client.search({
-      ...{
-        resourceType: 'ImagingStudy',
-        searchParams: { patient: GEORGE, _include: 'ImagingStudy:endpoint' },
-      },
+      resourceType: 'ImagingStudy',
+      searchParams: { patient: GEORGE, _include: 'ImagingStudy:endpoint' },
     })) as unknown as Bundle;
     const found = (bundle.entry ?? []).map(({ resource }) => resource);
     const ofImaging = found.filter((one) => /^(ImagingStudy|Endpoint)$/.test(one?.resourceType ?? ''));
@@ -130,11 +132,13 @@ test('IA-9 a batch of a user token: each entry is authorized for the patients th
   const urls = ['ImagingStudy?patient=0019540', 'ImagingStudy?patient=0047111', 'ImagingStudy'];
   audited.length = 0;
   const body = {
-    ...{ resourceType: 'Bundle', type: 'batch' },
+    resourceType: 'Bundle',
+    type: 'batch',
     entry: urls.map((url) => ({ request: { method: 'GET', url } })),
   };
   const response = await ask('/user/fhir', 'user', {
-    ...{ method: 'POST', body: JSON.stringify(body) },
+    method: 'POST',
+    body: JSON.stringify(body),
     headers: { 'content-type': 'application/fhir+json' },
   });
   const { entry = [] } = (await response.json()) as unknown as Bundle;
@@ -158,7 +162,8 @@ test.each([
     { name: 'category', valueString: 'laboratory' },
   ];
   const response = await ask('/user/fhir/Observation/$lastn', 'user', {
-    ...{ method: 'POST', body: JSON.stringify({ resourceType: 'Parameters', parameter }) },
+    method: 'POST',
+    body: JSON.stringify({ resourceType: 'Parameters', parameter }),
     headers: { 'content-type': 'application/fhir+json' },
   });
   expect(response.status).toBe(status);

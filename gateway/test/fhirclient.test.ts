@@ -98,7 +98,9 @@ test('fhirclient, unmodified: authorize, token, patient read, search, userinfo, 
   const ask = (url: string) =>
     fetch(url, { method: 'POST', body: new URLSearchParams({ token, client_id: 'viewer' }) });
   expect(await (await ask(smart['introspection_endpoint']!)).json()).toMatchObject({
-    ...{ active: true, patient: DEMO_PATIENT, client_id: 'viewer' },
+    active: true,
+    patient: DEMO_PATIENT,
+    client_id: 'viewer',
   });
   expect((await ask(smart['revocation_endpoint']!)).status).toBe(200);
   expect(await (await ask(smart['introspection_endpoint']!)).json()).toEqual({ active: false });

@@ -22,7 +22,8 @@ beforeAll(async () => {
       const sources = {
         clinical: { type: 'store', path: patients },
         images: { type: 'folder', path: images, lookup: 'studies-by-mrn' },
-        ...{ graphql: { explain: true, introspection: true }, mcp: { enabled: true } },
+        graphql: { explain: true, introspection: true },
+        mcp: { enabled: true },
       };
       return {
         smart: { authorization, ...sources },
@@ -66,7 +67,8 @@ async function send(query: string, asked: Asked = {}) {
   const known = { client_id: 'app', patient: DEMO_PATIENT, exp, scope: granted.join(' ') };
   ehr.tokens.set(token, known);
   return gateway.app.inject({
-    ...{ method: 'POST', url: path },
+    method: 'POST',
+    url: path,
     headers: { authorization: `Bearer ${token}`, ...(accept && { accept }) },
     payload: asked.payload ?? { query, ...(explain && { extensions: { explain } }) },
   });
@@ -101,16 +103,22 @@ describe('FG-31 a token for observations', () => {
     'a.birthDate insufficient_scope patient/Patient.rs',
   ];
   const observation = {
-    ...{ id: expect.any(String), subject: { resource: { id: DEMO_PATIENT, gender: null } } },
+    id: expect.any(String),
+    subject: { resource: { id: DEMO_PATIENT, gender: null } },
     ImagingStudyList: null,
   };
   const data = {
     a: {
-      ...{ id: DEMO_PATIENT, birthDate: null, ConditionList: null, ImagingStudyList: null },
+      id: DEMO_PATIENT,
+      birthDate: null,
+      ConditionList: null,
+      ImagingStudyList: null,
       ObservationList: [observation, observation],
       timeline: { entries: [{ kind: expect.any(String), studies: expect.anything() }] },
     },
-    ...{ ConditionConnection: null, ImagingStudy: null, Endpoint: null },
+    ConditionConnection: null,
+    ImagingStudy: null,
+    Endpoint: null,
   };
   data.a.timeline.entries[0]!.studies = null;
 

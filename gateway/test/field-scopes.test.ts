@@ -93,12 +93,10 @@ async function codes(query: string, scopes: readonly string[]): Promise<unknown[
   const token = Buffer.from(scope).toString('base64url');
   ehr.tokens.set(token, { client_id: 'app', patient: 'p1', exp, scope });
   const answer = await gateway.app.inject({
-    ...{
-      method: 'POST',
-      url: '/t/graphql',
-      payload: { query },
-      headers: { authorization: `Bearer ${token}` },
-    },
+    method: 'POST',
+    url: '/t/graphql',
+    payload: { query },
+    headers: { authorization: `Bearer ${token}` },
   });
   const { errors = [] } = answer.json<{ errors?: { extensions: { code: string } }[] }>();
   return errors.map(({ extensions }) => extensions.code);

@@ -290,15 +290,15 @@ export async function foreignEhr(
   }
 
   const self: ForeignEhr = {
-    ...{ port, issuer, fhirBaseUrl, accounts, provider },
+    port,
+    issuer,
+    fhirBaseUrl,
+    accounts,
+    provider,
     clients: {
       key: { client_id: 'gateway-key', jwk, jwkPrivate },
       secret: { client_id: 'gateway-secret', client_secret: EHR_SECRET },
-      post: {
-        client_id: 'gateway-post',
-        client_secret: EHR_SECRET,
-        authentication: 'client_secret_post',
-      },
+      post: { client_id: 'gateway-post', client_secret: EHR_SECRET, authentication: 'client_secret_post' },
       public: { client_id: 'gateway-public' },
     },
     mode: 'up',

@@ -42,8 +42,11 @@ describe.each([
     const objects = SOURCES.flatMap((source) =>
       FORMS.flatMap(([form]) =>
         smallObjects({
-          ...{ studyUid: uid(source, form), patientId: 'MRN-a' },
-          ...{ instances: INSTANCES, side: 64, pixels: PIXELS },
+          studyUid: uid(source, form),
+          patientId: 'MRN-a',
+          instances: INSTANCES,
+          side: 64,
+          pixels: PIXELS,
         }),
       ),
     );

@@ -126,9 +126,7 @@ beforeAll(async () => {
   // Code that is loaded once is no harm.
   await vi.waitFor(
     async () => expect((await send({ query: '{ PatientList(_count: 1) { id } }' })).status).toBe(200),
-    {
-      timeout: 60_000,
-    },
+    { timeout: 60_000 },
   );
   for (const hostile of Object.values(HOSTILE)) await send(hostile);
 });
@@ -139,7 +137,8 @@ afterAll(async () => {
 
 async function send({ query, variables, body, method = 'POST', headers = JSON_TYPE, path = '' }: Hostile) {
   const answer = await request(`${gateway.url}/t/graphql${path}`, {
-    ...{ method, headers },
+    method,
+    headers,
     ...(method === 'POST' && { body: body ?? JSON.stringify({ query, variables }) }),
   });
   const text = await answer.body.text();

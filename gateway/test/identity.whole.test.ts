@@ -42,7 +42,8 @@ function patient(one: IdentityCase, letter: string, record = one.records[letter]
   const identifier = numbers.map((number) => {
     const [value, more] = number.split(' ') as [string, string | undefined];
     return {
-      ...{ value: numberOf(one, value), type: { coding: [{ code: 'MR' }] } },
+      value: numberOf(one, value),
+      type: { coding: [{ code: 'MR' }] },
       ...(more?.startsWith('urn:') && { system: more }),
       ...(more === 'old' && { use: 'old' }),
       ...(more === 'ended' && { period: { end: '2020-01-31' } }),
@@ -97,7 +98,9 @@ beforeAll(async () => {
   const images = {
     folder: { type: 'folder', lookup, path: folder },
     'dicom-web': {
-      ...{ type: 'dicom-web', endpoint: dicomWebUrl, lookup },
+      type: 'dicom-web',
+      endpoint: dicomWebUrl,
+      lookup,
       authentication: { type: 'http-basic', username, password },
     },
   };
@@ -133,7 +136,8 @@ async function shown(source: string, one: IdentityCase, letter: string): Promise
   const ask = async (url: string, accept: string, payload?: object) =>
     gateway.app.inject({
       method: payload ? 'POST' : 'GET',
-      ...{ url: `/${source}${url}`, headers: { ...headers, accept } },
+      url: `/${source}${url}`,
+      headers: { ...headers, accept },
       ...(payload && { payload }),
     });
   const all = studiesOf(one);

@@ -351,7 +351,8 @@ describe('GraphQL', () => {
   }
   async function query(source: string, tenant = 't') {
     const answer = await gateway.app.inject({
-      ...{ method: 'POST', url: `/${tenant}/graphql` },
+      method: 'POST',
+      url: `/${tenant}/graphql`,
       payload: { query: source, variables: { id: DEMO_PATIENT } },
     });
     expect([answer.statusCode, answer.statusCode === 200 || answer.body]).toEqual([200, true]);
@@ -374,7 +375,9 @@ describe('GraphQL', () => {
     const [instance] = first!['instance'] as Fields[];
     for (const level of [first!, instance!]) {
       expect([level['rows'], level['columns'], level['numberOfFrames']]).toEqual([
-        ...[expect.any(Number), expect.any(Number), expect.any(Number)],
+        expect.any(Number),
+        expect.any(Number),
+        expect.any(Number),
       ]);
       // This Orthanc does not return the transfer syntax in QIDO-RS.
       expect(level['transferSyntax'] ?? '1.2.840.10008.1.2').toMatch(/^1\.2\.840\.10008\.1\.2/);

@@ -93,12 +93,19 @@ function record(): Resource[] {
     });
   const referring = (ids: string[], type: string) => ids.map((id) => ({ reference: `${type}/${id}` }));
   const encounter = {
-    ...{ resourceType: 'Encounter', id: 'e1', status: 'finished', subject },
+    resourceType: 'Encounter',
+    id: 'e1',
+    status: 'finished',
+    subject,
     class: { code: 'AMB' },
     diagnosis: referring(Object.keys(CATEGORIES.Condition), 'Condition').map((condition) => ({ condition })),
   };
   const report = {
-    ...{ resourceType: 'DiagnosticReport', id: 'r1', status: 'final', subject, code: { text: 'Panel' } },
+    resourceType: 'DiagnosticReport',
+    id: 'r1',
+    status: 'final',
+    subject,
+    code: { text: 'Panel' },
     result: referring(Object.keys(CATEGORIES.Observation), 'Observation'),
   };
   return [
@@ -114,12 +121,16 @@ const get = (token: string, path: string) =>
   gateway.app.inject({ url: `/ehr/fhir/${path}`, headers: { authorization: `Bearer ${token}` } });
 const post = (token: string, path: string, payload: string) =>
   gateway.app.inject({
-    ...{ method: 'POST', url: `/ehr/fhir/${path}`, payload },
+    method: 'POST',
+    url: `/ehr/fhir/${path}`,
+    payload,
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-www-form-urlencoded' },
   });
 async function graphql(token: string, query: string) {
   const { body } = await gateway.app.inject({
-    ...{ method: 'POST', url: '/ehr/graphql', payload: { query } },
+    method: 'POST',
+    url: '/ehr/graphql',
+    payload: { query },
     headers: { authorization: `Bearer ${token}` },
   });
   return JSON.parse(body) as {

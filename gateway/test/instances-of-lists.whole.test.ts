@@ -74,7 +74,9 @@ interface Answer {
 
 async function ask(query = QUERY): Promise<Answer> {
   const answer = await gateway.app.inject({
-    ...{ method: 'POST', url: '/t/graphql', payload: { query } },
+    method: 'POST',
+    url: '/t/graphql',
+    payload: { query },
     headers: { 'content-type': 'application/json' },
   });
   return answer.json();
@@ -129,9 +131,7 @@ test('a connection gives the same', async () => {
     '{ Patient(id: "p1") { ImagingStudyConnection { edges { resource { series { instance { uid } } } } } } }';
   const { data } = (await ask(query)) as unknown as {
     data: {
-      Patient: {
-        ImagingStudyConnection: { edges: { resource: { series: { instance: object[] }[] } }[] };
-      };
+      Patient: { ImagingStudyConnection: { edges: { resource: { series: { instance: object[] }[] } }[] } };
     };
   };
   const { edges } = data.Patient.ImagingStudyConnection;

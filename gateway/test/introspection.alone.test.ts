@@ -72,8 +72,11 @@ const usual: [string, string][] = [
   [
     'every option',
     getIntrospectionQuery({
-      ...{ specifiedByUrl: true, directiveIsRepeatable: true, schemaDescription: true },
-      ...{ inputValueDeprecation: true, oneOf: true },
+      specifiedByUrl: true,
+      directiveIsRepeatable: true,
+      schemaDescription: true,
+      inputValueDeprecation: true,
+      oneOf: true,
     }),
   ],
   ['no descriptions', getIntrospectionQuery({ descriptions: false })],

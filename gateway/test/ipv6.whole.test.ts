@@ -35,21 +35,31 @@ beforeAll(async () => {
   proxies = [deliveries, web, dicom];
   const authorization = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
   const ofWeb = {
-    ...{ type: 'dicom-web', lookup: 'studies-by-mrn', endpoint: `http://[::1]:${web.port}/dicom-web` },
+    type: 'dicom-web',
+    lookup: 'studies-by-mrn',
+    endpoint: `http://[::1]:${web.port}/dicom-web`,
     authentication: { type: 'http-basic', username: orthanc.username, password: orthanc.password },
   };
   const ofDimse = {
-    ...{ type: 'dicom-dimse', lookup: 'studies-by-mrn', endpoint: `dimse://[::1]:${dicom.port}` },
-    ...{ calledAe: orthanc.aet, retrieval: 'c-move' },
+    type: 'dicom-dimse',
+    lookup: 'studies-by-mrn',
+    endpoint: `dimse://[::1]:${dicom.port}`,
+    calledAe: orthanc.aet,
+    retrieval: 'c-move',
   };
   writeFileSync(join(directory, 'web.json'), JSON.stringify({ authorization, images: ofWeb }));
   writeFileSync(join(directory, 'dimse.json'), JSON.stringify({ authorization, images: ofDimse }));
   dynamic = `dyn/${Buffer.from(JSON.stringify({ authorization, images: ofWeb })).toString('base64url')}`;
   const port = String(await freePort());
   gateway = await startGateway({
-    ...{ HOST: '::1', PORT: port, BASE_URL: `http://[::1]:${port}`, TENANTS_DIR: directory },
-    ...{ REDIS_URL: redis.url, SEALING_KEY: 'a key of the gateway that has IPv6 only' },
-    ...{ DIMSE_PORT: String(dimsePort), TRUSTED_PROXIES: '::1' },
+    HOST: '::1',
+    PORT: port,
+    BASE_URL: `http://[::1]:${port}`,
+    TENANTS_DIR: directory,
+    REDIS_URL: redis.url,
+    SEALING_KEY: 'a key of the gateway that has IPv6 only',
+    DIMSE_PORT: String(dimsePort),
+    TRUSTED_PROXIES: '::1',
     DYN_ALLOWED_HOSTS: [new URL(ehr.url).host, `[::1]:${web.port}`].join(','),
     NODE_OPTIONS: `--import=${join(import.meta.dirname, 'setup/connection-watch.mjs')}`,
     WATCH_CONNECTIONS: watched,
@@ -66,7 +76,8 @@ afterAll(async () => {
 const headers = { authorization: 'Bearer token', 'content-type': 'application/json' };
 const graphql = (tenant: string) =>
   fetch(`${gateway.url}/${tenant}/graphql`, {
-    ...{ method: 'POST', headers },
+    method: 'POST',
+    headers,
     body: JSON.stringify({ query: '{ Patient(id: "p1") { id ImagingStudyList { id } } }' }),
   });
 

@@ -180,7 +180,11 @@ describeWithSharedData('SM-5, SM-8 launches with records of Synthea', () => {
       const claims = decodeJwt(tokens.id_token!);
       expect(set(said['scope'])).toEqual(set(tokens.scope));
       expect(said).toMatchObject({
-        ...{ active: true, client_id: app.id, patient: tokens['patient'], iss: claims.iss, sub: claims.sub },
+        active: true,
+        client_id: app.id,
+        patient: tokens['patient'],
+        iss: claims.iss,
+        sub: claims.sub,
         fhirUser: claims['fhirUser'],
       });
       expect(said['encounter']).toBe(tokens['encounter']);
@@ -285,7 +289,9 @@ describeWithSharedData('SM-5, SM-8 launches with records of Synthea', () => {
     const again = (refresh_token: unknown, scope?: string) =>
       json(
         form(server, '/token', {
-          ...{ grant_type: 'refresh_token', client_id: app.id, refresh_token: String(refresh_token) },
+          grant_type: 'refresh_token',
+          client_id: app.id,
+          refresh_token: String(refresh_token),
           ...(scope && { scope }),
         }),
       );

@@ -15,7 +15,9 @@ const DIAMETER = 'SCT 81827009 Diameter';
 
 const measured = (studyUid: string, patientId: string) =>
   srFile({
-    ...{ studyUid, patientId, title: 'DCM 126000 Imaging Measurement Report' },
+    studyUid,
+    patientId,
+    title: 'DCM 126000 Imaging Measurement Report',
     children: [
       container(
         GROUP,
@@ -27,7 +29,9 @@ const measured = (studyUid: string, patientId: string) =>
     ],
   });
 const dose = srFile({
-  ...{ studyUid: STUDY, patientId: 'MRN-p1', sopInstanceUid: `${STUDY}.9.2` },
+  studyUid: STUDY,
+  patientId: 'MRN-p1',
+  sopInstanceUid: `${STUDY}.9.2`,
   title: 'DCM 113701 X-Ray Radiation Dose Report',
   children: [
     container(
@@ -58,7 +62,11 @@ export const objects = {
 
 export const subject = { reference: 'Patient/p1' };
 const report = (id: string, more: object) => ({
-  ...{ resourceType: 'DiagnosticReport', id, status: 'final', subject, code: { text: 'CT' } },
+  resourceType: 'DiagnosticReport',
+  id,
+  status: 'final',
+  subject,
+  code: { text: 'CT' },
   ...more,
 });
 const ofStudy = (uid: string) => ({ imagingStudy: [{ reference: `ImagingStudy/${uid}` }] });
@@ -68,12 +76,17 @@ const recorded = (
   started: string,
   { uid, ...more }: { uid?: string; [element: string]: unknown } = {},
 ) => ({
-  ...{ resourceType: 'ImagingStudy', id, status: 'available', subject, started },
+  resourceType: 'ImagingStudy',
+  id,
+  status: 'available',
+  subject,
+  started,
   ...(uid && { identifier: [{ system: 'urn:dicom:uid', value: `urn:oid:${uid}` }] }),
   modality: [{ code: 'CT' }],
   series: [
     {
-      ...{ uid: '1.2.3.99', modality: { code: 'CT' } },
+      uid: '1.2.3.99',
+      modality: { code: 'CT' },
       bodySite: { system: 'http://snomed.info/sct', code: '39607008' },
     },
   ],
@@ -83,7 +96,8 @@ const accession = { type: { coding: [{ code: 'ACSN' }] }, value: 'A2' };
 /** The record. */
 export const resources = [
   ...['p1', 'p2'].map((id) => ({
-    ...{ resourceType: 'Patient', id },
+    resourceType: 'Patient',
+    id,
     identifier: [{ value: `MRN-${id}`, type: { coding: [{ code: 'MR' }] } }],
   })),
   report('now', ofStudy(STUDY)),
@@ -98,7 +112,11 @@ export const resources = [
   recorded('ehr-foreign', '2025-08-16', { subject: { reference: 'Patient/p2' } }),
   report('foreign', { ...ofStudy(FOREIGN), subject: { reference: 'Patient/p2' } }),
   {
-    ...{ resourceType: 'Observation', id: 'own', status: 'final', subject, code: { text: 'Size' } },
+    resourceType: 'Observation',
+    id: 'own',
+    status: 'final',
+    subject,
+    code: { text: 'Size' },
     derivedFrom: [{ reference: `ImagingStudy/${STUDY}` }],
   },
   { resourceType: 'Observation', id: 'other', status: 'final', subject, code: { text: 'Glucose' } },

@@ -27,7 +27,8 @@ const [RLE, GREY, COLOUR, NATIVE, FILM, SMALL_FRAMES, SMALL_RLE] = [1, 2, 3, 4, 
 );
 const square = (side: number, more: Partial<PixelDescription> = {}): PixelDescription => ({
   ...SMALL,
-  ...{ rows: side, columns: side },
+  rows: side,
+  columns: side,
   ...more,
 });
 

@@ -21,8 +21,12 @@ const sink = new Writable({ write: (chunk: Buffer, _e, done) => (lines.push(chun
 let gateway: TestGateway;
 beforeAll(async () => {
   const { record } = auditSinks({
-    ...{ baseUrl: 'http://localhost', fetch: () => fetch, now: () => Date.now() / 1000, registry },
-    ...{ stdout: () => true, log: logger('silent') },
+    baseUrl: 'http://localhost',
+    fetch: () => fetch,
+    now: () => Date.now() / 1000,
+    registry,
+    stdout: () => true,
+    log: logger('silent'),
   });
   const redis = { client: undefined as never, reachable: () => false };
   gateway = await buildTestGateway(
@@ -82,8 +86,12 @@ test('a slow operation is logged with name, hash, cost and time, and without its
   await query(DIRECT, { id });
   const slow = lines.filter((line) => line.includes('a slow GraphQL operation'));
   expect(JSON.parse(slow.at(-1)!)).toMatchObject({
-    ...{ level: 40, operation: 'Who', hash: expect.stringMatching(/^[\da-f]{64}$/) },
-    ...{ cost: expect.any(Number), ms: expect.any(Number), reqId: expect.any(String) },
+    level: 40,
+    operation: 'Who',
+    hash: expect.stringMatching(/^[\da-f]{64}$/),
+    cost: expect.any(Number),
+    ms: expect.any(Number),
+    reqId: expect.any(String),
   });
   expect(slow.join('')).not.toContain(id);
   expect(slow.join('')).not.toContain('family');

@@ -38,7 +38,10 @@ beforeAll(async () => {
   const tenant = (ofEhr?: object, ofArchive?: object) => ({
     authorization: { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client, tls: ofEhr },
     images: {
-      ...{ type: 'dicom-web', lookup: 'studies-by-mrn', endpoint: `${nginx.url}/dicom-web`, tls: ofArchive },
+      type: 'dicom-web',
+      lookup: 'studies-by-mrn',
+      endpoint: `${nginx.url}/dicom-web`,
+      tls: ofArchive,
       authentication: { type: 'http-basic', username: orthanc.username, password: orthanc.password },
     },
   });
@@ -61,7 +64,12 @@ beforeAll(async () => {
     connections: outboundConnections({ dynamicHosts, log }),
     tenants: () =>
       readTenants({
-        ...{ directory, environment: {}, expressions, dynamicHosts, mockAllowed: false, dynamic: false },
+        directory,
+        environment: {},
+        expressions,
+        dynamicHosts,
+        mockAllowed: false,
+        dynamic: false,
         demo: { images: '', patients: '' },
       }),
   });
@@ -80,7 +88,10 @@ const headers = { authorization: 'Bearer token' };
 async function ask(tenant: string) {
   const query = '{ Patient(id: "p1") { id ImagingStudyList { id } } }';
   const { statusCode, body } = await gateway.app.inject({
-    ...{ method: 'POST', url: `/${tenant}/graphql`, headers, payload: { query } },
+    method: 'POST',
+    url: `/${tenant}/graphql`,
+    headers,
+    payload: { query },
   });
   return { statusCode, body };
 }

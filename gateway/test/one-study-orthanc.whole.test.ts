@@ -21,7 +21,9 @@ beforeAll(async () => {
   world = await startOneStudy(
     {
       'dicom-web': {
-        ...{ type: 'dicom-web', endpoint: dicomWebUrl, lookup },
+        type: 'dicom-web',
+        endpoint: dicomWebUrl,
+        lookup,
         authentication: { type: 'http-basic', username, password },
       },
       dimse: { ...dimse, endpoint: `dimse://127.0.0.1:${dicomPort}` },

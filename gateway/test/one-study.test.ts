@@ -12,11 +12,13 @@ test('IA-34 what the record says stands beside the series of the archive', async
   const { body } = await world.rest('own', 'ImagingStudy/Rboth');
   const UID = uidOf('both');
   expect(body).toMatchObject({
-    ...{ ...SAID, id: UID, status: 'available', description: 'DICOM both', numberOfInstances: INSTANCES },
-    ...{
-      meta: { source: 'urn:ris', lastUpdated: '2098-12-31T23:00:00.000Z' },
-      subject: { reference: 'Patient/p' },
-    },
+    ...SAID,
+    id: UID,
+    status: 'available',
+    description: 'DICOM both',
+    numberOfInstances: INSTANCES,
+    meta: { source: 'urn:ris', lastUpdated: '2098-12-31T23:00:00.000Z' },
+    subject: { reference: 'Patient/p' },
     basedOn: [...SAID.basedOn, { identifier: { value: 'A1' } }],
     endpoint: [{ reference: '#e' }],
     contained: [{ resourceType: 'Endpoint', address: 'http://localhost/own/dicomweb' }],
@@ -76,21 +78,26 @@ test.each([
 
 describe('IA-34 lists', () => {
   const OF_P = {
-    ...{ [uidOf('both')]: 'available with images', [uidOf('archived')]: 'available with images' },
-    ...{ [uidOf('archive of q')]: 'available', [uidOf('record of q')]: 'available with images' },
-    ...{ [uidOf('withheld')]: 'available with images', [uidOf('accession')]: 'available with images' },
-    ...{
-      [uidOf('twin 1')]: 'available with images',
-      [uidOf('twin 2')]: 'available with images',
-      Rtwin: 'available',
-    },
+    [uidOf('both')]: 'available with images',
+    [uidOf('archived')]: 'available with images',
+    [uidOf('archive of q')]: 'available',
+    [uidOf('record of q')]: 'available with images',
+    [uidOf('withheld')]: 'available with images',
+    [uidOf('accession')]: 'available with images',
+    [uidOf('twin 1')]: 'available with images',
+    [uidOf('twin 2')]: 'available with images',
+    Rtwin: 'available',
     [uidOf('error with images')]: 'entered-in-error with images',
     [uidOf('cancelled with images')]: 'cancelled with images',
     [uidOf('registered with images')]: 'available with images',
-    ...{ [uidOf('registered')]: 'registered', [uidOf('available')]: 'available' },
-    ...{ [uidOf('cancelled')]: 'cancelled', [uidOf('entered-in-error')]: 'entered-in-error' },
-    ...{ [uidOf('unknown')]: 'unknown', [uidOf('labelled')]: 'available' },
-    ...{ [uidOf('mammography')]: 'available', Rbare: 'available' },
+    [uidOf('registered')]: 'registered',
+    [uidOf('available')]: 'available',
+    [uidOf('cancelled')]: 'cancelled',
+    [uidOf('entered-in-error')]: 'entered-in-error',
+    [uidOf('unknown')]: 'unknown',
+    [uidOf('labelled')]: 'available',
+    [uidOf('mammography')]: 'available',
+    Rbare: 'available',
     [uidOf('disputed')]: 'available with images',
     [uidOf('with series')]: 'available with images',
   };
@@ -101,7 +108,8 @@ describe('IA-34 lists', () => {
 
   test('the other patient has the other halves', async () => {
     expect(await world.list('own', 'q')).toEqual({
-      ...{ [uidOf('archive of q')]: 'available with images', [uidOf('record of q')]: 'available' },
+      [uidOf('archive of q')]: 'available with images',
+      [uidOf('record of q')]: 'available',
       [uidOf('of q')]: 'available',
     });
   });
@@ -177,17 +185,27 @@ describe('IA-34 series', () => {
     );
     expect(errors).toBeUndefined();
     expect(data!['ImagingStudy']).toMatchObject({
-      ...{ numberOfSeries: 1, numberOfInstances: INSTANCES },
+      numberOfSeries: 1,
+      numberOfInstances: INSTANCES,
       series: [
         {
-          ...{ uid: `${UID}.1`, bodySite: { code: '51185008' }, rows: 4, numberOfFrames: 2 },
+          uid: `${UID}.1`,
+          bodySite: { code: '51185008' },
+          rows: 4,
+          numberOfFrames: 2,
           performer: [{ actor: { reference: 'Practitioner/doctor' } }],
           wadoUrl: expect.stringContaining(`${UID}/series/${UID}.1`) as string,
           instance: [{ uid: `${UID}.1.1` }, { uid: `${UID}.1.2` }],
         },
         {
-          ...{ uid: alone.uid, number: 7, wadoUrl: null, thumbnailUrl: null, rows: null, metadata: null },
-          ...{ numberOfFrames: null, instance: [{ uid: alone.instance[0]!.uid, wadoUrl: null }] },
+          uid: alone.uid,
+          number: 7,
+          wadoUrl: null,
+          thumbnailUrl: null,
+          rows: null,
+          metadata: null,
+          numberOfFrames: null,
+          instance: [{ uid: alone.instance[0]!.uid, wadoUrl: null }],
         },
       ],
     });

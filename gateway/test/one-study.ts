@@ -74,9 +74,11 @@ export async function startOneStudy(
       own: { ...own, images },
       all: { ...all, images },
       backend: {
-        ...{ ...own, images },
+        ...own,
+        images,
         authorization: {
-          ...{ ...smart, modes: ['backend-services'] },
+          ...smart,
+          modes: ['backend-services'],
           policy: [{ client_id: 'app', patients: ['p', 'r'] }],
         },
       },
@@ -115,14 +117,17 @@ export async function startOneStudy(
   async function graphql(tenant: string, query: string, token = 'p') {
     const headers = { authorization: `Bearer ${token}` };
     const answer = await gateway.app.inject({
-      ...{ method: 'POST', url: `/${tenant}/graphql`, headers },
+      method: 'POST',
+      url: `/${tenant}/graphql`,
+      headers,
       payload: { query },
     });
     return answer.json<Answer>();
   }
 
   return {
-    ...{ rest, graphql },
+    rest,
+    graphql,
     /** Returns the contradictions that were counted, and what was logged, since the call before. */
     reported() {
       const all = { contradictions, logged: lines.splice(0).join('') };
@@ -141,7 +146,9 @@ export async function startOneStudy(
       }
       expect(errors).toBeUndefined();
       expect(inGraph).toMatchObject({
-        ...{ id: body.id, status: body.status, note: body.note ?? null },
+        id: body.id,
+        status: body.status,
+        note: body.note ?? null,
         endpoint: body.endpoint?.map(({ reference }) => ({ reference })) ?? null,
         subject: { reference: body.subject.reference },
       });

@@ -38,9 +38,13 @@ beforeAll(async () => {
   url = `http://127.0.0.1:${port}`;
   const hook = join(import.meta.dirname, 'setup/connection-watch.mjs');
   const env = {
-    ...{ PATH: process.env['PATH'], PORT: String(port), TENANTS_DIR: directory },
-    ...{ DATA_DIR: join(directory, 'data'), SHUTDOWN_DELAY_SECONDS: '0' },
-    ...{ WATCH_CONNECTIONS: watched, NODE_OPTIONS: `--import=${hook}` },
+    PATH: process.env['PATH'],
+    PORT: String(port),
+    TENANTS_DIR: directory,
+    DATA_DIR: join(directory, 'data'),
+    SHUTDOWN_DELAY_SECONDS: '0',
+    WATCH_CONNECTIONS: watched,
+    NODE_OPTIONS: `--import=${hook}`,
   };
   child = spawn(process.execPath, [join(root, 'dist/gateway/main.js')], { env, stdio: 'ignore' });
   const ready = async () => expect((await fetch(`${url}/health/ready`)).status).toBe(200);

@@ -27,8 +27,12 @@ const log = logger('silent');
 const subject = (number: number) => ({ reference: `Patient/p${number}` });
 /** The archive has the studies below 1.2, the record alone those below 1.3. */
 const study = (number: number, uid: string) => ({
-  ...{ resourceType: 'ImagingStudy', id: `s-${uid}`, status: 'available', subject: subject(number) },
-  ...{ identifier: [{ system: 'urn:dicom:uid', value: `urn:oid:${uid}` }], note: [{ text: 'said' }] },
+  resourceType: 'ImagingStudy',
+  id: `s-${uid}`,
+  status: 'available',
+  subject: subject(number),
+  identifier: [{ system: 'urn:dicom:uid', value: `urn:oid:${uid}` }],
+  note: [{ text: 'said' }],
 });
 const records = Array.from({ length: PATIENTS }, (_, number) => [
   { resourceType: 'Patient', id: `p${number}`, identifier: [{ value: `MRN-${number}` }] },
@@ -54,11 +58,13 @@ beforeAll(async () => {
   archive = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url!, 'http://x');
     searches.push(pathname);
-    const rows = (searchParams.get('00100020') ?? '').split(',').map((mrn) => ({
-      '00100020': { vr: 'LO', Value: [mrn] },
-      '0020000D': { vr: 'UI', Value: [`1.2.${mrn.slice(4)}`] },
-      '0020000E': { vr: 'UI', Value: [`1.2.${mrn.slice(4)}.1`] },
-    }));
+    const rows = (searchParams.get('00100020') ?? '')
+      .split(',')
+      .map((mrn) => ({
+        '00100020': { vr: 'LO', Value: [mrn] },
+        '0020000D': { vr: 'UI', Value: [`1.2.${mrn.slice(4)}`] },
+        '0020000E': { vr: 'UI', Value: [`1.2.${mrn.slice(4)}.1`] },
+      }));
     response.writeHead(200, { 'content-type': 'application/dicom+json' }).end(JSON.stringify(rows));
   });
   await new Promise<void>((resolve) => archive.listen(0, '127.0.0.1', resolve));
@@ -72,15 +78,21 @@ beforeAll(async () => {
   }).all as [Tenant];
   const clinical = requestRecords(clinicalSubgraph({ dataDir: directory, baseUrl: 'http://localhost' }));
   const imaging = imagingSubgraph({
-    ...{ baseUrl: 'http://localhost', dataDir: directory, now: () => Date.now() / 1000, log: log as never },
+    baseUrl: 'http://localhost',
+    dataDir: directory,
+    now: () => Date.now() / 1000,
+    log: log as never,
     directory: patientDirectory(clinical.open),
     recordStudies: recordStudies(clinical.open, clinical.subgraph.mayHold),
   });
   const sdl = (name: string) => readFileSync(new URL(`../../schema/${name}.graphql`, import.meta.url));
   server = await federatedServer({
-    ...{ supergraphSdl: sdl('supergraph'), apiSdl: sdl('api') },
+    supergraphSdl: sdl('supergraph'),
+    apiSdl: sdl('api'),
     subgraphs: { clinical: clinical.subgraph, imaging },
-    ...{ limits: DEFAULT_LIMITS, log: log as never, persisted: undefined as never },
+    limits: DEFAULT_LIMITS,
+    log: log as never,
+    persisted: undefined as never,
   });
   ends.push(
     () => server.stop(),
@@ -102,16 +114,25 @@ async function ask(query: string) {
   ehr.requests.length = 0;
   searches = [];
   const scope = {
-    ...{ tenant, log, fhir: false, cores: new Map(), audit: undefined },
+    tenant,
+    log,
+    fhir: false,
+    cores: new Map(),
+    audit: undefined,
     access: {
-      ...{ tenant: 't', patients: 'all', permissions: parseScopes('system/*.rs') },
+      tenant: 't',
+      patients: 'all',
+      permissions: parseScopes('system/*.rs'),
       expires: Date.now() / 1000 + 60,
     },
-    ...{ over: new RequestEnd(), budget: new AnswerBudget(DEFAULT_LIMITS.cost) },
+    over: new RequestEnd(),
+    budget: new AnswerBudget(DEFAULT_LIMITS.cost),
   };
   const { body } = await server.executeHTTPGraphQLRequest({
     httpGraphQLRequest: {
-      ...{ method: 'POST', search: '', body: { query } },
+      method: 'POST',
+      search: '',
+      body: { query },
       headers: new HeaderMap([['content-type', 'application/json']]),
     },
     context: async () => ({ scope }) as never,

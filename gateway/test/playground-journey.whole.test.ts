@@ -68,7 +68,8 @@ const [CT_2025, CT_2026] = [
 /** Some rows of a list of each example. Columns that are not named may have any text. */
 const ROWS: Readonly<Record<string, { list: string; count: number; rows: Record<string, string>[] }>> = {
   'record-and-images': {
-    ...{ list: 'Patient.ConditionList', count: 5 },
+    list: 'Patient.ConditionList',
+    count: 5,
     rows: [
       { 'code.text': 'Type 2 diabetes mellitus', onsetDateTime: '2014-03-11' },
       { 'code.text': 'Essential hypertension', onsetDateTime: '2011-06-02' },
@@ -76,46 +77,55 @@ const ROWS: Readonly<Record<string, { list: string; count: number; rows: Record<
     ],
   },
   timeline: {
-    ...{ list: 'Patient.timeline.entries', count: 30 },
+    list: 'Patient.timeline.entries',
+    count: 30,
     rows: [
       { kind: 'report', title: CT_2026, 'studies.description': CT_2026 },
       { kind: 'laboratory', date: '2026-10-06T08:10:00-04:00', title: 'Laboratory: 2 results' },
     ],
   },
   'reports-with-images': {
-    ...{ list: 'Patient.DiagnosticReportList', count: 3 },
+    list: 'Patient.DiagnosticReportList',
+    count: 3,
     rows: [
       { conclusion: 'Kidney function stable compared with April 2026.', 'ImagingStudyList.id': '' },
       {
-        ...{ 'code.text': CT_2025, 'ImagingStudyList.started': '2025-11-06' },
+        'code.text': CT_2025,
+        'ImagingStudyList.started': '2025-11-06',
         'ImagingStudyList.numberOfInstances': '65',
       },
       {
-        ...{ 'code.text': CT_2026, 'ImagingStudyList.started': '2026-10-14' },
+        'code.text': CT_2026,
+        'ImagingStudyList.started': '2026-10-14',
         'ImagingStudyList.numberOfInstances': '263',
       },
     ],
   },
   'results-around-a-study': {
-    ...{ list: 'Patient.ObservationList', count: 4 },
+    list: 'Patient.ObservationList',
+    count: 4,
     rows: [
       {
-        ...{ 'code.coding.display': 'Creatinine [Mass/volume] in Serum or Plasma' },
-        ...{ 'valueQuantity.value': '1.41', 'valueQuantity.unit': 'mg/dL' },
-        ...{ 'interpretation.coding.code': 'H', 'referenceRange.high.value': '1.1' },
+        'code.coding.display': 'Creatinine [Mass/volume] in Serum or Plasma',
+        'valueQuantity.value': '1.41',
+        'valueQuantity.unit': 'mg/dL',
+        'interpretation.coding.code': 'H',
+        'referenceRange.high.value': '1.1',
       },
       { 'valueQuantity.value': '42', 'interpretation.coding.code': 'L', 'referenceRange.low.value': '60' },
     ],
   },
   trend: {
-    ...{ list: 'Patient.trend.series.points', count: 7 },
+    list: 'Patient.trend.series.points',
+    count: 7,
     rows: [
       { date: '2023-09-05T08:10:00-04:00', value: '1.2', low: '0.5', high: '1.1', flag: 'H' },
       { date: '2026-10-06T08:10:00-04:00', value: '1.41', flag: 'H' },
     ],
   },
   'tumour-over-time': {
-    ...{ list: 'Patient.ImagingStudyList.measurements', count: 4 },
+    list: 'Patient.ImagingStudyList.measurements',
+    count: 4,
     rows: [
       { 'code.text': 'Long Axis', 'valueQuantity.value': '6', effectiveDateTime: '2025-11-06' },
       { 'code.text': 'Long Axis', 'valueQuantity.value': '9', effectiveDateTime: '2026-10-14' },
@@ -123,21 +133,25 @@ const ROWS: Readonly<Record<string, { list: string; count: number; rows: Record<
     ],
   },
   'ct-since': {
-    ...{ list: 'ImagingStudyConnection.edges', count: 2 },
+    list: 'ImagingStudyConnection.edges',
+    count: 2,
     rows: [
       {
-        ...{ 'resource.description': CT_2026, 'resource.numberOfInstances': '263' },
+        'resource.description': CT_2026,
+        'resource.numberOfInstances': '263',
         'resource.subject.reference': `Patient/${DEMO_PATIENT}`,
       },
       { 'resource.description': CT_2025, 'resource.started': '2025-11-06' },
     ],
   },
   'condition-without-images': {
-    ...{ list: 'PatientList', count: 1 },
+    list: 'PatientList',
+    count: 1,
     rows: [{ id: DEMO_PATIENT, 'name.family': 'Castellanos', birthDate: '1963-05-17' }],
   },
   'modality-by-year': {
-    ...{ list: 'in2026.facets', count: 2 },
+    list: 'in2026.facets',
+    count: 2,
     rows: [
       { value: 'CT', count: '1' },
       { value: 'SR', count: '1' },
@@ -215,15 +229,24 @@ test('a table is sorted, searched and downloaded', async () => {
   expect([json.name, csv.name]).toEqual(['answer.json', 'Patient.ObservationList.csv']);
   const [header, ...lines] = csv.text.trimEnd().split('\r\n').map(cellsOf);
   expect(header).toEqual([
-    ...['effectiveDateTime', 'code.coding.display', 'valueQuantity.value', 'valueQuantity.unit'],
-    ...['interpretation.coding.code', 'referenceRange.low.value', 'referenceRange.high.value'],
+    'effectiveDateTime',
+    'code.coding.display',
+    'valueQuantity.value',
+    'valueQuantity.unit',
+    'interpretation.coding.code',
+    'referenceRange.low.value',
+    'referenceRange.high.value',
   ]);
   expect(lines).toEqual(
     data.Patient.ObservationList.map((result) =>
       [
-        ...[result.effectiveDateTime, result.code.coding[0].display],
-        ...[result.valueQuantity.value, result.valueQuantity.unit, result.interpretation[0].coding[0].code],
-        ...[result.referenceRange[0].low?.value ?? '', result.referenceRange[0].high?.value ?? ''],
+        result.effectiveDateTime,
+        result.code.coding[0].display,
+        result.valueQuantity.value,
+        result.valueQuantity.unit,
+        result.interpretation[0].coding[0].code,
+        result.referenceRange[0].low?.value ?? '',
+        result.referenceRange[0].high?.value ?? '',
       ].map(String),
     ),
   );

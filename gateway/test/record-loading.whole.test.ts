@@ -30,8 +30,13 @@ async function start(): Promise<string> {
   const port = await freePort();
   const url = `http://localhost:${port}`;
   const settings = {
-    ...{ PORT: port, HOST: '127.0.0.1', BASE_URL: url, SHUTDOWN_DELAY_SECONDS: 0, DIMSE_PORT: 0 },
-    ...{ TENANTS_DIR: join(directory, 'tenants'), DATA_DIR: join(directory, 'data') },
+    PORT: port,
+    HOST: '127.0.0.1',
+    BASE_URL: url,
+    SHUTDOWN_DELAY_SECONDS: 0,
+    DIMSE_PORT: 0,
+    TENANTS_DIR: join(directory, 'tenants'),
+    DATA_DIR: join(directory, 'data'),
   };
   const assignments = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
   const listens = async () => (await get(`${url}/health/live`)).status === 200;

@@ -106,19 +106,22 @@ class Counted {
     const { username, password } = orthanc;
     const lookup = 'studies-by-mrn';
     const web = {
-      ...{ type: 'dicom-web', endpoint: `${this.#web.url}/dicom-web`, lookup },
+      type: 'dicom-web',
+      endpoint: `${this.#web.url}/dicom-web`,
+      lookup,
       authentication: { type: 'http-basic', username, password },
     };
     const dimse = {
-      ...{ type: 'dicom-dimse', endpoint: `dimse://127.0.0.1:${this.#dimse.port}`, lookup, ae: 'GATEWAY' },
-      ...{ calledAe: orthanc.aet, retrieval: 'c-get' },
+      type: 'dicom-dimse',
+      endpoint: `dimse://127.0.0.1:${this.#dimse.port}`,
+      lookup,
+      ae: 'GATEWAY',
+      calledAe: orthanc.aet,
+      retrieval: 'c-get',
     };
     const servers = {
       patient: { fhirBaseUrl: this.#launching.fhirBaseUrl, client: this.#launching.client },
-      user: {
-        fhirBaseUrl: this.#ehr.fhirBaseUrl,
-        client: { client_id: 'imaging', client_secret: SECRET },
-      },
+      user: { fhirBaseUrl: this.#ehr.fhirBaseUrl, client: { client_id: 'imaging', client_secret: SECRET } },
     };
     const url = `http://127.0.0.1:${(this.#service.address() as AddressInfo).port}`;
     const withhold = [{ modality: ['XA'] }, { url }];
@@ -167,7 +170,8 @@ class Counted {
   async ask(source: string, token: string, [, path, body]: Route, uid: string) {
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
     const answer = await this.#pool.request({
-      ...{ path: `/${source}${path(uid)}`, headers },
+      path: `/${source}${path(uid)}`,
+      headers,
       ...(body ? { method: 'POST', body: JSON.stringify(body(uid)) } : { method: 'GET' }),
     });
     const text = await answer.body.text();

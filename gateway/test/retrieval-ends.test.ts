@@ -80,11 +80,18 @@ beforeAll(async () => {
   const authentication = { type: 'http-basic', username: first.username, password: first.password };
   const lookup = 'studies-by-mrn';
   const web = ({ port }: TcpProxy) => ({
-    ...{ type: 'dicom-web', endpoint: `http://127.0.0.1:${port}/dicom-web`, authentication, lookup },
+    type: 'dicom-web',
+    endpoint: `http://127.0.0.1:${port}/dicom-web`,
+    authentication,
+    lookup,
   });
   const dimse = (retrieval: string) => ({
-    ...{ type: 'dicom-dimse', endpoint: `dimse://127.0.0.1:${proxies.dimse.port}`, lookup },
-    ...{ ae: 'GATEWAY', calledAe: first.aet, retrieval },
+    type: 'dicom-dimse',
+    endpoint: `dimse://127.0.0.1:${proxies.dimse.port}`,
+    lookup,
+    ae: 'GATEWAY',
+    calledAe: first.aet,
+    retrieval,
   });
   const authorization = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
   const images = {

@@ -35,8 +35,11 @@ beforeAll(async () => {
     () => ({
       t: {
         authorization: {
-          ...{ type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client },
-          ...{ modes: ['backend-services'], policy: [{ client_id: 'analyst', patients: HALF }] },
+          type: 'smart-on-fhir',
+          fhirBaseUrl: ehr.fhirBaseUrl,
+          client: ehr.client,
+          modes: ['backend-services'],
+          policy: [{ client_id: 'analyst', patients: HALF }],
         },
         clinical: { type: 'store', path: join(directory, 'record.ndjson') },
         images: { type: 'folder', path: directory, lookup: 'studies-by-mrn' },
@@ -129,8 +132,12 @@ describe('under a policy of half of the patients', () => {
     await received((await ask(rows('id'))).body);
     await vi.waitFor(() => expect(events).toHaveLength(1), 10_000);
     expect(events[0]).toMatchObject({
-      ...{ action: 'search', type: 'Observation', client: 'analyst' },
-      ...{ rows: WANTED.size, patients: HALF.length, outcome: { kind: 'allowed' } },
+      action: 'search',
+      type: 'Observation',
+      client: 'analyst',
+      rows: WANTED.size,
+      patients: HALF.length,
+      outcome: { kind: 'allowed' },
     });
   });
 

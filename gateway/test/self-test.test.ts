@@ -41,7 +41,9 @@ beforeAll(async () => {
   const clinical = clinicalSubgraph({ dataDir, baseUrl, loadWait: 30_000 });
   const connections = outboundConnections({ dynamicHosts: new Set(), log: console });
   const imaging = imagingSubgraph({
-    ...{ baseUrl, dataDir, now: () => Date.now() / 1000 },
+    baseUrl,
+    dataDir,
+    now: () => Date.now() / 1000,
     log: logger(
       'info',
       new Writable({ write: (chunk, _encoding, done) => ((logged += String(chunk)), done()) }),
@@ -52,7 +54,10 @@ beforeAll(async () => {
   const record = peopleOfRecord((tenant, access) => clinical.open(tenant, access));
   const outside = { fetch: connections.fetch, now: Date.now };
   const own = ownServer({
-    ...{ baseUrl, dataDir, outside, now: Date.now },
+    baseUrl,
+    dataDir,
+    outside,
+    now: Date.now,
     people: record.people,
     onError: () => undefined,
   });
@@ -80,16 +85,17 @@ afterAll(async () => {
 
 const authentication = { type: 'http-basic', username: 'gateway', password: PASSWORD };
 const images = (more: object = {}) => ({
-  ...{ type: 'dicom-web', lookup: 'studies-by-mrn', endpoint: orthanc.dicomWebUrl, authentication },
+  type: 'dicom-web',
+  lookup: 'studies-by-mrn',
+  endpoint: orthanc.dicomWebUrl,
+  authentication,
   ...more,
 });
 const smart = (more: object = {}) => ({
-  ...{
-    type: 'smart-on-fhir',
-    fhirBaseUrl: ehr.fhirBaseUrl,
-    scope: 'system/Patient.read',
-    client: ehr.client,
-  },
+  type: 'smart-on-fhir',
+  fhirBaseUrl: ehr.fhirBaseUrl,
+  scope: 'system/Patient.read',
+  client: ehr.client,
   ...more,
 });
 const tenantOf = (file: object, dynamic = false): Tenant =>
@@ -334,7 +340,9 @@ describe('SM-18 a failure is reported with what to do', () => {
 describe('SM-18 image sources', () => {
   const oauth2 = { type: 'oauth2', client_id: 'gateway', client_secret: 'hunter2' };
   const dimse = (port: number) => ({
-    ...{ type: 'dicom-dimse', lookup: 'studies-by-mrn', endpoint: `dimse://127.0.0.1:${port}` },
+    type: 'dicom-dimse',
+    lookup: 'studies-by-mrn',
+    endpoint: `dimse://127.0.0.1:${port}`,
   });
   const check = async (source: object) =>
     outcomes(
@@ -401,7 +409,9 @@ describe('SM-18 image sources', () => {
     await check({ type: 'folder', lookup: 'studies-by-mrn', path: '/nowhere/else' });
     const [line] = logged.split('\n').filter((line) => line.includes('/nowhere/else'));
     expect(JSON.parse(line!)).toMatchObject({
-      ...{ tenant: 'hospital', folder: '/nowhere/else', reason: 'missing' },
+      tenant: 'hospital',
+      folder: '/nowhere/else',
+      reason: 'missing',
       msg: expect.stringMatching(/^the folder is away/) as unknown,
     });
   });
@@ -413,10 +423,7 @@ describe('SM-18 image sources', () => {
 
   test('a source that hangs fails when its time is over', async () => {
     await orthanc.freeze();
-    const tenant = tenantOf({
-      authorization: { type: 'mock', disableAuthzChecks: true },
-      images: images(),
-    });
+    const tenant = tenantOf({ authorization: { type: 'mock', disableAuthzChecks: true }, images: images() });
     const report = outcomes(await atTime(Date.now, 2)(tenant));
     expect(report['image-source']).toBe('failed: there was no answer within 2 s');
     orthanc.thaw();
@@ -466,15 +473,10 @@ describe('SM-18 every kind of tenant', () => {
     const patient = { resourceType: 'Patient', id: 'p', identifier: [{ value: MRN }] };
     expect(
       outcomes(await run(tenantOf({ authorization: { type: 'mock', patient }, images: images() }))),
-    ).toMatchObject({
-      'patient-read': 'ok',
-      'mrn-path': 'ok',
-    });
+    ).toMatchObject({ 'patient-read': 'ok', 'mrn-path': 'ok' });
     expect(
       outcomes(await run(tenantOf({ authorization: { type: 'mock' }, images: images() }))),
-    ).toMatchObject({
-      'patient-read': 'skipped: this tenant has no clinical record',
-    });
+    ).toMatchObject({ 'patient-read': 'skipped: this tenant has no clinical record' });
   });
 
   test('embedded: our own server starts, or reports the client that it cannot use', async () => {
@@ -502,7 +504,9 @@ describe('SM-18 every kind of tenant', () => {
         ? { client_id: 'imaging', jwkPrivate }
         : { client_id: 'imaging', client_secret: SECRET };
     const authorization = {
-      ...{ type: `smart-on-fhir-with-${kind}-bugfixes`, fhirBaseUrl: vendor.fhirBaseUrl, client },
+      type: `smart-on-fhir-with-${kind}-bugfixes`,
+      fhirBaseUrl: vendor.fhirBaseUrl,
+      client,
       allowInsecureQuirks: true,
     };
     const tenant = tenantOf({ authorization, images: images() });
@@ -553,7 +557,8 @@ describe('SM-18 npm run check:tenant', () => {
   const check = async (...args: string[]) => {
     let written = '';
     const tenants = {
-      ...{ skipped: [{ key: 'closed', reason: 'mock on a public address' }], warnings: [] },
+      skipped: [{ key: 'closed', reason: 'mock on a public address' }],
+      warnings: [],
       all: [tenantOf({ authorization: smart(), images: images() })],
       byKey: () => Promise.reject(new Error()) as never,
       dynamic: () => Promise.reject(new Error()) as never,

@@ -33,35 +33,36 @@ beforeAll(async () => {
   ]);
   const { privateKey } = await generateKeyPair('ES384', { extractable: true });
   const environment = {
-    ...{
-      VIEWER_URL: 'http://localhost/app/',
-      DEMO_PLAYGROUND_URL: 'http://localhost/demo/playground',
-      DEMO_SECRET: 'x'.repeat(32),
-    },
-    ...{ ORTHANC_DICOM_WEB: orthanc.dicomWebUrl, ORTHANC_PASSWORD: orthanc.password },
-    ...{
-      SMART_SANDBOX_FHIR: smart.fhirBaseUrl,
-      CERNER_FHIR: smart.fhirBaseUrl,
-      SMART_LOCAL_FHIR: smart.fhirBaseUrl,
-    },
+    VIEWER_URL: 'http://localhost/app/',
+    DEMO_PLAYGROUND_URL: 'http://localhost/demo/playground',
+    DEMO_SECRET: 'x'.repeat(32),
+    ORTHANC_DICOM_WEB: orthanc.dicomWebUrl,
+    ORTHANC_PASSWORD: orthanc.password,
+    SMART_SANDBOX_FHIR: smart.fhirBaseUrl,
+    CERNER_FHIR: smart.fhirBaseUrl,
+    SMART_LOCAL_FHIR: smart.fhirBaseUrl,
     ...Object.fromEntries(
       ['SMART_SANDBOX', 'CERNER', 'SMART_LOCAL'].flatMap((name) => [
         [`${name}_CLIENT_ID`, smart.client.client_id],
         [`${name}_JWK`, JSON.stringify(smart.client.jwkPrivate)],
       ]),
     ),
-    ...{
-      EPIC_FHIR: epic.fhirBaseUrl,
-      EPIC_CLIENT_ID: 'imaging',
-      EPIC_JWK: JSON.stringify(await exportJWK(privateKey)),
-    },
-    ...{ MEDITECH_FHIR: meditech.fhirBaseUrl, MEDITECH_CLIENT_ID: 'imaging', MEDITECH_CLIENT_SECRET: SECRET },
+    EPIC_FHIR: epic.fhirBaseUrl,
+    EPIC_CLIENT_ID: 'imaging',
+    EPIC_JWK: JSON.stringify(await exportJWK(privateKey)),
+    MEDITECH_FHIR: meditech.fhirBaseUrl,
+    MEDITECH_CLIENT_ID: 'imaging',
+    MEDITECH_CLIENT_SECRET: SECRET,
   };
   gateway = await buildTestGateway(() => ({}), undefined, undefined, {
     tenants: (demo) =>
       readTenants({
-        ...{ directory: shipped, environment: { ...environment, DEMO_IMAGES: demo.images }, demo },
-        ...{ mockAllowed: true, dynamic: false, dynamicHosts: new Set<string>() },
+        directory: shipped,
+        environment: { ...environment, DEMO_IMAGES: demo.images },
+        demo,
+        mockAllowed: true,
+        dynamic: false,
+        dynamicHosts: new Set<string>(),
         expressions: new ExpressionPool(),
       }),
   });

@@ -20,10 +20,7 @@ beforeAll(async () => {
     clinical: { type: 'store', path: join(import.meta.dirname, '../demo/patients') },
     images: { type: 'folder', path: '.', lookup: 'studies-by-mrn' },
   };
-  gateway = await startWatchedGateway({
-    tenants: { clinic },
-    environment: { TRUSTED_PROXIES: '127.0.0.1' },
-  });
+  gateway = await startWatchedGateway({ tenants: { clinic }, environment: { TRUSTED_PROXIES: '127.0.0.1' } });
   expect(await token(proxy, '192.0.2.1', SECRET)).toBe(200);
 });
 afterAll(() => gateway.stop());

@@ -97,7 +97,11 @@ beforeAll(async () => {
       connections: { retrievals: READERS },
     },
     narrow: {
-      ...{ type: 'dicom-web', endpoint: narrow.dicomWebUrl, authentication, lookup, patience: PATIENCE },
+      type: 'dicom-web',
+      endpoint: narrow.dicomWebUrl,
+      authentication,
+      lookup,
+      patience: PATIENCE,
       connections: FEW,
     },
     'c-get': { type: 'dicom-dimse', endpoint: `dimse://127.0.0.1:${dicomPort}`, calledAe, lookup },

@@ -95,7 +95,8 @@ const TOKENS = [undefined, 'own', 'short', 'made-up'] as const;
 async function ask(request: string, headers: Record<string, string>) {
   const { url, payload } = REQUESTS[request]!();
   const answer = await gateway.app.inject({
-    ...{ url, headers },
+    url,
+    headers,
     ...(payload ? { method: 'POST', payload } : { method: 'GET' }),
   });
   const { 'www-authenticate': challenge, location, 'content-type': type } = answer.headers;
@@ -126,7 +127,9 @@ test.each(['extensions', 'variables', 'context', 'access'])(
   async (member) => {
     const asked = (more: object) =>
       gateway.app.inject({
-        ...{ method: 'POST', url: '/smart/graphql', headers: bearer('own') },
+        method: 'POST',
+        url: '/smart/graphql',
+        headers: bearer('own'),
         payload: { query: query(OTHER), ...more },
       });
     const answer = await asked({ [member]: { access: EVERYBODY, clinical: { access: EVERYBODY } } });

@@ -34,7 +34,9 @@ export function specificationGateway() {
 
   return async (path: string, query: string, more: object = {}) => {
     const { statusCode, body } = await gateway.app.inject({
-      ...{ method: 'POST', url: `/t/${path}`, payload: { query, ...more } },
+      method: 'POST',
+      url: `/t/${path}`,
+      payload: { query, ...more },
     });
     return { statusCode, body, ...(JSON.parse(body) as Result) };
   };

@@ -14,10 +14,7 @@ export async function startSubgraphs(
   { tenants, log, audit }: { tenants: Tenants; log: Logger; audit: AuditEvents | undefined },
 ) {
   const [clinicalPort, imagingPort] = [await freePort(), await freePort()];
-  const urls = {
-    clinical: `http://127.0.0.1:${clinicalPort}`,
-    imaging: `http://127.0.0.1:${imagingPort}`,
-  };
+  const urls = { clinical: `http://127.0.0.1:${clinicalPort}`, imaging: `http://127.0.0.1:${imagingPort}` };
   const { baseUrl, secrets, now } = options;
   const common = { baseUrl, tenants, secrets, log, now, audit };
   const clinical = clinicalProcess(options, urls);
@@ -31,7 +28,9 @@ export async function startSubgraphs(
   await apps[0]!.listen({ host: '127.0.0.1', port: clinicalPort });
   await apps[1]!.listen({ host: '127.0.0.1', port: imagingPort });
   return {
-    ...{ urls, clinical, imaging },
+    urls,
+    clinical,
+    imaging,
     async close(): Promise<void> {
       await Promise.all(apps.map((app) => app.close()));
       await Promise.all([clinical.close(), imaging.close()]);

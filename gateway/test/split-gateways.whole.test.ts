@@ -16,7 +16,9 @@ longTest(
   async () => {
     const directory = await mkdtemp(join(tmpdir(), 'tenants-'));
     const authorization = {
-      ...{ type: 'embedded', modes: ['backend-services'], clients: [client] },
+      type: 'embedded',
+      modes: ['backend-services'],
+      clients: [client],
       policy: [{ client_id: client.client_id, patients: ['p1'] }],
     };
     const images = { type: 'folder', path: DEMO_IMAGES, lookup: 'all-studies-on-server' };
@@ -26,8 +28,11 @@ longTest(
     const start = async (role: string[], imagingPort: number, port: number) =>
       startGateway(
         {
-          ...{ TENANTS_DIR: directory, BASE_URL: 'http://localhost', PORT: String(port) },
-          ...{ REDIS_URL: redis.url, SEALING_KEY: 'a key that all of these processes have' },
+          TENANTS_DIR: directory,
+          BASE_URL: 'http://localhost',
+          PORT: String(port),
+          REDIS_URL: redis.url,
+          SEALING_KEY: 'a key that all of these processes have',
           CLINICAL_URL: `http://127.0.0.1:${clinicalPort}`,
           IMAGING_URL: `http://127.0.0.1:${imagingPort}`,
         },

@@ -71,7 +71,9 @@ test('IA-35 the study and each of its series have an endpoint', async () => {
   const listed = entry!.find(({ resource }) => resource!.id === SPLIT)!.resource;
   for (const study of [read, listed]) {
     expect(study).toMatchObject({
-      ...{ numberOfSeries: 2, numberOfInstances: 5, contained: [{ resourceType: 'Endpoint', id: 'e' }] },
+      numberOfSeries: 2,
+      numberOfInstances: 5,
+      contained: [{ resourceType: 'Endpoint', id: 'e' }],
       series: [
         { uid: `${SPLIT}.1`, endpoint: [{ reference: '#e' }], instance: { length: 3 } },
         { uid: `${SPLIT}.2`, endpoint: [{ reference: '#e' }], instance: { length: 2 } },

@@ -23,7 +23,8 @@ beforeAll(async () => {
   const images = { type: 'folder', path: join(directory, 'images'), lookup: 'all-studies-on-server' };
   gateway = await startWatchedGateway({ tenants: { t: { authorization, clinical, images } } });
   await vi.waitFor(async () => expect(await rows('id')).toBe(PATIENTS * OBSERVATIONS), {
-    ...{ timeout: 240_000, interval: 1_000 },
+    timeout: 240_000,
+    interval: 1_000,
   });
 }, 300_000);
 afterAll(async () => {

@@ -61,7 +61,9 @@ async function search(tenant: string, query: string, { token = 'own', strict = f
   const of = (mode: string) =>
     (bundle.entry ?? []).filter((one) => one.search?.mode === mode).map(({ resource }) => resource);
   return {
-    ...{ status, bundle, found: of('match') as Observation[] },
+    status,
+    bundle,
+    found: of('match') as Observation[],
     outcomes: (of('outcome') as OperationOutcome[]).flatMap(({ issue }) => issue),
   };
 }

@@ -182,12 +182,13 @@ longTest(
     const started: GatewayProcess[] = [];
     for (const role of roles) {
       const environment = {
-        ...{ BASE_URL: `http://localhost:${ports.gateway}`, SEALING_KEY: 'the key of these three processes' },
-        ...{
-          CLINICAL_URL: `http://127.0.0.1:${ports.clinical}`,
-          IMAGING_URL: `http://127.0.0.1:${ports.imaging}`,
-        },
-        ...{ PORT: String(ports[role]), TENANTS_DIR: join(folder, role), TENANTS_INTERVAL_SECONDS: '0.2' },
+        BASE_URL: `http://localhost:${ports.gateway}`,
+        SEALING_KEY: 'the key of these three processes',
+        CLINICAL_URL: `http://127.0.0.1:${ports.clinical}`,
+        IMAGING_URL: `http://127.0.0.1:${ports.imaging}`,
+        PORT: String(ports[role]),
+        TENANTS_DIR: join(folder, role),
+        TENANTS_INTERVAL_SECONDS: '0.2',
       };
       started.push(await startGateway(environment, role === 'gateway' ? [] : [role]));
     }

@@ -105,18 +105,23 @@ export async function buildTestGateway(
   } = {},
 ): Promise<TestGateway> {
   const dataDir = await mkdtemp(join(tmpdir(), 'test-gateway-'));
-  const demo = data ?? {
-    images: DEMO_IMAGES,
-    patients: join(root, 'gateway/demo/patients'),
-  };
+  const demo = data ?? { images: DEMO_IMAGES, patients: join(root, 'gateway/demo/patients') };
   if (!data) {
     await buildDemoImages({ target: demo.images });
     await copyFiles(demoIndexes, join(dataDir, 'folders'));
   }
   const loaded = tenants(demo);
   const options: PartsOptions = {
-    ...{ ...connections, now, baseUrl, dataDir, dimse, proxy, shared, onContradiction },
-    ...{ measure: measured?.sourceCall, countLookup: measured?.cacheLookup },
+    ...connections,
+    now,
+    baseUrl,
+    dataDir,
+    dimse,
+    proxy,
+    shared,
+    onContradiction,
+    measure: measured?.sourceCall,
+    countLookup: measured?.cacheLookup,
     loadWait: 30_000,
     secrets,
     log: log as FastifyBaseLogger,

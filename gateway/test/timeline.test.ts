@@ -31,7 +31,8 @@ beforeAll(async () => {
   gateway = await buildTestGateway(({ images, patients }) => {
     const tenant = (withhold: object[], archives: unknown) => ({
       authorization: { type: 'mock', disableAuthzChecks: true, withhold },
-      ...{ clinical: { type: 'store', path: patients }, images: archives },
+      clinical: { type: 'store', path: patients },
+      images: archives,
     });
     const folder = { type: 'folder', path: images, lookup: 'studies-by-mrn' };
     const away = { type: 'dicom-web', endpoint: 'http://127.0.0.1:1/', lookup: 'studies-by-mrn' };

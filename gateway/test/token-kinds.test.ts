@@ -21,7 +21,9 @@ beforeAll(async () => {
   await new Promise<void>((done) => issuer.listen(0, '127.0.0.1', done));
   const iss = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}`;
   const images = {
-    ...{ type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1' },
+    type: 'dicom-web',
+    lookup: 'all-studies-on-server',
+    endpoint: 'http://127.0.0.1:1',
     retrieve: 'capability',
   };
   const jwt = { type: 'smart-on-fhir-jwt', fhirBaseUrl: `${iss}/fhir`, issuer: iss, jwksUri: `${iss}/jwks` };
@@ -34,8 +36,13 @@ beforeAll(async () => {
   keys.push({ ...(await exportJWK(own.publicKey)), kid: 'k' });
   const now = Math.floor(Date.now() / 1000);
   const claims = {
-    ...{ iss, aud: 'http://localhost/jwt', sub: 'u', client_id: 'app', exp: now + 600 },
-    ...{ scope: 'patient/*.rs', patient: 'p1' },
+    iss,
+    aud: 'http://localhost/jwt',
+    sub: 'u',
+    client_id: 'app',
+    exp: now + 600,
+    scope: 'patient/*.rs',
+    patient: 'p1',
   };
   const header = { alg: 'RS256', kid: 'k', typ: 'at+jwt' };
   const sign = (more: object, head: object = {}, key: Parameters<SignJWT['sign']>[0] = own.privateKey) =>

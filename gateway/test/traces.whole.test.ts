@@ -47,7 +47,9 @@ beforeAll(async () => {
   ]);
   await new Promise<void>((done) => ear.listen(0, '127.0.0.1', done));
   ehr.patients.set(PATIENT, {
-    ...{ resourceType: 'Patient', id: PATIENT, birthDate: '1970-03-04' },
+    resourceType: 'Patient',
+    id: PATIENT,
+    birthDate: '1970-03-04',
     identifier: [{ value: MRN }],
     name: [{ family: FAMILY }],
   });
@@ -76,7 +78,8 @@ beforeAll(async () => {
   for (const [key, file] of Object.entries({ hospital: tenant, stored }))
     writeFileSync(join(directory, `${key}.json`), JSON.stringify(file));
   gateway = await startGateway({
-    ...{ TENANTS_DIR: directory, OTEL_BSP_SCHEDULE_DELAY: '50' },
+    TENANTS_DIR: directory,
+    OTEL_BSP_SCHEDULE_DELAY: '50',
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
   });
 }, 120_000);
@@ -131,7 +134,8 @@ describe('a federated request is one trace', () => {
     const { root, spans } = await traceOf('request-one');
     expect(root).toMatchObject({ traceId: TRACE, parentSpanId: CALLER, name: 'POST /:tenant/graphql' });
     expect(root.attributes).toMatchObject({
-      ...{ 'http.route': '/:tenant/graphql', 'http.response.status_code': 200 },
+      'http.route': '/:tenant/graphql',
+      'http.response.status_code': 200,
       'gateway.tenant': 'hospital',
     });
     const operation = spans.find(({ name }) => name === 'query Chart');

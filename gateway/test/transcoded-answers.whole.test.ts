@@ -158,7 +158,9 @@ async function same(bytes: Buffer, syntax: string): Promise<void> {
 async function whole(at: string, accept: string): Promise<Received> {
   const received = await receive(at, accept);
   expect({ ...received, body: received.status === 200 ? '' : String(received.body) }).toMatchObject({
-    ...{ status: 200, complete: true, body: '' },
+    status: 200,
+    complete: true,
+    body: '',
     announced: received.announced === undefined ? undefined : received.body.length,
   });
   return received;

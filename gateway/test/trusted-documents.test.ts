@@ -27,7 +27,10 @@ let lines: string[] = [];
 beforeAll(async () => {
   mkdirSync(join(folder, 'documents'));
   const operations = [PATIENT, ROWS, INSTANCE].map((body) => ({
-    ...{ id: documentIdOf(body), name: body.split(/\W/)[1]!, type: 'query' as const, body },
+    id: documentIdOf(body),
+    name: body.split(/\W/)[1]!,
+    type: 'query' as const,
+    body,
   }));
   const manifest: ManifestFile = { format: 'apollo-persisted-query-manifest', version: 1, operations };
   writeFileSync(join(folder, 'documents/apps.json'), JSON.stringify(manifest));
@@ -47,7 +50,9 @@ beforeAll(async () => {
           images: { type: 'folder', path: images, lookup: 'studies-by-mrn' },
           mcp: { enabled: true },
           graphql: {
-            ...{ introspection: true, explain: true, trustedDocumentsFile: 'documents/apps.json' },
+            introspection: true,
+            explain: true,
+            trustedDocumentsFile: 'documents/apps.json',
             ...graphql,
           },
         };
@@ -59,8 +64,13 @@ beforeAll(async () => {
       write('older', { trustedDocumentsOnly: true });
       write('other', { trustedDocuments: 'enforce', trustedDocumentsFile: undefined });
       return readTenants({
-        ...{ directory: folder, environment: {}, demo: { images, patients }, mockAllowed: true },
-        ...{ dynamic: false, dynamicHosts: new Set(), expressions },
+        directory: folder,
+        environment: {},
+        demo: { images, patients },
+        mockAllowed: true,
+        dynamic: false,
+        dynamicHosts: new Set(),
+        expressions,
       });
     },
   });
@@ -83,7 +93,8 @@ interface Sent {
 async function send(tenant: string, { path, payload, headers = {}, search }: Sent) {
   const query = search ? `?${new URLSearchParams(search).toString()}` : '';
   const { statusCode, body } = await gateway.app.inject({
-    ...{ method: search ? 'GET' : 'POST', url: `/${tenant}${path}${query}` },
+    method: search ? 'GET' : 'POST',
+    url: `/${tenant}${path}${query}`,
     headers: { authorization: 'Bearer x', ...headers },
     ...(payload !== undefined && { payload: payload as object }),
   });
@@ -273,7 +284,8 @@ describe('a document that is not trusted', () => {
   test('an unknown persisted query is refused at once: to send its text would not help', async () => {
     const payload = { extensions: persisted('query Never { __typename }') };
     expect(await send('off', { path: '/graphql', payload })).toMatchObject({
-      ...{ status: 200, body: expect.stringContaining('PERSISTED_QUERY_NOT_FOUND') as unknown },
+      status: 200,
+      body: expect.stringContaining('PERSISTED_QUERY_NOT_FOUND') as unknown,
     });
     expect((await send('enforce', { path: '/graphql', payload })).status).toBe(403);
   });
@@ -297,7 +309,9 @@ describe('a document that is not trusted', () => {
     lines = [];
     await send('log', { path: '/graphql', payload: { query: TEXT, variables } });
     expect(JSON.parse(lines[0]!)).toMatchObject({
-      ...{ tenant: 'log', document: documentIdOf(TEXT), operation: 'Unknown' },
+      tenant: 'log',
+      document: documentIdOf(TEXT),
+      operation: 'Unknown',
     });
     const refused = await counted('enforce', 'refused');
     await send('enforce', { path: '/graphql', payload: { query: TEXT, variables } });

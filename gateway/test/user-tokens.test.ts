@@ -27,7 +27,10 @@ beforeAll(async () => {
     const client = { client_id: 'imaging', client_secret: SECRET };
     const tenant = (type: string, more: object = {}) => ({
       authorization: {
-        ...{ type, fhirBaseUrl: ehr.fhirBaseUrl, client, introspectionTtl: 0 },
+        type,
+        fhirBaseUrl: ehr.fhirBaseUrl,
+        client,
+        introspectionTtl: 0,
         ...(type.includes('meditech') && { allowInsecureQuirks: true }),
       },
       clinical: { type: 'store', path: patients },
@@ -77,7 +80,9 @@ afterAll(async () => {
 const RECORD = [GEORGE, MARIA].flatMap((id) => [
   { resourceType: 'Patient', id },
   {
-    ...{ resourceType: 'ImagingStudy', id: `of-${id}`, status: 'registered' },
+    resourceType: 'ImagingStudy',
+    id: `of-${id}`,
+    status: 'registered',
     subject: { reference: `Patient/${id}` },
   },
 ]);
@@ -88,7 +93,9 @@ const get = (url: string, token?: string) =>
   gateway.app.inject({ url, ...(token && { headers: { authorization: `Bearer ${token}` } }) });
 const graphql = (tenant: string, token: string, payload: object) =>
   gateway.app.inject({
-    ...{ method: 'POST', url: `/${tenant}/graphql`, payload },
+    method: 'POST',
+    url: `/${tenant}/graphql`,
+    payload,
     headers: { authorization: `Bearer ${token}` },
   });
 
@@ -159,7 +166,9 @@ describe.each([
   test('IA-33 a link is given for a study that the caller may retrieve', async () => {
     const ask = (uid: string) =>
       gateway.app.inject({
-        ...{ method: 'POST', url: `/${tenant}/wado/links`, payload: { path: `studies/${uid}` } },
+        method: 'POST',
+        url: `/${tenant}/wado/links`,
+        payload: { path: `studies/${uid}` },
         headers: { authorization: `Bearer ${token}` },
       });
     const { statusCode, body } = await ask(georges());
@@ -216,7 +225,9 @@ test('IA-9 IA-34 without the scope, or while the EHR is away, no study is read b
 describe('GraphQL: the named patients are read from the document as it is executed', () => {
   const ask = (payload: object, path = 'graphql', token = 'images') =>
     gateway.app.inject({
-      ...{ method: 'POST', url: `/user/${path}`, payload },
+      method: 'POST',
+      url: `/user/${path}`,
+      payload,
       headers: { authorization: `Bearer ${token}` },
     });
   const ROOT = 'ImagingStudyList';

@@ -373,10 +373,7 @@ test.each([
   const response = await gateway.app.inject({
     method: 'POST',
     url: `/smart/fhir/${type}/_search`,
-    headers: {
-      authorization: 'Bearer whole-record',
-      'content-type': contentType,
-    },
+    headers: { authorization: 'Bearer whole-record', 'content-type': contentType },
     payload: `patient=${DEMO_PATIENT}&access_token=whole-record`,
   });
   expect(response.statusCode).toBe(400);

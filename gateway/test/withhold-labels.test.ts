@@ -48,10 +48,7 @@ beforeAll(async () => {
       closed: tenant([{ security: ['R'] }]),
       'nobody-states': { ...tenant([{ security: ['R'] }]), ...none },
       images: { ...tenant([rule], { path: labelledImages }), ...none },
-      unreachable: {
-        ...tenant([rule]),
-        clinical: { type: 'fhir', baseUrl: 'http://127.0.0.1:9' },
-      },
+      unreachable: { ...tenant([rule]), clinical: { type: 'fhir', baseUrl: 'http://127.0.0.1:9' } },
       capability: tenant([rule], bound),
     };
   });
@@ -91,14 +88,16 @@ afterAll(async () => {
 async function writeRecord(path: string, uids: readonly string[]): Promise<void> {
   const security = [{ system: CONFIDENTIALITY, code: 'R' }];
   const normal = [{ system: CONFIDENTIALITY, code: 'N' }];
-  const studies = uids.slice(0, -1).map((uid, index): ImagingStudy => ({
-    resourceType: 'ImagingStudy',
-    id: `ehr-${index}`,
-    ...(index < 2 && { meta: { security: index === 0 ? security : normal } }),
-    identifier: [{ system: 'urn:dicom:uid', value: `urn:oid:${uid}` }],
-    status: 'available',
-    subject: { reference: `Patient/${PATIENT}` },
-  }));
+  const studies = uids
+    .slice(0, -1)
+    .map((uid, index): ImagingStudy => ({
+      resourceType: 'ImagingStudy',
+      id: `ehr-${index}`,
+      ...(index < 2 && { meta: { security: index === 0 ? security : normal } }),
+      identifier: [{ system: 'urn:dicom:uid', value: `urn:oid:${uid}` }],
+      status: 'available',
+      subject: { reference: `Patient/${PATIENT}` },
+    }));
   const patient = { resourceType: 'Patient' as const, id: PATIENT };
   const entry = [patient, ...studies].map((resource) => ({ resource }));
   const bundle: Bundle = { resourceType: 'Bundle', type: 'collection', entry };
@@ -165,7 +164,10 @@ describe('IA-31 withheld by security label', () => {
 });
 
 const labelled = (security: object[]): ImagingStudy => ({
-  ...{ resourceType: 'ImagingStudy', status: 'available', subject: {}, meta: { security } },
+  resourceType: 'ImagingStudy',
+  status: 'available',
+  subject: {},
+  meta: { security },
   identifier: [{ system: 'urn:dicom:uid', value: 'urn:oid:1.2' }],
 });
 

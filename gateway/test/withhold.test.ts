@@ -76,7 +76,9 @@ beforeAll(async () => {
   ehr.tokens.set('role', { ...user, fhirUser: 'PractitionerRole/7' });
   ehr.patients.set(OTHER, { resourceType: 'Patient', id: OTHER, identifier: [] });
   ehr.tokens.set('proxy-and-user', {
-    ...{ client_id: 'viewer', exp, patient: PATIENT, scope: 'patient/*.rs user/*.rs' },
+    ...user,
+    patient: PATIENT,
+    scope: 'patient/*.rs user/*.rs',
     fhirUser: 'RelatedPerson/mother',
   });
   ehr.tokens.set('proxy', { client_id: 'viewer', exp, patient: PATIENT, scope: 'patient/*.rs' });

@@ -91,12 +91,10 @@ function answer(url: string, body: string): object {
   if (url.startsWith('/Patient')) return { resourceType: 'Patient', id: 'a', identifier };
   const security = [{ system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: 'R' }];
   const resource = {
-    ...{
-      resourceType: 'ImagingStudy',
-      id: 'labelled',
-      status: 'available',
-      subject: { reference: 'Patient/a' },
-    },
+    resourceType: 'ImagingStudy',
+    id: 'labelled',
+    status: 'available',
+    subject: { reference: 'Patient/a' },
     identifier: [{ system: 'urn:dicom:uid', value: `urn:oid:${UIDS.label}` }],
     ...(withheld.label && { meta: { security } }),
   };
@@ -182,7 +180,9 @@ async function isShown(source: Source, uid: string): Promise<Map<string, string>
   const answers = await found(source, uid);
   for (const { name, answer, tells } of answers) {
     expect([source, name, answer.status, tells]).toEqual([
-      ...[source, name, name === 'link' ? 201 : 200],
+      source,
+      name,
+      name === 'link' ? 201 : 200,
       TELLS.test(name) ? true : undefined,
     ]);
   }

@@ -137,10 +137,7 @@ describe('state of one process is the same whichever process is asked', () => {
     const credentials = Buffer.from('analyst:a-secret-of-the-analyst-0123456789').toString('base64');
     const { body } = await ask('/own/oauth/token', {
       method: 'POST',
-      headers: {
-        'content-type': 'application/x-www-form-urlencoded',
-        authorization: `Basic ${credentials}`,
-      },
+      headers: { 'content-type': 'application/x-www-form-urlencoded', authorization: `Basic ${credentials}` },
       body: form,
     });
     const { access_token: token } = JSON.parse(body) as { access_token: string };

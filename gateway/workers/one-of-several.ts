@@ -38,7 +38,10 @@ export function oneOfSeveral(
     else void registry.getMetricsAsJSON().then((metrics) => tell({ type: 'own metrics', metrics }));
   });
   return {
-    ...{ number: Number(number), isFirst: number === '1', socket, othersEnded },
+    number: Number(number),
+    isFirst: number === '1',
+    socket,
+    othersEnded,
     ready: () => tell({ type: 'ready' }),
     onStop: (act) => void (stop = act),
     metricsOfAll() {

@@ -44,8 +44,10 @@ describe('a call to a source is measured by its outcome:', () => {
     await expect(observed(observers, asked, () => Promise.reject(AWAY))).rejects.toBe(AWAY);
     await observed(untold(observers), asked, async () => [1, 2]);
     const call = {
-      ...{ source: 'clinical (store)', request: 'search' },
-      ...{ began: expect.any(Number) as number, milliseconds: expect.any(Number) as number },
+      source: 'clinical (store)',
+      request: 'search',
+      began: expect.any(Number) as number,
+      milliseconds: expect.any(Number) as number,
     };
     expect(told).toEqual([call, { ...call, error: 'unavailable' }]);
     expect(measured.filter((one) => one.endsWith('begins'))).toHaveLength(3);

@@ -135,8 +135,10 @@ export class ExpressionPool {
     const threads = this.#atOnce + 1;
     const piscina = new Piscina({
       // The name makes the threads load the module when they start.
-      ...{ filename: WORKER.href, name: 'select' satisfies keyof Work },
-      ...{ minThreads: threads, maxThreads: threads },
+      filename: WORKER.href,
+      name: 'select' satisfies keyof Work,
+      minThreads: threads,
+      maxThreads: threads,
       resourceLimits: threadLimits(HEAP),
       execArgv: threadOptions(WORKER),
     });

@@ -5,7 +5,8 @@ import { bindContained, containedTarget } from './contained.ts';
 describe('contained resources', () => {
   const inside = { resourceType: 'Practitioner', id: 'p' };
   const condition = () => ({
-    ...{ resourceType: 'Condition', contained: [inside] },
+    resourceType: 'Condition',
+    contained: [inside],
     asserter: { reference: '#p' },
     stage: [{ assessment: [{ reference: '#' }, { reference: '#none' }, { reference: 'Practitioner/p' }] }],
   });

@@ -16,9 +16,30 @@ export interface Facet {
 
 /** Search parameters of coded elements whose values people count. A type has those that its standard defines. */
 export const CODED: readonly string[] = [
-  ...['active', 'appointment-type', 'body-site', 'bodysite', 'category', 'class', 'clinical-status', 'code'],
-  ...['criticality', 'gender', 'intent', 'lifecycle-status', 'method', 'modality', 'outcome', 'priority'],
-  ...['reason-code', 'service-type', 'severity', 'site', 'specialty', 'status', 'type', 'vaccine-code'],
+  'active',
+  'appointment-type',
+  'body-site',
+  'bodysite',
+  'category',
+  'class',
+  'clinical-status',
+  'code',
+  'criticality',
+  'gender',
+  'intent',
+  'lifecycle-status',
+  'method',
+  'modality',
+  'outcome',
+  'priority',
+  'reason-code',
+  'service-type',
+  'severity',
+  'site',
+  'specialty',
+  'status',
+  'type',
+  'vaccine-code',
   'verification-status',
 ];
 

@@ -89,7 +89,9 @@ export function fhirRoute(
 ): ServingRoute {
   const namesStudy = interaction === 'read' && (resource === 'ImagingStudy' || resource === 'Endpoint');
   const serves: Served = {
-    ...{ interaction, resource, patientFrom },
+    interaction,
+    resource,
+    patientFrom,
     studyFrom: namesStudy ? { path: 'id' } : undefined,
   };
   return { config: { api: 'fhir', serves } };

@@ -23,8 +23,5 @@ export function composeSubgraphs(subgraphs: Readonly<Record<string, string>>, ta
   if (result.errors) throw new Error(result.errors.map(({ message }) => message).join('\n'));
   const api = lexicographicSortSchema(result.schema.toAPISchema().toGraphQLJSSchema({ includeDefer: true }));
   describeSchema(api, JSON.parse(tables) as Tables);
-  return {
-    'supergraph.graphql': `${result.supergraphSdl}\n`,
-    'api.graphql': `${printSchema(api)}\n`,
-  };
+  return { 'supergraph.graphql': `${result.supergraphSdl}\n`, 'api.graphql': `${printSchema(api)}\n` };
 }

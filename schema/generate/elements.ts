@@ -90,7 +90,11 @@ function fieldsOfElement(element: ElementDefinition): DescribedField[] {
   if (name.endsWith('[x]')) {
     const choice = name.slice(0, -3);
     return types.map((one) => ({
-      ...{ name: choice + capitalised(one.code), type: one.code, kind: kindOf(one.code), list, choice },
+      name: choice + capitalised(one.code),
+      type: one.code,
+      kind: kindOf(one.code),
+      list,
+      choice,
       description: description ?? `${choice} as ${one.code}`,
       ...flags,
       ...targetsOf(one),

@@ -27,7 +27,8 @@ export const resourceUnion = 'ResourceUnion';
 const paging = ['_count: Int', '_offset: Int'];
 /** The arguments of every list besides its search parameters; `searchingDescription` explains them. */
 const searching = [
-  ...['_filter: String', 'fhirpath: String'],
+  '_filter: String',
+  'fhirpath: String',
   ...['_chain', '_has', '_sort'].map(parameterArgument),
   ...paging,
 ];

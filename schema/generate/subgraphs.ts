@@ -57,7 +57,10 @@ export function clinicalSdl(model: Model, contributions: string): string {
   const types = new Map<string, ObjectType>();
   const enums: string[] = [];
   const query: ObjectType = {
-    ...{ name: 'Query', description: searchingDescription, directives: ['@authenticated'], fields: [] },
+    name: 'Query',
+    description: searchingDescription,
+    directives: ['@authenticated'],
+    fields: [],
   };
   put(types, query, facetType);
   for (const name of model.clinicalResources) {

@@ -31,7 +31,10 @@ export function tablesFile(model: Model): string {
 
 function plain({ name, type, kind, list, choice, targets, summary, mandatory }: Field): Field {
   return {
-    ...{ name, type, kind, list },
+    name,
+    type,
+    kind,
+    list,
     ...(choice === undefined ? {} : { choice }),
     ...(targets && { targets }),
     ...(summary && { summary }),

@@ -7,7 +7,11 @@ const isText = (value: unknown): boolean => typeof value === 'string';
 
 /** The FHIR types that are scalars of the graph, with the test of their values in JSON. */
 const SCALARS: Readonly<Record<string, (value: unknown) => boolean>> = {
-  ...{ code: isText, date: isText, dateTime: isText, instant: isText, time: isText },
+  code: isText,
+  date: isText,
+  dateTime: isText,
+  instant: isText,
+  time: isText,
   decimal: isDecimal,
 };
 

@@ -20,8 +20,16 @@ const MAX_HEADER_MEMBERS = 100;
 
 /** Headers that are lists of which each member is read. */
 const LIST_HEADERS = [
-  ...['accept', 'accept-charset', 'accept-encoding', 'accept-language', 'access-control-request-headers'],
-  ...['if-match', 'if-none-match', 'if-range', 'prefer', 'range'],
+  'accept',
+  'accept-charset',
+  'accept-encoding',
+  'accept-language',
+  'access-control-request-headers',
+  'if-match',
+  'if-none-match',
+  'if-range',
+  'prefer',
+  'range',
 ] as const;
 
 /**

@@ -82,7 +82,8 @@ export class CircuitBreakers {
       [kind]: `${protocol}//${host}${pathname}`,
     });
     const breaker = new CircuitBreaker({
-      ...{ patience, silence },
+      patience,
+      silence,
       onChange: (now) => {
         if (now) logFault(this.#log, now.failure, named(), awayMessage(kind));
         else this.#log.info(named(), `the ${kind} answers again`);

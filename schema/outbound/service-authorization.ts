@@ -52,7 +52,9 @@ export function serviceAuthorization(
   post: (form: PostedForm) => Promise<PostAnswer>,
 ): ServiceAuthorization {
   const tokens = new LRUCache<typeof OWN, string>({
-    ...{ max: 1, perf: { now: () => now() * 1000 }, ttlResolution: 0 },
+    max: 1,
+    perf: { now: () => now() * 1000 },
+    ttlResolution: 0,
     fetchMethod: async (_key, _stale, { options }) => {
       const { token, lifetime } = await fetchToken(authentication, now, post);
       options.ttl = Math.max(1, (lifetime ?? UNKNOWN_LIFETIME_SECONDS) - MARGIN_SECONDS) * 1000;
@@ -91,7 +93,10 @@ async function fetchToken(
   if (authentication.type !== 'oauth2') throw new SignInError('there is no token endpoint');
   const { tokenUrl, client_id: clientId, client_secret: secret, scope } = authentication;
   const { refusal, token, ...rest } = await clientCredentialsToken({
-    ...{ tokenUrl, clientId, scope, now: () => now() * 1000 },
+    tokenUrl,
+    clientId,
+    scope,
+    now: () => now() * 1000,
     authentication: (_server, _client, _form, headers) =>
       headers.set('authorization', basicAuthentication(clientId, secret)),
     fetch: async (url, { headers, body }) => {

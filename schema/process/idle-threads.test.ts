@@ -34,8 +34,14 @@ afterAll(() => rm(directory, { recursive: true }));
 
 function started(options: Partial<IdleThreadsOptions> = {}): IdleThreads<Task, number> {
   threads = new IdleThreads({
-    ...{ module: pathToFileURL(join(directory, 'task.mjs')), name: 'run', threads: 1, heap: 32 },
-    ...{ idle: 20_000, queue: 10, timeout: 20_000, service: 'clinical' },
+    module: pathToFileURL(join(directory, 'task.mjs')),
+    name: 'run',
+    threads: 1,
+    heap: 32,
+    idle: 20_000,
+    queue: 10,
+    timeout: 20_000,
+    service: 'clinical',
     messages: { tooMany: 'too many', tooLong: 'too long', failed: 'failed' },
     ...options,
   });
@@ -71,7 +77,10 @@ test('more tasks than may wait are refused, and the others are answered', async 
   expect(refused.length).toBeGreaterThan(0);
   expect(settled.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThanOrEqual(2);
   expect(await refusalOf(answers.at(-1)!)).toEqual({
-    ...{ code: 'unavailable', message: 'too many', retryAfter: 2, service: 'clinical' },
+    code: 'unavailable',
+    message: 'too many',
+    retryAfter: 2,
+    service: 'clinical',
   });
 });
 

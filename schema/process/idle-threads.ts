@@ -76,8 +76,12 @@ export class IdleThreads<Task, Answer> {
   #started(): Piscina<Task, Answer> {
     const { module, name, threads, heap, idle, data } = this.#options;
     const piscina = new Piscina<Task, Answer>({
-      ...{ filename: module.href, name, workerData: data },
-      ...{ minThreads: 0, maxThreads: threads, idleTimeout: idle },
+      filename: module.href,
+      name,
+      workerData: data,
+      minThreads: 0,
+      maxThreads: threads,
+      idleTimeout: idle,
       resourceLimits: threadLimits(heap),
       execArgv: threadOptions(module),
     });

@@ -81,10 +81,7 @@ const shared = {
 const external = { ...shared, fhirBaseUrl: url, client: client.optional() };
 
 /** Endpoints, for an EHR whose discovery document is missing or wrong. */
-const endpoints = {
-  introspectionUrl: url.optional(),
-  tokenUrl: url.optional(),
-};
+const endpoints = { introspectionUrl: url.optional(), tokenUrl: url.optional() };
 
 export const authorization = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('smart-on-fhir'), ...external, ...endpoints }),

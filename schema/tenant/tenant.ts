@@ -103,10 +103,7 @@ export function parseTenant(
       ? { ...source, path: resolve(directory, source.path) }
       : { ...source, tls: tlsOf(source.tls, directory) },
   );
-  const authorization = {
-    ...withPresets(file.authorization),
-    tls: tlsOf(file.authorization.tls, directory),
-  };
+  const authorization = { ...withPresets(file.authorization), tls: tlsOf(file.authorization.tls, directory) };
   const tenant: Tenant = {
     key,
     cacheKey: `${key}@${hashOf(json)}`,
@@ -197,7 +194,8 @@ function withPresets(config: AuthorizationConfig): AuthorizationConfig {
 function graphqlOf({ graphql }: z.infer<typeof tenantFile>, directory: string): GraphqlConfig {
   const { introspection, explain, trustedDocuments, trustedDocumentsFile: path } = graphql;
   return {
-    ...{ introspection, explain },
+    introspection,
+    explain,
     trustedDocuments: graphql.trustedDocumentsOnly ? 'enforce' : trustedDocuments,
     trustedDocumentsFile: path === undefined ? undefined : resolve(directory, path),
   };

@@ -173,7 +173,9 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     return new Clinical({
       source: () => (source ??= sourceOf(tenant, access)),
       access,
-      ...{ compartment, granular, answers },
+      compartment,
+      granular,
+      answers,
       joins: tenant.joins,
       measure: dependencies.measure,
       ...(studiesOfObjects && { studiesOfObjects: (wanted) => studiesOfObjects(tenant, access, wanted) }),

@@ -94,22 +94,18 @@ interface Caller {
 
 /** Makes the imaging subgraph: one core over the tenants' image sources, below the GraphQL, FHIR and DICOMweb APIs. */
 export function imagingSubgraph(deps: ImagingDeps) {
-  const { baseUrl, dataDir, log, directory, now, capability, record, measure } = deps;
+  const { baseUrl, dataDir, ownDir = dataDir, log, directory, now, capability, record, measure } = deps;
   const pixels = new PixelPool();
   const threads = new ParsingThreads();
   const expressions = deps.expressions ?? new ExpressionPool();
-  const { ownDir = dataDir } = deps;
   const sources = new Sources({ ...deps, dataDir: ownDir, pixels, threads, expressions });
   const caches = cachesOf(deps, threads);
   const { cache, refusalDelays, metadata, pendingRetrievals, seenStudies, accessionNumbers } = caches;
   const firstSeen = deps.shared?.seen ?? openFirstSeen(dataDir, now);
+  const { dispatcher, recordStudies, onContradiction } = deps;
+  const common = { directory, now, log, dispatcher, recordStudies, onContradiction, measure, ...caches };
   const open: OpenImaging = (tenant, access, over, audit) => {
-    const { dispatcher, recordStudies, onContradiction } = deps;
-    const request = {
-      ...{ tenant, access, over, audit, calls: access.calls },
-      ...{ directory, now, log, dispatcher, recordStudies, onContradiction, measure },
-      ...caches,
-    };
+    const request = { tenant, access, over, audit, calls: access.calls, ...common };
     const archives = sources.of(tenant).map((images) => new CallerArchive(images, request));
     return new AuthorizedStudies(archives, request);
   };
@@ -191,8 +187,12 @@ function imagingRoutes(
 /** Returns the routes of images that another process has: what they declare, without what answers. */
 export function declaredImagingRoutes(baseUrl: string): FastifyPluginAsync {
   return imagingRoutes({
-    ...{ baseUrl, open: answeredElsewhere, now: answeredElsewhere },
-    ...{ firstSeen: undefined as never, pictures: undefined as never, threads: undefined as never },
+    baseUrl,
+    open: answeredElsewhere,
+    now: answeredElsewhere,
+    firstSeen: undefined as never,
+    pictures: undefined as never,
+    threads: undefined as never,
   });
 }
 
@@ -207,6 +207,7 @@ function cachesOf({ shared, countLookup }: ImagingDeps, threads: ParsingThreads)
     decisions: new DecisionCache(),
     recordDecisions: new DecisionCache(),
     seenStudies: new SeenStudies(),
-    ...{ accessionNumbers, refusalDelays },
+    accessionNumbers,
+    refusalDelays,
   };
 }

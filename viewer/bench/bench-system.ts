@@ -33,7 +33,11 @@ export async function startBenchSystem(environment: Record<string, string> = {})
   const [gateway, browser] = await Promise.all([startGateway(environment), startChromium(...QUIET)]);
   const { study, series, patient, count } = await longestSeries(gateway.url);
   return {
-    ...{ gateway, browser, study, series, count },
+    gateway,
+    browser,
+    study,
+    series,
+    count,
     dicomweb: `${gateway.url}/open/dicomweb`,
     query: `tenant=open&patient=${patient}&study=${study}&series=${series}`,
     async [Symbol.asyncDispose]() {
@@ -51,7 +55,8 @@ async function longestSeries(gateway: string) {
     const all = entry.flatMap(({ resource: { identifier, subject, series = [] } }) =>
       series.map(({ uid, numberOfInstances }) => ({
         study: identifier[0]!.value.replace('urn:oid:', ''),
-        ...{ series: uid, count: numberOfInstances },
+        series: uid,
+        count: numberOfInstances,
         patient: subject.reference.replace('Patient/', ''),
       })),
     );

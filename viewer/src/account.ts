@@ -18,7 +18,8 @@ export class PageAccount implements Account {
     const servers = new Servers({ gateway: base ?? new URL('..', folder).href, tenants });
     const known = smart && servers.byId(smart.tenant);
     this.session = new Session({
-      ...{ servers, redirectUri: folder.href },
+      servers,
+      redirectUri: folder.href,
       configured: known && { fhirBase: known.fhirBase, smart: smart.configuration },
     });
     this.servers = new ServerList(this.session.servers);

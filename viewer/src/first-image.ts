@@ -25,7 +25,9 @@ export function firstImage(
   const view = {};
   let forget: (() => void) | undefined;
   return {
-    ...{ frame: frame.id, image: place.index + 1, count: place.stack.frames.length },
+    frame: frame.id,
+    image: place.index + 1,
+    count: place.stack.frames.length,
     isSlow: () => preferred() !== undefined,
     async draw() {
       forget = store.add(place.stack, at);

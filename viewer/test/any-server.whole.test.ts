@@ -46,7 +46,8 @@ beforeAll(async () => {
   const client_id = 'imaging-server';
   const clinicalDir = await tenantFile('ehr', {
     authorization: {
-      ...{ type: 'embedded', modes: ['app-launch', 'backend-services'] },
+      type: 'embedded',
+      modes: ['app-launch', 'backend-services'],
       clients: [
         { client_id: 'static-viewer', client_name: 'The static viewer', redirect_uris: [site.url] },
         { client_id, client_secret: SECRET, scope: 'system/*.rs' },
@@ -58,7 +59,9 @@ beforeAll(async () => {
   });
   const imagingDir = await tenantFile('imaging', {
     authorization: {
-      ...{ type: 'smart-on-fhir', fhirBaseUrl: `${ehr.url}/ehr/fhir`, scope: 'system/Patient.read' },
+      type: 'smart-on-fhir',
+      fhirBaseUrl: `${ehr.url}/ehr/fhir`,
+      scope: 'system/Patient.read',
       client: { client_id, client_secret: SECRET },
     },
     images,

@@ -18,8 +18,12 @@ import { imagesAreThere } from './setup/images-are-there.ts';
 
 const HELEN = '87a339d0-8cae-418e-89c7-8651e6aab3c6';
 const PATIENTS = [
-  ...[HELEN, 'demo-george-whitfield', 'demo-maria-alvarez', 'demo-ruth-lindqvist'],
-  ...['demo-samir-haddad', 'demo-tomas-novak'],
+  HELEN,
+  'demo-george-whitfield',
+  'demo-maria-alvarez',
+  'demo-ruth-lindqvist',
+  'demo-samir-haddad',
+  'demo-tomas-novak',
 ];
 const never = new AbortController().signal;
 

@@ -36,7 +36,9 @@ export const TOKENS: readonly Row[] = [
     fault: 'every token is accepted for a search',
     only: ['IA-5', 'IA-23', 'SM-12', 'IA-6'],
     found: [
-      ...['IA-5/search-with-bad-token', 'IA-5/search-with-unsigned-token', 'SM-12/challenge-of-bad-token'],
+      'IA-5/search-with-bad-token',
+      'IA-5/search-with-unsigned-token',
+      'SM-12/challenge-of-bad-token',
       'IA-6/narrow-scope',
     ],
     plant: (options) =>

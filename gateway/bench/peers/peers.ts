@@ -83,7 +83,9 @@ type Names = keyof typeof STUB_SUBGRAPHS;
 function composed(urlOf: (name: Names) => string): string {
   const { supergraphSdl, errors } = composeServices(
     (Object.keys(STUB_SUBGRAPHS) as Names[]).map((name) => ({
-      ...{ name, url: urlOf(name), typeDefs: parse(STUB_SUBGRAPHS[name]) },
+      name,
+      url: urlOf(name),
+      typeDefs: parse(STUB_SUBGRAPHS[name]),
     })),
   );
   if (supergraphSdl === undefined) throw new Error(String(errors));

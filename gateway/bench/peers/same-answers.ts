@@ -26,7 +26,9 @@ export async function answeredBy(url: string, { headers, body }: Posted): Promis
   const text = await answer.body.text();
   const { data = null, errors = [] } = JSON.parse(text) as { data?: unknown; errors?: WrittenError[] };
   return {
-    ...{ status: answer.statusCode, text, data },
+    status: answer.statusCode,
+    text,
+    data,
     errors: errors.reduce((sum, { extensions }) => sum + (extensions?.count ?? 1), 0),
     paths: errors.map(({ path }) => JSON.stringify(path)),
   };

@@ -42,7 +42,8 @@ export function incrementalResponse(
     http: { status: undefined, headers: new HeaderMap() },
     body: {
       kind: 'incremental',
-      ...{ initialResult, subsequentResults: results(later.parts, scope, isLatest) },
+      initialResult,
+      subsequentResults: results(later.parts, scope, isLatest),
     } as unknown as GraphQLResponse['body'],
   };
 }

@@ -35,9 +35,7 @@ export function compiledExecution(
     },
   };
   return {
-    serverWillStart: async () => ({
-      schemaDidLoadOrUpdate: ({ apiSchema }) => strictScalars(apiSchema),
-    }),
+    serverWillStart: async () => ({ schemaDidLoadOrUpdate: ({ apiSchema }) => strictScalars(apiSchema) }),
     requestDidStart: async () => listener,
   };
 }

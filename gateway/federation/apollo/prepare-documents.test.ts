@@ -43,17 +43,19 @@ test('a document that is prepared is neither parsed nor compiled by its first re
     return form.call(this, key, () => expect.unreachable('it is compiled'));
   });
   const access: Access = {
-    ...{ tenant: 't', permissions: parseScopes('patient/*.rs'), expires: Date.now() / 1000 + 60 },
+    tenant: 't',
+    permissions: parseScopes('patient/*.rs'),
+    expires: Date.now() / 1000 + 60,
     patients: [{ id: 'p1', identity: { id: 'p1', identifier: [] } }],
   };
   const scope = {
-    ...{
-      tenant: { authorization: {}, graphql: { trustedDocuments: 'off' } },
-      access,
-      cores: new Map(),
-      log: logger('silent'),
-    },
-    ...{ over: new RequestEnd(), budget: new AnswerBudget(DEFAULT_LIMITS.cost), fhir: false },
+    tenant: { authorization: {}, graphql: { trustedDocuments: 'off' } },
+    access,
+    cores: new Map(),
+    log: logger('silent'),
+    over: new RequestEnd(),
+    budget: new AnswerBudget(DEFAULT_LIMITS.cost),
+    fhir: false,
   };
   const { data } = await server.execute(text, {}, scope as never);
   expect(data).toEqual({ Patient: { id: 'p1' } });

@@ -104,7 +104,10 @@ export async function federatedServer(deps: FederatedServerOptions): Promise<Fed
   const log = quieter(deps.log);
   const operations = new Operations(new FieldScopes(utf8(supergraphSdl)));
   const gateway = new PlanningGateway({
-    ...{ supergraphSdl, apiSdl, operations, onExecute: () => measures?.executed('planned') },
+    supergraphSdl,
+    apiSdl,
+    operations,
+    onExecute: () => measures?.executed('planned'),
     services: {
       clinical: dataSource('clinical', subgraphs.clinical),
       imaging: dataSource('imaging', subgraphs.imaging),

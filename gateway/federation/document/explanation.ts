@@ -74,11 +74,13 @@ export function beginExplanation(mode: Mode, asked: AskedOperation, limits: Limi
 export function writtenExplanation({ mode, cost, began, plan, calls }: Explanation): object {
   if (mode === 'cost') return cost;
   const inOrder = calls.toSorted((a, b) => a.began - b.began);
-  const told = inOrder.slice(0, MOST_CALLS).map(({ began: callBegan, milliseconds, ...call }) => ({
-    ...call,
-    at: rounded(callBegan - began),
-    milliseconds: rounded(milliseconds),
-  }));
+  const told = inOrder
+    .slice(0, MOST_CALLS)
+    .map(({ began: callBegan, milliseconds, ...call }) => ({
+      ...call,
+      at: rounded(callBegan - began),
+      milliseconds: rounded(milliseconds),
+    }));
   return {
     ...cost,
     plan,

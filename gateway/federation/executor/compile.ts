@@ -136,17 +136,27 @@ class Compiler {
     if (!definition) return undefined;
     const sets = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
     const base = {
-      ...{ name, key: `${quoted(name)}:`, fieldName, nodes, parent, type: definition.type },
+      name,
+      key: `${quoted(name)}:`,
+      fieldName,
+      nodes,
+      parent,
+      type: definition.type,
       ...argumentsOf(definition, node),
       isNonNull: isNonNullType(definition.type),
       isLeaf: isLeafType(getNullableType(definition.type)),
       write: unwritten,
-      ...{ selections: [], selectionOf: noSelection, keepsList: false },
+      selections: [],
+      selectionOf: noSelection,
+      keepsList: false,
     };
     const refused = this.#source.refusals?.ofField(parent.name, fieldName, isContained);
     if (refused?.service)
       return {
-        ...{ ...base, service: refused.service, crossing: undefined, resolve: refusing(refused, parent) },
+        ...base,
+        service: refused.service,
+        crossing: undefined,
+        resolve: refusing(refused, parent),
         isRefused: true,
       };
     const owner = this.#owner(around, fieldName);

@@ -56,5 +56,5 @@ export function crossingTo(
     name,
     resolve: ownField(subgraphs[from], type, name)?.resolve as Resolver | undefined,
   }));
-  return { ...{ type, from, service, required, via: undefined, keyOf }, resolveReference };
+  return { type, from, service, required, via: undefined, keyOf, resolveReference };
 }

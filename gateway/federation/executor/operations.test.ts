@@ -53,11 +53,16 @@ test('an operation is found by its name, and without one if the document has no 
   const taken = operations.of(sent(one));
   expect(operations.of(sent(one, operations.document(one)))).toBe(taken);
   expect([undefined, 'One', 'Two', ''].map((name) => operations.find(one, name))).toEqual([
-    ...[taken, taken, undefined, undefined],
+    taken,
+    taken,
+    undefined,
+    undefined,
   ]);
   const first = operations.of(sent(two));
   expect([undefined, 'One', 'Two'].map((name) => operations.find(two, name))).toEqual([
-    ...[undefined, first, undefined],
+    undefined,
+    first,
+    undefined,
   ]);
 });
 

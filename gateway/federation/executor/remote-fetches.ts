@@ -93,9 +93,7 @@ export class RemoteFetches {
   async entity(region: Region, { reference, path, context }: Step): Promise<unknown> {
     let loader = this.#entities.get(region);
     if (!loader) {
-      loader = new DataLoader((references) => this.#load(region, references), {
-        cacheKeyFn: JSON.stringify,
-      });
+      loader = new DataLoader((references) => this.#load(region, references), { cacheKeyFn: JSON.stringify });
       this.#entities.set(region, loader);
     }
     const { value, errors } = await loader.load(reference);

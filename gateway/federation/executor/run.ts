@@ -26,7 +26,11 @@ export interface Place extends Path {
 const ROOT = '';
 
 export const rootOf = (run: Run): Place => ({
-  ...{ run, prev: undefined, key: ROOT, typename: undefined, steps: undefined },
+  run,
+  prev: undefined,
+  key: ROOT,
+  typename: undefined,
+  steps: undefined,
 });
 
 /** Returns the place of a field or an item. @param key name in the answer, or index */

@@ -134,7 +134,9 @@ class DirectiveReader {
       if (name !== 'slice' && given.length > 0) throw refusal(`@${name} has no arguments.`);
     }
     const directives: DataDirectives = {
-      ...{ flatten: byName.has('flatten'), first: byName.has('first'), singleton: byName.has('singleton') },
+      flatten: byName.has('flatten'),
+      first: byName.has('first'),
+      singleton: byName.has('singleton'),
     };
     if (directives.flatten && directives.singleton) {
       throw refusal('A field with @flatten is not in the answer: set @singleton at the fields in it.');
@@ -159,7 +161,9 @@ class DirectiveReader {
     });
     const key = this.#alias('');
     this.expressions.push({
-      ...{ expression, key, type: type!.name },
+      expression,
+      key,
+      type: type!.name,
       elements: new Map(aliased.map(({ alias, name }) => [alias.value, name.value])),
     });
     return { directives: { ...directives, slice: { alias: key, path: [expression] } }, selections: aliased };
@@ -210,9 +214,7 @@ function selectionOf([name, ...rest]: readonly string[], alias?: string): FieldN
   return {
     ...field(name!),
     alias: alias === undefined ? undefined : { kind: Kind.NAME, value: alias },
-    ...(rest.length > 0 && {
-      selectionSet: { kind: Kind.SELECTION_SET, selections: [selectionOf(rest)] },
-    }),
+    ...(rest.length > 0 && { selectionSet: { kind: Kind.SELECTION_SET, selections: [selectionOf(rest)] } }),
   };
 }
 

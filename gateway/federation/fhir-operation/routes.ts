@@ -53,7 +53,8 @@ export function fhirGraphqlRoutes(
       }
     });
     const route = (serves: Omit<Served, 'interaction'>) => ({
-      ...{ method: ['GET', 'POST'] as ('GET' | 'POST')[], bodyLimit: limits.body },
+      method: ['GET', 'POST'] as ('GET' | 'POST')[],
+      bodyLimit: limits.body,
       config: { api: 'fhir-graphql' as const, serves: { interaction: 'graphql' as const, ...serves } },
     });
     app.route({

@@ -39,7 +39,10 @@ beforeAll(async () => {
       supergraphSdl: Buffer.from(file('supergraph.graphql')),
       apiSdl: Buffer.from(file('api.graphql')),
     },
-    ...{ file: { path, interval: 20 }, subgraphs, log, onReload },
+    file: { path, interval: 20 },
+    subgraphs,
+    log,
+    onReload,
     start: (texts) => federatedServer({ ...texts, ...common }),
     documents: () => ['{ Patient(id: "p1") { id } }', '{ Patient(id: "p1") { birthDate } }'],
   });

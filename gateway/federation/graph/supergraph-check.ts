@@ -26,9 +26,14 @@ export class SupergraphCheck {
   constructor(apiSdl: Uint8Array, { clinical, imaging }: Readonly<Record<ServiceName, GraphSubgraph>>) {
     const subgraphs = { clinical: coordinatesOf(clinical.schema), imaging: coordinatesOf(imaging.schema) };
     this.#threads = new IdleThreads({
-      ...{ module: threadModule('check-thread', import.meta.url), name: 'check' },
+      module: threadModule('check-thread', import.meta.url),
+      name: 'check',
       data: { apiSdl, subgraphs } satisfies Served,
-      ...{ threads: 1, heap: 512, idle: 1000, queue: 1, timeout: 120_000 },
+      threads: 1,
+      heap: 512,
+      idle: 1000,
+      queue: 1,
+      timeout: 120_000,
       messages: {
         tooMany: 'Another supergraph is being checked.',
         tooLong: 'The check of the supergraph takes too long.',

@@ -38,9 +38,15 @@ export class PreparedIntrospection {
     this.#nameOf = answerNames(sdl);
     this.#folder = folder;
     this.#threads = new IdleThreads({
-      ...{ module: threadModule('worker', import.meta.url), name: 'run', data: { sdl } },
+      module: threadModule('worker', import.meta.url),
+      name: 'run',
+      data: { sdl },
       // The thread holds a whole schema.
-      ...{ threads: 1, heap: 256, idle: 30_000, queue: 16, timeout: 60_000 },
+      threads: 1,
+      heap: 256,
+      idle: 30_000,
+      queue: 16,
+      timeout: 60_000,
       messages: { tooMany: AWAY, tooLong: AWAY, failed: AWAY },
     });
   }

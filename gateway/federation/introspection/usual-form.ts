@@ -34,8 +34,13 @@ export class UsualIntrospection {
 
   constructor() {
     const query = getIntrospectionQuery({
-      ...{ descriptions: true, specifiedByUrl: true, directiveIsRepeatable: true, schemaDescription: true },
-      ...{ inputValueDeprecation: true, experimentalDirectiveDeprecation: true, oneOf: true },
+      descriptions: true,
+      specifiedByUrl: true,
+      directiveIsRepeatable: true,
+      schemaDescription: true,
+      inputValueDeprecation: true,
+      experimentalDirectiveDeprecation: true,
+      oneOf: true,
       typeDepth: MOST_WRAPPERS,
     });
     const document = parse(query, { noLocation: true });

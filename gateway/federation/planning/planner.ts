@@ -29,9 +29,15 @@ export class Planner {
 
   constructor(texts: SchemaTexts) {
     this.#threads = new IdleThreads({
-      ...{ module: threadModule('planner-thread', import.meta.url), name: 'plan', data: texts },
+      module: threadModule('planner-thread', import.meta.url),
+      name: 'plan',
+      data: texts,
       // The planner takes 90 MB, and a second to start again.
-      ...{ threads: 1, heap: 256, idle: 5 * 60_000, queue: 100, timeout: 20_000 },
+      threads: 1,
+      heap: 256,
+      idle: 5 * 60_000,
+      queue: 100,
+      timeout: 20_000,
       messages: {
         tooMany: 'Too many new operations wait at the same time.',
         tooLong: 'The operation takes too long to plan: ask for fewer fields.',

@@ -78,12 +78,7 @@ export class PlanningGateway implements Gateway {
     if (!refusals) return this.#planned(asked, scope, known);
     const reduced = reducedOperation(known.asked(variables), refusals);
     const answer = await this.#planned(
-      {
-        ...asked,
-        document: reduced.document,
-        operation: reduced.operation,
-        source: print(reduced.document),
-      },
+      { ...asked, document: reduced.document, operation: reduced.operation, source: print(reduced.document) },
       scope,
       known,
       refusals.key,
@@ -121,7 +116,9 @@ export class PlanningGateway implements Gateway {
     const { PlannedExecution } = await import('./planned-execution.ts');
     await setImmediate();
     return new PlannedExecution({
-      ...{ schema: this.#schema, apiSdl: utf8(this.#texts.apiSdl), services: this.#services },
+      schema: this.#schema,
+      apiSdl: utf8(this.#texts.apiSdl),
+      services: this.#services,
     });
   }
 }

@@ -11,10 +11,7 @@ export const csv: StreamFormat = {
   type: 'text/csv; charset=utf-8; header=present',
   of(selection) {
     const columns = columnsOf([selection]);
-    return {
-      head: csvRecord([...pathsOf(columns), NEXT]),
-      write: blockWriter(columns, cellOf)(selection),
-    };
+    return { head: csvRecord([...pathsOf(columns), NEXT]), write: blockWriter(columns, cellOf)(selection) };
   },
   line: (row, next = '') => `${row},${next}\r\n`,
   // A line of CSV about an error would be read as a row.

@@ -37,8 +37,15 @@ export async function streamRows(
   const audit = new StreamAudit(request.audit, query.type);
   const left = clientLeft(reply);
   const options = {
-    ...{ server, schema, query, request, limits, left, format },
-    ...{ audit: audit.recordOfPage, document: sent.document },
+    server,
+    schema,
+    query,
+    request,
+    limits,
+    left,
+    format,
+    audit: audit.recordOfPage,
+    document: sent.document,
   };
   const pages = new Pages(options);
   let first: Page;

@@ -81,10 +81,7 @@ export function streamedQuery(
       ...(connection.arguments ?? []).filter(({ name }) => !['_count', '_cursor'].includes(name.value)),
       ...argumentsOfPage,
     ],
-    selectionSet: setOf(fieldOf('next'), {
-      ...plain(edges),
-      selectionSet: setOf(plain(resource)),
-    }),
+    selectionSet: setOf(fieldOf('next'), { ...plain(edges), selectionSet: setOf(plain(resource)) }),
   };
   const selectionSet = setOf(patient ? { ...plain(patient), selectionSet: setOf(page) } : page);
   const rewritten = withUsedVariables({ ...operation, selectionSet }, document);
@@ -95,10 +92,13 @@ export function streamedQuery(
   };
   const [count, cursor] = [given('_count'), given('_cursor')];
   return {
-    ...{ document: rewritten.document, operation: rewritten.operation, text: print(rewritten.document) },
+    document: rewritten.document,
+    operation: rewritten.operation,
+    text: print(rewritten.document),
     variables: values,
     path: patient ? ['Patient', connection.name.value] : [connection.name.value],
-    ...{ type, row: resource.selectionSet },
+    type,
+    row: resource.selectionSet,
     ...(typeof count === 'number' && { count }),
     ...(typeof cursor === 'string' && { cursor }),
   };
@@ -129,11 +129,13 @@ const fieldOf = (name: string): FieldNode => ({ kind: Kind.FIELD, name: { kind: 
 const setOf = (...selections: FieldNode[]): SelectionSetNode => ({ kind: Kind.SELECTION_SET, selections });
 const variable = (name: string) => ({ kind: Kind.VARIABLE, name: { kind: Kind.NAME, value: name } }) as const;
 const argument = (name: string, value: string): ArgumentNode => ({
-  ...{ kind: Kind.ARGUMENT, name: { kind: Kind.NAME, value: name } },
+  kind: Kind.ARGUMENT,
+  name: { kind: Kind.NAME, value: name },
   value: variable(value),
 });
 const definition = (name: string, type: string): VariableDefinitionNode => ({
-  ...{ kind: Kind.VARIABLE_DEFINITION, variable: variable(name) },
+  kind: Kind.VARIABLE_DEFINITION,
+  variable: variable(name),
   type: parseType(type),
 });
 const argumentsOfPage = [argument('_count', COUNT), argument('_cursor', CURSOR)];

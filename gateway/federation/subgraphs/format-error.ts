@@ -28,9 +28,5 @@ export function formatError(formatted: GraphQLFormattedError, error: unknown): G
   const fault =
     faultOf(error) ?? new Fault('internal', 'The server failed to answer this part of the request.');
   const { message } = fault;
-  return {
-    message,
-    ...(formatted.path && { path: formatted.path }),
-    extensions: faultExtensions(fault),
-  };
+  return { message, ...(formatted.path && { path: formatted.path }), extensions: faultExtensions(fault) };
 }

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { joinEqualErrors, withoutSuggestions } from './joined-errors.ts';
 
 const error = (path: (string | number)[], message = 'No.', code = 'forbidden') => ({
-  ...{ message, path },
+  message,
+  path,
   extensions: { code, status: 403 },
 });
 
@@ -23,7 +24,8 @@ describe('errors of one answer', () => {
 
   test('equal failures have the longest retryAfter of them', () => {
     const after = (path: string, retryAfter: number, message = 'Away.') => ({
-      ...{ message, path: [path] },
+      message,
+      path: [path],
       extensions: { code: 'unavailable', retryAfter },
     });
     const errors = [after('a', 2), after('b', 3), after('c', 9, 'Other.')];

@@ -30,7 +30,9 @@ test.each<[query: string, status: number, answer: string]>([
   await app.register(
     discoveryRoutes({
       authorizer: { smartConfiguration: async () => ({ capabilities: [] }) },
-      ...{ baseUrl: 'http://x', started: new Date(0), claims: async () => [] },
+      baseUrl: 'http://x',
+      started: new Date(0),
+      claims: async () => [],
     }),
   );
   const found = await app.inject({ url: `/fhir/metadata${query}` });

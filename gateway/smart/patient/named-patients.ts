@@ -13,7 +13,11 @@ const BY_ID = /^(Patient|ImagingStudy|Endpoint)$/;
 const PATIENT_SEARCH = /^Patient(List|Connection)$/;
 /** Literals that may be the id of a patient or study; `Patient(id: true)` at `$graphql` reads the id `true`. */
 const LITERALS: ReadonlySet<string> = new Set([
-  ...['StringValue', 'EnumValue', 'IntValue', 'FloatValue', 'BooleanValue'],
+  'StringValue',
+  'EnumValue',
+  'IntValue',
+  'FloatValue',
+  'BooleanValue',
 ]);
 const PARAMETER = /^(patient|subject)(:Patient)?$/;
 
@@ -108,11 +112,7 @@ function namedInGraphql(
   const ofStudies = [...studies.variables].flatMap((name) => listed(sent[name] ?? []));
   // Alternatives are joined by commas (FHIR R4 §3.1.1.4.3).
   const values = [...literals, ...given].flatMap((value) => String(value).split(','));
-  return {
-    values,
-    studies: [...studies.literals, ...ofStudies.map(String)],
-    runs: document !== undefined,
-  };
+  return { values, studies: [...studies.literals, ...ofStudies.map(String)], runs: document !== undefined };
 }
 
 const NO_STUDIES = { literals: [] as string[], variables: new Set<string>() };

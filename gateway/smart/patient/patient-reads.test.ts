@@ -123,11 +123,7 @@ describe('IA-8 a policy of 2,150 patients', () => {
         String(url).includes('/fhir/Patient') ? String(url).replace(server.fhirBaseUrl, base()) : String(url),
         init,
       );
-    const auth = authorizer({
-      fetch: () => through,
-      now: Date.now,
-      baseUrl: 'https://img.example.org',
-    });
+    const auth = authorizer({ fetch: () => through, now: Date.now, baseUrl: 'https://img.example.org' });
     server.tokens.set('backend', { scope: 'system/*.rs', client_id: 'b', exp: Date.now() / 1000 + 3600 });
     const tenant = tenantOf(server.fhirBaseUrl, {
       client: server.client,

@@ -123,7 +123,10 @@ test.each([
     const answer = new URL(url.replace('#', '&')); // The answer to an implicit request is in the fragment.
     expect(answer.origin + answer.pathname).toBe('http://127.0.0.1:9/callback');
     expect(Object.fromEntries(answer.searchParams)).toMatchObject({
-      ...{ error, iss: started.issuer, state: app.state, kept: '1' },
+      error,
+      iss: started.issuer,
+      state: app.state,
+      kept: '1',
     });
   },
 );

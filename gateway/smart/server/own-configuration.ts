@@ -47,14 +47,22 @@ export function ownConfiguration(tenant: Tenant, baseUrl: string, registration: 
     capabilities: [
       ...(launch
         ? [
-            ...['launch-standalone', 'client-public', 'sso-openid-connect', 'context-standalone-patient'],
-            ...['context-banner', 'context-style', 'permission-offline', 'permission-online'],
+            'launch-standalone',
+            'client-public',
+            'sso-openid-connect',
+            'context-standalone-patient',
+            'context-banner',
+            'context-style',
+            'permission-offline',
+            'permission-online',
           ]
         : []),
       ...(launchedHere ? ['launch-ehr', 'context-ehr-patient', 'context-ehr-encounter'] : []),
-      ...['client-confidential-symmetric', 'client-confidential-asymmetric'],
+      'client-confidential-symmetric',
+      'client-confidential-asymmetric',
       ...(launch ? ['permission-patient'] : []),
-      ...['permission-v1', 'permission-v2'],
+      'permission-v1',
+      'permission-v2',
     ],
   };
 }

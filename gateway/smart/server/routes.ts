@@ -70,7 +70,9 @@ export function oauthRoutes(server: AuthorizationServer, baseUrl: string): Fasti
     });
 
     app.route({
-      ...{ ...open, method: ['GET', 'POST'], url: `/oauth${PATHS.userinfo}` },
+      ...open,
+      method: ['GET', 'POST'],
+      url: `/oauth${PATHS.userinfo}`,
       handler: async (request, reply) => {
         const own = await served(request);
         const token = await requireOwnToken(own, request);

@@ -123,9 +123,7 @@ export function authorizationServer(deps: AuthorizationServerDeps): Authorizatio
     const identify = delegated?.identify ?? demonstrated;
     // `oidc-provider` is loaded only when needed: it is large, and warns about some versions of Node.
     const { tenantServer } = await import('./provider.ts');
-    const server = tenantServer(tenant, {
-      ...{ baseUrl, state, keys, identify, now, onError: report },
-    });
+    const server = tenantServer(tenant, { baseUrl, state, keys, identify, now, onError: report });
     return {
       ...server,
       ...(delegated && { ehr: delegated.ehr }),

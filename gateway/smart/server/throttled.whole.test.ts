@@ -34,8 +34,10 @@ const post = (path: string, fields: Record<string, string>, init: RequestInit = 
   });
 const basic = (client: string, secret: string) => ({ authorization: `Basic ${btoa(`${client}:${secret}`)}` });
 const right = {
-  ...{ grant_type: 'client_credentials', scope: 'system/ImagingStudy.rs' },
-  ...{ client_id: 'limited-backend', client_secret: SECRET },
+  grant_type: 'client_credentials',
+  scope: 'system/ImagingStudy.rs',
+  client_id: 'limited-backend',
+  client_secret: SECRET,
 };
 
 /** Sends requests one after the other, and returns their statuses. */
@@ -70,7 +72,7 @@ test.each(['/token', '/introspect', '/revoke'])(
     await expectThrottled(
       await post(
         path,
-        { ...{ token: 'x', grant_type: 'client_credentials' } },
+        { token: 'x', grant_type: 'client_credentials' },
         { headers: basic('limited-backend', SECRET) },
       ),
     );
@@ -112,7 +114,8 @@ test('failures in the name of a public app do not lock out its users at the same
     post('/token', { ...form, grant_type: 'refresh_token', refresh_token: token! }),
     post('/token', {
       ...form,
-      ...{ grant_type: 'authorization_code', code_verifier: app.verifier },
+      grant_type: 'authorization_code',
+      code_verifier: app.verifier,
       code: callback.searchParams.get('code')!,
     }),
     send(url, { redirect: 'manual' }),

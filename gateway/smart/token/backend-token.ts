@@ -109,7 +109,10 @@ export function backendTokens(outside: UpstreamDeps): BackendTokens {
         const endpoint = config.tokenUrl ?? endpointOf(document, 'token_endpoint');
         const method = client.jwkPrivate ? 'private_key_jwt' : 'client_secret_basic';
         const { refusal, token, lifetime } = await clientCredentialsToken({
-          ...{ tokenUrl: endpoint, clientId: client.client_id, scope: config.scope, now: outside.now },
+          tokenUrl: endpoint,
+          clientId: client.client_id,
+          scope: config.scope,
+          now: outside.now,
           authentication: clientAuthentication(client, method, endpoint, outside.now),
           fetch: jsonFetch(outside, tenant),
         });

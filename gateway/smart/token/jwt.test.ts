@@ -24,11 +24,9 @@ let auth: Authorizer;
 const server = createServer((request, response) => {
   calls.push(request.url!);
   if (!up) return void response.destroy();
-  const json =
-    request.url === '/jwks'
-      ? served
-      : { issuer, jwks_uri: `${issuer}/jwks`, token_endpoint: `${issuer}/token` };
-  const status = request.url === '/jwks' ? keysStatus : 200;
+  const isKeys = request.url === '/jwks';
+  const json = isKeys ? served : { issuer, jwks_uri: `${issuer}/jwks`, token_endpoint: `${issuer}/token` };
+  const status = isKeys ? keysStatus : 200;
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(json));
 });
 
@@ -97,7 +95,9 @@ test('SM-10 a signed token becomes the same Access as an introspected one', asyn
     permissions: [{ level: 'patient', type: 'ImagingStudy', interactions: 'rs' }],
     expires: clock / 1000 + 60,
     tokenExpires: Math.floor(clock / 1000) + 600,
-    ...{ clinicalToken: expect.any(String), token: expect.any(String), record: expect.any(String) },
+    clinicalToken: expect.any(String),
+    token: expect.any(String),
+    record: expect.any(String),
   });
 });
 

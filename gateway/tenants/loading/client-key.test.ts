@@ -13,8 +13,11 @@ afterAll(async () => {
   await expressions.close();
 });
 const base = {
-  ...{ expressions, demo: { images: '', patients: '' }, dynamicHosts: new Set<string>() },
-  ...{ mockAllowed: false, dynamic: false },
+  expressions,
+  demo: { images: '', patients: '' },
+  dynamicHosts: new Set<string>(),
+  mockAllowed: false,
+  dynamic: false,
 };
 const web = { type: 'dicom-web', lookup: 'studies-by-mrn', endpoint: 'https://pacs.example.org/dicom-web' };
 
@@ -51,16 +54,13 @@ test.each<[what: string, jwk: unknown, mistake: RegExp | undefined]>([
   ['broken JSON of a variable', { $env: 'CUT' }, /as JSON: line 1, column \d+: .*no end/],
 ])('a client key: %s', (_what, jwkPrivate, mistake) => {
   const authorization = {
-    ...{ type: 'smart-on-fhir', fhirBaseUrl: 'https://ehr.example.org/fhir' },
+    type: 'smart-on-fhir',
+    fhirBaseUrl: 'https://ehr.example.org/fhir',
     client: { client_id: 'c', jwkPrivate },
   };
   const environment = { PEM: pem.replaceAll('\n', '\\n'), CUT: JSON.stringify(ours).slice(0, 60) };
   writeFileSync(join(directory, 'a.json'), JSON.stringify({ authorization, images: web }));
-  const settings = {
-    ...base,
-    environment,
-    directory,
-  };
+  const settings = { ...base, environment, directory };
   if (!mistake) return expect(readTenants(settings).all).toHaveLength(1);
   const text = message(() => readTenants(settings));
   expect(text).toMatch(mistake);

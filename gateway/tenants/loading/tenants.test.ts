@@ -208,7 +208,7 @@ describe('SM-15 dynamic tenants', () => {
     const tenants = readTenants({ ...base, directory: directory({}) });
     const broken = Buffer.from('{\n "images": s3cret }').toString('base64url');
     await expect(tenants.dynamic(broken)).rejects.toMatchObject({
-      ...{ code: 'not_found' },
+      code: 'not_found',
       message: expect.stringMatching(
         /\(root\): is not JSON: line 2, column 12: a value is expected$/,
       ) as string,
@@ -246,11 +246,16 @@ describe('SM-15 dynamic tenants', () => {
 
 describe('FG-13 a file of trusted documents', () => {
   const operation = (more: object = {}) => ({
-    ...{ id: documentIdOf('{ __typename }'), name: 'One', type: 'query', body: '{ __typename }' },
+    id: documentIdOf('{ __typename }'),
+    name: 'One',
+    type: 'query',
+    body: '{ __typename }',
     ...more,
   });
   const manifest = (operations: unknown, more: object = {}) => ({
-    ...{ format: 'apollo-persisted-query-manifest', version: 1, operations },
+    format: 'apollo-persisted-query-manifest',
+    version: 1,
+    operations,
     ...more,
   });
   const withManifest = (content: unknown) => {

@@ -94,7 +94,11 @@ function readTenant(settings: TenantSettings, name: string, key: string) {
   const { directory, environment } = settings;
   const json = readJson(join(directory, name), wrongFile);
   const { tenant, literalSecrets } = parseTenant(json, {
-    ...{ key, path: key, dynamic: false, directory, environment },
+    key,
+    path: key,
+    dynamic: false,
+    directory,
+    environment,
   });
   const { trustedDocumentsFile: file } = tenant.graphql;
   if (file !== undefined) tenant.graphql.documents = readDocuments(file);

@@ -28,9 +28,13 @@ function start(files: Record<string, unknown>, directory?: string) {
     writeFileSync(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content));
   for (const [name, content] of Object.entries(files)) put(name, content);
   const tenants = new WatchedTenants({
-    ...{ directory: directory ? join(folder, directory) : folder, environment: {}, expressions },
-    ...{ demo: { images: '/demo', patients: '/patients' }, mockAllowed: true },
-    ...{ dynamic: false, dynamicHosts: new Set<string>() },
+    directory: directory ? join(folder, directory) : folder,
+    environment: {},
+    expressions,
+    demo: { images: '/demo', patients: '/patients' },
+    mockAllowed: true,
+    dynamic: false,
+    dynamicHosts: new Set<string>(),
   });
   watched.push(tenants);
   const happened: string[] = [];
@@ -108,16 +112,21 @@ test('a wrong file is rejected once with its reason, and the tenant before it is
   expect(served(tenants)).toEqual(['a /1', 'b /3']);
   expect(tenants.rejected).toEqual(['a.json']);
   expect(happened()).toEqual([
-    ...['rejected', 'a.json: (root): is not JSON: line 1, column 20: the text ends before a value'],
-    ...['loaded', 'loaded b', 'released b; used: /1 /3'],
+    'rejected',
+    'a.json: (root): is not JSON: line 1, column 20: the text ends before a value',
+    'loaded',
+    'loaded b',
+    'released b; used: /1 /3',
   ]);
   put('a.json', { ...at('/1'), colour: 1 });
   put('new.json', { authorization: { type: 'mock' } });
   tenants.look(true);
   expect(tenants.rejected).toEqual(['a.json', 'new.json']);
   expect(happened()).toEqual([
-    ...['rejected', 'a.json: (root): Unrecognized key: "colour"'],
-    ...['rejected', expect.stringMatching(/^new\.json: images: /)],
+    'rejected',
+    'a.json: (root): Unrecognized key: "colour"',
+    'rejected',
+    expect.stringMatching(/^new\.json: images: /),
   ]);
   put('a.json', at('/1'));
   rmSync(join(folders[0]!, 'new.json'));
@@ -164,7 +173,8 @@ test('what a replaced tenant used is closed after its last request', () => {
 
 test('a change of the documents that a tenant names is a change of the tenant', () => {
   const manifest = (body: string) => ({
-    ...{ format: 'apollo-persisted-query-manifest', version: 1 },
+    format: 'apollo-persisted-query-manifest',
+    version: 1,
     operations: [{ id: documentIdOf(body), name: 'Q', type: 'query', body }],
   });
   const graphql = { trustedDocuments: 'enforce', trustedDocumentsFile: 'documents.txt' };

@@ -65,7 +65,8 @@ export function makeNetwork(): Network {
       ip('-n', space, 'neighbour', 'replace', `${subnet}.1`, 'dev', 'eth0', ...here);
       const link = (state: 'up' | 'down') => ip('link', 'set', cable, state);
       return {
-        ...{ address, within: ['ip', 'netns', 'exec', space] },
+        address,
+        within: ['ip', 'netns', 'exec', space],
         cut: () => link('down'),
         join: () => link('up'),
       };

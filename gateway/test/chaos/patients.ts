@@ -46,7 +46,8 @@ export function recordOf({ id, mrn }: ChaosPatient): Bundle {
     }));
   const report = { subject, status: 'final', code, conclusion: `Nothing new about ${id}.` };
   return {
-    ...{ resourceType: 'Bundle', type: 'collection' },
+    resourceType: 'Bundle',
+    type: 'collection',
     entry: [
       { resource: patientOf({ id, mrn }) },
       ...many('Condition', 5, { subject, code, onsetDateTime: '2020-01-01' }),
@@ -60,7 +61,10 @@ export function recordOf({ id, mrn }: ChaosPatient): Bundle {
 /** Returns the Patient, as the EHR has it. */
 export function patientOf({ id, mrn }: Pick<ChaosPatient, 'id' | 'mrn'>): Record<string, unknown> {
   return {
-    ...{ resourceType: 'Patient', id, name: [{ family: `Family of ${id}` }], birthDate: '1970-01-01' },
+    resourceType: 'Patient',
+    id,
+    name: [{ family: `Family of ${id}` }],
+    birthDate: '1970-01-01',
     identifier: [{ type: { coding: [{ code: 'MR' }] }, value: mrn }],
   };
 }
@@ -69,7 +73,11 @@ export function patientOf({ id, mrn }: Pick<ChaosPatient, 'id' | 'mrn'>): Record
 export function imagesOf({ id, mrn, studies }: ChaosPatient, side: number): Buffer[] {
   return studies.flatMap((studyUid) =>
     smallObjects({
-      ...{ studyUid, patientId: mrn, instances: INSTANCES, side, pixels: `${id} ` },
+      studyUid,
+      patientId: mrn,
+      instances: INSTANCES,
+      side,
+      pixels: `${id} `,
       description: `Study of ${id}`,
     }),
   );

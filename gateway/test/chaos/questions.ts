@@ -66,10 +66,12 @@ export function loadOf(system: System, tenants: readonly TenantName[] = TENANTS)
     const answer = await request(`${system.url}/${tenant}${path}`, {
       method: body === undefined ? 'GET' : 'POST',
       headers: {
-        ...{ authorization: `Bearer ${tokens.get(tokenOf(tenant, patient))}`, accept },
+        authorization: `Bearer ${tokens.get(tokenOf(tenant, patient))}`,
+        accept,
         ...(body !== undefined && { 'content-type': 'application/json' }),
       },
-      ...{ body: body ?? null, dispatcher },
+      body: body ?? null,
+      dispatcher,
     });
     const { statusCode: status, headers } = answer;
     return { status, headers, body: Buffer.from(await answer.body.arrayBuffer()) };
@@ -77,7 +79,9 @@ export function loadOf(system: System, tenants: readonly TenantName[] = TENANTS)
 
   const questionOf = (tenant: TenantName, patient: ChaosPatient, asked: Asked): Question => {
     const question: Question = {
-      ...{ tenant, patient, name: `${tenant} ${asked.name}` },
+      tenant,
+      patient,
+      name: `${tenant} ${asked.name}`,
       async ask() {
         try {
           return judge(await send(tenant, patient, asked), patient, known.get(question));
@@ -105,7 +109,9 @@ export function loadOf(system: System, tenants: readonly TenantName[] = TENANTS)
   };
 
   return {
-    ...{ questions, renewTokens, close: () => dispatcher.destroy() },
+    questions,
+    renewTokens,
+    close: () => dispatcher.destroy(),
     async learn() {
       await renewTokens();
       for (const question of questions) {

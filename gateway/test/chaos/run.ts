@@ -102,10 +102,20 @@ interface Phase {
 }
 
 const newPhase = (fault: string): Phase => ({
-  ...{ begun: performance.now(), back: Infinity, firstRefused: Infinity },
+  begun: performance.now(),
+  back: Infinity,
+  firstRefused: Infinity,
   figures: {
-    ...{ fault, asked: 0, honest: {}, explained: {}, wrong: 0, crossed: 0 },
-    ...{ away: 0, window: 0, recovery: 0, slowest: 0 },
+    fault,
+    asked: 0,
+    honest: {},
+    explained: {},
+    wrong: 0,
+    crossed: 0,
+    away: 0,
+    window: 0,
+    recovery: 0,
+    slowest: 0,
   },
 });
 
@@ -143,7 +153,8 @@ function broken({ fault, recovery, slowest, honest }: Figures): string[] {
 export function atRate(rate: number, ask: (number: number) => void): () => Promise<unknown> {
   const start = Number(process.hrtime.bigint()) / 1e6;
   const clock = new Worker(new URL('../../bench/due-times.mjs', import.meta.url), {
-    ...{ workerData: { start, rate, count: MANY }, execArgv: [] },
+    workerData: { start, rate, count: MANY },
+    execArgv: [],
   });
   let next = 0;
   clock.on('message', (due: number) => {

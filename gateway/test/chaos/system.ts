@@ -115,10 +115,16 @@ async function start(
   const balancers = kept(await startBalancers(directory, servers, network.here), (one) => one.end());
   const redisUrl = `redis://${places.redis.address}:${REDIS_PORT}`;
   const environment = {
-    ...{ BASE_URL: balancers.urls.gateway, SEALING_KEY: randomBytes(32).toString('hex') },
-    ...{ CLINICAL_URL: balancers.urls.clinical, IMAGING_URL: balancers.urls.imaging },
-    ...{ REDIS_URL: redisUrl, TENANTS_DIR: join(directory, 'tenants') },
-    ...{ TRUSTED_PROXIES: '127.0.0.1', NODE_ENV: 'production', LOG_LEVEL: 'warn', DIMSE_PORT: '0' },
+    BASE_URL: balancers.urls.gateway,
+    SEALING_KEY: randomBytes(32).toString('hex'),
+    CLINICAL_URL: balancers.urls.clinical,
+    IMAGING_URL: balancers.urls.imaging,
+    REDIS_URL: redisUrl,
+    TENANTS_DIR: join(directory, 'tenants'),
+    TRUSTED_PROXIES: '127.0.0.1',
+    NODE_ENV: 'production',
+    LOG_LEVEL: 'warn',
+    DIMSE_PORT: '0',
     // The processes with a network of their own do not listen on loopback.
     ALLOW_MOCK: '1',
     SHUTDOWN_DELAY_SECONDS: '0',
@@ -133,7 +139,9 @@ async function start(
   }
   const pids = () => ({
     ...Object.fromEntries(ROLES.flatMap((role) => processes[role].map(({ name, pid }) => [name, pid]))),
-    ...{ redis: redis.pid, nginx: balancers.pid, orthanc: orthanc.pid },
+    redis: redis.pid,
+    nginx: balancers.pid,
+    orthanc: orthanc.pid,
   });
   const metricsUrls = Object.fromEntries(
     ROLES.flatMap((role) =>
@@ -227,7 +235,9 @@ async function writeTenants(
   }
   const { username, password, dicomWebUrl: endpoint } = orthanc;
   const images = {
-    ...{ type: 'dicom-web', endpoint, lookup: 'studies-by-mrn' },
+    type: 'dicom-web',
+    endpoint,
+    lookup: 'studies-by-mrn',
     authentication: { type: 'http-basic', username, password },
   };
   const clinical = { type: 'store', path: records };
@@ -235,7 +245,8 @@ async function writeTenants(
   const authorization: Record<TenantName, object> = {
     ehr: { type: 'smart-on-fhir', fhirBaseUrl, client, introspectionTtl: 2 },
     own: {
-      ...{ type: 'embedded', modes: ['backend-services'] },
+      type: 'embedded',
+      modes: ['backend-services'],
       clients: patients.map(({ id }) => ({ client_id: id, client_secret: SECRET, scope: 'system/*.rs' })),
       policy: patients.map(({ id }) => ({ client_id: id, patients: [id] })),
     },

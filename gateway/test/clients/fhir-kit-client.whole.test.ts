@@ -89,7 +89,8 @@ testAbilities('fhir-kit-client', {
   'sends a batch': async () => {
     const urls = [`Patient/${DEMO_PATIENT}`, `Condition?patient=${DEMO_PATIENT}`, 'Patient/nobody'];
     const body = {
-      ...{ resourceType: 'Bundle', type: 'batch' },
+      resourceType: 'Bundle',
+      type: 'batch',
       entry: urls.map((url) => ({ request: { method: 'GET', url } })),
     };
     const answer = await client.batch({ body: body as never });

@@ -17,7 +17,10 @@ async function signedIn(): Promise<MedplumClient> {
   const baseUrl = `${gateway.tenant}/`;
   const accessToken = await gateway.token();
   return new MedplumClient({
-    ...{ baseUrl, fhirUrlPath: 'fhir/', tokenUrl: `${gateway.tenant}/oauth/token`, accessToken },
+    baseUrl,
+    fhirUrlPath: 'fhir/',
+    tokenUrl: `${gateway.tenant}/oauth/token`,
+    accessToken,
     // Its own cache would answer without the server.
     cacheTime: 0,
   });
@@ -70,7 +73,8 @@ testAbilities('MedplumClient', {
   },
   'sends a batch': async () => {
     const answer = await client.executeBatch({
-      ...{ resourceType: 'Bundle', type: 'batch' },
+      resourceType: 'Bundle',
+      type: 'batch',
       entry: [{ request: { method: 'GET', url: `Patient/${DEMO_PATIENT}` } }],
     });
     expect(entries(answer)[0]).toMatchObject({ resource: { id: DEMO_PATIENT } });
@@ -83,9 +87,7 @@ testAbilities('MedplumClient', {
   'exports in bulk': async () => {
     const { output } = (await client.bulkExport('Patient', 'Patient,Condition', undefined, {
       pollStatusOnAccepted: true,
-    })) as {
-      output: { type: string }[];
-    };
+    })) as { output: { type: string }[] };
     expect(output.map(({ type }) => type)).toEqual(expect.arrayContaining(['Patient', 'Condition']));
   },
 });

@@ -47,8 +47,11 @@ describe.runIf(LONG)('the notebook', () => {
       const { stdout } = await promisify(execFile)('/usr/bin/python3', ['-c', program], {
         cwd: folder,
         env: {
-          ...{ PATH: process.env['PATH'], HOME: folder, MPLBACKEND: 'Agg' },
-          ...{ TENANT_URL: gateway.tenant, ACCESS_TOKEN: await gateway.token() },
+          PATH: process.env['PATH'],
+          HOME: folder,
+          MPLBACKEND: 'Agg',
+          TENANT_URL: gateway.tenant,
+          ACCESS_TOKEN: await gateway.token(),
         },
       });
       expect(stdout).not.toContain('Error');

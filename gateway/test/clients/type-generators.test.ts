@@ -12,8 +12,13 @@ import { LONG } from '../setup/long.ts';
 const root = join(import.meta.dirname, '../../..');
 const run = promisify(execFile);
 const SCALARS = {
-  ...{ code: 'string', date: 'string', dateTime: 'string', instant: 'string', time: 'string' },
-  ...{ decimal: 'number', JSON: 'unknown' },
+  code: 'string',
+  date: 'string',
+  dateTime: 'string',
+  instant: 'string',
+  time: 'string',
+  decimal: 'number',
+  JSON: 'unknown',
 };
 const QUERY = `query Story($id: ID!) { Patient(id: $id) { birthDate
   ObservationList(_count: 5) { effectiveDateTime valueQuantity { value unit } subject { resource { ...on Patient { id } } } }
@@ -52,8 +57,14 @@ afterAll(async () => {
 /** Writes a strict configuration of the compiler for some files. */
 async function configure(...files: string[]): Promise<void> {
   const compilerOptions = {
-    ...{ strict: true, noEmit: true, skipLibCheck: true, target: 'es2023', types: [] },
-    ...{ module: 'esnext', moduleResolution: 'bundler', allowImportingTsExtensions: true },
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
+    target: 'es2023',
+    types: [],
+    module: 'esnext',
+    moduleResolution: 'bundler',
+    allowImportingTsExtensions: true,
     plugins: [{ name: 'gql.tada/ts-plugin', schema: './schema.graphql', tadaOutputLocation: './env.d.ts' }],
   };
   await writeFile(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
@@ -77,7 +88,9 @@ longTest(
       import('@graphql-codegen/typescript-operations'),
     ]);
     const generated = await codegen({
-      ...{ filename: 'types.ts', schema: parse(schema), config: { scalars: SCALARS, useTypeImports: true } },
+      filename: 'types.ts',
+      schema: parse(schema),
+      config: { scalars: SCALARS, useTypeImports: true },
       documents: [{ location: 'query.graphql', document: parse(QUERY) }],
       plugins: [{ typescript: {} }, { operations: {} }],
       pluginMap: { typescript: types, operations },

@@ -44,7 +44,9 @@ function accessOf(scope: string, patient = 1): Access {
   const id = `p${patient}`;
   const identifier = [{ value: mrnOf(patient), type: { coding: [{ code: 'MR' }] } }];
   return {
-    ...{ tenant: 't', permissions: parseScopes(scope), expires: Date.now() / 1000 + 60 },
+    tenant: 't',
+    permissions: parseScopes(scope),
+    expires: Date.now() / 1000 + 60,
     patients: [{ id, identity: { id, identifier, birthDate: '1970-01-01' } }],
   };
 }
@@ -56,18 +58,28 @@ function asked(query: string, scope = 'patient/*.rs', of = tenant): Asked {
 /** Studies that only the record has, with their reports. */
 const onlyInRecord = ['2001', '2000'].flatMap((started, index) => [
   {
-    ...{ resourceType: 'ImagingStudy', id: `only-${index}`, status: 'available', started },
-    ...{ subject: { reference: 'Patient/p1' }, modality: [{ code: 'CT' }] },
+    resourceType: 'ImagingStudy',
+    id: `only-${index}`,
+    status: 'available',
+    started,
+    subject: { reference: 'Patient/p1' },
+    modality: [{ code: 'CT' }],
   },
   {
-    ...{ resourceType: 'DiagnosticReport', id: `of-only-${index}`, status: 'final', code: { text: 'CT' } },
-    ...{ subject: { reference: 'Patient/p1' }, imagingStudy: [{ reference: `ImagingStudy/only-${index}` }] },
+    resourceType: 'DiagnosticReport',
+    id: `of-only-${index}`,
+    status: 'final',
+    code: { text: 'CT' },
+    subject: { reference: 'Patient/p1' },
+    imagingStudy: [{ reference: `ImagingStudy/only-${index}` }],
   },
 ]);
 
 /** A report in the newest study of `p1`. */
 const measurements = srFile({
-  ...{ studyUid: '1.2.3.1.10', patientId: mrnOf(1), title: 'DCM 126000 Imaging Measurement Report' },
+  studyUid: '1.2.3.1.10',
+  patientId: mrnOf(1),
+  title: 'DCM 126000 Imaging Measurement Report',
   children: [num('SCT 81827009 Diameter', '12.50', 'UCUM mm millimeter')],
 });
 

@@ -52,7 +52,13 @@ export const handWritten = (asker: Asker): CorpusDocument[] => documentsOf(rows(
 /** Returns the documents of some rows. */
 export function documentsOf(some: readonly Row[]): CorpusDocument[] {
   return some.map(([what, query, more]) => ({
-    ...{ what, query, variables: {}, caller: 'patient', isHalved: false, isGenerated: false, ...more },
+    what,
+    query,
+    variables: {},
+    caller: 'patient',
+    isHalved: false,
+    isGenerated: false,
+    ...more,
   }));
 }
 

@@ -49,9 +49,7 @@ const union = schema.getType('ResourceUnion');
 const members = isUnionType(union) ? union.getTypes().map(({ name }) => name) : [];
 
 /** The rows of a table are made before the record is written: here only their names count. */
-const NOBODY: Asker = {
-  ...{ patient: '', other: '', own: '', members, ids: new Map(), elements: new Map() },
-};
+const NOBODY: Asker = { patient: '', other: '', own: '', members, ids: new Map(), elements: new Map() };
 
 const written = (asker: Asker) => [...handWritten(asker), ...refusedDocuments(asker)];
 
@@ -72,8 +70,12 @@ describeWithSharedData('the corpus', () => {
     const { data, elements } = written;
     ({ patients } = written);
     const asker = (number: 0 | 1): Asker => ({
-      ...{ patient: patients[number].id, other: patients[1 - number]!.id, own: `p${number + 1}` },
-      ...{ ids: patients[number].ids, elements, members },
+      patient: patients[number].id,
+      other: patients[1 - number]!.id,
+      own: `p${number + 1}`,
+      ids: patients[number].ids,
+      elements,
+      members,
     });
     askers = [asker(0), asker(1)];
     tenants = wholeAndHalved(data);

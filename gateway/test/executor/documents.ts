@@ -69,8 +69,12 @@ const LITERALS: Readonly<Record<string, readonly string[]>> = {
 };
 /** Literals that are refused. */
 const REFUSED: Readonly<Record<string, string>> = {
-  ...{ _count: '-1', _sort: '"no-such-key"', _filter: '"not a filter"', fhirpath: '"given("' },
-  ...{ date: '"no date"', started: '"no date"' },
+  _count: '-1',
+  _sort: '"no-such-key"',
+  _filter: '"not a filter"',
+  fhirpath: '"given("',
+  date: '"no date"',
+  started: '"no date"',
 };
 
 /** @returns a document that is valid, with the values of its variables */

@@ -72,7 +72,8 @@ const common = { tenant: 't', expires: Date.now() / 1000 + 3600 };
 const SYSTEM: Access = { ...common, permissions: parseScopes('system/*.rs'), patients: 'all' };
 const identifier = [{ value: 'MRN-ana', type: { coding: [{ code: 'MR' }] } }];
 const LAUNCHED: Access = {
-  ...{ ...common, permissions: parseScopes('patient/*.rs') },
+  ...common,
+  permissions: parseScopes('patient/*.rs'),
   patients: [{ id: 'ana', identity: { id: 'ana', identifier, birthDate: '1970-01-01' } }],
 };
 

@@ -55,7 +55,8 @@ export async function writeCorpus(directory: string): Promise<{
     const patient = resources.find(({ resourceType }) => resourceType === 'Patient')!;
     const name = `Family${number}`;
     Object.assign(patient, {
-      ...{ birthDate: BORN, name: [{ use: 'official', family: name, given: ['A', 'B'] }] },
+      birthDate: BORN,
+      name: [{ use: 'official', family: name, given: ['A', 'B'] }],
       identifier: [{ type: { coding: [{ code: 'MR' }] }, value: mrnOf(number) }],
     });
     await writeFile(join(data.patients, `${number}.json`), JSON.stringify(bundle));
@@ -98,7 +99,8 @@ export const ownIds = ({ ids }: CorpusPatient): string[] =>
 function reportsOf(number: number): Record<string, Buffer> {
   const report = (study: number, accession: string) =>
     srFile({
-      ...{ studyUid: `1.2.3.${number}.${study}`, patientId: mrnOf(number) },
+      studyUid: `1.2.3.${number}.${study}`,
+      patientId: mrnOf(number),
       title: 'DCM 126000 Imaging Measurement Report',
       children: [num('SCT 81827009 Diameter', '12.50', 'UCUM mm millimeter')],
       more: [{ tag: 0x00080050, vr: 'SH', value: accession }],
@@ -134,12 +136,16 @@ function handWritten(own: string, patientId: string): string[] {
   const patient = { reference: `Patient/${patientId}` };
   const types = clinicalResources.filter((type) => type !== 'Patient');
   const ofEvery = types.map((type) => ({
-    ...{ resourceType: type, id: `${own}-${type}`, subject: patient, patient },
+    resourceType: type,
+    id: `${own}-${type}`,
+    subject: patient,
+    patient,
     ...OWNERS[type]?.(patient),
   }));
   const everything = [...types, 'ImagingStudy'].map((type) => ({ reference: `${type}/${own}-${type}` }));
   const contained = [...clinicalResources, 'ImagingStudy', 'Endpoint'].map((type) => ({
-    ...{ resourceType: type, id: `in-${type}` },
+    resourceType: type,
+    id: `in-${type}`,
   }));
   const uid = `1.2.3.${own.slice(1)}.10`;
   const code = { text: 'Chest CT', coding: [{ system: 'http://loinc.org', code: '24627-2' }] };
@@ -149,57 +155,93 @@ function handWritten(own: string, patientId: string): string[] {
   };
   const more = [
     {
-      ...{ resourceType: 'List', id: `${own}-all`, status: 'current', subject: patient },
+      resourceType: 'List',
+      id: `${own}-all`,
+      status: 'current',
+      subject: patient,
       entry: [...everything, patient].map((item) => ({ item })),
     },
     {
-      ...{ resourceType: 'ImagingStudy', id: `${own}-ImagingStudy`, status: 'available', started: '2001' },
-      ...{
-        subject: patient,
-        modality: [{ code: 'CT' }],
-        reasonReference: [...everything, patient],
-        contained,
-      },
+      resourceType: 'ImagingStudy',
+      id: `${own}-ImagingStudy`,
+      status: 'available',
+      started: '2001',
+      subject: patient,
+      modality: [{ code: 'CT' }],
+      reasonReference: [...everything, patient],
+      contained,
       endpoint: [{ reference: `Endpoint/${uid}` }],
     },
     {
-      ...{ resourceType: 'DiagnosticReport', id: `${own}-report`, status: 'final', subject: patient, code },
-      ...{ imagingStudy: [{ reference: `ImagingStudy/${uid}` }], effectiveDateTime: '2026-01-19' },
+      resourceType: 'DiagnosticReport',
+      id: `${own}-report`,
+      status: 'final',
+      subject: patient,
+      code,
+      imagingStudy: [{ reference: `ImagingStudy/${uid}` }],
+      effectiveDateTime: '2026-01-19',
     },
     {
-      ...{ resourceType: 'ServiceRequest', id: `${own}-order`, status: 'active', subject: patient, code },
+      resourceType: 'ServiceRequest',
+      id: `${own}-order`,
+      status: 'active',
+      subject: patient,
+      code,
       identifier: [accession],
     },
     {
-      ...{ resourceType: 'Procedure', id: `${own}-scan`, status: 'completed', subject: patient, code },
+      resourceType: 'Procedure',
+      id: `${own}-scan`,
+      status: 'completed',
+      subject: patient,
+      code,
       basedOn: [{ reference: `ServiceRequest/${own}-order` }],
     },
     {
-      ...{ resourceType: 'Media', id: `${own}-key-image`, status: 'completed', subject: patient },
+      resourceType: 'Media',
+      id: `${own}-key-image`,
+      status: 'completed',
+      subject: patient,
       partOf: [{ reference: `ImagingStudy/${uid}` }],
     },
     {
-      ...{ resourceType: 'DocumentReference', id: `${own}-letter`, status: 'current', subject: patient },
+      resourceType: 'DocumentReference',
+      id: `${own}-letter`,
+      status: 'current',
+      subject: patient,
       context: { related: [{ reference: `ImagingStudy/${uid}` }] },
     },
     {
-      ...{ resourceType: 'Encounter', id: `${own}-visit`, status: 'finished', subject: patient },
+      resourceType: 'Encounter',
+      id: `${own}-visit`,
+      status: 'finished',
+      subject: patient,
       basedOn: [{ reference: `ServiceRequest/${own}-order` }],
     },
     { resourceType: 'Condition', id: `${own}-all-contained`, subject: patient, contained },
     {
-      ...{ resourceType: 'Condition', id: `${own}-contained`, subject: patient, code },
+      resourceType: 'Condition',
+      id: `${own}-contained`,
+      subject: patient,
+      code,
       contained: [
         { resourceType: 'Patient', name: [{ family: 'Nobody' }] },
         { resourceType: 'Observation', id: 'inner', derivedFrom: [{ reference: `ImagingStudy/${uid}` }] },
         { resourceType: 'ImagingStudy', id: 'study', status: 'available', started: '2002' },
-        ...[null, { resourceType: 'Basic', id: 'unknown' }, { resourceType: 'Endpoint', id: 'end' }],
+        null,
+        { resourceType: 'Basic', id: 'unknown' },
+        { resourceType: 'Endpoint', id: 'end' },
         { resourceType: 'DiagnosticReport', id: 'report', imagingStudy: [{ reference: '#study' }] },
       ],
       evidence: [
         'Patient/nobody',
         'https://elsewhere.example/Patient/1',
-        ...['#inner', '#missing', '#study', 'Basic/1', 'not a reference', `${patient.reference}/_history/7`],
+        '#inner',
+        '#missing',
+        '#study',
+        'Basic/1',
+        'not a reference',
+        `${patient.reference}/_history/7`,
         `ImagingStudy/${uid}`,
         'ImagingStudy/1.2.3.4.5.6',
       ].map((reference) => ({ detail: [{ reference }] })),

@@ -94,7 +94,8 @@ export async function executorServers(dataDir: string): Promise<ExecutorServers>
   const operations = () => new Operations(scopes);
   const gateway = () => new PlanningGateway({ ...texts, services, operations: operations() });
   const compiled = new ApolloServer<GatewayContext>({
-    ...{ gateway: gateway(), formatError },
+    gateway: gateway(),
+    formatError,
     plugins: [compiledExecution(new CompiledExecution(subgraphs, { fields: FIELDS }), operations())],
   });
   const away = new Set<ServiceName>();
@@ -103,7 +104,8 @@ export async function executorServers(dataDir: string): Promise<ExecutorServers>
     if (away.has(name)) throw new Fault('unavailable', `${name} is away.`, { service: name, retryAfter: 2 });
   });
   const split = new ApolloServer<GatewayContext>({
-    ...{ gateway: gateway(), formatError },
+    gateway: gateway(),
+    formatError,
     plugins: [compiledExecution(new CompiledExecution(processes, { fields: FIELDS }), operations())],
   });
   const remoteServices = {
@@ -111,10 +113,8 @@ export async function executorServers(dataDir: string): Promise<ExecutorServers>
     imaging: remoteDataSource('imaging', processes.imaging),
   };
   const plannedSplit = new ApolloServer<GatewayContext>({
-    ...{
-      gateway: new PlanningGateway({ ...texts, services: remoteServices, operations: operations() }),
-      formatError,
-    },
+    gateway: new PlanningGateway({ ...texts, services: remoteServices, operations: operations() }),
+    formatError,
   });
   const planned = new ApolloServer<GatewayContext>({ gateway: gateway(), formatError });
   // A reduced operation has variables and fragments that nothing uses.
@@ -122,12 +122,14 @@ export async function executorServers(dataDir: string): Promise<ExecutorServers>
   const stock = new ApolloServer<GatewayContext>({
     ...reducible,
     gateway: new ApolloGateway({
-      ...{ supergraphSdl: withoutSecurityPurpose(supergraphSdl), logger: log },
+      supergraphSdl: withoutSecurityPurpose(supergraphSdl),
+      logger: log,
       buildService: ({ name }) => services[name as ServiceName],
     }),
   });
   const stitched = new ApolloServer<GatewayContext>({
-    ...{ ...reducible, schema: stitchedMonolith(supergraphSdl, services) },
+    ...reducible,
+    schema: stitchedMonolith(supergraphSdl, services),
   });
   const servers = [compiled, split, planned, plannedSplit, stock, stitched];
   await Promise.all(servers.map((server) => server.start()));
@@ -138,9 +140,13 @@ export async function executorServers(dataDir: string): Promise<ExecutorServers>
       return { ...(await answerOf(server, asked, reducing)), fetches: fetches - before };
     };
   return {
-    ...{ compiled: ask(compiled), split: ask(split), away },
-    ...{ planned: ask(planned), plannedSplit: ask(plannedSplit) },
-    ...{ stock: ask(stock, scopes), stitched: ask(stitched, scopes) },
+    compiled: ask(compiled),
+    split: ask(split),
+    away,
+    planned: ask(planned),
+    plannedSplit: ask(plannedSplit),
+    stock: ask(stock, scopes),
+    stitched: ask(stitched, scopes),
     async close() {
       await Promise.all(servers.map((server) => server.stop()));
       await Promise.all([subgraphs.clinical.close(), subgraphs.imaging.close()]);
@@ -171,11 +177,16 @@ function remote(
 /** Starts our subgraphs. @param dataDir for their files @param baseUrl of the addresses in their answers */
 export function startSubgraphs(dataDir: string, baseUrl = 'http://localhost') {
   const clinical = clinicalSubgraph({
-    ...{ dataDir, baseUrl, loadWait: 30_000 },
+    dataDir,
+    baseUrl,
+    loadWait: 30_000,
     studyImages: (...request) => imaging.studyImages(...request),
   });
   const imaging: ReturnType<typeof imagingSubgraph> = imagingSubgraph({
-    ...{ baseUrl, dataDir, now: () => Date.now() / 1000, log: log as never },
+    baseUrl,
+    dataDir,
+    now: () => Date.now() / 1000,
+    log: log as never,
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
     recordStudies: recordStudies((tenant, access) => clinical.open(tenant, access), clinical.mayHold),
   });
@@ -208,8 +219,14 @@ export function scopeOf(
   audit: (operation: Operation) => void,
 ): RequestScope {
   return {
-    ...{ tenant, access: { ...access }, log, fhir: false, cores: new Map() },
-    ...{ over: new RequestEnd(), budget: new AnswerBudget(FIELDS), audit },
+    tenant,
+    access: { ...access },
+    log,
+    fhir: false,
+    cores: new Map(),
+    over: new RequestEnd(),
+    budget: new AnswerBudget(FIELDS),
+    audit,
   };
 }
 

@@ -18,10 +18,9 @@ export function stitchedMonolith(
     onSubschemaConfig(config) {
       const service = services[config.name.toLowerCase() as ServiceName];
       config.executor = ({ document, variables, context }) =>
-        service.process({
-          request: { query: print(document), variables },
-          context,
-        } as unknown as Parameters<typeof service.process>[0]) as never;
+        service.process({ request: { query: print(document), variables }, context } as unknown as Parameters<
+          typeof service.process
+        >[0]) as never;
     },
   });
 }

@@ -147,11 +147,9 @@ export async function startSurroundings(): Promise<Surroundings> {
       ...ehrFaults(ehrProxy),
       ...archiveFaults('Orthanc by DICOMweb', web, webProxy, ofWeb, ['dicom-web', 'several']),
       {
-        ...{
-          name: 'Orthanc by DICOMweb: 404 to everything',
-          touches: ['dicom-web', 'several'],
-          misplaced: true,
-        },
+        name: 'Orthanc by DICOMweb: 404 to everything',
+        touches: ['dicom-web', 'several'],
+        misplaced: true,
         begin: () => move(true),
         end: () => move(false),
       } satisfies Fault,
@@ -225,12 +223,20 @@ function tenantFiles(parts: {
   const lookup = 'studies-by-mrn';
   const folder = { type: 'folder', path: images, lookup };
   const dicomWeb = {
-    ...{ type: 'dicom-web', endpoint: `http://127.0.0.1:${webProxy.port}/dicom-web`, lookup, patience: 5 },
+    type: 'dicom-web',
+    endpoint: `http://127.0.0.1:${webProxy.port}/dicom-web`,
+    lookup,
+    patience: 5,
     authentication: { type: 'http-basic', username: web.username, password: web.password },
   };
   const byDimse = (retrieval: string) => ({
-    ...{ type: 'dicom-dimse', endpoint: `dimse://127.0.0.1:${dimseProxy.port}`, lookup, patience: 5 },
-    ...{ ae: 'GATEWAY', calledAe: dimse.aet, retrieval },
+    type: 'dicom-dimse',
+    endpoint: `dimse://127.0.0.1:${dimseProxy.port}`,
+    lookup,
+    patience: 5,
+    ae: 'GATEWAY',
+    calledAe: dimse.aet,
+    retrieval,
   });
   const { fhirBaseUrl, clients } = ehr;
   const authorization = { type: 'smart-on-fhir', fhirBaseUrl, client: clients.secret, introspectionTtl: 1 };
@@ -293,7 +299,8 @@ function folderFaults(images: string, objects: ReadonlyMap<string, Buffer[]>): F
   const touches = ['folder', 'several'] as const;
   const [first] = objects.keys();
   const moved = (from: string, name: string): Fault => ({
-    ...{ name, touches },
+    name,
+    touches,
     begin: () => rename(from, `${images}-${name.replaceAll(/\W/g, '-')}`),
     end: () => rename(`${images}-${name.replaceAll(/\W/g, '-')}`, from),
   });
@@ -301,7 +308,8 @@ function folderFaults(images: string, objects: ReadonlyMap<string, Buffer[]>): F
     moved(images, 'folder: gone'),
     { ...moved(join(images, first!), 'folder: one study is gone'), gone: first! },
     {
-      ...{ name: 'folder: another in its place, empty', touches },
+      name: 'folder: another in its place, empty',
+      touches,
       async begin() {
         await rename(images, `${images}-away`);
         await mkdir(images);
@@ -312,7 +320,8 @@ function folderFaults(images: string, objects: ReadonlyMap<string, Buffer[]>): F
       },
     },
     {
-      ...{ name: 'folder: emptied', touches },
+      name: 'folder: emptied',
+      touches,
       async begin() {
         await mkdir(`${images}-emptied`);
         for (const uid of objects.keys()) await rename(join(images, uid), join(`${images}-emptied`, uid));
@@ -334,7 +343,8 @@ function dataDirFaults(dataDir: string): Fault[] {
   const away = `${dataDir}-away`;
   return [
     {
-      ...{ name: 'DATA_DIR: gone', touches: SOURCES },
+      name: 'DATA_DIR: gone',
+      touches: SOURCES,
       begin: () => rename(dataDir, away),
       async end() {
         await removeInUse(dataDir);
@@ -342,7 +352,8 @@ function dataDirFaults(dataDir: string): Fault[] {
       },
     },
     {
-      ...{ name: 'DATA_DIR: emptied', touches: SOURCES },
+      name: 'DATA_DIR: emptied',
+      touches: SOURCES,
       async begin() {
         await cp(dataDir, away, { recursive: true });
         await removeInUse(dataDir);
@@ -393,7 +404,8 @@ function redisFaults(redis: RedisThatComesBack, proxy: FaultProxy): Fault[] {
     ...byNetwork('Redis', touches, proxy),
     { name: 'Redis: emptied', touches, begin: () => redis.command('FLUSHALL'), end: () => undefined },
     {
-      ...{ name: 'Redis: read-only', touches },
+      name: 'Redis: read-only',
+      touches,
       begin: () => redis.command('REPLICAOF', '127.0.0.1', '1'),
       end: () => redis.command('REPLICAOF', 'NO', 'ONE'),
     },

@@ -70,7 +70,8 @@ export function questionsOf(world: Surroundings): { questions: Question[]; close
 
   const ofTenant = (tenant: SourceName): Question[] => {
     const question = (path: string, accept: string, judge: Judge, body?: string): Question => ({
-      ...{ tenant, name: `/${tenant}${path} as ${accept}` },
+      tenant,
+      name: `/${tenant}${path} as ${accept}`,
       async ask() {
         try {
           const answer = await send(`/${tenant}${path}`, accept, body);

@@ -12,21 +12,27 @@ import { FuzzedGateway, holdReadable } from './fuzzed-gateway.ts';
 const COPIES = 20;
 
 const FORMS = [
-  ...[
-    '',
-    '/metadata',
-    '/rendered',
-    '/thumbnail',
-    '/frames/1',
-    '/frames/1,2',
-    '/frames/1/rendered',
-    '/bulkdata',
-  ],
-  ...['/bulkdata/7FE00010', '/bulkdata/00420011', '/bulkdata/54000100/0/54001010'],
+  '',
+  '/metadata',
+  '/rendered',
+  '/thumbnail',
+  '/frames/1',
+  '/frames/1,2',
+  '/frames/1/rendered',
+  '/bulkdata',
+  '/bulkdata/7FE00010',
+  '/bulkdata/00420011',
+  '/bulkdata/54000100/0/54001010',
 ];
 const ACCEPTS = [
-  ...['*/*', 'image/png', 'image/gif', 'text/html', 'application/dicom; transfer-syntax=*'],
-  ...['application/zip', 'multipart/related; type="application/octet-stream"', 'application/pdf'],
+  '*/*',
+  'image/png',
+  'image/gif',
+  'text/html',
+  'application/dicom; transfer-syntax=*',
+  'application/zip',
+  'multipart/related; type="application/octet-stream"',
+  'application/pdf',
   'multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.4.80',
 ];
 

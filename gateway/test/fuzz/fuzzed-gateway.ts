@@ -90,8 +90,12 @@ export class FuzzedGateway {
   /** Sends one request; returns its answer, whatever its status. */
   async ask({ method, path, headers, body }: Asked): Promise<Answer> {
     const answer = await request(this.url + path, {
-      ...{ method, headers, body: body ?? null, dispatcher: this.#dispatcher },
-      ...{ headersTimeout: PATIENCE, bodyTimeout: PATIENCE },
+      method,
+      headers,
+      body: body ?? null,
+      dispatcher: this.#dispatcher,
+      headersTimeout: PATIENCE,
+      bodyTimeout: PATIENCE,
     });
     const type = String(answer.headers['content-type'] ?? '');
     const chunks: Buffer[] = [];

@@ -28,24 +28,20 @@ const STRINGS = [
   '1.2.3',
 ];
 const EXPRESSIONS = [
-  ...[
-    'code.exists()',
-    "matches('^(a+)+$')",
-    ".`matches`('^(a+)+$')",
-    "replace('a','aaaaaaaa')",
-    '%context',
-    '$this',
-  ],
-  ...[
-    'select($this.combine($this))',
-    'repeat(children())',
-    'where(true)',
-    'iif(true,1,2)',
-    '((((((',
-    "'",
-    '//*',
-    '1+1',
-  ],
+  'code.exists()',
+  "matches('^(a+)+$')",
+  ".`matches`('^(a+)+$')",
+  "replace('a','aaaaaaaa')",
+  '%context',
+  '$this',
+  'select($this.combine($this))',
+  'repeat(children())',
+  'where(true)',
+  'iif(true,1,2)',
+  '((((((',
+  "'",
+  '//*',
+  '1+1',
 ];
 const DIRECTIVES = [
   '@skip(if: false)',
@@ -55,7 +51,12 @@ const DIRECTIVES = [
   '@x',
   '@deprecated',
   // Of FHIR: known at $graphql only.
-  ...['@flatten', '@flatten', '@first', '@singleton', '@slice(path: "$index")', '@slice(path: "id")'],
+  '@flatten',
+  '@flatten',
+  '@first',
+  '@singleton',
+  '@slice(path: "$index")',
+  '@slice(path: "id")',
 ];
 /** Selections that only $graphql takes: fields of any resource, some of them of one type. */
 const LOOSE = ['id', 'status', 'active', 'name { family }', 'code { text }', 'subject { resource { id } }'];

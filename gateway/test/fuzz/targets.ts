@@ -13,6 +13,15 @@ import { searchUrls } from './search-urls.ts';
 
 /** The parts of the imaging subgraph, each called directly, and the whole gateway over HTTP. */
 export const TARGETS: readonly Target[] = [
-  ...[part10, multipart, codecs, render, http, dicomWeb, dimseConnection],
-  ...[dicomFiles, graphqlDocuments, searchUrls, rawRequests],
+  part10,
+  multipart,
+  codecs,
+  render,
+  http,
+  dicomWeb,
+  dimseConnection,
+  dicomFiles,
+  graphqlDocuments,
+  searchUrls,
+  rawRequests,
 ];

@@ -38,7 +38,8 @@ export function objects(): Buffer[] {
 const UID_SYSTEM = 'urn:dicom:uid';
 const uid = (value: string): Identifier => ({ system: UID_SYSTEM, value: `urn:oid:${value}` });
 const numbered = (type: string, value: string, more: Identifier = {}): Identifier => ({
-  ...{ type: { coding: [{ code: type }] }, value },
+  type: { coding: [{ code: type }] },
+  value,
   ...more,
 });
 const acsn = (value: string, more?: Identifier) => numbered('ACSN', value, more);
@@ -59,7 +60,9 @@ const REQUIRED: Readonly<Record<string, object>> = {
 
 const resource = (type: string, id: string, own: object, patient = 'ana') =>
   ({
-    ...{ resourceType: type, id, subject: ref(`Patient/${patient}`) },
+    resourceType: type,
+    id,
+    subject: ref(`Patient/${patient}`),
     ...REQUIRED[type],
     ...own,
   }) as unknown as Resource;
@@ -107,10 +110,12 @@ addNamed('ImagingStudy', 'ehr-uid', { identifier: [uid(STUDY.plain)] });
 addNamed('ImagingStudy', 'ehr-accession', { identifier: [acsn('ACC-1')] });
 addNamed('ImagingStudy', 'ehr-by-order', { basedOn: [ref('ServiceRequest/order')] });
 addNamed('ImagingStudy', 'ehr-naming', {
-  ...{ identifier: [uid(STUDY.plain), { system: 'urn:ris', value: 'R-1' }] },
+  identifier: [uid(STUDY.plain), { system: 'urn:ris', value: 'R-1' }],
   basedOn: [ref('ServiceRequest/order-named')],
-  ...{ procedureReference: ref('Procedure/named'), encounter: ref('Encounter/named') },
-  ...{ referrer: ref('Practitioner/doctor'), interpreter: [ref('PractitionerRole/role')] },
+  procedureReference: ref('Procedure/named'),
+  encounter: ref('Encounter/named'),
+  referrer: ref('Practitioner/doctor'),
+  interpreter: [ref('PractitionerRole/role')],
   reasonCode: [{ coding: [{ code: 'cough' }] }],
   series: [
     {
@@ -119,7 +124,8 @@ addNamed('ImagingStudy', 'ehr-naming', {
       performer: [{ actor: ref('Organization/clinic') }],
     },
     {
-      ...{ uid: `${STUDY.plain}.9`, modality: { code: 'SR' } },
+      uid: `${STUDY.plain}.9`,
+      modality: { code: 'SR' },
       instance: [{ uid: `${STUDY.plain}.9.1`, sopClass: { code: 'urn:oid:1.2.840.10008.5.1.4.1.1.88.33' } }],
     },
   ],
@@ -184,7 +190,9 @@ add('Observation', 'instance of another patient', {
 const EXTENSION = 'http://hl7.org/fhir/5.0/StructureDefinition/extension-ImagingSelection';
 const selected = (contained: object) => ({ contained: [contained], derivedFrom: [ref('#selection')] });
 const basic = (...extension: object[]) => ({
-  ...{ resourceType: 'Basic', id: 'selection', code: { coding: [{ code: 'ImagingSelection' }] } },
+  resourceType: 'Basic',
+  id: 'selection',
+  code: { coding: [{ code: 'ImagingSelection' }] },
   extension,
 });
 add(
@@ -211,7 +219,9 @@ add(
   'Observation',
   'ImagingSelection of R5',
   selected({
-    ...{ resourceType: 'ImagingSelection', id: 'selection', seriesUid: `${STUDY.plain}.1` },
+    resourceType: 'ImagingSelection',
+    id: 'selection',
+    seriesUid: `${STUDY.plain}.1`,
     derivedFrom: [ref('#selection')],
   }),
   'plain',
@@ -275,7 +285,9 @@ export const CASES = cases.filter(
 /** The whole record, with resources of another patient that contradict. */
 export const RECORD: readonly Resource[] = [
   ...['ana', 'bob'].map((id) => ({
-    ...{ resourceType: 'Patient' as const, id, birthDate: id === 'ana' ? '1970-01-01' : '1980-01-01' },
+    resourceType: 'Patient' as const,
+    id,
+    birthDate: id === 'ana' ? '1970-01-01' : '1980-01-01',
     identifier: [{ value: patientOf(id), type: { coding: [{ code: 'MR' }] } }],
   })),
   ...cases.map((one) => one.resource),

@@ -53,7 +53,9 @@ export function joinedGateway({ withOrthanc = false } = {}) {
     /** Sends a GraphQL query. */
     async graph(tenant: string, query: string, token?: string) {
       const answer = await gateway.app.inject({
-        ...{ method: 'POST', url: `/${tenant}/graphql`, payload: { query } },
+        method: 'POST',
+        url: `/${tenant}/graphql`,
+        payload: { query },
         headers: { 'content-type': 'application/json', ...authorized(token) },
       });
       return answer.json<Answer>();
@@ -88,7 +90,8 @@ function tenantFiles(
   const record = { type: 'store', path: patients };
   const own = {
     authorization: { type: 'mock', disableAuthzChecks: true },
-    ...{ clinical: record, images: { type: 'folder', path, lookup } },
+    clinical: record,
+    images: { type: 'folder', path, lookup },
   };
   const web = (endpoint: string, more = {}) => ({ type: 'dicom-web', endpoint, lookup, ...more });
   return {
@@ -105,8 +108,11 @@ function tenantFiles(
 
 const basic = ({ username, password }: Orthanc) => ({ type: 'http-basic', username, password });
 const dimse = ({ dicomPort, aet }: Orthanc) => ({
-  ...{ type: 'dicom-dimse', endpoint: `dimse://127.0.0.1:${dicomPort}` },
-  ...{ ae: 'GATEWAY', calledAe: aet, retrieval: 'c-get' },
+  type: 'dicom-dimse',
+  endpoint: `dimse://127.0.0.1:${dicomPort}`,
+  ae: 'GATEWAY',
+  calledAe: aet,
+  retrieval: 'c-get',
 });
 
 export const nameOf = ({ resourceType, id }: Resource) => `${resourceType}/${id}`;

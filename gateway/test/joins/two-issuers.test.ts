@@ -14,15 +14,20 @@ const [A, B, C] = ['1.9.1', '1.9.2', '1.9.3'];
 const NUMBER = 'ACC-7';
 
 const patient = {
-  ...{ resourceType: 'Patient', id: 'ana' },
+  resourceType: 'Patient',
+  id: 'ana',
   identifier: [{ value: 'MRN-ana', type: { coding: [{ code: 'MR' }] } }],
 };
 const report = (id: string, issuer?: string) => ({
-  ...{ resourceType: 'DiagnosticReport', id, status: 'final', code: { text: id } },
+  resourceType: 'DiagnosticReport',
+  id,
+  status: 'final',
+  code: { text: id },
   subject: { reference: 'Patient/ana' },
   identifier: [
     {
-      ...{ type: { coding: [{ code: 'ACSN' }] }, value: NUMBER },
+      type: { coding: [{ code: 'ACSN' }] },
+      value: NUMBER,
       ...(issuer !== undefined && { system: `urn:oid:${issuer}` }),
     },
   ],
@@ -84,7 +89,10 @@ interface Answer {
 const headers = { authorization: 'Bearer ana' };
 async function graph(tenant: string, query: string) {
   const answer = await gateway.app.inject({
-    ...{ method: 'POST', url: `/${tenant}/graphql`, headers, payload: { query } },
+    method: 'POST',
+    url: `/${tenant}/graphql`,
+    headers,
+    payload: { query },
   });
   return answer.json<Answer>();
 }
@@ -138,11 +146,15 @@ describe('FG-10 a record that does not answer', () => {
          Patient(id: "ana") { id birthDate ImagingStudyList { id } timeline { entries { kind } missing { type } } } }`,
     );
     expect(data['ImagingStudy']).toEqual({
-      ...{ series: [{ uid: `${OF_A}.1` }], DiagnosticReportList: null, EncounterList: null },
+      series: [{ uid: `${OF_A}.1` }],
+      DiagnosticReportList: null,
+      EncounterList: null,
     });
     expect(data['Patient']).toMatchObject({ id: 'ana', birthDate: null });
     expect(ids((data['Patient'] as Record<string, unknown>)['ImagingStudyList'])).toEqual([
-      ...[OF_A, OF_B, OF_NOBODY],
+      OF_A,
+      OF_B,
+      OF_NOBODY,
     ]);
     const { entries, missing } = (data['Patient'] as { timeline: Record<string, { kind: string }[]> })
       .timeline;

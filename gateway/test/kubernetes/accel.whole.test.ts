@@ -28,7 +28,9 @@ test('its manifests are valid, and its pods have no privileges', () => {
   const nginx = containersOf(manifests).find(({ name }) => name === 'nginx')!;
   expect(nginx).toMatchObject({ of: 'gateway', image: expect.stringMatching(/:\d+\.\d+/) as unknown });
   expect(nginx.securityContext).toMatchObject({
-    ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'] },
   });
   const volumes = podOf(manifests, 'gateway').volumes!.map(({ name }) => name);
   for (const { name } of nginx.volumeMounts!) expect(volumes).toContain(name);

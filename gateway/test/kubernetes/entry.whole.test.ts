@@ -38,19 +38,15 @@ async function start(role: string): Promise<void> {
     ...environmentOf(minikube, role),
     CLINICAL_URL: `http://127.0.0.1:${ports.get('clinical')}`,
     IMAGING_URL: `http://127.0.0.1:${ports.get('imaging')}`,
-    ...{
-      PATH: process.env['PATH'],
-      HOST: '127.0.0.1',
-      PORT: port,
-      METRICS_PORT: metricsPort,
-      REDIS_URL: redis.url,
-    },
-    ...{
-      TENANTS_DIR: folder,
-      DATA_DIR: join(folder, `data-${role}`),
-      DIMSE_PORT: '0',
-      SHUTDOWN_DELAY_SECONDS: '0',
-    },
+    PATH: process.env['PATH'],
+    HOST: '127.0.0.1',
+    PORT: port,
+    METRICS_PORT: metricsPort,
+    REDIS_URL: redis.url,
+    TENANTS_DIR: folder,
+    DATA_DIR: join(folder, `data-${role}`),
+    DIMSE_PORT: '0',
+    SHUTDOWN_DELAY_SECONDS: '0',
   };
   const variables = Object.entries(own).map(([name, value]) => `${name}=${value}`);
   const { command = ['node', 'dist/gateway/main.js'], startupProbe } = containerOf(minikube, role);

@@ -36,7 +36,8 @@ export interface Connections {
 /** Returns the connections that the policies allow. A rule without peers or ports, which allows everything, is an error. */
 export function connectionsOf(manifests: readonly Manifest[]): Connections {
   const pods = workloads(manifests).map(({ metadata: { name }, spec: { template } }) => ({
-    ...{ name, labels: template.metadata.labels },
+    name,
+    labels: template.metadata.labels,
     ports: template.spec.containers.flatMap(({ ports = [] }) =>
       ports.map(({ containerPort }) => containerPort),
     ),

@@ -104,13 +104,18 @@ describe.each(OVERLAYS)('%s', (overlay) => {
       ]);
       const { http, metrics, dimse } = Object.fromEntries(ports) as Record<string, number>;
       const settings = {
-        ...{ host: '0.0.0.0', port: http, metricsPort: metrics, dataDir: '/data', workers: 1 },
+        host: '0.0.0.0',
+        port: http,
+        metricsPort: metrics,
+        dataDir: '/data',
+        workers: 1,
         tenantsDir: '/etc/gateway/tenants',
         baseUrl:
           overlay === 'overlays/minikube' ? 'https://imaging.test/img' : 'https://imaging.example.org/img',
         sealingKeys: [SECRETS['sealing-key']],
         redisUrl: `redis://:${SECRETS['redis-password']}@redis:6379`,
-        ...{ mockAllowed: overlay === 'overlays/minikube', dynamicTenants: false },
+        mockAllowed: overlay === 'overlays/minikube',
+        dynamicTenants: false,
         ...(role === 'imaging' && { dimsePort: dimse }),
       };
       expect(settingsOf(manifests, role)).toMatchObject(settings);

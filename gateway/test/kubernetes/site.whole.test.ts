@@ -81,7 +81,9 @@ test('the documented `tls` of a tenant names files of the Secret, in the folder 
   const file = {
     authorization: { type: 'smart-on-fhir', fhirBaseUrl: 'https://ehr.example.org/fhir' },
     images: {
-      ...{ type: 'dicom-web', lookup: 'studies-by-mrn', endpoint: 'https://pacs.example.org/dicom-web' },
+      type: 'dicom-web',
+      lookup: 'studies-by-mrn',
+      endpoint: 'https://pacs.example.org/dicom-web',
       tls: JSON.parse(text!) as object,
     },
   };

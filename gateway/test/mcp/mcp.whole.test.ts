@@ -68,7 +68,10 @@ describe('SM-20 an assistant finds its way', () => {
   test('to four tools that only read, each with a description of every argument', async () => {
     const { tools } = await assistant.client.listTools();
     expect(tools.map(({ name }) => name)).toEqual([
-      ...['describe_schema', 'query', 'search_timeline', 'rendered_image'],
+      'describe_schema',
+      'query',
+      'search_timeline',
+      'rendered_image',
     ]);
     for (const { annotations, inputSchema } of tools) {
       expect(annotations).toMatchObject({ readOnlyHint: true, destructiveHint: false });
@@ -182,7 +185,11 @@ describe('SM-20 the record and the images', () => {
     const { uid, instance } = series.find(({ modality }) => modality.code === 'CT')!;
     const input = { study, series: uid, instance: instance[0]!.uid, frame: 1, size: 64 };
     expect((await assistant.call('rendered_image', input)).structuredContent).toMatchObject({
-      ...{ study, series: uid, instance: instance[0]!.uid, frame: 1, mimeType: 'image/jpeg' },
+      study,
+      series: uid,
+      instance: instance[0]!.uid,
+      frame: 1,
+      mimeType: 'image/jpeg',
     });
     const { series: _, ...without } = input;
     expect(await assistant.text('rendered_image', without)).toContain('Give the series of the instance too.');

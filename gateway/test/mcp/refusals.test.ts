@@ -63,7 +63,9 @@ const LIST = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
 function post(payload: object | string, headers: Record<string, string> = {}, token = 'record') {
   const authorization = `Bearer ${token}`;
   return gateway.app.inject({
-    ...{ method: 'POST', url: '/smart/mcp', payload },
+    method: 'POST',
+    url: '/smart/mcp',
+    payload,
     headers: { ...HEADERS, authorization, ...headers },
   });
 }

@@ -6,8 +6,14 @@ import { boundaryOf, readMultipart } from '../../../subgraphs/imaging/multipart/
 
 /** Headers of one connection, of one server, or of one request. */
 const OF_ONE = [
-  ...['connection', 'keep-alive', 'transfer-encoding', 'content-length', 'date', 'server'],
-  ...['x-request-id', 'server-timing'],
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'content-length',
+  'date',
+  'server',
+  'x-request-id',
+  'server-timing',
 ];
 
 export interface Asked {

@@ -28,15 +28,25 @@ export async function startDcmqrscp(
   const hosts = Object.entries(destinations).map(([title, at]) => `${title} = (${title}, localhost, ${at})`);
   const configuration = join(directory, 'dcmqrscp.cfg');
   const lines = [
-    ...[`NetworkTCPPort = ${port}`, 'MaxPDUSize = 16384', 'MaxAssociations = 16'],
-    ...['HostTable BEGIN', ...hosts, ...(peers ? [`peers = ${peers.join(', ')}`] : []), 'HostTable END'],
-    ...['VendorTable BEGIN', 'VendorTable END'],
-    ...['AETable BEGIN', `${aet} ${store} RW (100, 1024mb) ${peers ? 'peers' : 'ANY'}`, 'AETable END', ''],
+    `NetworkTCPPort = ${port}`,
+    'MaxPDUSize = 16384',
+    'MaxAssociations = 16',
+    'HostTable BEGIN',
+    ...hosts,
+    ...(peers ? [`peers = ${peers.join(', ')}`] : []),
+    'HostTable END',
+    'VendorTable BEGIN',
+    'VendorTable END',
+    'AETable BEGIN',
+    `${aet} ${store} RW (100, 1024mb) ${peers ? 'peers' : 'ANY'}`,
+    'AETable END',
+    '',
   ];
   await writeFile(configuration, lines.join('\n'));
   const child = await startChild('/usr/bin/dcmqrscp', ['-c', configuration], () => accepts(port));
   return {
-    ...{ port, aet },
+    port,
+    aet,
     async stop() {
       await child.end('SIGKILL');
       await rm(directory, { recursive: true, force: true });

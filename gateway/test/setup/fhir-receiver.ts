@@ -60,7 +60,9 @@ export async function fhirReceiver(): Promise<FhirReceiver> {
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const receiver: FhirReceiver = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/fhir`,
-    ...{ resources, writes, isReady: true },
+    resources,
+    writes,
+    isReady: true,
     stop: () => new Promise((closed) => server.close(() => closed()).closeAllConnections()),
   };
   return receiver;

@@ -62,10 +62,7 @@ export const IDENTITY_CASES: readonly IdentityCase[] = [
   },
   {
     title: 'a merge that only the survivor states',
-    records: {
-      A: { active: on, numbers: ['a'], links: ['replaces B'] },
-      B: { active: off, numbers: ['b'] },
-    },
+    records: { A: { active: on, numbers: ['a'], links: ['replaces B'] }, B: { active: off, numbers: ['b'] } },
     shows: { A: ['a', 'b'], B: ['b'] },
   },
   {

@@ -3,8 +3,15 @@ import type { PixelDescription } from '../../../subgraphs/imaging/dicom/pixel-de
 
 /** An image of 4 × 4 bytes. */
 export const SMALL: PixelDescription = {
-  ...{ rows: 4, columns: 4, samplesPerPixel: 1, bitsAllocated: 8, bitsStored: 8, highBit: 7 },
-  ...{ pixelRepresentation: 0, planarConfiguration: 0, photometricInterpretation: 'MONOCHROME2' },
+  rows: 4,
+  columns: 4,
+  samplesPerPixel: 1,
+  bitsAllocated: 8,
+  bitsStored: 8,
+  highBit: 7,
+  pixelRepresentation: 0,
+  planarConfiguration: 0,
+  photometricInterpretation: 'MONOCHROME2',
   numberOfFrames: 1,
 };
 

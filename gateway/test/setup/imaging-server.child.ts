@@ -35,12 +35,7 @@ const imaging = imagingSubgraph({
 const permissions = parseScopes('system/ImagingStudy.rs');
 app.addHook('onRequest', async (request) => {
   request.tenant = tenant;
-  request.access = {
-    tenant: tenant.key,
-    patients: 'all',
-    permissions,
-    expires: now() + 3600,
-  };
+  request.access = { tenant: tenant.key, patients: 'all', permissions, expires: now() + 3600 };
 });
 await app.register(imaging.routes, { prefix: '/:tenant' });
 const address = await app.listen({ port: 0, host: '127.0.0.1' });

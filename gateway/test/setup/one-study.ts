@@ -5,11 +5,27 @@ import { smallObjects } from './small-objects.ts';
 /** Returns the UID of a study by its name in the tables. */
 export const uidOf = (name: keyof typeof NUMBERS): string => `1.2.34.${NUMBERS[name]}`;
 const NUMBERS = {
-  ...{ both: 1, archived: 2, 'archive of q': 3, 'record of q': 4, withheld: 5, accession: 6 },
-  ...{ 'twin 1': 7, 'twin 2': 8, 'error with images': 9, 'cancelled with images': 10 },
-  ...{ registered: 11, available: 12, cancelled: 13, 'entered-in-error': 14, unknown: 15 },
-  ...{ labelled: 16, mammography: 17, 'of q': 18, 'registered with images': 19, disputed: 20 },
-  ...{ 'with series': 21 },
+  both: 1,
+  archived: 2,
+  'archive of q': 3,
+  'record of q': 4,
+  withheld: 5,
+  accession: 6,
+  'twin 1': 7,
+  'twin 2': 8,
+  'error with images': 9,
+  'cancelled with images': 10,
+  registered: 11,
+  available: 12,
+  cancelled: 13,
+  'entered-in-error': 14,
+  unknown: 15,
+  labelled: 16,
+  mammography: 17,
+  'of q': 18,
+  'registered with images': 19,
+  disputed: 20,
+  'with series': 21,
 };
 
 /** Number of instances of every study in the archive. */
@@ -17,12 +33,10 @@ export const INSTANCES = 2;
 
 const archived = (name: keyof typeof NUMBERS, patient: string, accessionNumber?: string) =>
   smallObjects({
-    ...{
-      studyUid: uidOf(name),
-      patientId: `MRN-${patient}`,
-      instances: INSTANCES,
-      description: `DICOM ${name}`,
-    },
+    studyUid: uidOf(name),
+    patientId: `MRN-${patient}`,
+    instances: INSTANCES,
+    description: `DICOM ${name}`,
     ...(accessionNumber && { accessionNumber }),
   });
 
@@ -54,12 +68,10 @@ interface Said extends Partial<ImagingStudy> {
 
 function study(id: string, { patient = 'p', uid, accession, ...more }: Said): ImagingStudy {
   return {
-    ...{
-      resourceType: 'ImagingStudy',
-      id,
-      status: 'available',
-      subject: { reference: `Patient/${patient}` },
-    },
+    resourceType: 'ImagingStudy',
+    id,
+    status: 'available',
+    subject: { reference: `Patient/${patient}` },
     identifier: [
       ...(uid === undefined ? [] : [{ system: 'urn:dicom:uid', value: `urn:oid:${uid}` }]),
       ...(accession === undefined ? [] : [{ type: { coding: [{ code: 'ACSN' }] }, value: accession }]),
@@ -92,8 +104,12 @@ export const SAID_OF_SERIES = {
     performer: [{ actor: { reference: 'Practitioner/doctor' } }],
   },
   alone: {
-    ...{ uid: '1.2.34.21.9', number: 7, modality: { code: 'SR' }, description: 'a report' },
-    ...{ numberOfInstances: 5, bodySite: { code: 'HEART' } },
+    uid: '1.2.34.21.9',
+    number: 7,
+    modality: { code: 'SR' },
+    description: 'a report',
+    numberOfInstances: 5,
+    bodySite: { code: 'HEART' },
     instance: [{ uid: '1.2.34.21.9.1', sopClass: { code: 'urn:oid:1.2' } }],
   },
 };
@@ -101,7 +117,8 @@ export const SAID_OF_SERIES = {
 /** Returns the resources of the record; `R{name}` is the record's id of a study. */
 export function recordResources(): Resource[] {
   const patient = (id: string) => ({
-    ...{ resourceType: 'Patient', id },
+    resourceType: 'Patient',
+    id,
     identifier: [{ value: `MRN-${id}`, type: { coding: [{ code: 'MR' }] } }],
   });
   const reference = { reference: 'ImagingStudy/Rboth' };
@@ -137,7 +154,10 @@ export function recordResources(): Resource[] {
       imagingStudy: [{ reference: 'ImagingStudy/Rbare' }],
     },
     study('Rboth', {
-      ...{ uid: uidOf('both'), ...SAID, endpoint, contained: [elsewhere] as never },
+      uid: uidOf('both'),
+      ...SAID,
+      endpoint,
+      contained: [elsewhere] as never,
       meta: { source: 'urn:ris', lastUpdated: '2099-01-01T00:00:00+01:00' },
     }),
     study('Rarchive-of-q', { uid: uidOf('archive of q'), note: [{ text: 'of p' }] }),
@@ -162,12 +182,17 @@ export function recordResources(): Resource[] {
     study('Rdisputed', { uid: uidOf('disputed'), series: MAMMOGRAM, modality: [{ code: 'MG' }] }),
     study('Rseries', {
       uid: uidOf('with series'),
-      ...{ numberOfSeries: 9, numberOfInstances: 90 },
+      numberOfSeries: 9,
+      numberOfInstances: 90,
       series: [
         {
           ...SAID_OF_SERIES.both,
-          ...{ uid: `${uidOf('with series')}.1`, number: 8, modality: { code: 'XX' }, numberOfInstances: 9 },
-          ...{ endpoint, instance: [{ uid: '1.2.34.21.9.2', sopClass: { code: 'urn:oid:1.2' } }] },
+          uid: `${uidOf('with series')}.1`,
+          number: 8,
+          modality: { code: 'XX' },
+          numberOfInstances: 9,
+          endpoint,
+          instance: [{ uid: '1.2.34.21.9.2', sopClass: { code: 'urn:oid:1.2' } }],
         },
         { ...SAID_OF_SERIES.alone, endpoint },
       ],

@@ -163,7 +163,9 @@ export async function startOrthanc(options: OrthancOptions = {}): Promise<Orthan
   async function remove(level: 'Study' | 'Instance', uid?: string): Promise<void> {
     const call = (path: string, method: 'POST' | 'DELETE', query?: object) =>
       request(`${url}${path}`, {
-        ...{ method, headers: { authorization }, reset: true },
+        method,
+        headers: { authorization },
+        reset: true,
         ...(query && { body: JSON.stringify(query) }),
       });
     const [key, folder] =
@@ -196,7 +198,8 @@ export async function startOrthanc(options: OrthancOptions = {}): Promise<Orthan
     aet,
     username,
     password,
-    ...{ authorization, remove },
+    authorization,
+    remove,
     get pid() {
       return child.process.pid!;
     },

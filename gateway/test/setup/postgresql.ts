@@ -53,14 +53,19 @@ export async function startPostgresql({
   };
   if (isRoot) execFileSync('chown', ['postgres:', directory]);
   else await chmod(directory, 0o700);
-  run('initdb', [...['-D', data, '-U', USER, '-A', 'trust', '-E', 'UTF8'], '--no-locale', '--no-sync']);
+  run('initdb', ['-D', data, '-U', USER, '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync']);
   await appendFile(join(data, 'pg_hba.conf'), 'host all all samehost trust\n');
   const settings = {
-    ...{ listen_addresses: address, unix_socket_directories: directory, fsync: 'off' },
+    listen_addresses: address,
+    unix_socket_directories: directory,
+    fsync: 'off',
     max_connections: '200',
   };
   const args = [
-    ...['-D', data, '-p', String(port)],
+    '-D',
+    data,
+    '-p',
+    String(port),
     ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ];
   const [program, ...before] = [...within, ...asUser, join(newest(), 'bin', 'postgres'), ...args];
@@ -69,14 +74,15 @@ export async function startPostgresql({
   return {
     port,
     orthancSettings: {
-      ...{ EnableIndex: true, EnableStorage: true, Host: address, Port: port },
-      ...{
-        Database: 'postgres',
-        Username: USER,
-        Password: '',
-        ConnectionRetryInterval: 1,
-        IndexConnectionsCount: 8,
-      },
+      EnableIndex: true,
+      EnableStorage: true,
+      Host: address,
+      Port: port,
+      Database: 'postgres',
+      Username: USER,
+      Password: '',
+      ConnectionRetryInterval: 1,
+      IndexConnectionsCount: 8,
     },
     get pid() {
       return child.process.pid!;

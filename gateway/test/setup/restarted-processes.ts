@@ -87,7 +87,9 @@ async function askOnce(clients: Pool, number: number): Promise<string | undefine
   ][number % 3] as ['POST' | 'GET', string, string | undefined];
   try {
     const answer = await clients.request({
-      ...{ method, path, headersTimeout: 30_000 },
+      method,
+      path,
+      headersTimeout: 30_000,
       ...(body && { body, headers: { 'content-type': 'application/json' } }),
     });
     const text = await answer.body.text();
@@ -125,8 +127,11 @@ export async function restartUnderLoad(rate: number): Promise<RestartNumbers> {
   const start = async (role: Role): Promise<void> => {
     const environment = {
       BASE_URL: `http://127.0.0.1:${nginx.port}`,
-      ...{ CLINICAL_URL: balancers.clinical.url, IMAGING_URL: balancers.imaging.url, SEALING_KEY: KEY },
-      ...{ SHUTDOWN_DELAY_SECONDS: String(DELAY_SECONDS), PORT: String(await freePort()) },
+      CLINICAL_URL: balancers.clinical.url,
+      IMAGING_URL: balancers.imaging.url,
+      SEALING_KEY: KEY,
+      SHUTDOWN_DELAY_SECONDS: String(DELAY_SECONDS),
+      PORT: String(await freePort()),
     };
     processes[role].add(await startGateway(environment, role === 'gateway' ? [] : [role]));
   };

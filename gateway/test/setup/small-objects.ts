@@ -77,11 +77,7 @@ export function smallObjects(study: SmallStudy): Buffer[] {
         { tag: 0x00280102, vr: 'US', value: [7] },
         { tag: 0x00280103, vr: 'US', value: [0] },
       ],
-      {
-        vr: 'OB',
-        bytes: Buffer.alloc(side * side, pixels ?? index),
-        encapsulated: false,
-      },
+      { vr: 'OB', bytes: Buffer.alloc(side * side, pixels ?? index), encapsulated: false },
     ),
   );
 }

@@ -24,7 +24,9 @@ export function writeRecord(path: string): void {
 function observation(patient: string, at: number): string {
   const code = `c${at % CODES}`;
   const resource = {
-    ...{ resourceType: 'Observation', id: `${patient}-${at}`, status: 'final' },
+    resourceType: 'Observation',
+    id: `${patient}-${at}`,
+    status: 'final',
     subject: { reference: `Patient/${patient}` },
     category: [at % 2 === 0 ? { coding: [{ system: CATEGORY, code: 'vital-signs' }] } : { text: 'other' }],
     code: { text: `=code, ${at % CODES}`, coding: [{ system: 'urn:codes', code, display: `Code ${code}` }] },

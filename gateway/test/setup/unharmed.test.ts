@@ -30,7 +30,10 @@ beforeAll(async () => {
   const program = [`WATCH_SOCKET=${socket}`, process.execPath, watch, '-e', SERVER, String(port)];
   child = await startChild('/usr/bin/env', program, async () => (await request(url)).statusCode === 200);
   server = {
-    ...{ url, pid: child.process.pid!, log: child.log, stop: () => child.end() },
+    url,
+    pid: child.process.pid!,
+    log: child.log,
+    stop: () => child.end(),
     watched: async () => (await json(connect(socket))) as Awaited<ReturnType<WatchedGateway['watched']>>,
   };
 });

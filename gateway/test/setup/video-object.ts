@@ -4,7 +4,10 @@ import { imageObject, SMALL } from './image-object.ts';
 /** A description of frames that are fewer fragments than they are. */
 const DESCRIBED = {
   ...SMALL,
-  ...{ rows: 48, columns: 64, samplesPerPixel: 3, photometricInterpretation: 'YBR_PARTIAL_420' },
+  rows: 48,
+  columns: 64,
+  samplesPerPixel: 3,
+  photometricInterpretation: 'YBR_PARTIAL_420',
   numberOfFrames: 15,
 };
 

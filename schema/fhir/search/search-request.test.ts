@@ -59,8 +59,16 @@ describe('result parameters that are not understood', () => {
   });
 
   test.each([
-    ...['_count=x', '_count=', '_count=-1', '_count=1.5', '_offset=-1', '_elements=', '_elements=,'],
-    ...['_summary=yes', '_summary=', '_total=maybe'],
+    '_count=x',
+    '_count=',
+    '_count=-1',
+    '_count=1.5',
+    '_offset=-1',
+    '_elements=',
+    '_elements=,',
+    '_summary=yes',
+    '_summary=',
+    '_total=maybe',
   ])('a value that the standard does not have is refused under any handling: %s', (query) => {
     for (const strict of [true, false]) {
       expect(() => read(query, strict)).toThrow(expect.objectContaining({ code: 'invalid_request' }));

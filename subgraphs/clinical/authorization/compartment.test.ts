@@ -134,15 +134,13 @@ describe('SM-16 by type', () => {
   it('the types that are shared, attached or never shown are a closed list', () => {
     const of = (reach: string) => clinicalResources.filter((type) => reachOf(type) === reach);
     expect(of('shared')).toEqual([
-      ...[
-        'Device',
-        'Location',
-        'Medication',
-        'Organization',
-        'Practitioner',
-        'PractitionerRole',
-        'Questionnaire',
-      ],
+      'Device',
+      'Location',
+      'Medication',
+      'Organization',
+      'Practitioner',
+      'PractitionerRole',
+      'Questionnaire',
     ]);
     expect(of('attached')).toEqual(['Binary']);
     expect(of('never')).toEqual(['Group', 'List', 'OperationOutcome']);

@@ -125,7 +125,10 @@ test('asks a server only for resources that the scope covers', async () => {
 describe('resources that a server returns', () => {
   const SCOPE = 'patient/Observation.rs?category=laboratory&status=final';
   const good = {
-    ...{ resourceType: 'Observation', id: 'good', status: 'final', subject: { reference: 'Patient/ana' } },
+    resourceType: 'Observation',
+    id: 'good',
+    status: 'final',
+    subject: { reference: 'Patient/ana' },
     category: [{ coding: [{ code: 'laboratory' }] }],
   };
   const listed = async (resources: unknown[]) => {

@@ -105,8 +105,12 @@ export class ExportJobs {
     const id = randomBytes(16).toString('hex');
     const began = this.#now();
     const job: Job = {
-      ...{ id, owner, ...described },
-      ...{ transactionTime: new Date(began).toISOString(), state: 'running', files: [] },
+      id,
+      owner,
+      ...described,
+      transactionTime: new Date(began).toISOString(),
+      state: 'running',
+      files: [],
     };
     const controller = new AbortController();
     const running: Running = { controller, began, done: 0, bytes: 0, ended: Promise.resolve() };

@@ -67,8 +67,11 @@ export function readExport(
   const patients = patientsOf(access, members, parameters);
   const filter = readDataFilter(parameters.filter(([name]) => name === '_since' || name === '_type'));
   return {
-    ...{ tenant, filter, notes },
-    ...{ access: { ...access, patients }, caller: access },
+    tenant,
+    filter,
+    notes,
+    access: { ...access, patients },
+    caller: access,
     types: typesOf({ tenant, access }, filter, lenient ? notes : undefined),
   };
 }

@@ -21,7 +21,8 @@ describe('what is exported', () => {
     expect(manifest).toMatchObject({
       transactionTime: '2026-11-01T00:00:00.000Z',
       request: 'http://localhost:4000/test/fhir/Patient/$export',
-      ...{ requiresAccessToken: true, error: [] },
+      requiresAccessToken: true,
+      error: [],
     });
     const searched: string[] = [];
     for (const type of new Set(records.map(({ resourceType }) => resourceType))) {
@@ -49,8 +50,10 @@ describe('what is exported', () => {
     const { manifest } = await fixture.exported('/Patient/$export?_type=Patient');
     const file = await fixture.app.inject(at(manifest.output[0]!.url));
     expect(file.headers).toMatchObject({
-      ...{ 'content-type': 'application/fhir+ndjson', 'cache-control': 'no-store' },
-      ...{ 'content-length': String(file.rawPayload.length), expires: 'Sun, 01 Nov 2026 01:00:00 GMT' },
+      'content-type': 'application/fhir+ndjson',
+      'cache-control': 'no-store',
+      'content-length': String(file.rawPayload.length),
+      expires: 'Sun, 01 Nov 2026 01:00:00 GMT',
     });
     expect(file.body).toMatch(/^\{.*\}\n\{.*\}\n$/);
   });
@@ -82,7 +85,11 @@ describe('what is exported', () => {
     fixture.access = fixture.client('system/*.rs', 'all');
     const patients = (await fixture.exported('/Patient/$export?_type=Patient,ImagingStudy')).manifest;
     expect(await fixture.contents(patients)).toEqual([
-      ...['ImagingStudy/1.2.840.1', 'ImagingStudy/1.2.840.9', 'Patient/ana', 'Patient/bob', 'Patient/carl'],
+      'ImagingStudy/1.2.840.1',
+      'ImagingStudy/1.2.840.9',
+      'Patient/ana',
+      'Patient/bob',
+      'Patient/carl',
     ]);
     const members = (await fixture.exported('/Group/mixed/$export?_type=Patient')).manifest;
     expect(await fixture.contents(members)).toEqual(['Patient/ana', 'Patient/carl']);
@@ -95,7 +102,8 @@ describe('what is exported', () => {
       { name: 'patient', valueReference: { reference: 'Patient/bob' } },
     ];
     const begun = await fixture.app.inject({
-      ...{ method: 'POST', url: '/test/fhir/Patient/$export' },
+      method: 'POST',
+      url: '/test/fhir/Patient/$export',
       headers: { ...ASYNC, 'content-type': 'application/fhir+json' },
       payload: JSON.stringify({ resourceType: 'Parameters', parameter }),
     });
@@ -125,7 +133,10 @@ describe('what is exported', () => {
     await fixture.exported('/Patient/$export?_type=Condition');
     expect(fixture.audited).toEqual([
       {
-        ...{ action: 'search', type: 'Patient', query: 'Patient/$export?_type', patients: 2 },
+        action: 'search',
+        type: 'Patient',
+        query: 'Patient/$export?_type',
+        patients: 2,
         outcome: { kind: 'allowed' },
       },
     ]);

@@ -134,10 +134,7 @@ class ExportRun {
     for (let cursor: string | undefined; ;) {
       this.#tools.signal.throwIfAborted();
       const clinical = this.#tools.open(access);
-      const { resources, next } = await clinical.search(type, {
-        ...{ params, count: PAGE, strict: true },
-        cursor,
-      });
+      const { resources, next } = await clinical.search(type, { params, count: PAGE, strict: true, cursor });
       yield { clinical, resources };
       if (next === undefined) return;
       if (followed.has(next)) throw new Fault('bad_gateway', 'the pages of the record lead in a circle.');

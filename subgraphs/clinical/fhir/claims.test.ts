@@ -27,8 +27,13 @@ describe.each(SOURCES)('%s', (source) => {
 
   it('are valid in a CapabilityStatement, and the same list each time', async () => {
     const statement: CapabilityStatement = {
-      ...{ resourceType: 'CapabilityStatement', status: 'active', date: '2026-01-01', kind: 'instance' },
-      ...{ fhirVersion: '4.0.1', format: ['json'], implementation: { description: 'x' } },
+      resourceType: 'CapabilityStatement',
+      status: 'active',
+      date: '2026-01-01',
+      kind: 'instance',
+      fhirVersion: '4.0.1',
+      format: ['json'],
+      implementation: { description: 'x' },
       rest: [{ mode: 'server', resource: [...(await claims(source))] }],
     };
     expect(errorsIn(statement)).toEqual([]);
@@ -66,8 +71,10 @@ it('of a server that declares what it does, only that is claimed, until it decla
       [
         'Condition',
         {
-          ...{ interactions: new Set(interactions), searchParameters: new Set(['code']) },
-          ...{ includes: new Set<string>(), revincludes: new Set<string>() },
+          interactions: new Set(interactions),
+          searchParameters: new Set(['code']),
+          includes: new Set<string>(),
+          revincludes: new Set<string>(),
         },
       ],
     ]);

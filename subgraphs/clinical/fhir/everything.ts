@@ -66,7 +66,8 @@ function readAsked(parameters: Parameters, strict: boolean): Asked {
   const count = Math.max(1, results.count);
   return {
     filter: readDataFilter(known),
-    ...{ count, cursor },
+    count,
+    cursor,
     applied: [
       ...known,
       ['_count', String(count)],
@@ -106,7 +107,9 @@ export async function everything(
     found.next || types.imaging.size === 0
       ? { resources: [], failed: [] }
       : await imagesPart(options, access, {
-          ...{ patientId, types: types.imaging, filter: asked.filter },
+          patientId,
+          types: types.imaging,
+          filter: asked.filter,
           offset: inImages ? Number(from.cursor ?? 0) : 0,
           count: left - found.resources.length,
         });
@@ -115,7 +118,9 @@ export async function everything(
   const included = shared.filter((resource) => isWanted(resource, asked.filter));
   const next = found.next ?? images.next;
   return bundleOf(`${options.base}/Patient/${patientId}/$everything`, options.base, {
-    ...{ matches, asked, next: next && placeText(next) },
+    matches,
+    asked,
+    next: next && placeText(next),
     failed: [...asked.ignored, ...found.failed, ...images.failed],
     included: images.endpoint ? [...included, images.endpoint] : included,
   });
@@ -149,13 +154,7 @@ type ImagesPart = Part & { endpoint?: Resource };
 async function imagesPart(
   { tenant, images }: EverythingOptions,
   access: Access,
-  asked: {
-    patientId: string;
-    types: ReadonlySet<string>;
-    filter: DataFilter;
-    offset: number;
-    count: number;
-  },
+  asked: { patientId: string; types: ReadonlySet<string>; filter: DataFilter; offset: number; count: number },
 ): Promise<ImagesPart> {
   const { patientId, types, filter, offset, count } = asked;
   // A page that is full says only where the images begin.
@@ -204,13 +203,16 @@ function bundleOf(
   const entry =
     (mode: 'match' | 'include') =>
     (resource: Resource): SearchEntry => ({
-      ...{ resource, mode },
+      resource,
+      mode,
       fullUrl: `${base}/${resource.resourceType}/${resource.id}`,
     });
   const isWhole = next === undefined && asked.cursor === undefined;
   const whole = isWhole && failed.length === 0 ? matches.length : undefined;
   return searchset({
-    ...{ url, applied: asked.applied, total: whole },
+    url,
+    applied: asked.applied,
+    total: whole,
     entries: [...matches.map(entry('match')), ...included.map(entry('include')), ...failed.map(outcomeEntry)],
     pages: isWhole
       ? undefined

@@ -97,7 +97,9 @@ async function start(
   const asked = readExport({ tenant, access, members }, parameters, handling === 'lenient');
   const type = group === undefined ? 'Patient' : 'Group';
   const operation = {
-    ...{ action: 'search' as const, type, query: querySummary(`${type}/$export`, parameters) },
+    action: 'search' as const,
+    type,
+    query: querySummary(`${type}/$export`, parameters),
     target: group,
   };
   const path = group === undefined ? 'Patient/$export' : `Group/${group}/$export`;

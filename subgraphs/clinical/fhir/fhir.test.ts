@@ -42,7 +42,9 @@ describe('FHIR REST', () => {
   it('IA-20 answers a search with a searchset with total, links and absolute full URLs', async () => {
     const bundle = (await get('/Condition?patient=ana&clinical-status=active&colour=blue')).json<Bundle>();
     expect(bundle).toMatchObject({
-      ...{ resourceType: 'Bundle', type: 'searchset', total: 1 },
+      resourceType: 'Bundle',
+      type: 'searchset',
+      total: 1,
       entry: [
         { fullUrl: `${base}/Condition/asthma`, resource: { id: 'asthma' }, search: { mode: 'match' } },
         { search: { mode: 'outcome' } },
@@ -55,7 +57,8 @@ describe('FHIR REST', () => {
 
   it('answers a search by POST like one by GET', async () => {
     const posted = await app.inject({
-      ...{ method: 'POST', url: '/test/fhir/Condition/_search?patient=ana' },
+      method: 'POST',
+      url: '/test/fhir/Condition/_search?patient=ana',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       payload: 'clinical-status=active',
     });
@@ -157,7 +160,9 @@ describe('FHIR REST', () => {
     const [method = '', path = ''] = request.split(' ');
     const payload = method === 'POST' ? '{}' : undefined;
     const response = await app.inject({
-      ...{ method: method as 'GET', url: `/test/fhir${path}`, headers },
+      method: method as 'GET',
+      url: `/test/fhir${path}`,
+      headers,
       ...(payload && { payload }),
     });
     expect(response.statusCode).toBe(status);

@@ -32,7 +32,8 @@ export function fhirRoutes(options: FhirRoutesOptions): FastifyPluginAsync {
       const method = 'get' in answers ? 'GET' : 'POST';
       app.route({
         ...route,
-        ...{ method, url: `/fhir${url}` },
+        method,
+        url: `/fhir${url}`,
         handler: (request, reply) => handler(options, request as never, reply),
       });
     }

@@ -73,7 +73,9 @@ describe.each(SOURCES)('%s that keeps one version', (source) => {
   it.each(['_count=0', '_summary=count'])('a history with %s is counted', async (query) => {
     const history = (await ask(source, `/Patient/ana/_history?${query}`)).json<Bundle>();
     expect(history).toEqual({
-      ...{ resourceType: 'Bundle', type: 'history', total: 1 },
+      resourceType: 'Bundle',
+      type: 'history',
+      total: 1,
       link: [{ relation: 'self', url: 'http://localhost:4000/test/fhir/Patient/ana/_history?_count=0' }],
     });
   });
@@ -81,7 +83,8 @@ describe.each(SOURCES)('%s that keeps one version', (source) => {
   it('the history is a valid Bundle with the one version', async () => {
     const history = (await ask(source, '/Patient/ana/_history')).json<Bundle>();
     expect(history).toMatchObject({
-      ...{ type: 'history', total: 1 },
+      type: 'history',
+      total: 1,
       entry: [
         {
           fullUrl: 'http://localhost:4000/test/fhir/Patient/ana',
@@ -99,8 +102,11 @@ describe.each(SOURCES)('%s that keeps one version', (source) => {
 
 describe('a FHIR server that keeps versions', () => {
   const version = (versionId: string, patient: string) => ({
-    ...{ resourceType: 'Condition', id: 'moved', meta: { versionId } },
-    ...{ subject: { reference: `Patient/${patient}` }, code: { text: patient } },
+    resourceType: 'Condition',
+    id: 'moved',
+    meta: { versionId },
+    subject: { reference: `Patient/${patient}` },
+    code: { text: patient },
   });
   const versions = [version('4', 'ana'), version('3', 'bob'), version('1', 'ana')];
   const asked: string[] = [];
@@ -130,7 +136,10 @@ describe('a FHIR server that keeps versions', () => {
       };
     return page === '1'
       ? {
-          ...{ resourceType: 'Bundle', type: 'history', total: 4, link: [{ relation: 'next', url: next }] },
+          resourceType: 'Bundle',
+          type: 'history',
+          total: 4,
+          link: [{ relation: 'next', url: next }],
           entry: [
             { resource: versions[0], request },
             { resource: versions[1], request },
@@ -138,7 +147,8 @@ describe('a FHIR server that keeps versions', () => {
           ],
         }
       : {
-          ...{ resourceType: 'Bundle', type: 'history' },
+          resourceType: 'Bundle',
+          type: 'history',
           entry: [
             { request: { method: 'DELETE', url: 'Condition/moved' } },
             { resource: versions[2], request: { method: 'POST', url: 'Condition' } },
@@ -146,7 +156,8 @@ describe('a FHIR server that keeps versions', () => {
         };
   });
   ehr.get('/Condition/hidden/_history', async () => ({
-    ...{ resourceType: 'Bundle', type: 'history' },
+    resourceType: 'Bundle',
+    type: 'history',
     entry: [
       { resource: { ...versions[1], id: 'hidden' }, request: { method: 'PUT', url: 'Condition/hidden' } },
     ],

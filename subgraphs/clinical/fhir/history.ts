@@ -91,10 +91,6 @@ function historyEntry(
     fullUrl: `${base}/${name}`,
     ...(resource && { resource: partOf(resource, results) as never }),
     request: { method, url: method === 'POST' ? name.split('/')[0]! : name },
-    response: {
-      status: response?.status ?? (resource ? '200' : '204'),
-      etag,
-      lastModified,
-    },
+    response: { status: response?.status ?? (resource ? '200' : '204'), etag, lastModified },
   };
 }

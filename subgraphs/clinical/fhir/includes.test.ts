@@ -39,7 +39,10 @@ const more = [
     performer: [{ reference: 'Organization/lab' }],
   },
   {
-    ...{ resourceType: 'Observation', id: 'leading-away', status: 'final', ...subject('ana') },
+    resourceType: 'Observation',
+    id: 'leading-away',
+    status: 'final',
+    ...subject('ana'),
     performer: [{ reference: 'Patient/bob' }, { reference: 'Practitioner/dr/_history/2' }],
     focus: [
       { reference: 'Condition/bobs' },
@@ -51,11 +54,16 @@ const more = [
   },
   ...Array.from({ length: many }, (_, n) => ({ resourceType: 'Organization', id: `o${n}` })),
   {
-    ...{ resourceType: 'Observation', id: 'by-many', status: 'final', ...subject('ana') },
+    resourceType: 'Observation',
+    id: 'by-many',
+    status: 'final',
+    ...subject('ana'),
     performer: Array.from({ length: many }, (_, n) => ({ reference: `Organization/o${n}` })),
   },
   {
-    ...{ resourceType: 'Provenance', id: 'of-both', recorded: '2026-01-01T00:00:00Z' },
+    resourceType: 'Provenance',
+    id: 'of-both',
+    recorded: '2026-01-01T00:00:00Z',
     target: [{ reference: 'Condition/asthma' }, { reference: 'Condition/bobs' }],
     agent: [{ who: { reference: 'Practitioner/dr' } }],
   },

@@ -70,7 +70,11 @@ async function answerSearch(
   const matches = results.summary === 'count' ? [] : page.resources;
   const { resources, incomplete } = await includesOf(clinical, matches, rules.rules);
   const bundle = bundleOf({
-    ...{ base, path, page, results, made },
+    base,
+    path,
+    page,
+    results,
+    made,
     included: { resources, applied: rules.applied },
     warnings: [...ignored, ...page.ignored, ...rules.ignored, ...incomplete],
   });

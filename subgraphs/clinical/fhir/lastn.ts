@@ -16,7 +16,8 @@ import type { SearchParams } from '../sources/source.ts';
 /** `Observation/$lastn` (R4 Observation-lastn): the newest observations of each code. */
 
 const RESULTS: ResultRules = {
-  ...{ defaultCount: 0, maxCount: 0 },
+  defaultCount: 0,
+  maxCount: 0,
   more: { _summary: (value) => value === 'false' },
 };
 /** Largest `max`. */
@@ -50,7 +51,8 @@ export async function lastObservations(
     total: observations.length,
     entries: [
       ...observations.map((resource) => ({
-        ...{ resource, mode: 'match' as const },
+        resource,
+        mode: 'match' as const,
         fullUrl: `${base}/Observation/${resource.id}`,
       })),
       ...[...ignored, ...others.map(([name]) => unsupported(name))].map(outcomeEntry),
@@ -85,10 +87,7 @@ async function eachObservation(
   let looked = 0;
   let cursor: string | undefined;
   for (;;) {
-    const found = await open().search('Observation', {
-      ...{ params, strict, count: LARGEST_PAGE },
-      cursor,
-    });
+    const found = await open().search('Observation', { params, strict, count: LARGEST_PAGE, cursor });
     for (const one of found.resources) take(one as Observation);
     looked += found.resources.length;
     if (found.next === undefined) return found.applied;

@@ -146,7 +146,9 @@ describe.each(SOURCES)('%s', (source) => {
 
   it('reads the handling from a search by POST', async () => {
     const answer = await app(source).inject({
-      ...{ method: 'POST', url: '/test/fhir/Condition/_search', payload: 'colour=blue' },
+      method: 'POST',
+      url: '/test/fhir/Condition/_search',
+      payload: 'colour=blue',
       headers: { 'content-type': 'application/x-www-form-urlencoded', prefer: 'handling=strict' },
     });
     expect(answer.statusCode).toBe(400);

@@ -15,20 +15,18 @@ let access: Access;
 const images = new TestImages();
 
 const ANA = [
-  ...['Condition/asthma', 'Condition/flu', 'DiagnosticReport/report-ehr-study'],
-  ...[
-    'DiagnosticReport/report-order',
-    'DiagnosticReport/report-uid',
-    'Encounter/visit',
-    'ImagingStudy/1.2.840.1',
-  ],
-  ...[
-    'Observation/glucose',
-    'Observation/weight',
-    'Patient/ana',
-    'RiskAssessment/risk',
-    'ServiceRequest/order',
-  ],
+  'Condition/asthma',
+  'Condition/flu',
+  'DiagnosticReport/report-ehr-study',
+  'DiagnosticReport/report-order',
+  'DiagnosticReport/report-uid',
+  'Encounter/visit',
+  'ImagingStudy/1.2.840.1',
+  'Observation/glucose',
+  'Observation/weight',
+  'Patient/ana',
+  'RiskAssessment/risk',
+  'ServiceRequest/order',
 ];
 
 beforeAll(async () => {
@@ -50,7 +48,9 @@ const get = (path: string, headers: Record<string, string> = {}) =>
   app.inject({ method: 'GET', url: `/test/fhir${path}`, headers });
 const post = (path: string, payload: unknown, headers: Record<string, string> = {}) =>
   app.inject({
-    ...{ method: 'POST', url: `/test/fhir${path}`, payload: JSON.stringify(payload) },
+    method: 'POST',
+    url: `/test/fhir${path}`,
+    payload: JSON.stringify(payload),
     headers: { 'content-type': 'application/fhir+json', ...headers },
   });
 const named = ({ resource }: BundleEntry) => `${resource?.resourceType}/${resource?.id}`;
@@ -78,7 +78,10 @@ describe('Patient/$everything', () => {
     expect(bundle.entry?.[0]?.fullUrl).toBe(`${base}/Patient/ana`);
     expect(audited).toEqual([
       {
-        ...{ action: 'search', type: 'Patient', patient: 'ana', query: 'Patient/$everything' },
+        action: 'search',
+        type: 'Patient',
+        patient: 'ana',
+        query: 'Patient/$everything',
         outcome: { kind: 'allowed' },
       },
     ]);
@@ -171,8 +174,13 @@ describe('Patient/$everything', () => {
 describe('Observation/$lastn', () => {
   const coding = (code: string) => ({ system: 'http://loinc.org', code });
   const observation = (id: string, codes: string[], effective: object, patient = 'ana'): Observation => ({
-    ...{ resourceType: 'Observation', id, status: 'final', category: [{ coding: [{ code: 'laboratory' }] }] },
-    ...{ code: { coding: codes.map(coding) }, subject: { reference: `Patient/${patient}` }, ...effective },
+    resourceType: 'Observation',
+    id,
+    status: 'final',
+    category: [{ coding: [{ code: 'laboratory' }] }],
+    code: { coding: codes.map(coding) },
+    subject: { reference: `Patient/${patient}` },
+    ...effective,
   });
   const at = (effectiveDateTime: string) => ({ effectiveDateTime });
   const recorded = [
@@ -228,26 +236,23 @@ describe('Observation/$lastn', () => {
 
 describe('batch', () => {
   const batch = (urls: string[], request: object = {}) => ({
-    ...{ resourceType: 'Bundle', type: 'batch' },
+    resourceType: 'Bundle',
+    type: 'batch',
     entry: urls.map((url) => ({ request: { method: 'GET', url, ...request } })),
   });
 
   it('answers each entry like the single request, and records it alone', async () => {
     const urls = [
-      ...[
-        'Patient/ana',
-        'Condition?patient=ana&_count=1',
-        'Patient/bob',
-        'Condition/none',
-        'Condition?code:below=1',
-      ],
-      ...[
-        'Patient/ana/$everything',
-        '/Patient/ana',
-        `${base}/Patient/ana`,
-        'Spaceship/1',
-        'Observation?patient=bob',
-      ],
+      'Patient/ana',
+      'Condition?patient=ana&_count=1',
+      'Patient/bob',
+      'Condition/none',
+      'Condition?code:below=1',
+      'Patient/ana/$everything',
+      '/Patient/ana',
+      `${base}/Patient/ana`,
+      'Spaceship/1',
+      'Observation?patient=bob',
     ];
     const response = await post('', batch(urls));
     expect(response.statusCode).toBe(200);
@@ -275,7 +280,9 @@ describe('batch', () => {
     const other = operationsApp(clinical.subgraph, tenant, () => access).app;
     const payload = batch(['Observation/o', 'Patient/ana'], { ifNoneMatch: 'W/"3"' });
     const response = await other.inject({
-      ...{ method: 'POST', url: '/test/fhir/', payload: JSON.stringify(payload) },
+      method: 'POST',
+      url: '/test/fhir/',
+      payload: JSON.stringify(payload),
       headers: { 'content-type': 'application/json' },
     });
     expect(response.body).toContain(`"resource":${written}`);

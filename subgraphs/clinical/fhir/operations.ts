@@ -46,7 +46,9 @@ export function operationRoutes(options: OperationRoutesOptions): FastifyPluginA
       app.route({ method: ['GET', 'POST'], url, ...serving('operation', 'Patient'), handler: everythingOf });
     }
     app.route({
-      ...{ method: ['GET', 'POST'], url: '/fhir/Observation/$lastn', ...serving('search', 'Observation') },
+      method: ['GET', 'POST'],
+      url: '/fhir/Observation/$lastn',
+      ...serving('search', 'Observation'),
       async handler(request, reply) {
         const { parameters, handling } = readOperationRequest(request);
         const over = endOf(reply);
@@ -93,7 +95,9 @@ async function answerEverything(
   const { id = onlyPatient(access) } = request.params as { id?: string };
   // One record for all the searches (IA-30).
   const operation = {
-    ...{ action: 'search' as const, type: 'Patient', query: querySummary('Patient/$everything', parameters) },
+    action: 'search' as const,
+    type: 'Patient',
+    query: querySummary('Patient/$everything', parameters),
     ...(FHIR_ID.test(id) && { patient: id }),
   };
   try {

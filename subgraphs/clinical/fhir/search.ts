@@ -48,7 +48,9 @@ export function parseSearch(type: string, parameters: Parameters, strict: boolea
   return {
     search: {
       // One resource is requested even when only the total is wanted: not every source counts without.
-      ...{ params: read.criteria, count: Math.max(1, count), strict },
+      params: read.criteria,
+      count: Math.max(1, count),
+      strict,
       total,
       offset,
       cursor,

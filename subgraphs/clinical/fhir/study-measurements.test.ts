@@ -8,7 +8,10 @@ import { observationPage } from './study-measurements.ts';
 
 const BASE = 'http://localhost/t/fhir';
 const observation = (id: string): Observation => ({
-  ...{ resourceType: 'Observation', id, status: 'final', code: {} },
+  resourceType: 'Observation',
+  id,
+  status: 'final',
+  code: {},
 });
 const measurements = ['sr-1', 'sr-2', 'sr-3'].map(observation);
 
@@ -19,7 +22,9 @@ function record(answer: (search: Search) => Partial<SearchResult>, failed: reado
     permitted: (_type: string, make: () => Promise<unknown>) => make(),
     matching: async (_type: string, resources: unknown) => resources,
     search: async (_type: string, search: Search) => ({
-      ...{ resources: [], applied: search.params, ignored: [] },
+      resources: [],
+      applied: search.params,
+      ignored: [],
       ...answer(search),
     }),
   } as unknown as Clinical;
@@ -30,7 +35,8 @@ const ids = (resources: readonly { id?: string }[]) => resources.map(({ id }) =>
 test('IA-38 a record that cannot search by derived-from gives none of its own, and says so', async () => {
   const clinical = record(() => ({
     resources: ['of', 'other', 'studies'].map(observation),
-    ...{ applied: [], total: 3 },
+    applied: [],
+    total: 3,
     ignored: [new Fault('unsupported_parameter', 'Observation has no search parameter "derived-from" here.')],
   }));
   const { page } = await observationPage(clinical, { params, total: 'accurate' }, BASE);

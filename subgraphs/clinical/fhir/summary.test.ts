@@ -6,7 +6,10 @@ import { restSources, selfOf, SOURCES } from '../test/rest-sources.ts';
 import { errorsIn } from '../test/validator.ts';
 
 const whole = {
-  ...{ resourceType: 'Condition', id: 'whole', language: 'en', implicitRules: 'urn:rules' },
+  resourceType: 'Condition',
+  id: 'whole',
+  language: 'en',
+  implicitRules: 'urn:rules',
   meta: { versionId: '1', tag: [{ system: 'urn:t', code: 'own' }] },
   text: { status: 'generated', div: '<div xmlns="http://www.w3.org/1999/xhtml">Asthma</div>' },
   contained: [
@@ -30,12 +33,18 @@ const whole = {
   note: [{ text: 'first' }],
 };
 const patient = {
-  ...{ resourceType: 'Patient', id: 'ana', birthDate: '1980-05-02', maritalStatus: { text: 'M' } },
+  resourceType: 'Patient',
+  id: 'ana',
+  birthDate: '1980-05-02',
+  maritalStatus: { text: 'M' },
   photo: [{ contentType: 'image/png', data: 'QQ==' }],
   link: [{ other: { reference: 'Patient/ana' }, type: 'seealso' }],
 };
 const observation = {
-  ...{ resourceType: 'Observation', id: 'bp', status: 'final', code: { text: 'bp' } },
+  resourceType: 'Observation',
+  id: 'bp',
+  status: 'final',
+  code: { text: 'bp' },
   subject: { reference: 'Patient/ana' },
   component: [
     { code: { text: 'systolic' }, valueQuantity: { value: 120 }, referenceRange: [{ text: 'normal' }] },

@@ -13,11 +13,9 @@ const id = (number: number) => String(number).padStart(3, '0');
 const records = Array.from({ length: PATIENTS }, (_, patient) => [
   { resourceType: 'Patient', id: `p${id(patient)}` },
   ...Array.from({ length: conditionsOf(patient) }, (_, number) => ({
-    ...{
-      resourceType: 'Condition',
-      id: `c${id(patient)}-${number}`,
-      onsetDateTime: `20${10 + number}-01-01`,
-    },
+    resourceType: 'Condition',
+    id: `c${id(patient)}-${number}`,
+    onsetDateTime: `20${10 + number}-01-01`,
     subject: { reference: `Patient/p${id(patient)}` },
   })),
 ]).flat();

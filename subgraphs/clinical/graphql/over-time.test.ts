@@ -29,14 +29,22 @@ it('FG-17, FG-19 gives entries and points by their types', async () => {
   expect([errors, partial]).toEqual([[], []]);
   expect(data['Patient']).toEqual({
     timeline: {
-      ...{ pagesize: 20, next: null, missing: [] },
+      pagesize: 20,
+      next: null,
+      missing: [],
       entries: [
         {
-          ...{ kind: 'laboratory', date: '2021-03-04T10:30:00+02:00', title: 'Glucose' },
-          ...{ observations: [{ id: 'glucose' }], resource: null },
+          kind: 'laboratory',
+          date: '2021-03-04T10:30:00+02:00',
+          title: 'Glucose',
+          observations: [{ id: 'glucose' }],
+          resource: null,
         },
         {
-          ...{ kind: 'encounter', date: '2020-03-01T08:00:00Z', title: 'AMB', observations: null },
+          kind: 'encounter',
+          date: '2020-03-01T08:00:00Z',
+          title: 'AMB',
+          observations: null,
           resource: { __typename: 'Encounter' },
         },
       ],
@@ -44,7 +52,8 @@ it('FG-17, FG-19 gives entries and points by their types', async () => {
     trend: {
       series: [
         {
-          ...{ code: { code: '2339-0' }, unit: 'mmol/L' },
+          code: { code: '2339-0' },
+          unit: 'mmol/L',
           points: [{ id: 'glucose', value: 5.4, text: '5.4 mmol/l', converted: false }],
         },
       ],

@@ -40,9 +40,12 @@ export function overTime(): Record<string, Fields> {
       timeline: field(async (patient: Patient, args: TimelineArguments, request) => {
         requireFewPatients(request.context.clinical, idOf(patient));
         const page = await timelinePage(request.context.clinical, {
-          ...{ patientId: idOf(patient), types: args.types ?? undefined },
-          ...{ from: args.from ?? undefined, to: args.to ?? undefined },
-          ...{ count: args._count ?? undefined, cursor: args._cursor ?? undefined },
+          patientId: idOf(patient),
+          types: args.types ?? undefined,
+          from: args.from ?? undefined,
+          to: args.to ?? undefined,
+          count: args._count ?? undefined,
+          cursor: args._cursor ?? undefined,
         });
         report(page.missing, request);
         const missing = page.missing.map(({ type, fault: { code, message } }) => ({ type, code, message }));

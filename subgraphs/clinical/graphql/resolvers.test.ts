@@ -68,16 +68,11 @@ describe('FHIR in GraphQL', () => {
     ['active gender maritalStatus { text }', { active: true, gender: 'female', maritalStatus: null }],
     [
       'resourceType meta { versionId lastUpdated }',
-      {
-        resourceType: 'Patient',
-        meta: { versionId: '3', lastUpdated: '2026-02-01T10:00:00Z' },
-      },
+      { resourceType: 'Patient', meta: { versionId: '3', lastUpdated: '2026-02-01T10:00:00Z' } },
     ],
     [
       'generalPractitioner { resource { ... on Practitioner { name { family } } } }',
-      {
-        generalPractitioner: [{ resource: { name: [{ family: 'House' }] } }],
-      },
+      { generalPractitioner: [{ resource: { name: [{ family: 'House' }] } }] },
     ],
     [
       'generalPractitioner { resource(type: Organization) { __typename } }',
@@ -92,10 +87,7 @@ describe('FHIR in GraphQL', () => {
     [
       'FG-4 returns a choice by its JSON name',
       'Observation(id: "glucose") { valueQuantity { value unit } valueString }',
-      {
-        valueQuantity: { value: 5.4, unit: 'mmol/l' },
-        valueString: null,
-      },
+      { valueQuantity: { value: 5.4, unit: 'mmol/l' }, valueString: null },
     ],
     [
       'FG-3 returns a contained resource',
@@ -108,30 +100,22 @@ describe('FHIR in GraphQL', () => {
     [
       'FG-3 returns a reverse list by its only parameter',
       'Encounter(id: "visit") { ConditionList { id } }',
-      {
-        ConditionList: [{ id: 'asthma' }],
-      },
+      { ConditionList: [{ id: 'asthma' }] },
     ],
     [
       'FG-16 returns a reverse list by _reference',
       'Patient(id: "ana") { ObservationList(_reference: performer) { id } }',
-      {
-        ObservationList: [{ id: 'by-ana-about-bob' }, { id: 'nobodys' }],
-      },
+      { ObservationList: [{ id: 'by-ana-about-bob' }, { id: 'nobodys' }] },
     ],
     [
       'FG-3 returns a reverse list with search parameters',
       'Patient(id: "ana") { ConditionList(clinical_status: ["active"]) { id } }',
-      {
-        ConditionList: [{ id: 'asthma' }],
-      },
+      { ConditionList: [{ id: 'asthma' }] },
     ],
     [
       'returns a reverse list with a count',
       'Patient(id: "ana") { ObservationList(_sort: ["-date"], _count: 1) { id } }',
-      {
-        ObservationList: [{ id: 'weight' }],
-      },
+      { ObservationList: [{ id: 'weight' }] },
     ],
   ])('%s', async (_what, source, value) => {
     expect(Object.values(await dataOf(`{ ${source} }`))[0]).toEqual(value);
@@ -264,7 +248,9 @@ describe('patients whose record cannot be read', () => {
   it('SM-6 without Patient.r the patient has only the id and its lists', async () => {
     const { data, errors } = await ask(source, { scope: 'patient/Condition.rs', patients: ['ana'] });
     expect(data['Patient']).toEqual({
-      ...{ id: 'ana', birthDate: null, name: null },
+      id: 'ana',
+      birthDate: null,
+      name: null,
       ConditionList: [{ id: 'asthma' }, { id: 'flu' }],
     });
     expect(errors?.map(({ path, extensions }) => [path.at(-1), extensions['code']])).toEqual([
@@ -289,7 +275,8 @@ describe('patients whose record cannot be read', () => {
 
   it('FG-10 another patient is still refused', async () => {
     const { errors } = await ask('{ Patient(id: "bob") { id } }', {
-      ...{ patients: ['ana'], tenant: tenantOf({ type: 'none' }) },
+      patients: ['ana'],
+      tenant: tenantOf({ type: 'none' }),
     });
     expect(errors?.[0]?.extensions).toMatchObject({ code: 'forbidden', status: 403 });
   });

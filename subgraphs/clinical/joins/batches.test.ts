@@ -14,7 +14,9 @@ const records = Array.from({ length: PATIENTS }, (_, n) => {
     { resourceType: 'Patient', id: `p${n}` },
     { resourceType: 'Encounter', id: `e${n}`, subject: own.subject },
     {
-      ...{ resourceType: 'ServiceRequest', id: `o${n}`, ...own },
+      resourceType: 'ServiceRequest',
+      id: `o${n}`,
+      ...own,
       identifier: [{ value: `A${n}`, type: { coding: [{ code: 'ACSN' }] } }],
     },
     { resourceType: 'DiagnosticReport', id: `r${n}`, ...own, basedOn },
@@ -22,7 +24,9 @@ const records = Array.from({ length: PATIENTS }, (_, n) => {
     { resourceType: 'Media', id: `m${n}`, ...own, basedOn },
     { resourceType: 'Observation', id: `b${n}`, ...own, derivedFrom: [ref(`Media/m${n}`)] },
     {
-      ...{ resourceType: 'DocumentReference', id: `d${n}`, subject: own.subject },
+      resourceType: 'DocumentReference',
+      id: `d${n}`,
+      subject: own.subject,
       context: { encounter: [own.encounter], related: basedOn },
     },
   ];

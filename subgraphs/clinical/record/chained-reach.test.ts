@@ -20,7 +20,9 @@ describe('SM-16 a chain from a record that names two patients', () => {
     { resourceType: 'Condition', id: 'bobs', subject: { reference: 'Patient/bob' }, code: { text: 'Gout' } },
     { resourceType: 'Appointment', id: 'both', participant: ['Patient/ana', 'Patient/bob'].map(appointment) },
     {
-      ...{ resourceType: 'Observation', id: 'note', subject: { reference: 'Patient/ana' } },
+      resourceType: 'Observation',
+      id: 'note',
+      subject: { reference: 'Patient/ana' },
       focus: [{ reference: 'Condition/bobs' }],
     },
   ];

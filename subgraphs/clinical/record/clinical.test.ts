@@ -232,11 +232,9 @@ describe('FG-6 requests to a FHIR server', () => {
 
 it('SM-5 a page of a cursor is judged without another request to the server', async () => {
   const lines = Array.from({ length: 120 }, (_, index) => ({
-    ...{
-      resourceType: 'Observation',
-      id: `${'o'.repeat(40)}${index}`,
-      status: index % 2 ? 'final' : 'amended',
-    },
+    resourceType: 'Observation',
+    id: `${'o'.repeat(40)}${index}`,
+    status: index % 2 ? 'final' : 'amended',
     subject: { reference: 'Patient/ana' },
   }));
   const tenant = await clinical.tenantOver(lines.map((line) => JSON.stringify(line)).join('\n'));
@@ -272,7 +270,9 @@ describe('records that cannot be read', () => {
   });
 
   const external = (type: string) => ({
-    ...{ type, fhirBaseUrl: 'https://ehr.example/fhir', client: { client_id: 'us' } },
+    type,
+    fhirBaseUrl: 'https://ehr.example/fhir',
+    client: { client_id: 'us' },
   });
   it.each([
     ['no clinical source', tenantOf({ type: 'none' }), 'not_implemented', 501],

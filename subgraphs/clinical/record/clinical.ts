@@ -95,7 +95,9 @@ export class Clinical {
     this.#compartment = compartment;
     this.#patients = access.patients === 'all' ? undefined : access.patients.map(({ id }) => id);
     this.#source = new RequestSource(source, over, {
-      ...{ calls: access.calls, measure: options.measure, patients: this.#patients ?? 'all' },
+      calls: access.calls,
+      measure: options.measure,
+      patients: this.#patients ?? 'all',
       answers: options.answers,
     });
     this.#own = this.#patients && new Set(this.#patients.map((id) => `Patient/${id}`));
@@ -248,7 +250,8 @@ export class Clinical {
       this.#source,
       type,
       {
-        ...{ params, count },
+        params,
+        count,
         ...(patients && { patients }),
         sort,
         offset,
@@ -262,7 +265,9 @@ export class Clinical {
     const resources = page.resources.filter((resource) => this.#visible(resource));
     const notApplied = new Set(page.notApplied);
     const found = {
-      ...{ ...page, resources, applied: applied.filter(([name]) => !notApplied.has(name)) },
+      ...page,
+      resources,
+      applied: applied.filter(([name]) => !notApplied.has(name)),
       ignored: [...ignored, ...[...notApplied].map((name) => notAppliedFault(type, [name]))],
       ...(sort !== undefined && !notApplied.has('_sort') && { sort }),
     };

@@ -68,7 +68,9 @@ export async function relatedPageOf(clinical: Clinical, relation: Relation, sear
     resources: all.slice(offset, offset + size),
     applied: search.params,
     ignored: [],
-    ...{ pagesize: size, count: all.length, offset },
+    pagesize: size,
+    count: all.length,
+    offset,
     ...mapNeighbours(neighbours({ offset, size, total: all.length }), encodeCursor),
   };
 }

@@ -80,12 +80,7 @@ export function readDataFilter(parameters: Parameters): DataFilter {
     .filter(([name]) => name === '_type')
     .flatMap(([, value]) => trimmedAlternatives(value));
   const [since, start, end] = [last('_since'), last('start'), last('end')];
-  return {
-    ...(types.length > 0 && { types: [...new Set(types)] }),
-    since,
-    start,
-    end,
-  };
+  return { ...(types.length > 0 && { types: [...new Set(types)] }), since, start, end };
 }
 
 /** One search of a patient's data. */
@@ -98,8 +93,20 @@ export interface Section {
 
 /** The date of care of a type: the first of these that it has. Of Goal and Coverage there is none that tells. */
 const CARE_DATES = [
-  ...['date', 'period', 'onset-date', 'recorded-date', 'effective', 'effective-time', 'authoredon'],
-  ...['authored', 'whenhandedover', 'collected', 'created', 'datetime', 'recorded', 'authored-on'],
+  'date',
+  'period',
+  'onset-date',
+  'recorded-date',
+  'effective',
+  'effective-time',
+  'authoredon',
+  'authored',
+  'whenhandedover',
+  'collected',
+  'created',
+  'datetime',
+  'recorded',
+  'authored-on',
 ];
 
 /**

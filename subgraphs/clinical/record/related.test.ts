@@ -5,7 +5,10 @@ import { Compartment } from '../authorization/compartment.ts';
 import { Related } from './related.ts';
 
 const observation = (id: string, subject: Observation['subject']): Observation => ({
-  ...{ resourceType: 'Observation', id, status: 'final', code: {} },
+  resourceType: 'Observation',
+  id,
+  status: 'final',
+  code: {},
   ...(subject && { subject }),
 });
 const of = (...patients: string[]) =>

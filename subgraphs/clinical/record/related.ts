@@ -94,7 +94,8 @@ export class Related {
     const count = Math.min(LIST_LIMIT * ids.length + 1, MAX_GATHERED);
     try {
       const { resources, next } = await this.#search(type, {
-        ...{ params: [...params, [code, targets]], count },
+        params: [...params, [code, targets]],
+        count,
         sort,
         strict,
       });

@@ -61,7 +61,12 @@ export async function pageOfSections(
 
 /** Faults after which one type is named as missing and the others still count: the source does not have the type. */
 const TYPE_REFUSED: readonly string[] = [
-  ...['forbidden', 'not_found', 'invalid_request', 'unsupported_parameter', 'not_implemented', 'bad_gateway'],
+  'forbidden',
+  'not_found',
+  'invalid_request',
+  'unsupported_parameter',
+  'not_implemented',
+  'bad_gateway',
 ];
 
 async function searched(
@@ -70,10 +75,7 @@ async function searched(
   { count, cursor }: { count: number; cursor?: string | undefined },
 ): Promise<Part> {
   try {
-    const { resources, next } = await clinical.search(type, {
-      ...{ params, count, strict: true },
-      cursor,
-    });
+    const { resources, next } = await clinical.search(type, { params, count, strict: true, cursor });
     return { resources, next: next === undefined ? undefined : { key, cursor: next }, failed: [] };
   } catch (error) {
     if (cursor !== undefined || !(error instanceof Fault) || !TYPE_REFUSED.includes(error.code)) throw error;

@@ -56,7 +56,10 @@ const MAX_HOPS = 3;
 const MAX_CHAIN_TYPES = 50;
 
 const special = (code: string): SearchParameter => ({
-  ...{ code, type: 'special', description: '', expression: '' },
+  code,
+  type: 'special',
+  description: '',
+  expression: '',
 });
 const SPECIAL = { _has: special('_has'), _list: special('_list'), _filter: special('_filter') };
 

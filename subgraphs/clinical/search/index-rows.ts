@@ -187,10 +187,7 @@ function addToken(rows: IndexRows, { value, type }: TypedValue): void {
       // For the modifier `:identifier` (R4 §3.1.1.4.10).
       return (
         (value as Reference).identifier &&
-        addToken(rows, {
-          value: (value as Reference).identifier,
-          type: 'Identifier',
-        })
+        addToken(rows, { value: (value as Reference).identifier, type: 'Identifier' })
       );
     case 'code':
     case 'boolean':
@@ -213,14 +210,20 @@ function addString(rows: IndexRows, { value, type }: TypedValue): void {
 }
 
 const humanName = ({ text, family, given, prefix, suffix }: HumanName): unknown[] => [
-  ...[text, family],
+  text,
+  family,
   ...(given ?? []),
   ...(prefix ?? []),
   ...(suffix ?? []),
 ];
 
 const address = (at: Address): unknown[] => [
-  ...[at.text, at.city, at.district, at.state, at.postalCode, at.country],
+  at.text,
+  at.city,
+  at.district,
+  at.state,
+  at.postalCode,
+  at.country,
   ...(at.line ?? []),
 ];
 

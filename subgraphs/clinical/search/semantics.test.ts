@@ -9,23 +9,36 @@ const mm = { unit: 'mm[Hg]', system: 'http://unitsofmeasure.org', code: 'mm[Hg]'
 const of = (patient: string) => ({ subject: { reference: `Patient/${patient}` } });
 const coded = (code: string) => ({ coding: [{ system: loinc, code }] });
 const pressure = (id: string, patient: string, systolic: number, diastolic: number) => ({
-  ...{ resourceType: 'Observation', id, status: 'final', code: coded('85354-9'), ...of(patient) },
+  resourceType: 'Observation',
+  id,
+  status: 'final',
+  code: coded('85354-9'),
+  ...of(patient),
   component: [
     { code: coded('8480-6'), valueQuantity: { value: systolic, ...mm } },
     { code: coded('8462-4'), valueQuantity: { value: diastolic, ...mm } },
   ],
 });
 const measured = (id: string, value: number, more: object = {}) => ({
-  ...{ resourceType: 'Observation', id, status: 'final', code: coded('1-1'), ...of('one') },
+  resourceType: 'Observation',
+  id,
+  status: 'final',
+  code: coded('1-1'),
+  ...of('one'),
   valueQuantity: { value, ...more },
 });
 const form = (id: string, canonical: string) => ({
-  ...{ resourceType: 'QuestionnaireResponse', id, status: 'completed', questionnaire: canonical },
+  resourceType: 'QuestionnaireResponse',
+  id,
+  status: 'completed',
+  questionnaire: canonical,
 });
 
 const records = [
   {
-    ...{ resourceType: 'Patient', id: 'one', gender: 'female' },
+    resourceType: 'Patient',
+    id: 'one',
+    gender: 'female',
     identifier: [
       { type: { coding: [{ system: 'urn:v2', code: 'MR' }] }, system: 'urn:a', value: '1' },
       { type: { coding: [{ system: 'urn:v2', code: 'SS' }] }, system: 'urn:a', value: '2' },
@@ -33,11 +46,15 @@ const records = [
     generalPractitioner: [{ reference: 'Practitioner/house' }],
   },
   {
-    ...{ resourceType: 'Patient', id: 'two', gender: 'male' },
+    resourceType: 'Patient',
+    id: 'two',
+    gender: 'male',
     generalPractitioner: [{ identifier: { system: 'urn:npi', value: '7' } }],
   },
   {
-    ...{ resourceType: 'Patient', id: 'three', maritalStatus: { text: 'widowed' } },
+    resourceType: 'Patient',
+    id: 'three',
+    maritalStatus: { text: 'widowed' },
     contained: [{ resourceType: 'Practitioner', id: 'in', name: [{ family: 'Inside' }] }],
     generalPractitioner: [{ reference: '#in' }],
   },
@@ -52,7 +69,10 @@ const records = [
   { resourceType: 'Condition', id: 'text', code: { text: 'headache' }, ...of('one') },
   { resourceType: 'Condition', id: 'bare', ...of('two') },
   {
-    ...{ resourceType: 'Condition', id: 'versioned', code: coded('x'), ...of('one') },
+    resourceType: 'Condition',
+    id: 'versioned',
+    code: coded('x'),
+    ...of('one'),
     encounter: { reference: 'Encounter/e/_history/2' },
   },
   { resourceType: 'Encounter', id: 'e', status: 'finished', class: { code: 'AMB' }, ...of('one') },
@@ -60,7 +80,10 @@ const records = [
   form('q2', 'http://forms.example/a|2'),
   form('q', 'http://forms.example/a'),
   {
-    ...{ resourceType: 'List', id: 'chosen', status: 'current', mode: 'working' },
+    resourceType: 'List',
+    id: 'chosen',
+    status: 'current',
+    mode: 'working',
     entry: [{ item: { reference: 'Observation/high' } }, { item: { reference: 'Condition/text' } }],
   },
 ] as unknown as Resource[];

@@ -170,7 +170,10 @@ describe.each(['store', 'fhir-server'] as const)('%s', (name) => {
     let cursor: string | undefined;
     do {
       const page = await source().search('Observation', {
-        ...{ params: [], sort: '_id', count: 3, total: 'accurate' as const },
+        params: [],
+        sort: '_id',
+        count: 3,
+        total: 'accurate' as const,
         ...(cursor !== undefined && { cursor }),
       });
       expect(page.total).toBe(4);

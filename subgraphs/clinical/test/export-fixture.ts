@@ -28,7 +28,8 @@ export interface Manifest {
 /** More records: one of two patients, a third patient, and Groups. */
 const MORE = [
   {
-    ...{ resourceType: 'Appointment', id: 'both' },
+    resourceType: 'Appointment',
+    id: 'both',
     participant: ['ana', 'bob'].map((id) => ({ actor: { reference: `Patient/${id}` } })),
   },
   { resourceType: 'Patient', id: 'carl' },
@@ -88,7 +89,10 @@ export class ExportFixture {
     await this.stop();
     const dataDir = join(this.#folder, 'data');
     this.#subgraph = clinicalSubgraph({
-      ...{ dataDir, baseUrl: 'http://localhost:4000', now: () => this.now, exports },
+      dataDir,
+      baseUrl: 'http://localhost:4000',
+      now: () => this.now,
+      exports,
       loadWait: 30_000,
     });
     this.images = new TestImages();

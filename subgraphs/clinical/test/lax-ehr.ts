@@ -33,16 +33,18 @@ export interface LaxBehaviour {
 }
 
 const HONEST: LaxBehaviour = {
-  ...{
-    ignores: [],
-    self: 'applied',
-    strict: 'refuses unknown',
-    cap: 1_000,
-    next: 'right',
-    counts: true,
-    offsets: false,
-  },
-  ...{ total: (matches) => matches, metadata: 'none', declares: [], issues: [], page: (entries) => entries },
+  ignores: [],
+  self: 'applied',
+  strict: 'refuses unknown',
+  cap: 1_000,
+  next: 'right',
+  counts: true,
+  offsets: false,
+  total: (matches) => matches,
+  metadata: 'none',
+  declares: [],
+  issues: [],
+  page: (entries) => entries,
   instead: undefined,
 };
 
@@ -104,7 +106,11 @@ export async function startLaxEhr(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/fhir`;
   const ehr: LaxEhr = {
-    ...{ base, behaviour: { ...HONEST, ...initial }, requests: [], prefers: [], metadata: 0 },
+    base,
+    behaviour: { ...HONEST, ...initial },
+    requests: [],
+    prefers: [],
+    metadata: 0,
     reset() {
       ehr.behaviour = { ...HONEST, ...initial };
       ehr.requests.length = ehr.prefers.length = ehr.metadata = 0;
@@ -164,7 +170,8 @@ function searchset(type: string, { searchParams: query }: URL, all: readonly Loo
   const entries = lax.page(matches.slice(start, start + size).map((resource) => ({ resource })));
   const next = nextOf(type, query, lax, { page, isLast: (page + 1) * size >= matches.length });
   return {
-    ...{ resourceType: 'Bundle', type: 'searchset' },
+    resourceType: 'Bundle',
+    type: 'searchset',
     ...(counted ? { total: matches.length } : total !== undefined && { total }),
     link: [
       ...(lax.self === 'none' ? [] : [{ relation: 'self', url: `${base}/${type}?${selfQuery.toString()}` }]),
@@ -222,11 +229,15 @@ function metadata(response: ServerResponse, ehr: LaxEhr): void {
   if (kind === 'huge') return void response.end(`"${'x'.repeat(17_000_000)}"`);
   const searchParam = declares.map((name) => ({ name, type: 'token' }));
   const resource = ['Patient', 'Observation', 'Condition'].map((type) => ({
-    ...{ type, interaction: [{ code: 'read' }, { code: 'search-type' }], searchParam },
+    type,
+    interaction: [{ code: 'read' }, { code: 'search-type' }],
+    searchParam,
     searchInclude: ['Observation:subject'],
   }));
   send(response, 200, {
-    ...{ resourceType: 'CapabilityStatement', status: 'active', fhirVersion: '4.0.1' },
+    resourceType: 'CapabilityStatement',
+    status: 'active',
+    fhirVersion: '4.0.1',
     rest: [{ mode: 'server', searchParam: [{ name: '_id', type: 'token' }], resource }],
   });
 }

@@ -8,17 +8,18 @@ import { accessOf, fhirApp, startClinical, tenantOf } from './servers.ts';
 
 export const CATEGORIES = ['laboratory', 'vital-signs', 'survey'];
 const PATIENTS = ['ana', 'bob'].map((id, i) => ({
-  ...{ resourceType: 'Patient', id, gender: i ? 'male' : 'female', birthDate: `198${i}-05-02` },
+  resourceType: 'Patient',
+  id,
+  gender: i ? 'male' : 'female',
+  birthDate: `198${i}-05-02`,
   name: [{ family: i ? 'Nunn' : 'Peters' }],
   identifier: [{ system: 'urn:mrn', value: `MRN-${id}` }],
 }));
 /** 45 Observations, 30 of ana; dates do not follow the order of the list. */
 export const OBSERVATIONS = Array.from({ length: 45 }, (_, i) => ({
-  ...{
-    resourceType: 'Observation',
-    id: `o${String(i).padStart(2, '0')}`,
-    status: i % 3 ? 'final' : 'preliminary',
-  },
+  resourceType: 'Observation',
+  id: `o${String(i).padStart(2, '0')}`,
+  status: i % 3 ? 'final' : 'preliminary',
   subject: { reference: `Patient/${i % 3 === 2 ? 'bob' : 'ana'}` },
   category: [{ coding: [{ system: 'urn:c', code: CATEGORIES[i % 2] }] }],
   code: { coding: [{ system: 'urn:o', code: `c${i % 5}` }] },

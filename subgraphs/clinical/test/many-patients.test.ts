@@ -6,12 +6,10 @@ const MANY = Array.from({ length: 200 }, (_, i) => `patient-${String(i).padStart
 const RECORDS = MANY.flatMap((id, i) => [
   { resourceType: 'Patient', id },
   ...[0, 1].map((n) => ({
-    ...{
-      resourceType: 'Observation',
-      id: `${id}-${n}`,
-      status: 'final',
-      subject: { reference: `Patient/${id}` },
-    },
+    resourceType: 'Observation',
+    id: `${id}-${n}`,
+    status: 'final',
+    subject: { reference: `Patient/${id}` },
     effectiveDateTime: `2024-01-${String(1 + ((i * 5 + n) % 28)).padStart(2, '0')}`,
   })),
   // Of a patient whom the caller does not reach.

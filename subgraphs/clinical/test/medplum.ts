@@ -34,7 +34,11 @@ export async function startMedplum(resources: readonly Resource[], port = 0): Pr
       .then((body) =>
         router.handleRequest(
           {
-            ...{ method: request.method, url: path.slice(1), pathname: '', params: {}, query: {} },
+            method: request.method,
+            url: path.slice(1),
+            pathname: '',
+            params: {},
+            query: {},
             body: body === '' ? undefined : JSON.parse(body),
           } as FhirRequest,
           repository,

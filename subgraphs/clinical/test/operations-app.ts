@@ -26,7 +26,9 @@ export class TestImages {
       throw new Fault('forbidden', 'another patient');
     }
     const studies = (this.studies[patientId] ?? []).map(({ id, started, lastUpdated }): ImagingStudy => ({
-      ...{ resourceType: 'ImagingStudy', id, status: 'available' },
+      resourceType: 'ImagingStudy',
+      id,
+      status: 'available',
       subject: { reference: `Patient/${patientId}` },
       endpoint: [{ reference: 'Endpoint/dicomweb' }],
       ...(started && { started }),

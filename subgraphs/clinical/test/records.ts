@@ -18,7 +18,7 @@ export const records: (Resource & Record<string, unknown>)[] = [
     id: 'ana',
     meta: { versionId: '3', lastUpdated: '2026-02-01T10:00:00Z' },
     active: true,
-    identifier: [{ system: 'urn:mrn', value: 'MRN-1', ...{ type: { coding: [{ code: 'MR' }] } } }],
+    identifier: [{ system: 'urn:mrn', value: 'MRN-1', type: { coding: [{ code: 'MR' }] } }],
     name: [
       { use: 'official', family: 'Núñez', given: ['Ana', 'María'] },
       { use: 'nickname', given: ['Ani'] },
@@ -61,15 +61,22 @@ export const records: (Resource & Record<string, unknown>)[] = [
   },
   { resourceType: 'Binary', id: 'binary', contentType: 'text/plain' },
   {
-    ...{ resourceType: 'Binary', id: 'letter', contentType: 'text/plain', data: 'QQ==' },
+    resourceType: 'Binary',
+    id: 'letter',
+    contentType: 'text/plain',
+    data: 'QQ==',
     securityContext: { reference: 'Condition/asthma' },
   },
   {
-    ...{ resourceType: 'Binary', id: 'bobs-letter', contentType: 'text/plain' },
+    resourceType: 'Binary',
+    id: 'bobs-letter',
+    contentType: 'text/plain',
     securityContext: { reference: 'Condition/bobs' },
   },
   {
-    ...{ resourceType: 'Binary', id: 'portrait', contentType: 'text/plain' },
+    resourceType: 'Binary',
+    id: 'portrait',
+    contentType: 'text/plain',
     securityContext: { reference: 'Practitioner/dr' },
   },
   { resourceType: 'Device', id: 'pacemaker', patient: { reference: 'Patient/bob' } },
@@ -192,12 +199,7 @@ export const records: (Resource & Record<string, unknown>)[] = [
     subject: { reference: 'Patient/ana' },
     identifier: [{ system: 'urn:dicom:uid', value: `urn:oid:${studies.byEhrStudy}` }],
   },
-  {
-    resourceType: 'Questionnaire',
-    id: 'form',
-    status: 'active',
-    url: 'http://example.org/forms/one',
-  },
+  { resourceType: 'Questionnaire', id: 'form', status: 'active', url: 'http://example.org/forms/one' },
   {
     resourceType: 'RiskAssessment',
     id: 'risk',

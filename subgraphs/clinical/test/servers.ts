@@ -58,7 +58,8 @@ export async function startClinical(images: Partial<StudyImages> = {}): Promise<
   const file = join(directory, 'records.ndjson');
   await writeFile(file, records.map((record) => JSON.stringify(record)).join('\n'));
   const subgraph = clinicalSubgraph({
-    ...{ dataDir: join(directory, 'data'), baseUrl: 'http://localhost:4000' },
+    dataDir: join(directory, 'data'),
+    baseUrl: 'http://localhost:4000',
     loadWait: 30_000,
     studyImages: () => ({ ...NO_IMAGES, ...images }),
   });

@@ -107,7 +107,8 @@ const WAYS: Record<string, (app: FastifyInstance, row: Row) => Promise<Refusal>>
   },
   'POST _search': async (app, [, type, name, value]) => {
     const answer = await app.inject({
-      ...{ method: 'POST', url: `/test/fhir/${type}/_search` },
+      method: 'POST',
+      url: `/test/fhir/${type}/_search`,
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       payload: new URLSearchParams({ [name]: value }).toString(),
     });

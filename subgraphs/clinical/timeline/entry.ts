@@ -59,7 +59,10 @@ export function studyEntry({ id, started, description, modalities }: PatientStud
   const entity = { __typename: 'ImagingStudy', id } as const;
   return {
     entry: {
-      ...{ kind: 'study', title, resource: entity, studies: [entity] },
+      kind: 'study',
+      title,
+      resource: entity,
+      studies: [entity],
       date: start === undefined ? undefined : started,
     },
     place: { type: 'ImagingStudy', id, kind: 'study', start },

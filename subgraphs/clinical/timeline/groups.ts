@@ -90,7 +90,9 @@ function entryOf({ kind, members }: Group): Placed {
   const observations = members.map(({ observation }) => observation);
   return {
     entry: {
-      ...{ kind, title: titleOf(kind, observations), observations },
+      kind,
+      title: titleOf(kind, observations),
+      observations,
       date: first.dated?.when.date,
       ...(last !== undefined && last !== first.dated?.when.date && { end: last }),
     },

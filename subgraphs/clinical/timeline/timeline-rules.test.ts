@@ -11,12 +11,23 @@ import { timelinePage, type TimelinePage, type TimelineRequest } from './timelin
 const subject = { reference: 'Patient/p' };
 const category = (code: string) => [{ coding: [{ code }] }];
 const observed = (id: string, kind: string, effectiveDateTime: string | undefined, more = {}) => ({
-  ...{ resourceType: 'Observation', id, status: 'final', category: category(kind), code: { text: id } },
-  ...{ subject, effectiveDateTime, ...more },
+  resourceType: 'Observation',
+  id,
+  status: 'final',
+  category: category(kind),
+  code: { text: id },
+  subject,
+  effectiveDateTime,
+  ...more,
 });
 const report = (id: string, effectiveDateTime: string | undefined, more: object) => ({
-  ...{ resourceType: 'DiagnosticReport', id, status: 'final', code: { text: id }, subject },
-  ...{ effectiveDateTime, ...more },
+  resourceType: 'DiagnosticReport',
+  id,
+  status: 'final',
+  code: { text: id },
+  subject,
+  effectiveDateTime,
+  ...more,
 });
 const uid = (value: string) => [{ identifier: { system: 'urn:dicom:uid', value: `urn:oid:${value}` } }];
 const visit = (id: string) => ({ encounter: { reference: `Encounter/${id}` } });
@@ -25,7 +36,11 @@ const records = [
   { resourceType: 'Patient', id: 'p' },
   { resourceType: 'Patient', id: 'q' },
   {
-    ...{ resourceType: 'Encounter', id: 'stay', status: 'finished', subject, type: [{ text: 'Stay' }] },
+    resourceType: 'Encounter',
+    id: 'stay',
+    status: 'finished',
+    subject,
+    type: [{ text: 'Stay' }],
     period: { start: '2020-01-30T22:00:00-05:00', end: '2020-02-03T10:00:00Z' },
   },
   { resourceType: 'Encounter', id: 'open', status: 'in-progress', subject, period: { start: '2024-05-01' } },
@@ -62,19 +77,21 @@ const records = [
   report('ct-report', '2020-03-05', { imagingStudy: uid('1.2.3') }),
   report('late-report', '2023-01-01', { basedOn: [{ reference: 'ServiceRequest/order' }] }),
   {
-    ...{ resourceType: 'ServiceRequest', id: 'order', status: 'active', intent: 'order', subject },
+    resourceType: 'ServiceRequest',
+    id: 'order',
+    status: 'active',
+    intent: 'order',
+    subject,
     identifier: [{ type: { coding: [{ code: 'ACSN' }] }, value: 'ACC-1' }],
   },
 ];
 
 const study = (id: string, started: string | undefined, accessionNumbers: string[] = []): PatientStudy => ({
-  ...{
-    id,
-    _patientId: 'p',
-    modalities: ['CT'],
-    _accessionNumbers: accessionNumbers,
-    ...(started !== undefined && { started }),
-  },
+  id,
+  _patientId: 'p',
+  modalities: ['CT'],
+  _accessionNumbers: accessionNumbers,
+  ...(started !== undefined && { started }),
 });
 const studies = [
   study('1.2.3', '2020-03-04T23:00:00Z'),
@@ -154,12 +171,16 @@ describe('FG-17 a timeline', () => {
     const { entries } = await page();
     const of = (name: string) => entries.find((entry) => nameOf(entry) === name);
     expect(of('encounter stay')).toMatchObject({
-      ...{ title: 'Stay', date: '2020-01-30T22:00:00-05:00', end: '2020-02-03T10:00:00Z' },
+      title: 'Stay',
+      date: '2020-01-30T22:00:00-05:00',
+      end: '2020-02-03T10:00:00Z',
     });
     expect(of('condition year')).toMatchObject({ date: '2020', end: '2021-03' });
     expect(of('condition by-record')).toMatchObject({ date: '2020-02-02', title: 'Recorded' });
     expect(of('laboratory sodium+potassium')).toMatchObject({
-      ...{ title: 'Laboratory: 2 results', date: '2020-02-01T08:00:00Z', end: '2020-02-01T08:05:00Z' },
+      title: 'Laboratory: 2 results',
+      date: '2020-02-01T08:00:00Z',
+      end: '2020-02-01T08:05:00Z',
     });
     expect(of('encounter no-start')).toMatchObject({ date: undefined, end: '2019-05-01' });
   });
@@ -192,7 +213,10 @@ describe('FG-17 a timeline', () => {
     expect(studiesOf('report panel')).toEqual([]);
     expect(studiesOf('study 1.2.5')).toEqual(['1.2.5']);
     expect(names(await page({ types: ['ImagingStudy'] }))).toEqual([
-      ...['study 1.2.3', 'study 1.2.5', 'study 1.2.4', 'study 1.2.6'],
+      'study 1.2.3',
+      'study 1.2.5',
+      'study 1.2.4',
+      'study 1.2.6',
     ]);
   });
 

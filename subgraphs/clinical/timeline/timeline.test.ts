@@ -222,13 +222,19 @@ describe('FG-17 at the boundaries of a day', () => {
   const visit = (id: string, start: string, end: string) =>
     dated('Encounter', id, { status: 'finished', period: { start, end } });
   const given = (id: string, occurrenceDateTime: string) => ({
-    ...{ resourceType: 'Immunization', id, status: 'completed', patient: subject, occurrenceDateTime },
+    resourceType: 'Immunization',
+    id,
+    status: 'completed',
+    patient: subject,
+    occurrenceDateTime,
   });
   const onset = (id: string, onsetDateTime: string, abatementDateTime?: string) =>
     dated('Condition', id, { onsetDateTime, abatementDateTime });
   const result = (id: string, effectiveDateTime: string) =>
     dated('Observation', id, {
-      ...{ status: 'final', code: { text: id }, category: [{ coding: [{ code: 'laboratory' }] }] },
+      status: 'final',
+      code: { text: id },
+      category: [{ coding: [{ code: 'laboratory' }] }],
       effectiveDateTime,
     });
   const resources = [
@@ -252,7 +258,8 @@ describe('FG-17 at the boundaries of a day', () => {
     dated('DiagnosticReport', 'monitoring', { status: 'partial', effectivePeriod: { start: '2019-09-01' } }),
     dated('MedicationStatement', 'taken', { status: 'active', effectivePeriod: { start: '2019-10-01' } }),
     dated('MedicationStatement', 'stopped', {
-      ...{ status: 'stopped', effectivePeriod: { start: '2019-10-01', end: '2019-11-01' } },
+      status: 'stopped',
+      effectivePeriod: { start: '2019-10-01', end: '2019-11-01' },
     }),
     onset('ended-before', '2020', '2024-02-28'),
     onset('ended-on-the-day', '2020', '2024-02-29'),

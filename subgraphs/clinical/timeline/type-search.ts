@@ -75,7 +75,8 @@ export class TypeSearch {
     try {
       const cursor = this.#cursor;
       const found = await this.#clinical.search(type, {
-        ...{ ...search, count },
+        ...search,
+        count,
         cursor,
         ...(newestOf && { newestOf }),
       });
@@ -95,7 +96,11 @@ export class TypeSearch {
     if (!newestOf || !dates || !local) return this.#add({ resources: await this.#whole(params) });
     const sort = dates.map((parameter) => `-${parameter}`).join(',');
     const found = await this.#clinical.search(this.type.type, {
-      ...{ params, sort, newestOf, count: MOST_OF_TYPE, strict: true },
+      params,
+      sort,
+      newestOf,
+      count: MOST_OF_TYPE,
+      strict: true,
     });
     if (found.next !== undefined) throw this.#tooMany();
     await this.#add(found);

@@ -15,8 +15,13 @@ const loinc = (code: string) => ({ coding: [{ system: 'http://loinc.org', code }
 /** Writes an Observation as JSON text: a decimal keeps its zeros. */
 function observation(id: string, code: string, date: string, value: string, more: object = {}): string {
   const rest = {
-    ...{ resourceType: 'Observation', id, status: 'final', code: loinc(code) },
-    ...{ subject: { reference: 'Patient/p' }, effectiveDateTime: date, ...more },
+    resourceType: 'Observation',
+    id,
+    status: 'final',
+    code: loinc(code),
+    subject: { reference: 'Patient/p' },
+    effectiveDateTime: date,
+    ...more,
   };
   return JSON.stringify(rest).replace(/}$/, value === '' ? '}' : `,${value}}`);
 }
@@ -64,7 +69,8 @@ const records = [
     ] as const
   ).map(([id, value, status, specimen]) =>
     observation(id, '2823-3', '2022-01-01T08:00:00Z', quantity(value, 'mmol/L'), {
-      ...{ status, specimen: { reference: `Specimen/${specimen}` } },
+      status,
+      specimen: { reference: `Specimen/${specimen}` },
     }),
   ),
   // A panel, and a systolic pressure alone
@@ -78,8 +84,12 @@ const records = [
   observation('score', '72514-3', '2021-06-01', quantity('3', '{score}')),
   observation('percent', '72514-3', '2021-06-02', quantity('30', '%')),
   JSON.stringify({
-    ...{ resourceType: 'Procedure', id: 'op', status: 'completed', code: { text: 'Operation' } },
-    ...{ subject: { reference: 'Patient/p' }, performedPeriod: { start: '2021-02-01', end: '2021-02-02' } },
+    resourceType: 'Procedure',
+    id: 'op',
+    status: 'completed',
+    code: { text: 'Operation' },
+    subject: { reference: 'Patient/p' },
+    performedPeriod: { start: '2021-02-01', end: '2021-02-02' },
   }),
 ];
 
@@ -121,10 +131,8 @@ describe('FG-19 a trend', () => {
     expect(others).toEqual([]);
     expect(shown(series!)).toEqual(['kg', ['w1 68.0', 'w2 69.50']]);
     expect(series!.points.map(({ converted, text }) => [converted, text])).toEqual([
-      ...[
-        [true, '150 [lb_av]'],
-        [false, '69.50 kg'],
-      ],
+      [true, '150 [lb_av]'],
+      [false, '69.50 kg'],
     ]);
     expect(writeFhirJson(series!.points[1]!.value)).toBe('69.50');
   });
@@ -145,7 +153,9 @@ describe('FG-19 a trend', () => {
     ]);
     const points = series.flatMap(({ points }) => points);
     expect(Object.fromEntries(points.map(({ id, text }) => [id, text]))).toMatchObject({
-      ...{ g3: '97.10', g4: '< 20 mg/dL', g5: 'haemolysed' },
+      g3: '97.10',
+      g4: '< 20 mg/dL',
+      g5: 'haemolysed',
     });
   });
 

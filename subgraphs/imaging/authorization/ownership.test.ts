@@ -88,10 +88,7 @@ describe('DW-19 owner of a study by accession number, with', () => {
     [Tag.AccessionNumber]: { vr: 'SH', Value },
   });
   const study = (number?: string, more: DicomJson = {}): DicomJson =>
-    row('any', {
-      ...(number !== undefined && accession(number)),
-      ...more,
-    });
+    row('any', { ...(number !== undefined && accession(number)), ...more });
   const issuer = (value: string): DicomJson => ({ [Tag.IssuerOfPatientID]: { vr: 'LO', Value: [value] } });
 
   it.each<[string, DicomJson, string[], object, boolean]>([

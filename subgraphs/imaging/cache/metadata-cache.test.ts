@@ -141,10 +141,7 @@ describe('DW-6 metadata kept by series', () => {
       return values;
     };
     expect(await of([Tag.PixelData, Tag.SeriesNumber], '3.1')).toEqual({
-      PixelData: {
-        vr: 'OW',
-        BulkDataURI: `${BASE}/studies/1/series/3/instances/3.1/bulkdata/7FE00010`,
-      },
+      PixelData: { vr: 'OW', BulkDataURI: `${BASE}/studies/1/series/3/instances/3.1/bulkdata/7FE00010` },
       SeriesNumber: { vr: 'IS', Value: [1] },
     });
     expect(Object.keys((await of(undefined, '1.1.2'))!)).toHaveLength(Object.keys(ROWS[0]!).length);

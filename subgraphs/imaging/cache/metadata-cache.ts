@@ -77,10 +77,7 @@ export class MetadataCache {
     ttl: METADATA_TTL * 1000,
   });
   /** Keys of the series of a study, in order. */
-  readonly #studies = new LRUCache<string, readonly string[]>({
-    max: 10_000,
-    ttl: METADATA_TTL * 1000,
-  });
+  readonly #studies = new LRUCache<string, readonly string[]>({ max: 10_000, ttl: METADATA_TTL * 1000 });
   readonly #answers = new LRUCache<string, Buffer>({
     maxSize: MAX_ANSWER_BYTES,
     maxEntrySize: MAX_KEPT_ANSWER,

@@ -256,9 +256,12 @@ const texts = new Derivation<readonly PatientKey[], string>();
 /** Summarizes a search with the keywords of its keys. */
 function summaryOf({ level, studyUid, seriesUid, patientIds, match, limit, offset }: SourceQuery): string {
   const keys = {
-    ...{ StudyInstanceUID: studyUid, SeriesInstanceUID: seriesUid, PatientID: patientIds },
+    StudyInstanceUID: studyUid,
+    SeriesInstanceUID: seriesUid,
+    PatientID: patientIds,
     ...Object.fromEntries([...match.keys()].map((tag) => [keywordOf(tag) ?? tag, tag])),
-    ...{ limit, offset },
+    limit,
+    offset,
   };
   const names = Object.entries(keys).filter(([, value]) => value !== undefined);
   return querySummary(

@@ -196,7 +196,9 @@ const CASES: Case[] = [
     file: (uid) =>
       imageObject(uid, DEFLATED_FRAME, { ...SMALL, numberOfFrames: 2 }, [
         table(0, 0xfffffff0),
-        ...[KILOBYTE, KILOBYTE, KILOBYTE],
+        KILOBYTE,
+        KILOBYTE,
+        KILOBYTE,
       ]),
     asks: [FRAME!, PICTURE!, ['/frames/2', 502, DAMAGED]],
   },

@@ -42,7 +42,9 @@ beforeAll(async () => {
   const folder = { type: 'folder', path: join(directory, 'images'), lookup: 'all-studies-on-server' };
   const web = orthancImages(orthanc, { lookup: 'all-studies-on-server' });
   const dimse = {
-    ...{ type: 'dicom-dimse', endpoint: `dimse://127.0.0.1:${orthanc.dicomPort}`, calledAe: orthanc.aet },
+    type: 'dicom-dimse',
+    endpoint: `dimse://127.0.0.1:${orthanc.dicomPort}`,
+    calledAe: orthanc.aet,
     lookup: 'all-studies-on-server',
   };
   const images = { folder, orthanc: web, dimse, several: [web, folder] };
@@ -59,7 +61,8 @@ afterAll(async () => {
 
 const get = (url: string, accept = MULTIPART, more: { token?: string; method?: 'HEAD' } = {}) =>
   served.app.inject({
-    ...{ url, method: more.method ?? 'GET' },
+    url,
+    method: more.method ?? 'GET',
     headers: { authorization: `Bearer ${more.token ?? 'all'}`, accept },
   });
 

@@ -38,7 +38,12 @@ export interface CallOptions {
 
 /** Request headers of which an archive may make another answer than the gateway does. */
 const CONDITIONS = [
-  ...['range', 'if-range', 'if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since'],
+  'range',
+  'if-range',
+  'if-match',
+  'if-none-match',
+  'if-modified-since',
+  'if-unmodified-since',
 ];
 
 /** One request and its answer. */

@@ -243,7 +243,9 @@ describeWithSharedData('dicomweb-client, unmodified, with a bearer token', () =>
   it('tests every method of the client', () => {
     const tried = new Set([
       ...CALLS.map(([method]) => method),
-      ...['retrieveBulkData', 'buildInstanceWadoURIUrl', 'storeInstances'],
+      'retrieveBulkData',
+      'buildInstanceWadoURIUrl',
+      'storeInstances',
     ]);
     // These send no request.
     const local = ['constructor', 'setDebug', 'getDebug', 'setVerbose', 'getVerbose'];

@@ -39,29 +39,26 @@ test.each([
 });
 
 test.each([
-  ...['StudyDate=20240230', 'StudyDate=20241301', 'StudyDate=20240101-20240231', 'StudyDate=-00000000'],
-  ...[
-    'StudyDate=2024',
-    'StudyDate=2024-01-01',
-    'StudyDate=yesterday',
-    'StudyDate=20240101-20240102-20240103',
-  ],
-  ...[
-    'StudyTime=24',
-    'StudyTime=1060',
-    'StudyTime=-101099',
-    'StudyTime=noon',
-    'PerformedProcedureStepStartDate=20240230',
-  ],
-  ...[
-    'StudyInstanceUID=1.2.a',
-    'SeriesNumber=one',
-    'Modality=a/b',
-    'limit=-1',
-    'limit=all',
-    'offset=x',
-    'fuzzymatching=1',
-  ],
+  'StudyDate=20240230',
+  'StudyDate=20241301',
+  'StudyDate=20240101-20240231',
+  'StudyDate=-00000000',
+  'StudyDate=2024',
+  'StudyDate=2024-01-01',
+  'StudyDate=yesterday',
+  'StudyDate=20240101-20240102-20240103',
+  'StudyTime=24',
+  'StudyTime=1060',
+  'StudyTime=-101099',
+  'StudyTime=noon',
+  'PerformedProcedureStepStartDate=20240230',
+  'StudyInstanceUID=1.2.a',
+  'SeriesNumber=one',
+  'Modality=a/b',
+  'limit=-1',
+  'limit=all',
+  'offset=x',
+  'fuzzymatching=1',
 ])('DW-3 %s cannot be read, and no archive is asked', (query) => {
   expect(() => read('series', query)).toThrow(expect.objectContaining({ code: 'invalid_request' }));
 });

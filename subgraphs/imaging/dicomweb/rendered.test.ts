@@ -161,7 +161,9 @@ describeWithSharedData('rendered resources and thumbnails', () => {
       expect(answer.headers['vary']).toContain('Authorization');
       const found = await sharp(answer.rawPayload, { animated: true }).metadata();
       expect([found.width, found.pageHeight ?? found.height, found.pages ?? 1]).toEqual([
-        ...[width, height, pages],
+        width,
+        height,
+        pages,
       ]);
     });
 
@@ -324,7 +326,10 @@ describeWithSharedData('rendered resources and thumbnails', () => {
     const pictures = new Pictures({
       render: (task) =>
         failing ? Promise.reject(new Fault('unavailable', 'Too many images.')) : atOnce.render(task),
-      ...{ rasterize: atOnce.rasterize, thumbnails, threads, now: () => 0 },
+      rasterize: atOnce.rasterize,
+      thumbnails,
+      threads,
+      now: () => 0,
     });
     const { studyUid, seriesUid, sopInstanceUid } = find('xa-cine');
     const target = { studyUid: studyUid!, seriesUid: seriesUid!, instanceUid: sopInstanceUid };

@@ -30,9 +30,7 @@ describeWithSharedData('DW-10, DW-15 a body that is not read', () => {
     folder = realpathSync(mkdtempSync(join(tmpdir(), 'unread-')));
     copyFileSync(sharedDataPath('dicom', film.file), join(folder, 'film.dcm'));
     const images = { type: 'folder', path: folder, lookup: 'all-studies-on-server' };
-    served = await testSubgraph([testTenant(images)], {
-      own: testAccess([patient('own', 'MRN')]),
-    });
+    served = await testSubgraph([testTenant(images)], { own: testAccess([patient('own', 'MRN')]) });
     url = await served.app.listen({ port: 0, host: '127.0.0.1' });
   });
   afterAll(async () => {
@@ -51,10 +49,7 @@ describeWithSharedData('DW-10, DW-15 a body that is not read', () => {
     ['bulk data', `${instance}/bulkdata/7FE00010`, '*/*'],
   ] as const;
   const ask = (path: string, accept: string, more: { method?: 'GET' | 'HEAD'; signal?: AbortSignal } = {}) =>
-    request(`${url}/test/dicomweb${path}`, {
-      headers: { authorization: 'Bearer own', accept },
-      ...more,
-    });
+    request(`${url}/test/dicomweb${path}`, { headers: { authorization: 'Bearer own', accept }, ...more });
   const open = () =>
     readdirSync('/proc/self/fd').filter((descriptor) => {
       try {

@@ -31,7 +31,11 @@ const VIDEOS = (
   const study = `1.9.${index}`;
   const fragments = name.endsWith('.1') ? 3 : 1;
   return {
-    ...{ name, mediaType, study, stream: streamLike(mediaType, 4000 + 2 * index), fragments },
+    name,
+    mediaType,
+    study,
+    stream: streamLike(mediaType, 4000 + 2 * index),
+    fragments,
     path: `/studies/${study}/series/${study}.1/instances/${study}.1.1`,
   };
 });
@@ -78,7 +82,9 @@ describe.each(SOURCES)('from %s', (source) => {
     const base = `/${source}/dicomweb${path}`;
     const { statusCode, headers, rawPayload } = await get(`${base}/rendered`);
     expect([statusCode, headers['content-type'], headers['content-length']]).toEqual([
-      ...[200, mediaType, String(stream.length)],
+      200,
+      mediaType,
+      String(stream.length),
     ]);
     expect(rawPayload.equals(stream)).toBe(true);
     const frames = await get(`${base}/frames/1`);
@@ -121,12 +127,16 @@ describe.each(SOURCES)('from %s', (source) => {
   test('a part of it, and only the headers', async () => {
     const { statusCode, headers, rawPayload } = await get(`${base}/rendered`, { range: 'bytes=4-11' });
     expect([statusCode, headers['content-range'], rawPayload.toString()]).toEqual([
-      ...[206, `bytes 4-11/${MP4!.stream.length}`, 'ftypisom'],
+      206,
+      `bytes 4-11/${MP4!.stream.length}`,
+      'ftypisom',
     ]);
     expect((await get(`${base}/rendered`, { range: 'bytes=99999-' })).statusCode).toBe(416);
     const head = await get(`${base}/rendered`, {}, 'HEAD');
     expect([head.statusCode, head.headers['content-type'], head.headers['content-length']]).toEqual([
-      ...[200, 'video/mp4', String(MP4!.stream.length)],
+      200,
+      'video/mp4',
+      String(MP4!.stream.length),
     ]);
     expect(head.headers['accept-ranges']).toBe('bytes');
   });

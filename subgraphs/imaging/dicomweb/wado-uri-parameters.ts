@@ -34,11 +34,7 @@ export function wadoUriRequest(query: URLSearchParams, acceptHeader: string | un
     if (!UID.test(value)) throw bad(`${name} is needed: a UID is digits and dots, at most 64.`);
     return value;
   };
-  const target = {
-    studyUid: uid('studyUID'),
-    seriesUid: uid('seriesUID'),
-    instanceUid: uid('objectUID'),
-  };
+  const target = { studyUid: uid('studyUID'), seriesUid: uid('seriesUID'), instanceUid: uid('objectUID') };
   refuseUnsupported(query);
   const transferSyntax = one('transferSyntax');
   if (transferSyntax !== undefined && transferSyntax !== '*' && !UID.test(transferSyntax))
@@ -52,7 +48,8 @@ export function wadoUriRequest(query: URLSearchParams, acceptHeader: string | un
   const region = one('region');
   const window = windowOf(one('windowCenter'), one('windowWidth'));
   return {
-    ...{ target, accept: acceptOf(one('contentType'), acceptHeader) },
+    target,
+    accept: acceptOf(one('contentType'), acceptHeader),
     transferSyntax,
     frame,
     rendering: {

@@ -8,9 +8,7 @@ export function noRoom(cause: unknown): Fault {
   return new Fault(
     'unavailable',
     'This server has no disk space for the objects of the image archive. Try again later.',
-    {
-      ...{ service: 'imaging', retryAfter: 60, cause },
-    },
+    { service: 'imaging', retryAfter: 60, cause },
   );
 }
 

@@ -48,7 +48,15 @@ test('of many, those that were used last are kept', async () => {
   await delay(10);
   collectGarbage();
   expect(keys.map((key) => map.get(key) !== undefined)).toEqual([
-    ...[true, false, false, false, false, false],
-    ...[false, true, true, true],
+    true,
+    false,
+    false,
+    false,
+    false,
+    false,
+    false,
+    true,
+    true,
+    true,
   ]);
 });

@@ -70,7 +70,9 @@ export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsy
       ['POST', '/fhir/Patient/:id/ImagingStudy/_search'],
     ] as const)
       app.route({
-        ...{ method, url, ...STUDIES_OF_PATIENT },
+        method,
+        url,
+        ...STUDIES_OF_PATIENT,
         handler: (request, reply) => search(request, reply, options),
       });
     app.get('/fhir/ImagingStudy/:id', STUDY, (request, reply) => readImagingStudy(request, reply, options));

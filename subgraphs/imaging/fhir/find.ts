@@ -139,7 +139,8 @@ function foundIn(
     failed: [...new Set([...failed, ...patientFaults(all)])],
     page: offset === 0 && count >= all.length ? all : all.slice(offset, offset + count),
     asked: {
-      ...{ patients, records: lists.reduce((sum, { studies }) => sum + studies.length, 0) },
+      patients,
+      records: lists.reduce((sum, { studies }) => sum + studies.length, 0),
       ...(studyUids && { studyUids }),
     },
   };

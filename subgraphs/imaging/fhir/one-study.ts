@@ -35,7 +35,10 @@ const joined = new Derivation<Candidate, Candidate & { own: RecordStudy }>();
 
 /** Everything that a half of a study is made from; the resource is the same object while a source keeps it. */
 export const factsOf = ({ resource, id, uid, patientId }: RecordStudy): readonly unknown[] => [
-  ...[resource, id, uid, patientId],
+  resource,
+  id,
+  uid,
+  patientId,
 ];
 
 /** Makes a study of what only the record has: with its own status, and without endpoint, because nothing can be retrieved. */
@@ -145,7 +148,9 @@ function withFreeId(archive: ImagingStudy, taken: readonly Resource[] = []): Ima
     reference: reference === `#${endpoint.id}` ? `#${id}` : reference!,
   });
   return omitEmpty<ImagingStudy>({
-    ...{ ...archive, contained: [{ ...endpoint, id }], endpoint: archive.endpoint?.map(moved) },
+    ...archive,
+    contained: [{ ...endpoint, id }],
+    endpoint: archive.endpoint?.map(moved),
     series: archive.series?.map((one) =>
       one.endpoint ? { ...one, endpoint: one.endpoint.map(moved) } : one,
     ),

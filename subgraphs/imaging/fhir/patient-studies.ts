@@ -18,7 +18,9 @@ export async function patientStudies(
   const { page, failed } = await findStudies(imaging, { ...search, count: Infinity }, options);
   const studies = page.map((found) => ({
     // One that names nobody is this patient's, too: it was found for this patient.
-    ...{ ...keysOf(found), id: found.study.id!, _patientId: patientId },
+    ...keysOf(found),
+    id: found.study.id!,
+    _patientId: patientId,
     started: found.study.started,
     description: found.study.description,
     modalities: (found.study.modality ?? []).flatMap(({ code }) => code ?? []),

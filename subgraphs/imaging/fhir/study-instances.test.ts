@@ -22,7 +22,8 @@ const studyOf = (ofStudy?: number, ofSeries?: number): ImagingStudy => ({
   subject: { reference: 'Patient/1' },
   ...(ofStudy !== undefined && { numberOfInstances: ofStudy }),
   series: ['1.1', '1.2'].map((uid) => ({
-    ...{ uid, modality: CT },
+    uid,
+    modality: CT,
     ...(ofSeries !== undefined && { numberOfInstances: ofSeries }),
   })),
 });

@@ -66,8 +66,11 @@ beforeAll(async () => {
       key,
     );
   tenants = {
-    ...{ list: tenant('list'), literal: tenant('literal'), first: tenant('first') },
-    ...{ refused: tenant('refused'), cut: tenant('cut') },
+    list: tenant('list'),
+    literal: tenant('literal'),
+    first: tenant('first'),
+    refused: tenant('refused'),
+    cut: tenant('cut'),
   };
   const read = async (_tenant: unknown, _access: unknown, id: string) => patient(id, `MRN-${id}`).identity;
   served = await testSubgraph(Object.values(tenants), {}, { directory: { ...NO_RECORD, read } });

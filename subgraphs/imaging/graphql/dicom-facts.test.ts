@@ -39,8 +39,11 @@ async function seriesOf(fields: string) {
 
 test('FG-8 a series gives the size and transfer syntax of its first image, and the frames of all', async () => {
   expect(await seriesOf('rows columns numberOfFrames transferSyntax bodyPartExamined')).toEqual({
-    ...{ rows: 8, columns: 6, numberOfFrames: 6 },
-    ...{ transferSyntax: TransferSyntax.ExplicitVRLittleEndian, bodyPartExamined: 'KNEE' },
+    rows: 8,
+    columns: 6,
+    numberOfFrames: 6,
+    transferSyntax: TransferSyntax.ExplicitVRLittleEndian,
+    bodyPartExamined: 'KNEE',
   });
 });
 

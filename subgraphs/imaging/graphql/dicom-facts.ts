@@ -268,8 +268,11 @@ async function metadataOf(
   const { found, seriesUid } = instance[ORIGIN];
   const base = await loaders.base.load(found);
   return loaders.metadata.load({
-    ...{ studyUid: found.study.id!, seriesUid, instanceUid: instance.uid },
-    ...{ base, tags },
+    studyUid: found.study.id!,
+    seriesUid,
+    instanceUid: instance.uid,
+    base,
+    tags,
   });
 }
 

@@ -23,7 +23,8 @@ beforeAll(async () => {
   tenant = testTenant({ type: 'folder', path: directory, lookup: 'studies-by-mrn' });
   served = await testSubgraph([tenant], {});
   await vi.waitFor(async () => expect((await ask('{ ImagingStudyList { id } }')).days).toHaveLength(10), {
-    ...{ timeout: 30_000, interval: 50 },
+    timeout: 30_000,
+    interval: 50,
   });
 }, 60_000);
 afterAll(async () => {
@@ -38,10 +39,7 @@ async function ask(source: string) {
   const uids = [...JSON.stringify(data).matchAll(/1\.2\.3\.1\.(\d+)/g)].map(
     ([, number]) => Number(number) + 9,
   );
-  return {
-    days: uids.toSorted((a, b) => a - b),
-    codes: errors.map(({ extensions }) => extensions['code']),
-  };
+  return { days: uids.toSorted((a, b) => a - b), codes: errors.map(({ extensions }) => extensions['code']) };
 }
 
 const list = (field: string, args: string) =>

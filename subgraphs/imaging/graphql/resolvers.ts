@@ -110,7 +110,8 @@ export function imagingResolvers(
   ): Resolver =>
     faultsAsErrors<Source, ImagingContext, A>((source, args, context, info) =>
       resolve(source, args, factsOf(context), {
-        ...{ info, report: (failed) => reportPartial(context, info, failed) },
+        info,
+        report: (failed) => reportPartial(context, info, failed),
       }),
     ) as unknown as Resolver;
   /** Makes the resolver of a list of which a part may be missing. */
@@ -199,10 +200,7 @@ export function imagingResolvers(
       ImagingStudyConnection: searched(CONNECTION),
       Endpoint: field<unknown, { id: string }>((_, { id }, facts) => endpoint(id, facts)),
     },
-    Patient: {
-      ImagingStudyList: searched(LIST, ownId),
-      ImagingStudyConnection: searched(CONNECTION, ownId),
-    },
+    Patient: { ImagingStudyList: searched(LIST, ownId), ImagingStudyConnection: searched(CONNECTION, ownId) },
     ...Object.fromEntries(joinedTypes.map((type) => [type, linked])),
     ImagingStudy: {
       ...generated['ImagingStudy'],

@@ -19,8 +19,11 @@ const GYM2 = 'UCUM Gy.m2 Gy.m2';
 
 function doses(...children: ReturnType<typeof container>[]) {
   const report = srJson({
-    ...{ studyUid: '1.2.3', patientId: 'P', title: 'DCM 113701 X-Ray Radiation Dose Report' },
-    ...{ children, more: [{ tag: 0x00080201, vr: 'SH', value: '+0100' }] },
+    studyUid: '1.2.3',
+    patientId: 'P',
+    title: 'DCM 113701 X-Ray Radiation Dose Report',
+    children,
+    more: [{ tag: 0x00080201, vr: 'SH', value: '+0100' }],
   });
   const found = readReports({
     json: new Uint8Array(Buffer.from(withNumericValues(JSON.stringify([report])))),

@@ -29,8 +29,11 @@ function read(...reports: DicomJson[]): SeriesReports {
 }
 const report = (children: StructuredReport['children'], more: Partial<StructuredReport> = {}) =>
   srJson({
-    ...{ studyUid: '1.2.3', patientId: 'P', title: 'DCM 126000 Imaging Measurement Report' },
-    ...{ children, ...more },
+    studyUid: '1.2.3',
+    patientId: 'P',
+    title: 'DCM 126000 Imaging Measurement Report',
+    children,
+    ...more,
   });
 const observations = (...children: StructuredReport['children']) => read(report(children)).observations;
 const only = (...children: StructuredReport['children']): Partial<Observation> => {

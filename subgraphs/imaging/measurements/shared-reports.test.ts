@@ -40,7 +40,10 @@ describeWithSharedData('real structured reports', () => {
     expect(real!.failed).toEqual([]);
     expect(
       real!.observations.map(({ code, identifier, valueQuantity: of, bodySite }) => [
-        ...[code.text, identifier?.[1]?.value, of && `${decimalText(of.value)} ${of.code}`, bodySite?.text],
+        code.text,
+        identifier?.[1]?.value,
+        of && `${decimalText(of.value)} ${of.code}`,
+        bodySite?.text,
       ]),
     ).toEqual([
       ['Intensity Histogram Mean (X6K6, IBSI)', 'Image0001', "-119.07385253906 [hnsf'U]", undefined],

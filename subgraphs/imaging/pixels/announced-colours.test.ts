@@ -17,13 +17,16 @@ const RLE = TransferSyntax.RLELossless;
 
 function pixels(changes: Partial<PixelDescription>): PixelDescription {
   return {
-    ...{ rows: 4, columns: 4, samplesPerPixel: 3, bitsAllocated: 8, bitsStored: 8, highBit: 7 },
-    ...{
-      pixelRepresentation: 0,
-      planarConfiguration: 0,
-      photometricInterpretation: 'RGB',
-      numberOfFrames: 1,
-    },
+    rows: 4,
+    columns: 4,
+    samplesPerPixel: 3,
+    bitsAllocated: 8,
+    bitsStored: 8,
+    highBit: 7,
+    pixelRepresentation: 0,
+    planarConfiguration: 0,
+    photometricInterpretation: 'RGB',
+    numberOfFrames: 1,
     ...changes,
   };
 }

@@ -136,12 +136,19 @@ const grey = (
   highBit = bitsStored - 1,
 ) => ({
   ...ONE,
-  ...{ columns, samplesPerPixel: 1, bitsAllocated, bitsStored, highBit, pixelRepresentation: sign },
+  columns,
+  samplesPerPixel: 1,
+  bitsAllocated,
+  bitsStored,
+  highBit,
+  pixelRepresentation: sign,
   photometricInterpretation: 'MONOCHROME2',
 });
 const colour = (columns: number, photometricInterpretation: string, planarConfiguration: 0 | 1 = 0) => ({
   ...grey(columns, 8, 8, 0),
-  ...{ samplesPerPixel: 3, photometricInterpretation, planarConfiguration },
+  samplesPerPixel: 3,
+  photometricInterpretation,
+  planarConfiguration,
 });
 
 describe('native and RLE frames calculated by hand', () => {

@@ -23,9 +23,16 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 
 type Changes = Partial<PixelDescription>;
 const described = (columns: number, rows: number, bitsStored: number, changes: Changes = {}) => ({
-  ...{ rows, columns, bitsStored, highBit: bitsStored - 1, bitsAllocated: bitsStored > 8 ? 16 : 8 },
-  ...{ samplesPerPixel: 1, pixelRepresentation: 0 as const, planarConfiguration: 0 as const },
-  ...{ photometricInterpretation: 'MONOCHROME2', numberOfFrames: 1 },
+  rows,
+  columns,
+  bitsStored,
+  highBit: bitsStored - 1,
+  bitsAllocated: bitsStored > 8 ? 16 : 8,
+  samplesPerPixel: 1,
+  pixelRepresentation: 0 as const,
+  planarConfiguration: 0 as const,
+  photometricInterpretation: 'MONOCHROME2',
+  numberOfFrames: 1,
   ...changes,
 });
 const signed = { pixelRepresentation: 1 } as const;

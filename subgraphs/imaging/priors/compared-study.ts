@@ -55,8 +55,10 @@ export function comparedStudy({ record, own }: ComparableStudy): ComparedStudy {
 function united(halves: readonly ComparedStudy[]): ComparedStudy {
   const all = (fact: keyof ComparedStudy) => new Set(halves.flatMap((half) => [...half[fact]]));
   return {
-    ...{ modalities: all('modalities'), regions: all('regions') },
-    ...{ sides: all('sides'), procedures: all('procedures') },
+    modalities: all('modalities'),
+    regions: all('regions'),
+    sides: all('sides'),
+    procedures: all('procedures'),
   };
 }
 

@@ -199,7 +199,10 @@ describe('FG-18 a study that only the record has', () => {
     const isPrior = priorTo(recorded({ ...CHEST_CT, started: '2026-01-01T00:30:00+01:00' }), {});
     const at = (started: string) => isPrior(recorded({ ...CHEST_CT, started }));
     expect(['2025-12-31T23:00:00Z', '2025-12-31T23:45:00Z', '2025-12-31', '2026-01-01'].map(at)).toEqual([
-      ...[true, false, true, false],
+      true,
+      false,
+      true,
+      false,
     ]);
     const rows = archived({ body: 'CHEST' });
     expect(isPrior({ ...rows, study: { ...rows.study, started: '2025-01-01' } })).toBe(true);

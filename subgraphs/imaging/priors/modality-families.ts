@@ -10,6 +10,20 @@ export const MODALITY_FAMILIES: Readonly<Record<string, readonly string[]>> = {
 
 /** Modalities of objects that describe images, or hold other data (PS3.3 §C.7.3.1.1.1): no study is compared by them. */
 export const NOT_COMPARED: readonly string[] = [
-  ...['AU', 'DOC', 'FID', 'KO', 'OT', 'PLAN', 'PR', 'REG', 'RTDOSE', 'RTPLAN', 'RTRECORD', 'RTSTRUCT'],
-  ...['RWV', 'SEG', 'SMR', 'SR'],
+  'AU',
+  'DOC',
+  'FID',
+  'KO',
+  'OT',
+  'PLAN',
+  'PR',
+  'REG',
+  'RTDOSE',
+  'RTPLAN',
+  'RTRECORD',
+  'RTSTRUCT',
+  'RWV',
+  'SEG',
+  'SMR',
+  'SR',
 ];

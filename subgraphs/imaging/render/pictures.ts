@@ -210,7 +210,8 @@ export class Pictures {
     const weight = svg.length + rasterWeight(type, viewport ?? DRAWING);
     if (weight > HEAVY_BYTES) throw tooLarge('ask for a smaller viewport');
     const body = await this.#options.rasterize({
-      ...{ weight, signal },
+      weight,
+      signal,
       input: async () => ({ svg, type, viewport }),
     });
     return { headers: { 'content-type': type }, body };
@@ -244,9 +245,15 @@ export class Pictures {
       const body = await this.#options.render({
         weight,
         input: async () => ({
-          ...{ ...outline, window, quality, labels, ...moving },
+          ...outline,
+          window,
+          quality,
+          labels,
+          ...moving,
           frames: (await held.read()).map((bytes, i) => ({
-            ...{ bytes, number: numbers[i]!, attributes: shown[i]! },
+            bytes,
+            number: numbers[i]!,
+            attributes: shown[i]!,
           })),
         }),
         signal,

@@ -33,7 +33,10 @@ function studyOf(rows: readonly Row[]): Pick<Study, 'instances'> {
 const SEGMENTATION = '1.2.840.10008.5.1.4.1.1.66.4';
 const slices = (series: string, count: number, more: Partial<Row> = {}): Row[] =>
   Array.from({ length: count }, (_, i) => ({
-    ...{ series, instance: `${series}.${i + 1}`, number: i + 1, rows: 512 },
+    series,
+    instance: `${series}.${i + 1}`,
+    number: i + 1,
+    rows: 512,
     ...more,
   }));
 

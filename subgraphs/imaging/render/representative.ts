@@ -28,10 +28,7 @@ export async function representative(
   if (!candidates) throw noSuchObject();
   const series = longestSeries(candidates).sort(byNumber);
   const row = candidates === rows ? series[0]! : series[(series.length - 1) >> 1]!;
-  return {
-    seriesUid: text(row, Tag.SeriesInstanceUID)!,
-    instanceUid: text(row, Tag.SOPInstanceUID)!,
-  };
+  return { seriesUid: text(row, Tag.SeriesInstanceUID)!, instanceUid: text(row, Tag.SOPInstanceUID)! };
 }
 
 /**

@@ -96,9 +96,20 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
       const own = join(directory, studyUid);
       await mkdir(own);
       await run('getscu', [
-        ...['+B', '-S', '-aet', OUR_AE, '-aec', 'ORTHANC', '-od', own],
-        ...['-k', 'QueryRetrieveLevel=STUDY', '-k', `StudyInstanceUID=${studyUid}`],
-        ...['127.0.0.1', String(pacs.orthanc.dicomPort)],
+        '+B',
+        '-S',
+        '-aet',
+        OUR_AE,
+        '-aec',
+        'ORTHANC',
+        '-od',
+        own,
+        '-k',
+        'QueryRetrieveLevel=STUDY',
+        '-k',
+        `StudyInstanceUID=${studyUid}`,
+        '127.0.0.1',
+        String(pacs.orthanc.dicomPort),
       ]);
       const judged = await Promise.all((await readdir(own)).map((name) => readFile(join(own, name))));
       for await (const { stream, transferSyntax } of source.retrieve({ studyUid }, '*')) {
@@ -319,7 +330,8 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
         }
       };
       await expect(reading()).rejects.toMatchObject({
-        ...{ code: 'unavailable', details: { service: 'imaging', retryAfter: 5 } },
+        code: 'unavailable',
+        details: { service: 'imaging', retryAfter: 5 },
       });
       expect(streamed.length).toBeGreaterThan(0);
       expect(streamed.length).toBeLessThan(expected.length);
@@ -437,9 +449,19 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
       // Files of at most 128 kB: RLIMIT_FSIZE in blocks of 512 bytes. An image has half a megabyte.
       const script = 'trap "" XFSZ; ulimit -f 256; exec "$@"';
       const { stdout } = await run('/bin/sh', [
-        ...['-c', script, 'sh', process.execPath, '--import', 'tsx'],
+        '-c',
+        script,
+        'sh',
+        process.execPath,
+        '--import',
+        'tsx',
         join(import.meta.dirname, '../test/full-disk.child.ts'),
-        ...[directory, bounded.endpoint, retrieval, String(bounded.port), study.studyUid, small],
+        directory,
+        bounded.endpoint,
+        retrieval,
+        String(bounded.port),
+        study.studyUid,
+        small,
       ]).finally(() => bounded.stop());
       expect(JSON.parse(stdout)).toEqual([{ code: 'unavailable', retryAfter: 60 }, 1]);
       expect(await kept(directory)).toHaveLength(1);
@@ -545,9 +567,17 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
     await writeFile(
       settings,
       [
-        ...[`NetworkTCPPort = ${port}`, 'MaxPDUSize = 16384', 'MaxAssociations = 16'],
-        ...['HostTable BEGIN', 'HostTable END', 'VendorTable BEGIN', 'VendorTable END', 'AETable BEGIN'],
-        ...[`QR ${join(directory, 'QR')} RW (9, 1024mb) ANY`, 'AETable END', ''],
+        `NetworkTCPPort = ${port}`,
+        'MaxPDUSize = 16384',
+        'MaxAssociations = 16',
+        'HostTable BEGIN',
+        'HostTable END',
+        'VendorTable BEGIN',
+        'VendorTable END',
+        'AETable BEGIN',
+        `QR ${join(directory, 'QR')} RW (9, 1024mb) ANY`,
+        'AETable END',
+        '',
       ].join('\n'),
     );
     const echo = () => run('echoscu', ['-aec', 'QR', '127.0.0.1', String(port)]);
@@ -555,7 +585,10 @@ describeWithSharedData('dicom-dimse (DW-16)', () => {
     try {
       await run('storescu', ['-aec', 'QR', '127.0.0.1', String(port), path(ct[0]!)]);
       const source = pacs.source({
-        ...{ endpoint: `dimse://127.0.0.1:${port}`, calledAe: 'QR', ae: 'NOBODY', retrieval: 'c-move' },
+        endpoint: `dimse://127.0.0.1:${port}`,
+        calledAe: 'QR',
+        ae: 'NOBODY',
+        retrieval: 'c-move',
       });
       await expect(uids(source, study)).rejects.toMatchObject({
         code: 'bad_gateway',

@@ -259,7 +259,11 @@ class DicomDimse implements ImagingSource {
     const messageId = this.#node.nextMessageId();
     const senders = await sendersOf(this.#config);
     const forget = await this.#node.scp.expect({
-      ...{ ae, messageId, senders, retrieval, alive: () => alive() },
+      ae,
+      messageId,
+      senders,
+      retrieval,
+      alive: () => alive(),
       tenant: this.#tenant,
     });
     try {

@@ -111,7 +111,9 @@ export function dicomWebSource(
 
   async function metadata(target: Target, signal?: AbortSignal): Promise<ObjectMetadata[]> {
     const answer = await object(`${pathOf(target)}/metadata`, {
-      ...{ accept: DICOM_JSON, purpose: 'searches', signal },
+      accept: DICOM_JSON,
+      purpose: 'searches',
+      signal,
     });
     const found = await read(answer, (body) =>
       readArchiveMetadata(body, { target, objectElements }, threads),
@@ -161,7 +163,8 @@ export function dicomWebSource(
         sopInstanceUid,
         size,
         stream: Readable.from(await checkedObject(bytes, target, onOtherObject), {
-          ...{ objectMode: false, highWaterMark: 128 * 1024 },
+          objectMode: false,
+          highWaterMark: 128 * 1024,
         }),
       };
     }
@@ -240,7 +243,8 @@ export function dicomWebSource(
       answer = await client
         .get(`${pathOf(target)}/${candidate}`, {
           accept: 'multipart/related; type="application/octet-stream"',
-          ...{ purpose, signal },
+          purpose,
+          signal,
           statuses: { 400: 'not_found' },
         })
         .catch((error: unknown) => {

@@ -121,21 +121,22 @@ class Folder implements FolderSource {
     const { log, onProgress, emptyIsAway = EMPTY_IS_AWAY, confirmAfter } = options;
     if (options.watch ?? true) this.#watcher = new FolderWatcher(root, log, (paths) => this.#enqueue(paths));
     this.#presence = new FolderPresence({
-      ...{ path: root, index: this.#index, emptyIsAway, log },
+      path: root,
+      index: this.#index,
+      emptyIsAway,
+      log,
       onAway: () => this.#watcher?.clear(),
       onBack: () => this.#enqueue(['']),
     });
     this.#scanner = new Scanner({
-      ...{
-        root,
-        index: this.#index,
-        presence: this.#presence,
-        log,
-        onProgress,
-        signal,
-        parsing,
-        confirmAfter,
-      },
+      root,
+      index: this.#index,
+      presence: this.#presence,
+      log,
+      onProgress,
+      signal,
+      parsing,
+      confirmAfter,
       onDirectory: (directory) => this.#watcher?.add(directory),
       onGone: (path) => this.#watcher?.drop(path),
     });

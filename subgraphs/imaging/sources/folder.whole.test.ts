@@ -674,7 +674,8 @@ describeWithSharedData('folder (DW-17)', () => {
         const from = lines.length;
         await expect(ask(source)).rejects.toMatchObject({ code: 'unavailable', details: { retryAfter: 2 } });
         expect(lines.slice(from)).toContainEqual({
-          ...{ path: 'a.dcm', message: expect.stringMatching(/^refused/) },
+          path: 'a.dcm',
+          message: expect.stringMatching(/^refused/),
         });
         expect(onOtherObject).toHaveBeenCalledOnce();
         const { studyUid = '1.7.1', patientId = 'MRN-A', issuer = 'HERE' } = more;

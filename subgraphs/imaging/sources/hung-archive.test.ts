@@ -31,7 +31,10 @@ describe.each<[how: string, of: (orthanc: Orthanc, port: (of: 'web' | 'dimse') =
   [
     'DIMSE',
     (orthanc, port) => ({
-      ...{ type: 'dicom-dimse', lookup: 'studies-by-mrn', ae: 'GATEWAY', calledAe: orthanc.aet },
+      type: 'dicom-dimse',
+      lookup: 'studies-by-mrn',
+      ae: 'GATEWAY',
+      calledAe: orthanc.aet,
       endpoint: `dimse://127.0.0.1:${port('dimse')}`,
     }),
   ],
@@ -70,10 +73,7 @@ describe.each<[how: string, of: (orthanc: Orthanc, port: (of: 'web' | 'dimse') =
   });
 
   const get = (path: string, tenant = 'alone') =>
-    served.app.inject({
-      url: `/${tenant}${path}`,
-      headers: { authorization: 'Bearer own', accept: '*/*' },
-    });
+    served.app.inject({ url: `/${tenant}${path}`, headers: { authorization: 'Bearer own', accept: '*/*' } });
   const list = async () => {
     const answer = await get('/dicomweb/studies', 'both');
     const uids = answer.json<{ '0020000D': { Value: [string] } }[]>().map((row) => row['0020000D'].Value[0]);
@@ -114,7 +114,9 @@ describe.each<[how: string, of: (orthanc: Orthanc, port: (of: 'web' | 'dimse') =
       [
         'warn',
         {
-          ...{ code: 'unavailable', service: 'imaging', reason: 'it answers no probe' },
+          code: 'unavailable',
+          service: 'imaging',
+          reason: 'it answers no probe',
           tenant: 'alone, both',
           archive: expect.stringMatching(/^(http|dimse):\/\/127\.0\.0\.1:\d+/),
         },

@@ -33,7 +33,10 @@ describe('SM-15 a dynamic tenant with the same archive as a tenant of a file', (
     const images = CONFIGURED.images.map((one) => ({ ...one, endpoint: `http://127.0.0.1:${port}` }));
     const tenants = ['configured', 'dynamic'].map((key) => ({
       ...CONFIGURED,
-      ...{ key, path: key, dynamic: key === 'dynamic', images },
+      key,
+      path: key,
+      dynamic: key === 'dynamic',
+      images,
     }));
     const served = await testSubgraph(
       tenants,

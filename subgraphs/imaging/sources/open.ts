@@ -122,7 +122,10 @@ export class Sources {
     const key = sourceKey(tenant, config);
     const breaker = config.type === 'folder' ? undefined : this.#breakerOf(tenant, config, place);
     return {
-      ...{ config, place, breaker, mrnPaths: mrnPaths(tenant, config.mrn, this.#options.expressions) },
+      config,
+      place,
+      breaker,
+      mrnPaths: mrnPaths(tenant, config.mrn, this.#options.expressions),
       key: `${tenant.cacheKey}\n${key}`,
       open: () => this.#open({ key, config, tenant, breaker }),
     };
@@ -176,7 +179,8 @@ export class Sources {
     if (config.type === 'dicom-web')
       return dicomWebSource(config, now, parsing, {
         dispatcher: dispatcher?.(tenant, config.tls),
-        ...{ breaker, onOtherObject },
+        breaker,
+        onOtherObject,
       });
     if (config.type === 'dicom-dimse') {
       const { dicomDimseSource } = await import('./dicom-dimse.ts');
@@ -205,7 +209,10 @@ export class Sources {
     this.#dimse ??= import('./dicom-dimse/node.ts').then(
       ({ DimseNode }) =>
         new DimseNode({
-          ...{ directory: join(dataDir, 'dimse'), ...dimse, threads, log },
+          directory: join(dataDir, 'dimse'),
+          ...dimse,
+          threads,
+          log,
           onRefused: (reason) => onRefused?.('dicom-dimse', reason),
         }),
     );
@@ -246,7 +253,11 @@ function identityOf(config: ImagesConfig): string[] {
       return [config.type, config.endpoint, JSON.stringify(config.authentication)];
     case 'dicom-dimse':
       return [
-        ...[config.type, config.endpoint, config.calledAe, config.ae, config.retrieval],
+        config.type,
+        config.endpoint,
+        config.calledAe,
+        config.ae,
+        config.retrieval,
         ...(config.senders ? [JSON.stringify(config.senders)] : []),
       ];
   }

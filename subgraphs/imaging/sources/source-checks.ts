@@ -46,7 +46,8 @@ export function sourceChecks(sources: Sources) {
         const endpoint = await otherRoot(tenant, config, signal);
         if (endpoint === undefined) throw error;
         throw new Fault('bad_gateway', 'This is not the root of a DICOMweb server.', {
-          ...{ service: 'imaging', cause: new Error(`${endpoint} is one: set images.endpoint to it`) },
+          service: 'imaging',
+          cause: new Error(`${endpoint} is one: set images.endpoint to it`),
         });
       }
     },

@@ -9,7 +9,8 @@ const RETRY_AFTER = 5;
  */
 export function awayFault(cause?: unknown): Fault {
   return new Fault('unavailable', 'The images are not available at the moment; ask again later.', {
-    ...{ service: 'imaging', retryAfter: RETRY_AFTER },
+    service: 'imaging',
+    retryAfter: RETRY_AFTER,
     cause,
   });
 }

@@ -36,7 +36,8 @@ const SHARED = '1.8.5';
 const PARTS = smallObjects({ studyUid: PART, patientId: MRN, instances: 4 });
 const EQUALS = smallObjects({ studyUid: EQUAL, patientId: MRN, instances: 3 });
 const inArchive = [
-  ...[...PARTS, ...EQUALS],
+  ...PARTS,
+  ...EQUALS,
   ...smallObjects({ studyUid: CROSSED, patientId: MRN }),
   ...smallObjects({ studyUid: CROSSED, patientId: 'OTHER', instances: 2 }),
   ...smallObjects({ studyUid: OWN, patientId: MRN }),

@@ -12,7 +12,9 @@ const threads = new ParsingThreads();
 afterAll(() => threads.close());
 
 const report = srJson({
-  ...{ studyUid: '1.2.3', patientId: 'P', title: 'DCM 126000 Imaging Measurement Report' },
+  studyUid: '1.2.3',
+  patientId: 'P',
+  title: 'DCM 126000 Imaging Measurement Report',
   children: [num('SCT 81827009 Diameter', '3', 'UCUM mm millimeter')],
 });
 const series = (uid: string, modality = 'SR', instances = 1): DicomJson => ({

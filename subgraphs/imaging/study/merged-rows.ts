@@ -75,7 +75,9 @@ export function mergedRecord(
   if (isSame) return first;
   const isSplit = series.length > 0 && records.every((one) => one.series.length < series.length);
   return Object.freeze({
-    ...{ ...first, study, series },
+    ...first,
+    study,
+    series,
     ...(instances && { instances }),
     ...(isSplit && { isSplit }),
   });

@@ -18,10 +18,7 @@ export function sharedStudies(patientId?: string): StudyRecord[] {
   for (const { file, studyUid } of sharedDicomFiles()) {
     if (!studyUid) continue;
     const { buffer } = new Uint8Array(readFileSync(sharedDataPath('dicom', file)));
-    const { dict } = data.DicomMessage.readFile(buffer, {
-      untilTag: Tag.PixelData,
-      ignoreErrors: true,
-    });
+    const { dict } = data.DicomMessage.readFile(buffer, { untilTag: Tag.PixelData, ignoreErrors: true });
     const dataset = JSON.parse(JSON.stringify(dict)) as DicomJson;
     studies.set(studyUid, [...(studies.get(studyUid) ?? []), dataset]);
   }

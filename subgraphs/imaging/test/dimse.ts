@@ -49,9 +49,7 @@ export async function openDimseSide(maxBytes = 1e9, directory?: string, tls?: Tl
   const onRefused = (reason: string) => void refused.push(reason);
   const own = directory ?? (await mkdtemp(join(tmpdir(), 'dimse-')));
   const threads = new ParsingThreads();
-  const node = new DimseNode({
-    ...{ directory: own, maxBytes, port, host, tls, threads, log, onRefused },
-  });
+  const node = new DimseNode({ directory: own, maxBytes, port, host, tls, threads, log, onRefused });
   const pixels = new PixelPool();
   const sources: ImagingSource[] = [];
   return {

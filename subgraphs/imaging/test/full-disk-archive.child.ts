@@ -10,7 +10,8 @@ for (const line of asked) {
   const [path, accept] = JSON.parse(line) as [path: string, accept: string];
   const headers = { authorization: 'Bearer all', accept };
   const { statusCode: status, headers: given } = await served.app.inject({
-    ...{ url: `/test/dicomweb${path}`, headers },
+    url: `/test/dicomweb${path}`,
+    headers,
   });
   answers.push({ status, retryAfter: given['retry-after'], error: given['cache-control'] === 'no-store' });
 }

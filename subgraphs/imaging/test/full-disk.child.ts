@@ -14,11 +14,13 @@ import { OUR_AE, type DimseConfig } from './dimse.ts';
 const [directory = '', endpoint = '', retrieval = '', port = '', ...studies] = process.argv.slice(2);
 const threads = new ParsingThreads();
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-const node = new DimseNode({
-  ...{ directory, maxBytes: 1e9, port: Number(port), host: '127.0.0.1', threads, log },
-});
+const node = new DimseNode({ directory, maxBytes: 1e9, port: Number(port), host: '127.0.0.1', threads, log });
 const config = {
-  ...{ type: 'dicom-dimse', ae: OUR_AE, calledAe: 'ORTHANC', endpoint, retrieval },
+  type: 'dicom-dimse',
+  ae: OUR_AE,
+  calledAe: 'ORTHANC',
+  endpoint,
+  retrieval,
   connections: CONNECTIONS['dicom-dimse'],
 } as DimseConfig;
 const pixels = new PixelPool();

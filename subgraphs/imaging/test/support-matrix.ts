@@ -101,20 +101,8 @@ const OPERATIONS: readonly Operation[] = [
     holds: ({ bytes }, file) => bytes.length === frameLength(file),
     alike: true,
   },
-  {
-    name: 'rendered',
-    path: '/rendered',
-    accept: 'image/png',
-    holds: isWhole,
-    alike: true,
-  },
-  {
-    name: 'thumbnail',
-    path: '/thumbnail',
-    accept: 'image/jpeg',
-    holds: isThumbnail,
-    alike: true,
-  },
+  { name: 'rendered', path: '/rendered', accept: 'image/png', holds: isWhole, alike: true },
+  { name: 'thumbnail', path: '/thumbnail', accept: 'image/jpeg', holds: isThumbnail, alike: true },
 ];
 
 /** Returns one file with pixels of every transfer syntax. */
@@ -156,8 +144,11 @@ async function openMatrix(files: readonly SharedDicomFile[]): Promise<Matrix> {
   ]);
   const lookup = 'studies-by-mrn';
   const dimse = {
-    ...{ type: 'dicom-dimse', endpoint: `dimse://127.0.0.1:${orthanc.dicomPort}` },
-    ...{ ae: OUR_AE, calledAe: orthanc.aet, lookup },
+    type: 'dicom-dimse',
+    endpoint: `dimse://127.0.0.1:${orthanc.dicomPort}`,
+    ae: OUR_AE,
+    calledAe: orthanc.aet,
+    lookup,
   };
   const images: Record<string, object> = {
     folder: { type: 'folder', path: folders.all, lookup },

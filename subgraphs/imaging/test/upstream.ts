@@ -39,10 +39,7 @@ export function startCountingProxy(target: string): Promise<Upstream> {
       statusCode,
       headers: answered,
       body,
-    } = await request(target + url, {
-      headers: { authorization, accept },
-      reset: true,
-    });
+    } = await request(target + url, { headers: { authorization, accept }, reset: true });
     response.writeHead(statusCode, { 'content-type': String(answered['content-type'] ?? '') });
     body.pipe(response);
   });

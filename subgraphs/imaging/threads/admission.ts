@@ -34,11 +34,13 @@ export class Admission {
   constructor(threads: number, queue: number) {
     const most = { queue, held: WAITING_BYTES };
     const heavy: Lane = new Lane({
-      ...{ ...most, bytes: HEAVY_BYTES },
+      ...most,
+      bytes: HEAVY_BYTES,
       open: () => heavy.running < Math.max(1, threads - 1),
     });
     const light: Lane = new Lane({
-      ...{ ...most, bytes: LIGHT_BYTES },
+      ...most,
+      bytes: LIGHT_BYTES,
       open: () => light.running < Math.max(1, threads - heavy.running),
     });
     this.#heavy = heavy;

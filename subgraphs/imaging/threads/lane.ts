@@ -89,7 +89,8 @@ export class Lane {
         done();
       };
       const waiting: Waiting = {
-        ...{ weight, held },
+        weight,
+        held,
         start: () => leaving(resolve),
         refuse: (reason) => leaving(() => reject(reason)),
       };

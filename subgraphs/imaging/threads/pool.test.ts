@@ -7,13 +7,16 @@ import type { PixelDescription } from '../dicom/pixel-description.ts';
 import { PixelPool } from './pool.ts';
 
 const PIXELS: PixelDescription = {
-  ...{ rows: 2, columns: 2, samplesPerPixel: 1, bitsAllocated: 16, bitsStored: 12, highBit: 11 },
-  ...{
-    pixelRepresentation: 1,
-    planarConfiguration: 0,
-    photometricInterpretation: 'MONOCHROME2',
-    numberOfFrames: 1,
-  },
+  rows: 2,
+  columns: 2,
+  samplesPerPixel: 1,
+  bitsAllocated: 16,
+  bitsStored: 12,
+  highBit: 11,
+  pixelRepresentation: 1,
+  planarConfiguration: 0,
+  photometricInterpretation: 'MONOCHROME2',
+  numberOfFrames: 1,
 };
 const native = () => ({
   encoded: new Uint8Array([0, 0, 1, 0, 0xff, 0xff, 0x00, 0x08]),
@@ -25,11 +28,7 @@ const native = () => ({
 const slow = (side = 4096) => {
   const pixels: PixelDescription = { ...PIXELS, rows: side, columns: side, bitsStored: 16, highBit: 15 };
   const encoded = new Uint8Array(randomBytes(side * side * 2));
-  return {
-    ...{ encoded, pixels },
-    transferSyntax: native().transferSyntax,
-    to: TransferSyntax.JPEG2000Lossless,
-  };
+  return { encoded, pixels, transferSyntax: native().transferSyntax, to: TransferSyntax.JPEG2000Lossless };
 };
 
 describe('PixelPool', () => {

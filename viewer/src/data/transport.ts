@@ -136,11 +136,15 @@ export class Transport {
     const silence = new Silence(this.#silence);
     try {
       const response = await this.#fetch(url, {
-        ...{ method, headers, body: body ?? null },
+        method,
+        headers,
+        body: body ?? null,
         signal: AbortSignal.any(signal ? [signal, silence.signal] : [silence.signal]),
         // Answers about a patient stay in memory. Cookies authorize nothing here; without them, which only our own origin
         // would see, browsers do not use a connection that is open.
-        ...{ cache: 'no-store', credentials: 'same-origin', referrerPolicy: 'no-referrer' },
+        cache: 'no-store',
+        credentials: 'same-origin',
+        referrerPolicy: 'no-referrer',
       });
       call.status = response.status;
       return new Incoming(response, { url, signal, silence, call });

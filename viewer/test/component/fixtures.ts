@@ -121,15 +121,7 @@ const entry = (
   kind: TimelineEntry['kind'],
   title: string,
   rest: Partial<TimelineEntry> = {},
-): TimelineEntry => ({
-  kind,
-  id: `${kind}/${title}`,
-  title,
-  studies: [],
-  reports: [],
-  results: [],
-  ...rest,
-});
+): TimelineEntry => ({ kind, id: `${kind}/${title}`, title, studies: [], reports: [], results: [], ...rest });
 const TIMELINE: readonly TimelineEntry[] = [
   entry('study', MR.description!, { date: MR.started!, studies: [MR.uid], reports: [REPORT] }),
   entry('encounter', 'Office visit', { date: '2026-03-12T08:00:00Z' }),

@@ -61,7 +61,11 @@ test('a reload of four images shows them again, the active one where it was', as
 test('mammography: four views, right beside left', async () => {
   const views = ['R MLO', 'L MLO', 'R CC', 'L CC'];
   const series = views.map((description, index) => ({
-    ...{ uid: `1.2.20.${index + 1}`, number: index + 1, modality: 'MG', description, numberOfInstances: 1 },
+    uid: `1.2.20.${index + 1}`,
+    number: index + 1,
+    modality: 'MG',
+    description,
+    numberOfInstances: 1,
   }));
   const study = { description: 'Mammography', modalities: ['MG'], series };
   await open(`${HELEN}&study=1.2.20`, { prepare: withStudy(study) });

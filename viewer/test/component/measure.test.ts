@@ -35,7 +35,13 @@ function pointer(type: string, [x, y]: readonly [number, number], rest: PointerE
   last = target ?? document.elementFromPoint(place.clientX, place.clientY)!;
   last.dispatchEvent(
     new PointerEvent(type, {
-      ...{ pointerId: 1, pointerType: 'mouse', isPrimary: true, button: 0, bubbles: true, ...place, ...rest },
+      pointerId: 1,
+      pointerType: 'mouse',
+      isPrimary: true,
+      button: 0,
+      bubbles: true,
+      ...place,
+      ...rest,
     }),
   );
 }

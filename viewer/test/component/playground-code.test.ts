@@ -20,7 +20,11 @@ const facts: PageFacts = {
 const query = 'query Q($id: ID!) {\n  Patient(id: $id) {\n    ConditionList { code { text } }\n  }\n}';
 const edited = { query, variables: '{ "id": "helen" }' };
 const answer = {
-  ...{ asked: { query, variables: {} }, status: 200, milliseconds: 1, bytes: 1, text: '' },
+  asked: { query, variables: {} },
+  status: 200,
+  milliseconds: 1,
+  bytes: 1,
+  text: '',
   json: { data: { Patient: { ConditionList: [{ code: { text: 'Asthma' } }] } } },
 } satisfies Answer;
 

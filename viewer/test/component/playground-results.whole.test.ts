@@ -31,7 +31,11 @@ const STUDIES: GraphqlAnswer = {
         ['2025-06-02', 'CT', '=HYPERLINK("http://x")', 120, true],
         ['2019-01', 'US', null, 8, null],
       ].map(([started, code, description, numberOfInstances, isUrgent], at) => ({
-        ...{ started, modality: [{ code }], description, numberOfInstances, isUrgent },
+        started,
+        modality: [{ code }],
+        description,
+        numberOfInstances,
+        isUrgent,
         series: [{ uid: `1.2.3.${at}`, thumbnailUrl: thumbnail(at) }],
       })),
     },
@@ -94,13 +98,14 @@ async function processorTime(): Promise<number> {
  */
 async function workOfScrolling(rowCount: number): Promise<number> {
   const rows = Array.from({ length: rowCount }, (_, at) => ({
-    ...{
-      id: `row-${at}`,
-      value: at,
-      date: `20${10 + (at % 15)}-01-02`,
-      note: `A note of some length, number ${at}`,
-    },
-    ...{ code: { text: `Code ${at % 97}` }, status: 'final', low: at / 3, high: at * 2 },
+    id: `row-${at}`,
+    value: at,
+    date: `20${10 + (at % 15)}-01-02`,
+    note: `A note of some length, number ${at}`,
+    code: { text: `Code ${at % 97}` },
+    status: 'final',
+    low: at / 3,
+    high: at * 2,
   }));
   await open(answerOf({ data: { rows } }), { size: [1400, 800] });
   const scroller = document.querySelector<HTMLElement>('.scroller')!;

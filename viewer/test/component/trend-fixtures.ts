@@ -11,24 +11,31 @@ export const [UPPER, LOWER] = [concept('8480-6', 'Systolic'), concept('8462-4', 
 const FERRITIN = concept('0-0', 'Ferritin of the record');
 
 const creatinine = (id: string, date: string, value: number, flags: string[] = []): Result => ({
-  ...{ id, date, concept: CREATININE, value: `${value} mg/dL`, range: '0.6 – 1.1 mg/dL', flags },
+  id,
+  date,
+  concept: CREATININE,
+  value: `${value} mg/dL`,
+  range: '0.6 – 1.1 mg/dL',
+  flags,
   measures: [{ concept: CREATININE, value, unit: 'mg/dL' }],
 });
 const PRESSURE_RESULT: Result = {
-  ...{
-    id: 'bp',
-    date: '2026-03-01',
-    concept: PRESSURE,
-    value: 'Systolic 128 mm[Hg], Diastolic 82 mm[Hg]',
-    flags: [],
-  },
+  id: 'bp',
+  date: '2026-03-01',
+  concept: PRESSURE,
+  value: 'Systolic 128 mm[Hg], Diastolic 82 mm[Hg]',
+  flags: [],
   measures: [
     { concept: UPPER, value: 128, unit: 'mm[Hg]' },
     { concept: LOWER, value: 82, unit: 'mm[Hg]' },
   ],
 };
 const FERRITIN_RESULT: Result = {
-  ...{ id: 'ferritin', date: '2026-03-01', concept: FERRITIN, value: '88 ug/L', flags: [] },
+  id: 'ferritin',
+  date: '2026-03-01',
+  concept: FERRITIN,
+  value: '88 ug/L',
+  flags: [],
   measures: [{ concept: FERRITIN, value: 88, unit: 'ug/L' }],
 };
 const WORDS: Result = {
@@ -40,13 +47,13 @@ const WORDS: Result = {
 };
 
 const lab = (date: string, ...results: Result[]): TimelineEntry => ({
-  ...{
-    kind: 'laboratory',
-    id: `lab/${date}`,
-    date,
-    title: results.map((one) => one.concept.text).join(', '),
-  },
-  ...{ studies: [], reports: [], results },
+  kind: 'laboratory',
+  id: `lab/${date}`,
+  date,
+  title: results.map((one) => one.concept.text).join(', '),
+  studies: [],
+  reports: [],
+  results,
 });
 export const HELEN: PatientRecord = {
   ...RECORD,

@@ -13,7 +13,10 @@ const series = (uid: string, number: number): Series => ({
   numberOfInstances: 9,
 });
 const study = (uid: string, rest: Partial<Study> = {}): Study => ({
-  ...{ uid, id: uid, modalities: ['CT'], location },
+  uid,
+  id: uid,
+  modalities: ['CT'],
+  location,
   series: [series(`${uid}.1`, 1), series(`${uid}.2`, 2)],
   ...rest,
 });

@@ -129,7 +129,10 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
     return {
       login: {
         session: {
-          ...{ tokens, held: name, signIn, patient: ownIdentity(record) },
+          tokens,
+          held: name,
+          signIn,
+          patient: ownIdentity(record),
           ...(!standsAlone(record, outside.now()) && { needsOthers: true }),
         },
         person: shown,

@@ -50,18 +50,29 @@ export function delegation(deps: DelegationDeps): { identify: Identify; ehr: Ehr
   const rows = <T>(model: string) => sealedRows<T>(state, { tenant: tenant.key, model }, seal, outside.now);
   const client = ehrClient(outside, tenant, config, baseUrl);
   const held = heldTokens({
-    ...{ sealer: seal, revoke: client.revoke, onError, now: outside.now },
+    sealer: seal,
+    revoke: client.revoke,
+    onError,
+    now: outside.now,
     deadlines: state.deadlines(tenant.key),
   });
   const sessions = ehrSessions({
-    ...{ client, held, onError, now: outside.now },
+    client,
+    held,
+    onError,
+    now: outside.now,
     // The end of a grant ends all its tokens, at each gateway.
     onEnded: async (grantId) => void (await state.model(tenant.key, 'Grant').destroy(grantId)),
     rows: rows<EhrSession>('EhrSession'),
     lock: (grantId, seconds) => state.lock(tenant.key, `renewal ${grantId}`, seconds),
   });
   const identify = delegatedLogin({
-    ...{ outside, config, client, sessions, held, onError },
+    outside,
+    config,
+    client,
+    sessions,
+    held,
+    onError,
     pending: rows<PendingLogin>('EhrQuestion'),
     logins: rows<EhrLogin>('EhrLogin'),
     users: rows<User>('EhrUser'),

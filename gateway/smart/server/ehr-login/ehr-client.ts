@@ -196,7 +196,9 @@ export function ehrClient(outside: UpstreamDeps, tenant: Tenant, config: Indepen
       }
       const { fhirUser, name } = claims;
       return {
-        ...{ tokens: tokensOf(answer, lifetime, seconds()), patient, subject: claims.sub! },
+        tokens: tokensOf(answer, lifetime, seconds()),
+        patient,
+        subject: claims.sub!,
         signIn: signInClaims(claims),
         ...(typeof fhirUser === 'string' && { fhirUser }),
         ...(typeof name === 'string' && { name }),

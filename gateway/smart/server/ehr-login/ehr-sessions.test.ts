@@ -39,12 +39,17 @@ function sessions({ refresh = true } = {}) {
   const now = () => self.now * 1000;
   const onError = (error: Error) => void self.errors.push(error);
   const held = heldTokens({
-    ...{ deadlines: state.deadlines('demo'), sealer: sealing, now, onError },
+    deadlines: state.deadlines('demo'),
+    sealer: sealing,
+    now,
+    onError,
     revoke: async (all) => void self.revoked.push(...all),
   });
   const gateway = () =>
     ehrSessions({
-      ...{ held, now, onError },
+      held,
+      now,
+      onError,
       rows: rows<EhrSession>('EhrSession'),
       lock: (grantId, seconds) => state.lock('demo', grantId, seconds),
       client: {

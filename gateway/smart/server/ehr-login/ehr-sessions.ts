@@ -227,10 +227,7 @@ export function ehrSessions(deps: EhrSessionsDeps): EhrSessions {
       throw new Fault(
         'unavailable',
         'The EHR cannot confirm at the moment that this sign-in is still valid. Try again later.',
-        {
-          service: 'authorization',
-          retryAfter: DOWN_SECONDS,
-        },
+        { service: 'authorization', retryAfter: DOWN_SECONDS },
       );
     },
     async end(grantId) {

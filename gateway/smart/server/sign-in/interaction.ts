@@ -62,7 +62,10 @@ export class InteractionSteps {
     if (interaction.prompt.name === 'login') {
       const { login_hint: hint } = interaction.params;
       const asked = await this.#identify.ask(this.#server.tenant, {
-        ...{ uid, app: app.name, action: this.#action(uid), scopes: this.#scopes(interaction) },
+        uid,
+        app: app.name,
+        action: this.#action(uid),
+        scopes: this.#scopes(interaction),
         ...(typeof hint === 'string' && { loginHint: hint }),
       });
       return this.#stepOf(interaction, asked, { request, response });

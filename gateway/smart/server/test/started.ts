@@ -117,7 +117,14 @@ export async function startServer(authorization: object = {}, options: StartOpti
   await app.listen({ host: '127.0.0.1', port });
   const base = `${baseUrl}/demo`;
   return {
-    ...{ app, server, tenant, port, dataDir, base, errors, keys },
+    app,
+    server,
+    tenant,
+    port,
+    dataDir,
+    base,
+    errors,
+    keys,
     issuer: `${base}/oauth`,
     async close() {
       await app.close();

@@ -48,7 +48,9 @@ export class CapabilityCache {
     const { base, dispatcher, breaker, timeout = TIMEOUT_MS } = options;
     if (breaker?.open) return this.known(options);
     const context = {
-      ...{ base, timeout: Math.min(timeout, TIMEOUT_MS), maxBytes: MAX_BYTES },
+      base,
+      timeout: Math.min(timeout, TIMEOUT_MS),
+      maxBytes: MAX_BYTES,
       ...(dispatcher && { dispatcher }),
     };
     return (await this.#known.fetch(this.keyOf(options), { context }))?.capabilities;

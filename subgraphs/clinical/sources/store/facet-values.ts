@@ -17,12 +17,7 @@ export function facetValues(type: string, code: string, { rows, others, count }:
     const own = codings.find(
       (one) => foldCode(one.code) === code && [one.system ?? '', IMPLIED_SYSTEM].includes(system),
     );
-    return {
-      value: own?.code ?? code,
-      system: own?.system,
-      display: own?.display,
-      count,
-    };
+    return { value: own?.code ?? code, system: own?.system, display: own?.display, count };
   });
   return others > 0 ? [...facets, { count, others }] : facets;
 }

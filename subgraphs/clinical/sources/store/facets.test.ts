@@ -33,7 +33,9 @@ const some = (random: Random, codes: string, most: number) =>
   }));
 const ofPatient = () => ({ reference: `Patient/${made.of(patients)}` });
 const observation = (id: string) => ({
-  ...{ resourceType: 'Observation', id, status: made.of(['final', 'final', 'final', 'amended']) },
+  resourceType: 'Observation',
+  id,
+  status: made.of(['final', 'final', 'final', 'amended']),
   category: some(made, 'uvw', 2).map((coding) => ({ coding: [coding] })),
   code: { text: made.of(['x ray', 'y']), coding: some(made, 'abcdefgh', 3) },
   subject: ofPatient(),
@@ -42,7 +44,9 @@ const observation = (id: string) => ({
 });
 /** May belong to two patients. */
 const appointment = (id: string) => ({
-  ...{ resourceType: 'Appointment', id, status: made.of(['booked', 'fulfilled']) },
+  resourceType: 'Appointment',
+  id,
+  status: made.of(['booked', 'fulfilled']),
   specialty: some(made, 'klm', 2).map((coding) => ({ coding: [coding] })),
   participant: [ofPatient(), ofPatient()].map((actor) => ({ actor, status: 'accepted' })),
 });

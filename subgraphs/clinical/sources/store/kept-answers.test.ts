@@ -18,7 +18,10 @@ let run: MockInstance<IdleThreads<unknown, unknown>['run']>;
 const record = (status: string) => [
   ...['ana', 'bob'].map((id) => ({ resourceType: 'Patient', id, name: [{ family: id }] })),
   ...['ana', 'bob', 'ana'].map((id, at) => ({
-    ...{ resourceType: 'Observation', id: `o${at}`, status, code: { text: 'x' } },
+    resourceType: 'Observation',
+    id: `o${at}`,
+    status,
+    code: { text: 'x' },
     subject: { reference: `Patient/${id}` },
     contained: [{ resourceType: 'Device', id: 'd' }],
     device: { reference: '#d' },

@@ -20,7 +20,10 @@ const KEPT_FOR = 5_000;
  */
 export class KeptAnswers {
   readonly #answers = new LRUCache<string, { answer: object; size: number }>({
-    ...{ maxSize: MOST, maxEntrySize: LARGEST, ttl: KEPT_FOR, ttlResolution: KEPT_FOR / 50 },
+    maxSize: MOST,
+    maxEntrySize: LARGEST,
+    ttl: KEPT_FOR,
+    ttlResolution: KEPT_FOR / 50,
     sizeCalculation: ({ size }) => size,
   });
 

@@ -36,8 +36,10 @@ afterAll(async () => {
 function lines(count: number, identifier: (at: number) => object[]): string {
   return Array.from({ length: count }, (_, at) =>
     JSON.stringify({
-      ...{ resourceType: 'Patient', id: `p${at % (count - 10)}`, identifier: identifier(at) },
-      ...{ birthDate: `19${String(at % 90).padStart(2, '0')}-01-01` },
+      resourceType: 'Patient',
+      id: `p${at % (count - 10)}`,
+      identifier: identifier(at),
+      birthDate: `19${String(at % 90).padStart(2, '0')}-01-01`,
       generalPractitioner: [{ reference: `Patient?identifier=urn:mrn%7CM${at % 3}` }],
     }),
   ).join('\n');

@@ -75,9 +75,7 @@ describe('FG-17 lists of one page of a timeline', () => {
         [-UNBOUNDED, 20],
         [null, null],
       ],
-      {
-        counts: false,
-      },
+      { counts: false },
     );
     expect(left(found([90, 80, 70]), conditions)).toEqual([
       [[0, 1, 2], undefined],

@@ -25,13 +25,18 @@ let store: Store;
 const resources = [
   ...Array.from({ length: PATIENTS }, (_, at) => ({ resourceType: 'Patient', id: `p${at}` })),
   ...Array.from({ length: OBSERVATIONS }, (_, at) => ({
-    ...{ resourceType: 'Observation', id: `o${at}`, status: 'final', code: { text: 'x' } },
+    resourceType: 'Observation',
+    id: `o${at}`,
+    status: 'final',
+    code: { text: 'x' },
     subject: { reference: `Patient/p${at % PATIENTS}` },
     ...(at % 20 === 0 && { text: { status: 'generated', div: `<div>${'x'.repeat(40_000)}</div>` } }),
   })),
   ...['p0', 'p1', 'p2'].flatMap((patient) =>
     Array.from({ length: patient === 'p2' ? 6 : 12 }, (_, at) => ({
-      ...{ resourceType: 'Procedure', id: `${patient}-${at + 1}`, status: 'completed' },
+      resourceType: 'Procedure',
+      id: `${patient}-${at + 1}`,
+      status: 'completed',
       subject: { reference: `Patient/${patient}` },
       performedDateTime: `2020-${String(at + 1).padStart(2, '0')}`,
     })),
@@ -94,7 +99,9 @@ describe('FG-6 questions to the threads of stores', () => {
   it('of one page of a timeline are put together, and a shortened list goes on with its cursor', async () => {
     const ofPage = (patient: string, page: string, counts = true) =>
       store.search('Procedure', {
-        ...{ params: [['patient', patient]], sort: '-date', count: 6 },
+        params: [['patient', patient]],
+        sort: '-date',
+        count: 6,
         newestOf: { page, size: 4, counts, margin: 0 },
       });
     const lists = await vi.waitFor(async () => {

@@ -22,11 +22,14 @@ interface Waiting {
  */
 export class QueryThreads {
   readonly #threads = new IdleThreads<readonly Question[], readonly Answer[]>({
-    ...{ module: threadModule('query-thread', import.meta.url), name: 'answer' },
+    module: threadModule('query-thread', import.meta.url),
+    name: 'answer',
     threads: THREADS,
     // A page is at most a few megabytes of text.
     heap: 48,
-    ...{ idle: 10_000, queue: 1_000, timeout: 60_000 },
+    idle: 10_000,
+    queue: 1_000,
+    timeout: 60_000,
     messages: {
       tooMany: 'Too many searches wait at the same time.',
       tooLong: 'The search takes too long: search more narrowly.',

@@ -52,11 +52,7 @@ export class PlanRunner {
     const total = this.#total(plan, wanted, { few, found: rows.length });
     // A page that is full may have more since then.
     const isComplete = isBounded && rows.length < wanted.limit;
-    return {
-      rows,
-      total,
-      ...(isComplete && { completeAfter: since - 1 }),
-    };
+    return { rows, total, ...(isComplete && { completeAfter: since - 1 }) };
   }
 
   /** Returns the page with the texts of its resources. */

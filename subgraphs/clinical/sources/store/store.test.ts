@@ -37,7 +37,10 @@ const observations: Observation[] = Array.from({ length: COUNT }, (_, at) => ({
 }));
 
 const resourceOf = ({ id, status, patient, date, codes }: Observation) => ({
-  ...{ resourceType: 'Observation', id, status, subject: { reference: `Patient/${patient}` } },
+  resourceType: 'Observation',
+  id,
+  status,
+  subject: { reference: `Patient/${patient}` },
   ...(date !== undefined && { effectiveDateTime: new Date(date).toISOString().slice(0, 10) }),
   code: { text: 'x', coding: codes.map((code) => ({ code })) },
 });
@@ -139,7 +142,10 @@ describe('FG-2 pages by cursor', () => {
 
   it('with an offset', async () => {
     const { resources } = await store.search('Observation', {
-      ...{ params: [], sort: '-date', count: 10, offset: COUNT - 30 },
+      params: [],
+      sort: '-date',
+      count: 10,
+      offset: COUNT - 30,
     });
     expect(resources.map(({ id }) => id)).toEqual(naive('-date', () => true).slice(COUNT - 30, COUNT - 20));
   });

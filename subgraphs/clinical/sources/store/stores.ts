@@ -155,9 +155,12 @@ export class Stores {
 
 function startedLoader(): Piscina {
   const piscina = new Piscina({
-    ...{ filename: LOADER.href, name: 'load' },
+    filename: LOADER.href,
+    name: 'load',
     // One thread: the stores of several tenants are loaded one after another.
-    ...{ minThreads: 0, maxThreads: 1, idleTimeout: IDLE },
+    minThreads: 0,
+    maxThreads: 1,
+    idleTimeout: IDLE,
     resourceLimits: threadLimits(HEAP),
     execArgv: threadOptions(LOADER),
   });

@@ -50,7 +50,7 @@ export function madeResources(types: readonly string[], seed: number): Resource[
     const root = treeOf(byType.get(type)!);
     return Array.from({ length: MEASURED[type as keyof typeof MEASURED] ?? EACH }, (_, index) => {
       const id = `made-${index + 1}`;
-      return { ...new Maker(random, types).members(root, 0), ...{ resourceType: type, id } } as Resource;
+      return { ...new Maker(random, types).members(root, 0), resourceType: type, id } as Resource;
     });
   });
 }
@@ -174,15 +174,32 @@ const range = (random: Random): object => ({
 });
 
 const MAKERS = {
-  ...{ code: (random: Random) => random.of(CODES), id: word, string: word, markdown: word },
-  ...{ boolean: (random: Random) => random.chance(0.5), decimal: number, integer: whole },
-  ...{ positiveInt: whole, unsignedInt: whole, uri: url, url, oid: () => 'urn:oid:1.2', uuid: url },
+  code: (random: Random) => random.of(CODES),
+  id: word,
+  string: word,
+  markdown: word,
+  boolean: (random: Random) => random.chance(0.5),
+  decimal: number,
+  integer: whole,
+  positiveInt: whole,
+  unsignedInt: whole,
+  uri: url,
+  url,
+  oid: () => 'urn:oid:1.2',
+  uuid: url,
   canonical: (random: Random) => url(random) + random.of(['', '|1', '|2.0']),
   date: (random: Random) => random.of(DATES),
   dateTime: (random: Random) => random.of([...DATES, ...TIMES]),
   instant: (random: Random) => random.of(TIMES),
-  ...{ CodeableConcept: concept, Coding: coding, Period: period, Range: range },
-  ...{ Quantity: quantity, Age: quantity, Duration: quantity, SimpleQuantity: quantity, Distance: quantity },
+  CodeableConcept: concept,
+  Coding: coding,
+  Period: period,
+  Range: range,
+  Quantity: quantity,
+  Age: quantity,
+  Duration: quantity,
+  SimpleQuantity: quantity,
+  Distance: quantity,
   Money: (random: Random) => ({ value: random.of(NUMBERS), currency: 'EUR' }),
   Identifier: (random: Random) => ({
     type: optional(random, () => concept(random)),

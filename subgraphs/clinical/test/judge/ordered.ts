@@ -66,9 +66,14 @@ export const date =
       const isEarlier = first < wanted.first;
       const margin = Math.abs(now - wanted.first) / 10;
       const meaning: Record<string, boolean> = {
-        ...{ eq: isWithin, ne: !isWithin, gt: isLater, lt: isEarlier },
-        ...{ ge: isLater || isWithin, le: isEarlier || isWithin },
-        ...{ sa: first > wanted.last, eb: last < wanted.first },
+        eq: isWithin,
+        ne: !isWithin,
+        gt: isLater,
+        lt: isEarlier,
+        ge: isLater || isWithin,
+        le: isEarlier || isWithin,
+        sa: first > wanted.last,
+        eb: last < wanted.first,
         ap: first <= wanted.last + margin && last >= wanted.first - margin,
       };
       return meaning[prefix]!;

@@ -30,13 +30,14 @@ function outcome(bytes: Buffer): DicomJson | 'none' | 'damaged' {
 const ROUNDS = LONG ? 300 : 60;
 
 const FILES = [
-  ...[
-    'charset/chrH32.dcm',
-    'sr/sr_document.dcm',
-    'ts-matrix/MR_small_bigendian.dcm',
-    'ts-matrix/image_dfl.dcm',
-  ],
-  ...['pt/sample.dcm', 'seg/liver_rle.dcm', 'rt/rtplan.dcm', 'sm/sm_image.dcm'],
+  'charset/chrH32.dcm',
+  'sr/sr_document.dcm',
+  'ts-matrix/MR_small_bigendian.dcm',
+  'ts-matrix/image_dfl.dcm',
+  'pt/sample.dcm',
+  'seg/liver_rle.dcm',
+  'rt/rtplan.dcm',
+  'sm/sm_image.dcm',
 ];
 
 describeWithSharedData('damaged files', () => {

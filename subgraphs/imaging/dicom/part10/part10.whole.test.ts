@@ -114,15 +114,17 @@ const SYNTAXES = [
 ] as const;
 
 const UNCOMPRESSED = [
-  ...[
-    'ct-head-ge/01.dcm',
-    'pt/sample.dcm',
-    'rt/rtplan.dcm',
-    'rt/rtdose.dcm',
-    'ts-matrix/MR_small_bigendian.dcm',
-  ],
-  ...['ts-matrix/image_dfl.dcm', 'ecg/waveform_ecg.dcm', 'sr/sr_document.dcm', 'us-still/color-pl.dcm'],
-  ...['mr-fmri-forrest/0008.dcm', 'seg/liver_nonbyte_aligned.dcm'],
+  'ct-head-ge/01.dcm',
+  'pt/sample.dcm',
+  'rt/rtplan.dcm',
+  'rt/rtdose.dcm',
+  'ts-matrix/MR_small_bigendian.dcm',
+  'ts-matrix/image_dfl.dcm',
+  'ecg/waveform_ecg.dcm',
+  'sr/sr_document.dcm',
+  'us-still/color-pl.dcm',
+  'mr-fmri-forrest/0008.dcm',
+  'seg/liver_nonbyte_aligned.dcm',
 ];
 
 /** Returns the whole content of a file: the JSON, and the bytes of each bulk value. */

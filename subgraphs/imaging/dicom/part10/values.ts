@@ -3,7 +3,20 @@ import type { Element, Encoding } from './dataset.ts';
 
 /** Bytes of one number or word by VR: the unit of swapping between byte orders, PS3.5 §7.3. */
 export const UNIT: Record<string, number> = {
-  ...{ AT: 2, OW: 2, SS: 2, US: 2, FL: 4, OF: 4, OL: 4, SL: 4, UL: 4, FD: 8, OD: 8, OV: 8, SV: 8, UV: 8 },
+  AT: 2,
+  OW: 2,
+  SS: 2,
+  US: 2,
+  FL: 4,
+  OF: 4,
+  OL: 4,
+  SL: 4,
+  UL: 4,
+  FD: 8,
+  OD: 8,
+  OV: 8,
+  SV: 8,
+  UV: 8,
 };
 
 /** VRs of text in the character set of the data set, PS3.5 §6.1.2.3. */

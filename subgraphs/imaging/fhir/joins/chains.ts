@@ -41,7 +41,8 @@ export function hasCriterion(name: string, value: string): Criterion | undefined
 /** Returns a criterion that studies meet that belong to what the record finds. */
 export function linkedCriterion(code: string, linked: RecordSearch): Criterion {
   return {
-    ...{ code, linked },
+    code,
+    linked,
     matches: ({ keys, tests }) => keys !== undefined && isLinked(tests?.get(linked), keys),
   };
 }

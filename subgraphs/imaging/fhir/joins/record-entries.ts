@@ -76,7 +76,8 @@ async function included(
   return {
     entries: [
       ...resources.map((resource): SearchEntry => ({
-        ...{ resource, mode: 'include' },
+        resource,
+        mode: 'include',
         fullUrl: `${base}/${resource.resourceType}/${resource.id}`,
       })),
       ...faults.map(outcomeEntry),

@@ -13,9 +13,6 @@ export function otherObject(): Fault {
   return new Fault(
     'bad_gateway',
     'The image archive sent another object than the requested one. It is not returned.',
-    {
-      service: 'imaging',
-      cause: new Error('refused: another object than was asked for'),
-    },
+    { service: 'imaging', cause: new Error('refused: another object than was asked for') },
   );
 }

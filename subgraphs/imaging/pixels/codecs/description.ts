@@ -33,7 +33,11 @@ export function pixelDescription(dataset: DicomJson): PixelDescription | undefin
     (tag) => /^60..0010$/.test(tag) && !dataset[`${tag.slice(0, 4)}3000`],
   );
   return {
-    ...{ rows, columns, samplesPerPixel, bitsAllocated, bitsStored },
+    rows,
+    columns,
+    samplesPerPixel,
+    bitsAllocated,
+    bitsStored,
     highBit: number(dataset, Tag.HighBit) ?? bitsStored - 1,
     pixelRepresentation: number(dataset, Tag.PixelRepresentation) === 1 ? 1 : 0,
     planarConfiguration: samplesPerPixel > 1 && number(dataset, Tag.PlanarConfiguration) === 1 ? 1 : 0,

@@ -38,15 +38,9 @@ interface Scan {
 const MAX_SCANS = 100;
 
 const ZIGZAG = new Uint8Array([
-  ...[
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7,
-    14,
-  ],
-  ...[
-    21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46,
-    53, 60,
-  ],
-  ...[61, 54, 47, 55, 62, 63],
+  0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7,
+  14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46,
+  53, 60, 61, 54, 47, 55, 62, 63,
 ]);
 
 /**
@@ -147,7 +141,12 @@ class Picture {
       const [across, down] = factors[i]!;
       const stride = this.#unitsAcross * across;
       return {
-        ...{ id: part[0]!, across, down, quantization: part[2]!, stride, prediction: 0 },
+        id: part[0]!,
+        across,
+        down,
+        quantization: part[2]!,
+        stride,
+        prediction: 0,
         width: Math.ceil((columns * across) / mostAcross / 8),
         height: Math.ceil((rows * down) / mostDown / 8),
         coefficients: new Int16Array(stride * this.#unitsDown * down * 64),

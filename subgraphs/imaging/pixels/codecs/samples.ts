@@ -80,7 +80,11 @@ export function finishFrame(stream: StreamSamples, pixels: PixelDescription): De
     throw new DamagedFile('The frame has another number of pixels than the header promises.');
   const signed = pixels.pixelRepresentation === 1 && !floating;
   return {
-    ...{ rows, columns, samplesPerPixel, bitsStored, signed },
+    rows,
+    columns,
+    samplesPerPixel,
+    bitsStored,
+    signed,
     photometricInterpretation: decodedInterpretation(
       stream.photometricInterpretation ?? pixels.photometricInterpretation,
     ),

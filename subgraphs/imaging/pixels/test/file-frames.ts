@@ -37,7 +37,9 @@ export async function framesOf(bytes: Buffer): Promise<FileFrames | undefined> {
     frames.push(await readFrame(layout, number, read));
   const native = layout.kind === 'native';
   return {
-    ...{ dataset, pixels, frames },
+    dataset,
+    pixels,
+    frames,
     transferSyntax: native ? TransferSyntax.ExplicitVRLittleEndian : file.transferSyntax,
   };
 }

@@ -13,10 +13,29 @@ const MAX_BYTES = 1024 * 1024;
 
 /** Attributes for labels and times of frames, the kind of document, and the document. */
 const PICKED = new Set<string>([
-  ...[Tag.SOPClassUID, Tag.Modality, Tag.PatientName, Tag.PatientID, Tag.PatientBirthDate, Tag.PatientSex],
-  ...[Tag.StudyDate, Tag.AccessionNumber, Tag.SeriesNumber, Tag.SeriesDescription, Tag.InstanceNumber],
-  ...['00180050', '00180060', '00180080', '00180081', '00181151', '00201041'],
-  ...['00082144', '00180040', '00181063', '00181065', '00420011', '00420015'],
+  Tag.SOPClassUID,
+  Tag.Modality,
+  Tag.PatientName,
+  Tag.PatientID,
+  Tag.PatientBirthDate,
+  Tag.PatientSex,
+  Tag.StudyDate,
+  Tag.AccessionNumber,
+  Tag.SeriesNumber,
+  Tag.SeriesDescription,
+  Tag.InstanceNumber,
+  '00180050',
+  '00180060',
+  '00180080',
+  '00180081',
+  '00181151',
+  '00201041',
+  '00082144',
+  '00180040',
+  '00181063',
+  '00181065',
+  '00420011',
+  '00420015',
 ]);
 
 /** Content of a report, and groups of frames: only their presence matters. */

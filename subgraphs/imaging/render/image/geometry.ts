@@ -65,11 +65,7 @@ export function regionBetween(
   image: { width: number; height: number },
 ): Region {
   const [x, y] = [Math.floor(left * image.width), Math.floor(upper * image.height)];
-  return {
-    ...{ x, y },
-    width: Math.ceil(right * image.width) - x,
-    height: Math.ceil(lower * image.height) - y,
-  };
+  return { x, y, width: Math.ceil(right * image.width) - x, height: Math.ceil(lower * image.height) - y };
 }
 
 /** Cuts out a part of a picture, mirrored if its width or height is negative. */

@@ -6,7 +6,11 @@ import { toPicture } from './picture.ts';
 function frameOf(samples: DecodedFrame['samples'], more: Partial<DecodedFrame> = {}): DecodedFrame {
   const samplesPerPixel = more.samplesPerPixel ?? 1;
   return {
-    ...{ rows: 1, columns: samples.length / samplesPerPixel, samplesPerPixel, signed: false, samples },
+    rows: 1,
+    columns: samples.length / samplesPerPixel,
+    samplesPerPixel,
+    signed: false,
+    samples,
     bitsStored: 8 * samples.BYTES_PER_ELEMENT,
     photometricInterpretation: 'MONOCHROME2',
     ...more,
@@ -68,8 +72,12 @@ test('DW-8 a table for all values gives the same shades as separate computation'
 });
 
 const CHANNELS: DicomJson = {
-  ...{ '00281101': of('US', 2, 10, 8), '00281102': of('US', 2, 10, 8), '00281103': of('US', 2, 10, 8) },
-  ...{ '00281201': of('US', 1, 2), '00281202': of('US', 3, 4), '00281203': of('US', 5, 6) },
+  '00281101': of('US', 2, 10, 8),
+  '00281102': of('US', 2, 10, 8),
+  '00281103': of('US', 2, 10, 8),
+  '00281201': of('US', 1, 2),
+  '00281202': of('US', 3, 4),
+  '00281203': of('US', 5, 6),
 };
 
 test('DW-8 palette colour', () => {
@@ -100,7 +108,8 @@ test.each<[photometric: string, samples: number[], rgb: number[]]>([
 
 test('DW-8 reduces colours of sixteen bits to eight', () => {
   const frame = frameOf(Uint16Array.of(0, 32768, 65535), {
-    ...{ samplesPerPixel: 3, photometricInterpretation: 'RGB' },
+    samplesPerPixel: 3,
+    photometricInterpretation: 'RGB',
   });
   expect([...toPicture(frame, {}).data]).toEqual([0, 128, 255]);
 });

@@ -118,8 +118,11 @@ describe('DW-26 the C-STORE SCP with TLS', () => {
    */
   async function connected(options: ConnectionOptions, open?: Promise<unknown>): Promise<TLSSocket | string> {
     const forget = await archive.node.scp.expect({
-      ...{ ae: OUR_AE, messageId: 1, senders: new Senders([{ address: '127.0.0.1' }]) },
-      ...{ retrieval: undefined as never, alive: () => undefined },
+      ae: OUR_AE,
+      messageId: 1,
+      senders: new Senders([{ address: '127.0.0.1' }]),
+      retrieval: undefined as never,
+      alive: () => undefined,
     });
     const socket = connect({
       host: archive.host,
@@ -165,8 +168,11 @@ describe('DW-26 the C-STORE SCP with TLS', () => {
   test('DCMTK verifies it, as an archive does', async () => {
     const { certificate, key } = authority.issue('dcmtk');
     const forget = await archive.node.scp.expect({
-      ...{ ae: OUR_AE, messageId: 1, senders: new Senders([{ address: '127.0.0.1' }]) },
-      ...{ retrieval: undefined as never, alive: () => undefined },
+      ae: OUR_AE,
+      messageId: 1,
+      senders: new Senders([{ address: '127.0.0.1' }]),
+      retrieval: undefined as never,
+      alive: () => undefined,
     });
     const args = [
       '+tls',

@@ -10,7 +10,9 @@ const SECONDARY_CAPTURE = '1.2.840.10008.5.1.4.1.1.7';
 const study = { PatientID: 'OWN', StudyInstanceUID: STUDY };
 const series = { StudyInstanceUID: STUDY, SeriesInstanceUID: `${STUDY}.1` };
 const instance = (number: number) => ({
-  ...{ ...series, SOPInstanceUID: `${STUDY}.1.${number}`, SOPClassUID: SECONDARY_CAPTURE },
+  ...series,
+  SOPInstanceUID: `${STUDY}.1.${number}`,
+  SOPClassUID: SECONDARY_CAPTURE,
 });
 const honest = { STUDY: [study], SERIES: [series], IMAGE: [instance(1), instance(2)] };
 
@@ -177,7 +179,8 @@ describe('DW-26 objects of C-GET', () => {
     ],
   ])('fails for a %s that lists fewer instances than it counts', async (_what, rows, part) => {
     const source = await sourceOf({
-      ...{ rows: { ...honest, ...rows }, objects: [named(1, first), named(2, second)] },
+      rows: { ...honest, ...rows },
+      objects: [named(1, first), named(2, second)],
     });
     await expect(given(source, part)).rejects.toMatchObject({ code: 'bad_gateway' });
   });
@@ -185,7 +188,8 @@ describe('DW-26 objects of C-GET', () => {
   it('gives a series that lists as many instances as it counts', async () => {
     const counted = { ...series, NumberOfSeriesRelatedInstances: 2 };
     const source = await sourceOf({
-      ...{ rows: { ...honest, SERIES: [counted] }, objects: [named(1, first), named(2, second)] },
+      rows: { ...honest, SERIES: [counted] },
+      objects: [named(1, first), named(2, second)],
     });
     expect(await given(source, { seriesUid: series.SeriesInstanceUID })).toHaveLength(2);
   });

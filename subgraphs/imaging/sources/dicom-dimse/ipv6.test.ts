@@ -24,7 +24,10 @@ test.runIf(hasLoopback)('DW-16 reads an archive at an IPv6 address', async () =>
     await once(server.listen(0, '::1'), 'listening');
     const endpoint = `dimse://[::1]:${(server.address() as AddressInfo).port}`;
     const { images } = testTenant({
-      ...{ type: 'dicom-dimse', lookup: 'all-studies-on-server', endpoint, calledAe: 'ORTHANC' },
+      type: 'dicom-dimse',
+      lookup: 'all-studies-on-server',
+      endpoint,
+      calledAe: 'ORTHANC',
     });
     const source = archive.source(images[0] as DimseConfig);
     await source.check!();

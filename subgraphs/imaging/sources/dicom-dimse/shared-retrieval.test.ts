@@ -18,14 +18,16 @@ const patient = { id: 'OWN', issuer: '' };
 async function arrived(path: string, sopInstanceUid: string, size: number): Promise<SpooledInstance> {
   await writeFile(path, Buffer.alloc(size));
   return {
-    ...{
-      path,
-      size,
-      mtime: (await stat(path)).mtimeMs,
-      transferSyntax: '1.2.840.10008.1.2.1',
-      sopInstanceUid,
-    },
-    ...{ studyUid: '1.2', seriesUid: '1.2.1', patient, seriesNumber: 1, instanceNumber: 1 },
+    path,
+    size,
+    mtime: (await stat(path)).mtimeMs,
+    transferSyntax: '1.2.840.10008.1.2.1',
+    sopInstanceUid,
+    studyUid: '1.2',
+    seriesUid: '1.2.1',
+    patient,
+    seriesNumber: 1,
+    instanceNumber: 1,
   };
 }
 

@@ -29,7 +29,8 @@ beforeAll(async () => {
   const none = { DicomAlwaysAllowFind: false, DicomAlwaysAllowGet: false, DicomAlwaysAllowMove: false };
   [strict, echoOnly, lax, listed] = await Promise.all([
     startOrthanc({
-      ...{ files, modalities },
+      files,
+      modalities,
       configuration: { ...none, DicomCheckCalledAet: true, DicomAlwaysAllowEcho: false },
     }),
     startOrthanc({ modalities, configuration: none }),

@@ -7,7 +7,9 @@ import { checkedObject } from './checked-object.ts';
 
 const [OBJECT] = smallObjects({ studyUid: '1.2.3', patientId: 'A', issuer: 'H' }) as [Buffer];
 const TARGET: Target = {
-  ...{ studyUid: '1.2.3', seriesUid: '1.2.3.1', instanceUid: '1.2.3.1.1' },
+  studyUid: '1.2.3',
+  seriesUid: '1.2.3.1',
+  instanceUid: '1.2.3.1.1',
   patient: { id: 'A', issuer: 'H' },
 };
 

@@ -15,10 +15,7 @@ function headersFor(
   } = {},
 ) {
   const images = { type: 'dicom-web', lookup: 'studies-by-mrn', endpoint: 'http://orthanc:8042/dicom-web' };
-  const file = {
-    authorization: { type: 'mock', withhold },
-    images: [{ ...images, ...source }, ...others],
-  };
+  const file = { authorization: { type: 'mock', withhold }, images: [{ ...images, ...source }, ...others] };
   const origin = { key: 't', path: 't', dynamic, directory: '/', environment: {} };
   const { tenant } = parseTenant(file, origin);
   const handover = handoverTo({ isAsking: () => isAsking, isDirect: () => isDirect });

@@ -23,7 +23,8 @@ export function throwIfOther(indexed: IndexedObject, header: Header): void {
     (text(header.attributes, Tag.IssuerOfPatientID) ?? null) === indexed.issuer;
   if (same) return;
   throw new Fault('unavailable', 'The object has changed in its folder and is being indexed again.', {
-    ...{ service: 'imaging', retryAfter: 2 },
+    service: 'imaging',
+    retryAfter: 2,
     cause: new OtherObject('The file holds another object than was indexed.'),
   });
 }

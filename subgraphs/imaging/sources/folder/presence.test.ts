@@ -30,8 +30,12 @@ function indexed(name: string) {
   };
   const log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
   const presence = new FolderPresence({
-    ...{ path, index: index as unknown as FolderIndex, emptyIsAway: AWAY, log },
-    ...{ onAway: nothing, onBack: nothing },
+    path,
+    index: index as unknown as FolderIndex,
+    emptyIsAway: AWAY,
+    log,
+    onAway: nothing,
+    onBack: nothing,
   });
   return { path, file, presence };
 }

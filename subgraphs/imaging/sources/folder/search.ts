@@ -75,14 +75,14 @@ const LEVELS: Record<Level, { select: string; from: string; where: string; order
 
 /** Attributes of higher levels that every row has. */
 const ALWAYS: readonly string[] = [
-  ...[
-    Tag.SpecificCharacterSet,
-    Tag.PatientID,
-    Tag.IssuerOfPatientID,
-    Tag.PatientBirthDate,
-    Tag.StudyInstanceUID,
-  ],
-  ...[Tag.TimezoneOffsetFromUTC, Tag.SeriesInstanceUID, Tag.Modality],
+  Tag.SpecificCharacterSet,
+  Tag.PatientID,
+  Tag.IssuerOfPatientID,
+  Tag.PatientBirthDate,
+  Tag.StudyInstanceUID,
+  Tag.TimezoneOffsetFromUTC,
+  Tag.SeriesInstanceUID,
+  Tag.Modality,
 ];
 
 /** Number of prepared statements that are kept. */

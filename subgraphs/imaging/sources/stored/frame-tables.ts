@@ -34,7 +34,8 @@ interface IndexedFile {
 export class FrameTables {
   /** Simultaneous requests for a table wait for the same read. */
   readonly #known = new LRUCache<string, PixelLayout, IndexedFile>({
-    ...{ maxSize: MOST_FRAGMENTS, sizeCalculation: sizeOf },
+    maxSize: MOST_FRAGMENTS,
+    sizeCalculation: sizeOf,
     fetchMethod: (_key, _stale, { context: { path, instance } }) => this.#reader.frameTable(path, instance),
     // A table that is evicted while it is read is still read for waiting requests.
     ignoreFetchAbort: true,

@@ -27,7 +27,11 @@ const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
 async function open(path: string, name: string): Promise<FolderSource> {
   const source = await openFolder({
-    ...{ path, indexFile: join(scratch, `${name}.sqlite`), log, watch: false, parsing },
+    path,
+    indexFile: join(scratch, `${name}.sqlite`),
+    log,
+    watch: false,
+    parsing,
   });
   await source.indexed;
   return source;
@@ -330,16 +334,21 @@ function encapsulated(count: number, table: Buffer, items: Buffer[], extended: B
   };
   const us = (value: number): Buffer => Buffer.from([value & 0xff, value >> 8]);
   return Buffer.concat([
-    ...[Buffer.alloc(128), Buffer.from('DICM')],
+    Buffer.alloc(128),
+    Buffer.from('DICM'),
     element('00020010', 'UI', '1.2.840.10008.1.2.4.50'),
     element('00080016', 'UI', '1.2.840.10008.5.1.4.1.1.7'),
     element('00080018', 'UI', TARGET.instanceUid),
     element('0020000D', 'UI', TARGET.studyUid),
     element('0020000E', 'UI', TARGET.seriesUid),
     element('00280008', 'IS', `${count}`),
-    ...[element('00280010', 'US', us(8)), element('00280011', 'US', us(8)), element('00280100', 'US', us(8))],
+    element('00280010', 'US', us(8)),
+    element('00280011', 'US', us(8)),
+    element('00280100', 'US', us(8)),
     ...(extended ? [element('7FE00001', 'OV', extended)] : []),
-    ...[Buffer.from('e07f10004f420000ffffffff', 'hex'), item(table), ...items.map(item)],
+    Buffer.from('e07f10004f420000ffffffff', 'hex'),
+    item(table),
+    ...items.map(item),
     Buffer.from('feffdde000000000', 'hex'),
   ]);
 }

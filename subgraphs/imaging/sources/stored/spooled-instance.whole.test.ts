@@ -51,9 +51,16 @@ describeWithSharedData('from an archive, with a full disk', () => {
     // Files of at most 400 kB: RLIMIT_FSIZE in blocks of 512 bytes. The refused objects have half a megabyte.
     const script = 'trap "" XFSZ; ulimit -f 800; TMPDIR=$1; export TMPDIR; shift; exec "$@"';
     const { stdout } = await promisify(execFile)('/bin/sh', [
-      ...['-c', script, 'sh', temporary, process.execPath, '--import', 'tsx'],
+      '-c',
+      script,
+      'sh',
+      temporary,
+      process.execPath,
+      '--import',
+      'tsx',
       join(import.meta.dirname, '../../test/full-disk-archive.child.ts'),
-      ...[JSON.stringify(orthancImages(orthanc, { lookup: 'all-studies-on-server' })), ...asked],
+      JSON.stringify(orthancImages(orthanc, { lookup: 'all-studies-on-server' })),
+      ...asked,
     ]);
     const full = { status: 503, retryAfter: '60', error: true };
     const given = { status: 200, error: false };

@@ -64,7 +64,8 @@ test('refuses a file that is too short as damaged, and answers 503 when the file
   const { size: bytes, mtimeMs } = statSync(scratch);
   const directory = new StoredFile(scratch, { ...indexed, size: bytes, mtime: mtimeMs });
   await expect(directory.read(Buffer.alloc(2), 0)).rejects.toMatchObject({
-    ...{ code: 'unavailable', cause: { code: 'EISDIR' } },
+    code: 'unavailable',
+    cause: { code: 'EISDIR' },
   });
   directory.close();
 });

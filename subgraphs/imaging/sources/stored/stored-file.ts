@@ -120,7 +120,9 @@ function openToRead(path: string): number {
 
 function unreadable(cause: unknown): Fault {
   return new Fault('unavailable', 'The object cannot be read at the moment; ask again.', {
-    ...{ service: 'imaging', retryAfter: 5, cause },
+    service: 'imaging',
+    retryAfter: 5,
+    cause,
   });
 }
 

@@ -8,12 +8,12 @@ const row = (values: Record<string, unknown>): DicomJson =>
 
 const rows = () => ({
   study: row({
-    ...{ [Tag.StudyInstanceUID]: '1.2', [Tag.StudyDescription]: 'Head', [Tag.AccessionNumber]: 'A1' },
-    ...{
-      [Tag.PatientID]: 'MRN-SECRET',
-      [Tag.PatientName]: 'Secret^Jane',
-      [Tag.PatientBirthDate]: '19700101',
-    },
+    [Tag.StudyInstanceUID]: '1.2',
+    [Tag.StudyDescription]: 'Head',
+    [Tag.AccessionNumber]: 'A1',
+    [Tag.PatientID]: 'MRN-SECRET',
+    [Tag.PatientName]: 'Secret^Jane',
+    [Tag.PatientBirthDate]: '19700101',
   }),
   series: [row({ [Tag.SeriesInstanceUID]: '1.2.1', [Tag.Modality]: 'CT' })],
   instances: [row({ [Tag.SeriesInstanceUID]: '1.2.1', [Tag.SOPInstanceUID]: '1.2.1.1' })],
@@ -74,7 +74,9 @@ test('a resource is frozen, and the same object for the same study, patient, URL
   expect(others.map(({ subject }) => subject.reference ?? subject.identifier?.value)).toEqual([
     'Patient/p2',
     'MRN-SECRET',
-    ...['Patient/p1', 'Patient/p1', 'Patient/p1'],
+    'Patient/p1',
+    'Patient/p1',
+    'Patient/p1',
   ]);
   expect(new Set([resource, ...others].map((one) => JSON.stringify(one))).size).toBe(6);
 });

@@ -49,14 +49,7 @@ export function recordStudy(resource: ImagingStudy): RecordStudy | undefined {
   const accessions = identifier.filter(
     (one) => one.value && ACCESSION_TYPES.some((type) => hasIdentifierType(one, type)),
   );
-  return {
-    id: uid ?? recordId,
-    recordId,
-    uid,
-    patientId,
-    accessions,
-    resource,
-  };
+  return { id: uid ?? recordId, recordId, uid, patientId, accessions, resource };
 }
 
 /** Returns the UID that an identifier of a study states. */

@@ -9,13 +9,15 @@ import type { Random } from '../../../../gateway/test/setup/random.ts';
 import { hold, orRefused, type Target } from './target.ts';
 
 const FILES = [
-  ...['pt/sample.dcm', 'seg/liver_rle.dcm', 'seg/liver_deflate.dcm', 'sm/sm_image.dcm'],
-  ...['ts-matrix/SC_rgb_dcmtk_+eb+cy+s4.dcm', 'mr-multiframe/emri_small_jpeg_2k_lossless.dcm'],
-  ...[
-    'ts-matrix/CTImage.dcm_JPEGProcess2_4TransferSyntax_1.2.840.10008.1.2.4.51.dcm',
-    'ts-matrix/CTImage.dcm_JPEGProcess10_12TransferSyntax_1.2.840.10008.1.2.4.55.dcm',
-    'ts-matrix/CTImage.dcm_JPEGProcess14TransferSyntax_1.2.840.10008.1.2.4.57.dcm',
-  ],
+  'pt/sample.dcm',
+  'seg/liver_rle.dcm',
+  'seg/liver_deflate.dcm',
+  'sm/sm_image.dcm',
+  'ts-matrix/SC_rgb_dcmtk_+eb+cy+s4.dcm',
+  'mr-multiframe/emri_small_jpeg_2k_lossless.dcm',
+  'ts-matrix/CTImage.dcm_JPEGProcess2_4TransferSyntax_1.2.840.10008.1.2.4.51.dcm',
+  'ts-matrix/CTImage.dcm_JPEGProcess10_12TransferSyntax_1.2.840.10008.1.2.4.55.dcm',
+  'ts-matrix/CTImage.dcm_JPEGProcess14TransferSyntax_1.2.840.10008.1.2.4.57.dcm',
 ];
 
 interface Encoded {
@@ -39,7 +41,8 @@ export const codecs: Target = {
     const { JPEGLSLossless, HTJ2KLossless, HTJ2KLosslessRPCL } = TransferSyntax;
     for (const to of [JPEGLSLossless, HTJ2KLossless, HTJ2KLosslessRPCL])
       frames.push({
-        ...{ pixels: source.pixels, transferSyntax: to },
+        pixels: source.pixels,
+        transferSyntax: to,
         encoded: Buffer.from((await transcodePixels({ ...source, to })).bytes),
       });
   },

@@ -15,10 +15,20 @@ import { hold, orRefused, type Target } from './target.ts';
 
 /** Small files with every encoding of a data set and its pixels. */
 export const FILES = [
-  ...['charset/chrH32.dcm', 'charset/chrX1.dcm', 'sr/sr_document.dcm', 'sr/test-SR.dcm', 'rt/rtdose.dcm'],
-  ...['ts-matrix/MR_small_bigendian.dcm', 'ts-matrix/image_dfl.dcm', 'ts-matrix/SC_rgb_jpeg_dcmtk.dcm'],
-  ...['seg/liver_deflate.dcm', 'seg/liver_rle.dcm', 'seg/liver_j2k.dcm', 'sm/sm_image.dcm'],
-  ...['mr-multiframe/emri_small_jpeg_2k_lossless.dcm', 'rt/rtplan.dcm'],
+  'charset/chrH32.dcm',
+  'charset/chrX1.dcm',
+  'sr/sr_document.dcm',
+  'sr/test-SR.dcm',
+  'rt/rtdose.dcm',
+  'ts-matrix/MR_small_bigendian.dcm',
+  'ts-matrix/image_dfl.dcm',
+  'ts-matrix/SC_rgb_jpeg_dcmtk.dcm',
+  'seg/liver_deflate.dcm',
+  'seg/liver_rle.dcm',
+  'seg/liver_j2k.dcm',
+  'sm/sm_image.dcm',
+  'mr-multiframe/emri_small_jpeg_2k_lossless.dcm',
+  'rt/rtplan.dcm',
 ];
 
 const WRITTEN = [

@@ -25,8 +25,12 @@ const QUERIES = [
 
 /** First bytes of each media type. */
 const STARTS: Record<string, string> = {
-  ...{ 'image/jpeg': '\xff\xd8', 'image/png': '\x89PNG', 'image/gif': 'GIF8', 'image/webp': 'RIFF' },
-  ...{ 'image/svg+xml': '<svg', 'text/html; charset=utf-8': '<!DOCTYPE' },
+  'image/jpeg': '\xff\xd8',
+  'image/png': '\x89PNG',
+  'image/gif': 'GIF8',
+  'image/webp': 'RIFF',
+  'image/svg+xml': '<svg',
+  'text/html; charset=utf-8': '<!DOCTYPE',
 };
 
 const pictures = new Pictures({

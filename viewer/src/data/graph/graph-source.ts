@@ -117,7 +117,10 @@ function begunRecord(patient: Record, errors: readonly GraphError[]): RecordPart
     allergies: patient.AllergyIntoleranceList,
     conditions: patient.ConditionList,
     medications: patient.MedicationRequestList,
-    ...{ studies: [], reports: [], events: [], resultsOfReport: new Map<string, Result[]>() },
+    studies: [],
+    reports: [],
+    events: [],
+    resultsOfReport: new Map<string, Result[]>(),
     missing: errors.map(missingOf),
   };
 }

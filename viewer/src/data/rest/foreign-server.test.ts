@@ -45,14 +45,22 @@ const RECORD: Answers = {
 
 const UID = '1.2.840.1';
 const study = (endpoint: string, rest: object = {}) => ({
-  ...{ resourceType: 'ImagingStudy', id: 'study-7', status: 'available', subject },
+  resourceType: 'ImagingStudy',
+  id: 'study-7',
+  status: 'available',
+  subject,
   identifier: [{ system: 'urn:dicom:uid', value: `urn:oid:${UID}` }],
-  ...{ started: '2026-03-01', modality: [{ code: 'CT' }], endpoint: [{ reference: endpoint }] },
+  started: '2026-03-01',
+  modality: [{ code: 'CT' }],
+  endpoint: [{ reference: endpoint }],
   series: [{ uid: '1.2.840.1.1', modality: { code: 'CT' } }],
   ...rest,
 });
 const endpoint = (rest: object = {}) => ({
-  ...{ resourceType: 'Endpoint', id: 'e1', status: 'active', address: 'https://pacs.example/wado/' },
+  resourceType: 'Endpoint',
+  id: 'e1',
+  status: 'active',
+  address: 'https://pacs.example/wado/',
   connectionType: { code: 'dicom-wado-rs' },
   ...rest,
 });
@@ -140,13 +148,11 @@ describe('IA-1, IA-17, IA-18 images of another server', () => {
     });
     const record = await source.record('p1', never);
     expect(record.reports.map(({ id, studies }) => [id, studies.length])).toEqual([
-      ...[
-        ['by-accession', 1],
-        ['by-order', 1],
-        ['by-reference', 1],
-        ['by-uid', 1],
-        ['other', 0],
-      ],
+      ['by-accession', 1],
+      ['by-order', 1],
+      ['by-reference', 1],
+      ['by-uid', 1],
+      ['other', 0],
     ]);
     const entry = record.timeline.find(({ kind }) => kind === 'study')!;
     expect(entry.reports).toHaveLength(4);
@@ -156,7 +162,11 @@ describe('IA-1, IA-17, IA-18 images of another server', () => {
 test('R4 Attachment.url: the text of a report is fetched from this server only; a PDF stays an attachment', async () => {
   const form = (url: string, contentType = 'text/plain') => ({ contentType, url });
   const report = (id: string, ...presentedForm: object[]) => ({
-    ...{ resourceType: 'DiagnosticReport', id, status: 'final', subject, presentedForm },
+    resourceType: 'DiagnosticReport',
+    id,
+    status: 'final',
+    subject,
+    presentedForm,
   });
   const { source, seen } = foreign({
     ...RECORD,
@@ -203,7 +213,10 @@ test('IA-38 all pages are read up to a limit; what was not read is said', async 
 
 test('what a server gives of another patient is not shown, and said', async () => {
   const allergy = (id: string, patient: string) => ({
-    ...{ resourceType: 'AllergyIntolerance', id, code: { text: id }, patient: { reference: patient } },
+    resourceType: 'AllergyIntolerance',
+    id,
+    code: { text: id },
+    patient: { reference: patient },
   });
   const { source } = foreign({
     ...RECORD,

@@ -75,13 +75,7 @@ interface Reading {
 
 /** Reads a report from its metadata. It never throws: what cannot be read is counted. */
 export function readStructuredReport(report: Instance): SrDocument {
-  const reading: Reading = {
-    places: placesOf(report),
-    blocks: [],
-    left: MOST_ITEMS,
-    broken: 0,
-    cut: false,
-  };
+  const reading: Reading = { places: placesOf(report), blocks: [], left: MOST_ITEMS, broken: 0, cut: false };
   readContainer(report, { level: 1, site: [] }, reading);
   const title = codeOf(report, '0040A043');
   const completion = text(report, '0040A491');

@@ -33,7 +33,11 @@ function planeOf(instance: Instance, group: number): OverlayPlane | undefined {
   const label = text(instance, tag('1500')) ?? text(instance, tag('0022'));
   const [row = 1, column = 1] = numbers(instance, tag('0050'), 2) ?? [];
   return {
-    ...{ group, rows, columns, origin: [row, column], data },
+    group,
+    rows,
+    columns,
+    origin: [row, column],
+    data,
     frames: number(instance, tag('0015')) ?? 1,
     firstFrame: number(instance, tag('0051')) ?? 1,
     label,

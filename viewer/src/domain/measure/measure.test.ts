@@ -18,8 +18,14 @@ const CALIBRATION = '00280A02';
 /** A region of an ultrasound image in centimetres, or in other units. */
 const region = ([left, top, right, bottom]: number[], [across, down]: number[], units = [3, 3]) =>
   instance({
-    ...{ '00186018': [left], '0018601A': [top], '0018601C': [right], '0018601E': [bottom] },
-    ...{ '00186024': [units[0]], '00186026': [units[1]], '0018602C': [across], '0018602E': [down] },
+    '00186018': [left],
+    '0018601A': [top],
+    '0018601C': [right],
+    '0018601E': [bottom],
+    '00186024': [units[0]],
+    '00186026': [units[1]],
+    '0018602C': [across],
+    '0018602E': [down],
   });
 const ultrasound = (...regions: Instance[]) => instance({ '00186011': regions });
 
@@ -138,7 +144,11 @@ test('probes and arrows have no size', () => {
 
 /** An image of 8 × 6 pixels whose stored value is 10 × row + column. */
 const IMAGE: Pixels = {
-  ...{ columns: 8, rows: 6, samples: 1, slope: 2, intercept: -100 },
+  columns: 8,
+  rows: 6,
+  samples: 1,
+  slope: 2,
+  intercept: -100,
   values: Int16Array.from({ length: 48 }, (_, at) => 10 * Math.floor(at / 8) + (at % 8)),
 };
 const CT = instance({ '00080060': ['CT'], '00281052': [-100], '00281053': [2], '00281054': ['HU'] });

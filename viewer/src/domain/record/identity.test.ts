@@ -3,12 +3,7 @@ import { compareIdentity } from './identity.ts';
 import type { Instance } from '../instance.ts';
 import type { Person } from './record.ts';
 
-const HELEN: Person = {
-  id: '1',
-  name: 'Helen Marie Castellanos',
-  birthDate: '1972-05-01',
-  mrns: ['4711'],
-};
+const HELEN: Person = { id: '1', name: 'Helen Marie Castellanos', birthDate: '1972-05-01', mrns: ['4711'] };
 const image = (name?: string, number?: string, birthDate?: string): Instance => ({
   ...(name !== undefined && { '00100010': { vr: 'PN', Value: [{ Alphabetic: name }] } }),
   ...(number !== undefined && { '00100020': { vr: 'LO', Value: [number] } }),

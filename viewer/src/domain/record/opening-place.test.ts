@@ -6,7 +6,8 @@ function stack(key: string, count: number, metadata: StackFrame['metadata'] = {}
   const frame = (at: number): StackFrame => ({
     id: `${key}.${at}`,
     name: { study: '1', series: '2', instance: key, frame: at + 1 },
-    ...{ metadata, bytes: 2 },
+    metadata,
+    bytes: 2,
   });
   return { key, frames: Array.from({ length: count }, (_, at) => frame(at)) };
 }

@@ -11,7 +11,11 @@ const study = (lines: readonly Line[], description = '', uid = '1'): Study => ({
   description,
   modalities: [...new Set(lines.map(([modality]) => modality))],
   series: lines.map(([modality, name, numberOfInstances], index): Series => ({
-    ...{ uid: `${uid}.${index + 1}`, number: index + 1, modality, description: name, numberOfInstances },
+    uid: `${uid}.${index + 1}`,
+    number: index + 1,
+    modality,
+    description: name,
+    numberOfInstances,
   })),
 });
 /** Layout, and what its cells show: `1x2 a b`; an image of a series as `a:2`, an empty place as `-`. */

@@ -12,10 +12,7 @@ export interface SlicePlace {
 export function slicePlace(metadata: Instance): SlicePlace {
   const position = imagePosition(metadata);
   const thickness = positive(metadata, '00180050');
-  return {
-    ...(position && { position }),
-    thickness,
-  };
+  return { ...(position && { position }), thickness };
 }
 
 /** Milliseconds of an MR; of enhanced objects from the functional groups (PS3.3 §C.8.13.5). */

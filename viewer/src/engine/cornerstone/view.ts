@@ -139,7 +139,10 @@ export class CornerstoneView implements View {
     const hasCopy = voxelManager !== undefined && voxelManager.getScalarData() !== values;
     const isScaled = (preScale?.scaled ?? false) || hasCopy;
     return {
-      ...{ columns, rows, values, samples: values.length / (columns * rows) },
+      columns,
+      rows,
+      values,
+      samples: values.length / (columns * rows),
       ...(isScaled ? { slope: 1, intercept: 0 } : { slope, intercept }),
     };
   }

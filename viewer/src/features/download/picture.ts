@@ -2,17 +2,18 @@
 
 /** Properties of a drawing that a style sheet may set: a copy of it is drawn without the page. */
 const DRAWN = [
-  ...[
-    'display',
-    'visibility',
-    'opacity',
-    'fill',
-    'stroke',
-    'stroke-width',
-    'stroke-dasharray',
-    'stroke-linejoin',
-  ],
-  ...['paint-order', 'font-family', 'font-size', 'font-weight'],
+  'display',
+  'visibility',
+  'opacity',
+  'fill',
+  'stroke',
+  'stroke-width',
+  'stroke-dasharray',
+  'stroke-linejoin',
+  'paint-order',
+  'font-family',
+  'font-size',
+  'font-weight',
 ];
 /** Controls for a click or a finger are no part of the picture. */
 const HIDDEN = '.visually-hidden, button, [role="application"]';
@@ -74,7 +75,7 @@ function drawTexts(context: CanvasRenderingContext2D, around: Element): void {
     for (const word of (node.nodeValue ?? '').matchAll(/\S+/g)) {
       range.setStart(node, word.index);
       range.setEnd(node, word.index + word[0].length);
-      drawWord(context, word[0], { ...{ font, color }, at: range.getBoundingClientRect() });
+      drawWord(context, word[0], { font, color, at: range.getBoundingClientRect() });
     }
   }
 }

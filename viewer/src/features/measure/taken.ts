@@ -24,7 +24,10 @@ export function taken(cell: Cell, kind: Kind, points: readonly ImagePoint[]): Me
   if (!shown) return undefined;
   const { frame, stack, index, image } = shown;
   return {
-    ...{ id: crypto.randomUUID(), kind, frame, points },
+    id: crypto.randomUUID(),
+    kind,
+    frame,
+    points,
     patientPoints: patientPointsOf(points, image.metadata),
     ...(points.length === POINTS[kind]
       ? { size: sizeOf(kind, points, image.metadata), values: valuesOn(cell, kind, { frame, points }) }

@@ -30,7 +30,9 @@ export function marksOf({ studies, timeline }: PatientRecord, wording: Wording):
     const plain = wording === 'plain' ? plainStudy(study) : undefined;
     const canOpen = location !== undefined || series.some((one) => one.location !== undefined);
     return {
-      ...{ id: uid, kind: 'images' as const, date: started },
+      id: uid,
+      kind: 'images' as const,
+      date: started,
       name: plain ?? description ?? modalityNames(modalities, wording),
       ...(canOpen && { study: uid }),
     };

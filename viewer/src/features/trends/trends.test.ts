@@ -50,7 +50,10 @@ describe('a trend is asked for by', () => {
     ...(system && { system }),
   });
   const result = (of: Concept, ...parts: Concept[]): Result => ({
-    ...{ id: '1', concept: of, value: '', flags: [] },
+    id: '1',
+    concept: of,
+    value: '',
+    flags: [],
     ...(parts.length > 0 && { measures: parts.map((one) => ({ concept: one, value: 1 })) }),
   });
 

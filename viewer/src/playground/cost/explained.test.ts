@@ -2,7 +2,10 @@ import { expect, test } from 'vitest';
 import { costliest } from './explained.ts';
 
 const of = (cost: number, ...fields: [path: string, cost: number][]) => ({
-  ...{ cost, limit: 50_000, depth: 3, depthLimit: 30 },
+  cost,
+  limit: 50_000,
+  depth: 3,
+  depthLimit: 30,
   fields: fields.map(([path, cost]) => ({ path, cost })),
 });
 

@@ -142,7 +142,11 @@ describe('charts', () => {
 describe('errors', () => {
   const problems = (errors: GraphqlError[]) =>
     problemsOf({
-      ...{ asked: { query: '', variables: {} }, status: 200, milliseconds: 1, bytes: 1, text: '' },
+      asked: { query: '', variables: {} },
+      status: 200,
+      milliseconds: 1,
+      bytes: 1,
+      text: '',
       json: { errors },
     });
 

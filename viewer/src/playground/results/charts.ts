@@ -73,7 +73,8 @@ export function chartOf({ columns, rows }: ResultTable, { kind, by, of }: ChartC
     });
     const without = rows.length - marks.length;
     return {
-      ...{ kind, title: `${ofName} over ${byName}` },
+      kind,
+      title: `${ofName} over ${byName}`,
       marks: marks.sort((a, b) => a.at - b.at),
       note: without > 0 ? `${without} rows without a date or a number are left out.` : '',
     };
@@ -82,7 +83,8 @@ export function chartOf({ columns, rows }: ResultTable, { kind, by, of }: ChartC
   const bars = barsOf(rows, { kind, by, of }, columns[by]!);
   bars.sort((a, b) => (isDate ? a.label.localeCompare(b.label) : b.value - a.value));
   return {
-    ...{ kind, title: kind === 'count' ? `Rows by ${byName}` : `Average of ${ofName} by ${byName}` },
+    kind,
+    title: kind === 'count' ? `Rows by ${byName}` : `Average of ${ofName} by ${byName}`,
     marks: bars.slice(0, MOST_BARS),
     note: bars.length > MOST_BARS ? `The first ${MOST_BARS} of ${bars.length} values are shown.` : '',
   };

@@ -77,7 +77,9 @@ function timeOptions({ marks }: Chart, style: PlotStyle): Drawn {
     series: [
       {},
       {
-        ...{ stroke: style.accent, width: 2, points: { show: true, size: 8, fill: style.accent } },
+        stroke: style.accent,
+        width: 2,
+        points: { show: true, size: 8, fill: style.accent },
         ...(repeats && { paths: () => null }),
       },
     ],

@@ -39,7 +39,9 @@ export function problemsOf({ json, status }: Answer): Problem[] {
   if (!json)
     return [
       {
-        ...{ code: undefined, paths: [], count: 1 },
+        code: undefined,
+        paths: [],
+        count: 1,
         message: `The answer is no JSON (HTTP status ${status}).`,
         remedy: FAULT,
       },

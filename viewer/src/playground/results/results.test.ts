@@ -90,13 +90,16 @@ describe('lists of an answer', () => {
         'modality.code': 'CT',
         'series.description': 'Chest; ',
         'series.numberOfInstances': '10; 20',
-        ...{ 'Patient.birthDate': '1971-03-02', 'Patient.maritalStatus.text': 'Married' },
+        'Patient.birthDate': '1971-03-02',
+        'Patient.maritalStatus.text': 'Married',
       },
       expect.objectContaining({ started: '2025-05', 'modality.code': 'MR; SR', 'series.description': null }),
       expect.objectContaining({ started: null, 'Patient.birthDate': '1971-03-02' }),
       expect.objectContaining({
-        ...{ started: '2023', 'modality.code': null },
-        ...{ 'series.description': 'Knee', 'series.numberOfInstances': 5 },
+        started: '2023',
+        'modality.code': null,
+        'series.description': 'Knee',
+        'series.numberOfInstances': 5,
       }),
     ]);
   });

@@ -92,7 +92,8 @@ export class Access {
       fetch(url, {
         ...request,
         headers: { ...request.headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
-        ...{ credentials: 'same-origin', referrerPolicy: 'no-referrer' },
+        credentials: 'same-origin',
+        referrerPolicy: 'no-referrer',
       });
     const tokens = this.#tokens;
     const token = await tokens?.token();

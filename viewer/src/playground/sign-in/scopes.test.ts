@@ -33,7 +33,10 @@ const jwt = (claims: object) =>
 test('a pasted JWT says its scopes, its patient and its end', () => {
   const token = jwt({ exp: NOW / 1000 + 60, scope: 'patient/*.rs', patient: 'ünïcode-1' });
   expect(pastedGrant(` Bearer ${token}\n`, NOW)).toEqual({
-    ...{ token, expires: NOW + 60_000, scope: 'patient/*.rs', patient: 'ünïcode-1' },
+    token,
+    expires: NOW + 60_000,
+    scope: 'patient/*.rs',
+    patient: 'ünïcode-1',
   });
 });
 

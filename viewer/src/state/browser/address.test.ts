@@ -8,7 +8,9 @@ describe('the address', () => {
   test('what is written is read again', () => {
     const address = parseAddress(new URLSearchParams(FULL));
     expect(address).toMatchObject({
-      ...{ study: '1.2', image: 87, window: { centre: 40, width: 400 } },
+      study: '1.2',
+      image: 87,
+      window: { centre: 40, width: 400 },
       beside: { study: '7.8', series: '7.8.9', image: 12 },
     });
     expect(String(formatAddress(address))).toBe(FULL);

@@ -62,8 +62,13 @@ afterEach(() => void vi.unstubAllGlobals());
 
 function open(query: string, page: Partial<PageOpening> = {}): Promise<Opened> {
   return openPage({
-    ...{ address: new URL(`${APP}${query}`), servers, server: servers.byId('demo'), redirectUri: APP },
-    ...{ returnTo: 'tenant=demo&study=1.2', hasLeft: false, storage: tab },
+    address: new URL(`${APP}${query}`),
+    servers,
+    server: servers.byId('demo'),
+    redirectUri: APP,
+    returnTo: 'tenant=demo&study=1.2',
+    hasLeft: false,
+    storage: tab,
     ...page,
   });
 }
@@ -85,8 +90,11 @@ describe('SMART App Launch 2.2 §2.0.7 launches', () => {
   test('standalone: asks for a patient, with PKCE', async () => {
     const asked = Object.fromEntries(await leaving(''));
     expect(asked).toMatchObject({
-      ...{ client_id: 'viewer', redirect_uri: APP, scope: 'launch/patient patient/*.rs online_access' },
-      ...{ aud: `${GATEWAY}demo/fhir`, code_challenge_method: 'S256' },
+      client_id: 'viewer',
+      redirect_uri: APP,
+      scope: 'launch/patient patient/*.rs online_access',
+      aud: `${GATEWAY}demo/fhir`,
+      code_challenge_method: 'S256',
     });
     expect(asked).not.toHaveProperty('launch');
     expect(asked).not.toHaveProperty('prompt');
@@ -120,7 +128,8 @@ describe('SMART App Launch 2.2 §2.0.7 launches', () => {
   test('a code gives tokens, and the page comes back to where it was; no storage has a token', async () => {
     const opened = await signedIn();
     expect(opened).toMatchObject({
-      ...{ phase: 'ready', returnTo: 'tenant=demo&study=1.2' },
+      phase: 'ready',
+      returnTo: 'tenant=demo&study=1.2',
       grant: { token: 'access-1', refreshToken: 'refresh-1', patient: 'p1' },
     });
     expect([...tab.values.values()].join()).not.toMatch(/access-1|refresh-1/);
@@ -209,14 +218,18 @@ describe('OpenID Connect Core §3.1.2.1 after a reload', () => {
 describe('tokens', () => {
   const known = (): Known => ({ server: servers.byId('demo')!, smart: SMART });
   const grant = (seconds: number): Grant => ({
-    ...{ token: 'old', refreshToken: 'refresh-0', expires: Date.now() + seconds * 1000 },
+    token: 'old',
+    refreshToken: 'refresh-0',
+    expires: Date.now() + seconds * 1000,
   });
   const renewals = () => seen.filter(([path]) => path.endsWith('/token'));
 
   test('all who need a new token share one renewal, before it expires and after a 401', async () => {
     const tokens = new Tokens(known(), grant(5));
     expect(await Promise.all([tokens.token(), tokens.token(), tokens.renew('old')])).toEqual([
-      ...['access-1', 'access-1', true],
+      'access-1',
+      'access-1',
+      true,
     ]);
     expect(await tokens.renew('old')).toBe(true);
     expect(renewals()).toHaveLength(1);

@@ -110,10 +110,7 @@ async function begun(page: PageOpening, known: Known, launch: string | undefined
   // A launch by an EHR is a new context: it may be another patient, so the user sees what is asked for.
   const mayBeSilent = ['done', 'silent'].includes(signInOf(known.server, storage) ?? '');
   const isSilent = launch === undefined && isOpenId(known) && mayBeSilent;
-  return {
-    phase: 'leaving',
-    to: await leave(known, { redirectUri, returnTo, launch, isSilent }, storage),
-  };
+  return { phase: 'leaving', to: await leave(known, { redirectUri, returnTo, launch, isSilent }, storage) };
 }
 
 async function leave(known: Known, launch: Launch, storage: TabStorage): Promise<URL> {

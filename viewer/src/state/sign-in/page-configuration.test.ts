@@ -10,7 +10,9 @@ function pageOf(html: string): Document {
 
 test('what the gateway writes is read; a page of another web server has nothing to read', () => {
   const configuration = {
-    ...{ base: 'https://gateway.example/', tenants: ['hospital'], defaultTenant: 'hospital' },
+    base: 'https://gateway.example/',
+    tenants: ['hospital'],
+    defaultTenant: 'hospital',
     smart: { tenant: 'hospital', configuration: { issuer: 'https://a.example/</script>', capabilities: [] } },
   };
   const json = JSON.stringify(configuration).replaceAll('<', '\\u003c');

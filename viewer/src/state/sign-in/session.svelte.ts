@@ -98,8 +98,14 @@ export class Session {
     // The authorization code and the launch id must not stay in the browser's history.
     if (/[?&](state|launch)=/.test(address.search)) history.replaceState(null, '', address.pathname);
     const opened = await openPage({
-      ...{ address, server, returnTo, servers: this.servers, storage: this.#storage },
-      ...{ redirectUri: this.#redirectUri, hasLeft: this.left, configured: this.#configured },
+      address,
+      server,
+      returnTo,
+      servers: this.servers,
+      storage: this.#storage,
+      redirectUri: this.#redirectUri,
+      hasLeft: this.left,
+      configured: this.#configured,
     });
     if (opened.phase === 'leaving') {
       // Replaces the history entry: otherwise the Back button would start another sign-in.

@@ -9,7 +9,10 @@ const measure = (code: string, value: number, unit: string) => ({
   unit,
 });
 const result = (id: string, more: Partial<Result>): Result => ({
-  ...{ id, concept: { text: 'measured' }, value: '', flags: [] },
+  id,
+  concept: { text: 'measured' },
+  value: '',
+  flags: [],
   ...more,
 });
 const at = (date: string, value: number, unit = 'mg/dL') =>

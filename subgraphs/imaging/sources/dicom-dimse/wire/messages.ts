@@ -115,7 +115,10 @@ export class Messages {
       return this.#options.message({ command, context });
     const isObject = number(command, Command.CommandField) === C_STORE_RQ;
     this.#incoming = {
-      ...{ command, context, fragments: [], bytes: 0 },
+      command,
+      context,
+      fragments: [],
+      bytes: 0,
       ...(isObject && { sink: this.#sink(command, context) }),
     };
   }

@@ -129,7 +129,8 @@ export class StoreScp {
       const server = createTlsServer(
         {
           ...material,
-          ...{ requestCert: isAsked, rejectUnauthorized: isAsked },
+          requestCert: isAsked,
+          rejectUnauthorized: isAsked,
           handshakeTimeout: ASSOCIATION_TIMEOUT.awaited,
         },
         (socket) => this.#connected(socket),

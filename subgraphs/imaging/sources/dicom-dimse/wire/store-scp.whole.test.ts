@@ -104,7 +104,9 @@ describe('DW-26 objects that others send during a C-MOVE', () => {
   /** Makes an object of the study. The archive has numbers 1 to 3. */
   const objectOf = (number: number, patientId = 'OWN', description?: string): Buffer =>
     smallObjects({
-      ...{ studyUid: FIRST, patientId, instances: number },
+      studyUid: FIRST,
+      patientId,
+      instances: number,
       ...(description !== undefined && { description }),
     })[number - 1]!;
 
@@ -210,7 +212,11 @@ describe('DW-26 objects that others send during a C-MOVE', () => {
     await writeFile(file, objectOf(4));
     const send = async (...titles: string[]) => {
       const { stdout, stderr } = await run('storescu', [
-        ...['-v', ...titles, '127.0.0.1', String(archive.port), file],
+        '-v',
+        ...titles,
+        '127.0.0.1',
+        String(archive.port),
+        file,
       ]).catch((error: { stdout: string; stderr: string }) => error);
       return stdout + stderr;
     };
@@ -232,7 +238,9 @@ describe('DW-26 objects that others send during a C-MOVE', () => {
   it('accepts other addresses that `senders` names', async () => {
     const from = (address: string, ae?: string) =>
       archive.source({
-        ...{ endpoint: archive.endpoint, retrieval: 'c-move', calledAe: 'ANY-SCP' },
+        endpoint: archive.endpoint,
+        retrieval: 'c-move',
+        calledAe: 'ANY-SCP',
         senders: [{ address, ...(ae !== undefined && { ae }) }],
       });
     for (const [sender, code] of [
