@@ -11,7 +11,8 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY . .
-RUN node gateway/build.mjs && npm prune --omit=dev --no-audit --no-fund
+# What is bundled goes: only packages that stay packages are in the image.
+RUN node gateway/build.mjs && cp dist/image-package.json package.json && npm prune --omit=dev --no-audit --no-fund
 
 FROM node:24-bookworm-slim
 # Threads share two heaps of malloc; one for each thread takes a tenth more memory and is no faster (glibc).

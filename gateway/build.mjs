@@ -58,6 +58,7 @@ export async function build(print) {
 async function server(step) {
   await step('server', 'typescript/bin/tsc', ['-p', join(root, 'tsconfig.build.json'), '--noCheck']);
   copyAssets();
+  await run(join(dist, 'gateway/demo/copy-packages.js'), []);
   const { bundle } = await import('./bundle.mjs');
   await bundle(dist);
   const folder = join(dist, 'gateway/federation/introspection');

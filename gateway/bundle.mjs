@@ -2,19 +2,20 @@
  * Bundles each program of the compiled server with its libraries. Node then reads about fifty files in place of two thousand,
  * without their comments: the server starts sooner and needs less memory. It is plain JavaScript, as the build.
  */
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { rolldown } from 'rolldown';
 
-/** The server, and the modules that run in threads of their own. */
-const PROGRAMS = /^gateway\/main\.js$|^(gateway|schema|subgraphs)\/.*\/(worker|[a-z-]+-thread)\.js$/;
+/** The server, a command that the image has beside it, and the modules that run in threads of their own. */
+const PROGRAMS =
+  /^gateway\/(main|demo\/load-samples)\.js$|^(gateway|schema|subgraphs)\/.*\/(worker|[a-z-]+-thread)\.js$/;
 
 /**
  * Stay packages: those with native code, WebAssembly or threads, which have files of their own; what few installations load;
  * and one that asks for the `module` of CommonJS to find out that it runs in Node.
  */
 const PACKAGES =
-  /^(better-sqlite3.*|sharp|@cornerstonejs\/.*|jpeg-lossless-decoder-js|daikon|dcmjs-dimse|piscina|pino|ioredis|@apollo\/utils\.createhash)$/;
+  /^(better-sqlite3.*|sharp|@cornerstonejs\/.*|piscina|pino|ioredis|@apollo\/utils\.createhash)$/;
 
 /** Names that exist in a CommonJS package, and not in a bundle. */
 const OF_PACKAGE = /(?<!typeof )\b__dirname\b|\bmodule\.require\b/;
@@ -31,8 +32,10 @@ export async function bundle(dist) {
   const programs = readdirSync(dist, { recursive: true }).filter((path) => PROGRAMS.test(path));
   const modules = await rolldown({
     input: Object.fromEntries(programs.map((path) => [path, join(dist, path)])),
-    ...{ platform: 'node', transform: { target: 'node20' }, external: PACKAGES },
-    plugins: [placesOfModules(dist)],
+    platform: 'node',
+    transform: { target: 'node20' },
+    external: PACKAGES,
+    plugins: [placesOfModules(dist), withoutTranscoding],
     // A module of a package that describes its functions by `eval`.
     checks: { eval: false },
     onLog(_level, { message }) {
@@ -40,9 +43,13 @@ export async function bundle(dist) {
     },
   });
   const { output } = await modules.generate({
-    ...{ dir: dist, format: 'esm', entryFileNames: '[name]', chunkFileNames: 'chunks/[name]-[hash].js' },
+    dir: dist,
+    format: 'esm',
+    entryFileNames: '[name]',
+    chunkFileNames: 'chunks/[name]-[hash].js',
     // Libraries read names of classes, and people those of functions, in the traces of errors.
-    ...{ keepNames: true, comments: { legal: false, annotation: false, jsdoc: false } },
+    keepNames: true,
+    comments: { legal: false, annotation: false, jsdoc: false },
   });
   for (const { fileName, code } of output) {
     const own = OF_PACKAGE.exec(code);
@@ -52,7 +59,61 @@ export async function bundle(dist) {
     mkdirSync(dirname(join(dist, fileName)), { recursive: true });
     writeFileSync(join(dist, fileName), ascii(code.replaceAll(TO_BUILD, toBuild)));
   }
+  writeImagePackage(
+    dist,
+    output.flatMap(({ imports, dynamicImports }) => [...imports, ...dynamicImports]),
+  );
+  writeLicences(
+    dist,
+    output.flatMap(({ moduleIds }) => moduleIds),
+  );
 }
+
+/** The SQLite that the other versions of Node use (schema/process/sqlite.ts). */
+const OTHER_SQLITE = Number.parseInt(process.versions.node) < 22 ? 'better-sqlite3-node22' : 'better-sqlite3';
+
+/**
+ * Writes `image-package.json`: package.json as the image needs it, with the packages that stay packages only.
+ * @param {string} dist folder of the bundles, below that of package.json
+ * @param {Iterable<string>} imported packages that bundles import
+ */
+function writeImagePackage(dist, imported) {
+  const read = (path) => JSON.parse(readFileSync(join(dist, '..', path), 'utf8'));
+  const {
+    scripts: _,
+    devDependencies: __,
+    optionalDependencies,
+    dependencies,
+    ...rest
+  } = read('package.json');
+  const listed = { ...dependencies, ...optionalDependencies };
+  const names = new Set([...Object.keys(listed), ...imported]);
+  const kept = [...names].filter((name) => PACKAGES.test(name) && name !== OTHER_SQLITE).sort();
+  const version = (name) => listed[name] ?? read(join('node_modules', name, 'package.json')).version;
+  const image = { ...rest, dependencies: Object.fromEntries(kept.map((name) => [name, version(name)])) };
+  writeFileSync(join(dist, 'image-package.json'), JSON.stringify(image, null, 2));
+}
+
+/** Writes `THIRD-PARTY-LICENSES`: the licence text of each package that bundles contain. */
+function writeLicences(dist, modulePaths) {
+  const folders = new Set(
+    modulePaths.flatMap((path) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []),
+  );
+  const texts = [...folders].sort().map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const files = readdirSync(folder).filter((file) => /^(licen[cs]e|notice|copying)/i.test(file));
+    const parts = files.map((file) => readFileSync(join(folder, file), 'utf8').trim());
+    return [`${name} ${version} (${license})`, ...parts].join('\n\n');
+  });
+  writeFileSync(join(dist, 'THIRD-PARTY-LICENSES'), texts.join(`\n\n${'-'.repeat(80)}\n\n`));
+}
+
+/** Leaves out the codecs of dcmjs-dimse, which are for objects that it transcodes: it receives them as they are. */
+const withoutTranscoding = {
+  name: 'without transcoding',
+  resolveId: (name) => (name === 'dcmjs-codecs' ? `\0${name}` : undefined),
+  load: (id) => (id === '\0dcmjs-codecs' ? 'export {};' : undefined),
+};
 
 /** Lets our modules find files as if each were still where it was compiled. */
 function placesOfModules(dist) {

