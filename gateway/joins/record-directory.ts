@@ -8,7 +8,7 @@ import { patientRecord } from '../identity/patient-record.ts';
 import { holderOf, resolveIdentity, type UnclearReason } from '../identity/resolve-identity.ts';
 import type { UpstreamDeps } from '../smart/token/upstream.ts';
 import { joinedReads } from './joined-reads.ts';
-import { escaped, recordLookup, type ClinicalRecord } from './record-lookup.ts';
+import { escaped, ifFound, recordLookup, type ClinicalRecord } from './record-lookup.ts';
 import { ACCESSION_HOLDERS, accessionNumbersOf } from './accessions.ts';
 
 /** Records that one number may lead to, before it is unclear whose it is. */
@@ -26,16 +26,12 @@ export function patientDirectory(
   const read = joinedReads(open);
   return {
     async read(tenant: Tenant, access: Access, patientId: string): Promise<PatientIdentity | undefined> {
-      try {
-        const patient = await read(tenant, access, patientId);
-        const record = patientRecord({ ...patient }, patientId);
-        const lookup = recordLookup(() => open(tenant, forPatients(access)));
-        const unclear = (reason: UnclearReason) => onUnclear?.(tenant, reason);
-        return record && (await resolveIdentity(record, { lookup, onUnclear: unclear, now: now() }));
-      } catch (error) {
-        if (error instanceof Fault && error.code === 'not_found') return undefined;
-        throw error;
-      }
+      const patient = await ifFound(read(tenant, access, patientId));
+      const record = patient && patientRecord({ ...patient }, patientId);
+      if (!record) return undefined;
+      const lookup = recordLookup(() => open(tenant, forPatients(access)));
+      const unclear = (reason: UnclearReason) => onUnclear?.(tenant, reason);
+      return ifFound(resolveIdentity(record, { lookup, onUnclear: unclear, now: now() }));
     },
 
     async find(tenant: Tenant, access: Access, mrn: string, system?: string): Promise<string | undefined> {

@@ -1,10 +1,10 @@
-import type { ImagingStudy, Resource } from 'fhir/r4.js';
+import type { ImagingStudy } from 'fhir/r4.js';
 import type { Access } from '../../schema/access/access.ts';
 import { Fault, type FaultCode } from '../../schema/fault/fault.ts';
 import { UID } from '../../schema/dicom/dicom.ts';
 import { FHIR_ID, parseReference } from '../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
-import type { ClinicalRecord } from './record-lookup.ts';
+import { allPages, type ClinicalRecord } from './record-lookup.ts';
 
 /** The questions about studies to the clinical record, which keeps to the scopes and patients of the Access. */
 export interface StudiesRecord extends ClinicalRecord {
@@ -13,9 +13,6 @@ export interface StudiesRecord extends ClinicalRecord {
 
 type Params = readonly (readonly [string, string])[];
 
-const PAGE = 1000;
-/** A record with more pages of studies for one question is refused. */
-const MOST_PAGES = 20;
 /** Patients, and ids, in one search: the length of a URL is limited. */
 const MOST_NAMED = 50;
 
@@ -89,22 +86,11 @@ export function recordStudies(
 }
 
 async function pagesOf(record: StudiesRecord, params: Params): Promise<ImagingStudy[]> {
-  const found: Resource[] = [];
-  let cursor: string | undefined;
-  for (let pages = 0; pages < MOST_PAGES; pages++) {
-    const page = await record.search('ImagingStudy', {
-      params,
-      count: PAGE,
-      strict: true,
-      ...(cursor && { cursor }),
-    });
-    found.push(...page.resources);
-    cursor = page.next;
-    if (cursor === undefined) return found as ImagingStudy[];
-  }
-  throw new Fault('too_large', 'The clinical record has too many studies: name a patient.', {
-    service: 'clinical',
-  });
+  const found = await allPages(
+    (page) => record.search('ImagingStudy', { params, ...page, strict: true }),
+    'The clinical record has too many studies: name a patient.',
+  );
+  return found as ImagingStudy[];
 }
 
 function chunks(values: readonly string[]): string[][] {

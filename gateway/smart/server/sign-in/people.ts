@@ -1,10 +1,9 @@
-import type { HumanName, Patient, Practitioner, Resource } from 'fhir/r4.js';
+import type { HumanName, Patient, Practitioner } from 'fhir/r4.js';
 import type { Access, PatientIdentity } from '../../../../schema/access/access.ts';
-import { Fault } from '../../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
 import { resolveIdentity, type UnclearReason } from '../../../identity/resolve-identity.ts';
-import { recordLookup, type ClinicalRecord } from '../../../joins/record-lookup.ts';
+import { ifFound, recordLookup, type ClinicalRecord } from '../../../joins/record-lookup.ts';
 import type { UpstreamDeps } from '../../token/upstream.ts';
 import type { Person } from './identify.ts';
 
@@ -33,7 +32,7 @@ export function peopleOfRecord(
       const references = patients.flatMap(({ generalPractitioner = [] }) => generalPractitioner);
       const ids = references.map(({ reference }) => /^Practitioner\/([^/]+)$/.exec(reference ?? '')?.[1]);
       const clinicians = [...new Set(ids)].filter((id) => id !== undefined).slice(0, MOST_CLINICIANS);
-      const practitioners = await Promise.all(clinicians.map((id) => readable(own.read('Practitioner', id))));
+      const practitioners = await Promise.all(clinicians.map((id) => ifFound(own.read('Practitioner', id))));
       const people = [...patients, ...practitioners] as (Patient | Practitioner | undefined)[];
       return people.flatMap((resource) => (resource?.id ? [person(resource, resource.id)] : []));
     },
@@ -60,15 +59,6 @@ function ourAccess({ key }: Tenant): Access {
     ],
     expires: Number.MAX_SAFE_INTEGER,
   };
-}
-
-async function readable(reading: Promise<Resource>): Promise<Resource | undefined> {
-  try {
-    return await reading;
-  } catch (error) {
-    if (error instanceof Fault && error.code === 'not_found') return undefined;
-    throw error;
-  }
 }
 
 /** Returns the person of a resource, with a name for a page. */
