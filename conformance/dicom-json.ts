@@ -45,9 +45,9 @@ export function* attributesOf(object: Json, above = ''): Generator<Attribute> {
   for (const [tag, content] of Object.entries(object)) {
     const [attribute] = objectsOf([content]);
     const path = `${above}${tag}`;
-    const values: unknown = attribute?.['Value'];
-    const list: readonly unknown[] = Array.isArray(values) ? values : [];
-    yield { path, vr: attribute?.['vr'], values: list, bulkDataUri: attribute?.['BulkDataURI'] };
-    if (attribute?.['vr'] === 'SQ') for (const item of objectsOf(list)) yield* attributesOf(item, `${path}.`);
+    const values = allOf(object, tag);
+    yield { path, vr: attribute?.['vr'], values, bulkDataUri: attribute?.['BulkDataURI'] };
+    if (attribute?.['vr'] === 'SQ')
+      for (const item of objectsOf(values)) yield* attributesOf(item, `${path}.`);
   }
 }

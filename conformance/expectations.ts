@@ -1,4 +1,5 @@
 import type { Answer } from './client.ts';
+import { DICOM_JSON, rowsOf } from './dicom-json.ts';
 import { isObject, parsed, type Json } from './json.ts';
 import { Deviation } from './outcome.ts';
 
@@ -24,6 +25,13 @@ export function expectObject(answer: Answer, ...types: string[]): Json {
   const value = parsed(answer);
   if (!isObject(value)) throw new Deviation('the body is not a JSON object');
   return value;
+}
+
+/** Returns the objects of an answer in DICOM JSON. @throws Deviation unless it is a list of them, with status 200 */
+export function expectRows(answer: Answer): Json[] {
+  expectAnswer(answer, DICOM_JSON);
+  if (!Array.isArray(parsed(answer))) throw new Deviation('the body is not a list');
+  return rowsOf(answer);
 }
 
 /** @throws Deviation with all of these texts, if there are any */

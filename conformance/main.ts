@@ -3,7 +3,6 @@ import { writeFileSync } from 'node:fs';
 import { ALL_CHECKS } from './checks/all.ts';
 import { parseOptions, USAGE, UsageError, type Options } from './options.ts';
 import { resultLines, summaryLine } from './report/console.ts';
-import { jsonReport } from './report/json.ts';
 import { junitReport } from './report/junit.ts';
 import { run, type Listener } from './run.ts';
 
@@ -40,7 +39,7 @@ function terminal(): Listener {
 /** @returns the exit status: 0, or 1 if a requirement is not met @throws UsageError if no check could be made */
 async function check(options: Options): Promise<number> {
   const report = await run(options, terminal());
-  write(options.json, jsonReport(report));
+  write(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
   write(options.junit, junitReport(report));
   if (report.totals.skipped === report.results.length)
     throw new UsageError('No check was made: all were skipped.');

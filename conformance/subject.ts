@@ -5,7 +5,8 @@ import { objectOf, objectsOf, type Json } from './json.ts';
 import type { Options } from './options.ts';
 import { Blocked, NotApplicable } from './outcome.ts';
 
-const FHIR = 'application/fhir+json';
+/** Media type of FHIR in JSON. */
+export const FHIR = 'application/fhir+json';
 const MAX_PAGES = 50;
 /** A UID that no study has: made from a random UUID (PS3.5 §B.2). */
 export const ABSENT_UID = '2.25.319205320072390562079353491248151513778';

@@ -5,9 +5,7 @@ import { describe, expectNone } from '../expectations.ts';
 import { isObject, objectOf, parsed } from '../json.ts';
 import { Deviation } from '../outcome.ts';
 import type { Check } from '../requirement.ts';
-import { ABSENT_UID, ifAny, type Subject } from '../subject.ts';
-
-const FHIR = 'application/fhir+json';
+import { ABSENT_UID, FHIR, ifAny, type Subject } from '../subject.ts';
 
 /** Patients and studies that the token does not cover. */
 export const GRANT: readonly Check[] = [

@@ -3,9 +3,8 @@ import { describe, expectNone, expectObject, expectSame, expectStatus } from '..
 import { isObject, objectsOf, parsed, type Json } from '../json.ts';
 import { Deviation } from '../outcome.ts';
 import type { Check } from '../requirement.ts';
-import { ABSENT_UID, type Subject } from '../subject.ts';
+import { ABSENT_UID, FHIR, type Subject } from '../subject.ts';
 
-const FHIR = 'application/fhir+json';
 const NEEDS = ['base', 'patient'] as const;
 
 /** Searches, and returns the Bundle. @throws Deviation if there is none */

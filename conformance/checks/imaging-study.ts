@@ -3,8 +3,8 @@ import { expectNone, expectObject } from '../expectations.ts';
 import { objectsOf, type Json } from '../json.ts';
 import { Deviation, NotApplicable } from '../outcome.ts';
 import type { Check } from '../requirement.ts';
+import { FHIR } from '../subject.ts';
 
-const FHIR = 'application/fhir+json';
 const NEEDS = ['base', 'patient'] as const;
 
 /** The members of an ImagingStudy. */

@@ -1,6 +1,6 @@
-import { attributesOf, DICOM_JSON, rowsOf, TAG, valuesOf, type Attribute } from '../dicom-json.ts';
-import { expectAnswer, expectNone, expectSame, describe } from '../expectations.ts';
-import { isObject, parsed } from '../json.ts';
+import { attributesOf, DICOM_JSON, TAG, valuesOf, type Attribute } from '../dicom-json.ts';
+import { describe, expectNone, expectRows, expectSame } from '../expectations.ts';
+import { isObject } from '../json.ts';
 import { Deviation, NotApplicable } from '../outcome.ts';
 import type { Check } from '../requirement.ts';
 import type { Subject } from '../subject.ts';
@@ -53,12 +53,8 @@ export const METADATA: readonly Check[] = [
     expected: '200 application/dicom+json with the same objects',
     async run(subject) {
       const { base, study, seriesUrl, url, series, instance } = await subject.image();
-      const read = async (place: string) => {
-        const answer = await subject.get(`${place}/metadata`, { accept: DICOM_JSON });
-        expectAnswer(answer, DICOM_JSON);
-        if (!Array.isArray(parsed(answer))) throw new Deviation('the body is not a list');
-        return rowsOf(answer);
-      };
+      const read = async (place: string) =>
+        expectRows(await subject.get(`${place}/metadata`, { accept: DICOM_JSON }));
       const all = await read(`${base}/studies/${study}`);
       const ofSeries = all.filter((one) => valuesOf([one], TAG.series)[0] === series);
       expectSame(

@@ -1,6 +1,6 @@
 import { DICOM_JSON, rowsOf, TAG, valueOf, valuesOf } from '../dicom-json.ts';
-import { describe, expectAnswer, expectNone, expectSame, expectStatus } from '../expectations.ts';
-import { parsed, type Json } from '../json.ts';
+import { describe, expectAnswer, expectNone, expectRows, expectSame, expectStatus } from '../expectations.ts';
+import type { Json } from '../json.ts';
 import { Deviation, NotApplicable } from '../outcome.ts';
 import type { Check } from '../requirement.ts';
 import { ABSENT_UID, type Subject } from '../subject.ts';
@@ -8,10 +8,7 @@ import { ABSENT_UID, type Subject } from '../subject.ts';
 /** Searches, and returns the rows; 204 is a search without a match (PS3.18 §10.6.3.1). */
 async function rows(subject: Subject, url: string): Promise<Json[]> {
   const answer = await subject.get(url, { accept: DICOM_JSON });
-  if (answer.status === 204) return [];
-  expectAnswer(answer, DICOM_JSON);
-  if (!Array.isArray(parsed(answer))) throw new Deviation('the body is not a list');
-  return rowsOf(answer);
+  return answer.status === 204 ? [] : expectRows(answer);
 }
 
 /** Searches, PS3.18 §10.6. */

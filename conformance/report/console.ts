@@ -1,19 +1,13 @@
 import type { Result, Status } from '../requirement.ts';
 import type { Report } from '../run.ts';
 
-const LABEL: Readonly<Record<Status, string>> = {
-  passed: 'pass',
-  failed: 'FAIL',
-  warning: 'warn',
-  blocked: 'FAIL',
-  skipped: 'skip',
-};
-const COLOUR: Readonly<Record<Status, number>> = {
-  passed: 32,
-  failed: 31,
-  warning: 33,
-  blocked: 31,
-  skipped: 90,
+/** Labels, and their colours on a terminal. */
+const LABELS: Readonly<Record<Status, readonly [text: string, colour: number]>> = {
+  passed: ['pass', 32],
+  failed: ['FAIL', 31],
+  warning: ['warn', 33],
+  blocked: ['FAIL', 31],
+  skipped: ['skip', 90],
 };
 
 /**
@@ -22,7 +16,8 @@ const COLOUR: Readonly<Record<Status, number>> = {
  */
 export function resultLines(result: Result, coloured: boolean): string {
   const { id, name, level, sentence, status, requested, expected, found } = result;
-  const label = coloured ? `\u001b[${COLOUR[status]}m${LABEL[status]}\u001b[0m` : LABEL[status];
+  const [text, colour] = LABELS[status];
+  const label = coloured ? `\u001b[${colour}m${text}\u001b[0m` : text;
   const title = `${label}  ${level.padEnd(6)} ${id} ${name}: ${sentence}`;
   if (status === 'passed') return title;
   if (status === 'skipped') return `${title}\n        skipped    ${found}`;
