@@ -4,6 +4,7 @@ import { FHIR_ID } from '../../schema/fhir/fhir.ts';
 import type { ImagesConfig, Tenant } from '../../schema/tenant/tenant.ts';
 import { identityOf } from '../identity/patient-record.ts';
 import type { AuthorizationServer } from '../smart/server/server.ts';
+import type { ServedImages } from '../split/image-functions.ts';
 import type { peopleOfRecord } from '../smart/server/sign-in/people.ts';
 import { isExternal } from '../smart/discovery/ehr-configuration.ts';
 import type { UpstreamDeps } from '../smart/token/upstream.ts';
@@ -30,11 +31,7 @@ export interface SelfTestDeps extends UpstreamDeps {
   own: Pick<AuthorizationServer, 'of' | 'verifyOwnToken'>;
   /** The gateway's own clinical record. */
   record: ReturnType<typeof peopleOfRecord>;
-  images: {
-    checkSource(tenant: Tenant, index: number, signal: AbortSignal): Promise<boolean>;
-    awaySince(tenant: Tenant, index: number): Promise<number | undefined>;
-    countRecordNumbers(tenant: Tenant, index: number, identity: PatientIdentity): Promise<number>;
-  };
+  images: ServedImages['checks'];
 }
 
 const CHECK_SECONDS = 10;

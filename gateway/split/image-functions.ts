@@ -3,9 +3,9 @@ import type { Access, PatientIdentity } from '../../schema/access/access.ts';
 import type { RecordOperation } from '../../schema/access/audit.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import type { StudyKeys, StudyLinks } from '../../schema/fhir/study-links.ts';
-import type { MediaRange } from '../../schema/http/media-ranges.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { Abortable } from '../../schema/process/request-end.ts';
+import type { AskedPicture, RenderPicture } from '../mcp/tool-call.ts';
 import { Failing } from '../self-test/check.ts';
 import { imageFailure } from '../self-test/failure-reasons.ts';
 import type { OpenStudies } from '../smart/capability/wado-links.ts';
@@ -36,21 +36,8 @@ interface StudyImages {
 
 type OfPatient<One = Fault> = Partly<{ studies: readonly ImagingStudy[]; endpoint?: Endpoint }, One>;
 
-interface PictureRequest {
-  target: { studyUid: string; seriesUid?: string; instanceUid?: string };
-  frames?: readonly number[] | undefined;
-  query: URLSearchParams;
-  accept: readonly MediaRange[];
-}
-
-interface AskedPicture extends Pick<PictureRequest, 'target' | 'frames'> {
+interface SentPicture extends Omit<AskedPicture, 'query'> {
   query: string;
-  accept: readonly MediaRange[];
-}
-
-interface Picture {
-  headers: Readonly<Record<string, string>>;
-  body: unknown;
 }
 
 /** Whether a source could be tried, or why it does not work. */
@@ -63,10 +50,7 @@ export interface ServedImages {
   studiesOfObjects(tenant: Tenant, access: Access, wanted: Wanted): Promise<Found>;
   imagesOfPatient(tenant: Tenant, access: Access, patientId: string): Promise<OfPatient>;
   studyOwner(tenant: Tenant, studyUid: string): Promise<string | undefined>;
-  rendered(
-    caller: { tenant: Tenant; access: Access; signal: AbortSignal; audit: RecordOperation | undefined },
-    asked: PictureRequest,
-  ): Promise<Picture>;
+  rendered: RenderPicture;
   checks: {
     checkSource(tenant: Tenant, index: number, signal: AbortSignal): Promise<boolean>;
     awaySince(tenant: Tenant, index: number): Promise<number | undefined>;
@@ -107,7 +91,7 @@ export function imageFunctions(imaging: ServedImages): Record<string, ServedFunc
       return found && { record: { patientId: found.record?.patientId } };
     },
     studyOwner: ({ tenant }, { studyUid }: { studyUid: string }) => imaging.studyOwner(tenant, studyUid),
-    async rendered(caller, { query, ...asked }: AskedPicture) {
+    async rendered(caller, { query, ...asked }: SentPicture) {
       const picture = await imaging.rendered(caller, { ...asked, query: new URLSearchParams(query) });
       const { headers, body } = picture;
       return { headers, ...(body instanceof Uint8Array && { body: Buffer.from(body).toString('base64') }) };
@@ -133,12 +117,7 @@ function processAway(error: unknown): never {
 export function remoteImages(link: SubgraphLink): ServedImages {
   return {
     open: (...[tenant, access, over, audit]) => ({
-      find: async (studyUid) =>
-        (await link.call<{ record: { patientId?: string } } | null>(
-          'find',
-          { tenant, access, signal: over?.signal, audit },
-          { studyUid },
-        )) ?? undefined,
+      find: (studyUid) => link.call('find', { tenant, access, signal: over?.signal, audit }, { studyUid }),
     }),
     studyImages(...[tenant, access, over, audit]) {
       const caller = { tenant, access, signal: over?.signal, audit };
@@ -164,16 +143,16 @@ export function remoteImages(link: SubgraphLink): ServedImages {
       partlyFromWire(
         await link.call<OfPatient<WireFault>>('imagesOfPatient', { tenant, access }, { patientId }),
       ),
-    studyOwner: async (tenant, studyUid) =>
-      (await link.call<string | null>('studyOwner', { tenant, access: nobody(tenant) }, { studyUid })) ??
-      undefined,
+    studyOwner: (tenant, studyUid) =>
+      link.call('studyOwner', { tenant, access: nobody(tenant) }, { studyUid }),
     async rendered({ tenant, access, signal, audit }, { query, ...asked }) {
       const sent = { ...asked, query: String(query) };
-      const { headers, body } = await link.call<{ headers: Picture['headers']; body?: string }>(
+      const picture = await link.call<{ headers: Record<string, string>; body?: string }>(
         'rendered',
         { tenant, access, signal, audit },
         sent,
       );
+      const { headers, body } = picture;
       return { headers, body: body === undefined ? undefined : Buffer.from(body, 'base64') };
     },
     checks: {
@@ -183,9 +162,7 @@ export function remoteImages(link: SubgraphLink): ServedImages {
         if ('failing' in checked) throw new Failing(checked.failing);
         return checked.tried;
       },
-      awaySince: async (tenant, index) =>
-        (await link.call<number | null>('awaySince', { tenant, access: nobody(tenant) }, { index })) ??
-        undefined,
+      awaySince: (tenant, index) => link.call('awaySince', { tenant, access: nobody(tenant) }, { index }),
       countRecordNumbers: (tenant, index, identity) =>
         link.call('countRecordNumbers', { tenant, access: nobody(tenant) }, { index, identity }),
     },
