@@ -55,20 +55,14 @@ export interface FetchOptions {
 
 /** The fetches of one execution, each once. Entities that are asked for together are one fetch. */
 export class RemoteFetches {
-  readonly #subgraphs: Readonly<Record<ServiceName, RemoteSubgraph>>;
-  readonly #scope: RequestScope;
-  readonly #variables: Readonly<Record<string, unknown>>;
-  readonly #budget: AnswerBudget;
+  readonly #options: FetchOptions;
   readonly #roots = new Map<Region, Promise<Record<string, unknown>>>();
   readonly #entities = new Map<Region, DataLoader<object, Entity, string>>();
   /** Errors of what steps need, by their paths as JSON. Clients see them where the steps lead to. */
   readonly #unread = new Map<string, FetchedError>();
 
-  constructor({ subgraphs, scope, variables, budget }: FetchOptions) {
-    this.#subgraphs = subgraphs;
-    this.#scope = scope;
-    this.#variables = variables;
-    this.#budget = budget;
+  constructor(options: FetchOptions) {
+    this.#options = options;
   }
 
   /** Fetches fields of the root; their errors are added to the context. @throws FetchedError when the fetch failed */
@@ -137,13 +131,16 @@ export class RemoteFetches {
 
   /** @throws Fault `too_large` where other fetches have used up the limit of the answer (FG-12) */
   async #fetch({ service, query, variables }: Region, more: Record<string, unknown> = {}): Promise<Fetched> {
-    this.#budget.requireNotExceeded();
-    const named = variables.filter((name) => Object.hasOwn(this.#variables, name));
-    const values = Object.fromEntries(named.map((name) => [name, this.#variables[name]]));
-    const asked = { query, variables: { ...values, ...more } };
-    const fetched: Fetched = await this.#subgraphs[service].fetch(this.#scope, asked);
+    const { subgraphs, scope, variables: sent, budget } = this.#options;
+    budget.requireNotExceeded();
+    const named = variables.filter((name) => Object.hasOwn(sent, name));
+    const values = Object.fromEntries(named.map((name) => [name, sent[name]]));
+    const fetched: Fetched = await subgraphs[service].fetch(scope, {
+      query,
+      variables: { ...values, ...more },
+    });
     if (fetched.data === undefined) throw new Error(`The ${service} subgraph gave no data.`);
-    this.#budget.charge(fetched.spent ?? 0);
+    budget.charge(fetched.spent ?? 0);
     return fetched;
   }
 }

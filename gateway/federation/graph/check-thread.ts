@@ -1,4 +1,4 @@
-/** Runs in the thread of `SupergraphCheck`: a check takes about four seconds. */
+/** Runs in the thread of `supergraphCheck`: a check takes about four seconds. */
 import { QueryPlanner } from '@apollo/query-planner';
 import {
   buildSchema,

@@ -8,8 +8,8 @@ import { Graph } from './graph.ts';
 import type { GraphSubgraph } from '../subgraphs/remote-data-source.ts';
 import type { SchemaTexts } from '../planning/planner.ts';
 import type { ServiceName } from '../request/service-name.ts';
-import { SupergraphCheck } from './supergraph-check.ts';
-import { WatchedFile } from './watched-file.ts';
+import { supergraphCheck, type SupergraphCheck } from './supergraph-check.ts';
+import { watchFile } from './watched-file.ts';
 import type { FederatedServer } from '../apollo/supergraph.ts';
 
 /** A file with a supergraph, which may change at any time. */
@@ -37,11 +37,10 @@ export interface GraphsDeps {
 export class Graphs {
   readonly #deps: GraphsDeps;
   readonly #check: SupergraphCheck | undefined;
-  #watched: WatchedFile | undefined;
+  readonly #ending = new AbortController();
   #watching: Promise<void> | undefined;
   #current: Graph;
   #isRejected = false;
-  #isClosed = false;
 
   /** @param current has to be started; with a file `check` is that of its changes */
   constructor(deps: GraphsDeps, current: Graph, check: SupergraphCheck | undefined) {
@@ -54,7 +53,7 @@ export class Graphs {
   static async start(deps: GraphsDeps): Promise<Graphs> {
     const { file, texts, subgraphs, start } = deps;
     if (!file) return new Graphs(deps, new Graph(await start(texts), texts), undefined);
-    const check = new SupergraphCheck(texts.apiSdl, subgraphs);
+    const check = supergraphCheck(texts.apiSdl, subgraphs);
     try {
       const content = await readFile(file.path, 'utf8').catch((error: Error) => error);
       const checked = await checkedTexts(check, content);
@@ -93,16 +92,14 @@ export class Graphs {
     const { file, documents } = this.#deps;
     const count = await this.#current.server.prepare(documents());
     if (file) {
-      const { supergraphSdl } = this.#current.texts;
-      this.#watched = new WatchedFile(file.path, utf8(supergraphSdl), (content) => this.#reload(content));
-      this.#watching = this.#watched.watch(file.interval);
+      const known = { ...file, content: utf8(this.#current.texts.supergraphSdl) };
+      this.#watching = watchFile(known, this.#ending.signal, (content) => this.#reload(content));
     }
     return count;
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#watched?.close();
+    this.#ending.abort();
     await Promise.all([this.#check?.close(), this.#watching]);
     await this.#current.close();
   }
@@ -117,7 +114,7 @@ export class Graphs {
       onReload?.('loaded');
       log.info({ documents }, 'SUPERGRAPH_FILE: the supergraph of the file is served');
     } catch (error) {
-      if (this.#isClosed) return;
+      if (this.#ending.signal.aborted) return;
       this.#isRejected = true;
       onReload?.('rejected');
       const { message: reason } = error as Error;

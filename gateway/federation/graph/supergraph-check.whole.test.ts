@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
 import { smallSupergraph, supergraphSdl, withoutField } from '../../test/small-supergraph.ts';
 import { standInClinical, standInImaging } from '../../test/stand-in-subgraphs.ts';
-import { SupergraphCheck } from './supergraph-check.ts';
+import { supergraphCheck } from './supergraph-check.ts';
 
 const apiSdl = readFileSync(new URL('../../../schema/api.graphql', import.meta.url));
-const check = new SupergraphCheck(apiSdl, { clinical: standInClinical(), imaging: standInImaging() });
+const check = supergraphCheck(apiSdl, { clinical: standInClinical(), imaging: standInImaging() });
 afterAll(() => check.close());
 const small = smallSupergraph();
 

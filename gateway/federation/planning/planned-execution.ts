@@ -1,5 +1,4 @@
 /** Executes plans. It is loaded with the first plan: it brings 40 MB, and most operations are executed directly. */
-import type { Schema } from '@apollo/federation-internals';
 import { executeQueryPlan, type ServiceMap } from '@apollo/gateway';
 import { prettyFormatQueryPlan, type QueryPlan } from '@apollo/query-planner';
 import type { ApolloServerOptionsWithGateway, BaseContext } from '@apollo/server';
@@ -11,27 +10,19 @@ type Gateway = ApolloServerOptionsWithGateway<BaseContext>['gateway'];
 /** Answers an operation for Apollo Server. */
 export type Executor = NonNullable<Awaited<ReturnType<Gateway['load']>>['executor']>;
 
-export class PlannedExecution {
-  readonly #schema: GraphQLSchema;
-  readonly #services: ServiceMap;
-  readonly #apiSchema: Schema;
+export type PlannedExecution = ReturnType<typeof plannedExecution>;
 
-  constructor({ schema, apiSdl, services }: { schema: GraphQLSchema; apiSdl: string; services: ServiceMap }) {
-    this.#schema = schema;
-    this.#services = services;
-    this.#apiSchema = apiSchemaOf(apiSdl);
-  }
-
-  /** Writes a plan as a tree: each fetch with its subgraph and its query, in the order of execution. */
-  written(plan: QueryPlan): string {
-    return prettyFormatQueryPlan(plan);
-  }
-
-  execute(plan: QueryPlan, asked: Parameters<Executor>[0]): ReturnType<Executor> {
-    const { document, operation } = asked;
-    const schema = this.#schema;
-    const context = { schema, operation, fragments: Object.fromEntries(fragmentsOf(document)) };
-    // The executor needs only the types of the supergraph, and those are the types of the API.
-    return executeQueryPlan(plan, this.#services, asked, context, schema, this.#apiSchema);
-  }
+/** Returns what executes plans over the subgraphs. */
+export function plannedExecution(schema: GraphQLSchema, apiSdl: string, services: ServiceMap) {
+  const apiSchema = apiSchemaOf(apiSdl);
+  return {
+    /** Writes a plan as a tree: each fetch with its subgraph and its query, in the order of execution. */
+    written: (plan: QueryPlan): string => prettyFormatQueryPlan(plan),
+    execute(plan: QueryPlan, asked: Parameters<Executor>[0]): ReturnType<Executor> {
+      const { document, operation } = asked;
+      const context = { schema, operation, fragments: Object.fromEntries(fragmentsOf(document)) };
+      // The executor needs only the types of the supergraph, and those are the types of the API.
+      return executeQueryPlan(plan, services, asked, context, schema, apiSchema);
+    },
+  };
 }

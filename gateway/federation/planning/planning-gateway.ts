@@ -113,12 +113,8 @@ export class PlanningGateway implements Gateway {
     await setImmediate();
     await import('@apollo/query-planner');
     await setImmediate();
-    const { PlannedExecution } = await import('./planned-execution.ts');
+    const { plannedExecution } = await import('./planned-execution.ts');
     await setImmediate();
-    return new PlannedExecution({
-      schema: this.#schema,
-      apiSdl: utf8(this.#texts.apiSdl),
-      services: this.#services,
-    });
+    return plannedExecution(this.#schema, utf8(this.#texts.apiSdl), this.#services);
   }
 }
