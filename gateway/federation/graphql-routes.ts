@@ -1,6 +1,8 @@
 import type { HTTPGraphQLResponse } from '@apollo/server';
 import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import { Fault } from '../../schema/fault/fault.ts';
+import { setCacheControl } from '../../schema/http/cache-control.ts';
+import { sendRevalidated } from '../../schema/http/revalidated.ts';
 import { andThen } from '../../schema/process/awaitable.ts';
 import type { Limits } from './document/limits.ts';
 import { askedGraphql } from './request/asked-graphql.ts';
@@ -43,6 +45,17 @@ export function graphqlRoutes(
           allow: 'GET, POST',
         });
       },
+    });
+  };
+}
+
+/** Serves the schema of the graph at `/schema.graphql`, to everybody; 304 to callers that have it (FG-24). */
+export function schemaRoute(graphs: Pick<Graphs, 'api'>): FastifyPluginAsync {
+  return async (app) => {
+    app.get('/schema.graphql', (request, reply) => {
+      const { sdl: text, tag } = graphs.api;
+      void setCacheControl(reply, 'public');
+      return sendRevalidated(request, reply, { text, type: 'text/plain; charset=utf-8', tag });
     });
   };
 }

@@ -11,10 +11,10 @@ import { askedGraphql, type AskedGraphql } from '../request/asked-graphql.ts';
 import type { Graphs } from '../graph/graphs.ts';
 import { answer, run } from '../graph/graphql-request.ts';
 import { scopeOf } from '../request/request-scope.ts';
+import { isRecord } from '../request/sent-document.ts';
 import type { TrustedDocuments } from '../request/trusted-documents.ts';
 import type { Answer } from './answer.ts';
 import { fhirDocument, type FhirDocument, type Instance } from './fhir-document.ts';
-import { queryOfParameters } from './query-parameters.ts';
 
 interface FhirGraphqlOptions {
   limits: Limits;
@@ -135,4 +135,22 @@ async function finished(text: string, finish: (answer: Answer) => Promise<void>)
   const answer = parseFhirJson(text) as Answer;
   await finish(answer);
   return `${JSON.stringify(answer)}\n`;
+}
+
+/**
+ * Returns the GraphQL request in the body of an operation (FHIR R4 §3.2.0): the parameter `query` of a Parameters
+ * resource. Other JSON is returned as it is.
+ * @throws Fault `invalid_request` for text that is not JSON
+ */
+function queryOfParameters(text: string): unknown {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch (cause) {
+    throw new Fault('invalid_request', 'The body is not JSON.', { cause });
+  }
+  if (!isRecord(body) || body['resourceType'] !== 'Parameters') return body;
+  const parameters: unknown[] = Array.isArray(body['parameter']) ? body['parameter'] : [];
+  const query = parameters.filter(isRecord).find(({ name }) => name === 'query');
+  return { query: query?.['valueString'] };
 }

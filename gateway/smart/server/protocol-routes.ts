@@ -2,7 +2,6 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import { CACHE_CONTROL } from '../../../schema/http/cache-control.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { askingForConsent } from './sign-in/asking-for-consent.ts';
 import { namedClient } from './state/failures.ts';
 import { counted, requireAdmitted, requireBearer, requireOwnToken, shownErrors } from './oauth-answers.ts';
 import { describe, mayIntrospect } from './own-token.ts';
@@ -50,7 +49,7 @@ export function protocolRoutes(
       const own = await served(request);
       requireAdmitted(own, request);
       const query = queryOf(request);
-      const path = askingForConsent(`${PATHS.authorization}?${query.toString()}`);
+      const path = `${PATHS.authorization}?${query.toString()}${consentFor(query)}`;
       const asker = { client: query.get('client_id') ?? '', isNoGuess: () => namesApp(own, query) };
       return counted(own, { request, reply }, asker, () => pass(own, { request, reply }, path));
     });
@@ -119,4 +118,10 @@ async function introspect(
   if (asked.length !== 1) throw new Fault('invalid_request', 'Send one form field `token`.');
   const answer = (await describe(own, asked[0]!)) ?? { active: false };
   return reply.send(answer);
+}
+
+/** Returns `prompt=consent` for `offline_access`, which OpenID Connect drops without it. Consent is requested in any case. */
+function consentFor(query: URLSearchParams): string {
+  const isOffline = query.get('scope')?.split(' ').includes('offline_access');
+  return isOffline && !query.has('prompt') ? '&prompt=consent' : '';
 }
