@@ -1,8 +1,7 @@
 /** Facts about this gateway in a page: without them it would have to ask before it signs in. No token is needed to read them. */
-import { Fault } from '../../schema/fault/fault.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { Authorizer } from '../smart/authorize.ts';
-import { smartConfigurationOf } from '../smart/discovery/smart-configuration.ts';
+import { smartConfigurationOf, unlessFault } from '../smart/discovery/smart-configuration.ts';
 import type { SmartConfiguration } from '../smart/discovery/ehr-configuration.ts';
 
 /** Milliseconds that a page waits for the discovery of an EHR. */
@@ -19,11 +18,8 @@ export async function smartIfKnown(
     timer = setTimeout(() => resolve(undefined), DISCOVERY_TIMEOUT);
   });
   try {
-    const known = smartConfigurationOf(tenant, authorizer, baseUrl).catch((error: unknown) => {
-      if (!(error instanceof Fault)) throw error;
-      return undefined;
-    });
-    return await Promise.race([known, late]);
+    const found: Promise<SmartConfiguration | undefined> = smartConfigurationOf(tenant, authorizer, baseUrl);
+    return await Promise.race([unlessFault(found, undefined), late]);
   } finally {
     clearTimeout(timer);
   }

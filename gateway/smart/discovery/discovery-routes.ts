@@ -9,7 +9,7 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Tenants } from '../../tenants/loading/settings.ts';
 import type { Authorizer } from '../authorize.ts';
 import { capabilityStatement, type StatementParts } from './capability-statement.ts';
-import { protectedResource, smartConfigurationOf } from './smart-configuration.ts';
+import { protectedResource, smartConfigurationOf, unlessFault } from './smart-configuration.ts';
 import { isOwn } from './ehr-configuration.ts';
 
 type Discovery = Pick<Authorizer, 'smartConfiguration'>;
@@ -70,13 +70,6 @@ function statements({ authorizer, baseUrl, started, claims }: DiscoveryOptions) 
     written.set(tenant, { record, endpoints, text });
     return text;
   };
-}
-
-async function unlessFault<T>(value: Promise<T>, otherwise: T): Promise<T> {
-  return value.catch((error: unknown) => {
-    if (error instanceof Fault) return otherwise;
-    throw error;
-  });
 }
 
 /**

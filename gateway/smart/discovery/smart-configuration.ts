@@ -133,13 +133,16 @@ async function issuerOf(
   authorizer: Pick<Authorizer, 'smartConfiguration'>,
   config: ExternalConfig | OwnConfig,
 ): Promise<string | undefined> {
-  try {
-    const { issuer } = await authorizer.smartConfiguration(tenant, config);
-    return typeof issuer === 'string' ? issuer : config.fhirBaseUrl;
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    return config.fhirBaseUrl;
-  }
+  const { issuer } = await unlessFault(authorizer.smartConfiguration(tenant, config), {});
+  return typeof issuer === 'string' ? issuer : config.fhirBaseUrl;
+}
+
+/** Returns a value, or another one when there is a Fault in its place. */
+export async function unlessFault<T>(value: Promise<T>, otherwise: T): Promise<T> {
+  return value.catch((error: unknown) => {
+    if (error instanceof Fault) return otherwise;
+    throw error;
+  });
 }
 
 function listOf(value: unknown): string[] {
