@@ -4,75 +4,12 @@ import { readTls, TlsError, type TlsConfig } from '../schema/outbound/tls.ts';
 import { networkOf } from '../schema/outbound/network.ts';
 
 /** The settings of the process; `docs/configuration.md` lists their environment variables. */
-export interface Settings {
-  port: number;
-  host: string;
-  /** Public base URL, without a slash at the end. */
-  baseUrl: string;
-  tenantsDir: string;
-  /** Seconds between two looks at the tenant files; 0: they are read again at SIGHUP only. */
-  tenantsInterval: number;
-  /** File with the supergraph; undefined for that of this version (FG-35). */
-  supergraphFile?: string;
-  dataDir: string;
-  /** The first key seals, all keys open; empty when SEALING_KEY is not set. */
-  sealingKeys: readonly string[];
-  /** Port of our C-STORE SCP, on the same host. */
-  dimsePort: number;
-  /** Certificates of that SCP; undefined: it does not speak TLS. */
-  dimseTls?: TlsConfig | undefined;
-  /** Bytes that studies retrieved by DIMSE may take below DATA_DIR. */
-  dimseCacheBytes: number;
-  /** Bytes that the files of exports may take below DATA_DIR, and seconds for which they are kept. */
-  exportBytes: number;
-  exportSeconds: number;
-  /** Proxies for calls to EHRs and archives; they may hold a password. */
-  httpsProxy?: string | undefined;
-  httpProxy?: string | undefined;
-  noProxy?: string | undefined;
-  dynamicTenants: boolean;
-  dynamicHosts: ReadonlySet<string>;
-  /** True when mock tenants may load with other data than the demonstration's (SM-11). */
-  mockAllowed: boolean;
-  /** URL of the store that several gateways share; it may hold a password. */
-  redisUrl?: string;
-  /** URLs of the processes of the subgraphs; undefined: they are in this process. */
-  split?: { clinical: string; imaging: string };
-  /** Addresses and networks of the proxies before us whose `X-Forwarded-For` is trusted. */
-  trustedProxies: readonly string[];
-  /** Key of the nginx before us that fetches images itself, where ACCEL turns that on. */
-  accelKey?: string;
-  /** Key with which an operator may ask for a tenant's self-test (SM-18). */
-  operatorKey?: string;
-  logLevel: string;
-  /** Requests that are worked on at one time. */
-  maxInFlight: number;
-  /** Milliseconds: mean delay of the event loop, over a second, above which requests are refused. */
-  maxEventLoopDelay: number;
-  /** The executor of GraphQL operations. */
-  graphExecutor: GraphExecutor;
-  /** Milliseconds from which on a GraphQL operation is logged as slow. */
-  slowOperation: number;
-  /** Port of `/metrics`, on the same host; undefined for the main port. */
-  metricsPort?: number;
-  /** Destination of traces, and the part of them that is exported; undefined: there are no traces. */
-  traces?: TraceSettings;
-  /** Processes that share the port. */
-  workers: number;
-  /** Seconds after SIGTERM in which the server still listens while readiness answers 503. */
-  shutdownDelaySeconds: number;
-}
+export type Settings = ReturnType<typeof readSettings>;
 
 /** `compiled`: our compiled forms; `apollo`: Apollo's planner and executor. */
-export type GraphExecutor = 'compiled' | 'apollo';
+export type GraphExecutor = Settings['graphExecutor'];
 
-export interface TraceSettings {
-  /** Base URL of a collector that takes OTLP over HTTP, without a slash at the end. */
-  endpoint: string;
-  serviceName: string;
-  /** Part, from 0 to 1, of the traces that begin here; a caller's own trace is exported if the caller says so. */
-  ratio: number;
-}
+export type TraceSettings = NonNullable<Settings['traces']>;
 
 /** An error that an operator can correct. For the environment it names all wrong variables, one in each line. */
 export class SettingsError extends Error {}
@@ -165,7 +102,7 @@ export const environment = z.object({
  * @param root folder of the package, where relative paths start
  * @throws SettingsError that names every wrong variable, never its value
  */
-export function readSettings(env: Readonly<Record<string, string | undefined>>, root: string): Settings {
+export function readSettings(env: Readonly<Record<string, string | undefined>>, root: string) {
   const lowerCase = Object.fromEntries(PROXIES.map((name) => [name, env[name.toLowerCase()] || env[name]]));
   const given = Object.fromEntries(
     Object.entries({ ...env, ...lowerCase }).filter(([, value]) => value !== ''),
@@ -201,46 +138,71 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
   return {
     port: read.PORT,
     host: read.HOST,
+    /** Public base URL, without a slash at the end. */
     baseUrl,
     tenantsDir: absolute(read.TENANTS_DIR),
+    /** Seconds between two looks at the tenant files; 0: they are read again at SIGHUP only. */
     tenantsInterval: read.TENANTS_INTERVAL_SECONDS,
     dataDir: absolute(read.DATA_DIR),
+    /** File with the supergraph; undefined for that of this version (FG-35). */
     supergraphFile: read.SUPERGRAPH_FILE === undefined ? undefined : absolute(read.SUPERGRAPH_FILE),
+    /** The first key seals, all keys open; empty when SEALING_KEY is not set. */
     sealingKeys: read.SEALING_KEY,
+    /** Port of our C-STORE SCP, on the same host. */
     dimsePort: read.DIMSE_PORT,
+    /** Certificates of that SCP; undefined: it does not speak TLS. */
     dimseTls,
+    /** Bytes that studies retrieved by DIMSE may take below DATA_DIR. */
     dimseCacheBytes: read.DIMSE_CACHE_MB * 1024 * 1024,
+    /** Bytes that the files of exports may take below DATA_DIR, and seconds for which they are kept. */
     exportBytes: read.EXPORT_MB * 1024 * 1024,
     exportSeconds: read.EXPORT_HOURS * 3600,
+    /** Proxies for calls to EHRs and archives; they may hold a password. */
     httpsProxy: read.HTTPS_PROXY,
     httpProxy: read.HTTP_PROXY,
     noProxy: read.NO_PROXY,
     dynamicTenants: read.DYN_TENANTS ? read.DYN_TENANTS === 'on' : LOCAL_NAMES.has(new URL(baseUrl).hostname),
     dynamicHosts: new Set(read.DYN_ALLOWED_HOSTS.map((host) => host.toLowerCase())),
+    /** Addresses and networks of the proxies before us whose `X-Forwarded-For` is trusted. */
     trustedProxies: read.TRUSTED_PROXIES,
+    /** URLs of the processes of the subgraphs; undefined: they are in this process. */
     ...(read.CLINICAL_URL !== undefined &&
       read.IMAGING_URL !== undefined && {
         split: { clinical: new URL(read.CLINICAL_URL).origin, imaging: new URL(read.IMAGING_URL).origin },
       }),
+    /** True when mock tenants may load with other data than the demonstration's (SM-11). */
     mockAllowed: LOCAL_NAMES.has(read.HOST) || read.ALLOW_MOCK === '1',
+    /** URL of the store that several gateways share; it may hold a password. */
     redisUrl: read.REDIS_URL,
+    /** Key of the nginx before us that fetches images itself, where ACCEL turns that on. */
     ...(read.ACCEL && { accelKey: read.ACCEL_KEY! }),
+    /** Key with which an operator may ask for a tenant's self-test (SM-18). */
     operatorKey: read.OPERATOR_KEY,
     logLevel: read.LOG_LEVEL,
+    /** Requests that are worked on at one time. */
     maxInFlight: read.MAX_IN_FLIGHT,
+    /** Milliseconds: mean delay of the event loop, over a second, above which requests are refused. */
     maxEventLoopDelay: read.MAX_EVENT_LOOP_DELAY_MS,
+    /** The executor of GraphQL operations. */
     graphExecutor: read.GRAPH_EXECUTOR,
+    /** Milliseconds from which on a GraphQL operation is logged as slow. */
     slowOperation: read.SLOW_OPERATION_MS,
+    /** Port of `/metrics`, on the same host; undefined for the main port. */
     metricsPort: read.METRICS_PORT,
+    /** Destination of traces, and the part of them that is exported; undefined: there are no traces. */
     traces:
       read.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
         ? undefined
         : {
+            /** Base URL of a collector that takes OTLP over HTTP, without a slash at the end. */
             endpoint: withoutSlash(read.OTEL_EXPORTER_OTLP_ENDPOINT),
             serviceName: read.OTEL_SERVICE_NAME,
+            /** Part, from 0 to 1, of the traces that begin here; a caller's own trace is exported if the caller says so. */
             ratio: read.OTEL_TRACES_SAMPLER_ARG,
           },
+    /** Processes that share the port. */
     workers: read.WORKERS,
+    /** Seconds after SIGTERM in which the server still listens while readiness answers 503. */
     shutdownDelaySeconds: read.SHUTDOWN_DELAY_SECONDS,
   };
 }

@@ -17,12 +17,7 @@ export interface DeliveryOptions {
   count(fate: Fate, records: number): void;
 }
 
-export interface Delivery {
-  /** Queues a record; never waits and never throws. */
-  add(line: string): void;
-  /** Delivers the waiting records for at most this time; the rest is dropped, counted and logged. */
-  close(milliseconds: number): Promise<void>;
-}
+export type Delivery = ReturnType<typeof delivery>;
 
 const LONGEST_PAUSE = 60_000;
 
@@ -33,7 +28,7 @@ const LONGEST_PAUSE = 60_000;
 export function delivery(
   deliver: (lines: string[]) => Promise<readonly Delivered[]>,
   options: DeliveryOptions,
-): Delivery {
+) {
   const { most, batch, backOff, log, count } = options;
   const waiting: string[] = [];
   let working: Promise<void> | undefined;
@@ -94,12 +89,14 @@ export function delivery(
   };
 
   return {
-    add(line) {
+    /** Queues a record; never waits and never throws. */
+    add(line: string): void {
       if (waiting.length >= most || closing) return drop(1);
       waiting.push(line);
       start();
     },
-    async close(milliseconds) {
+    /** Delivers the waiting records for at most this time; the rest is dropped, counted and logged. */
+    async close(milliseconds: number): Promise<void> {
       closing = true;
       wake();
       let timer: NodeJS.Timeout | undefined;

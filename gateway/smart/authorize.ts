@@ -16,22 +16,7 @@ import { quirksOf } from './token/quirks.ts';
 import type { ExternalConfig, OwnConfig, SmartConfiguration } from './discovery/ehr-configuration.ts';
 import { isExternal, isOwn, smartConfigurations } from './discovery/ehr-configuration.ts';
 
-export interface Authorizer {
-  /**
-   * Establishes who is calling and what they may see.
-   * @param token the bearer token of the request; undefined when it has none
-   * @throws Fault: no Access, no data (IA-9)
-   */
-  authorize(tenant: Tenant, token: string | undefined): Awaitable<Access>;
-  /**
-   * Extends the Access of a token that reaches the patients whom a request names. Call it when the body was read.
-   * @param named is called only when it is needed
-   * @throws Fault when no patient is in reach
-   */
-  reach(tenant: Tenant, access: Access, named: () => Named): Awaitable<Access>;
-  /** Returns the EHR's discovery document, from the same cache, or that of our own authorization server. */
-  smartConfiguration(tenant: Tenant, config: ExternalConfig | OwnConfig): Promise<SmartConfiguration>;
-}
+export type Authorizer = ReturnType<typeof authorizer>;
 
 /** The part of our own authorization server that authorization needs. */
 export interface OwnServer {
@@ -56,7 +41,7 @@ const ACCESS_SECONDS = 60;
  * Creates the authorizer with its caches; use one per process. An Access is made in stages: a token is described and judged
  * (`judgedTokens`), its patients are identified, and where the EHR decides who is in reach, those of the request are added.
  */
-export function authorizer(deps: AuthorizerDeps): Authorizer {
+export function authorizer(deps: AuthorizerDeps) {
   const documents = smartConfigurations(deps);
   const tokens = backendTokens(deps);
   const judged = judgedTokens(deps, { documents, tokens });
@@ -95,12 +80,21 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
     });
 
   return {
-    async smartConfiguration(tenant, config) {
+    /** Returns the EHR's discovery document, from the same cache, or that of our own authorization server. */
+    async smartConfiguration(
+      tenant: Tenant,
+      config: ExternalConfig | OwnConfig,
+    ): Promise<SmartConfiguration> {
       if (!isOwn(config)) return documents(tenant, config);
       if (!deps.own) throw notImplemented(config.type);
       return deps.own.smartConfiguration(tenant);
     },
-    authorize(tenant, token) {
+    /**
+     * Establishes who is calling and what they may see.
+     * @param token the bearer token of the request; undefined when it has none
+     * @throws Fault: no Access, no data (IA-9)
+     */
+    authorize(tenant: Tenant, token: string | undefined): Awaitable<Access> {
       const config = tenant.authorization;
       if (config.type === 'mock') return mockAccess(tenant, config, seconds() + ACCESS_SECONDS);
       if (isOwn(config) && deps.own) return deps.own.authorize(tenant, token);
@@ -114,7 +108,12 @@ export function authorizer(deps: AuthorizerDeps): Authorizer {
       if (token === undefined) throw tokenNeeded();
       return smartAccess(tenant, config, token);
     },
-    reach(tenant, access, named) {
+    /**
+     * Extends the Access of a token that reaches the patients whom a request names. Call it when the body was read.
+     * @param named is called only when it is needed
+     * @throws Fault when no patient is in reach
+     */
+    reach(tenant: Tenant, access: Access, named: () => Named): Awaitable<Access> {
       const config = tenant.authorization;
       return isExternal(config) ? extended(tenant, config, access, named) : access;
     },

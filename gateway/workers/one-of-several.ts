@@ -1,29 +1,8 @@
 import type { Registry } from 'prom-client';
 import { NUMBER, SOCKET, type FromSupervisor, type ToSupervisor } from './messages.ts';
 
-/** This process as one of several that share the port (WORKERS). */
-export interface OneOfSeveral {
-  /** From 1 on. */
-  number: number;
-  /** True for the process that has what only one can have: deliveries by DIMSE, exports, and the state that is in no Redis. */
-  isFirst: boolean;
-  /** Path of the socket at which the first process serves the others. */
-  socket: string;
-  /** Resolves when no other process passes requests on any more. */
-  othersEnded: Promise<void>;
-  /** Tells the supervisor that this process answers requests. */
-  ready(): void;
-  /** @param stop called when this process is to stop; signals go to the supervisor alone */
-  onStop(stop: (signal: NodeJS.Signals) => void): void;
-  /** Returns the metrics of all processes together, for Prometheus. */
-  metricsOfAll(): Promise<string>;
-}
-
-/** @returns undefined for a process that is alone */
-export function oneOfSeveral(
-  { [NUMBER]: number, [SOCKET]: socket }: NodeJS.ProcessEnv,
-  registry: Registry,
-): OneOfSeveral | undefined {
+/** Returns this process as one of several that share the port (WORKERS); undefined for one that is alone. */
+export function oneOfSeveral({ [NUMBER]: number, [SOCKET]: socket }: NodeJS.ProcessEnv, registry: Registry) {
   if (!number || !socket || !process.send) return undefined;
   const tell = (message: ToSupervisor) => void process.send?.(message);
   let stop: ((signal: NodeJS.Signals) => void) | undefined;
@@ -38,13 +17,20 @@ export function oneOfSeveral(
     else void registry.getMetricsAsJSON().then((metrics) => tell({ type: 'own metrics', metrics }));
   });
   return {
+    /** From 1 on. */
     number: Number(number),
+    /** True for the process that has what only one can have: deliveries by DIMSE, exports, and the state that is in no Redis. */
     isFirst: number === '1',
+    /** Path of the socket at which the first process serves the others. */
     socket,
+    /** Resolves when no other process passes requests on any more. */
     othersEnded,
+    /** Tells the supervisor that this process answers requests. */
     ready: () => tell({ type: 'ready' }),
-    onStop: (act) => void (stop = act),
-    metricsOfAll() {
+    /** @param act called when this process is to stop; signals go to the supervisor alone */
+    onStop: (act: (signal: NodeJS.Signals) => void) => void (stop = act),
+    /** Returns the metrics of all processes together, for Prometheus. */
+    metricsOfAll(): Promise<string> {
       const id = ++asked;
       const text = new Promise<string>((resolve) => void waiting.set(id, resolve));
       tell({ type: 'metrics of all wanted', id });

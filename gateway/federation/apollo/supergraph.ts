@@ -71,12 +71,7 @@ export interface Executed {
   status: number | undefined;
 }
 
-export interface ApolloLog {
-  debug(message?: unknown): void;
-  info(message?: unknown): void;
-  warn(message?: unknown): void;
-  error(message?: unknown): void;
-}
+type ApolloLog = Record<'debug' | 'info' | 'warn' | 'error', (message?: unknown) => void>;
 
 interface FederatedServerOptions {
   supergraphSdl: Uint8Array;

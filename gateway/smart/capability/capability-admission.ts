@@ -36,33 +36,9 @@ export interface CapabilityRequest {
 }
 
 /** Makes and opens capabilities; it does not authorize anything. */
-export interface CapabilitySealer {
-  /** Returns a path segment that gives its caller one study for `capabilityTtl` seconds (IA-25, IA-26). */
-  seal(tenant: Tenant, access: Access, study: CapabilityStudy): Promise<string>;
-  /** Returns a path segment that gives one path below it once, within a minute, without a header (IA-33). */
-  sealLink(
-    tenant: Tenant,
-    access: Access,
-    study: CapabilityStudy,
-    path: string,
-  ): Promise<{ sealed: string; expires: number }>;
-  /** @throws Fault `forbidden` when it was not sealed for this tenant, or has expired */
-  open(tenant: Tenant, sealed: string): Promise<Capability>;
-  /** Links that were not used yet. */
-  links: OneUse;
-}
+export type CapabilitySealer = ReturnType<typeof capabilitySealer>;
 
-export interface Capabilities extends Pick<CapabilitySealer, 'sealLink'> {
-  /**
-   * Authorizes a request with a capability in its path. Everything is checked again at every request.
-   * @throws Fault `forbidden` for an invalid capability, and the faults of authorization
-   */
-  admit(tenant: Tenant, request: CapabilityRequest): Promise<Access>;
-  /** Returns the Study Instance UID of a request that was admitted by a link. */
-  linkedStudy(request: IncomingMessage): string | undefined;
-  /** Makes the link usable again until it expires, because nothing was served. */
-  giveBack(request: IncomingMessage): Promise<void>;
-}
+export type Capabilities = ReturnType<typeof capabilities>;
 
 export interface SealerOptions {
   /** SEALING_KEY; the first secret seals, all of them open. */
@@ -76,7 +52,7 @@ export interface SealerOptions {
 const LINK_SECONDS = 60;
 
 /** Creates the sealer; use one per process. */
-export function capabilitySealer({ secrets, now, links = oneUse(now) }: SealerOptions): CapabilitySealer {
+export function capabilitySealer({ secrets, now, links = oneUse(now) }: SealerOptions) {
   const keys = secrets.map(capabilityKey);
   const seconds = () => now() / 1000;
   const capabilityOf = (access: Access, { uid, patientId }: CapabilityStudy) => ({
@@ -88,7 +64,8 @@ export function capabilitySealer({ secrets, now, links = oneUse(now) }: SealerOp
   });
 
   return {
-    async seal(tenant, access, study) {
+    /** Returns a path segment that gives its caller one study for `capabilityTtl` seconds (IA-25, IA-26). */
+    async seal(tenant: Tenant, access: Access, study: CapabilityStudy): Promise<string> {
       const bound = retrieval(tenant) === 'capability';
       const may = permitting(access.permissions, 'ImagingStudy', 's').length > 0;
       const capability: Capability = {
@@ -101,7 +78,8 @@ export function capabilitySealer({ secrets, now, links = oneUse(now) }: SealerOp
       return sealCapability(capability, keys);
     },
 
-    async sealLink(_tenant, access, study, path) {
+    /** Returns a path segment that gives one path below it once, within a minute, without a header (IA-33). */
+    async sealLink(_tenant: Tenant, access: Access, study: CapabilityStudy, path: string) {
       const expires = capabilityExpiry(access, LINK_SECONDS, seconds());
       const id = randomUUID();
       await links.issue(id, expires - seconds());
@@ -115,7 +93,9 @@ export function capabilitySealer({ secrets, now, links = oneUse(now) }: SealerOp
       return { sealed: await sealCapability(capability, keys), expires };
     },
 
-    open: (tenant, sealed) => openCapability(sealed, tenant.key, keys, seconds()),
+    /** @throws Fault `forbidden` when it was not sealed for this tenant, or has expired */
+    open: (tenant: Tenant, sealed: string) => openCapability(sealed, tenant.key, keys, seconds()),
+    /** Links that were not used yet. */
     links,
   };
 }
@@ -128,7 +108,7 @@ export function capabilities(
   sealer: CapabilitySealer,
   authorizer: Pick<Authorizer, 'authorize' | 'reach'>,
   now: () => number,
-): Capabilities {
+) {
   const { links } = sealer;
   const admitted = new RequestValues<IncomingMessage, Capability>();
 
@@ -160,7 +140,11 @@ export function capabilities(
   return {
     sealLink: sealer.sealLink,
 
-    async admit(tenant, { method, raw, params }) {
+    /**
+     * Authorizes a request with a capability in its path. Everything is checked again at every request.
+     * @throws Fault `forbidden` for an invalid capability, and the faults of authorization
+     */
+    async admit(tenant: Tenant, { method, raw, params }: CapabilityRequest): Promise<Access> {
       const { capability: sealed = '', studyUid } = params as { capability?: string; studyUid?: string };
       const opened = await sealer.open(tenant, sealed).catch((error: unknown) => {
         throw retrieval(tenant) === 'token' ? notGivenHere() : error;
@@ -182,12 +166,14 @@ export function capabilities(
       return reached;
     },
 
-    linkedStudy(request) {
+    /** Returns the Study Instance UID of a request that was admitted by a link. */
+    linkedStudy(request: IncomingMessage): string | undefined {
       const { link, studyUid } = admitted.get(request) ?? {};
       return link && studyUid;
     },
 
-    async giveBack(request) {
+    /** Makes the link usable again until it expires, because nothing was served. */
+    async giveBack(request: IncomingMessage): Promise<void> {
       const { link, expires = 0 } = admitted.get(request) ?? {};
       if (link) await links.issue(link.id, expires - now() / 1000);
     },

@@ -3,20 +3,11 @@ import { expiringCache } from '../token/expiring-cache.ts';
 import type { UpstreamDeps } from '../token/upstream.ts';
 import { call, upstreamFault } from '../token/upstream.ts';
 
-/** Tenants with tokens of an EHR. */
-export type ExternalConfig = Extract<
-  AuthorizationConfig,
-  {
-    type:
-      | 'smart-on-fhir'
-      | 'smart-on-fhir-jwt'
-      | 'smart-on-fhir-with-epic-bugfixes'
-      | 'smart-on-fhir-with-meditech-bugfixes';
-  }
->;
-
 /** Tenants with tokens of our own authorization server. */
 export type OwnConfig = Extract<AuthorizationConfig, { type: 'embedded' | 'smart-on-fhir-independent' }>;
+
+/** Tenants with tokens of an EHR. */
+export type ExternalConfig = Exclude<AuthorizationConfig, OwnConfig | { type: 'mock' }>;
 
 /** Tenants of our own authorization server whose users sign in at an EHR (IA-28). */
 export type IndependentConfig = Extract<OwnConfig, { type: 'smart-on-fhir-independent' }>;
@@ -24,16 +15,9 @@ export type IndependentConfig = Extract<OwnConfig, { type: 'smart-on-fhir-indepe
 /** Tenants with an EHR. */
 export type EhrConfig = ExternalConfig | IndependentConfig;
 
-const EXTERNAL: ReadonlySet<string> = new Set<ExternalConfig['type']>([
-  'smart-on-fhir',
-  'smart-on-fhir-jwt',
-  'smart-on-fhir-with-epic-bugfixes',
-  'smart-on-fhir-with-meditech-bugfixes',
-]);
-
 /** Returns true when an EHR issues the tokens. */
 export function isExternal(config: AuthorizationConfig): config is ExternalConfig {
-  return EXTERNAL.has(config.type);
+  return config.type !== 'mock' && !isOwn(config);
 }
 
 /** Returns true when our own authorization server issues the tokens. */
@@ -58,7 +42,7 @@ export interface Ehr {
   document: SmartConfiguration;
 }
 
-export type SmartConfigurations = (tenant: Tenant, config: EhrConfig) => Promise<SmartConfiguration>;
+export type SmartConfigurations = ReturnType<typeof smartConfigurations>;
 
 const KEEP_SECONDS = 300;
 
@@ -66,9 +50,9 @@ const KEEP_SECONDS = 300;
  * Reads the `.well-known/smart-configuration` of EHRs, each at most every five minutes.
  * @throws Fault like `call`; `bad_gateway` when the EHR has no such document
  */
-export function smartConfigurations(outside: UpstreamDeps): SmartConfigurations {
+export function smartConfigurations(outside: UpstreamDeps) {
   const documents = expiringCache<SmartConfiguration>(1000, outside.now);
-  return async (tenant, config) =>
+  return async (tenant: Tenant, config: EhrConfig) =>
     documents.get(tenant.cacheKey, async () => {
       const answer = await call(outside, tenant, `${config.fhirBaseUrl}/.well-known/smart-configuration`);
       if (answer.status !== 200) throw upstreamFault('has no SMART configuration', status(answer.status));

@@ -31,14 +31,12 @@ export const DECISION_SECONDS = 30;
 /** Time for which the service is not asked again after it gave no decision (SM-9). */
 const UNDECIDED_SECONDS = 1;
 
-export type PolicyService = (tenant: Tenant, url: string, client: string) => Promise<readonly PolicyRow[]>;
-
 /**
  * Asks a tenant's decision service which patients and studies a Backend Services client may see (IA-8): POST
  * `{ client_id, tenant }`, answered with `{ rows: [{ patients, studies? }] }`.
  * @throws Fault of the returned function: `unavailable` or `bad_gateway` when there is no such answer (IA-9: fail closed)
  */
-export function policyService(outside: UpstreamDeps): PolicyService {
+export function policyService(outside: UpstreamDeps) {
   const decisions = expiringCache<readonly PolicyRow[] | Fault>(10_000, outside.now);
   const ask = async (tenant: Tenant, url: string, client: string): Promise<readonly PolicyRow[]> => {
     const { status, json } = await call(outside, tenant, url, {
@@ -50,7 +48,7 @@ export function policyService(outside: UpstreamDeps): PolicyService {
     if (status === 200 && parsed.success) return parsed.data.rows;
     throw upstreamFault('has a policy service that gives no decision', new Error(`it answered ${status}`));
   };
-  return async (tenant, url, client) => {
+  return async (tenant: Tenant, url: string, client: string): Promise<readonly PolicyRow[]> => {
     const decided = await decisions.get(`${tenant.cacheKey}\0${client}`, async () => {
       try {
         return { value: await ask(tenant, url, client), seconds: DECISION_SECONDS };

@@ -1,10 +1,9 @@
-import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
+import type { ClientMetadata, Configuration, KoaContextWithOIDC } from 'oidc-provider';
 import Provider, { errors, interactionPolicy } from 'oidc-provider';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
 import type { ScopeLevel } from '../../../schema/access/scopes.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import type { Clients } from './clients/clients.ts';
 import { clientsOf } from './clients/clients.ts';
 import { protectFormPost } from './ehr-login/form-post.ts';
 import { grantable } from './clients/grantable.ts';
@@ -169,7 +168,7 @@ async function counts(delegation: Delegation, token: { kind?: string; grantId?: 
 
 /** Returns a filter for clients whose mode is on in this tenant (IA-4). */
 function usable(modes: Tenant['authorization']['modes']) {
-  return ({ grant_types: grants }: Clients['metadata'][number]) =>
+  return ({ grant_types: grants }: ClientMetadata) =>
     modes.includes(grants?.includes('client_credentials') ? 'backend-services' : 'app-launch');
 }
 

@@ -51,31 +51,7 @@ export interface Served extends TenantServer {
   failures: Failures;
 }
 
-/** Our own SMART App Launch 2.2 authorization server, one issuer for each `embedded` and each independent tenant. */
-export interface AuthorizationServer {
-  /** Returns the server of a tenant. @throws Error when the tenant's clients cannot be used */
-  of(tenant: Tenant): Promise<Served>;
-  /**
-   * Introspects one of our tokens without a request.
-   * @returns undefined when it is not active
-   */
-  verifyOwnToken(tenant: Tenant, token: string): Promise<(ActiveToken & { grantId?: string }) | undefined>;
-  /** Returns the EHR of an independent tenant. */
-  ehrOf(tenant: Tenant): Promise<EhrBehind | undefined>;
-  /** Returns the tenant's `.well-known/smart-configuration` without the capabilities of imaging (SM-1, SM-2). */
-  smartConfiguration(tenant: Tenant): SmartConfiguration;
-  readonly registration: boolean;
-  readonly state: State;
-  /** Restarts all servers at their next use: the shared store has come back, and may have other keys. */
-  renew(): void;
-  /** Revokes tokens of the EHRs of these tenants that are no longer needed. */
-  sweep(tenants: readonly Tenant[]): Promise<void>;
-  /** Calls `sweep` now, and every minute until `close`. @param tenants returns those of now */
-  keepSweeping(tenants: () => readonly Tenant[]): void;
-  /** Forgets the server of a tenant that was replaced. Sign-ins and tokens stay: they are in the state. */
-  release(tenant: Tenant): void;
-  close(): Promise<void>;
-}
+export type AuthorizationServer = ReturnType<typeof authorizationServer>;
 
 const MOST_TENANTS = 200;
 const SWEEP_SECONDS = 60;
@@ -99,7 +75,8 @@ function admission(): (address: string) => boolean {
   return (address) => ofAddress(networkOf(address)) && ofAll('');
 }
 
-export function authorizationServer(deps: AuthorizationServerDeps): AuthorizationServer {
+/** Returns our own SMART App Launch 2.2 authorization server, one issuer for each `embedded` and each independent tenant. */
+export function authorizationServer(deps: AuthorizationServerDeps) {
   const { baseUrl, dataDir, now, onError } = deps;
   const directory = join(dataDir, 'oauth');
   const state = deps.state ?? sqliteState(join(directory, 'state.sqlite'), now);
@@ -155,30 +132,44 @@ export function authorizationServer(deps: AuthorizationServerDeps): Authorizatio
   let timer: NodeJS.Timeout | undefined;
 
   return {
+    /** Returns the server of a tenant. @throws Error when the tenant's clients cannot be used */
     of,
+    /** Revokes tokens of the EHRs of these tenants that are no longer needed. */
     sweep,
-    keepSweeping(tenants) {
+    /** Calls `sweep` now, and every minute until `close`. @param tenants returns those of now */
+    keepSweeping(tenants: () => readonly Tenant[]): void {
       void sweep(tenants());
       // A slow EHR does not delay the others.
       timer = setInterval(() => void sweep(tenants()), SWEEP_SECONDS * 1000).unref();
     },
-    release: ({ cacheKey }) => void servers.delete(cacheKey),
+    /** Forgets the server of a tenant that was replaced. Sign-ins and tokens stay: they are in the state. */
+    release: ({ cacheKey }: Tenant) => void servers.delete(cacheKey),
     state,
     registration,
-    async verifyOwnToken(tenant, token) {
+    /**
+     * Introspects one of our tokens without a request.
+     * @returns undefined when it is not active
+     */
+    async verifyOwnToken(
+      tenant: Tenant,
+      token: string,
+    ): Promise<(ActiveToken & { grantId?: string }) | undefined> {
       const server = await of(tenant);
       const found = await describe(server, token);
       const grantId =
         found && server.ehr ? (await server.provider.AccessToken.find(token))?.grantId : undefined;
       return found && { ...found, grantId };
     },
-    ehrOf: async (tenant) => (await of(tenant)).ehr,
-    smartConfiguration(tenant) {
+    /** Returns the EHR of an independent tenant. */
+    ehrOf: async (tenant: Tenant) => (await of(tenant)).ehr,
+    /** Returns the tenant's `.well-known/smart-configuration` without the capabilities of imaging (SM-1, SM-2). */
+    smartConfiguration(tenant: Tenant): SmartConfiguration {
       requireNamed(tenant);
       return ownConfiguration(tenant, baseUrl, registration);
     },
+    /** Restarts all servers at their next use: the shared store has come back, and may have other keys. */
     renew: () => servers.clear(),
-    async close() {
+    async close(): Promise<void> {
       clearInterval(timer);
       const started = await Promise.allSettled(servers.values());
       const idle = started.map((one) => one.status === 'fulfilled' && one.value.ehr?.held.idle());

@@ -92,19 +92,21 @@ export function clientAuthentication(
   };
 }
 
-export interface BackendTokens {
-  /** Returns our own access token at the tenant's authorization server (SM-7), kept until shortly before it expires. */
-  get(tenant: Tenant, client: Client, config: EhrConfig, document: SmartConfiguration): Promise<string>;
-  /** Forgets a token that the server refused. */
-  drop(tenant: Tenant): void;
-}
+export type BackendTokens = ReturnType<typeof backendTokens>;
 
 /** Requests backend tokens by `client_credentials` (SMART App Launch 2.2 §5.3), one request at a time per tenant. */
-export function backendTokens(outside: UpstreamDeps): BackendTokens {
+export function backendTokens(outside: UpstreamDeps) {
   const tokens = expiringCache<{ token: string }>(1000, outside.now);
   return {
-    drop: (tenant) => tokens.delete(tenant.cacheKey),
-    get: async (tenant, client, config, document) => {
+    /** Forgets a token that the server refused. */
+    drop: (tenant: Tenant) => tokens.delete(tenant.cacheKey),
+    /** Returns our own access token at the tenant's authorization server (SM-7), kept until shortly before it expires. */
+    async get(
+      tenant: Tenant,
+      client: Client,
+      config: EhrConfig,
+      document: SmartConfiguration,
+    ): Promise<string> {
       const kept = await tokens.get(tenant.cacheKey, async () => {
         const endpoint = config.tokenUrl ?? endpointOf(document, 'token_endpoint');
         const method = client.jwkPrivate ? 'private_key_jwt' : 'client_secret_basic';

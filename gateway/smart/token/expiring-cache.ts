@@ -8,16 +8,7 @@ export interface Remembered<V> {
   seconds: number;
 }
 
-export interface ExpiringCache<V> {
-  /**
-   * Returns the kept value at once, or the result of `compute`. Concurrent calls for one key share one computation while it is young.
-   * An error is not kept, but all callers that wait for it get it.
-   */
-  get(key: string, compute: () => Promise<Remembered<V>>): Awaitable<V>;
-  /** Computes a new value, shared as by `get`. The kept value stays until there is a new one, also when that fails. */
-  renew(key: string, compute: () => Promise<Remembered<V>>): Promise<V>;
-  delete(key: string): void;
-}
+export type ExpiringCache<V extends object> = ReturnType<typeof expiringCache<V>>;
 
 /** An older computation may hang: callers no longer wait for it, and the next one starts another. */
 const JOINABLE_MILLISECONDS = 2000;
@@ -39,7 +30,7 @@ export function expiringCache<V extends object>(
   max: number,
   now: () => number,
   count?: (isHit: boolean) => void,
-): ExpiringCache<V> {
+) {
   const kept = new LRUCache<string, { value: V; until: number }>(maxEntries(max));
   /** Running computations by key, the youngest last. */
   const underWay = new Map<string, Attempt<V>[]>();
@@ -76,13 +67,18 @@ export function expiringCache<V extends object>(
   };
 
   return {
-    get(key, compute) {
+    /**
+     * Returns the kept value at once, or the result of `compute`. Concurrent calls for one key share one computation while it
+     * is young. An error is not kept, but all callers that wait for it get it.
+     */
+    get(key: string, compute: () => Promise<Remembered<V>>): Awaitable<V> {
       const hit = kept.get(key);
       const isHit = hit !== undefined && now() < hit.until;
       count?.(isHit);
       return isHit ? hit.value : renew(key, compute);
     },
+    /** Computes a new value, shared as by `get`. The kept value stays until there is a new one, also when that fails. */
     renew,
-    delete: (key) => void kept.delete(key),
+    delete: (key: string) => void kept.delete(key),
   };
 }

@@ -21,17 +21,6 @@ const keySet = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(
 
 type Keys = ReturnType<typeof createLocalJWKSet>;
 
-/**
- * Returns the claims of a token that one of the issuer's keys signed; undefined when none did, or when `options` are not met.
- * @throws Fault `unavailable` or `bad_gateway` when the keys cannot be fetched
- */
-export type IssuerVerifier = (
-  tenant: Tenant,
-  jwksUri: string,
-  token: string,
-  options: JWTVerifyOptions,
-) => Promise<JWTPayload | undefined>;
-
 interface KeySet {
   keys: Keys;
   /** Milliseconds since the epoch. */
@@ -42,8 +31,10 @@ interface KeySet {
  * Verifies JWTs against their issuer's key set. It is fetched at most every five minutes, and once more for an unknown key.
  * The known set is used until a new one replaces it: a failed request for an unknown key affects only tokens with that key.
  * `jwk`, `jku`, `x5u` and `x5c` in a token's header are ignored.
+ * @returns a function that gives the claims of a token that one of the issuer's keys signed; undefined when none did, or when
+ *   `options` are not met. It throws Fault `unavailable` or `bad_gateway` when the keys cannot be fetched
  */
-export function issuerVerifier(outside: UpstreamDeps): IssuerVerifier {
+export function issuerVerifier(outside: UpstreamDeps) {
   const keySets = expiringCache<KeySet>(1000, outside.now);
   const lookups = expiringCache<{ fault?: Fault }>(1000, outside.now);
 
@@ -69,7 +60,7 @@ export function issuerVerifier(outside: UpstreamDeps): IssuerVerifier {
     if (fault) throw fault;
   };
 
-  return async (tenant, url, token, options) => {
+  return async (tenant: Tenant, url: string, token: string, options: JWTVerifyOptions) => {
     const set = await keySets.get(tenant.cacheKey, fetchKeys(tenant, url));
     const payload = await verified(token, set.keys, options);
     if (payload !== 'unknown key') return payload;

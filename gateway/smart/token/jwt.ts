@@ -4,19 +4,15 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { ActiveToken } from './introspect.ts';
 import { activeToken } from './introspect.ts';
 import { ALGORITHMS, issuerVerifier } from './issuer-keys.ts';
-import type { ExternalConfig, SmartConfiguration } from '../discovery/ehr-configuration.ts';
+import type { Ehr, ExternalConfig } from '../discovery/ehr-configuration.ts';
 import { endpointOf } from '../discovery/ehr-configuration.ts';
 import { isAccessToken } from './token-kinds.ts';
 import { CLOCK_TOLERANCE_SECONDS } from './token-rules.ts';
 import type { UpstreamDeps } from './upstream.ts';
 
-export type JwtConfig = Extract<ExternalConfig, { type: 'smart-on-fhir-jwt' }>;
-
-export type JwtVerifier = (
-  tenant: Tenant,
-  ehr: { config: JwtConfig; document: SmartConfiguration },
-  token: string,
-) => Promise<ActiveToken | undefined>;
+interface JwtEhr extends Ehr {
+  config: Extract<ExternalConfig, { type: 'smart-on-fhir-jwt' }>;
+}
 
 /**
  * Verifies JWT access tokens (RFC 9068 §4, SM-10) against the issuer's keys: signature, `iss`, `typ`, `exp`, `nbf`, and that
@@ -24,9 +20,9 @@ export type JwtVerifier = (
  * returns undefined for a token that is not the issuer's or not valid now.
  * @throws Fault of the verifier: `unavailable` or `bad_gateway` when the keys cannot be fetched
  */
-export function jwtVerifier(outside: UpstreamDeps): JwtVerifier {
+export function jwtVerifier(outside: UpstreamDeps) {
   const verified = issuerVerifier(outside);
-  return async (tenant, { config, document }, token) => {
+  return async (tenant: Tenant, { config, document }: JwtEhr, token: string) => {
     const url = config.jwksUri ?? endpointOf(document, 'jwks_uri');
     const issuer = (config.issuer ?? endpointOf(document, 'issuer')).replace(/\/+$/, '');
     if (!typeOf(token, config.typ)) return undefined;

@@ -52,13 +52,7 @@ export async function call(
  */
 export function jsonFetch(outside: UpstreamDeps, tenant: Tenant) {
   return async (url: string, init: Pick<RequestInit, 'method' | 'headers' | 'body'>): Promise<Response> => {
-    const { method = 'GET', headers = {}, body = null } = init;
-    const { response, text } = await exchange(outside, tenant, url, {
-      method,
-      headers,
-      body,
-      repeatable: true,
-    });
+    const { response, text } = await exchange(outside, tenant, url, { ...init, repeatable: true });
     const { status } = response;
     if (status < 300) return Response.json(object(text, url), { status });
     return new Response(text || null, { status, headers: response.headers });

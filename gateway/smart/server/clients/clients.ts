@@ -22,19 +22,13 @@ const registration = z.strictObject({
   scope: z.string().optional(),
 });
 
-/** Clients for the authorization server, and the scopes that each may request. */
-export interface Clients {
-  metadata: ClientMetadata[];
-  /** Scopes by client id; a client that is not listed may request any. */
-  scopes: ReadonlyMap<string, string>;
-}
-
 /**
  * Reads the clients of a tenant file. A client with redirect URIs is an app (`authorization_code`), one without is a backend
  * service (`client_credentials`).
+ * @returns their metadata, and the scopes that each may request: one that is not in `scopes` may request any
  * @throws Error with the client and the reason, without secrets
  */
-export function clientsOf(tenant: Tenant): Clients {
+export function clientsOf(tenant: Tenant) {
   const scopes = new Map<string, string>();
   const metadata = tenant.authorization.clients.map((written): ClientMetadata => {
     const parsed = registration.safeParse(written);

@@ -31,23 +31,7 @@ export interface EhrSession {
   until: number;
 }
 
-export interface EhrSessions {
-  /** Stores the session of a grant. @returns false when its tokens were already revoked */
-  keep(grantId: string, session: EhrSession): Promise<boolean>;
-  /** Extends a session, because the grant's code was redeemed. @returns false when there is no session */
-  use(grantId: string): Promise<boolean>;
-  /** Records that the EHR refuses the patient. */
-  refuse(grantId: string): Promise<void>;
-  /** Returns the session of a grant, with a renewed token if that is due; undefined when the EHR has ended it. */
-  of(grantId: string): Promise<EhrSession | undefined>;
-  /**
-   * Returns true when the EHR still allows a grant: its token is valid, or was renewed.
-   * @throws Fault `unavailable` while the EHR does not answer
-   */
-  stands(grantId: string): Promise<boolean>;
-  /** Forgets a session and revokes its tokens. */
-  end(grantId: string): Promise<void>;
-}
+export type EhrSessions = ReturnType<typeof ehrSessions>;
 
 export interface EhrSessionsDeps {
   rows: SealedRows<EhrSession>;
@@ -74,7 +58,7 @@ const POLL_MILLISECONDS = 50;
 const MOST_FORMER = 20;
 
 /** Returns the store of the EHR's tokens behind our own. Callers never get them. */
-export function ehrSessions(deps: EhrSessionsDeps): EhrSessions {
+export function ehrSessions(deps: EhrSessionsDeps) {
   const { rows, lock, held, client, onEnded, onError, now } = deps;
   const seconds = () => now() / 1000;
   const renewals = expiringCache<{ session?: EhrSession | undefined }>(10_000, now);
@@ -197,30 +181,38 @@ export function ehrSessions(deps: EhrSessionsDeps): EhrSessions {
   };
 
   return {
-    async keep(grantId, session) {
+    /** Stores the session of a grant. @returns false when its tokens were already revoked */
+    async keep(grantId: string, session: EhrSession): Promise<boolean> {
       // If no app redeems the code, the tokens are revoked.
       if (!(await held.keepFor(session.held, LIFETIMES.AuthorizationCode))) return false;
       await put(grantId, session);
       return true;
     },
-    async use(grantId) {
+    /** Extends a session, because the grant's code was redeemed. @returns false when there is no session */
+    async use(grantId: string): Promise<boolean> {
       const session = await find(grantId);
       return session !== undefined && held.keepFor(session.held, session.until - seconds());
     },
-    async refuse(grantId) {
+    /** Records that the EHR refuses the patient. */
+    async refuse(grantId: string): Promise<void> {
       if ((await find(grantId))?.refused) return;
       await locked(grantId, async () => {
         const session = await find(grantId);
         if (session) await put(grantId, { ...session, refused: true });
       });
     },
-    async of(grantId) {
+    /** Returns the session of a grant, with a renewed token if that is due; undefined when the EHR has ended it. */
+    async of(grantId: string): Promise<EhrSession | undefined> {
       const session = await renewed(grantId);
       if (!session || good(session)) return session;
       const { tokens: _, ...rest } = session;
       return rest;
     },
-    async stands(grantId) {
+    /**
+     * Returns true when the EHR still allows a grant: its token is valid, or was renewed.
+     * @throws Fault `unavailable` while the EHR does not answer
+     */
+    async stands(grantId: string): Promise<boolean> {
       const session = await renewed(grantId);
       if (!session || good(session)) return session !== undefined;
       if (session.tokens?.refresh === undefined) return false;
@@ -230,7 +222,8 @@ export function ehrSessions(deps: EhrSessionsDeps): EhrSessions {
         { service: 'authorization', retryAfter: DOWN_SECONDS },
       );
     },
-    async end(grantId) {
+    /** Forgets a session and revokes its tokens. */
+    async end(grantId: string): Promise<void> {
       const session = await find(grantId);
       if (session) await end(grantId, session);
     },

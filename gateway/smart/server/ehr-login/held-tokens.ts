@@ -7,20 +7,7 @@ import type { Deadlines, TakenDeadline } from '../state/deadlines.ts';
  * revoked at the EHR when the time is over or they are discarded (RFC 7009). So no tokens stay valid after a sign-in that
  * was refused or abandoned, after the end of a grant, or after the end of a process.
  */
-export interface HeldTokens {
-  /** Stores tokens. @param tokens as text, refresh tokens first @param seconds until they are revoked */
-  hold(id: string, tokens: readonly string[], seconds: number): Promise<void>;
-  /** Replaces the tokens of a sign-in by newer ones. */
-  replace(id: string, tokens: readonly string[]): Promise<void>;
-  /** Sets a new time. @returns false when the tokens were already revoked */
-  keepFor(id: string, seconds: number): Promise<boolean>;
-  /** Starts the revocation, without waiting for the EHR. */
-  discard(id: string): Promise<void>;
-  /** Revokes all tokens whose time is over; resolves when that is done, or the EHR does not answer. */
-  sweep(): Promise<void>;
-  /** Resolves when no revocation is running. */
-  idle(): Promise<void>;
-}
+export type HeldTokens = ReturnType<typeof heldTokens>;
 
 export interface HeldTokensDeps {
   deadlines: Deadlines;
@@ -40,7 +27,7 @@ const AT_ONCE = 5;
 /** Tokens are held this much longer than the user's step, because the step itself takes time. */
 const MARGIN_SECONDS = 60;
 
-export function heldTokens({ deadlines, sealer, revoke, onError, now }: HeldTokensDeps): HeldTokens {
+export function heldTokens({ deadlines, sealer, revoke, onError, now }: HeldTokensDeps) {
   const seconds = () => now() / 1000;
   const nameOf = (id: string) => createHash('sha256').update(id).digest('base64url');
   const sealed = (name: string, tokens: readonly string[]) =>
@@ -94,23 +81,30 @@ export function heldTokens({ deadlines, sealer, revoke, onError, now }: HeldToke
   };
 
   return {
-    async hold(id, tokens, lasting) {
+    /** Stores tokens. @param tokens as text, refresh tokens first @param lasting seconds until they are revoked */
+    async hold(id: string, tokens: readonly string[], lasting: number): Promise<void> {
       const name = nameOf(id);
       const due = seconds() + lasting + MARGIN_SECONDS;
       await orRevoke(tokens, () => deadlines.set(name, sealed(name, tokens), due));
     },
-    async replace(id, tokens) {
+    /** Replaces the tokens of a sign-in by newer ones. */
+    async replace(id: string, tokens: readonly string[]): Promise<void> {
       const name = nameOf(id);
       const text = sealed(name, tokens);
       const there = await orRevoke(tokens, () => deadlines.change(name, { text }));
       // The sign-in has ended meanwhile, and its earlier tokens are already revoked.
       if (!there) await orRevoke(tokens, () => deadlines.set(name, text, Math.floor(seconds())));
     },
-    keepFor: (id, lasting) => deadlines.change(nameOf(id), { due: seconds() + lasting + MARGIN_SECONDS }),
-    async discard(id) {
+    /** Sets a new time. @returns false when the tokens were already revoked */
+    keepFor: (id: string, lasting: number) =>
+      deadlines.change(nameOf(id), { due: seconds() + lasting + MARGIN_SECONDS }),
+    /** Starts the revocation, without waiting for the EHR. */
+    async discard(id: string): Promise<void> {
       if (await deadlines.change(nameOf(id), { due: Math.floor(seconds()) })) void sweep();
     },
+    /** Revokes all tokens whose time is over; resolves when that is done, or the EHR does not answer. */
     sweep,
+    /** Resolves when no revocation is running. */
     idle: async () => sweeping,
   };
 }

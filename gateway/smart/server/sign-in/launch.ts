@@ -21,33 +21,27 @@ export interface Context {
 /** Lifetime of a launch: an app opens immediately after it. RFC 9700 gives no figure. */
 const LAUNCH_SECONDS = 300;
 
-export interface LaunchContexts {
-  /** Stores a launch. @returns its opaque id, which the app sends as `launch` */
-  begin(launch: Launch): Promise<string>;
-  find(launchId: string): Promise<Launch | undefined>;
-  end(launchId: string): Promise<void>;
-  /** Stores the context of a grant. @param seconds lifetime of the grant */
-  keep(grantId: string, context: Context, seconds: number): Promise<void>;
-  of(grantId: string): Promise<Context | undefined>;
-}
+export type LaunchContexts = ReturnType<typeof launchContexts>;
 
 /** Returns the launches and contexts in the tenant's state. */
-export function launchContexts(state: State, tenant: string): LaunchContexts {
+export function launchContexts(state: State, tenant: string) {
   const launches = state.model(tenant, 'Launch');
   const contexts = state.model(tenant, 'LaunchContext');
   return {
-    async begin(launch) {
+    /** Stores a launch. @returns its opaque id, which the app sends as `launch` */
+    async begin(launch: Launch): Promise<string> {
       const id = randomBytes(24).toString('base64url');
       await launches.upsert(id, { extra: { ...launch } }, LAUNCH_SECONDS);
       return id;
     },
-    async find(id) {
+    async find(id: string): Promise<Launch | undefined> {
       return (await launches.find(id))?.extra as unknown as Launch | undefined;
     },
-    end: async (id) => void (await launches.destroy(id)),
-    keep: async (grantId, context, seconds) =>
+    end: async (id: string) => void (await launches.destroy(id)),
+    /** Stores the context of a grant. @param seconds lifetime of the grant */
+    keep: async (grantId: string, context: Context, seconds: number) =>
       void (await contexts.upsert(grantId, { extra: { ...context } }, seconds)),
-    async of(grantId) {
+    async of(grantId: string): Promise<Context | undefined> {
       return (await contexts.find(grantId))?.extra as unknown as Context | undefined;
     },
   };

@@ -23,11 +23,7 @@ export interface Asker {
 }
 
 /** Counts failed requests (SM-19). Failures at one address do not lock out other addresses. */
-export interface Failures {
-  /** Returns the seconds until this origin may ask again; undefined: now. */
-  wait(asker: Asker): number | undefined;
-  count(asker: Asker): void;
-}
+export type Failures = ReturnType<typeof failures>;
 
 interface Counter {
   failures: number;
@@ -36,7 +32,7 @@ interface Counter {
 }
 
 /** Creates the counters. @param now milliseconds of a monotonic clock */
-export function failures(now = monotonic): Failures {
+export function failures(now = monotonic) {
   const ofClients = new LRUCache<string, Counter>(maxEntries(MOST_COUNTERS));
   const ofAddresses = new LRUCache<string, Counter>(maxEntries(MOST_COUNTERS));
   const counters = ({ endpoint, client, address }: Asker) => {
@@ -47,7 +43,8 @@ export function failures(now = monotonic): Failures {
     ];
   };
   return {
-    wait(asker) {
+    /** Returns the seconds until this origin may ask again; undefined: now. */
+    wait(asker: Asker): number | undefined {
       const waits = counters(asker).map(({ kept, key, most }) => {
         const counter = kept.get(key);
         return counter && counter.failures >= most ? (counter.ends - now()) / 1000 : 0;
@@ -55,7 +52,7 @@ export function failures(now = monotonic): Failures {
       const longest = Math.max(...waits);
       return longest > 0 ? Math.ceil(longest) : undefined;
     },
-    count(asker) {
+    count(asker: Asker): void {
       for (const { kept, key } of counters(asker)) {
         const counter = kept.get(key);
         if (counter && now() < counter.ends) counter.failures += 1;

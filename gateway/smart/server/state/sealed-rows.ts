@@ -2,14 +2,7 @@ import type { Sealer } from '../../../state/sealed.ts';
 import { isUsed, type State } from './state.ts';
 
 /** Rows of one tenant and model. Ids are hashed and values sealed, so that a copy of the state reveals nothing. */
-export interface SealedRows<T> {
-  /** Stores a value. @param seconds until it expires */
-  put(id: string, value: T, seconds: number): Promise<void>;
-  find(id: string): Promise<T | undefined>;
-  /** Finds a value for one caller only, however many ask at once. */
-  take(id: string): Promise<T | undefined>;
-  drop(id: string): Promise<void>;
-}
+export type SealedRows<T> = ReturnType<typeof sealedRows<T>>;
 
 /** Returns sealed rows in a state. @param now milliseconds since the epoch */
 export function sealedRows<T>(
@@ -17,7 +10,7 @@ export function sealedRows<T>(
   { tenant, model }: { tenant: string; model: string },
   { seal, open }: Sealer,
   now: () => number,
-): SealedRows<T> {
+) {
   const rows = state.model(tenant, model);
   const nameOf = (id: string) => `${tenant} ${model} ${id}`;
   const find = async (id: string): Promise<T | undefined> => {
@@ -30,11 +23,13 @@ export function sealedRows<T>(
   };
   return {
     find,
-    async put(id, value, seconds) {
+    /** Stores a value. @param seconds until it expires */
+    async put(id: string, value: T, seconds: number): Promise<void> {
       const text = JSON.stringify({ value, until: now() / 1000 + seconds });
       await rows.upsert(id, { extra: { sealed: seal(text, nameOf(id)) } }, Math.ceil(seconds));
     },
-    async take(id) {
+    /** Finds a value for one caller only, however many ask at once. */
+    async take(id: string): Promise<T | undefined> {
       const value = await find(id);
       if (value === undefined) return undefined;
       const won = await rows.consume(id).then(
@@ -46,6 +41,6 @@ export function sealedRows<T>(
       );
       return won ? value : undefined;
     },
-    drop: async (id) => void (await rows.destroy(id)),
+    drop: async (id: string) => void (await rows.destroy(id)),
   };
 }
