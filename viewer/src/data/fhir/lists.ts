@@ -1,4 +1,5 @@
 /** FHIR resources as the lists of a record. What was entered in error or refuted is in none of them. */
+import { inlineBytes } from '../../domain/documents/inline-bytes.ts';
 import type { Allergy, Attachment, Medication, Problem, Report } from '../../domain/record/record.ts';
 import {
   omitEmpty,
@@ -71,7 +72,9 @@ export function reportOf(report: FhirReport, studies: readonly string[], base: s
     concept: conceptOf(report.code),
     status: report.status ?? 'unknown',
     date: report.effectiveDateTime ?? report.effectivePeriod?.start ?? undefined,
-    text: texts.map(({ data }) => decoded(data!)).join('\n\n') || (report.conclusion ?? ''),
+    text:
+      texts.map(({ data }) => new TextDecoder().decode(inlineBytes(data!))).join('\n\n') ||
+      (report.conclusion ?? ''),
     attachments: forms.filter((form) => !texts.includes(form)),
     studies,
     results: present(report.result).flatMap(
@@ -82,12 +85,4 @@ export function reportOf(report: FhirReport, studies: readonly string[], base: s
 
 export function isPlainText({ contentType }: Attachment): boolean {
   return contentType.toLowerCase().startsWith('text/plain');
-}
-
-function decoded(base64: string): string {
-  try {
-    return new TextDecoder().decode(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)));
-  } catch {
-    return '';
-  }
 }
