@@ -8,7 +8,7 @@ import { number, text } from '../src/domain/instance.ts';
 import type { PatientRecord } from '../src/domain/record/record.ts';
 import type { ImageLocation } from '../src/domain/study.ts';
 import { DicomwebSource } from '../src/data/dicomweb/dicomweb-source.ts';
-import { OwnTenant } from '../src/data/graph/own-tenant.ts';
+import { ownTenant } from '../src/data/graph/own-tenant.ts';
 import { RestSource } from '../src/data/rest/rest-source.ts';
 import type { RecordSource } from '../src/data/source.ts';
 import { Transport, type Credentials } from '../src/data/transport.ts';
@@ -54,7 +54,7 @@ function transportTo(credentials?: Credentials): Transport {
 
 function records(api: Api, tenant = 'open', transport = transportTo()): RecordSource {
   const base = `${proxy.url}/${tenant}`;
-  return api === 'GraphQL' ? new OwnTenant(base, transport) : new RestSource(`${base}/fhir`, transport);
+  return api === 'GraphQL' ? ownTenant(base, transport) : new RestSource(`${base}/fhir`, transport);
 }
 
 /** Returns a fault for the requests whose path has a word. */

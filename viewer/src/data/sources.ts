@@ -24,7 +24,7 @@ export function sourcesOf(
 ): { records: RecordSource; images: ImageSource } {
   const records = loadedOnce<RecordSource>(() =>
     hasGraph
-      ? import('./graph/own-tenant.ts').then(({ OwnTenant }) => new OwnTenant(tenantOf(fhirBase), transport))
+      ? import('./graph/own-tenant.ts').then(({ ownTenant }) => ownTenant(tenantOf(fhirBase), transport))
       : import('./rest/rest-source.ts').then(({ RestSource }) => new RestSource(fhirBase, transport)),
   );
   return {

@@ -45,9 +45,5 @@ function sorted<T extends Identified>(list: readonly T[], dateOf: (one: T) => st
 const byId = (a: Identified, b: Identified): number => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 
 function withoutRepetitions(missing: PatientRecord['missing']): PatientRecord['missing'] {
-  const known = new Set<string>();
-  return missing.filter(({ part, message }) => {
-    const key = `${part} ${message}`;
-    return !known.has(key) && known.add(key);
-  });
+  return [...new Map(missing.map((one) => [`${one.part} ${one.message}`, one])).values()];
 }

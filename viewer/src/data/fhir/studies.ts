@@ -70,8 +70,6 @@ function bySeriesNumber(a: Series, b: Series): number {
 
 /** Sorts studies: newest first, undated ones last. */
 export function newestFirst(studies: readonly Study[]): Study[] {
-  const start = ({ started }: Study): number => startOf(started) ?? -Infinity;
-  return [...studies].sort((a, b) => compareNumbers(start(b), start(a)) || (a.uid < b.uid ? -1 : 1));
+  const start = ({ started }: Study): number => startOf(started) ?? Number.MIN_SAFE_INTEGER;
+  return [...studies].sort((a, b) => start(b) - start(a) || (a.uid < b.uid ? -1 : 1));
 }
-
-const compareNumbers = (a: number, b: number): number => (a < b ? -1 : a > b ? 1 : 0);
