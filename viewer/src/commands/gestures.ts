@@ -24,6 +24,13 @@ export type Action =
   | { do: 'window'; centre: number; width: number }
   | { do: 'reset' };
 
+/** Returns an event of the page as a gesture takes it. */
+export function pointerOf(event: PointerEvent, type: Pointer['type']): Pointer {
+  const { pointerType, pointerId: id, button, clientX: x, clientY: y, timeStamp: time } = event;
+  const kind = pointerType === 'touch' || pointerType === 'pen' ? pointerType : 'mouse';
+  return { type, id, kind, button, x, y, time };
+}
+
 type Point = Pick<Pointer, 'x' | 'y'>;
 type Mode = 'idle' | 'pressed' | 'scroll' | 'transform' | 'window' | 'pan' | 'zoom';
 
