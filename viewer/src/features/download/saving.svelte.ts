@@ -81,8 +81,9 @@ export class Saving {
     const pick = (window as { showSaveFilePicker?: PickFile }).showSaveFilePicker;
     // Asked for first: browsers allow it right after the click alone.
     const file = pick && (await pick.call(window, { suggestedName: name }));
-    const { zipOf } = await import('./zip.ts');
-    const stream = zipOf(files);
+    const { makeZip } = await import('client-zip');
+    // Nothing is compressed, since images that can be are already.
+    const stream = makeZip(files);
     if (file) return stream.pipeTo(await file.createWritable(), { signal });
     const blob = await new Response(stream).blob();
     signal.throwIfAborted();

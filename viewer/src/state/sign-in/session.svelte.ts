@@ -33,7 +33,7 @@ export class Session {
   #known = $state.raw<Known>();
   #grant = $state.raw<Grant>();
   #tokens: Tokens | undefined;
-  #data: { transport: Transport; records: RecordSource; images: ImageSource } | undefined;
+  #data: ReturnType<typeof sourcesOf> | undefined;
   readonly #redirectUri: string;
   readonly #configured: SessionOptions['configured'];
   readonly #storage: TabStorage = storageIfAllowed('sessionStorage') ?? memoryStorage();
@@ -75,11 +75,6 @@ export class Session {
   get imageLocation(): ImageLocation | undefined {
     const { server } = this;
     return server && imagesOf({ fhirBase: server.fhirBase, hasGraph: server.isOwn });
-  }
-
-  /** Has the trace of calls. */
-  get transport(): Transport {
-    return this.#ready.transport;
   }
 
   /**
@@ -142,11 +137,6 @@ export class Session {
     window.location.assign(`?${query}`);
   }
 
-  /** Returns a token for a request that another part sends. @throws Trouble if the session has ended */
-  async token(): Promise<string | undefined> {
-    return this.#tokens?.token();
-  }
-
   #begin(known: Known, grant: Grant | undefined): void {
     this.#tokens = new Tokens(known, grant, () => {
       this.#grant = undefined;
@@ -158,8 +148,7 @@ export class Session {
     });
     const { fhirBase, isOwn } = known.server;
     const address: ServerAddress = { fhirBase, hasGraph: isOwn };
-    const transport = new Transport(basesOf(address), { credentials: this.#tokens });
-    this.#data = { transport, ...sourcesOf(address, transport) };
+    this.#data = sourcesOf(address, new Transport(basesOf(address), { credentials: this.#tokens }));
     this.#grant = grant;
   }
 

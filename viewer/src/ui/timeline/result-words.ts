@@ -11,15 +11,10 @@ export function valueWords({ value, measures = [] }: Result): string {
   );
   if (upper && lower && upper.unit === lower.unit)
     return `${upper.value}/${lower.value} ${unitWords(upper.unit)}`;
-  return measures.length === 1 ? withUnit(value) : value;
+  return measures.length === 1 ? rangeWords(value) : value;
 }
 
-/** Returns a reference range with its unit as people write it. */
-export function rangeWords(range: string): string {
-  return withUnit(range);
-}
-
-/** The unit is the last word, unless that is a number. */
-function withUnit(text: string): string {
+/** Returns a value or a reference range with its unit, the last word unless that is a number, as people write it. */
+export function rangeWords(text: string): string {
   return text.replace(/(?<= )\S*[^\s\d.,–-]\S*$/, unitWords).trim();
 }
