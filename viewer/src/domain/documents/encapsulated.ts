@@ -30,14 +30,12 @@ export function encapsulatedOf(instance: Instance): Encapsulated | undefined {
   const data = instance[DOCUMENT];
   const ofClass = MEDIA_TYPES[text(instance, '00080016') ?? ''];
   if (!data || (data.BulkDataURI === undefined && data.InlineBinary === undefined)) return undefined;
-  const title = text(instance, '00420010') ?? text(instance, '0008103E');
-  const concept = codeOf(instance, '0040A043');
   const length = Number(instance['00420015']?.Value?.[0] ?? NaN);
   return {
-    ...(title && { title }),
+    title: text(instance, '00420010') ?? text(instance, '0008103E'),
     mediaType: (text(instance, '00420012') ?? ofClass ?? OCTETS).toLowerCase(),
-    ...(concept && { concept }),
-    ...(length > 0 && { length }),
+    concept: codeOf(instance, '0040A043'),
+    length: length > 0 ? length : undefined,
     data,
   };
 }

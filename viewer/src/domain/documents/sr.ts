@@ -77,17 +77,15 @@ interface Reading {
 export function readStructuredReport(report: Instance): SrDocument {
   const reading: Reading = { places: placesOf(report), blocks: [], left: MOST_ITEMS, broken: 0, cut: false };
   readContainer(report, { level: 1, site: [] }, reading);
-  const title = codeOf(report, '0040A043');
-  const completion = text(report, '0040A491');
-  const verification = text(report, '0040A493');
+  const { blocks, broken, cut } = reading;
   return {
-    ...(title && { title }),
-    ...(completion && { completion }),
-    ...(verification && { verification }),
+    title: codeOf(report, '0040A043'),
+    completion: text(report, '0040A491'),
+    verification: text(report, '0040A493'),
     preliminary: text(report, '0040A496') === 'PRELIMINARY',
-    blocks: reading.blocks,
-    broken: reading.broken,
-    cut: reading.cut,
+    blocks,
+    broken,
+    cut,
   };
 }
 

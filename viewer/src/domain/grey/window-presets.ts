@@ -53,7 +53,7 @@ function storedWindows(metadata: Instance): WindowPreset[] {
   const stored = centres.map((centre, index) => ({
     id: index === 0 ? 'stored' : `stored-${index + 1}`,
     window: { centre: Number(centre), width: Number(widths[index]) },
-    explanation: explanations[index] === undefined ? '' : String(explanations[index]).trim(),
+    explanation: String(explanations[index] ?? '').trim() || undefined,
   }));
   const others = stored.filter(
     ({ window }, index) =>
@@ -62,11 +62,7 @@ function storedWindows(metadata: Instance): WindowPreset[] {
       window.width >= 1 &&
       stored.findIndex((one) => sameWindow(one.window, window)) === index,
   );
-  const [first] = stored;
-  return [
-    { id: 'stored', ...(first?.explanation && { explanation: first.explanation }) },
-    ...others.map(({ explanation, ...other }) => ({ ...other, ...(explanation && { explanation }) })),
-  ];
+  return [{ id: 'stored', explanation: stored[0]?.explanation }, ...others];
 }
 
 function usualWindows(metadata: Instance, suvFactor: number | undefined): WindowPreset[] {

@@ -22,13 +22,11 @@ export interface IdentityComparison {
 
 /** Reads Patient's Name, ID and Birth Date (PS3.3 §C.7.1.1). */
 export function imageIdentity(instance: Instance): ImageIdentity {
-  const name = text(instance, '00100010')?.split('^').filter(Boolean).join(' ');
-  const number = text(instance, '00100020')?.trim();
   const date = /^(\d{4})(\d\d)(\d\d)$/.exec(text(instance, '00100030') ?? '');
   return {
-    ...(name && { name }),
-    ...(number && { number }),
-    ...(date && { birthDate: date.slice(1).join('-') }),
+    name: text(instance, '00100010')?.split('^').filter(Boolean).join(' ') || undefined,
+    number: text(instance, '00100020')?.trim() || undefined,
+    birthDate: date?.slice(1).join('-'),
   };
 }
 

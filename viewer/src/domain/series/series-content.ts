@@ -5,30 +5,14 @@ import type { Series, Study } from '../study.ts';
 export type SeriesContent = 'image' | 'clip' | 'document' | 'recording' | 'segmentation';
 
 const CONTENT: Record<string, SeriesContent> = {
-  ...all('document', [
-    'SR',
-    'DOC',
-    'KO',
-    'PR',
-    'PLAN',
-    'RTPLAN',
-    'RTSTRUCT',
-    'RTRECORD',
-    'REG',
-    'FID',
-    'SMR',
-    'ASMT',
-    'RWV',
-    'TEXTUREMAP',
-    'STAIN',
-  ]),
-  ...all('recording', ['ECG', 'HD', 'EPS', 'EEG', 'EMG', 'EOG', 'RESP', 'AU', 'POS']),
-  ...all('clip', ['US', 'XA', 'RF', 'IVUS', 'ES', 'IVOCT', 'BDUS', 'OPT']),
+  ...all('document', 'SR DOC KO PR PLAN RTPLAN RTSTRUCT RTRECORD REG FID SMR ASMT RWV TEXTUREMAP STAIN'),
+  ...all('recording', 'ECG HD EPS EEG EMG EOG RESP AU POS'),
+  ...all('clip', 'US XA RF IVUS ES IVOCT BDUS OPT'),
   SEG: 'segmentation',
 };
 
-function all(content: SeriesContent, modalities: readonly string[]): Record<string, SeriesContent> {
-  return Object.fromEntries(modalities.map((modality) => [modality, content]));
+function all(content: SeriesContent, modalities: string): Record<string, SeriesContent> {
+  return Object.fromEntries(modalities.split(' ').map((modality) => [modality, content]));
 }
 
 /** Returns what the instances of a series are; images where the modality says nothing else. */

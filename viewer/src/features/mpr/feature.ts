@@ -1,4 +1,5 @@
 /** Planes through the volume of a stack: axial, coronal and sagittal, and slabs of them. */
+import type { Slab } from '../../domain/series/stacks.ts';
 import { m } from '../../messages/compiled/messages.js';
 import type { Command } from '../../commands/registry.ts';
 import type { Page } from '../../ui/context.ts';
@@ -35,40 +36,26 @@ function openCommand(planes: Mpr, { workspace, levels }: Pick<Page, 'workspace' 
 }
 
 function slabCommands(planes: Mpr): Command[] {
-  const command = (
-    id: string,
-    name: () => string,
-    rest: Pick<Command, 'run' | 'pressed'> & { key: string },
-  ) => {
-    const { key, ...others } = rest;
-    const of: Command = {
-      id,
-      name,
-      keys: [key],
-      group: 'layout',
-      enabled: () => planes.active !== undefined,
-      ...others,
-    };
-    return of;
-  };
+  const common = { group: 'layout', enabled: () => planes.active !== undefined } as const;
+  const mode = (id: Slab['mode'], name: () => string, key: string): Command => ({
+    ...common,
+    id: `volume.${id}`,
+    name,
+    keys: [key],
+    pressed: () => planes.active?.slab?.mode === id,
+    run: () => planes.setSlab((slab) => switchMode(slab, id)),
+  });
+  const thickness = (id: string, name: () => string, [key, by]: [key: string, by: 1 | -1]): Command => ({
+    ...common,
+    id: `volume.${id}`,
+    name,
+    keys: [key],
+    run: () => planes.setSlab((slab) => nextThickness(slab, by)),
+  });
   return [
-    command('volume.mip', m.commandMip, {
-      key: 's',
-      pressed: () => planes.active?.slab?.mode === 'mip',
-      run: () => planes.setSlab((slab) => switchMode(slab, 'mip')),
-    }),
-    command('volume.average', m.commandAverage, {
-      key: 'Shift+s',
-      pressed: () => planes.active?.slab?.mode === 'average',
-      run: () => planes.setSlab((slab) => switchMode(slab, 'average')),
-    }),
-    command('volume.thinner', m.commandThinner, {
-      key: '<',
-      run: () => planes.setSlab((slab) => nextThickness(slab, -1)),
-    }),
-    command('volume.thicker', m.commandThicker, {
-      key: '>',
-      run: () => planes.setSlab((slab) => nextThickness(slab, 1)),
-    }),
+    mode('mip', m.commandMip, 's'),
+    mode('average', m.commandAverage, 'Shift+s'),
+    thickness('thinner', m.commandThinner, ['<', -1]),
+    thickness('thicker', m.commandThicker, ['>', 1]),
   ];
 }

@@ -1,5 +1,6 @@
 /** Procedures while values were measured: marks on the axis of time. */
 import type { PatientRecord } from '../../domain/record/record.ts';
+import { isStored } from '../../domain/study.ts';
 import { plainStudy } from '../../messages/plain/names.ts';
 import { modalityNames, type Wording } from '../../messages/modalities.ts';
 import { secondsOf } from './time.ts';
@@ -26,15 +27,14 @@ export interface MarkGroup {
 /** Returns the studies and procedures of a record that have a date, oldest first. */
 export function marksOf({ studies, timeline }: PatientRecord, wording: Wording): Mark[] {
   const images = studies.map((study) => {
-    const { uid, started, description, modalities, location, series } = study;
+    const { uid, started, description, modalities } = study;
     const plain = wording === 'plain' ? plainStudy(study) : undefined;
-    const canOpen = location !== undefined || series.some((one) => one.location !== undefined);
     return {
       id: uid,
       kind: 'images' as const,
       date: started,
       name: plain ?? description ?? modalityNames(modalities, wording),
-      ...(canOpen && { study: uid }),
+      study: isStored(study) ? uid : undefined,
     };
   });
   const procedures = timeline

@@ -38,16 +38,16 @@ export function factsOf(record: PatientRecord, wording: Wording): Facts {
       .map(({ id, concept, onset }) => ({
         id,
         text: concept.text,
-        ...(onset && { note: m.since({ date: dayOf(onset) }) }),
+        note: onset && m.since({ date: dayOf(onset) }),
       })),
     medications: record.medications
       .filter(({ active }) => active)
       .map(({ id, concept, authored }) => ({
         id,
         text: concept.text,
-        ...(authored && { note: m.prescribed({ date: inWords(authored) }) }),
+        note: authored && m.prescribed({ date: inWords(authored) }),
       })),
-    ...(lastVisit && { lastVisit: inWords(lastVisit) }),
+    lastVisit: lastVisit && inWords(lastVisit),
   };
 }
 
@@ -59,13 +59,13 @@ const GENDERS: Record<string, () => string> = {
 };
 
 /** Describes a person in a few words: `54 y · female · born 1 May 1972 · MRN …4711`. */
-export function personWords({ gender, birthDate, mrns }: PatientRecord['person'], mrn = true): string {
+export function personWords({ gender, birthDate, mrns }: PatientRecord['person']): string {
   const age = ageOn(birthDate, today());
   return [
     age === undefined ? '' : m.age({ age }),
     gender === undefined ? '' : (GENDERS[gender]?.() ?? gender),
     birthDate === undefined ? '' : m.born({ date: dayOf(birthDate) }),
-    mrn && mrns[0] !== undefined ? m.mrn({ end: mrns[0].slice(-4) }) : '',
+    mrns[0] !== undefined ? m.mrn({ end: mrns[0].slice(-4) }) : '',
   ]
     .filter(Boolean)
     .join(' · ');
