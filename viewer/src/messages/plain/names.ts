@@ -3,8 +3,6 @@
  * what could mean two things, stays as the record says it.
  */
 import { foldedText } from '../../../../schema/fhir/folded-text.ts';
-import type { Concept } from '../../domain/record/record.ts';
-import type { Series, Study } from '../../domain/study.ts';
 import { m } from '../compiled/messages.js';
 import { getLocale } from '../compiled/runtime.js';
 import { modalityName, type Wording } from '../modalities.ts';
@@ -13,20 +11,29 @@ import { REGIONS } from './regions.ts';
 
 const LOINC = 'http://loinc.org';
 
+/** The name that a record uses, with its code. */
+export interface Coded {
+  text: string;
+  system?: string;
+  code?: string;
+}
+
 /** The subject of a study, as the record and its images state it. */
-export type Imaged = Pick<Study, 'description' | 'modalities'> & {
-  series: readonly Pick<Series, 'bodySite'>[];
-};
+export interface Imaged {
+  description?: string;
+  modalities: readonly string[];
+  series: readonly { bodySite?: string }[];
+}
 
 /** Returns the plain name of a measurement; undefined if its code is in no table. */
-export function plainObservation({ system, code }: Concept): string | undefined {
+export function plainObservation({ system, code }: Coded): string | undefined {
   return system === LOINC && code !== undefined && Object.hasOwn(OBSERVATIONS, code)
     ? OBSERVATIONS[code]![getLocale()]
     : undefined;
 }
 
 /** Returns the name of a measurement for the wording. */
-export function nameFor(concept: Concept, wording: Wording): string {
+export function nameFor(concept: Coded, wording: Wording): string {
   return (wording === 'plain' ? plainObservation(concept) : undefined) ?? concept.text;
 }
 

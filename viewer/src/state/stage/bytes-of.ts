@@ -1,7 +1,7 @@
-import { inlineBytes } from '../domain/documents/inline-bytes.ts';
-import type { Attribute } from '../domain/instance.ts';
-import type { ImageSource } from './source.ts';
-import { Trouble } from './trouble.ts';
+import { inlineBytes } from '../../domain/documents/inline-bytes.ts';
+import type { Attribute } from '../../domain/instance.ts';
+import type { ImageSource } from '../../data/source.ts';
+import { Trouble } from '../../data/trouble.ts';
 
 /** Returns a binary value of the metadata, which have it themselves or by address (PS3.18 §F.2.2). @throws Trouble */
 export async function bytesOf(
