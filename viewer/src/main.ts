@@ -1,6 +1,6 @@
 import { mount } from 'svelte';
 import App from './App.svelte';
-import './ui/tokens.css';
+import './ui/classes.css';
 
 // Who comes back from a sign-in needs more than the shell: that is fetched while the session is opened.
 if (new URLSearchParams(location.search).has('code')) {

@@ -1,5 +1,5 @@
 import { mount } from 'svelte';
-import '../ui/tokens.css';
+import '../ui/classes.css';
 import Playground from './Playground.svelte';
 import { pageFacts } from './page-facts.ts';
 

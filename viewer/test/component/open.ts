@@ -1,7 +1,7 @@
 import axe from 'axe-core';
 import { page, userEvent } from 'vitest/browser';
 import { cleanup, render } from 'vitest-browser-svelte';
-import '../../src/ui/tokens.css';
+import '../../src/ui/classes.css';
 import { features as allFeatures } from '../../src/features.ts';
 import Shell from '../../src/ui/Shell.svelte';
 import type { Feature } from '../../src/ui/feature.ts';

@@ -3,7 +3,7 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { cleanup, render } from 'vitest-browser-svelte';
 import { createRawSnippet } from 'svelte';
-import '../../src/ui/tokens.css';
+import '../../src/ui/classes.css';
 import type { Answer } from '../../src/playground/answer.ts';
 import CodePanel from '../../src/playground/code/CodePanel.svelte';
 import OutputPanel from '../../src/playground/OutputPanel.svelte';

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { cdp, page, userEvent } from 'vitest/browser';
 import type {} from '@vitest/browser-playwright';
 import { cleanup, render } from 'vitest-browser-svelte';
-import '../../src/ui/tokens.css';
+import '../../src/ui/classes.css';
 import type { Answer, GraphqlAnswer } from '../../src/playground/answer.ts';
 import type { PageFacts } from '../../src/playground/page-facts.ts';
 import type { LoadPicture } from '../../src/playground/results/pictures.ts';
