@@ -33,7 +33,7 @@ export const LARGE_FILES = {
   'subgraphs/imaging/dicomweb/dicomweb.test.ts': ONE_SYSTEM,
   'subgraphs/imaging/dicomweb/rendered.test.ts': ONE_SYSTEM,
   'subgraphs/imaging/fhir/fhir.test.ts': ONE_SYSTEM,
-  'subgraphs/imaging/sources/contract.test.ts': 'one suite for every image source',
+  'subgraphs/imaging/test/source-contract.ts': 'one suite for every image source',
   'subgraphs/imaging/sources/dicom-dimse.test.ts': ONE_SYSTEM,
   'subgraphs/imaging/sources/folder.whole.test.ts': ONE_SYSTEM,
   'subgraphs/imaging/sources/folder.ts': 'one class: the folder, its index and its watcher end together',

@@ -1,0 +1,3 @@
+import { contractOf } from '../test/source-contract.ts';
+
+contractOf('several', 'dicom-dimse by C-MOVE');
