@@ -2,7 +2,7 @@
 import svelte from 'eslint-plugin-svelte';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
-import { LARGE_FILES, LARGE_FUNCTIONS } from './eslint.exceptions.js';
+import { ANSWERED_AT_ONCE, LARGE_FILES, LARGE_FUNCTIONS } from './eslint.exceptions.js';
 
 const SERVER = ['{schema,gateway,subgraphs,conformance,docs}/**/*.ts'];
 const VIEWER = ['viewer/src/**/*.ts', 'viewer/*.ts'];
@@ -64,6 +64,11 @@ const plainDocs = {
 };
 const house = { rules: { 'plain-docs': plainDocs } };
 
+const awaitable = {
+  group: ['**/process/awaitable.ts'],
+  message: 'Use await: only files on the way of a usual request go on without a promise (decision 12).',
+};
+
 const SYNTAX = [defaultExport, wholeModule, privateKeyword, literalSpread];
 
 const promises = {
@@ -122,6 +127,7 @@ export default defineConfig(
       ],
     },
   },
+  { files: SERVER, ignores: TESTS, rules: { 'no-restricted-imports': ['error', { patterns: [awaitable] }] } },
   { files: VIEWER, rules: { 'no-restricted-syntax': ['error', undefinedSpread, literalSpread] } },
   { files: READS_ENVIRONMENT, rules: { 'no-restricted-properties': 'off' } },
   {
@@ -136,6 +142,7 @@ export default defineConfig(
       'no-restricted-syntax': ['error', ...SYNTAX],
     },
   },
+  except('no-restricted-imports', ANSWERED_AT_ONCE),
   except('max-lines', LARGE_FILES),
   except('max-lines-per-function', LARGE_FUNCTIONS),
   {

@@ -115,7 +115,7 @@ export function authorizer(deps: AuthorizerDeps) {
      */
     reach(tenant: Tenant, access: Access, named: () => Named): Awaitable<Access> {
       const config = tenant.authorization;
-      return isExternal(config) ? extended(tenant, config, access, named) : access;
+      return (isExternal(config) && extended(tenant, config, access, named)) || access;
     },
   };
 }

@@ -15,7 +15,6 @@ import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { ChooseDispatcher } from '../../schema/outbound/choose-dispatcher.ts';
 import type { AwaySource, StateLog } from '../../schema/outbound/circuit-breakers.ts';
 import type { ClinicalConfig, Tenant } from '../../schema/tenant/tenant.ts';
-import type { Awaitable } from '../../schema/process/awaitable.ts';
 import type { Abortable } from '../../schema/process/request-end.ts';
 import { Clinical, type StudiesOfObjects } from './record/clinical.ts';
 import { Compartment } from './authorization/compartment.ts';
@@ -30,7 +29,6 @@ import { GranularScopes } from './authorization/granular-scopes.ts';
 import { clinicalResolvers } from './graphql/resolvers.ts';
 import { FhirServer } from './sources/fhir-server.ts';
 import { FhirServersShared } from './sources/fhir-server/shared.ts';
-import type { ClinicalSource } from './sources/source.ts';
 import type { SourceAnswers } from './sources/source-answers.ts';
 import type { LoadProgress } from './sources/store/load.ts';
 import { Store } from './sources/store/store.ts';
@@ -156,17 +154,17 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     return new FhirServer({ ...server, token, breaker }, fhirServers);
   };
 
-  const sourceOf = (tenant: Tenant, access: Access): Awaitable<ClinicalSource> => {
+  const sourceOf = (tenant: Tenant, access: Access) => {
     const { clinical } = tenant;
     if (clinical.type === 'none') {
       throw new Fault('not_implemented', 'This tenant has no clinical record.', { service: 'clinical' });
     }
-    if (clinical.type === 'store') return stores.source(clinical.path);
+    if (clinical.type === 'store') return stores.atHand(clinical.path) ?? stores.source(clinical.path);
     return serverOf(tenant, clinical, tokenFor(tenant, access));
   };
 
   const open: ClinicalSubgraph['open'] = (tenant, access, over, audit) => {
-    let source: Awaitable<ClinicalSource> | undefined;
+    let source: ReturnType<typeof sourceOf> | undefined;
     let images: StudyImages | undefined;
     // Other sources answer as fast without.
     const answers = tenant.clinical.type === 'fhir' ? dependencies.answers?.(access) : undefined;

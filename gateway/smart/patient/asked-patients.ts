@@ -3,7 +3,6 @@ import type { Access, PatientGrant, PatientIdentity } from '../../../schema/acce
 import { grantFor } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Permission } from '../../../schema/access/scopes.ts';
-import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { RecordLookup } from '../../identity/merged-records.ts';
 import { patientRecord, type PatientRecord } from '../../identity/patient-record.ts';
@@ -33,7 +32,7 @@ export type AskedPatients = (
   access: Access,
   /** Is called only when it is needed. */
   named: () => Named,
-) => Awaitable<Access>;
+) => Promise<Access> | undefined;
 
 /** Returns the lookup of records with our own credentials, if the tenant has such. */
 export type LookupOf = (tenant: Tenant, config: ExternalConfig) => RecordLookup | undefined;
@@ -47,7 +46,7 @@ export type LookupOf = (tenant: Tenant, config: ExternalConfig) => RecordLookup 
  * states; for one that is named by its logical id in the record, for the patient who is its subject there (IA-34). The imaging
  * core then decides, as for any caller, whether it is that patient's study.
  *
- * The returned function gives the Access for this request, unchanged for all other tokens. It has no patient when only
+ * The returned function gives the Access for this request, and undefined where it stays as it is. It has no patient when only
  * studies are named and the EHR shows none of their patients: these studies then count as absent (IA-7).
  * @throws Fault of the returned function: `forbidden` when no patient is in reach, `unavailable` without an answer of the EHR
  */
@@ -119,9 +118,9 @@ export function askedPatients(
       quirksOf(config).patientFrom === 'request'
         ? permissions.filter(({ level }) => level !== 'system')
         : permissions.filter(({ level }) => level === 'user');
-    if (open.length === 0 || patients === 'all' || token === undefined) return access;
+    if (open.length === 0 || patients === 'all' || token === undefined) return undefined;
     const asked = named();
-    return asked.runs ? extended({ tenant, config, access, patients, token }, asked, open) : access;
+    return asked.runs ? extended({ tenant, config, access, patients, token }, asked, open) : undefined;
   };
 }
 

@@ -1,7 +1,6 @@
 import type { Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Coverage } from '../../../schema/access/scopes.ts';
-import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import type { RequestSource } from '../sources/request-source.ts';
 import { isInFirstPage, MAX_GATHERED } from '../sources/request-source.ts';
 import { ResourceMatcher } from '../sources/resource-matcher.ts';
@@ -48,14 +47,13 @@ export class GranularScopes {
     throw new Fault('not_implemented', message);
   }
 
-  /** Returns the resources that a granular scope covers. */
+  /** Returns the resources that a granular scope covers; undefined where no constraint narrows them. */
   satisfying(
     type: string,
     resources: readonly Resource[],
     { constraints }: Coverage,
-  ): Awaitable<readonly Resource[]> {
-    if (!constraints) return resources;
-    return this.#matcher.matching(type, resources, this.#judgeable(type, constraints));
+  ): Promise<Resource[]> | undefined {
+    return constraints && this.#matcher.matching(type, resources, this.#judgeable(type, constraints));
   }
 
   /** Returns the resources that a search finds; undefined if a resource alone does not decide it. */

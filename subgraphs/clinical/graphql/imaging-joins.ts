@@ -1,7 +1,6 @@
 import type { Resource } from 'fhir/r4.js';
 import { joinedTypes, type JoinedType } from '../../../schema/fhir/joined-types.ts';
-import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts';
-import { andThen } from '../../../schema/process/awaitable.ts';
+import type { StudyKeys } from '../../../schema/fhir/study-links.ts';
 import { ofStudy } from '../joins/of-study.ts';
 import { linksOf } from '../joins/study-links.ts';
 import { resolver, type Fields } from './resolver.ts';
@@ -19,9 +18,7 @@ export function imagingJoins(): Record<string, Fields> {
 }
 
 function linkResolver(name: (typeof LINKS)[number]) {
-  return resolver((resource: Resource, _, clinical) =>
-    andThen(linksOf(clinical, resource), (links): StudyLinks[typeof name] => links[name]),
-  );
+  return resolver(async (resource: Resource, _, clinical) => (await linksOf(clinical, resource))[name]);
 }
 
 function listOf(type: JoinedType) {

@@ -1,6 +1,5 @@
 import DataLoader from 'dataloader';
 import { Fault } from '../../../schema/fault/fault.ts';
-import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import { RequestValues } from '../../../schema/process/request-values.ts';
 import type { Clinical, StudiesOfObjects } from '../record/clinical.ts';
 
@@ -18,7 +17,7 @@ const loaders = new RequestValues<Clinical, DataLoader<Asked, readonly string[]>
  * Returns the Study Instance UIDs of the patient's studies that have one of these UIDs: their own, of a series or of an
  * instance. Questions about all resources of a request become one (FG-6).
  */
-export function studiesOfObjects(clinical: Clinical, asked: Asked): Awaitable<readonly string[]> {
+export async function studiesOfObjects(clinical: Clinical, asked: Asked): Promise<readonly string[]> {
   if (asked.uids.length === 0) return [];
   let loader = loaders.get(clinical);
   if (!loader) {

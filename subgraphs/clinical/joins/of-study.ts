@@ -2,7 +2,6 @@ import type { Resource } from 'fhir/r4.js';
 import { setImmediate } from 'node:timers/promises';
 import type { JoinedType } from '../../../schema/fhir/joined-types.ts';
 import { studyTest, type StudyKeys } from '../../../schema/fhir/study-links.ts';
-import { allOf, andThen } from '../../../schema/process/awaitable.ts';
 import { RequestValues } from '../../../schema/process/request-values.ts';
 import type { Clinical } from '../record/clinical.ts';
 import type { Search } from '../record/search.ts';
@@ -66,7 +65,7 @@ async function withLinks(
   for (let start = 0; start < all.length; start += AT_ONCE) {
     if (start > 0) await setImmediate();
     const part = all.slice(start, start + AT_ONCE);
-    const tests = await allOf(part, (one) => andThen(linksOf(clinical, one, only), studyTest));
+    const tests = await Promise.all(part.map(async (one) => studyTest(await linksOf(clinical, one, only))));
     for (const [index, belongsTo] of tests.entries())
       if (belongsTo) linked.push({ resource: part[index]!, belongsTo });
   }

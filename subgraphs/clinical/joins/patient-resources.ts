@@ -1,6 +1,5 @@
 import type { Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import { RequestValues } from '../../../schema/process/request-values.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { searchAlone } from '../record/related.ts';
@@ -44,25 +43,19 @@ export async function ifGiven(found: Promise<Resource[]>): Promise<Resource[]> {
 /** Studies of the record by the resources to which they refer: `basedOn ServiceRequest/1`. */
 type StudiesByTarget = ReadonlyMap<string, readonly Resource[]>;
 
-const known = new RequestValues<Clinical, Map<string, Awaitable<StudiesByTarget>>>();
+const known = new RequestValues<Clinical, Map<string, Promise<StudiesByTarget>>>();
 
 /** Returns the ImagingStudies of the record that refer to a resource of a patient by an element. */
-export function recordStudiesOf(
+export async function recordStudiesOf(
   clinical: Clinical,
   patientId: string,
   { resource, element }: { resource: Resource; element: string },
-): Awaitable<readonly Resource[]> {
+): Promise<readonly Resource[]> {
   let ofRequest = known.get(clinical);
-  if (!ofRequest) known.set(clinical, (ofRequest = new Map<string, Awaitable<StudiesByTarget>>()));
+  if (!ofRequest) known.set(clinical, (ofRequest = new Map()));
   let studies = ofRequest.get(patientId);
-  if (!studies) {
-    studies = studiesByTarget(clinical, patientId).then((found) => {
-      ofRequest.set(patientId, found);
-      return found;
-    });
-    ofRequest.set(patientId, studies);
-  }
-  return andThen(studies, (found) => found.get(`${element} ${resource.resourceType}/${resource.id}`) ?? []);
+  if (!studies) ofRequest.set(patientId, (studies = studiesByTarget(clinical, patientId)));
+  return (await studies).get(`${element} ${resource.resourceType}/${resource.id}`) ?? [];
 }
 
 /** Elements of ImagingStudy that refer to resources which are joined with it. */

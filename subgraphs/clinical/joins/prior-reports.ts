@@ -2,7 +2,6 @@ import type { DiagnosticReport } from 'fhir/r4.js';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import { requirePageSize } from '../../../schema/fhir/search/paging.ts';
 import { studyTest } from '../../../schema/fhir/study-links.ts';
-import { allOf, andThen } from '../../../schema/process/awaitable.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { linksOf } from './study-links.ts';
 
@@ -33,7 +32,7 @@ export async function priorReports(
   if (priors.length === 0) return { reports: [], failed };
   const relation = { type: 'DiagnosticReport', code: 'patient', target: 'Patient', id: patientId };
   const candidates = (await clinical.related(relation, { params: [] })) as DiagnosticReport[];
-  const tests = await allOf(candidates, (one) => andThen(linksOf(clinical, one), studyTest));
+  const tests = await Promise.all(candidates.map(async (one) => studyTest(await linksOf(clinical, one))));
   const found = new Set<DiagnosticReport>();
   for (const prior of priors) {
     if (found.size >= most) break;

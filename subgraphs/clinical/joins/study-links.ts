@@ -3,7 +3,6 @@ import { isDottedUid } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { accessionOf, accessionsOf, accessionText } from '../../../schema/fhir/accession-types.ts';
 import type { StudyLinks } from '../../../schema/fhir/study-links.ts';
-import { allOf, andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import { RequestValues } from '../../../schema/process/request-values.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { readIfAllowed } from '../record/read-if-allowed.ts';
@@ -48,14 +47,14 @@ interface Followed {
 }
 
 /** Links of the resources of a request, by the code that limits them. */
-const known = new RequestValues<Clinical, Map<string, Map<Resource, Awaitable<StudyLinks>>>>();
+const known = new RequestValues<Clinical, Map<string, Map<Resource, Promise<StudyLinks>>>>();
 
 /**
  * Returns what a resource says of its studies (FG-9): its own identifiers and references, and those of resources of the
  * same patient to which they lead, as far as the caller may see them.
  * @param only code of a search parameter (`derived-from`): nothing else of the resource counts
  */
-export function linksOf(clinical: Clinical, resource: Resource, only?: string): Awaitable<StudyLinks> {
+export function linksOf(clinical: Clinical, resource: Resource, only?: string): Promise<StudyLinks> {
   let ofRequest = known.get(clinical);
   if (!ofRequest) known.set(clinical, (ofRequest = new Map()));
   let ofCode = ofRequest.get(only ?? '');
@@ -65,70 +64,63 @@ export function linksOf(clinical: Clinical, resource: Resource, only?: string): 
   return links;
 }
 
-function walked(clinical: Clinical, resource: Resource, only: string | undefined): Awaitable<StudyLinks> {
-  return andThen(patientIdOf(clinical, resource), (patientId) => {
-    if (patientId === undefined) return {};
-    const walk: Walk = {
-      clinical,
-      patientId,
-      seen: new Set([`${resource.resourceType}/${resource.id}`]),
-      followed: 0,
-      studyUids: new Set(),
-      objectUids: new Set(),
-      accessions: new Set(),
-      only,
-    };
-    return andThen(collect(resource, walk, true), () => linksFound(walk));
-  });
-}
-
-function linksFound({ clinical, patientId, studyUids, objectUids, accessions }: Walk): Awaitable<StudyLinks> {
-  return andThen(studiesOfObjects(clinical, { patientId, uids: [...objectUids] }), (ofObjects) => ({
+async function walked(clinical: Clinical, resource: Resource, only: string | undefined): Promise<StudyLinks> {
+  const patientId = await patientIdOf(clinical, resource);
+  if (patientId === undefined) return {};
+  const walk: Walk = {
+    clinical,
+    patientId,
+    seen: new Set([`${resource.resourceType}/${resource.id}`]),
+    followed: 0,
+    studyUids: new Set(),
+    objectUids: new Set(),
+    accessions: new Set(),
+    only,
+  };
+  await collect(resource, walk, true);
+  const { studyUids, objectUids, accessions } = walk;
+  const ofObjects = await studiesOfObjects(clinical, { patientId, uids: [...objectUids] });
+  return {
     _patientId: patientId,
     _studyUids: [...new Set([...studyUids, ...ofObjects])],
     _accessionNumbers: [...accessions],
-  }));
+  };
 }
 
 /** Returns the logical id of the subject, when it is a patient of this record. */
-function patientIdOf(clinical: Clinical, resource: Resource): Awaitable<string | undefined> {
+async function patientIdOf(clinical: Clinical, resource: Resource): Promise<string | undefined> {
   const [subject] = referencesAt(resource, 'subject');
-  return andThen(clinical.target(subject?.reference), (target) =>
-    target?.type === 'Patient' ? target.id : undefined,
-  );
+  const target = await clinical.target(subject?.reference);
+  return target?.type === 'Patient' ? target.id : undefined;
 }
 
 /** Adds what a resource says. @param own it is the first resource of the walk */
-function collect(resource: Resource, walk: Walk, own: boolean): Awaitable<unknown> {
+async function collect(resource: Resource, walk: Walk, own: boolean): Promise<void> {
   const row = LINKS[resource.resourceType];
-  if (!row) return undefined;
+  if (!row) return;
   const only = own ? walk.only : undefined;
   if (only === undefined) addIdentifiers(resource, walk);
   const leads = row.leads.filter(({ code, ownOnly }) => (own || !ownOnly) && (only ?? code) === code);
   const references = leads.flatMap((lead) =>
     referencesAt(resource, lead.path).map((reference) => ({ reference, lead, container: resource })),
   );
-  return andThen(only === undefined ? referringTo(resource, walk, own) : [], (others) =>
-    andThen(
-      allOf(others, (other) => enter(other, walk)),
-      () => allOf(references, (one) => follow(one, walk)),
-    ),
-  );
+  const others = only === undefined ? await referringTo(resource, walk, own) : [];
+  await Promise.all(others.map((other) => enter(other, walk)));
+  await Promise.all(references.map((one) => follow(one, walk)));
 }
 
 /** Returns the resources that refer to one: studies of the record, and what names an encounter. */
-function referringTo(
+async function referringTo(
   resource: Resource,
   { clinical, patientId }: Walk,
   own: boolean,
-): Awaitable<readonly Resource[]> {
+): Promise<readonly Resource[]> {
   const { id, resourceType } = resource;
   const element = LINKS[resourceType]?.namedBy;
   if (id === undefined || element === undefined) return [];
   const studies = recordStudiesOf(clinical, patientId, { resource, element });
   if (resourceType !== 'Encounter' || !own) return studies;
-  const both = [studies, membersOf(clinical, { id, patientId })];
-  return Promise.all(both).then((lists) => lists.flat());
+  return (await Promise.all([studies, membersOf(clinical, { id, patientId })])).flat();
 }
 
 function addIdentifiers(resource: Resource, walk: Walk): void {
@@ -154,7 +146,7 @@ function addIdentifiers(resource: Resource, walk: Walk): void {
 }
 
 /** Follows one reference of a resource. */
-function follow({ reference: named, lead, container }: Followed, walk: Walk): Awaitable<unknown> {
+async function follow({ reference: named, lead, container }: Followed, walk: Walk): Promise<void> {
   const { reference, identifier } = named;
   const isStudy = lead.to.every((type) => type === 'ImagingStudy');
   addUids(uidsInReference(named, isStudy), walk);
@@ -162,12 +154,11 @@ function follow({ reference: named, lead, container }: Followed, walk: Walk): Aw
     walk.accessions.add(accessionText(number));
   }
   if (reference?.startsWith('#')) return followContained({ reference, lead, container }, walk);
-  return andThen(walk.clinical.target(reference), (target) => {
-    if (!target || !lead.to.includes(target.type)) return undefined;
-    // Its id is the UID of the study, and says all.
-    if (target.type === 'ImagingStudy' && isDottedUid(target.id)) return undefined;
-    return read(target, walk);
-  });
+  const target = await walk.clinical.target(reference);
+  if (!target || !lead.to.includes(target.type)) return;
+  // Its id is the UID of the study, and says all.
+  if (target.type === 'ImagingStudy' && isDottedUid(target.id)) return;
+  await read(target, walk);
 }
 
 /** Continues the walk at a resource that a reference names, if it was not there yet. */
@@ -200,13 +191,12 @@ async function followContained(
 }
 
 /** Continues the walk at another resource, if that is the patient's and new. */
-function enter(resource: Resource, walk: Walk): Awaitable<unknown> {
-  return andThen(patientIdOf(walk.clinical, resource), (patientId) => {
-    const name = `${resource.resourceType}/${resource.id}`;
-    if (patientId !== walk.patientId || walk.seen.has(name)) return undefined;
-    walk.seen.add(name);
-    return collect(resource, walk, false);
-  });
+async function enter(resource: Resource, walk: Walk): Promise<void> {
+  const patientId = await patientIdOf(walk.clinical, resource);
+  const name = `${resource.resourceType}/${resource.id}`;
+  if (patientId !== walk.patientId || walk.seen.has(name)) return;
+  walk.seen.add(name);
+  await collect(resource, walk, false);
 }
 
 function addUids(

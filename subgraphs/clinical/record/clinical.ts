@@ -193,12 +193,10 @@ export class Clinical {
   #granted(type: string, resources: readonly Resource[], coverage: Coverage): Awaitable<readonly Resource[]> {
     return andThen(
       allOf(resources, (resource) => this.#shown(resource)),
-      (shown) =>
-        this.#granular.satisfying(
-          type,
-          resources.filter((_, index) => shown[index]),
-          coverage,
-        ),
+      (shown) => {
+        const readable = resources.filter((_, index) => shown[index]);
+        return this.#granular.satisfying(type, readable, coverage) ?? readable;
+      },
     );
   }
 
@@ -333,7 +331,7 @@ export class Clinical {
   ): Promise<readonly T[]> {
     const coverage = requireScope(this.access, type, 's');
     const visible = (await make()).filter((resource) => this.#visible(resource));
-    return (await this.#granular.satisfying(type, visible, coverage)) as readonly T[];
+    return ((await this.#granular.satisfying(type, visible, coverage)) as T[] | undefined) ?? visible;
   }
 
   /** Returns those of some resources that a search finds; undefined if a resource alone does not decide it. */

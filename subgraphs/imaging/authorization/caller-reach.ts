@@ -9,7 +9,7 @@ import type { ImagesConfig, Tenant } from '../../../schema/tenant/tenant.ts';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import { belongsTo, contradictionIn, hasIdentifier, reachOf, type Reach } from './ownership.ts';
 import { statedIdentifier } from '../facts/identifiers.ts';
-import type { EvaluatePath } from '../sources/mrn-paths.ts';
+import { keptNumbers, medicalRecordNumbers, type EvaluatePath } from '../sources/mrn-paths.ts';
 import type { TenantImages } from '../sources/open.ts';
 import type { PatientDirectory } from './patient-directory.ts';
 
@@ -99,9 +99,15 @@ export class CallerReach {
   }
 
   #reachOf(grant: PatientGrant): Awaitable<Reach> {
-    const byAccession = this.#config.lookup === 'studies-by-accession';
-    const numbers = byAccession ? this.#accessionNumbersOf(grant.id) : [];
-    return andThen(numbers, (known) => reachOf(grant, this.#config, known, this.#evaluate));
+    return andThen(this.#numbersOf(grant), (numbers) => reachOf(grant, this.#config, numbers));
+  }
+
+  /** Returns the numbers of a patient by which the source finds studies. */
+  #numbersOf({ id, identity }: PatientGrant): Awaitable<readonly string[]> {
+    const { lookup, mrn } = this.#config;
+    if (lookup === 'studies-by-accession') return this.#accessionNumbersOf(id);
+    if (lookup !== 'studies-by-mrn' || !identity) return [];
+    return keptNumbers(identity, mrn) ?? medicalRecordNumbers(identity, mrn, this.#evaluate);
   }
 
   /** Asks once for all requests with the same token, because a viewer asks for many frames. */

@@ -5,9 +5,7 @@ import type { Coverage } from '../../../schema/access/scopes.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { RETRY_SECONDS } from '../../../schema/outbound/unreachable.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
-import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import { exactlyQueryable, statedIdentifier, unpadded, type PatientKey } from '../facts/identifiers.ts';
-import { medicalRecordNumbers, type EvaluatePath } from '../sources/mrn-paths.ts';
 import { contradictsIssuer, issuedNumbers, NONE_ISSUED, type IssuedNumbers } from './issuers.ts';
 
 /** Decides who owns a study: pure functions over facts of the source, evaluated for every request (IA-29, DW-21). */
@@ -32,17 +30,11 @@ interface MrnReach {
 
 /**
  * Returns the reach of a grant in a source.
- * @param accessionNumbers of the patient, for sources that find studies by them
- * @param evaluate evaluates paths of the source's `mrn`
+ * @param numbers of the patient, by which the source finds studies: accession numbers, or medical record numbers
  * @throws Fault when the EHR did not identify the patient, who is never guessed (IA-9): `unavailable` when the EHR is
  * away, `bad_gateway` when its answer has no identity
  */
-export function reachOf(
-  grant: PatientGrant,
-  config: Lookup,
-  accessionNumbers: readonly string[],
-  evaluate: EvaluatePath,
-): Awaitable<Reach> {
+export function reachOf(grant: PatientGrant, config: Lookup, numbers: readonly string[]): Reach {
   if (config.lookup === 'all-studies-on-server') return { grant, by: 'server' };
   if (!grant.identity && (config.lookup === 'studies-by-mrn' || config.matchBirthDate)) {
     const message = 'The clinical server did not say who the patient is; try again later.';
@@ -52,12 +44,9 @@ export function reachOf(
       : new Fault('bad_gateway', message, { service });
   }
   if (config.lookup === 'studies-by-accession') {
-    return { grant, by: 'accession', numbers: exactlyQueryable(accessionNumbers.map(unpadded)) };
+    return { grant, by: 'accession', numbers: exactlyQueryable(numbers.map(unpadded)) };
   }
-  const identity = grant.identity!;
-  return andThen(medicalRecordNumbers(identity, config.mrn, evaluate), (numbers) =>
-    reaches.of(grant, [config, numbers], () => mrnReach(grant, config, numbers)),
-  );
+  return reaches.of(grant, [config, numbers], () => mrnReach(grant, config, numbers));
 }
 
 /** A grant whose identity the gateway keeps is frozen, and the same for many requests. */

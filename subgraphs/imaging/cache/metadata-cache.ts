@@ -17,7 +17,6 @@ import {
 } from '../../../schema/http/content-coding.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import { selectAttributes, type SelectTask, type SelectedAttributes } from '../parsing/select-attributes.ts';
-import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import type { ParsingThreads } from '../threads/parsing-threads.ts';
 import type { Target } from '../sources/source.ts';
 import { grouped } from '../facts/study-rows.ts';
@@ -176,7 +175,7 @@ export class MetadataCache {
         return bytes;
       },
       async selected(task) {
-        const selecting = found.map((one): Awaitable<SelectedAttributes[]> => {
+        const selecting = found.map((one) => {
           const [rows, isPacked] = 'row' in one ? [one.row, false] : [one.packed, true];
           if (!isPacked && rows.length <= SELECTED_AT_ONCE)
             return selectAttributes({ ...task, rows, isPacked });

@@ -111,14 +111,14 @@ function search(
       return andThen(recordEntries(options.record, { tenant, access, audit }, asked), (joined) => {
         const more = [
           ...endpoints,
-          ...joined.entries,
+          ...(joined?.entries ?? []),
           ...found.failed.map(outcomeEntry),
           ...ignoredEntries(parsed.notApplied),
           ...(matches.length > 0 ? sharedAccessions(found.page) : []),
         ];
         const bundle = searchset({
           url: `${base}/ImagingStudy`,
-          applied: joined.applied,
+          applied: joined?.applied ?? parsed.applied,
           entries: more.length > 0 ? [...matches, ...more] : matches,
           total: parsed.total ? found.total : undefined,
           pages: pagesOf(parsed, found.total),

@@ -155,15 +155,11 @@ export function patientFaults(studies: readonly FoundStudy[]): readonly Fault[] 
 /** @param now seconds since the epoch */
 function matchingStudies(
   search: ImagingStudySearch,
-  {
-    studies,
-    tests,
-    now,
-  }: { studies: readonly FoundStudy[]; tests: NonNullable<Candidate['tests']>; now: number },
+  { studies, tests, now }: { studies: readonly FoundStudy[]; tests: Candidate['tests']; now: number },
 ): readonly FoundStudy[] {
   if (search.criteria.length === 0) return studies;
   return studies.filter((found) => {
-    const joined = tests.size > 0 && { tests, keys: keysOf(found) };
+    const joined = tests && { tests, keys: keysOf(found) };
     return matches(search, { ...found, ...joined }, now * 1000);
   });
 }

@@ -1,5 +1,4 @@
 import DataLoader from 'dataloader';
-import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import type { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
@@ -13,7 +12,6 @@ import type { InstanceTarget } from '../sources/source.ts';
 import { Semaphore } from '../../../schema/concurrency/semaphore.ts';
 import { utf8 } from '../../../schema/process/texts.ts';
 import type { AuthorizedStudies } from '../study/authorized-studies.ts';
-import type { StudyList } from '../study/study-records.ts';
 import { OfRows } from '../facts/of-rows.ts';
 import { grouped } from '../facts/study-rows.ts';
 import { studyReports, type StudyReports } from '../study/measured-reports.ts';
@@ -156,8 +154,8 @@ async function instances(
   imaging: AuthorizedStudies,
   found: readonly FoundStudy[],
 ): Promise<(InstanceGroups | Error)[]> {
-  const records = new Map<string, Awaitable<StudyList>>();
-  const searched = (patient: string | undefined): Awaitable<StudyList> => {
+  const records = new Map<string, ReturnType<AuthorizedStudies['list']>>();
+  const searched = (patient: string | undefined) => {
     const key = patient ?? '';
     const studyUids = found
       .filter((one) => one.searched && one.searched.patient === patient)

@@ -1,6 +1,6 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import { mayBeDeferred, selects } from '../../../schema/graphql/selects.ts';
-import type { Awaitable } from '../../../schema/process/awaitable.ts';
+import { orElse, type Awaitable } from '../../../schema/process/awaitable.ts';
 import { withInstances, type Found, type FoundStudy } from '../fhir/find.ts';
 import { FIELDS_OF_INSTANCES, type Facts } from './dicom-facts.ts';
 
@@ -18,14 +18,11 @@ export function pageWithRows(
   const { page } = results;
   const levels = [...path.map((name) => [name]), ['series'], FIELDS_OF_INSTANCES];
   if (page.length === 0 || !selects(info, levels, mayBeDeferred)) return page;
-  const failed = (error: unknown) => {
-    for (const found of page) loaders.instances.prime(found, error as Error);
-    return page;
-  };
-  try {
-    const whole = withInstances(imaging, results, 'rows');
-    return whole instanceof Promise ? whole.catch(failed) : whole;
-  } catch (error) {
-    return failed(error);
-  }
+  return orElse(
+    () => withInstances(imaging, results, 'rows'),
+    (error) => {
+      for (const found of page) loaders.instances.prime(found, error as Error);
+      return page;
+    },
+  );
 }

@@ -8,7 +8,6 @@ import type { PatientIdentity } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { exactlyQueryable, unpadded } from '../facts/identifiers.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import type { Awaitable } from '../../../schema/process/awaitable.ts';
 
 /** Evaluates one path of `images.mrn` over a Patient. @returns its values @throws Error when it cannot be evaluated */
 export type EvaluatePath = (
@@ -81,35 +80,32 @@ function inThread(expressions: ExpressionPool, rules: RulesName): EvaluatePath {
  * are removed. An empty list means no studies.
  * @throws Fault `internal` for an expression that cannot be evaluated; Faults of `evaluate`
  */
-export function medicalRecordNumbers(
+export async function medicalRecordNumbers(
   identity: PatientIdentity,
   expressions: readonly string[],
   evaluate: EvaluatePath,
-): Awaitable<readonly string[]> {
-  const known = kept.get(identity);
-  if (known?.expressions === expressions) return known.numbers;
-  return numbersOf(identity, expressions, evaluate).then((found) => {
-    const numbers = Object.freeze(found);
-    if (Object.isFrozen(identity)) kept.set(identity, { expressions, numbers });
-    return numbers;
-  });
-}
-
-/** By identity: a frozen one is kept for as long as the EHR is not asked again, others belong to one request. */
-const kept = new WeakMap<PatientIdentity, { expressions: readonly string[]; numbers: readonly string[] }>();
-
-async function numbersOf(
-  identity: PatientIdentity,
-  expressions: readonly string[],
-  evaluate: EvaluatePath,
-): Promise<string[]> {
+): Promise<readonly string[]> {
   const { merged = [], withheld = [] } = identity;
   const numbers: string[] = [];
   for (const identifier of [identity.identifier, ...merged]) {
     numbers.push(...(await evaluated({ ...identity, identifier }, expressions, evaluate)));
   }
   // Only now: a withheld number must not give its place to the value of another expression.
-  return [...new Set(numbers)].filter((number) => !withheld.includes(number.trim()));
+  const found = Object.freeze([...new Set(numbers)].filter((number) => !withheld.includes(number.trim())));
+  if (Object.isFrozen(identity)) kept.set(identity, { expressions, numbers: found });
+  return found;
+}
+
+/** By identity: a frozen one is kept for as long as the EHR is not asked again, others belong to one request. */
+const kept = new WeakMap<PatientIdentity, { expressions: readonly string[]; numbers: readonly string[] }>();
+
+/** Returns what `medicalRecordNumbers` found before; undefined if it is not kept. */
+export function keptNumbers(
+  identity: PatientIdentity,
+  expressions: readonly string[],
+): readonly string[] | undefined {
+  const known = kept.get(identity);
+  return known?.expressions === expressions ? known.numbers : undefined;
 }
 
 async function evaluated(

@@ -116,7 +116,7 @@ export class AuthorizedStudies {
   ): Awaitable<StudyList> {
     return this.#trail.searched(
       patientId,
-      () => (joined ? this.#join.list(patientId, filter) : this.#list(patientId, filter)),
+      () => (joined && this.#mayJoin ? this.#join.list(patientId, filter) : this.#list(patientId, filter)),
       ({ records, alone = [] }) => [...records, ...alone].map((one) => one.patientId),
     );
   }
@@ -202,12 +202,17 @@ export class AuthorizedStudies {
     }
   }
 
+  /** True if the clinical record may have studies. */
+  get #mayJoin(): boolean {
+    return this.#options.recordStudies?.mayHave(this.tenant) ?? false;
+  }
+
   /** The join with the clinical record, made when it is first needed. */
   get #join(): RecordJoin {
     return (this.#recordJoin ??= new RecordJoin(
       {
         sources: this.#archives,
-        list: (patientId, filter) => this.#list(patientId, filter),
+        list: async (patientId, filter) => this.#list(patientId, filter),
         study: (studyUid, detail) => this.#record(studyUid, detail),
       },
       this.#options,

@@ -1,7 +1,6 @@
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { toFault, type Fault } from '../../../schema/fault/fault.ts';
 import { logFault } from '../../../schema/fault/log-fault.ts';
-import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import { logCrossed } from '../authorization/caller-reach.ts';
 import { byStudy, compareNewestFirst, grouped } from '../facts/study-rows.ts';
 import { countsOf, instancesOf, partsOf, unionOf } from './contents.ts';
@@ -166,7 +165,7 @@ export class MergedLists {
 
   /** See `AuthorizedStudies.list`. */
   async studiesOf(patientId: string | undefined, filter: StudyFilter | undefined): Promise<StudyList> {
-    const { answers, failed } = await this.#ofAll((source) => source.studiesOf(patientId, filter));
+    const { answers, failed } = await this.#ofAll(async (source) => source.studiesOf(patientId, filter));
     const given = answers.flatMap(({ source, answer }) =>
       answer.map((record) => ({ holder: { source, row: record.study }, record })),
     );
@@ -199,7 +198,7 @@ export class MergedLists {
   }
 
   /** Asks every source. Failures are logged here, because the answer of the others goes out without a fault. */
-  async #ofAll<T>(ask: (source: CallerArchive) => Awaitable<T>) {
+  async #ofAll<T>(ask: (source: CallerArchive) => Promise<T>) {
     const asked = await askEach(this.#sources, ask);
     const faults = asked.flatMap(({ fault }) => fault ?? []);
     // A PatientID that is out of reach in one source may be the caller's in another.

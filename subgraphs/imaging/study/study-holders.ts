@@ -5,7 +5,6 @@ import { logFault, type FaultLog } from '../../../schema/fault/log-fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { logCrossed } from '../authorization/caller-reach.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
-import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import type { CallerArchive } from './caller-archive.ts';
 import { isOfPatient, statedPatient } from '../facts/stated-patient.ts';
 import {
@@ -238,7 +237,7 @@ function isOfSamePatient(one: Holder, other: Holder, { patients }: Access): bool
 /** Asks every source; returns the answer or the fault of each. */
 export function askEach<T>(
   sources: readonly CallerArchive[],
-  ask: (source: CallerArchive) => Awaitable<T>,
+  ask: (source: CallerArchive) => Promise<T>,
 ): Promise<Answer<T>[]> {
   return Promise.all(
     sources.map(async (source) => {

@@ -8,7 +8,6 @@ import { Fault } from '../../../../schema/fault/fault.ts';
 import { serverStopping } from '../../../../schema/fault/refusals.ts';
 import { threadLimits, threadOptions } from '../../../../schema/process/thread-limits.ts';
 import { threadModule } from '../../../../schema/process/thread-module.ts';
-import type { Awaitable } from '../../../../schema/process/awaitable.ts';
 import type { LoadProgress } from './load.ts';
 import { QueryThreads } from './query-threads.ts';
 import { Store } from './store.ts';
@@ -55,18 +54,19 @@ export class Stores {
     this.#options = options;
   }
 
+  /** Returns the store of the FHIR data at `path` if it is loaded. */
+  atHand(path: string): Store | undefined {
+    if (this.#closed) throw serverStopping();
+    return this.#entries.get(path)?.store;
+  }
+
   /**
-   * Returns the store of the FHIR data at `path`.
+   * Waits for the store of the FHIR data at `path`.
    * @throws Fault `unavailable` with `retryAfter` while the first load runs, and when it has failed: the next request
    * repeats it
    */
-  source(path: string): Awaitable<Store> {
-    if (this.#closed) throw serverStopping();
+  async source(path: string): Promise<Store> {
     const entry = this.#entry(path);
-    return entry.store ?? this.#loadedStore(path, entry);
-  }
-
-  async #loadedStore(path: string, entry: Entry): Promise<Store> {
     const loading = this.#load(path, entry);
     await Promise.race([loading, delay(this.#options.wait, undefined, { ref: false })]).catch(failed);
     if (!entry.store) throw stillLoading(entry.progress);

@@ -1,7 +1,6 @@
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { STUDY_REVINCLUDES } from '../../../../schema/fhir/joined-types.ts';
 import { studyTest, type StudyKeys } from '../../../../schema/fhir/study-links.ts';
-import type { Awaitable } from '../../../../schema/process/awaitable.ts';
 import type { Criterion, LinkTests } from '../criterion.ts';
 import type { AuthorizedStudies } from '../../study/authorized-studies.ts';
 import type { RecordJoins, RecordSearch } from './record-joins.ts';
@@ -61,9 +60,9 @@ export function linkTests(
   record: RecordJoins | undefined,
   { tenant, access }: Pick<AuthorizedStudies, 'tenant' | 'access'>,
   { criteria, patients }: { criteria: readonly Criterion[]; patients: readonly (string | undefined)[] },
-): Awaitable<ReadonlyMap<RecordSearch, LinkTests>> {
+): Promise<ReadonlyMap<RecordSearch, LinkTests>> | undefined {
   const asked = criteria.flatMap(({ linked }) => linked ?? []);
-  if (asked.length === 0) return NO_TESTS;
+  if (asked.length === 0) return undefined;
   const named = patients.filter((id) => id !== undefined);
   const tests = asked.map(async (search) => {
     const links = await recordOf(record, search).linked(
@@ -75,8 +74,6 @@ export function linkTests(
   });
   return Promise.all(tests).then((all) => new Map(all));
 }
-
-const NO_TESTS: ReadonlyMap<RecordSearch, LinkTests> = new Map();
 
 /** Returns the record. @throws Fault `unsupported_parameter` where there is none */
 export function recordOf(record: RecordJoins | undefined, { name }: RecordSearch): RecordJoins {

@@ -2,7 +2,6 @@ import { operationOutcome } from '../../../../schema/fhir/fhir.ts';
 import { isSameAccession, readAccession, type Accession } from '../../../../schema/fhir/accession-types.ts';
 import type { Parameters } from '../../../../schema/fhir/search/search-request.ts';
 import { outcomeEntry, type SearchEntry } from '../../../../schema/fhir/search/searchset.ts';
-import type { Awaitable } from '../../../../schema/process/awaitable.ts';
 import { Derivation } from '../../../../schema/process/derivation.ts';
 import type { FoundStudy } from '../find.ts';
 import { keysOf } from '../../study/document/study-keys.ts';
@@ -35,7 +34,7 @@ export function recordEntries(
   record: RecordJoins | undefined,
   caller: RecordCaller,
   page: AskedPage,
-): Awaitable<RecordEntries> {
+): Promise<RecordEntries> | undefined {
   const { applied, studies } = page;
   const { clinical } = caller.tenant;
   // Where there is no record, `*` asks nothing of it.
@@ -44,7 +43,7 @@ export function recordEntries(
     asking,
     studies.map(({ study }) => study),
   );
-  if (wanted.length === 0 || !record) return { entries: [], applied };
+  if (wanted.length === 0 || !record) return undefined;
   return included(record, caller, { ...page, wanted });
 }
 

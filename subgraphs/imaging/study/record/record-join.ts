@@ -2,7 +2,6 @@ import type { Access } from '../../../../schema/access/access.ts';
 import { permitting, requireScope } from '../../../../schema/access/scopes.ts';
 import { isDottedUid, UID } from '../../../../schema/dicom/dicom.ts';
 import { Fault, toFault } from '../../../../schema/fault/fault.ts';
-import { andThen, orElse, type Awaitable } from '../../../../schema/process/awaitable.ts';
 import { isSourceFailure } from '../failover.ts';
 import { askEach } from '../study-holders.ts';
 import type { CallerArchive } from '../caller-archive.ts';
@@ -14,7 +13,7 @@ import type { RecordStudy } from './record-study.ts';
 /** The archives of a tenant, as the join asks them. */
 export interface Archives {
   sources: readonly CallerArchive[];
-  list(patientId: string | undefined, filter: StudyFilter): Awaitable<StudyList>;
+  list(patientId: string | undefined, filter: StudyFilter): Promise<StudyList>;
   study(studyUid: string, detail?: Detail): Promise<StudyRecord | undefined>;
 }
 
@@ -56,22 +55,16 @@ export class RecordJoin {
   }
 
   /** See `AuthorizedStudies.list`. */
-  list(patientId: string | undefined, filter: StudyFilter): Awaitable<StudyList> {
+  async list(patientId: string | undefined, filter: StudyFilter): Promise<StudyList> {
     const { studyUids: ids } = filter;
     const asked = this.#questions.ofPatient(patientId, ids);
-    const listed = (filtered: StudyFilter) => settled(() => this.#archives.list(patientId, filtered));
     // Only the record knows the UID of a study that is named by its logical id.
-    const list =
-      ids && !ids.every(isDottedUid)
-        ? andThen(asked, ({ studies }) => listed(withUids(filter, studies)))
-        : listed(filter);
-    return andThen(list, (list) =>
-      andThen(asked, (own) => {
-        if (list instanceof Fault && (own.studies.length === 0 || !this.#mayStandIn(list))) throw list;
-        if (!(list instanceof Fault) && own.studies.length === 0 && !own.fault) return list;
-        return this.#joinedList(patientId, filter, { list, own });
-      }),
-    );
+    const wanted = ids && !ids.every(isDottedUid) ? withUids(filter, (await asked).studies) : filter;
+    const list = await this.#archives.list(patientId, wanted).catch(toFault);
+    const own = await asked;
+    if (list instanceof Fault && (own.studies.length === 0 || !this.#mayStandIn(list))) throw list;
+    if (!(list instanceof Fault) && own.studies.length === 0 && !own.fault) return list;
+    return this.#joinedList(patientId, filter, { list, own });
   }
 
   async #joinedList(
@@ -159,7 +152,7 @@ export class RecordJoin {
     uid: string,
     detail: Detail | undefined,
   ): Promise<{ record?: StudyRecord; fault?: Fault }> {
-    const found = await settled(() => this.#archives.study(uid, detail));
+    const found = await this.#archives.study(uid, detail).catch(toFault);
     if (!(found instanceof Fault)) return found ? { record: found } : {};
     if (!this.#mayStandIn(found)) throw found;
     return { fault: found };
@@ -176,10 +169,6 @@ const withHalf = (record: StudyRecord, own: RecordStudy | undefined): JoinedStud
   record,
   ...(own && { own }),
 });
-
-function settled<T>(work: () => Awaitable<T>): Awaitable<T | Fault> {
-  return orElse(work, toFault);
-}
 
 /** Adds the UIDs of the record's studies that a filter names by their logical ids. */
 function withUids(filter: StudyFilter, studies: readonly RecordStudy[]): StudyFilter {

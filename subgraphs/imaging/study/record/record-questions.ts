@@ -4,7 +4,6 @@ import { permitting } from '../../../../schema/access/scopes.ts';
 import { Fault, toFault } from '../../../../schema/fault/fault.ts';
 import { logFault, type FaultLog } from '../../../../schema/fault/log-fault.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
-import { andThen, type Awaitable } from '../../../../schema/process/awaitable.ts';
 import { chunked } from '../../facts/study-rows.ts';
 import { inTime } from '../../sources/timeout.ts';
 import { recordStudy, type RecordStudies, type RecordStudy } from './record-study.ts';
@@ -31,7 +30,7 @@ const NONE: RecordAnswer = { studies: [] };
 /** The questions of one request to the clinical record about its studies, each asked once. */
 export class RecordQuestions {
   readonly #options: RecordQuestionsOptions;
-  readonly #asked = new Map<string, Awaitable<RecordAnswer>>();
+  readonly #asked = new Map<string, Promise<RecordAnswer>>();
 
   constructor(options: RecordQuestionsOptions) {
     this.#options = options;
@@ -50,7 +49,7 @@ export class RecordQuestions {
       for (const id of some)
         this.#asked.set(
           `patient ${id}`,
-          andThen(all, (answer) => answerOf(answer, id)),
+          all.then((answer) => answerOf(answer, id)),
         );
       return all;
     });
@@ -61,7 +60,7 @@ export class RecordQuestions {
    * Returns the studies of one patient, or of all in reach.
    * @param ids only these are wanted, if the record has those of all patients
    */
-  ofPatient(patientId: string | undefined, ids?: readonly string[]): Awaitable<RecordAnswer> {
+  ofPatient(patientId: string | undefined, ids?: readonly string[]): Promise<RecordAnswer> {
     const { access } = this.#options;
     if (patientId === undefined && access.patients === 'all' && ids)
       return this.#ask(`ids ${ids.join()}`, (record, tenant) => record.named(tenant, access, ids));
@@ -71,7 +70,7 @@ export class RecordQuestions {
   }
 
   /** Returns the studies that the caller may read: those with this id or, for one patient in reach, all. */
-  toRead(id: string): Awaitable<RecordAnswer> {
+  toRead(id: string): Promise<RecordAnswer> {
     const { access } = this.#options;
     const reading = readAccess(access);
     const [only, ...others] = access.patients === 'all' ? [] : access.patients;
@@ -84,9 +83,9 @@ export class RecordQuestions {
   #ask(
     question: string,
     ask: (record: RecordStudies, tenant: Tenant) => Promise<readonly ImagingStudy[]>,
-  ): Awaitable<RecordAnswer> {
+  ): Promise<RecordAnswer> {
     const { recordStudies: record, tenant } = this.#options;
-    if (!record?.mayHave(tenant)) return NONE;
+    if (!record?.mayHave(tenant)) return Promise.resolve(NONE);
     const known = this.#asked.get(question);
     if (known) return known;
     const asking = inTime(ask(record, tenant), RECORD_SECONDS).then(
