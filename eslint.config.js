@@ -69,6 +69,12 @@ const awaitable = {
   message: 'Use await: only files on the way of a usual request go on without a promise (decision 12).',
 };
 
+const castAgainst = {
+  selector: 'TSAsExpression > TSNeverKeyword, TSAsExpression > TSAsExpression > TSUnknownKeyword',
+  message:
+    'Mend the type. A cast against it stands only in a function at the edge of a library, with its reason.',
+};
+
 const SYNTAX = [defaultExport, wholeModule, privateKeyword, literalSpread];
 
 const promises = {
@@ -116,7 +122,7 @@ export default defineConfig(
   {
     files: SERVER,
     rules: {
-      'no-restricted-syntax': ['error', ...SYNTAX, moduleState, undefinedSpread],
+      'no-restricted-syntax': ['error', ...SYNTAX, moduleState, undefinedSpread, castAgainst],
       'no-restricted-properties': [
         'error',
         {
@@ -128,7 +134,10 @@ export default defineConfig(
     },
   },
   { files: SERVER, ignores: TESTS, rules: { 'no-restricted-imports': ['error', { patterns: [awaitable] }] } },
-  { files: VIEWER, rules: { 'no-restricted-syntax': ['error', undefinedSpread, literalSpread] } },
+  {
+    files: VIEWER,
+    rules: { 'no-restricted-syntax': ['error', undefinedSpread, literalSpread, castAgainst] },
+  },
   { files: READS_ENVIRONMENT, rules: { 'no-restricted-properties': 'off' } },
   {
     files: TESTS,
@@ -154,7 +163,7 @@ export default defineConfig(
       ...everywhere,
       'prefer-const': 'off',
       'max-lines-per-function': 'off',
-      'no-restricted-syntax': ['error', undefinedSpread, literalSpread],
+      'no-restricted-syntax': ['error', undefinedSpread, literalSpread, castAgainst],
     },
   },
 );

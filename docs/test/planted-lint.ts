@@ -51,6 +51,14 @@ export const LINT: readonly (readonly [rule: string, file: string, text: string]
   ],
   ['no-restricted-properties', 'gateway/tenants/environment.ts', `export const a = process.env['A'];`],
   ['no-restricted-properties', 'schema/environment.ts', 'export const { env } = process;'],
+  ['no-restricted-syntax', 'schema/never.ts', 'export const f = (a: string): number => a as never;'],
+  ['no-restricted-syntax', 'gateway/unknown.ts', 'export const f = (a: string) => a as unknown as number;'],
+  [
+    'no-restricted-syntax',
+    'viewer/src/Cast.svelte',
+    '<script lang="ts">const a: number = "" as never;</script>{a}',
+  ],
+  ['', 'gateway/cast.test.ts', 'export const f = (a: string): number => a as never;'],
   [
     'no-restricted-imports',
     'subgraphs/clinical/joins/awaitable.ts',

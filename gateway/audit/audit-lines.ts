@@ -27,7 +27,8 @@ export class AuditLines {
     let template = this.#templates.get(key);
     if (!template) {
       const line = JSON.stringify(balpAuditEvent({ ...event, time: TIME, request: REQUEST }, base));
-      template = line.split(new RegExp(`"${TIME}"|"${REQUEST}"`)) as unknown as Template;
+      const [before = '', between = '', after = ''] = line.split(new RegExp(`"${TIME}"|"${REQUEST}"`));
+      template = [before, between, after];
       this.#templates.set(key, template);
     }
     const [before, between, after] = template;

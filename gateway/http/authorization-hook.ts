@@ -35,6 +35,7 @@ export interface PassOn {
 
 /** Declares `request.tenant` and `request.access`; reading `access` before it is set throws. */
 export function decorateRequests(app: FastifyInstance): void {
+  // eslint-disable-next-line no-restricted-syntax -- Fastify decorates with a value; the hook sets it before it is read
   app.decorateRequest('tenant', undefined as unknown as Tenant);
   app.decorateRequest('isPassedOn', false);
   app.decorateRequest('access', {

@@ -134,6 +134,7 @@ export function fixedHeaders(baseUrl: string): Record<string, string> {
     setHeader: (name: string, value: string) => void (fixed[name.toLowerCase()] = value),
     removeHeader: () => undefined,
   };
+  // eslint-disable-next-line no-restricted-syntax -- helmet only sets headers
   helmet(securityHeaders(baseUrl))({} as IncomingMessage, answer as unknown as ServerResponse, (error) => {
     if (error) throw error as Error;
   });

@@ -45,8 +45,9 @@ export function guardedDispatcher(allowed: ReadonlySet<string>, lookup = dnsLook
 
 /** Returns a `fetch` that uses the dispatcher. Node's `fetch` does not accept a dispatcher of another undici version. */
 export function fetchThrough(dispatcher: Dispatcher): typeof globalThis.fetch {
-  return ((url: string, init?: object) =>
-    undiciFetch(url, { ...init, dispatcher })) as unknown as typeof globalThis.fetch;
+  const send = (url: string, init?: object) => undiciFetch(url, { ...init, dispatcher });
+  // eslint-disable-next-line no-restricted-syntax -- types of Node and undici are of two versions
+  return send as unknown as typeof globalThis.fetch;
 }
 
 /** Returns the Fault for a host that a dynamic tenant must not reach. */

@@ -65,7 +65,7 @@ export function passOnTo(socket: string): (request: FastifyRequest, reply: Fasti
     const headers = [...kept(raw.rawHeaders, OF_CONNECTION), CLIENT, raw.socket.remoteAddress ?? ''];
     const { method, url: path } = raw;
     return new Promise((resolve, reject) => {
-      const passed = send({ socketPath: socket, agent, method, path, headers: headers as never });
+      const passed = send({ socketPath: socket, agent, method, path, headers: headers });
       passed.once('error', (cause) => {
         if (reply.raw.headersSent) return void reply.raw.destroy();
         // The rest of its body is read, or the connection could not take another request.

@@ -32,7 +32,7 @@ export function onlyElements<T extends Resource>(
   const kept = new Set([...ALWAYS, ...mandatory, ...elements.map((element) => element.split('.')[0]!)]);
   // `_birthDate` holds the extensions of `birthDate`.
   const entries = Object.entries(resource).filter(([name]) => kept.has(name.replace(/^_/, '')));
-  return Object.fromEntries(entries) as unknown as T;
+  return Object.fromEntries(entries) as T;
 }
 
 /**

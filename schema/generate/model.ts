@@ -31,9 +31,9 @@ export interface Model {
  * @throws Error when two types would get the same name, or a listed resource is unknown
  */
 export function buildModel(definitions: Definitions, all = false): Model {
-  const imaging = [...imagingResources];
+  const imaging: string[] = [...imagingResources];
   const clinical: string[] = all
-    ? [...definitions.resources.keys()].filter((type) => !imaging.includes(type as never))
+    ? [...definitions.resources.keys()].filter((type) => !imaging.includes(type))
     : [...defaultClinicalResources];
   const resources = [...clinical, ...imaging].sort(compare);
   const types = new Map<string, ElementType>();

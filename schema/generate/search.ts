@@ -13,7 +13,7 @@ export function searchParametersOf(resource: string, definitions: Definitions): 
   const { searchParameters } = definitions;
   const codes = new Map(searchParameters.map((definition) => [definition.url, definition.code]));
   return searchParameters
-    .filter(({ base, code }) => base.includes(resource as never) || isCommon(base, code))
+    .filter(({ base, code }) => (base as readonly string[]).includes(resource) || isCommon(base, code))
     .map((definition) => {
       const parameter = searchParameter(resource, definition, codes);
       const systems =

@@ -58,7 +58,7 @@ export function datatypeResolvers<Context extends RequestContext>(
       if (kind === 'resource' && list) fields[name] = containedResolver(name);
       else if (kind !== 'primitive' && list) fields[name] = listResolver(name, itemType, selector);
     }
-    if (type === 'Reference') fields['resource'] = referenceResolver(resolveReference) as never;
+    if (type === 'Reference') fields['resource'] = referenceResolver(resolveReference);
     if (Object.keys(fields).length > 0) resolvers[graphqlType(type)] = fields;
   }
   resolvers['ResourceUnion'] = {

@@ -30,7 +30,7 @@ export function describedTenantFile(): SchemaNode {
   // A copy, because zod returns one object for a part that is used twice.
   const schema = structuredClone(
     z.toJSONSchema(tenantFile, { io: 'input', unrepresentable: 'any' }),
-  ) as unknown as SchemaNode;
+  ) as SchemaNode;
   const keys = [...keysOf(schema)];
   for (const key of keys) {
     const meaning = KEY_MEANINGS[key.path];

@@ -9,7 +9,7 @@ import type { RecordOperation } from '../../schema/access/audit.ts';
 import { ItemSelector } from '../../schema/expressions/item-selector.ts';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
 import { Fault } from '../../schema/fault/fault.ts';
-import { answeredElsewhere } from '../../schema/http/answered-elsewhere.ts';
+import { absentHere, answeredElsewhere } from '../../schema/http/answered-elsewhere.ts';
 import { fhirBase } from '../../schema/http/request.ts';
 import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { ChooseDispatcher } from '../../schema/outbound/choose-dispatcher.ts';
@@ -113,7 +113,7 @@ export function declaredClinicalRoutes(baseUrl: string): Pick<ClinicalSubgraph, 
   const open = answeredElsewhere;
   return {
     routes: fhirRoutes({ baseUrl, open }),
-    operations: (images) => operationRoutes({ baseUrl, open, images, jobs: undefined as never }),
+    operations: (images) => operationRoutes({ baseUrl, open, images, jobs: absentHere() }),
   };
 }
 

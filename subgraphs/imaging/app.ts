@@ -9,7 +9,7 @@ import type { RecordOperation } from '../../schema/access/audit.ts';
 import { ItemSelector } from '../../schema/expressions/item-selector.ts';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
 import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
-import { answeredElsewhere } from '../../schema/http/answered-elsewhere.ts';
+import { absentHere, answeredElsewhere } from '../../schema/http/answered-elsewhere.ts';
 import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { maxEntries } from '../../schema/outbound/max-entries.ts';
@@ -190,9 +190,9 @@ export function declaredImagingRoutes(baseUrl: string): FastifyPluginAsync {
     baseUrl,
     open: answeredElsewhere,
     now: answeredElsewhere,
-    firstSeen: undefined as never,
-    pictures: undefined as never,
-    threads: undefined as never,
+    firstSeen: absentHere(),
+    pictures: absentHere(),
+    threads: absentHere(),
   });
 }
 

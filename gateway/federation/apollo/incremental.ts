@@ -44,7 +44,7 @@ export function incrementalResponse(
       kind: 'incremental',
       initialResult,
       subsequentResults: results(later.parts, scope, isLatest),
-    } as unknown as GraphQLResponse['body'],
+    } as GraphQLResponse['body'],
   };
 }
 

@@ -72,7 +72,7 @@ export class PlanningGateway implements Gateway {
     const schema = this.#schema;
     const { errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
     if (errors) return { errors };
-    const { scope } = asked.context as unknown as GatewayContext;
+    const { scope } = asked.context as GatewayContext;
     const known = this.#operations.of({ source, queryHash, schema, document, operation });
     const refusals = known.refusals(scope.access);
     if (!refusals) return this.#planned(asked, scope, known);

@@ -43,7 +43,7 @@ export function withErrorsOfFields(
       const whole = known ? withUnread(own, variables, known) : own;
       if (!whole.errors) return whole as typeof answer & object;
       const document = ('document' in options && options.document) || query;
-      return { ...whole, errors: errorsOfFields({ schema, document, variables }, whole) } as never;
+      return { ...whole, errors: errorsOfFields({ schema, document, variables }, whole) };
     },
   };
 }

@@ -57,7 +57,7 @@ export function localDataSource(
         const errors = [...(result.errors ?? []), ...partial].map((error) => formatted(error, name, scope));
         return { data: result.data ?? null, ...(errors.length > 0 && { errors }) } as Response;
       } catch (error) {
-        return { data: null, errors: [formatted(error, name, scope)] } as unknown as Response;
+        return { data: null, errors: [formatted(error, name, scope)] } as Response;
       }
     },
   });

@@ -37,7 +37,7 @@ export function remoteDataSource(
         // The planned execution writes the answers of other fetches into it.
         return structuredClone(await send(scope, { query, variables })) as Response;
       } catch (error) {
-        return { data: null, errors: [formatted(error, name, scope)] } as unknown as Response;
+        return { data: null, errors: [formatted(error, name, scope)] } as Response;
       }
     },
   });

@@ -104,7 +104,7 @@ export async function openCapability(
   now: number,
 ): Promise<Capability> {
   for (const key of keys) {
-    const opened = await jwtDecrypt(sealed, key, {
+    const opened = await jwtDecrypt<Claims>(sealed, key, {
       issuer: ISSUER,
       audience: tenant,
       currentDate: new Date(now * 1000),
@@ -114,7 +114,7 @@ export async function openCapability(
     }).catch(() => undefined);
     if (!opened) continue;
     // Only this server can have written it.
-    const { sub, exp, jti, ops, pat, cid, usr, th, tok, path } = opened.payload as unknown as Claims;
+    const { sub, exp, jti, ops, pat, cid, usr, th, tok, path } = opened.payload;
     return {
       tenant,
       studyUid: sub,

@@ -26,5 +26,6 @@ export function replayed(request: IncomingMessage, body: string): IncomingMessag
   delete headers['transfer-encoding'];
   const { originalUrl } = request as { originalUrl?: string };
   const copy = { method, url, socket, httpVersion, headers, originalUrl };
+  // eslint-disable-next-line no-restricted-syntax -- the provider reads no more of a request
   return Object.assign(Readable.from([bytes], { objectMode: false }), copy) as unknown as IncomingMessage;
 }

@@ -76,7 +76,7 @@ function bundleEntries(entries: readonly SearchEntry[]): BundleEntry[] {
 }
 
 function bundleEntry({ resource, mode, fullUrl }: SearchEntry): BundleEntry {
-  return { ...(fullUrl && { fullUrl }), resource: resource as never, search: { mode } };
+  return { ...(fullUrl && { fullUrl }), resource: resource, search: { mode } };
 }
 
 const RELATIONS = ['first', 'previous', 'next', 'last'] as const;

@@ -34,6 +34,7 @@ export function fhirRoutes(options: FhirRoutesOptions): FastifyPluginAsync {
         ...route,
         method,
         url: `/fhir${url}`,
+        // eslint-disable-next-line no-restricted-syntax -- the parameters of a path are known by its text
         handler: (request, reply) => handler(options, request as never, reply),
       });
     }

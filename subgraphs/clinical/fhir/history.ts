@@ -89,7 +89,7 @@ function historyEntry(
   const method = request?.method ?? (resource ? 'PUT' : 'DELETE');
   return {
     fullUrl: `${base}/${name}`,
-    ...(resource && { resource: partOf(resource, results) as never }),
+    ...(resource && { resource: partOf(resource, results) }),
     request: { method, url: method === 'POST' ? name.split('/')[0]! : name },
     response: { status: response?.status ?? (resource ? '200' : '204'), etag, lastModified },
   };

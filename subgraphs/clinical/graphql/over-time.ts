@@ -83,7 +83,7 @@ interface Request {
 function field<Source, Args>(resolve: (source: Source, args: Args, request: Request) => unknown): Resolver {
   return faultsAsErrors<Source, ClinicalContext, Args>((...[source, args, context, info]) =>
     resolve(source, args, { context, info }),
-  ) as unknown as Resolver;
+  ) as Resolver;
 }
 
 function idOf({ id }: Patient): string {

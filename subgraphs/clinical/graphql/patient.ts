@@ -43,6 +43,7 @@ export function resolversOfUnreadablePatient(existing: Fields): Fields {
       const resolve = existing[field];
       fields[field] = (source: Record<string, unknown> & { [FAULT]?: Fault }, args, context, info) => {
         if (source[FAULT]) throw toGraphqlError(source[FAULT]);
+        // eslint-disable-next-line no-restricted-syntax -- resolvers of all types are in one table
         return resolve ? resolve(source as never, args, context, info) : source[field];
       };
     }

@@ -24,7 +24,7 @@ export function resolver<Source, A = Args>(
 ): Resolver {
   return faultsAsErrors<Source, ClinicalContext, A>((source, args, { clinical }) =>
     resolve(source, args, clinical),
-  ) as unknown as Resolver;
+  ) as Resolver;
 }
 
 /** Fields of a connection that need its page. */

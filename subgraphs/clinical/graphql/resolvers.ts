@@ -55,6 +55,7 @@ const readEntity = faultsOf((clinical: Clinical, type: string, id: string) =>
 
 function faultsOf<A extends unknown[]>(read: (...args: A) => unknown) {
   const guarded = faultsAsErrors<A, unknown, unknown>((args) => read(...args));
+  // eslint-disable-next-line no-restricted-syntax -- the function does not take it
   return (...args: A): unknown => guarded(args, {}, {}, undefined as never);
 }
 

@@ -23,7 +23,7 @@ function partialList<Source, A>(
     const { list, failed } = await resolve(source, args, context.clinical);
     reportPartial(context, info, failedIn(list, failed));
     return list;
-  }) as unknown as Resolver;
+  }) as Resolver;
 }
 
 /** Returns the fields that the record makes of single studies: measurements, and reports of earlier studies (FG-18). */

@@ -57,6 +57,6 @@ function seriesElements(series: ImagingStudySeries, wanted: ReadonlySet<string>)
   return omitEmpty(
     Object.fromEntries(
       entries.filter(([name]) => name === 'uid' || name === 'modality' || wanted.has(name)),
-    ) as unknown as ImagingStudySeries,
+    ) as ImagingStudySeries,
   );
 }

@@ -54,7 +54,7 @@ interface SeriesFacts {
 
 /** Copies an element of a document, and adds its origin. */
 function withOrigin<T extends object>(element: T, origin: Origin): WithOrigin<T> {
-  return Object.freeze(copyWith(element, { [ORIGIN]: origin }) as unknown as WithOrigin<T>);
+  return Object.freeze(copyWith(element, { [ORIGIN]: origin }) as WithOrigin<T>);
 }
 
 const seriesSources = new Derivation<FoundStudy, readonly SeriesSource[] | undefined>();

@@ -113,7 +113,7 @@ export function imagingResolvers(
         info,
         report: (failed) => reportPartial(context, info, failed),
       }),
-    ) as unknown as Resolver;
+    ) as Resolver;
   /** Makes the resolver of a list of which a part may be missing. */
   const partial = <Source, A = Args>(
     resolve: (source: Source, args: A, facts: Facts) => Promise<PartialList>,
@@ -133,6 +133,7 @@ export function imagingResolvers(
   const entity = <T>(resolve: (id: string, facts: Facts, report: Report) => T) => {
     const guarded = field<{ id: string }>(({ id }, _, facts, { report }) => resolve(id, facts, report));
     return (reference: { id: string }, context: ImagingContext) =>
+      // eslint-disable-next-line no-restricted-syntax -- graphql-js calls it as a resolver without arguments
       guarded(reference as never, {} as never, context, {} as GraphQLResolveInfo);
   };
 

@@ -16,11 +16,11 @@ if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_
  */
 export async function run({ name, input }: TaskCall): Promise<Answer> {
   try {
+    // eslint-disable-next-line no-restricted-syntax -- a task gets its own input: `TaskCall` pairs them
     const answer = { value: await TASKS[name](input as never) };
-    return move({
-      [transferableSymbol]: ownedBuffers(answer.value),
-      [valueSymbol]: answer,
-    } as never) as unknown as Answer;
+    const transferred = { [transferableSymbol]: ownedBuffers(answer.value), [valueSymbol]: answer };
+    // eslint-disable-next-line no-restricted-syntax -- the types of Piscina name neither what it takes nor what it gives
+    return move(transferred as never) as unknown as Answer;
   } catch (error) {
     if (error instanceof DamagedFile) return { damaged: error.message };
     if (error instanceof Fault) {

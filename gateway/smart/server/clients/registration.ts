@@ -82,7 +82,7 @@ export async function register(
     response_types: ['code'],
   };
   const clients = state.model(tenant.key, 'Client');
-  await clients.upsert(client.client_id, client as unknown as AdapterPayload, REGISTERED_SECONDS);
+  await clients.upsert(client.client_id, client as AdapterPayload, REGISTERED_SECONDS);
   try {
     // Loading it applies the rules of the provider.
     await provider.Client.find(client.client_id);
@@ -107,7 +107,7 @@ export async function renewRegistration(clients: Adapter, id: string, now: numbe
     renewed_at: now,
     ...(client.client_secret && { client_secret_expires_at: now + REGISTERED_SECONDS }),
   };
-  await clients.upsert(id, renewed as unknown as AdapterPayload, REGISTERED_SECONDS);
+  await clients.upsert(id, renewed as AdapterPayload, REGISTERED_SECONDS);
 }
 
 interface Registration {

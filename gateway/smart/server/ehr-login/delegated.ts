@@ -107,10 +107,14 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
       : { error: 'server_error', description: 'The EHR did not answer as it should.' };
   };
 
-  const read = async (tenant: Tenant, reference: string, token: string) => {
+  const read = async <R extends Record<string, unknown>>(
+    tenant: Tenant,
+    reference: string,
+    token: string,
+  ) => {
     const headers = { authorization: `Bearer ${token}` };
     const { status, json } = await call(outside, tenant, `${config.fhirBaseUrl}/${reference}`, { headers });
-    return status === 200 ? json : undefined;
+    return status === 200 ? (json as R) : undefined;
   };
 
   /** Reads patient and user of an answer. @param name under which the tokens are held */
@@ -120,10 +124,10 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
     name: string,
   ): Promise<{ login: EhrLogin; user: User }> => {
     const { tokens, patient: id, subject, signIn } = answer;
-    const patient = await read(tenant, `Patient/${id}`, tokens.access);
+    const patient = await read<Patient & Record<string, unknown>>(tenant, `Patient/${id}`, tokens.access);
     const record = patient && patientRecord(patient, id);
     if (!record) throw new EhrRefusal('the patient cannot be read with the token');
-    const shown = person(patient as unknown as Patient, id);
+    const shown = person(patient, id);
     const fhirUser = relative(answer.fhirUser, config.fhirBaseUrl);
     const who = answer.name ?? (await nameOf(tenant, fhirUser, shown, tokens.access)) ?? fhirUser ?? subject;
     return {
@@ -144,8 +148,10 @@ export function delegatedLogin(deps: DelegatedDeps): Identify {
   const nameOf = async (tenant: Tenant, fhirUser: string | undefined, patient: Person, token: string) => {
     if (fhirUser === undefined || fhirUser === patient.reference) return fhirUser && patient.name;
     // It is only a name: the sign-in continues without it.
-    const resource = await read(tenant, fhirUser, token).catch(() => undefined);
-    return resource && person(resource as unknown as Practitioner, fhirUser.split('/')[1]!).name;
+    const resource = await read<Practitioner & Record<string, unknown>>(tenant, fhirUser, token).catch(
+      () => undefined,
+    );
+    return resource && person(resource, fhirUser.split('/')[1]!).name;
   };
 
   return {

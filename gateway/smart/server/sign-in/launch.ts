@@ -35,14 +35,14 @@ export function launchContexts(state: State, tenant: string) {
       return id;
     },
     async find(id: string): Promise<Launch | undefined> {
-      return (await launches.find(id))?.extra as unknown as Launch | undefined;
+      return (await launches.find(id))?.extra as Launch | undefined;
     },
     end: async (id: string) => void (await launches.destroy(id)),
     /** Stores the context of a grant. @param seconds lifetime of the grant */
     keep: async (grantId: string, context: Context, seconds: number) =>
       void (await contexts.upsert(grantId, { extra: { ...context } }, seconds)),
     async of(grantId: string): Promise<Context | undefined> {
-      return (await contexts.find(grantId))?.extra as unknown as Context | undefined;
+      return (await contexts.find(grantId))?.extra as Context | undefined;
     },
   };
 }

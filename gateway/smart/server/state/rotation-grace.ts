@@ -54,6 +54,7 @@ export function withRotationGrace(
 
 /** Makes the provider name a rotated refresh token as the derived successor of its predecessor. */
 export function nameSuccessors(provider: Provider, successorOf: (token: string) => string): void {
+  // eslint-disable-next-line no-restricted-syntax -- the types of oidc-provider have no prototype
   const { prototype } = provider.RefreshToken as unknown as { prototype: { generateTokenId(): string } };
   const random = prototype.generateTokenId;
   prototype.generateTokenId = function () {

@@ -66,7 +66,7 @@ export class PlanRunner {
   facets({ collect, lists }: FacetPlan, limit: number): FacetsFound {
     const few = collect.find(({ size }) => !size || this.#number(size, { most: FEW }) < FEW);
     const counted = few
-      ? (this.#all(few.counts, {}) as unknown as Counted[])
+      ? this.#all<Counted>(few.counts, {})
       : countListed(lists, (sql) => this.#statement(sql));
     const { top, ...left } = mostFrequent(counted, limit);
     const text = this.#statement('SELECT json FROM resource WHERE rid = ?').pluck();
@@ -158,8 +158,8 @@ export class PlanRunner {
     return Object.values(this.#statement(sql).get(...binds, parameters) as Record<string, number>)[0]!;
   }
 
-  #all({ sql, binds }: Statement, parameters: Named): Row[] {
-    return this.#statement(sql).all(...binds, parameters) as Row[];
+  #all<R = Row>({ sql, binds }: Statement, parameters: Named): R[] {
+    return this.#statement(sql).all(...binds, parameters) as R[];
   }
 
   #statement(sql: string): Database.Statement<unknown[], unknown> {

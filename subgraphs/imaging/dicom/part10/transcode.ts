@@ -124,12 +124,7 @@ async function* concatenate(first: Uint8Array, rest: AsyncIterable<Uint8Array>):
 async function* writePieces({ bytes, values }: Pieces, read: Read): AsyncGenerator<Uint8Array> {
   let done = 0;
   for (let i = 0; i < values.length; i += 4) {
-    const [before, offset, length, unit] = values.subarray(i, i + 4) as unknown as [
-      number,
-      number,
-      number,
-      number,
-    ];
+    const [before = 0, offset = 0, length = 0, unit = 0] = values.subarray(i, i + 4);
     if (before > done) yield bytes.subarray(done, before);
     done = before;
     // `PIECE` is a multiple of every unit.

@@ -109,14 +109,14 @@ export type Palette = readonly [red: LookupTable, green: LookupTable, blue: Look
 /** Returns the palette of a data set, plain or segmented; undefined if it has none. */
 export function palette(attributes: DicomJson): Palette | undefined {
   const signed = number(attributes, '00280103') === 1;
-  const tables = ['1', '2', '3'].map((colour) => {
+  const [red, green, blue] = ['1', '2', '3'].map((colour) => {
     const descriptor = attributes[`0028110${colour}`];
     const table =
       lookupTable(descriptor, attributes[`0028120${colour}`], signed) ??
       lookupTable(descriptor, attributes[`0028122${colour}`], signed, true);
     return table && inEightBits(table);
   });
-  return tables.every((table) => table !== undefined) ? (tables as unknown as Palette) : undefined;
+  return red && green && blue && [red, green, blue];
 }
 
 function inEightBits(table: LookupTable): LookupTable {

@@ -237,7 +237,7 @@ export class InstanceReader {
     more: More<N>,
   ): Promise<TaskResult<N>> {
     const { threads, objectElements } = this.#parsing;
-    const input = { fd: stored.fd, size, objectElements, ...more } as unknown as TaskInput<N>;
+    const input = { fd: stored.fd, size, objectElements, ...more } as TaskInput<N>;
     const made = threads.run(name, input, key);
     await made.catch(() => undefined);
     // A file that seems damaged may have been overwritten while it was read.

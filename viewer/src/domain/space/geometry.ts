@@ -1,6 +1,6 @@
 /** Planes of images in the patient's coordinate system (PS3.3 §C.7.6.2), in millimetres. */
 import { numbers, type Instance } from '../instance.ts';
-import { cross, dot, type Vector } from './vectors.ts';
+import { cross, dot, vectorOf, type Vector } from './vectors.ts';
 
 export { dot, type Vector } from './vectors.ts';
 
@@ -30,11 +30,11 @@ export function planeOf(instance: Instance): Plane | undefined {
   const position = numbers(instance, '00200032', 3);
   const orientation = numbers(instance, '00200037', 6);
   if (!position || !orientation) return undefined;
-  const row = orientation.slice(0, 3) as unknown as Vector;
-  const column = orientation.slice(3) as unknown as Vector;
+  const row = vectorOf(orientation);
+  const column = vectorOf(orientation.slice(3));
   const isUnit = (vector: Vector) => Math.abs(Math.hypot(...vector) - 1) <= DIRECTION_TOLERANCE;
   if (!isUnit(row) || !isUnit(column) || Math.abs(dot(row, column)) > DIRECTION_TOLERANCE) return undefined;
-  return { position: position as unknown as Vector, row, column };
+  return { position: vectorOf(position), row, column };
 }
 
 /** Returns the direction in which slices follow each other: the normal of the plane. */

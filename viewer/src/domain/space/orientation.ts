@@ -1,7 +1,7 @@
 /** Letters at the edges of an image that say to which side of the patient they point (PS3.3 §C.7.6.1.1.1). */
 import { normalOf, planeOf, type Vector } from './geometry.ts';
 import { numbers, type Instance } from '../instance.ts';
-import { dot } from './vectors.ts';
+import { dot, vectorOf } from './vectors.ts';
 
 export interface OrientationMarks {
   top: string;
@@ -34,8 +34,8 @@ export function orientationMarks(
   const angle = (camera.rotation * Math.PI) / 180;
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   // The image turns clockwise: what points right on the screen pointed `angle` counter-clockwise in the image.
-  const right = row.map((value, axis) => value * cos - column[axis]! * sin) as unknown as Vector;
-  const down = row.map((value, axis) => value * sin + column[axis]! * cos) as unknown as Vector;
+  const right = vectorOf(row.map((value, axis) => value * cos - column[axis]! * sin));
+  const down = vectorOf(row.map((value, axis) => value * sin + column[axis]! * cos));
   return { right: mark(right), left: mark(opposite(right)), bottom: mark(down), top: mark(opposite(down)) };
 }
 
@@ -50,7 +50,7 @@ function mark(direction: Vector): string {
 }
 
 function opposite(direction: Vector): Vector {
-  return direction.map((value) => -value) as unknown as Vector;
+  return vectorOf(direction.map((value) => -value));
 }
 
 /**

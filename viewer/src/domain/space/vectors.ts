@@ -1,6 +1,11 @@
 /** Arithmetic of vectors in the patient's coordinate system. */
 export type Vector = readonly [number, number, number];
 
+/** Returns the first three of some numbers as a vector. */
+export function vectorOf([x = 0, y = 0, z = 0]: readonly number[]): Vector {
+  return [x, y, z];
+}
+
 export function dot(a: Vector, b: Vector): number {
   return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 }

@@ -113,12 +113,7 @@ async function loadFrame(
   if (!entry || !data) throw new Error('the frame is not there');
   entry.palettes ??= await palettesOf(entry.frame.metadata, (url) => entry.store.bulk(url));
   const options = { ...decoding, useRGBA: getShouldUseCPURendering() };
-  const image = (await createImage(
-    imageId,
-    data.bytes as never,
-    data.transferSyntax,
-    options as never,
-  )) as Types.IImage;
+  const image = (await createImage(imageId, data.bytes, data.transferSyntax, options)) as Types.IImage;
   const samples = image.getPixelData().length / (image.rows * image.columns);
   const isWhole = image.color ? samples === 3 || samples === 4 : samples === 1;
   if (!isWhole) throw new Error('the decoder gave another number of pixels');

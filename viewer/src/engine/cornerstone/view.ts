@@ -315,7 +315,7 @@ export class CornerstoneView implements View {
     const image = viewport.getCornerstoneImage();
     const { centre, width } = this.#windowOf(image);
     viewport.setProperties({
-      voiRange: utilities.windowLevel.toLowHighRange(width, centre, image.voiLUTFunction as never),
+      voiRange: utilities.windowLevel.toLowHighRange(width, centre, image.voiLUTFunction),
       invert: this.#inverted !== image.invert,
     });
   }

@@ -7,8 +7,14 @@ export function showMeasurement(page: Page, { frame, place }: Measurement): void
   const [studyUid, seriesUid] = frame.split('/');
   const start = { stack: place.stack, image: place.image };
   if (workspace.study?.uid !== studyUid) {
-    const address = { study: studyUid, series: seriesUid, ...start, window: undefined, screen: 'stage' };
-    if (record.record?.studies.some(({ uid }) => uid === studyUid)) route.go(address as never);
+    const address = {
+      study: studyUid,
+      series: seriesUid,
+      ...start,
+      window: undefined,
+      screen: 'stage' as const,
+    };
+    if (record.record?.studies.some(({ uid }) => uid === studyUid)) route.go(address);
     return;
   }
   const open = workspace.cells.find(({ series }) => series?.uid === seriesUid);

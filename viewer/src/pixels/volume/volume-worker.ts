@@ -12,7 +12,7 @@ export interface FromWorker {
   error?: string;
 }
 
-const page = globalThis as unknown as {
+const page = globalThis as {
   onmessage: (event: MessageEvent<ToWorker>) => void;
   postMessage(answer: FromWorker, transfer?: Transferable[]): void;
 };

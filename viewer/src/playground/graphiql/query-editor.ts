@@ -85,7 +85,7 @@ export class QueryEditor {
               query: asked.query,
               variables: (asked.variables ?? {}) as Record<string, unknown>,
               operationName: operationName(asked.query, asked.operationName),
-            }) as never,
+            }),
           schema: this.#schema,
           storage: this.#storage,
           defaultQuery: first.query,
