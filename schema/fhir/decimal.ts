@@ -49,7 +49,7 @@ export function withDecimals(json: string): string {
 }
 
 /** Returns true for a decimal as `parseFhirJson` gives it. */
-export function isDecimal(value: unknown): boolean {
+export function isDecimal(value: unknown): value is number | string {
   return typeof value === 'number' || (typeof value === 'string' && value.startsWith(MARK));
 }
 

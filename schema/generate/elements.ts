@@ -1,6 +1,6 @@
 import type { ElementDefinition, ElementDefinitionType, StructureDefinition } from 'fhir/r4.js';
 import type { Field, FieldKind } from '../fhir/tables.ts';
-import { compare } from './definitions.ts';
+import { compareText } from '../process/texts.ts';
 
 /** One FHIR type (resource, datatype or backbone element) of a StructureDefinition. */
 export interface ElementType {
@@ -109,7 +109,7 @@ function fieldsOfElement(element: ElementDefinition): DescribedField[] {
 function targetsOf(type: ElementDefinitionType | undefined): Pick<Field, 'targets'> {
   const targets = (type?.targetProfile ?? []).map((url) => url.slice(url.lastIndexOf('/') + 1));
   if (type?.code !== 'Reference' || targets.length === 0 || targets.includes('Resource')) return {};
-  return { targets: targets.sort(compare) };
+  return { targets: targets.sort(compareText) };
 }
 
 /** Returns the FHIR type of an element. The definitions type ids and `Extension.url` as FHIRPath strings. */

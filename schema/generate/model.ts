@@ -1,8 +1,7 @@
 import type { Field, SearchParameter } from '../fhir/tables.ts';
 import type { Definitions } from './definitions.ts';
-import { compare } from './definitions.ts';
-import { elementTypes, primitiveScalars } from './elements.ts';
-import type { ElementType } from './elements.ts';
+import { compareText } from '../process/texts.ts';
+import { elementTypes, primitiveScalars, type ElementType } from './elements.ts';
 import {
   anyTargetFrom,
   defaultClinicalResources,
@@ -35,7 +34,7 @@ export function buildModel(definitions: Definitions, all = false): Model {
   const clinical: string[] = all
     ? [...definitions.resources.keys()].filter((type) => !imaging.includes(type))
     : [...defaultClinicalResources];
-  const resources = [...clinical, ...imaging].sort(compare);
+  const resources = [...clinical, ...imaging].sort(compareText);
   const types = new Map<string, ElementType>();
   for (const name of resources) {
     const definition = definitions.resources.get(name);
@@ -45,7 +44,7 @@ export function buildModel(definitions: Definitions, all = false): Model {
   const datatypes = addDatatypes(types, definitions);
   const searchParameters = new Map(resources.map((type) => [type, searchParametersOf(type, definitions)]));
   return {
-    clinicalResources: clinical.sort(compare),
+    clinicalResources: clinical.sort(compareText),
     imagingResources: imaging,
     types,
     datatypes,

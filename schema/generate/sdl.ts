@@ -1,6 +1,5 @@
 import type { Field, SearchParameter } from '../fhir/tables.ts';
-import type { DescribedField, ElementType } from './elements.ts';
-import { primitiveScalars } from './elements.ts';
+import { primitiveScalars, type DescribedField, type ElementType } from './elements.ts';
 import { directiveOfField } from './field-scopes.ts';
 import { reverseFieldParameters } from './resources.ts';
 

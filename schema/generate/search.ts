@@ -2,7 +2,7 @@ import type { SearchParameter as Definition } from 'fhir/r4.js';
 import { splitOutside } from '../expressions/fhirpath.ts';
 import type { SearchComponent, SearchParameter, SearchType } from '../fhir/tables.ts';
 import type { Definitions } from './definitions.ts';
-import { compare } from './definitions.ts';
+import { compareText } from '../process/texts.ts';
 import { impliedSystems } from './implied-systems.ts';
 
 /** Parameters of every resource, except `_text` and `_content` (need a text engine) and `_query` (needs named queries). */
@@ -20,7 +20,7 @@ export function searchParametersOf(resource: string, definitions: Definitions): 
         parameter.type === 'token' ? impliedSystems(resource, parameter.expression, definitions) : undefined;
       return systems ? { ...parameter, systems } : parameter;
     })
-    .sort((a, b) => compare(a.code, b.code));
+    .sort((a, b) => compareText(a.code, b.code));
 }
 
 function isCommon(base: readonly string[], code: string): boolean {
@@ -47,7 +47,7 @@ function searchParameter(
     parameter.targets =
       narrowed.length > 0 && narrowed.length === branches.length
         ? [...new Set(narrowed)]
-        : ([...(definition.target ?? [])].sort(compare) as string[]);
+        : ([...(definition.target ?? [])].sort(compareText) as string[]);
   }
   if (definition.type === 'composite') {
     parameter.components = (definition.component ?? []).map((component): SearchComponent => ({

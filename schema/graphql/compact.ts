@@ -1,5 +1,4 @@
-import type { GraphQLSchema } from 'graphql';
-import { isEnumType, isInputObjectType, isInterfaceType, isObjectType } from 'graphql';
+import { isEnumType, isInputObjectType, isInterfaceType, isObjectType, type GraphQLSchema } from 'graphql';
 import { ownText } from '../process/texts.ts';
 
 /** A part of a schema that remembers the SDL from which it was made. */

@@ -1,6 +1,5 @@
 import type { Reference, Resource } from 'fhir/r4.js';
-import type { DocumentNode, GraphQLFieldResolver } from 'graphql';
-import { Kind } from 'graphql';
+import { Kind, type DocumentNode, type GraphQLFieldResolver } from 'graphql';
 import { containedTarget } from '../fhir/contained.ts';
 import type { ItemSelector } from '../expressions/item-selector.ts';
 import { Fault } from '../fault/fault.ts';

@@ -1,5 +1,4 @@
-import type { GraphQLSchema } from 'graphql';
-import { isScalarType } from 'graphql';
+import { isScalarType, type GraphQLSchema } from 'graphql';
 import { isDecimal } from '../fhir/decimal.ts';
 import { Fault } from '../fault/fault.ts';
 

@@ -1,8 +1,7 @@
 import type { GraphQLSchemaModule } from '@apollo/subgraph/dist/schema-helper/resolverMap.js';
 import { addResolversToSchema } from '@apollo/subgraph/dist/schema-helper/buildSchemaFromSDL.js';
 import { entitiesResolver } from '@apollo/subgraph/dist/types.js';
-import type { DocumentNode, GraphQLSchema } from 'graphql';
-import { buildASTSchema, concatAST, Kind, parse } from 'graphql';
+import { buildASTSchema, concatAST, Kind, parse, type DocumentNode, type GraphQLSchema } from 'graphql';
 import { utf8 } from '../process/texts.ts';
 import { chargeLists } from './answer-budget.ts';
 import { strictScalars } from './fhir-scalars.ts';

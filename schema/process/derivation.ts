@@ -1,8 +1,3 @@
-interface Kept<Value> {
-  others: readonly unknown[];
-  value: Value;
-}
-
 /**
  * Values worked out from objects that never change, each kept as long as its object lives. Nothing has to be invalidated:
  * new facts come as a new object. Nothing is kept for an object that is not frozen: it belongs to one request, and a weak
@@ -10,7 +5,7 @@ interface Kept<Value> {
  * row are kept in a `WeakMap` beside the function that makes them.
  */
 export class Derivation<Source extends object, Value> {
-  readonly #kept = new WeakMap<Source, Kept<Value>>();
+  readonly #kept = new WeakMap<Source, { others: readonly unknown[]; value: Value }>();
 
   /**
    * Returns the value that is kept, or makes it where there is none or one of the others is not the same.

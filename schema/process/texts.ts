@@ -10,3 +10,8 @@ export function ownText(part: string): string {
 export function utf8({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString();
 }
+
+/** Compares texts by code unit: the order is the same on every machine and locale. */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import type { Files } from '../generate/files.ts';
-import { writeOrCheck } from '../generate/files.ts';
+import { writeOrCheck, type Files } from '../generate/files.ts';
 import { KEY_MEANINGS } from './key-meanings.ts';
 import { tenantFile } from './tenant-file.ts';
 import { keysOf, type SchemaNode } from './tenant-keys.ts';
