@@ -23,8 +23,7 @@ import { EXPORT_LIMITS, ExportJobs, type ExportLimits } from './export/export-jo
 import { fhirRoutes } from './fhir/fhir.ts';
 import { operationRoutes } from './fhir/operations.ts';
 import { recordJoins } from './joins/record-joins.ts';
-import type { PatientImages } from './record/patient-images.ts';
-import type { OpenStudyImages, StudyImages } from './record/study-images.ts';
+import type { PatientImages, OpenStudyImages, StudyImages } from './record/study-images.ts';
 import { GranularScopes } from './authorization/granular-scopes.ts';
 import { clinicalResolvers } from './graphql/resolvers.ts';
 import { FhirServer } from './sources/fhir-server.ts';

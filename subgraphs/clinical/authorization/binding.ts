@@ -1,5 +1,4 @@
-import type { Access } from '../../../schema/access/access.ts';
-import { requirePatient } from '../../../schema/access/access.ts';
+import { requirePatient, type Access } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { patientCompartment, searchParameter } from '../../../schema/fhir/tables.ts';
 import { bindingParameter, patientsNamed } from '../search/reach.ts';

@@ -2,8 +2,7 @@ import type { Reference, Resource } from 'fhir/r4.js';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
 import { patientCompartment, searchParameter } from '../../../schema/fhir/tables.ts';
 import { reachOf } from '../search/reach.ts';
-import type { Indexer } from '../search/index-rows.ts';
-import { compileIndexer } from '../search/index-rows.ts';
+import { compileIndexer, type Indexer } from '../search/index-rows.ts';
 
 /** Decides to which patient a resource belongs. Use one per process: it keeps compiled search parameters. */
 export class Compartment {

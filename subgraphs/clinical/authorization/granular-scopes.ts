@@ -1,8 +1,7 @@
 import type { Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Coverage } from '../../../schema/access/scopes.ts';
-import type { RequestSource } from '../sources/request-source.ts';
-import { isInFirstPage, MAX_GATHERED } from '../sources/request-source.ts';
+import { isInFirstPage, MAX_GATHERED, type RequestSource } from '../sources/request-source.ts';
 import { ResourceMatcher } from '../sources/resource-matcher.ts';
 import type { SearchPage, SearchParams, SourceSearch } from '../sources/source.ts';
 

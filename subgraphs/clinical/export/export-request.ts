@@ -1,8 +1,6 @@
 import type { OperationOutcome } from 'fhir/r4.js';
-import type { Access, PatientGrant } from '../../../schema/access/access.ts';
-import { grantFor } from '../../../schema/access/access.ts';
+import { requirePatient, type Access, type PatientGrant } from '../../../schema/access/access.ts';
 import { Fault, faultOutcome } from '../../../schema/fault/fault.ts';
-import { patientOutOfReach } from '../../../schema/fault/refusals.ts';
 import { operationOutcome, parseReference } from '../../../schema/fhir/fhir.ts';
 import { lastValue, unsupported, type Parameters } from '../../../schema/fhir/search/search-request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
@@ -117,11 +115,7 @@ function patientsOf(
   const patients = members ?? access.patients;
   if (named.length === 0) return patients;
   const ids = new Set(named.map((reference) => parseReference(reference)?.id ?? reference));
-  return [...ids].map((id) => {
-    const grant = grantFor({ ...access, patients }, id);
-    if (!grant) throw patientOutOfReach();
-    return grant;
-  });
+  return [...ids].map((id) => requirePatient({ ...access, patients }, id));
 }
 
 function warning(fault: Fault): OperationOutcome {

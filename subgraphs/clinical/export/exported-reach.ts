@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Access } from '../../../schema/access/access.ts';
-import { grantFor } from '../../../schema/access/access.ts';
+import { grantFor, type Access } from '../../../schema/access/access.ts';
 import { permitting, requireScope } from '../../../schema/access/scopes.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { interactionOf, type WantedTypes } from '../record/patient-data.ts';

@@ -41,10 +41,9 @@ export class JobFolders {
     return join(this.#root, id, name);
   }
 
-  async create(job: Job): Promise<string> {
+  async create(job: Job): Promise<void> {
     await mkdir(this.path(job.id), { recursive: true, mode: 0o700 });
     await this.describe(job);
-    return this.path(job.id);
   }
 
   /** Replaces the description at once, so that none is half written. */

@@ -11,7 +11,7 @@ import {
   type Section,
   type WantedTypes,
 } from '../record/patient-data.ts';
-import type { PatientImages } from '../record/patient-images.ts';
+import type { PatientImages } from '../record/study-images.ts';
 import { referencesIn, SharedResources } from '../record/shared-resources.ts';
 import { chunksByLength, MAX_IDS_LENGTH } from '../../../schema/fhir/id-chunks.ts';
 import type { NdjsonFiles } from './ndjson-files.ts';

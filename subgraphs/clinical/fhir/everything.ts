@@ -1,8 +1,7 @@
 import type { Bundle, Resource } from 'fhir/r4.js';
-import type { Access } from '../../../schema/access/access.ts';
-import { grantFor } from '../../../schema/access/access.ts';
+import { requirePatient, type Access } from '../../../schema/access/access.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
-import { foreignCursor, patientOutOfReach } from '../../../schema/fault/refusals.ts';
+import { foreignCursor } from '../../../schema/fault/refusals.ts';
 import { decodeCursor, encodeCursor, LARGEST_PAGE } from '../../../schema/fhir/search/paging.ts';
 import {
   readSearchRequest,
@@ -22,7 +21,7 @@ import {
   type DataFilter,
   type Section,
 } from '../record/patient-data.ts';
-import type { PatientImages } from '../record/patient-images.ts';
+import type { PatientImages } from '../record/study-images.ts';
 import { pageOfSections, type Part, type SectionPlace } from '../record/section-pages.ts';
 import { SharedResources } from '../record/shared-resources.ts';
 
@@ -89,8 +88,7 @@ export async function everything(
   { access, ...options }: EverythingOptions & { access: Access },
 ): Promise<Bundle> {
   const asked = readAsked(parameters, strict);
-  const grant = grantFor(access, patientId);
-  if (!grant) throw patientOutOfReach();
+  const grant = requirePatient(access, patientId);
   // The record below shows this patient alone, whoever else the token reaches. The images are asked for by patient.
   const narrowed: Access = { ...access, patients: [grant] };
   const types = wantedTypes(narrowed, asked.filter.types);

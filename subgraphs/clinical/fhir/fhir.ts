@@ -1,8 +1,7 @@
 import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import { asFhir, fhirRoute, readOnlyForms, refuseMethods } from '../../../schema/fhir/fhir-request.ts';
 import { faultHandler } from '../../../schema/http/fault-reply.ts';
-import type { FhirRoutesOptions } from './fhir-routes-options.ts';
-import { history, read, search, searchCompartment, vread } from './interactions.ts';
+import { history, read, search, searchCompartment, vread, type FhirRoutesOptions } from './interactions.ts';
 
 const SEARCH = fhirRoute('search');
 const READ = fhirRoute('read');

@@ -1,24 +1,34 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { requirePatient, type Access } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { sendRead, storedVersion } from '../../../schema/fhir/conditional-read.ts';
 import { partOf } from '../../../schema/fhir/elements.ts';
+import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import { readFhirRequest, sendFhir } from '../../../schema/fhir/fhir-request.ts';
 import type { Parameters } from '../../../schema/fhir/search/search-request.ts';
 import { clinicalResources, isResourceType } from '../../../schema/fhir/tables.ts';
 import { endOf } from '../../../schema/http/client-left.ts';
 import { fhirBase } from '../../../schema/http/request.ts';
+import type { Abortable } from '../../../schema/process/request-end.ts';
 import type { Clinical } from '../record/clinical.ts';
-import { accessWithin } from '../record/compartment-access.ts';
 import { readIncludes, type IncludeRules } from '../record/include-rules.ts';
 import { includesOf } from '../record/includes.ts';
 import { pageOf } from '../record/page.ts';
-import type { FhirRoutesOptions } from './fhir-routes-options.ts';
+import { bindingParameter } from '../search/reach.ts';
 import { historyBundle, parseHistory } from './history.ts';
 import { parseRead, parseSearch } from './search.ts';
 import { bundleOf } from './searchset.ts';
 import { observationPage } from './study-measurements.ts';
 
 /** Handlers of the interactions of FHIR REST (R4 §3.1.0). */
+
+export interface FhirRoutesOptions {
+  /** Public base of the whole server. */
+  baseUrl: string;
+  /** Opens the record for a request. @param access the request's own, or a narrower one */
+  open(request: FastifyRequest, over: Abortable, access?: Access): Clinical;
+}
 
 type Request<Names extends string> = FastifyRequest<{ Params: Record<Names, string> }>;
 
@@ -51,6 +61,21 @@ export async function searchCompartment(
     options.open(opened, over, accessWithin(request.access, patient, type));
   const path = `Patient/${patient}/${type}`;
   return answerSearch({ ...options, open }, { request, reply }, { type, path });
+}
+
+/**
+ * Narrows an Access to the compartment of one patient, for a compartment search (R4 §3.1.1.2). The compartment is the one of
+ * authorization: a resource that names somebody else as its subject is not in it.
+ * @throws Fault `forbidden` for a patient out of reach (IA-7), `not_found` for a malformed id and for a type whose resources
+ * are in no patient's compartment
+ */
+function accessWithin(access: Access, patientId: string, type: string): Access {
+  const grant = requirePatient(access, patientId);
+  if (!FHIR_ID.test(patientId)) throw noSuchResource();
+  if (!bindingParameter(type)) {
+    throw new Fault('not_found', `${type} resources are not in the compartment of a patient.`);
+  }
+  return { ...access, patients: [grant] };
 }
 
 async function answerSearch(

@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../../../schema/access/access.ts';
-import type { RecordOperation } from '../../../schema/access/audit.ts';
-import { ALLOWED, outcomeOf, querySummary } from '../../../schema/access/audit.ts';
+import { ALLOWED, outcomeOf, querySummary, type RecordOperation } from '../../../schema/access/audit.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { asFhir, sendFhir } from '../../../schema/fhir/fhir-request.ts';
 import { FHIR_ID, FHIR_JSON } from '../../../schema/fhir/fhir.ts';
@@ -16,7 +15,7 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Abortable } from '../../../schema/process/request-end.ts';
 import type { ExportJobs } from '../export/export-jobs.ts';
 import type { Clinical } from '../record/clinical.ts';
-import type { PatientImages } from '../record/patient-images.ts';
+import type { PatientImages } from '../record/study-images.ts';
 import { answerBatch, type EntryAnswer, type EntryRequest } from './batch.ts';
 import { everything } from './everything.ts';
 import { exportHandlers } from './export.ts';

@@ -110,10 +110,17 @@ async function measurements(
   }
   if (observations.length === 0) return { observations, warnings: ignored };
   const handling = { strict: search.strict ?? false, ignored };
-  if (search.sort !== undefined) leaveOut(notSorted(), handling);
+  if (search.sort !== undefined)
+    leaveOut(
+      unsupported(`${OF_REPORTS} are not sorted: they follow the Observations of the record.`),
+      handling,
+    );
   const matching = clinical.matching('Observation', observations, relative(applied, base));
   if (!matching) {
-    leaveOut(notJudged(), handling);
+    leaveOut(
+      unsupported(`${OF_REPORTS} are left out: they cannot be searched by all of these parameters.`),
+      handling,
+    );
     return { observations: [], warnings: ignored };
   }
   return { observations: (await matching) as Observation[], warnings: ignored };
@@ -155,16 +162,5 @@ function notSearched(): Fault {
   return new Fault('unsupported_parameter', message, { service: 'clinical' });
 }
 
-function notSorted(): Fault {
-  return new Fault(
-    'unsupported_parameter',
-    'Measurements of structured reports are not sorted: they follow the Observations of the record.',
-  );
-}
-
-function notJudged(): Fault {
-  return new Fault(
-    'unsupported_parameter',
-    'Measurements of structured reports are left out: they cannot be searched by all of these parameters.',
-  );
-}
+const OF_REPORTS = 'Measurements of structured reports';
+const unsupported = (message: string): Fault => new Fault('unsupported_parameter', message);

@@ -1,7 +1,10 @@
 import type { Reference, Resource } from 'fhir/r4.js';
 import type { DocumentNode } from 'graphql';
-import type { UnionMember } from '../../../schema/graphql/datatype-resolvers.ts';
-import { datatypeResolvers, unresolved } from '../../../schema/graphql/datatype-resolvers.ts';
+import {
+  datatypeResolvers,
+  unresolved,
+  type UnionMember,
+} from '../../../schema/graphql/datatype-resolvers.ts';
 import { requireScope } from '../../../schema/access/scopes.ts';
 import { addExpressionLists } from '../../../schema/graphql/expression-lists.ts';
 import type { ItemSelector } from '../../../schema/expressions/item-selector.ts';
@@ -10,10 +13,9 @@ import type { Args } from '../../../schema/fhir/search/search-arguments.ts';
 import { faultsAsErrors } from '../../../schema/graphql/graphql-fault.ts';
 import { clinicalResources, graphqlType, isResourceType, tables } from '../../../schema/fhir/tables.ts';
 import type { Clinical } from '../record/clinical.ts';
-import { imagingJoins } from './imaging-joins.ts';
+import { imagingJoins, studyFields } from './imaging-joins.ts';
 import { studyUidOfReference } from '../joins/study-links.ts';
 import { overTime } from './over-time.ts';
-import { studyFields } from './study-fields.ts';
 import { pageOf, relatedPageOf } from '../record/page.ts';
 import { searchAlone, type Relation } from '../record/related.ts';
 import { patientOrId, resolversOfUnreadablePatient } from './patient.ts';
@@ -42,9 +44,9 @@ export function clinicalResolvers(sdl: DocumentNode, selector: ItemSelector): Re
     });
   }
   add('Patient', resolversOfUnreadablePatient(resolvers['Patient'] ?? {}));
-  for (const [type, fields] of Object.entries(imagingJoins())) add(type, fields);
-  for (const [type, fields] of Object.entries(overTime())) add(type, fields);
-  for (const [type, fields] of Object.entries(studyFields())) add(type, fields);
+  for (const more of [imagingJoins(), overTime(), studyFields()]) {
+    for (const [type, fields] of Object.entries(more)) add(type, fields);
+  }
   addExpressionLists<ClinicalContext>(sdl, resolvers, selector);
   return resolvers;
 }

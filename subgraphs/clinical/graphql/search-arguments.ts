@@ -3,7 +3,7 @@ import { requirePageSize } from '../../../schema/fhir/search/paging.ts';
 import { searchArguments, type Args } from '../../../schema/fhir/search/search-arguments.ts';
 import { argumentName, defaultReverseParameter, reverseParameters } from '../../../schema/fhir/tables.ts';
 import type { Search } from '../record/search.ts';
-import { typeSearched } from '../search/filter.ts';
+import { typeSearched } from '../search/criteria.ts';
 
 /**
  * Returns the parameter that `_reference` names, or the default one (FG-3).

@@ -1,18 +1,11 @@
-import type { Observation } from 'fhir/r4.js';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import type { Clinical } from '../record/clinical.ts';
-
-/** Measurements of studies, and why some could not be read. */
-export interface Measurements {
-  observations: readonly Observation[];
-  failed: readonly Fault[];
-}
 
 /**
  * Returns the measurements in the structured reports of a study, as far as a search for Observations may show them.
  * @throws Fault `insufficient_scope` without `Observation.s`, or without `ImagingStudy.r` for the reports themselves
  */
-export async function measurementsOf(clinical: Clinical, studyUid: string): Promise<Measurements> {
+export async function measurementsOf(clinical: Clinical, studyUid: string) {
   let failed: readonly Fault[] = [];
   const observations = await clinical.permitted('Observation', async () => {
     const found = await clinical.images()?.measurements(studyUid);

@@ -20,16 +20,16 @@ export async function priorReports(
   clinical: Clinical,
   report: DiagnosticReport,
   { _count, ...args }: PriorReportsArguments,
-): Promise<{ reports: DiagnosticReport[]; failed: readonly Fault[] }> {
+): Promise<{ list: DiagnosticReport[]; failed: readonly Fault[] }> {
   const most = _count ?? Infinity;
   if (most < Infinity) requirePageSize('DiagnosticReport', most);
   const images = clinical.images();
-  if (!images) return { reports: [], failed: [] };
+  if (!images) return { list: [], failed: [] };
   const links = await linksOf(clinical, report);
   const { _patientId: patientId } = links;
-  if (!patientId) return { reports: [], failed: [] };
+  if (!patientId) return { list: [], failed: [] };
   const { priors, failed } = await images.priors(links, args);
-  if (priors.length === 0) return { reports: [], failed };
+  if (priors.length === 0) return { list: [], failed };
   const relation = { type: 'DiagnosticReport', code: 'patient', target: 'Patient', id: patientId };
   const candidates = (await clinical.related(relation, { params: [] })) as DiagnosticReport[];
   const tests = await Promise.all(candidates.map(async (one) => studyTest(await linksOf(clinical, one))));
@@ -40,5 +40,5 @@ export async function priorReports(
       .filter((one, index) => tests[index]?.(prior) && one.id !== report.id)
       .forEach((one) => found.add(one));
   }
-  return { reports: [...found].slice(0, most), failed };
+  return { list: [...found].slice(0, most), failed };
 }

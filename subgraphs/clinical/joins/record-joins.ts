@@ -9,8 +9,7 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { requireScope } from '../../../schema/access/scopes.ts';
 import type { Abortable } from '../../../schema/process/request-end.ts';
-import { readIfAllowed } from '../record/read-if-allowed.ts';
-import { MAX_INCLUDED } from '../record/includes.ts';
+import { MAX_INCLUDED, readAll } from '../record/includes.ts';
 import { LIST_LIMIT } from '../record/limits.ts';
 import { MAX_GATHERED } from '../sources/request-source.ts';
 import { ofStudy } from './of-study.ts';
@@ -153,8 +152,7 @@ async function namedIn(
   { type, references }: NonNullable<Wanted['names']>,
 ): Promise<Resource[]> {
   const targets = await Promise.all(references.map((one) => clinical.target(one)));
-  const ids = targets.flatMap((target) => (target?.type === type ? target.id : []));
-  if (ids.length > 0) requireScope(clinical.access, type, 'r');
-  const read = ids.map((id) => readIfAllowed(clinical.read(type, id)));
-  return (await Promise.all(read)).filter((resource) => resource !== undefined);
+  const names = targets.flatMap((target) => (target?.type === type ? `${type}/${target.id}` : []));
+  if (names.length > 0) requireScope(clinical.access, type, 'r');
+  return readAll(clinical, names);
 }

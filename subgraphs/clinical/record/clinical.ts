@@ -1,8 +1,7 @@
 import type { Binary, Resource } from 'fhir/r4.js';
-import type { Access } from '../../../schema/access/access.ts';
+import { requirePatient, type Access } from '../../../schema/access/access.ts';
 import type { MeasureCall } from '../../../schema/access/source-calls.ts';
 import type { RecordOperation } from '../../../schema/access/audit.ts';
-import { requirePatient } from '../../../schema/access/access.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import type { JoinRule } from '../../../schema/fhir/accession-types.ts';
 import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';

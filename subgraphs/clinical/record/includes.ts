@@ -106,8 +106,8 @@ function namedBy(
   return { named: [...named], refused };
 }
 
-/** Reads resources; those that are missing or out of reach are left out. */
-async function readAll(clinical: Clinical, names: readonly string[]): Promise<Resource[]> {
+/** Reads resources by their names (`Patient/1`); those that are missing or out of reach are left out. */
+export async function readAll(clinical: Clinical, names: readonly string[]): Promise<Resource[]> {
   const read = names.map((name) => {
     const [type = '', id = ''] = name.split('/');
     return readIfAllowed(clinical.read(type, id));

@@ -1,4 +1,5 @@
 import type { Observation } from 'fhir/r4.js';
+import { compareText } from '../../../schema/process/texts.ts';
 import { dateRange } from '../../../schema/fhir/date-range.ts';
 
 interface Timed {
@@ -68,6 +69,5 @@ function effectiveTime(observation: Observation): number {
 
 function newestFirst(a: Timed, b: Timed): number {
   if (a.time !== b.time) return a.time > b.time ? -1 : 1;
-  const [one, other] = [a.observation.id ?? '', b.observation.id ?? ''];
-  return one < other ? -1 : one > other ? 1 : 0;
+  return compareText(a.observation.id ?? '', b.observation.id ?? '');
 }

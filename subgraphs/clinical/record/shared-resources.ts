@@ -2,7 +2,7 @@ import type { Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
 import type { Clinical } from './clinical.ts';
-import { readIfAllowed } from './read-if-allowed.ts';
+import { readAll } from './includes.ts';
 
 /** Largest number of shared resources that the data of one request may refer to. */
 const MOST_SHARED = 50_000;
@@ -61,13 +61,7 @@ export class SharedResources {
   async *read(size: number, open: () => Clinical): AsyncGenerator<Resource[]> {
     for (let part = this.#unread(size); part.length > 0; part = this.#unread(size)) {
       const clinical = open();
-      const read = await Promise.all(
-        part.map((reference) => {
-          const [type = '', id = ''] = reference.split('/');
-          return readIfAllowed(clinical.read(type, id));
-        }),
-      );
-      const found = read.filter((resource) => resource !== undefined);
+      const found = await readAll(clinical, part);
       for (const resource of found) await this.note(clinical, resource);
       yield found;
     }

@@ -1,4 +1,4 @@
-import type { Observation } from 'fhir/r4.js';
+import type { Endpoint, ImagingStudy, Observation } from 'fhir/r4.js';
 import type { Access } from '../../../schema/access/access.ts';
 import type { RecordOperation } from '../../../schema/access/audit.ts';
 import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts';
@@ -34,6 +34,19 @@ export interface StudyImages {
     args: { modality?: readonly string[] | null; bodySite?: readonly string[] | null },
   ): Promise<Partly<{ priors: readonly StudyKeys[] }>>;
 }
+
+/** The images of a patient, which the composition root takes from the imaging subgraph. */
+export type PatientImages = (
+  tenant: Tenant,
+  access: Access,
+  patientId: string,
+) => Promise<{
+  studies: readonly ImagingStudy[];
+  /** The Endpoint that these studies name. */
+  endpoint?: Endpoint;
+  /** Faults of image sources that did not answer, while others did. */
+  failed: readonly Fault[];
+}>;
 
 /** Opens the images for one request. */
 export type OpenStudyImages = (

@@ -1,8 +1,8 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
+import type { SearchedType } from '../../../schema/fhir/search/filter.ts';
 import { alternatives } from '../../../schema/fhir/search/search-value.ts';
-import type { SearchParameter } from '../../../schema/fhir/tables.ts';
-import { clinicalResources, searchParameter } from '../../../schema/fhir/tables.ts';
+import { clinicalResources, searchParameter, type SearchParameter } from '../../../schema/fhir/tables.ts';
 import type { SearchParams } from './search-params.ts';
 
 /** A search in the resources that are referred to: `name` may be a chain or a `_has` again (R4 §3.1.1.4.12). */
@@ -181,3 +181,10 @@ export function parseCriteria(type: string, params: SearchParams): Criterion[] {
     return [{ ...parsed, values }];
   });
 }
+
+/** Returns the type of the parameter that a `_filter` compares: the last one of a chain. */
+export const typeSearched: SearchedType = (type, name) => {
+  const parsed = parseName(type, name);
+  const [target] = parsed?.chain?.types ?? [];
+  return target === undefined ? parsed?.parameter.type : typeSearched(target, parsed!.chain!.name);
+};

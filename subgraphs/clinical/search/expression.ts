@@ -1,8 +1,7 @@
 import fhirpath from 'fhirpath';
 import { createRequire } from 'node:module';
 import { splitOutside } from '../../../schema/expressions/fhirpath.ts';
-import type { Field } from '../../../schema/fhir/tables.ts';
-import { fieldsOf } from '../../../schema/fhir/tables.ts';
+import { fieldsOf, type Field } from '../../../schema/fhir/tables.ts';
 
 /** A value in a resource, with the FHIR type of its element. */
 export interface TypedValue {

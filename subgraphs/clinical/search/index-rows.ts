@@ -14,13 +14,11 @@ import type {
 } from 'fhir/r4.js';
 import { dateRange } from '../../../schema/fhir/date-range.ts';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
-import type { SearchParameter } from '../../../schema/fhir/tables.ts';
-import { searchParameter } from '../../../schema/fhir/tables.ts';
+import { searchParameter, type SearchParameter } from '../../../schema/fhir/tables.ts';
 import { foldedText } from '../../../schema/fhir/folded-text.ts';
 import type { Expression, TypedValue } from './expression.ts';
 import { compileExpression, compileItemExpression } from './expression.ts';
-import type { Span } from './range.ts';
-import { periodSpan, quantitySpan, rangeSpan, timingSpan } from './range.ts';
+import { periodSpan, quantitySpan, rangeSpan, timingSpan, type Span } from './range.ts';
 
 /** System of `code` elements, whose binding implies it. It matches any system in a search. */
 export const IMPLIED_SYSTEM = '*';

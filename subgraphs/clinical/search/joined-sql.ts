@@ -1,13 +1,10 @@
 import { Fault } from '../../../schema/fault/fault.ts';
 import { searchParameter } from '../../../schema/fhir/tables.ts';
-import type { Criterion, ReverseChain } from './criteria.ts';
-import { parseCriteria } from './criteria.ts';
-import type { Filter } from '../../../schema/fhir/search/filter.ts';
-import { parseFilter } from './filter.ts';
+import { parseCriteria, typeSearched, type Criterion, type ReverseChain } from './criteria.ts';
+import { parseFilter, type Filter } from '../../../schema/fhir/search/filter.ts';
 import { bindingParameter, reachOf } from './reach.ts';
 import type { SearchParams } from './search-params.ts';
-import type { Bind, SqlContext, Statement } from './sql-context.ts';
-import { joined, oneOf } from './sql-context.ts';
+import { joined, oneOf, type Bind, type SqlContext, type Statement } from './sql-context.ts';
 import { belonging, check, isOneOf } from './reach-sql.ts';
 
 /** Builders of the searches inside a search: the functions of `sql.ts`, with their context. */
@@ -37,7 +34,8 @@ const LIST_ITEM: ReverseChain = { type: 'List', reference: 'item', name: '_id' }
  * @throws Fault `invalid_request` for a value that cannot be read; `forbidden` for a type that is out of reach
  */
 export function specialSql(type: string, { has, parameter, values }: Criterion, inner: InnerSql): Statement {
-  if (parameter.code === '_filter') return filterSql(type, parseFilter(type, values[0]!), inner);
+  if (parameter.code === '_filter')
+    return filterSql(type, parseFilter(type, values[0]!, typeSearched), inner);
   const { type: source, reference, name } = has ?? LIST_ITEM;
   const { sql, binds } = innerSearch(source, [[name, values.join(',')]], inner);
   const param = inner.context.param(source, reference) ?? -1;
@@ -70,15 +68,16 @@ function filterSql(type: string, filter: Filter, inner: InnerSql): Statement {
 /** A search inside another: it finds only resources of the patients in reach (SM-16). */
 function innerSearch(type: string, params: SearchParams, inner: InnerSql): Statement {
   const { patients } = inner.context;
-  if (!patients) return inner.searchFrom(type, parseCriteria(type, params));
   const reach = reachOf(type);
-  if (reach === 'compartment' && bindingParameter(type) !== undefined) {
-    const found = inner.searchFrom(type, parseCriteria(type, params));
+  const isBound = reach === 'compartment' && bindingParameter(type) !== undefined;
+  if (patients && !isBound && reach !== 'shared')
+    throw new Fault('forbidden', `${type} cannot be searched with this token.`);
+  const found = inner.searchFrom(type, parseCriteria(type, params));
+  if (!patients) return found;
+  if (isBound) {
     const own = type === 'Patient' ? isOneOf(patients) : check(belonging(type, patients, inner.context));
     return joined([found, own], ' AND ');
   }
-  if (reach !== 'shared') throw new Fault('forbidden', `${type} cannot be searched with this token.`);
-  const found = inner.searchFrom(type, parseCriteria(type, params));
   if (!searchParameter(type, 'patient')) return found;
   return joined([found, ownerSql(patients, inner.context.param(type, 'patient') ?? -1)], ' AND ');
 }

@@ -1,6 +1,5 @@
 import { bindingParameter } from './reach.ts';
-import type { Bind, SqlContext, Statement } from './sql-context.ts';
-import { oneOf } from './sql-context.ts';
+import { oneOf, type Bind, type SqlContext, type Statement } from './sql-context.ts';
 
 /** Conditions that a resource `r` belongs to the patients in reach (SM-16). */
 

@@ -5,10 +5,8 @@ import type { SearchParameter } from '../../../schema/fhir/tables.ts';
 import { comparison } from './criterion-sql.ts';
 import type { Criterion } from './criteria.ts';
 import { MAIN_ROWS } from './index-rows.ts';
-import type { InnerSql } from './joined-sql.ts';
-import { chainSql, specialSql } from './joined-sql.ts';
-import type { Bind, SqlContext, Statement } from './sql-context.ts';
-import { joined, oneOf } from './sql-context.ts';
+import { chainSql, specialSql, type InnerSql } from './joined-sql.ts';
+import { joined, oneOf, type Bind, type SqlContext, type Statement } from './sql-context.ts';
 import { bindingParameter } from './reach.ts';
 import { belonging, check, isOneOf, type Condition } from './reach-sql.ts';
 

@@ -1,18 +1,15 @@
-import type { Resource } from 'fhir/r4.js';
+import type { Bundle, Resource } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import { searchParameter } from '../../../schema/fhir/tables.ts';
 import { boundTo } from '../search/reach.ts';
 import { chunksByLength, MAX_IDS_LENGTH } from '../../../schema/fhir/id-chunks.ts';
-import { incomplete } from './fhir-server-fault.ts';
-import type { FhirHttpOptions } from './fhir-server/http.ts';
-import { FhirHttp } from './fhir-server/http.ts';
+import { incomplete, unreadable } from './fhir-server-fault.ts';
+import { FhirHttp, type FhirHttpOptions } from './fhir-server/http.ts';
 import { PageSearch } from './fhir-server/page-search.ts';
-import type { Place } from './fhir-server/page-place.ts';
-import { Links, readPlace, writePlace } from './fhir-server/page-place.ts';
+import { Links, readPlace, writePlace, type Place } from './fhir-server/page-place.ts';
 import type { FhirServersShared } from './fhir-server/shared.ts';
 import { Sorting } from './fhir-server/sorting.ts';
-import { serverHistory, serverVersion, type ServerCalls } from './fhir-server-history.ts';
 import { FollowedPages } from './followed-pages.ts';
 import type {
   ClinicalSource,
@@ -140,19 +137,44 @@ export class FhirServer implements ClinicalSource {
     return sorting.isPossible ? sorting.sorted(resources) : undefined;
   }
 
-  version(named: ResourceName, versionId: string, signal?: AbortSignal): Promise<Resource | undefined> {
-    return serverVersion(this.#calls(signal), named, versionId);
+  async version(
+    { type, id }: ResourceName,
+    versionId: string,
+    signal?: AbortSignal,
+  ): Promise<Resource | undefined> {
+    const path = `/${type}/${encodeURIComponent(id)}/_history/${encodeURIComponent(versionId)}`;
+    const resource = await this.#http.get(path, signal);
+    // A server that ignores the end of the path would answer with the current version.
+    const isAsked =
+      resource?.resourceType === type && resource.id === id && resource.meta?.versionId === versionId;
+    return isAsked ? resource : undefined;
   }
 
-  history(named: ResourceName, search: HistorySearch, signal?: AbortSignal): Promise<HistoryPage> {
-    const { cursor } = search;
-    const place = `${named.type}/${named.id}/_history`;
-    const path = cursor === undefined ? undefined : this.#links.requireSearch(place, cursor);
-    return serverHistory(this.#calls(signal), { ...named, path }, search);
-  }
-
-  #calls(signal: AbortSignal | undefined): ServerCalls {
-    return { get: (path) => this.#http.get(path, signal), cursorOf: (link) => this.#links.relative(link) };
+  async history(
+    { type, id }: ResourceName,
+    { cursor, count, since }: HistorySearch,
+    signal?: AbortSignal,
+  ): Promise<HistoryPage> {
+    const query = new URLSearchParams({ _count: String(count) });
+    if (since !== undefined) query.set('_since', since);
+    const path =
+      cursor === undefined
+        ? `/${type}/${encodeURIComponent(id)}/_history?${query.toString()}`
+        : this.#links.requireSearch(`${type}/${id}/_history`, cursor);
+    const bundle = (await this.#http.get(path, signal)) as Bundle | undefined;
+    if (bundle === undefined) return { versions: [] };
+    if (bundle.resourceType !== 'Bundle') throw unreadable('the history was not answered with a Bundle');
+    const link = bundle.link?.find(({ relation }) => relation === 'next')?.url;
+    const next = link === undefined ? undefined : this.#links.relative(link);
+    if (link !== undefined && next === undefined) {
+      throw unreadable('its next page is said to be at another server');
+    }
+    const versions = (bundle.entry ?? []).flatMap(({ resource, request, response }) => {
+      const isOther = resource && (resource.resourceType !== type || resource.id !== id);
+      if (isOther || (!resource && request?.method !== 'DELETE')) return [];
+      return [{ resource: resource as Resource | undefined, request, response }];
+    });
+    return { versions, next };
   }
 }
 

@@ -16,21 +16,21 @@ import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import type { Abortable } from '../../../schema/process/request-end.ts';
 import { incomplete, notAppliedFault, unreadable } from './fhir-server-fault.ts';
 import { FollowedPages } from './followed-pages.ts';
-import { Versions } from './history.ts';
+import { readHistory, readVersion } from './history.ts';
 import { SourceAnswers } from './source-answers.ts';
-import { MAX_REMOTE_PAGE } from './source.ts';
-import type {
-  AtHand,
-  ClinicalSource,
-  FacetSearch,
-  HistoryPage,
-  HistorySearch,
-  NewestOf,
-  PatientsInReach,
-  ReadOptions,
-  ResourceName,
-  SearchPage,
-  SourceSearch,
+import {
+  MAX_REMOTE_PAGE,
+  type AtHand,
+  type ClinicalSource,
+  type FacetSearch,
+  type HistoryPage,
+  type HistorySearch,
+  type NewestOf,
+  type PatientsInReach,
+  type ReadOptions,
+  type ResourceName,
+  type SearchPage,
+  type SourceSearch,
 } from './source.ts';
 
 /** Largest number of resources that one answer gathers. */
@@ -90,13 +90,13 @@ export class RequestSource {
   /** Reads one version of a resource; undefined when it does not exist. */
   version(named: ResourceName, versionId: string): Promise<Resource | undefined> {
     const request = () => `read a version of ${named.type}`;
-    return this.#ask((source) => new Versions(source, this.#caller).read(named, versionId), { request });
+    return this.#ask((source) => readVersion(source, named, versionId, this.#caller), { request });
   }
 
   /** Returns one page of the versions of a resource. */
   history(named: ResourceName, search: HistorySearch): Promise<HistoryPage> {
     const request = () => `history of ${named.type}`;
-    return this.#ask((source) => new Versions(source, this.#caller).page(named, search), { request });
+    return this.#ask((source) => readHistory(source, named, search, this.#caller), { request });
   }
 
   get #caller(): ReadOptions {
@@ -161,10 +161,14 @@ export class RequestSource {
     // The patients are the caller's, the same in each search; there may be thousands.
     const { patients, ...rest } = search;
     const key = JSON.stringify([type, rest, patients !== undefined]);
-    return this.#answers.page(key, () => this.#askForPage({ type, search, isFurther }, key));
+    return this.#answers.page(key, () => this.#askForPage(type, search, { key, isFurther }));
   }
 
-  async #askForPage({ type, search, isFurther }: WantedPage, key: string): Promise<SearchPage> {
+  async #askForPage(
+    type: string,
+    search: SourceSearch,
+    { key, isFurther }: { key: string; isFurther: boolean },
+  ): Promise<SearchPage> {
     try {
       const page = await this.#ask((source) => source.search(type, search, this.#over?.signal), {
         request: () => `search ${summaryOf(type, search)}`,
@@ -243,11 +247,10 @@ export class RequestSource {
       const known = found.size;
       for (; at < kept.length && found.size < wanted; at++) found.set(kept[at]!.id ?? '', kept[at]!);
       const resources = () => [...found.values()];
-      if (at < kept.length)
-        return { resources: resources(), next: placeIn(at, cursor), total, offset, notApplied };
-      if (page.incomplete && found.size < wanted) throw incomplete(type);
-      // A caller who asks for more is told that there are no more pages.
-      if (page.incomplete)
+      const isFull = at < kept.length;
+      if (!isFull && page.incomplete && found.size < wanted) throw incomplete(type);
+      // A caller who asks for more than an incomplete page is told that there are no more pages.
+      if (isFull || page.incomplete)
         return { resources: resources(), next: placeIn(at, cursor), total, offset, notApplied };
       const { next, completeAfter } = page;
       if (next === undefined || completeAfter !== undefined || found.size >= wanted)
@@ -280,12 +283,6 @@ interface Question extends Omit<CallDescription, 'source' | 'kind'> {
   newestOf?: NewestOf | undefined;
   /** True for a page that follows another one. How many there are tells how much is left out of them. */
   isFurtherPage?: boolean;
-}
-
-interface WantedPage {
-  type: string;
-  search: SourceSearch;
-  isFurther: boolean;
 }
 
 function summaryOf(type: string, { params, count, sort, offset, cursor }: SourceSearch): string {

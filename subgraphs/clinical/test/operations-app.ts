@@ -6,7 +6,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import type { Operation } from '../../../schema/access/audit.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { ClinicalSubgraph } from '../app.ts';
-import type { PatientImages } from '../record/patient-images.ts';
+import type { PatientImages } from '../record/study-images.ts';
 import { fhirApp } from './servers.ts';
 
 /** Images for tests: one study of each patient that is named here. */

@@ -22,7 +22,7 @@ export const WRITTEN_DAY = (24 + 26) * HOUR;
 /** Returns the dates of a Period. */
 export function ofPeriod(period: Period | undefined): When | undefined {
   if (!period) return undefined;
-  const end = textOf(period.end);
+  const end = ofDate(period.end)?.date;
   return { ...ofDate(period.start), end, isOpen: end === undefined };
 }
 
@@ -39,10 +39,6 @@ export function ofTiming(timing: Timing | undefined): When | undefined {
 export function ofDate(date: string | undefined): When | undefined {
   const start = startOf(date);
   return start === undefined ? undefined : { date, start };
-}
-
-function textOf(date: string | undefined): string | undefined {
-  return typeof date === 'string' && dateRange(date) ? date : undefined;
 }
 
 /** Returns the beginning of a date in milliseconds since the epoch: of a year its first second, in UTC. */

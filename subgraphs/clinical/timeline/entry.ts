@@ -1,4 +1,5 @@
 import type { DiagnosticReport, Observation, Resource } from 'fhir/r4.js';
+import { compareText } from '../../../schema/process/texts.ts';
 import type { PatientStudy } from '../record/study-images.ts';
 import { startOf } from './dates.ts';
 import { KINDS, type Kind } from './types.ts';
@@ -49,8 +50,6 @@ export function comparePlaces(a: Place, b: Place): number {
     KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || compareText(a.type, b.type) || compareText(a.id, b.id)
   );
 }
-
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Returns the entry of a study that no report has. */
 export function studyEntry({ id, started, description, modalities }: PatientStudy): Placed {

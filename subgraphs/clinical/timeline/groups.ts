@@ -5,12 +5,6 @@ import { comparePlaces, type Placed, type Place } from './entry.ts';
 import type { Dated } from './type-search.ts';
 import { inWords, type Kind } from './types.ts';
 
-/** Facts that an observation has in common with the others of its group. */
-interface Membership {
-  kind: Kind;
-  key: string;
-}
-
 interface Member {
   observation: Observation;
   place: Place;
@@ -40,7 +34,7 @@ export function groupObservations(observations: readonly Dated[], reports: reado
       report.entry.observations = [...(report.entry.observations ?? []), observation];
       continue;
     }
-    const { key } = membership(observation, kind, day);
+    const key = groupKey(observation, kind, day);
     const group = groups.get(key) ?? { kind, members: [] };
     groups.set(key, group);
     const place: Place = { type: 'Observation', id: observation.id ?? '', kind, start: dated.start };
@@ -62,9 +56,10 @@ export function kindOfObservation({ category = [] }: Observation): 'laboratory' 
   return isVital ? 'vitalSigns' : 'laboratory';
 }
 
-function membership({ encounter, specimen }: Observation, kind: Kind, day: string): Membership {
+/** Returns the key of what an observation has in common with the others of its group. */
+function groupKey({ encounter, specimen }: Observation, kind: Kind, day: string): string {
   const common = kind === 'vitalSigns' ? encounter : specimen;
-  return { kind, key: JSON.stringify([kind, day, common?.reference ?? common?.identifier?.value ?? '']) };
+  return JSON.stringify([kind, day, common?.reference ?? common?.identifier?.value ?? '']);
 }
 
 /** Returns the report of each result, by the day of the report and the id of the result. */

@@ -224,15 +224,21 @@ class PageOfTimeline {
 
   /** Returns the entries of all that was read and comes after the page before, in order. */
   #placed(): Placed[] {
-    const { after } = this.#options;
     const placed = [...this.#searches.values()]
       .filter(({ type }) => type.type !== OBSERVATION)
       .flatMap(({ type, dated }) => dated.map((one) => placedOf(type, one.resource, one)));
     const reports = placed.filter(({ report }) => report);
     placed.push(...groupObservations(this.#searches.get(OBSERVATION)?.dated ?? [], reports));
     placed.push(...this.#unreported().filter(({ place }) => place.start !== undefined));
-    const rest = after ? placed.filter(({ place }) => comparePlaces(place, after) > 0) : placed;
-    return rest.sort((a, b) => comparePlaces(a.place, b.place));
+    return this.#rest(placed);
+  }
+
+  /** Returns the entries that come after the page before, in order. */
+  #rest(placed: readonly Placed[]): Placed[] {
+    const { after } = this.#options;
+    return placed
+      .filter(({ place }) => !after || comparePlaces(place, after) > 0)
+      .sort((a, b) => comparePlaces(a.place, b.place));
   }
 
   #unreported(): Placed[] {
@@ -245,7 +251,6 @@ class PageOfTimeline {
 
   /** Returns the entries without a date that come after the page before, in order. */
   async #undated(): Promise<Placed[]> {
-    const { after } = this.#options;
     const placed: Placed[] = [];
     const found = [...this.#searches].map(([type, search]) =>
       this.#try(type, async () => {
@@ -258,11 +263,7 @@ class PageOfTimeline {
     const studies = () => this.#unreported().filter(({ place }) => place.start === undefined);
     if (this.#needsAllReports(studies())) await this.#readAllReports();
     placed.push(...studies());
-    const rest =
-      after?.start === undefined && after
-        ? placed.filter(({ place }) => comparePlaces(place, after) > 0)
-        : placed;
-    return rest.sort((a, b) => comparePlaces(a.place, b.place));
+    return this.#rest(placed);
   }
 
   #withStudies({ entry, report }: Placed): Entry {

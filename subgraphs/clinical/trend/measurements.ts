@@ -1,5 +1,5 @@
 import type { CodeableConcept, Coding, Observation, ObservationReferenceRange, Quantity } from 'fhir/r4.js';
-import { decimalText, isDecimal } from '../../../schema/fhir/decimal.ts';
+import { decimalText } from '../../../schema/fhir/decimal.ts';
 import { UCUM } from '../../../schema/fhir/ucum.ts';
 import { inWords, observationWhen } from '../timeline/types.ts';
 
@@ -103,6 +103,3 @@ function rangeOf(ranges: ObservationReferenceRange[] | undefined): ObservationRe
   const normal = all.filter(({ type }) => type?.coding?.some((coding) => coding?.code === 'normal'));
   return normal.length === 1 ? normal[0] : undefined;
 }
-
-/** Returns true for a number as `parseFhirJson` gives it. */
-export const isNumber = (value: unknown): value is number | string => isDecimal(value);

@@ -1,7 +1,7 @@
 import type { Coding, Quantity } from 'fhir/r4.js';
-import { decimalText } from '../../../schema/fhir/decimal.ts';
+import { decimalText, isDecimal } from '../../../schema/fhir/decimal.ts';
 import { UCUM } from '../../../schema/fhir/ucum.ts';
-import { isNumber, type Measurement } from './measurements.ts';
+import type { Measurement } from './measurements.ts';
 import { converted, isConvertible } from './units.ts';
 
 /** One point, as the graph gives it. */
@@ -95,7 +95,7 @@ function pointOf(one: Measurement, unit: string | undefined, convertFrom: Conver
 
 /** Returns a bound of a reference range in the unit of the value; undefined if it is of another kind, or says no unit. */
 function boundOf(bound: Quantity | undefined, { unit, isUcum }: Measurement): number | string | undefined {
-  if (!bound || !isNumber(bound.value) || bound.comparator !== undefined || unit === undefined)
+  if (!bound || !isDecimal(bound.value) || bound.comparator !== undefined || unit === undefined)
     return undefined;
   if (isUcum && bound.system === UCUM && bound.code !== undefined)
     return converted(bound.value, bound.code, unit);

@@ -1,11 +1,11 @@
 import type { Observation } from 'fhir/r4.js';
+import { compareText } from '../../../schema/process/texts.ts';
 import { requirePatient } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { isUcum } from '../../../schema/fhir/ucum.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { canSearchBy } from '../record/supported-parameters.ts';
-import { overlaps, requireDates, type DateBounds } from '../timeline/dates.ts';
-import { withoutDuplicates } from './duplicates.ts';
+import { overlaps, requireDates, type DateBounds, startOf } from '../timeline/dates.ts';
 import { measurementsOf, type AskedCode, type Measurement } from './measurements.ts';
 import { seriesOf, type Series } from './series.ts';
 import { LOINC, TREND_GROUPS } from './trend-groups.ts';
@@ -36,7 +36,7 @@ export async function trendSeries(clinical: Clinical, request: TrendRequest): Pr
     throw new Fault('invalid_request', 'unit takes a unit of UCUM, such as mmol/L, mm[Hg] or [lb_av].');
   const observations = await observationsOf(clinical, asked, request);
   const measurements = withoutDuplicates(observations.flatMap((one) => measurementsOf(one, asked)));
-  measurements.sort((a, b) => a.time - b.time || compareIds(a, b));
+  measurements.sort((a, b) => a.time - b.time || compareText(a.observation.id ?? '', b.observation.id ?? ''));
   return ofCodes(measurements, asked).flatMap((some) => seriesOf(some, unit));
 }
 
@@ -63,12 +63,7 @@ async function observationsOf(
 ): Promise<Observation[]> {
   const source = await clinical.backend();
   const tokens = asked
-    .map(({ system, code }) =>
-      [system, code]
-        .filter((part) => part !== undefined)
-        .map(escaped)
-        .join('|'),
-    )
+    .map(({ system, code }) => (system === undefined ? [code] : [system, code]).map(escaped).join('|'))
     .join(',');
   const parameters = canSearchBy(source, 'Observation', 'combo-code')
     ? ['combo-code']
@@ -99,7 +94,44 @@ function ofCodes(measurements: readonly Measurement[], asked: readonly AskedCode
   return [...found.values()].sort((a, b) => order(a) - order(b));
 }
 
-function compareIds(a: Measurement, b: Measurement): number {
-  const [one, other] = [a.observation.id ?? '', b.observation.id ?? ''];
-  return one < other ? -1 : one > other ? 1 : 0;
+/**
+ * Leaves out measurements of the same specimen, code and time but one: the corrected one, or else the one that was issued
+ * last. Observations without a specimen are the same if they have an identifier in common.
+ */
+function withoutDuplicates(measurements: readonly Measurement[]): Measurement[] {
+  const kept = new Map<string, Measurement>();
+  const found = new Set<Measurement>();
+  for (const one of measurements) {
+    const keys = keysOf(one);
+    if (keys.length === 0) {
+      found.add(one);
+      continue;
+    }
+    const others = [...new Set(keys.flatMap((key) => kept.get(key) ?? []))];
+    const best = others.reduce((best, other) => (rank(other) > rank(best) ? other : best), one);
+    for (const other of [...others, one]) found.delete(other);
+    found.add(best);
+    for (const key of [...keys, ...others.flatMap(keysOf)]) kept.set(key, best);
+  }
+  return [...found];
+}
+
+function keysOf({ observation, coding, time }: Measurement): string[] {
+  const { specimen, identifier } = observation;
+  if (!specimen && !identifier) return [];
+  const of = [coding.system, coding.code, time];
+  const named = specimen?.reference ?? specimen?.identifier?.value;
+  if (named !== undefined) return [JSON.stringify([...of, 'specimen', named])];
+  return (identifier ?? []).flatMap((one) =>
+    one?.value === undefined ? [] : [JSON.stringify([...of, 'identifier', one.system, one.value])],
+  );
+}
+
+/** Orders statuses: a correction is better than what it corrects, and a final value better than a preliminary one. */
+const STATUSES = ['unknown', 'registered', 'preliminary', 'final', 'amended', 'corrected'];
+
+/** Returns a number that is larger for the better one of two. */
+function rank({ observation: { status, issued, meta } }: Measurement): number {
+  const time = startOf(issued) ?? startOf(meta?.lastUpdated) ?? 0;
+  return STATUSES.indexOf(status) * 1e14 + time;
 }

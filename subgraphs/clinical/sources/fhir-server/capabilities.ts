@@ -1,12 +1,10 @@
 import type { CapabilityStatementRest, CapabilityStatementRestResource } from 'fhir/r4.js';
 import { LRUCache } from 'lru-cache';
 import type { Dispatcher } from 'undici';
-import type { FaultCode } from '../../../../schema/fault/fault.ts';
-import { Fault } from '../../../../schema/fault/fault.ts';
+import { Fault, type FaultCode } from '../../../../schema/fault/fault.ts';
 import { isResourceType } from '../../../../schema/fhir/tables.ts';
 import type { SourceCapabilities, TypeCapabilities } from '../source.ts';
-import type { FhirHttpOptions } from './http.ts';
-import { FhirHttp } from './http.ts';
+import { FhirHttp, type FhirHttpOptions } from './http.ts';
 
 const HOUR = 3_600_000;
 /** Time after which a server that could not be reached is asked again. */

@@ -1,6 +1,7 @@
 import { alternatives, unescapeValue } from '../../../../schema/fhir/search/search-value.ts';
 import { searchParameter } from '../../../../schema/fhir/tables.ts';
 import type { SearchParams, TypeCapabilities } from '../source.ts';
+import type { Searchset } from './searchset.ts';
 
 export interface Asked {
   type: string;
@@ -8,18 +9,16 @@ export interface Asked {
   sort?: string;
 }
 
-/** A server's own words about the search that it answered. */
-export interface Said {
-  self?: string;
-  warnings: readonly string[];
-}
-
 /**
  * Returns the names of parameters, and `_sort`, of which a server does not say that it applied them: they are missing in its
  * self link or have other values there (R4 §3.1.1.1), or a warning names them. Without a self link a server applied what it
  * declares, without modifiers and chains: it does not declare those.
  */
-export function ignoredBy(asked: Asked, said: Said, declared: TypeCapabilities | undefined): string[] {
+export function ignoredBy(
+  asked: Asked,
+  said: Pick<Searchset, 'self' | 'warnings'>,
+  declared: TypeCapabilities | undefined,
+): string[] {
   const pairs: SearchParams =
     asked.sort === undefined ? asked.params : [...asked.params, ['_sort', asked.sort]];
   const query = queryOf(said.self);

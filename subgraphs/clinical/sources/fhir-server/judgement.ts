@@ -3,8 +3,7 @@ import { dateRange } from '../../../../schema/fhir/date-range.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { FHIR_ID, parseReference } from '../../../../schema/fhir/fhir.ts';
 import { readToken, splitPrefix, unescapeValue } from '../../../../schema/fhir/search/search-value.ts';
-import type { Criterion } from '../../search/criteria.ts';
-import { parseCriteria } from '../../search/criteria.ts';
+import { parseCriteria, type Criterion } from '../../search/criteria.ts';
 import type { ResourceMatcher } from '../resource-matcher.ts';
 import type { SearchParams } from '../source.ts';
 

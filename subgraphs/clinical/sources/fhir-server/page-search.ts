@@ -3,22 +3,19 @@ import { FHIR_ID } from '../../../../schema/fhir/fhir.ts';
 import { alternatives } from '../../../../schema/fhir/search/search-value.ts';
 import { searchParameter } from '../../../../schema/fhir/tables.ts';
 import { unreadable } from '../fhir-server-fault.ts';
-import type {
-  SearchPage,
-  SearchParams,
-  SourceCapabilities,
-  SourceSearch,
-  TypeCapabilities,
+import {
+  MAX_REMOTE_PAGE as MAX_PAGE,
+  type SearchPage,
+  type SearchParams,
+  type SourceCapabilities,
+  type SourceSearch,
+  type TypeCapabilities,
 } from '../source.ts';
 import type { FhirHttp } from './http.ts';
-import type { Asked } from './ignored-parameters.ts';
-import { countIn, ignoredBy, repeatsSearch } from './ignored-parameters.ts';
+import { countIn, ignoredBy, repeatsSearch, type Asked } from './ignored-parameters.ts';
 import { judge } from './judgement.ts';
-import { MAX_REMOTE_PAGE as MAX_PAGE } from '../source.ts';
-import type { Links, Place } from './page-place.ts';
-import { writePlace } from './page-place.ts';
-import type { Searchset } from './searchset.ts';
-import { readSearchset } from './searchset.ts';
+import { writePlace, type Links, type Place } from './page-place.ts';
+import { readSearchset, type Searchset } from './searchset.ts';
 import type { FhirServersShared } from './shared.ts';
 import { Sorting } from './sorting.ts';
 
@@ -191,11 +188,10 @@ interface Answered {
 }
 
 /** Returns the names of parameters, and `_sort`, that the server did not apply, as far as it says so. */
-function ignoredNames({ asked, set: { self, warnings }, place, isStrict, declared }: Answered): string[] {
+function ignoredNames({ asked, set, place, isStrict, declared }: Answered): string[] {
   // Links to later pages often have another form: what the first page said is in the cursor.
-  const isOpaque = place.path !== '' && !repeatsSearch(asked, self);
-  const said = { self, warnings };
-  const now = isOpaque ? [] : ignoredBy(asked, said, declared);
+  const isOpaque = place.path !== '' && !repeatsSearch(asked, set.self);
+  const now = isOpaque ? [] : ignoredBy(asked, set, declared);
   // A server that refuses the strict search does not apply all of it, whatever its link repeats.
   const doubtful = isStrict
     ? []

@@ -47,18 +47,9 @@ export class RowWriter {
    * @param rowsAtOnce rows of a table that are written together; with more than 1, `flush` writes the last ones
    */
   constructor(db: Database.Database, rowsAtOnce = 1) {
-    const table = (name: RowTable): Table => new Table(db, name, rowsAtOnce);
-    this.#tables = {
-      token: table('token'),
-      string: table('string'),
-      date: table('date'),
-      number: table('number'),
-      reference: table('reference'),
-      uri: table('uri'),
-      identifier: table('identifier'),
-      presence: table('presence'),
-      composite: table('composite'),
-    };
+    const names = Object.keys(ROW_COLUMNS) as RowTable[];
+    const tables = names.map((name) => [name, new Table(db, name, rowsAtOnce)] as const);
+    this.#tables = Object.fromEntries(tables) as Record<RowTable, Table>;
   }
 
   /**
@@ -81,15 +72,8 @@ export class RowWriter {
     if (rows.presence) presence.add(rid, param);
     for (const { head, tail } of rows.composite) {
       const { code, system, low, high, unit, text, target } = tail;
-      const values = [
-        code,
-        system,
-        low,
-        high,
-        unit,
-        text === undefined ? undefined : foldString(text),
-        target,
-      ];
+      const folded = text === undefined ? undefined : foldString(text);
+      const values = [code, system, low, high, unit, folded, target];
       composite.add(rid, param, head.code, head.system, ...values.map((value) => value ?? null));
     }
   }

@@ -70,18 +70,14 @@ export class PlanRunner {
       : countListed(lists, (sql) => this.#statement(sql));
     const { top, ...left } = mostFrequent(counted, limit);
     const text = this.#statement('SELECT json FROM resource WHERE rid = ?').pluck();
-    const rows = top.map(({ code, system, count, rid }) => {
-      const json = text.get(rid) as string;
-      return { code, system, count, json };
-    });
+    const rows = top.map(({ rid, ...value }) => ({ json: text.get(rid) as string, ...value }));
     return { rows, ...left };
   }
 
   /** Returns the values by which the place is sorted: a place out of the search's reach says nothing. */
   #place({ place }: SearchPlan, { after }: PageWanted): Named | undefined {
     if (after === undefined || !place) return {};
-    const row = this.#statement(place.sql).get(...place.binds, { rid: after }) as Row | undefined;
-    return row;
+    return this.#statement(place.sql).get(...place.binds, { rid: after }) as Row | undefined;
   }
 
   /** Counts the rows of a way to collect, at most `most`. */

@@ -1,7 +1,6 @@
 import type Database from 'better-sqlite3';
 import { searchParameters } from '../../../../schema/fhir/tables.ts';
-import type { Indexer } from '../../search/index-rows.ts';
-import { compileIndexer } from '../../search/index-rows.ts';
+import { compileIndexer, type Indexer } from '../../search/index-rows.ts';
 import { RowWriter } from './row-writer.ts';
 
 /** Rows that are written together. */

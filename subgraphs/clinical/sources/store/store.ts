@@ -152,7 +152,8 @@ export class Store implements ClinicalSource {
     let known: number | undefined;
     const question = (onlyShort: boolean): Question => {
       // A cursor leads into the content that it was made of.
-      if (cursor !== undefined && !cursor.startsWith(`?${this.#facts.generation}.`)) throw replaced();
+      if (cursor !== undefined && !cursor.startsWith(`?${this.#facts.generation}.`))
+        throw new Fault('invalid_request', 'The record has been loaded anew. Begin the search again.');
       const sinceDate = onlyShort && isKnownLater(search);
       const planned = { type, criteria, sort, after: place !== undefined, onlyShort, sinceDate };
       const plan = planSearch(planned, this.#context(patients));
@@ -253,10 +254,6 @@ async function factsOf(threads: QueryThreads, file: string): Promise<StoreFacts>
 
 function paramsOf({ params }: StoreFacts): ReadonlyMap<string, StoreFacts['params'][number]> {
   return new Map(params.map((each) => [`${each.type} ${each.code}`, each]));
-}
-
-function replaced(): Fault {
-  return new Fault('invalid_request', 'The record has been loaded anew. Begin the search again.');
 }
 
 const lengthOf = (texts: readonly string[]): number => texts.reduce((sum, { length }) => sum + length, 0);
