@@ -2,12 +2,11 @@ import type { Access } from '../../schema/access/access.ts';
 import { Semaphore } from '../../schema/concurrency/semaphore.ts';
 import type { StudyLinks } from '../../schema/fhir/study-links.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
-import { measurementsOfStudy } from './fhir/measurements.ts';
-import { imagesOfPatient } from './fhir/of-patient.ts';
-import { patientStudies } from './fhir/patient-studies.ts';
+import { imagesOfPatient, patientStudies } from './fhir/of-patient.ts';
 import type { GraphqlOptions } from './graphql/graphql-loaders.ts';
 import { priorsOfReport } from './graphql/priors.ts';
 import type { PriorsArguments } from './priors/comparison.ts';
+import { measurementsOfStudy } from './study/measured-reports.ts';
 import { studiesOfObjects } from './study/object-studies.ts';
 import type { OpenImaging } from './study/authorized-studies.ts';
 

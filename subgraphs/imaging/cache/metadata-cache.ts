@@ -21,6 +21,7 @@ import type { ParsingThreads } from '../threads/parsing-threads.ts';
 import type { Target } from '../sources/source.ts';
 import { grouped } from '../facts/study-rows.ts';
 import { OTHERS_SECONDS } from './study-cache.ts';
+import { compareText } from '../../../schema/process/texts.ts';
 
 /** Seconds after which metadata are loaded again, even if the number of instances is the same. */
 const METADATA_TTL = 300;
@@ -207,7 +208,7 @@ function byNumber(
   [second = Number.MAX_VALUE, other = '']: Numbered,
 ) {
   if (first !== second) return first - second;
-  return one < other ? -1 : one > other ? 1 : 0;
+  return compareText(one, other);
 }
 
 /** Loads metadata by series. */

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { DICOM } from '../../../schema/dicom/dicom.ts';
+import { DICOM, UID } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { chunksOf } from '../multipart/chunks.ts';
 import { isTransferSyntax, negotiateBulkData, negotiateFrames, objectForms } from './accept.ts';
@@ -14,7 +14,7 @@ import {
   type OutgoingPart,
 } from '../multipart/multipart.ts';
 import { byteRange, rangeHeaders, wholeOrRange, withinRange } from '../study/byte-range.ts';
-import type { Payload } from '../study/answer.ts';
+import { type Payload, warningsOf } from '../study/answer.ts';
 import { noSuchObject } from '../../../schema/fault/refusals.ts';
 import { objectType, typeWith } from '../sources/stored/file-meta.ts';
 import type { Frames, InstanceTarget, StoredInstance, Target } from '../sources/source.ts';
@@ -22,7 +22,7 @@ import type { AuthorizedStudies } from '../study/authorized-studies.ts';
 import type { Study } from '../study/study.ts';
 import { WrittenBody } from '../multipart/written-body.ts';
 import { closing, instancesFrom, opened } from './opened-instances.ts';
-import { zip } from './study-zip.ts';
+import { writeZip, type ZipEntry } from './zip-writer.ts';
 
 /** WADO-RS (PS3.18 §10.4) over the core: makes answers, without HTTP. */
 
@@ -246,4 +246,39 @@ export async function retrieveBulkData(
 
 function notAcceptable(message: string): Fault {
   return new Fault('not_acceptable', message);
+}
+
+/** Returns the objects of a study, series or instance as a zip; each file is named by its UID (DW-5). */
+async function zip(
+  instances: AsyncIterable<StoredInstance>,
+  { sourceFaults }: Pick<AuthorizedStudies, 'sourceFaults'>,
+): Promise<Payload> {
+  const { first, iterator } = await opened(instances);
+  const body = writeZip(entriesOf(first, iterator, sourceFaults));
+  return {
+    headers: { 'content-type': 'application/zip' },
+    body: closing(body, iterator, first.value?.stream),
+  };
+}
+
+async function* entriesOf(
+  first: IteratorResult<StoredInstance>,
+  iterator: AsyncIterator<StoredInstance>,
+  sourceFaults: readonly Fault[],
+): AsyncGenerator<ZipEntry> {
+  // An unpacked zip has no headers, so it contains the warnings of the answer.
+  if (sourceFaults.length > 0)
+    yield { name: 'WARNING.txt', body: Readable.from([Buffer.from(note(sourceFaults))]) };
+  const names = new Set<string>();
+  for await (const { sopInstanceUid = '', stream } of instancesFrom(first, iterator)) {
+    // Only a UID becomes a name, and no object replaces another when the zip is unpacked.
+    const named = UID.test(sopInstanceUid) && !names.has(sopInstanceUid);
+    const name = named ? sopInstanceUid : `object-${names.size + 1}`;
+    names.add(name);
+    yield { name: `${name}.dcm`, body: stream };
+  }
+}
+
+function note(sourceFaults: readonly Fault[]): string {
+  return ['This may not be all of the study.', ...warningsOf(sourceFaults), ''].join('\r\n');
 }

@@ -1,6 +1,5 @@
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
-import { statedIdentifier } from './identifiers.ts';
-import type { PatientKey } from './identifiers.ts';
+import { statedIdentifier, type PatientKey } from './identifiers.ts';
 import type { StatedPatient } from './target.ts';
 
 /**

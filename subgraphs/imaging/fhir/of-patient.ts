@@ -2,6 +2,7 @@ import type { Endpoint, ImagingStudy } from 'fhir/r4.js';
 import { tenantBase } from '../../../schema/http/request.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import type { AuthorizedStudies } from '../study/authorized-studies.ts';
+import { keysOf } from '../study/document/study-keys.ts';
 import { ENDPOINT_ID, namesEndpoint, wadoEndpoint } from './endpoint.ts';
 import { findStudies, withInstances, type ResourceOptions } from './find.ts';
 import { parseSearch } from './search.ts';
@@ -29,12 +30,8 @@ export async function imagesOfPatient(
   patientId: string,
   options: ResourceOptions,
 ): Promise<ImagesOfPatient> {
-  const search = parseSearch([['patient', patientId]], { strict: true, patientBases: [] });
-  const found = await findStudies(
-    imaging,
-    { ...search, count: Infinity, endpointStyle: 'included' },
-    options,
-  );
+  const search = { ...allOfPatient(patientId), endpointStyle: 'included' as const };
+  const found = await findStudies(imaging, search, options);
   const { page, failed } = found;
   const parts = {};
   const instances = page.reduce((sum, { study }) => sum + (study.numberOfInstances ?? 0), 0);
@@ -48,3 +45,32 @@ export async function imagesOfPatient(
     failed,
   };
 }
+
+/**
+ * Returns what joins the studies of a patient with the clinical record: keys, dates and accession numbers, newest first,
+ * with the faults of image sources that did not answer, while others did (DW-18).
+ * @throws Fault like `ImagingStudy?patient={id}`
+ */
+export async function patientStudies(
+  imaging: AuthorizedStudies,
+  patientId: string,
+  options: ResourceOptions,
+) {
+  const { page, failed } = await findStudies(imaging, allOfPatient(patientId), options);
+  const studies = page.map((found) => ({
+    // One that names nobody is this patient's, too: it was found for this patient.
+    ...keysOf(found),
+    id: found.study.id!,
+    _patientId: patientId,
+    started: found.study.started,
+    description: found.study.description,
+    modalities: (found.study.modality ?? []).flatMap(({ code }) => code ?? []),
+  }));
+  return { studies, failed: failed as readonly Fault[] };
+}
+
+/** Returns the search `ImagingStudy?patient={id}`, without pages. */
+const allOfPatient = (patientId: string) => ({
+  ...parseSearch([['patient', patientId]], { strict: true, patientBases: [] }),
+  count: Infinity,
+});

@@ -1,14 +1,22 @@
-import type { Coding, Identifier, ImagingStudy, Meta, Reference, Resource } from 'fhir/r4.js';
+import type {
+  Coding,
+  Identifier,
+  ImagingStudy,
+  Meta,
+  Reference,
+  Resource,
+  ImagingStudySeries,
+} from 'fhir/r4.js';
 import { isSameNumber } from '../../../schema/fhir/accession-types.ts';
 import { bindContained } from '../../../schema/fhir/contained.ts';
-import { DICOM_UID_SYSTEM } from '../../../schema/fhir/fhir.ts';
+import { DICOM_UID_SYSTEM, uidFromToken } from '../../../schema/fhir/fhir.ts';
 import type { FirstSeenEntry } from '../cache/first-seen.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
 import { deepFreeze } from '../../../schema/process/deep-freeze.ts';
 import { omitEmpty } from '../dicom/omit-empty.ts';
 import { uidIn, type RecordStudy } from '../study/record/record-study.ts';
-import { joinedSeries } from './joined-series.ts';
 import type { Candidate } from './criterion.ts';
+import { byNumber } from '../study/document/study-document.ts';
 
 /** One resource of the two halves of a study: what an archive has, and what the clinical record says (IA-34). */
 
@@ -181,4 +189,28 @@ function laterOf(
   const time = Date.parse(meta?.lastUpdated ?? '');
   if (Number.isNaN(time) || (memory && Date.parse(memory.lastUpdated) >= time)) return memory;
   return { lastUpdated: new Date(time).toISOString(), fresh: memory?.fresh ?? false };
+}
+
+/**
+ * Returns the series of a joined study (IA-34): those of the archive, with what only the record says of them, and those
+ * that only the record names. These have no endpoint: no archive has them.
+ * @param record without endpoints
+ */
+function joinedSeries(
+  archive: readonly ImagingStudySeries[],
+  record: readonly ImagingStudySeries[],
+): ImagingStudySeries[] {
+  const named = record.filter(({ uid }) => typeof uid === 'string');
+  const own = new Map(named.toReversed().map((one) => [uidFromToken(one.uid), one]));
+  const both = archive.map((series) => withRecords(series, own.get(series.uid)));
+  const known = new Set(archive.map(({ uid }) => uid));
+  const alone = [...own].flatMap(([uid, series]) => (known.has(uid) ? [] : [{ ...series, uid }]));
+  return [...both, ...alone].sort(byNumber);
+}
+
+/** Instances and their number are those that can be retrieved. */
+function withRecords(archive: ImagingStudySeries, own: ImagingStudySeries | undefined): ImagingStudySeries {
+  if (!own) return archive;
+  const { instance: _instance, numberOfInstances: _count, ...said } = own;
+  return { ...said, ...archive };
 }

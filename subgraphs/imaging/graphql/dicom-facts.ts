@@ -8,7 +8,7 @@ import { Derivation } from '../../../schema/process/derivation.ts';
 import { string, uid, unsignedInt } from '../dicom/dicom-text.ts';
 import type { FoundStudy } from '../fhir/find.ts';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
-import { instanceGroups, type InstanceGroups, type Loaders } from './graphql-loaders.ts';
+import { instanceGroups, type InstanceGroups, type RequestLoaders } from './graphql-loaders.ts';
 import { OfRows } from '../facts/of-rows.ts';
 import { byNumber, imagingStudyInstance, isInstance } from '../study/document/study-document.ts';
 import type { AuthorizedStudies } from '../study/authorized-studies.ts';
@@ -35,7 +35,7 @@ export type InstanceSource = WithOrigin<ImagingStudySeriesInstance>;
 /** The data from which the fields of one request are resolved. */
 export interface Facts {
   imaging: AuthorizedStudies;
-  loaders: Loaders;
+  loaders: RequestLoaders;
   /** By UIDs of study and series; made once, for any field that needs all instances of a series. */
   series: Map<string, Promise<SeriesFacts>>;
   /** WADO-RS bases by study, each with its promise until it is there: every instance of a list needs one. */
@@ -87,7 +87,7 @@ function factsOfSeries(series: SeriesSource, { loaders, series: known }: Facts):
 
 const factsOfShared = new OfRows<SeriesSource, SeriesFacts>();
 
-async function readSeries(series: SeriesSource, loaders: Loaders): Promise<SeriesFacts> {
+async function readSeries(series: SeriesSource, loaders: RequestLoaders): Promise<SeriesFacts> {
   const { found, seriesUid, isRecords } = series[ORIGIN];
   if (isRecords) return seriesOfRecord(found, seriesUid);
   return seriesFactsOf(series, await loaders.instances.load(found));

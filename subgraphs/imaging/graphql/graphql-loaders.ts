@@ -21,24 +21,6 @@ import { commonWadoBase, wadoBase } from '../study/wado-base.ts';
 /** Rows of instances by Series Instance UID. */
 export type InstanceGroups = ReadonlyMap<string, readonly DicomJson[]>;
 
-/** Loaders of one request: GraphQL fields ask for single objects, and the source is asked for many at once. */
-export interface Loaders {
-  /** Prepares the studies of a patient, together with those of other patients (FG-6). */
-  patient: DataLoader<string, true>;
-  /** A study by UID, or by its logical id in the clinical record. @throws Fault `not_found` */
-  study: DataLoader<string, FoundStudy>;
-  /** Instance rows of a study by their Series Instance UID. */
-  instances: DataLoader<FoundStudy, InstanceGroups, string>;
-  /** The WADO-RS base that all studies share; undefined where each has its own. */
-  commonBase: string | undefined;
-  /** The WADO-RS base of a study; made once per request. */
-  base: DataLoader<FoundStudy, string, string>;
-  /** Attributes of one instance, by keyword. */
-  metadata: DataLoader<AskedAttributes, Record<string, unknown>, string>;
-  /** The contents of the structured reports of a study. */
-  reports: DataLoader<FoundStudy, StudyReports, string>;
-}
-
 /** Attributes wanted from the metadata of an instance. */
 export interface AskedAttributes extends InstanceTarget {
   /** The WADO-RS base of the study. */
@@ -53,16 +35,17 @@ export interface GraphqlOptions extends ResourceOptions {
 }
 
 /**
- * Makes the loaders of one request, each when it is first used.
+ * Loaders of one request, each made when it is first used: GraphQL fields ask for single objects, and the source is asked for
+ * many at once.
  *
  * It is a class because V8 makes a hidden class for each object literal with getters, and that keeps the whole request in
  * memory until the next full garbage collection.
  */
-export class RequestLoaders implements Loaders {
+export class RequestLoaders {
   readonly #imaging: AuthorizedStudies;
   readonly #options: GraphqlOptions;
   readonly #budget: AnswerBudget | undefined;
-  readonly #made: Partial<Loaders> = {};
+  readonly #made: { -readonly [name in keyof RequestLoaders]?: RequestLoaders[name] } = {};
 
   /** @param budget of the answer; long lists take several turns of the event loop */
   constructor(imaging: AuthorizedStudies, options: GraphqlOptions, budget?: AnswerBudget) {
@@ -71,28 +54,33 @@ export class RequestLoaders implements Loaders {
     this.#budget = budget;
   }
 
-  get patient(): Loaders['patient'] {
+  /** Prepares the studies of a patient, together with those of other patients (FG-6). */
+  get patient(): DataLoader<string, true> {
     return (this.#made.patient ??= new DataLoader(async (ids) => {
       if (ids.length > 1) await this.#imaging.prefetch(ids);
       return ids.map(() => true);
     }));
   }
 
-  get study(): Loaders['study'] {
+  /** A study by UID, or by its logical id in the clinical record. @throws Fault `not_found` */
+  get study(): DataLoader<string, FoundStudy> {
     return (this.#made.study ??= new DataLoader((uids) => studies(this.#imaging, uids, this.#options)));
   }
 
-  get instances(): Loaders['instances'] {
+  /** Instance rows of a study by their Series Instance UID. */
+  get instances(): DataLoader<FoundStudy, InstanceGroups, string> {
     return (this.#made.instances ??= new DataLoader((found) => instances(this.#imaging, found), {
       cacheKeyFn: ({ study }) => study.id!,
     }));
   }
 
+  /** The WADO-RS base that all studies share; undefined where each has its own. */
   get commonBase(): string | undefined {
     return commonWadoBase(this.#imaging.tenant, this.#options);
   }
 
-  get base(): Loaders['base'] {
+  /** The WADO-RS base of a study; made once per request. */
+  get base(): DataLoader<FoundStudy, string, string> {
     const baseOf = ({ study, record }: FoundStudy) => {
       const { patientId } = record ?? {};
       const named = { uid: study.id!, patientId };
@@ -103,7 +91,8 @@ export class RequestLoaders implements Loaders {
     }));
   }
 
-  get metadata(): Loaders['metadata'] {
+  /** Attributes of one instance, by keyword. */
+  get metadata(): DataLoader<AskedAttributes, Record<string, unknown>, string> {
     if (this.#made.metadata) return this.#made.metadata;
     const budget = this.#budget;
     const share = { bytes: MAX_METADATA, semaphore: new Semaphore(SERIES_AT_ONCE) };
@@ -115,7 +104,8 @@ export class RequestLoaders implements Loaders {
     }));
   }
 
-  get reports(): Loaders['reports'] {
+  /** The contents of the structured reports of a study. */
+  get reports(): DataLoader<FoundStudy, StudyReports, string> {
     return (this.#made.reports ??= new DataLoader((found) => reports(this.#imaging, found, this.#options), {
       cacheKeyFn: ({ study }) => study.id!,
     }));

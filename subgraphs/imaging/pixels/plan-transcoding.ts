@@ -1,4 +1,4 @@
-import { Tag, TransferSyntax } from '../../../schema/dicom/dicom.ts';
+import { Tag, TransferSyntax, text } from '../../../schema/dicom/dicom.ts';
 import { isPixelData, type Element } from '../dicom/part10/dataset.ts';
 import type { DicomFile } from '../dicom/part10/file.ts';
 import { pixelLayout, type PixelLayout } from '../dicom/part10/pixels.ts';
@@ -6,9 +6,9 @@ import { canTranscode, rewrite, type Rewritten } from '../dicom/part10/transcode
 import { describedPixels } from './codecs/description.ts';
 import { canDecode } from './codecs/frame.ts';
 import type { PixelDescription } from '../dicom/pixel-description.ts';
-import { LOSSY_JPEG, lossyAttributes } from './codecs/lossy.ts';
 import { NATIVE } from './codecs/native.ts';
 import { canCompress, encoderTakes, encoderTakesColours } from './transcode-pixels.ts';
+import { dicomJson } from '../dicom/part10/json.ts';
 
 /** Tells whether a file in one transfer syntax can be sent in another. */
 export function canGive(from: string, to: string): boolean {
@@ -98,5 +98,40 @@ function changedValues(
   if (icon?.items?.some(({ elements }) => elements.some(({ fragments }) => fragments)))
     values.set(icon.tag, undefined);
   for (const [tag, value] of lossyAttributes(file, element, pixels)) values.set(tag, value);
+  return values;
+}
+
+/** Transfer syntaxes that are always lossy: baseline, extended and progressive JPEG. */
+const LOSSY_JPEG = /^1\.2\.840\.10008\.1\.2\.4\.5[0135]$/;
+
+const LOSSY = '00282110';
+const RATIO = '00282112';
+const METHOD = '00282114';
+
+/**
+ * Returns the attributes that pixels must have after lossy compression, also when they are decoded
+ * (PS3.3 §C.7.6.1.1.5), without those that the file already has.
+ */
+function lossyAttributes(
+  { bytes, elements, encoding, transferSyntax }: DicomFile,
+  { fragments }: Element,
+  { rows, columns, samplesPerPixel, bitsAllocated, numberOfFrames }: PixelDescription,
+): Map<string, { vr: string; value: Buffer }> {
+  const values = new Map<string, { vr: string; value: Buffer }>();
+  if (!LOSSY_JPEG.test(transferSyntax)) return values;
+  const stated = dicomJson(
+    bytes,
+    elements.filter(({ tag }) => tag.startsWith('002821')),
+    encoding,
+  );
+  const put = (tag: string, vr: string, value: string) => {
+    if (text(stated, tag) === undefined || tag === LOSSY)
+      values.set(tag, { vr, value: Buffer.from(value.length % 2 ? `${value} ` : value, 'latin1') });
+  };
+  const native = (rows * columns * samplesPerPixel * bitsAllocated * numberOfFrames) / 8;
+  const compressed = fragments?.lengths.subarray(1).reduce((sum, length) => sum + length, 0) ?? 0;
+  if (text(stated, LOSSY) !== '01') put(LOSSY, 'CS', '01');
+  put(RATIO, 'DS', (native / compressed).toFixed(2));
+  put(METHOD, 'CS', 'ISO_10918_1');
   return values;
 }

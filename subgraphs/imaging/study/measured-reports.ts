@@ -43,6 +43,26 @@ export async function studyReports(
   return found;
 }
 
+/**
+ * Returns the measurements that the structured reports of a study hold; none for a study that is unknown or out of reach.
+ * @throws Fault as every retrieval
+ */
+export async function measurementsOfStudy(
+  imaging: AuthorizedStudies,
+  studyUid: string,
+  threads: ParsingThreads,
+): Promise<Pick<StudyReports, 'observations' | 'failed'>> {
+  const { record } = (await imaging.find(studyUid)) ?? {};
+  if (!record) return { observations: [], failed: [] };
+  const { patientId, series } = record;
+  const { observations, failed } = await studyReports(imaging, threads, { studyUid, series });
+  const subject = patientId === undefined ? {} : { subject: { reference: `Patient/${patientId}` } };
+  return {
+    observations: observations.map((one) => ({ ...one, ...subject })),
+    failed: [...imaging.sourceFaults, ...failed],
+  };
+}
+
 const IMAGING = { service: 'imaging' } as const;
 
 async function seriesReports(

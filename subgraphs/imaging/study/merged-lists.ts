@@ -7,7 +7,7 @@ import { countsOf, instancesOf, partsOf, unionOf } from './contents.ts';
 import type { Failover } from './failover.ts';
 import { mergedRecord, mergedRows, mergedStudyRow } from './merged-rows.ts';
 import type { CallerArchive } from './caller-archive.ts';
-import type { SearchResult, StudyFilter, StudyList, StudyRecord } from './study-records.ts';
+import type { SearchResult, StudyFilter, StudyList, StudyRecord, StudyQuery } from './study-records.ts';
 import {
   askEach,
   sizeOf,
@@ -16,7 +16,6 @@ import {
   type StudyHoldersOptions,
   type StudyHolders,
 } from './study-holders.ts';
-import type { StudyQuery } from './study-records.ts';
 
 /** Rows of one source. */
 interface SourceRows {

@@ -4,10 +4,9 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { openFrame, type Read } from '../dicom/part10/pixels.ts';
 import { written, type Rewritten, type WrittenPixels } from '../dicom/part10/transcode.ts';
 import type { PixelDescription } from '../dicom/pixel-description.ts';
-import { closeFrame, type FrameBytes } from '../multipart/frame-bytes.ts';
+import { closeFrame, type FrameBytes, inMemory } from '../multipart/frame-bytes.ts';
 import { prefetch } from '../pixels/prefetch.ts';
 import { NATIVE } from '../pixels/codecs/native.ts';
-import { packFrames } from '../pixels/pack-frames.ts';
 import type { TranscodePlan } from '../pixels/plan-transcoding.ts';
 import { canCompress } from '../pixels/transcode-pixels.ts';
 import type { PixelPool } from './pool.ts';
@@ -117,4 +116,32 @@ async function* afterFirst(
   } finally {
     await rest.return(undefined);
   }
+}
+
+/**
+ * Packs frames of one bit a pixel as native pixel data: each frame starts at the bit after the last frame
+ * (PS3.5 §8.1.1).
+ * @param frames each starts at a byte, and has zero bits after its last pixel
+ */
+async function* packFrames(
+  frames: AsyncIterable<FrameBytes>,
+  bitsPerFrame: number,
+): AsyncGenerator<Uint8Array> {
+  /** Number of bits of the last byte, which waits for the next frame. */
+  let held = 0;
+  let carry = 0;
+  for await (const each of frames) {
+    const frame = await inMemory(each);
+    const packed = new Uint8Array(Math.ceil((held + bitsPerFrame) / 8));
+    packed[0] = carry;
+    for (let i = 0; i < frame.length; i++) {
+      const bits = frame[i]! << held;
+      packed[i]! |= bits & 0xff;
+      if (i + 1 < packed.length) packed[i + 1]! |= bits >> 8;
+    }
+    held = (held + bitsPerFrame) % 8;
+    carry = held === 0 ? 0 : packed[packed.length - 1]!;
+    yield held === 0 ? packed : packed.subarray(0, packed.length - 1);
+  }
+  if (held > 0) yield Uint8Array.of(carry);
 }

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault } from '../../../../schema/fault/fault.ts';
-import { serverStopping } from '../../../../schema/fault/refusals.ts';
-import { noSuchObject } from '../../../../schema/fault/refusals.ts';
+import { serverStopping, noSuchObject } from '../../../../schema/fault/refusals.ts';
 import { noRoom } from '../../disk/no-room.ts';
 import { isOfPatient } from '../../facts/stated-patient.ts';
 import type { Target } from '../source.ts';

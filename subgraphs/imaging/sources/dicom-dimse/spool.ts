@@ -1,3 +1,4 @@
+import dimse from 'dcmjs-dimse';
 import { randomUUID } from 'node:crypto';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { access, rename, rm, stat } from 'node:fs/promises';
@@ -9,7 +10,7 @@ import type { IndexedInstance } from '../folder/search.ts';
 import { isOfPatient, statedPatient } from '../../facts/stated-patient.ts';
 import type { StatedPatient, Target } from '../source.ts';
 import type { StoreRequest, StoreSink } from './wire/messages.ts';
-import { fileMetaInformation } from './file-meta-information.ts';
+import { compareText } from '../../../../schema/process/texts.ts';
 
 /** An instance from C-STORE, in a separate file. */
 export interface SpooledInstance extends IndexedInstance {
@@ -170,11 +171,36 @@ export function isWithin(
 
 /** Compares by series and instance numbers, the order of objects in every source. */
 export function inOrder(a: SpooledInstance, b: SpooledInstance): number {
-  const uids = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
   return (
     a.seriesNumber - b.seriesNumber ||
-    uids(a.seriesUid, b.seriesUid) ||
+    compareText(a.seriesUid, b.seriesUid) ||
     a.instanceNumber - b.instanceNumber ||
-    uids(a.sopInstanceUid, b.sopInstanceUid)
+    compareText(a.sopInstanceUid, b.sopInstanceUid)
   );
+}
+
+const { Implementation } = dimse;
+
+/** Returns preamble and File Meta Information, PS3.10 §7.1, to store a data set from C-STORE as a file. */
+function fileMetaInformation({ sopClassUid, sopInstanceUid, transferSyntax }: StoreRequest): Buffer {
+  const group = Buffer.concat([
+    // PS3.10 table 7.1-1: version 1, two bytes of OB.
+    Buffer.from([0x02, 0x00, 0x01, 0x00, 0x4f, 0x42, 0, 0, 2, 0, 0, 0, 0x00, 0x01]),
+    element(0x0002, 'UI', sopClassUid),
+    element(0x0003, 'UI', sopInstanceUid),
+    element(0x0010, 'UI', transferSyntax),
+    element(0x0012, 'UI', Implementation.getImplementationClassUid()),
+  ]);
+  const length = Buffer.from([0x02, 0x00, 0x00, 0x00, 0x55, 0x4c, 4, 0, 0, 0, 0, 0]);
+  length.writeUInt32LE(group.length, 8);
+  return Buffer.concat([Buffer.alloc(128), Buffer.from('DICM'), length, group]);
+}
+
+function element(number: number, vr: string, value: string): Buffer {
+  const bytes = Buffer.from(value.length & 1 ? `${value}\0` : value, 'latin1');
+  const header = Buffer.from([0x02, 0x00, 0, 0, 0, 0, 0, 0]);
+  header.writeUInt16LE(number, 2);
+  header.write(vr, 4, 'latin1');
+  header.writeUInt16LE(bytes.length, 6);
+  return Buffer.concat([header, bytes]);
 }

@@ -1,8 +1,9 @@
+import type { Coding } from 'fhir/r4.js';
 import { isSameNumber } from '../../../../schema/fhir/accession-types.ts';
 import { grantFor } from '../../../../schema/access/access.ts';
 import { Tag, text } from '../../../../schema/dicom/dicom.ts';
 import type { DecisionCache } from '../../authorization/decision-cache.ts';
-import { mayWithhold, shownOfRecord } from '../../authorization/record-withholding.ts';
+import { mayWithhold, shownOfRecord, type RecordFacts } from '../../authorization/record-withholding.ts';
 import type { WithholdingOptions } from '../../authorization/withholding.ts';
 import { grouped } from '../../facts/study-rows.ts';
 import type { CallerArchive } from '../caller-archive.ts';
@@ -10,9 +11,9 @@ import type { StudyRecord } from '../study-records.ts';
 import { studyDocument } from '../document/study-document.ts';
 import { askEach } from '../study-holders.ts';
 import type { Standing } from '../study-decision.ts';
-import { recordFacts } from './record-facts.ts';
 import type { RecordQuestionsOptions } from './record-questions.ts';
 import { compareBest, type RecordStudy } from './record-study.ts';
+import { bodyPartTerm } from '../document/terminology.ts';
 
 export type RecordHalvesOptions = RecordQuestionsOptions &
   Omit<WithholdingOptions, 'decisions'> & {
@@ -174,4 +175,38 @@ function onlyByAccession(records: readonly StudyRecord[], own: RecordStudy): Stu
       ),
   );
   return found.length === 1 ? found[0] : undefined;
+}
+
+/**
+ * Returns the facts by which it is decided whether a study of the record is withheld.
+ * @param halves all resources that the record has of one study
+ */
+function recordFacts(halves: readonly RecordStudy[]): RecordFacts {
+  const resources = halves.map(({ resource }) => resource);
+  const series = resources.flatMap((resource) => resource.series ?? []);
+  const labels = resources.flatMap(({ meta }) => meta?.security ?? []);
+  return {
+    id: halves[0]!.id,
+    modalities: all(
+      [
+        ...resources.flatMap(({ modality }) => modality ?? []),
+        ...series.flatMap(({ modality }) => modality ?? []),
+      ],
+      ({ code }) => code?.toUpperCase(),
+    ),
+    bodyParts: all(
+      series.flatMap(({ bodySite }) => bodySite ?? []),
+      bodyPartTerm,
+    ),
+    labels: labels.length === 0 ? [] : all(labels, ({ system = '', code }) => code && `${system}|${code}`),
+  };
+}
+
+/** Returns the value of each coding; undefined when there is no coding, or one without a value. */
+function all(
+  codings: readonly Coding[],
+  valueOf: (coding: Coding) => string | undefined,
+): string[] | undefined {
+  const values = codings.map(valueOf).filter((value) => value !== undefined && value !== '');
+  return values.length > 0 && values.length === codings.length ? (values as string[]) : undefined;
 }
