@@ -1,7 +1,7 @@
 import type { DiagnosticReport, Resource } from 'fhir/r4.js';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import { joinedTypes, type JoinedType } from '../../../schema/fhir/joined-types.ts';
-import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts';
+import type { StudyKeys } from '../../../schema/fhir/study-links.ts';
 import type { Args } from '../../../schema/fhir/search/search-arguments.ts';
 import { failedIn, faultsAsErrors, reportPartial } from '../../../schema/graphql/graphql-fault.ts';
 import { measurementsOf } from '../joins/measurements.ts';
