@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import { randomUUID } from 'node:crypto';
+import { boundedCache } from '../../schema/cache/bounded-cache.ts';
 import type { AuditEvent } from '../../schema/access/audit.ts';
 import { balpAuditEvent } from './audit-event.ts';
 
@@ -16,9 +16,9 @@ type Template = readonly [before: string, between: string, after: string];
  * same again and again, and a record has 1.5 KB of JSON.
  */
 export class AuditLines {
-  readonly #templates = new LRUCache<string, Template>({
-    maxSize: KEPT_CHARACTERS,
-    sizeCalculation: (parts, key) => key.length + parts.join('').length,
+  readonly #templates = boundedCache<Template>({
+    size: KEPT_CHARACTERS,
+    sizeOf: (parts, key) => key.length + parts.join('').length,
   });
 
   /** @param base public base URL of the tenant */

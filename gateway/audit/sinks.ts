@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache';
 import type { Registry } from 'prom-client';
 import { Counter } from 'prom-client';
+import { boundedCache } from '../../schema/cache/bounded-cache.ts';
 import { tenantBase } from '../../schema/http/request.ts';
 import type { AuditConfig } from '../../schema/tenant/tenant.ts';
 import type { AuditEvent } from '../../schema/access/audit.ts';
@@ -55,8 +55,8 @@ export function auditSinks(deps: AuditSinksDeps): {
     registers: registry ? [registry] : [],
   });
   const closing = new Set<Promise<void>>();
-  const destinations = new LRUCache<string, Delivery & { end(): Promise<void> }>({
-    max: DESTINATIONS,
+  const destinations = boundedCache<Delivery & { end(): Promise<void> }>({
+    entries: DESTINATIONS,
     dispose: (destination) => {
       const closed = destination.end().finally(() => closing.delete(closed));
       closing.add(closed);

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../../schema/cache/bounded-cache.ts';
 import type { Access, PatientGrant } from '../../schema/access/access.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { tokenNeeded } from '../../schema/fault/refusals.ts';
@@ -51,7 +51,7 @@ export function authorizer(deps: AuthorizerDeps) {
     return ehrRecords(ownAsker({ outside: deps, tokens }, { tenant, config, document }), config);
   };
   const extended = askedPatients(deps, records, deps.studyOwners);
-  const warned = new LRUCache<string, true>({ max: 1000 });
+  const warned = boundedCache<true>({ entries: 1000 });
   const seconds = () => deps.now() / 1000;
 
   /** Returns the patients with their identities, by which images are found; without those that the EHR does not have. */

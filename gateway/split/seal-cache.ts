@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache, type BoundedCache } from '../../schema/cache/bounded-cache.ts';
 
 /** Characters of all texts, and of one. */
 const MOST_CHARACTERS = 16_000_000;
@@ -8,7 +8,7 @@ const REMOVAL = 60_000;
 
 /** Values by texts, each kept for some seconds. Those that are over are removed within minutes. */
 export class SealCache<Value extends object> {
-  readonly #kept: LRUCache<string, Value>;
+  readonly #kept: BoundedCache<Value>;
   readonly #now: () => number;
   #removed: number;
 
@@ -16,12 +16,11 @@ export class SealCache<Value extends object> {
   constructor(now: () => number) {
     this.#now = now;
     this.#removed = now();
-    this.#kept = new LRUCache({
-      maxSize: MOST_CHARACTERS,
-      maxEntrySize: LONGEST_KEPT,
-      perf: { now },
-      ttlResolution: 0,
-      sizeCalculation: (_, text) => 2 * text.length,
+    this.#kept = boundedCache({
+      size: MOST_CHARACTERS,
+      largest: LONGEST_KEPT,
+      now,
+      sizeOf: (_, text) => 2 * text.length,
     });
   }
 

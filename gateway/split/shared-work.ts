@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../../schema/cache/bounded-cache.ts';
 import type { Access } from '../../schema/access/access.ts';
 import { RequestValues } from '../../schema/process/request-values.ts';
 
@@ -27,8 +27,8 @@ export function continueWork(access: Access, id: string | undefined): Access {
   return access;
 }
 
-/** Milliseconds after its last new answer for which the answers for a request are kept: nobody says when it is over. */
-const KEPT_FOR = 5_000;
+/** Seconds after its last new answer for which the answers for a request are kept: nobody says when it is over. */
+const KEPT_SECONDS = 5;
 /** Resources that are kept for all requests. */
 const MOST_RESOURCES = 20_000;
 
@@ -47,12 +47,11 @@ export function workAnswers<Answers>(
   start: (onGrown: (resources: number) => void) => Answers,
   now: () => number,
 ): (access: Access) => Answers | undefined {
-  const works = new LRUCache<string, Kept<Answers>>({
-    maxSize: MOST_RESOURCES,
-    ttl: KEPT_FOR,
-    ttlAutopurge: true,
-    ttlResolution: 0,
-    perf: { now },
+  const works = boundedCache<Kept<Answers>>({
+    size: MOST_RESOURCES,
+    seconds: KEPT_SECONDS,
+    purge: true,
+    now,
   });
   return (access) => {
     const id = workOf(access);

@@ -1,6 +1,6 @@
 import fhirpath from 'fhirpath';
 import r4 from 'fhirpath/fhir-context/r4';
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../cache/bounded-cache.ts';
 import { withDecimals } from '../fhir/decimal.ts';
 import { refusalOf } from './judge.ts';
 import type { RulesName } from './rules.ts';
@@ -28,7 +28,7 @@ const LIMIT = 50;
 const ENOUGH = 20;
 
 /** Compiled expressions of all callers. They hold no patient data. */
-const compiled = new LRUCache<string, Evaluate | { refused: string }>({ max: 200 });
+const compiled = boundedCache<Evaluate | { refused: string }>({ entries: 200 });
 
 /**
  * Evaluates an expression for each item of a list, or for the first items of a long list.

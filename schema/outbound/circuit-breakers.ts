@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../cache/bounded-cache.ts';
 import { logFault, type FaultLog } from '../fault/log-fault.ts';
 import type { Tenant } from '../tenant/tenant.ts';
 import { CircuitBreaker, type CircuitBreakerOptions, type OpenCircuit } from './circuit-breaker.ts';
@@ -36,8 +36,8 @@ interface Remembered {
 /** Remembers sources that do not answer, by address and credentials: tenants with both in common share it. */
 export class CircuitBreakers {
   readonly #log: StateLog;
-  readonly #remembered = new LRUCache<string, Remembered>({
-    max: MAX_REMEMBERED,
+  readonly #remembered = boundedCache<Remembered>({
+    entries: MAX_REMEMBERED,
     dispose: ({ breaker }) => breaker.close(),
   });
 

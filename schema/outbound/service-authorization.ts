@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../cache/bounded-cache.ts';
 import type { ServiceAuthentication } from '../tenant/tenant.ts';
 import { basic, basicAuthentication, clientCredentialsToken } from './client-credentials.ts';
 import { limitedText } from './limited-text.ts';
@@ -51,17 +51,14 @@ export function serviceAuthorization(
   now: () => number,
   post: (form: PostedForm) => Promise<PostAnswer>,
 ): ServiceAuthorization {
-  const tokens = new LRUCache<typeof OWN, string>({
-    max: 1,
-    perf: { now: () => now() * 1000 },
-    ttlResolution: 0,
-    fetchMethod: async (_key, _stale, { options }) => {
+  const tokens = boundedCache<string, typeof OWN>({
+    entries: 1,
+    now: () => now() * 1000,
+    fetch: async (_key, _stale, { options }) => {
       const { token, lifetime } = await fetchToken(authentication, now, post);
       options.ttl = Math.max(1, (lifetime ?? UNKNOWN_LIFETIME_SECONDS) - MARGIN_SECONDS) * 1000;
       return token;
     },
-    // Requests that wait for a token still get it when it is forgotten meanwhile.
-    ignoreFetchAbort: true,
   });
 
   return {

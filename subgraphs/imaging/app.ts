@@ -1,5 +1,4 @@
 import type { FastifyBaseLogger, FastifyPluginAsync } from 'fastify';
-import { LRUCache } from 'lru-cache';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Access } from '../../schema/access/access.ts';
@@ -12,8 +11,8 @@ import type { SharedCache } from '../../schema/outbound/shared-cache.ts';
 import { absentHere, answeredElsewhere } from '../../schema/http/answered-elsewhere.ts';
 import { subgraphSchema } from '../../schema/graphql/subgraph-schema.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
-import { maxEntries } from '../../schema/outbound/max-entries.ts';
-import type { AccessionNumbers } from './authorization/caller-reach.ts';
+import { boundedCache } from '../../schema/cache/bounded-cache.ts';
+import type { RefusalDelay } from '../../schema/process/refusal-delay.ts';
 import { dicomwebRoutes, type DicomwebOptions } from './dicomweb/dicomweb.ts';
 import { questionsOfRecord } from './questions-of-record.ts';
 import { imagingFhirRoutes, type ImagingFhirOptions } from './fhir/fhir.ts';
@@ -36,7 +35,7 @@ import { OWNER_TTL, StudyCache } from './cache/study-cache.ts';
 import type { Payload } from './study/answer.ts';
 import { SeenStudies } from './study/seen-studies.ts';
 import { studyOwner } from './authorization/study-owner.ts';
-import { TenantSource, type RefusalDelays } from './cache/tenant-source.ts';
+import { TenantSource } from './cache/tenant-source.ts';
 import { preparation } from './sources/preparation.ts';
 import { PendingRetrievals } from './sources/pending-retrievals.ts';
 import { DecisionCache } from './authorization/decision-cache.ts';
@@ -198,8 +197,6 @@ export function declaredImagingRoutes(baseUrl: string): FastifyPluginAsync {
 
 /** Makes the caches that the requests of all tenants share. */
 function cachesOf({ shared, countLookup }: ImagingDeps, threads: ParsingThreads) {
-  const accessionNumbers: AccessionNumbers = new LRUCache({ ...maxEntries(10_000), ttl: OWNER_TTL * 1000 });
-  const refusalDelays: RefusalDelays = new LRUCache({ ...maxEntries(10_000) });
   return {
     cache: new StudyCache(shared?.cache, countLookup),
     metadata: new MetadataCache(threads, shared?.cache, countLookup),
@@ -207,7 +204,7 @@ function cachesOf({ shared, countLookup }: ImagingDeps, threads: ParsingThreads)
     decisions: new DecisionCache(),
     recordDecisions: new DecisionCache(),
     seenStudies: new SeenStudies(),
-    accessionNumbers,
-    refusalDelays,
+    accessionNumbers: boundedCache<Promise<readonly string[]>>({ entries: 10_000, seconds: OWNER_TTL }),
+    refusalDelays: boundedCache<RefusalDelay>({ entries: 10_000 }),
   };
 }

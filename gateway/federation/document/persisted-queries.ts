@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../../../schema/cache/bounded-cache.ts';
 
 /** Texts of automatic persisted queries (FG-13): ApolloServer keeps them, and authorization finds patients in them. */
 export type PersistedQueries = ReturnType<typeof persistedQueries>;
@@ -8,9 +8,9 @@ const MOST_BYTES = 30 * 1024 * 1024;
 
 /** Creates the store of persisted queries. */
 export function persistedQueries() {
-  const texts = new LRUCache<string, string>({
-    maxSize: MOST_BYTES,
-    sizeCalculation: (text, key) => 2 * (text.length + key.length),
+  const texts = boundedCache<string>({
+    size: MOST_BYTES,
+    sizeOf: (text, key) => 2 * (text.length + key.length),
   });
   return {
     /** For ApolloServer. */

@@ -1,5 +1,5 @@
 import { getOperationAST, type DocumentNode, type OperationDefinitionNode } from 'graphql';
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../../../schema/cache/bounded-cache.ts';
 import type { FieldScopes } from '../scopes/field-scopes.ts';
 import { Operation, type ValidOperation } from './operation.ts';
 
@@ -19,11 +19,11 @@ interface KnownDocument {
 /** The valid documents that were sent last, by their text, with their operations. */
 export class Operations {
   readonly #scopes: FieldScopes | undefined;
-  readonly #documents = new LRUCache<string, KnownDocument>({
-    maxSize: KEPT_BYTES,
+  readonly #documents = boundedCache<KnownDocument>({
+    size: KEPT_BYTES,
     // One document leaves room for others.
-    maxEntrySize: KEPT_BYTES / 4,
-    sizeCalculation: ({ bytes }) => bytes,
+    largest: KEPT_BYTES / 4,
+    sizeOf: ({ bytes }) => bytes,
     dispose: ({ hash }) => void this.#texts.delete(hash),
   });
   /** Texts by their hash. */

@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { LRUCache } from 'lru-cache';
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { boundedCache } from '../../../schema/cache/bounded-cache.ts';
 import { takesCoding } from '../../../schema/http/accept-encoding.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { isHeldBy } from '../../../schema/http/entity-tag.ts';
@@ -27,7 +27,7 @@ type Coding = keyof typeof CODINGS;
 export class PreparedIntrospection {
   readonly #nameOf: (form: string) => string;
   readonly #folder: URL;
-  readonly #answers = new LRUCache<string, Promise<CompressedAnswer>>({ max: KEPT });
+  readonly #answers = boundedCache<Promise<CompressedAnswer>>({ entries: KEPT });
   readonly #threads: IdleThreads<string, CompressedAnswer>;
 
   /**

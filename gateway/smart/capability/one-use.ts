@@ -1,5 +1,4 @@
-import { LRUCache } from 'lru-cache';
-import { maxEntries } from '../../../schema/outbound/max-entries.ts';
+import { boundedCache } from '../../../schema/cache/bounded-cache.ts';
 import { entryName, required, type SharedRedis } from '../../state/redis.ts';
 
 /** Ids that may be used once (IA-33). */
@@ -25,7 +24,7 @@ const MOST = 100_000;
  * @param now milliseconds
  */
 export function oneUse(now: () => number): OneUse {
-  const issued = new LRUCache<string, true>({ ...maxEntries(MOST), perf: { now }, ttlResolution: 0 });
+  const issued = boundedCache<true>({ entries: MOST, now });
   return {
     issue: async (id, seconds) => void (seconds > 0 && issued.set(id, true, { ttl: seconds * 1000 })),
     use: async (id) => issued.get(id) === true && issued.delete(id),

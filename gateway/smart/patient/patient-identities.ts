@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { boundedCache } from '../../../schema/cache/bounded-cache.ts';
 import type { PatientGrant, PatientIdentity } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
@@ -13,7 +14,6 @@ import type { EhrConfig, SmartConfiguration } from '../discovery/ehr-configurati
 import type { UpstreamDeps } from '../token/upstream.ts';
 import { ehrRecords, ownAsker } from './ehr-records.ts';
 import { patientReads, type Asker, type PatientRead } from './patient-reads.ts';
-import { LRUCache } from 'lru-cache';
 
 /** Returns true when this tenant finds images by the patient's identity, so that the EHR has to be asked. */
 export function needsIdentity(tenant: Tenant): boolean {
@@ -27,7 +27,7 @@ const MERGED_SECONDS = 60;
 const REFUSED_SECONDS = 3;
 const DOWN_SECONDS = 1;
 /** Identifiers rarely change, and images should stay in reach while the EHR does not answer (SM-9). */
-const OUTAGE_MILLISECONDS = 24 * 3600 * 1000;
+const OUTAGE_SECONDS = 24 * 3600;
 
 export type PatientIdentities = (
   ehr: { tenant: Tenant; config: EhrConfig; document: () => Promise<SmartConfiguration> },
@@ -70,11 +70,7 @@ export function patientIdentities(outside: UpstreamDeps, tokens: BackendTokens):
   const { now } = outside;
   const read = patientReads();
   const recent = expiringCache<Found>(10_000, now);
-  const lastKnown = new LRUCache<string, PatientIdentity>({
-    max: 10_000,
-    ttl: OUTAGE_MILLISECONDS,
-    perf: { now },
-  });
+  const lastKnown = boundedCache<PatientIdentity>({ entries: 10_000, seconds: OUTAGE_SECONDS, now });
   const identify = async (
     key: string,
     record: Promise<PatientRead>,

@@ -1,6 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import type { Awaitable } from '../../../schema/process/awaitable.ts';
-import { maxEntries } from '../../../schema/outbound/max-entries.ts';
+import { boundedCache } from '../../../schema/cache/bounded-cache.ts';
 
 /** A computed value, and the seconds for which it may be kept. */
 export interface Remembered<V> {
@@ -31,7 +30,7 @@ export function expiringCache<V extends object>(
   now: () => number,
   count?: (isHit: boolean) => void,
 ) {
-  const kept = new LRUCache<string, { value: V; until: number }>(maxEntries(max));
+  const kept = boundedCache<{ value: V; until: number }>({ entries: max });
   /** Running computations by key, the youngest last. */
   const underWay = new Map<string, Attempt<V>[]>();
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../../../schema/cache/bounded-cache.ts';
 import { Budget } from '../../../schema/expressions/budget.ts';
 import type { ExpressionPool } from '../../../schema/expressions/pool.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
@@ -15,7 +15,7 @@ const MOST_DYNAMIC = 1000;
 
 /** Returns a function that reads tenants from `/dyn/{base64url(JSON)}` (SM-15), with the schema of tenant files. */
 export function dynamicTenants(settings: TenantSettings): Tenants['dynamic'] {
-  const parsed = new LRUCache<string, Promise<Tenant>>({ max: MOST_DYNAMIC });
+  const parsed = boundedCache<Promise<Tenant>>({ entries: MOST_DYNAMIC });
   return async (encoded) => {
     if (!settings.dynamic || !/^[A-Za-z0-9_-]+={0,2}$/.test(encoded)) throw unknownTenant();
     if (Buffer.byteLength(encoded, 'base64url') > LONGEST_CONFIGURATION) throw unknownTenant();

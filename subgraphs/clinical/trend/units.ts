@@ -1,7 +1,6 @@
-import { LRUCache } from 'lru-cache';
 import { decimalOf, decimalText } from '../../../schema/fhir/decimal.ts';
 import { convertUnit, LONGEST_UNIT } from '../../../schema/fhir/ucum.ts';
-import { maxEntries } from '../../../schema/outbound/max-entries.ts';
+import { boundedCache } from '../../../schema/cache/bounded-cache.ts';
 
 /** Units that differ only in an annotation count as the same for UCUM: a `{score}` would be converted to a `%`. */
 const ONLY_ANNOTATION = /^\{[^{}]*\}$/;
@@ -13,7 +12,7 @@ const EXACT_DIGITS = 12;
 type Conversion = (value: number) => number | undefined;
 
 /** By both units; undefined for units that do not convert. */
-const conversions = new LRUCache<string, { convert: Conversion | undefined }>(maxEntries(1_000));
+const conversions = boundedCache<{ convert: Conversion | undefined }>({ entries: 1_000 });
 
 /** Returns true if values of a unit can be converted to another one: both measure the same kind of quantity. */
 export function isConvertible(from: string, to: string): boolean {

@@ -1,6 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import { SingleFlight } from '../../../schema/concurrency/single-flight.ts';
-import { maxEntries } from '../../../schema/outbound/max-entries.ts';
+import { boundedCache } from '../../../schema/cache/bounded-cache.ts';
 
 const DECISION_SECONDS = 60;
 /** Time without an answer before the same question is asked again. */
@@ -14,8 +13,8 @@ export type AskDecision<Study> = (studies: readonly Study[]) => Promise<Readonly
  * A `question` says who asks and what decides.
  */
 export class DecisionCache {
-  readonly #kept = new LRUCache<string, boolean>({ ...maxEntries(100_000), ttl: DECISION_SECONDS * 1000 });
-  readonly #undecided = new LRUCache<string, true>({ ...maxEntries(10_000), ttl: UNDECIDED_SECONDS * 1000 });
+  readonly #kept = boundedCache<boolean>({ entries: 100_000, seconds: DECISION_SECONDS });
+  readonly #undecided = boundedCache<true>({ entries: 10_000, seconds: UNDECIDED_SECONDS });
   readonly #asking = new SingleFlight<ReadonlySet<string> | undefined>();
 
   /** Tells whether a study is remembered as shown. */

@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { boundedCache } from '../../../schema/cache/bounded-cache.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
 import type { Awaitable } from '../../../schema/process/awaitable.ts';
 import { markFormat } from '../../../schema/process/data-format.ts';
@@ -62,7 +62,7 @@ export function openFirstSeen(dataDir: string, now: () => number): FirstSeen {
     'select instances, since from seen where tenant = ? and study = ?',
   );
   /** Unchanged studies, by tenant and study. It is cleared when another process has written. */
-  const atHand = new LRUCache<string, { instances: number; memory: FirstSeenEntry }>({ max: MAX_AT_HAND });
+  const atHand = boundedCache<{ instances: number; memory: FirstSeenEntry }>({ entries: MAX_AT_HAND });
   const dataVersion = database.prepare('PRAGMA data_version').pluck();
   let version: unknown;
   let checked = -Infinity;

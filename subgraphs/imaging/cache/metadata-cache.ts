@@ -1,3 +1,4 @@
+import { boundedCache } from '../../../schema/cache/bounded-cache.ts';
 import { SingleFlight } from '../../../schema/concurrency/single-flight.ts';
 import {
   LARGEST_SHARED_CHARACTERS,
@@ -6,7 +7,6 @@ import {
 } from '../../../schema/outbound/shared-cache.ts';
 import type { CountLookup } from '../../../schema/process/cache-lookups.ts';
 import { hash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import { BUILD_ID } from '../dicom/build-id.ts';
 import { withBase } from '../dicom/bulk-data-base.ts';
 import {
@@ -71,17 +71,17 @@ type SharedSeries = readonly (readonly [uid: string, tag: string, packed: string
  * enough, for no longer than their own.
  */
 export class MetadataCache {
-  readonly #series = new LRUCache<string, Series>({
-    maxSize: MAX_SERIES_BYTES,
-    sizeCalculation: ({ packed }) => packed.length + 1,
-    ttl: METADATA_TTL * 1000,
+  readonly #series = boundedCache<Series>({
+    size: MAX_SERIES_BYTES,
+    sizeOf: ({ packed }) => packed.length + 1,
+    seconds: METADATA_TTL,
   });
   /** Keys of the series of a study, in order. */
-  readonly #studies = new LRUCache<string, readonly string[]>({ max: 10_000, ttl: METADATA_TTL * 1000 });
-  readonly #answers = new LRUCache<string, Buffer>({
-    maxSize: MAX_ANSWER_BYTES,
-    maxEntrySize: MAX_KEPT_ANSWER,
-    sizeCalculation: ({ length }) => length + 1,
+  readonly #studies = boundedCache<readonly string[]>({ entries: 10_000, seconds: METADATA_TTL });
+  readonly #answers = boundedCache<Buffer>({
+    size: MAX_ANSWER_BYTES,
+    largest: MAX_KEPT_ANSWER,
+    sizeOf: ({ length }) => length + 1,
   });
   readonly #loading = new SingleFlight<EncodedMetadata>();
   readonly #threads: ParsingThreads;

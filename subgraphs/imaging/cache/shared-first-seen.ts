@@ -1,7 +1,6 @@
 import type { Redis } from 'ioredis';
-import { LRUCache } from 'lru-cache';
 import { createHash } from 'node:crypto';
-import { maxEntries } from '../../../schema/outbound/max-entries.ts';
+import { boundedCache } from '../../../schema/cache/bounded-cache.ts';
 import type { FirstSeenEntry, FirstSeen } from './first-seen.ts';
 
 /** Time without a request after which a study is forgotten, and counts as unknown. */
@@ -37,7 +36,7 @@ const OBSERVE = `
  */
 export function sharedFirstSeen(redis: Redis, now: () => number): FirstSeen {
   /** The last answers of Redis by its keys: while it is away, what has not changed keeps its time. */
-  const atHand = new LRUCache<string, { count: number; since: string }>(maxEntries(MAX_AT_HAND));
+  const atHand = boundedCache<{ count: number; since: string }>({ entries: MAX_AT_HAND });
   const recall = (key: string, count: number): string | undefined => {
     const known = atHand.get(key);
     return count === -1 || known?.count === count ? known?.since : undefined;

@@ -1,5 +1,4 @@
-import { LRUCache } from 'lru-cache';
-import { maxEntries } from '../../../schema/outbound/max-entries.ts';
+import { boundedCache } from '../../../schema/cache/bounded-cache.ts';
 import { SingleFlight } from '../../../schema/concurrency/single-flight.ts';
 import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { CountLookup } from '../../../schema/process/cache-lookups.ts';
@@ -46,15 +45,15 @@ interface Kept {
  * answers, for no longer than their own, and ask equal questions once; an answer without rows only to those who wait.
  */
 export class StudyCache {
-  readonly #kept = new LRUCache<string, Kept>({
-    maxSize: MAX_BYTES,
-    sizeCalculation: ({ rows }) => BYTES_OF_ROW * Math.max(1, rows.length),
+  readonly #kept = boundedCache<Kept>({
+    size: MAX_BYTES,
+    sizeOf: ({ rows }) => BYTES_OF_ROW * Math.max(1, rows.length),
   });
   readonly #asking = new SingleFlight<Rows>();
   /** Number of instances of a study, or of a part of it, that a search last saw. */
-  readonly #counts = new LRUCache<string, number>(maxEntries(100_000));
+  readonly #counts = boundedCache<number>({ entries: 100_000 });
   /** Studies whose kept row may be older than what a search has seen since. */
-  readonly #doubted = new LRUCache<string, true>({ ...maxEntries(100_000), ttl: OWNER_TTL * 1000 });
+  readonly #doubted = boundedCache<true>({ entries: 100_000, seconds: OWNER_TTL });
   readonly #shared: SharedCache | undefined;
   readonly #count: CountLookup | undefined;
 

@@ -1,4 +1,4 @@
-import type { LRUCache } from 'lru-cache';
+import type { BoundedCache } from '../../../schema/cache/bounded-cache.ts';
 import { number, Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import {
   observed,
@@ -25,12 +25,10 @@ import type { PendingRetrievals } from '../sources/pending-retrievals.ts';
 /** A place where answers are kept: this process, or the cache that gateways share. */
 export type CacheLevel = 'here' | 'shared';
 
-/** Duration of refusals, by tenant and source. */
-export type RefusalDelays = LRUCache<string, RefusalDelay>;
-
 export interface TenantSourceOptions extends CallObservers {
   cache: StudyCache;
-  refusalDelays: RefusalDelays;
+  /** Duration of refusals, by tenant and source. */
+  refusalDelays: BoundedCache<RefusalDelay>;
   pendingRetrievals: PendingRetrievals;
   /** Seconds since the epoch. */
   now(): number;

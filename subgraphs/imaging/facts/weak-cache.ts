@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../../../schema/cache/bounded-cache.ts';
 
 /** Bytes of a value for each row that it was made from: an average. */
 const BYTES_OF_ROW = 512;
@@ -13,8 +13,8 @@ interface Entry {
 }
 
 /** Entries used lately. It holds neither values nor keys. */
-const lately = new LRUCache<WeakRef<Entry>, true>({
-  maxSize: MOST_BYTES,
+const lately = boundedCache<true, WeakRef<Entry>>({
+  size: MOST_BYTES,
   dispose(_, mark) {
     const entry = mark.deref();
     if (entry) entry.held = undefined;

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LRUCache } from 'lru-cache';
+import { boundedCache, type BoundedCache } from '../../../schema/cache/bounded-cache.ts';
 import type { CountLookup } from '../../../schema/process/cache-lookups.ts';
 
 /** Maximum bytes on disk; a thumbnail has about four thousand. */
@@ -25,7 +25,7 @@ export class ThumbnailCache {
   readonly #directory: string;
   readonly #onFailure: (error: unknown) => void;
   readonly #count: CountLookup | undefined;
-  readonly #files: LRUCache<string, number>;
+  readonly #files: BoundedCache<number>;
   #opening: Promise<void> | undefined;
   #failed = false;
 
@@ -34,9 +34,9 @@ export class ThumbnailCache {
     this.#directory = directory;
     this.#onFailure = onFailure;
     this.#count = countLookup;
-    this.#files = new LRUCache({
-      maxSize: maxBytes,
-      sizeCalculation: (size) => Math.max(1, size),
+    this.#files = boundedCache({
+      size: maxBytes,
+      sizeOf: (size) => Math.max(1, size),
       dispose: (_size, name, reason) => {
         if (reason === 'evict') void unlink(join(directory, name)).catch(() => undefined);
       },

@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../../../schema/cache/bounded-cache.ts';
 import { OBJECT_ELEMENTS } from '../../../schema/dicom/dicom.ts';
 import type { ExpressionPool } from '../../../schema/expressions/pool.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
@@ -88,8 +88,8 @@ const MAX_OPEN = 200;
 export class Sources {
   readonly #options: SourcesOptions;
   readonly #known = new WeakMap<Tenant, readonly TenantImages[]>();
-  readonly #opened = new LRUCache<string, Promise<OpenedSource>>({
-    max: MAX_OPEN,
+  readonly #opened = boundedCache<Promise<OpenedSource>>({
+    entries: MAX_OPEN,
     dispose: (opened) => void opened.then(({ source }) => source.close()).catch(() => undefined),
   });
 

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../../../schema/cache/bounded-cache.ts';
 import { inTime } from './timeout.ts';
 
 /** Seconds for which a retrieval that was too slow for one request is kept for the next. */
@@ -26,10 +26,10 @@ export interface Patience {
  * request takes their result. That request is authorized before (IA-29). A retrieval without a next request is ended.
  */
 export class PendingRetrievals {
-  readonly #kept = new LRUCache<string, Begun<unknown>>({
-    max: MOST_KEPT,
-    ttl: KEPT_SECONDS * 1000,
-    ttlAutopurge: true,
+  readonly #kept = boundedCache<Begun<unknown>>({
+    entries: MOST_KEPT,
+    seconds: KEPT_SECONDS,
+    purge: true,
     dispose: ({ end }, _key, reason) => {
       if (reason !== 'delete') end.abort();
     },

@@ -1,5 +1,4 @@
-import { LRUCache } from 'lru-cache';
-import { maxEntries } from '../../../schema/outbound/max-entries.ts';
+import { boundedCache } from '../../../schema/cache/bounded-cache.ts';
 import { OWNER_TTL } from '../cache/study-cache.ts';
 import type { Contents, Counts } from './contents.ts';
 
@@ -20,13 +19,13 @@ export interface Sized {
  * callers.
  */
 export class SeenStudies {
-  readonly #sizes = new LRUCache<string, number>(maxEntries(100_000));
-  readonly #absent = new LRUCache<string, true>({ ...maxEntries(100_000), ttl: OWNER_TTL * 1000 });
-  readonly #contents = new LRUCache<string, { size: number; contents: Contents; until: number }>({
-    maxSize: MAX_INSTANCES,
-    sizeCalculation: ({ contents }) => contents.size + 1,
+  readonly #sizes = boundedCache<number>({ entries: 100_000 });
+  readonly #absent = boundedCache<true>({ entries: 100_000, seconds: OWNER_TTL });
+  readonly #contents = boundedCache<{ size: number; contents: Contents; until: number }>({
+    size: MAX_INSTANCES,
+    sizeOf: ({ contents }) => contents.size + 1,
   });
-  readonly #unions = new LRUCache<string, { counts: Counts; until: number }>(maxEntries(50_000));
+  readonly #unions = boundedCache<{ counts: Counts; until: number }>({ entries: 50_000 });
 
   /** Returns the size that an archive last stated; 0 if none. */
   size(key: string, studyUid: string): number {

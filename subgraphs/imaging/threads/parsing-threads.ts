@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../../../schema/cache/bounded-cache.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { PixelPool } from './pool.ts';
 import type { TaskInput, TaskName, TaskResult } from './tasks.ts';
@@ -9,10 +9,10 @@ import { Semaphore } from '../../../schema/concurrency/semaphore.ts';
 const TIMEOUT = 10_000;
 /** Number of remembered refusals. */
 const MOST_REFUSALS = 10_000;
-/** Milliseconds for which a refusal is remembered. The object may be repaired, or the tenant's limit raised. */
-const REMEMBERED = 300_000;
-/** Milliseconds after time or memory ran out, for which other work may be the cause. */
-const BRIEFLY = 30_000;
+/** Seconds for which a refusal is remembered. The object may be repaired, or the tenant's limit raised. */
+const REMEMBERED = 300;
+/** Seconds after time or memory ran out, for which other work may be the cause. */
+const BRIEFLY = 30;
 
 /** Means of a source to parse its objects. */
 export interface Parsing {
@@ -28,7 +28,7 @@ export interface Parsing {
 export class ParsingThreads {
   readonly #pool = new PixelPool({ timeout: TIMEOUT, failure: 'The stored object is damaged.' });
   readonly #semaphore = new Semaphore(availableParallelism());
-  readonly #refusals = new LRUCache<string, Fault>({ max: MOST_REFUSALS, ttl: REMEMBERED });
+  readonly #refusals = boundedCache<Fault>({ entries: MOST_REFUSALS, seconds: REMEMBERED });
 
   /**
    * Runs one task. It is always awaited, also when its request is aborted, because the files that it reads stay open.
@@ -50,7 +50,7 @@ export class ParsingThreads {
       return await this.#pool.run(name, typeof input === 'function' ? input() : input);
     } catch (error) {
       if (refusal !== undefined && error instanceof Fault && error.code === 'bad_gateway')
-        this.#refusals.set(refusal, error, { ttl: error.cause === undefined ? REMEMBERED : BRIEFLY });
+        this.#refusals.set(refusal, error, error.cause === undefined ? {} : { ttl: BRIEFLY * 1000 });
       throw error;
     } finally {
       done();

@@ -1,7 +1,6 @@
-import { LRUCache } from 'lru-cache';
 import { createHash } from 'node:crypto';
 import { isIPv4, isIPv6 } from 'node:net';
-import { maxEntries } from '../../../../schema/outbound/max-entries.ts';
+import { boundedCache } from '../../../../schema/cache/bounded-cache.ts';
 import { monotonic } from './throttle.ts';
 
 /** Time for which failures are counted, from the first one. */
@@ -33,8 +32,8 @@ interface Counter {
 
 /** Creates the counters. @param now milliseconds of a monotonic clock */
 export function failures(now = monotonic) {
-  const ofClients = new LRUCache<string, Counter>(maxEntries(MOST_COUNTERS));
-  const ofAddresses = new LRUCache<string, Counter>(maxEntries(MOST_COUNTERS));
+  const ofClients = boundedCache<Counter>({ entries: MOST_COUNTERS });
+  const ofAddresses = boundedCache<Counter>({ entries: MOST_COUNTERS });
   const counters = ({ endpoint, client, address }: Asker) => {
     const network = networkOf(address);
     return [

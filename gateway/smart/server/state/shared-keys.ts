@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../../../../schema/cache/bounded-cache.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { entryName, readEntry, required, type SharedRedis } from '../../../state/redis.ts';
 import type { Sealer } from '../../../state/sealed.ts';
@@ -13,7 +13,7 @@ export type ShareKeys = (tenant: string, own: () => Promise<Keys>) => Promise<Ke
  * @returns it throws Fault `unavailable` while Redis does not answer, or when our SEALING_KEY does not open the keys
  */
 export function sharedKeys({ client }: SharedRedis, { seal, open, isCurrent }: Sealer): ShareKeys {
-  const last = new LRUCache<string, Keys>({ max: 1000 });
+  const last = boundedCache<Keys>({ entries: 1000 });
   return async (tenant, own) => {
     const name = entryName('oauth-keys', tenant);
     let sealed = await required(readEntry(client, name));

@@ -1,5 +1,4 @@
-import { LRUCache } from 'lru-cache';
-import { maxEntries } from '../../../../schema/outbound/max-entries.ts';
+import { boundedCache } from '../../../../schema/cache/bounded-cache.ts';
 
 /** Largest number of keys. A further one removes the least recently used: memory stays limited. */
 const MOST_KEYS = 10_000;
@@ -13,7 +12,7 @@ export const monotonic = (): number => performance.now();
  * @returns a function that returns true when one more is admitted for the key
  */
 export function throttle(perSecond: number, burst: number, now = monotonic): (key: string) => boolean {
-  const buckets = new LRUCache<string, { left: number; last: number }>(maxEntries(MOST_KEYS));
+  const buckets = boundedCache<{ left: number; last: number }>({ entries: MOST_KEYS });
   return (key) => {
     const time = now();
     const bucket = buckets.get(key) ?? { left: burst, last: time };

@@ -1,12 +1,12 @@
 import type { CapabilityStatementRest, CapabilityStatementRestResource } from 'fhir/r4.js';
-import { LRUCache } from 'lru-cache';
 import type { Dispatcher } from 'undici';
+import { boundedCache } from '../../../../schema/cache/bounded-cache.ts';
 import { Fault, type FaultCode } from '../../../../schema/fault/fault.ts';
 import { isResourceType } from '../../../../schema/fhir/tables.ts';
 import type { SourceCapabilities, TypeCapabilities } from '../source.ts';
 import { FhirHttp, type FhirHttpOptions } from './http.ts';
 
-const HOUR = 3_600_000;
+const HOUR_SECONDS = 3600;
 /** Time after which a server that could not be reached is asked again. */
 const RETRY_MS = 60_000;
 /** A server that is slow here must not delay the first search for long. */
@@ -25,10 +25,10 @@ interface Known {
  * `/metadata` is public (R4 §3.1.0.9). Use one per process.
  */
 export class CapabilityCache {
-  readonly #known = new LRUCache<string, Known, FhirHttpOptions>({
-    max: 1_000,
-    ttl: HOUR,
-    fetchMethod: async (_key, _stale, { options, context }) => {
+  readonly #known = boundedCache<Known, string, FhirHttpOptions>({
+    entries: 1_000,
+    seconds: HOUR_SECONDS,
+    fetch: async (_key, _stale, { options, context }) => {
       try {
         return { capabilities: await read(context) } as Known;
       } catch (error) {
@@ -36,7 +36,6 @@ export class CapabilityCache {
         return {};
       }
     },
-    ignoreFetchAbort: true,
   });
   readonly #numbers = new WeakMap<Dispatcher, number>();
   #last = 0;

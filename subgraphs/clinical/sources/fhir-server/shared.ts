@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../../../../schema/cache/bounded-cache.ts';
 import type { CircuitBreaker } from '../../../../schema/outbound/circuit-breaker.ts';
 import { CircuitBreakers, type StateLog } from '../../../../schema/outbound/circuit-breakers.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
@@ -14,11 +14,11 @@ export class FhirServersShared {
   readonly matcher = new ResourceMatcher();
   readonly capabilities = new CapabilityCache();
   /** Searches, by server, type and names of parameters, that a server refuses with `handling=strict` and answers without. */
-  readonly refuseStrict = new LRUCache<string, true>({ max: 10_000 });
+  readonly refuseStrict = boundedCache<true>({ entries: 10_000 });
   /** Servers that have given a link to a next page: a page without one is then their last. */
-  readonly givesNext = new LRUCache<string, true>({ max: 10_000 });
+  readonly givesNext = boundedCache<true>({ entries: 10_000 });
   /** Whether servers that give no such links continue a search at `_offset`. */
-  readonly takesOffset = new LRUCache<string, boolean>({ max: 10_000 });
+  readonly takesOffset = boundedCache<boolean>({ entries: 10_000 });
 
   /** Servers that do not answer. */
   readonly breakers: CircuitBreakers;

@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
 import type { Resource } from 'fhir/r4.js';
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../../../../schema/cache/bounded-cache.ts';
 import { CODED } from '../../../../schema/fhir/facets.ts';
 import { parseFhirJson } from '../../../../schema/fhir/decimal.ts';
 import { exactCode } from '../../search/index-rows.ts';
@@ -130,7 +130,7 @@ function identifierTargets(db: Database.Database): (reference: string) => string
       )
       .pluck();
   const [byBoth, byValue] = [find('AND t.system = ?'), find('')];
-  const found = new LRUCache<string, { target: string | undefined }>({ max: 10_000 });
+  const found = boundedCache<{ target: string | undefined }>({ entries: 10_000 });
   return (reference) => {
     const [, type, identifier] = /^([A-Za-z]+)\?identifier=(.+)$/s.exec(decoded(reference)) ?? [];
     if (type === undefined || identifier === undefined) return undefined;

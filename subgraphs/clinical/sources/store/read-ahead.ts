@@ -1,10 +1,10 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../../../../schema/cache/bounded-cache.ts';
 import type { SourceSearch } from '../source.ts';
 
 /** Pages that are kept: each is of another caller who reads a long list. */
 const KEPT = 4;
-/** Milliseconds for which a page is kept. */
-const KEPT_FOR = 2_000;
+/** Seconds for which a page is kept. */
+const KEPT_SECONDS = 2;
 /** Resources on a page of a caller who reads a list to its end. A screen shows fewer. */
 const LONG_PAGE = 100;
 
@@ -18,7 +18,7 @@ interface Kept<T> {
  * A page is given once, and only to who asks for the same resources of the same patients.
  */
 export class ReadAhead<T> {
-  readonly #pages = new LRUCache<string, Kept<T>>({ max: KEPT, ttl: KEPT_FOR });
+  readonly #pages = boundedCache<Kept<T>>({ entries: KEPT, seconds: KEPT_SECONDS });
 
   /** Returns true for a search whose next page will be asked for. */
   static isWorthIt({ cursor, count, total, newestOf }: SourceSearch): boolean {

@@ -1,6 +1,6 @@
+import { boundedCache } from '../../../../schema/cache/bounded-cache.ts';
 import { SingleFlight } from '../../../../schema/concurrency/single-flight.ts';
 import { stat } from 'node:fs/promises';
-import { LRUCache } from 'lru-cache';
 import { number, Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { noSuchObject } from '../../../../schema/fault/refusals.ts';
 import type { Target } from '../source.ts';
@@ -9,10 +9,10 @@ import type { DimseClient } from './dimse-client.ts';
 import { planOf, studyAsSaid } from './plan.ts';
 import { isWithin, type SpooledInstance } from './spool.ts';
 
-/** Milliseconds for which an archive is not asked again about a study. */
-const FRESH = 5000;
-/** Milliseconds for which it is then asked only for the patient and the number of instances, not for each instance. */
-const COMPARED = 60_000;
+/** Seconds for which an archive is not asked again about a study. */
+const FRESH = 5;
+/** Seconds for which it is then asked only for the patient and the number of instances, not for each instance. */
+const COMPARED = 60;
 
 /** Instances that are kept until `release` is called. */
 export interface Held {
@@ -26,11 +26,11 @@ export class KeptTargets {
   readonly #client: DimseClient;
   readonly #keyOf: (target: Target) => string;
   /** Entries of the cache that were just compared with the archive, and when. */
-  readonly #fresh = new LRUCache<string, { entry: Entry; at: number }>({ max: 10_000, ttl: FRESH });
+  readonly #fresh = boundedCache<{ entry: Entry; at: number }>({ entries: 10_000, seconds: FRESH });
   /** Number of instances that a search last saw of a study, and when another number was seen for the first time. */
-  readonly #seen = new LRUCache<string, { count: number; at: number }>({ max: 10_000 });
+  readonly #seen = boundedCache<{ count: number; at: number }>({ entries: 10_000 });
   /** Entries that were recently compared by instance, and the facts of their study at that time. */
-  readonly #compared = new LRUCache<string, { entry: Entry; study: string }>({ max: 10_000, ttl: COMPARED });
+  readonly #compared = boundedCache<{ entry: Entry; study: string }>({ entries: 10_000, seconds: COMPARED });
   /** Running questions to the archive, which the frames of a study share. */
   readonly #asking = new SingleFlight<unknown>();
 

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../../../../schema/cache/bounded-cache.ts';
 import { frameMediaType, isVideo, TransferSyntax } from '../../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { BufferPool } from '../../multipart/buffer-pool.ts';
@@ -33,12 +33,10 @@ interface IndexedFile {
 /** Keeps the positions of frames of files between requests, because a cine is read frame by frame. */
 export class FrameTables {
   /** Simultaneous requests for a table wait for the same read. */
-  readonly #known = new LRUCache<string, PixelLayout, IndexedFile>({
-    maxSize: MOST_FRAGMENTS,
-    sizeCalculation: sizeOf,
-    fetchMethod: (_key, _stale, { context: { path, instance } }) => this.#reader.frameTable(path, instance),
-    // A table that is evicted while it is read is still read for waiting requests.
-    ignoreFetchAbort: true,
+  readonly #known = boundedCache<PixelLayout, string, IndexedFile>({
+    size: MOST_FRAGMENTS,
+    sizeOf,
+    fetch: (_key, _stale, { context: { path, instance } }) => this.#reader.frameTable(path, instance),
   });
   readonly #reader: InstanceReader;
   readonly #buffers: BufferPool;

@@ -1,10 +1,9 @@
-import { LRUCache } from 'lru-cache';
 import { fstatSync, openSync, rmSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { TransferSyntax } from '../../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { noPixelData } from '../../../../schema/fault/refusals.ts';
-import { maxEntries } from '../../../../schema/outbound/max-entries.ts';
+import { boundedCache } from '../../../../schema/cache/bounded-cache.ts';
 import type { BufferPool } from '../../multipart/buffer-pool.ts';
 import { chunksOf } from '../../multipart/chunks.ts';
 import type { FrameBytes } from '../../multipart/frame-bytes.ts';
@@ -50,7 +49,7 @@ const inflating = new Semaphore(1);
 export class InstanceReader {
   readonly #parsing: Parsing;
   /** Files that were compared with the index after their last change. */
-  readonly #compared = new LRUCache<string, true>(maxEntries(MOST_COMPARED));
+  readonly #compared = boundedCache<true>({ entries: MOST_COMPARED });
 
   constructor(parsing: Parsing) {
     this.#parsing = parsing;
