@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { memoized } from '../../schema/cache/bounded-cache.ts';
 import { parseFhirJson } from '../../schema/fhir/decimal.ts';
 import { deepFreeze } from '../../schema/process/deep-freeze.ts';
 
@@ -13,16 +13,10 @@ const PER_CHARACTER = 8;
  * has answered before, the values are the same objects, and what was made of them is kept with them.
  */
 export class KeptAnswers {
-  readonly #values = new LRUCache<string, object>({
-    maxSize: MOST,
-    maxEntrySize: MOST_OF_ONE,
-    sizeCalculation: (_, text) => PER_CHARACTER * text.length,
-  });
-
   /** Returns the values, frozen. @throws SyntaxError for a text that is no JSON */
-  of(text: string): object {
-    let values = this.#values.get(text);
-    if (!values) this.#values.set(text, (values = deepFreeze(parseFhirJson(text) as object)));
-    return values;
-  }
+  readonly of = memoized((text) => deepFreeze(parseFhirJson(text) as object), {
+    size: MOST,
+    largest: MOST_OF_ONE,
+    sizeOf: (_, text) => PER_CHARACTER * text.length,
+  });
 }

@@ -1,6 +1,6 @@
 import DataLoader from 'dataloader';
-import { LRUCache } from 'lru-cache';
 import type { CapabilityStatementRestResource, Resource } from 'fhir/r4.js';
+import { boundedCache, keepPromise } from '../../schema/cache/bounded-cache.ts';
 import type { Access } from '../../schema/access/access.ts';
 import type { RecordOperation } from '../../schema/access/audit.ts';
 import { toFault, type Fault } from '../../schema/fault/fault.ts';
@@ -70,20 +70,15 @@ export function recordFunctions(clinical: ServedRecord): Record<string, ServedFu
   };
 }
 
-/** Milliseconds for which it is kept whether a record has resources of a type: that is the same for all callers. */
-const HELD_FOR = 5_000;
+/** Seconds for which it is kept whether a record has resources of a type: that is the same for all callers. */
+const HELD_SECONDS = 5;
 
 /** The clinical record of another process. */
 export function remoteRecord(link: Pick<SubgraphLink, 'call'>) {
-  const held = new LRUCache<string, Promise<boolean>>({ max: 10_000, ttl: HELD_FOR });
+  const held = boundedCache<Promise<boolean>>({ entries: 10_000, seconds: HELD_SECONDS });
   const holds = (tenant: Tenant, access: Access, type: string): Promise<boolean> => {
     const key = `${tenant.cacheKey}\n${type}`;
-    const known = held.get(key);
-    if (known) return known;
-    const asked = link.call<boolean>('holds', { tenant, access }, { type });
-    held.set(key, asked);
-    asked.catch(() => held.delete(key));
-    return asked;
+    return held.get(key) ?? keepPromise(held, key, link.call('holds', { tenant, access }, { type }));
   };
   const readers = new RequestValues<Access, Map<string, DataLoader<string, Resource>>>();
   const readerOf = (tenant: Tenant, access: Access, type: string): DataLoader<string, Resource> => {

@@ -1,6 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import { createRequire } from 'node:module';
-import { maxEntries } from '../outbound/max-entries.ts';
+import { memoized } from '../cache/bounded-cache.ts';
 
 /** Units of UCUM, by the library that `fhirpath` uses too. */
 
@@ -29,28 +28,24 @@ function ucum(): Ucum {
   ).UcumLhcUtils.getInstance();
 }
 
-const known = new LRUCache<string, boolean>(maxEntries(1_000));
-
 /** Returns true for a unit that UCUM knows. */
-export function isUcum(unit: string): boolean {
-  if (!mayBeUnit(unit)) return false;
-  let is = known.get(unit);
-  if (is === undefined) known.set(unit, (is = isKnown(unit)));
-  return is;
-}
+export const isUcum = (unit: string): boolean => mayBeUnit(unit) && isKnown(unit);
 
 const mayBeUnit = (text: string): boolean => text.length <= LONGEST_UNIT && PRINTABLE.test(text);
 
-function isKnown(unit: string): boolean {
-  if (convertUnit(1, unit, unit) !== undefined) return true;
-  const plain = unit.replaceAll(IN_BRACKETS, '1');
-  // The validator alone accepts names such as `constructor`.
-  return (
-    plain !== unit &&
-    convertUnit(1, plain, plain) !== undefined &&
-    withoutError(() => ucum().validateUnitString(unit).status) === 'valid'
-  );
-}
+const isKnown = memoized(
+  (unit): boolean => {
+    if (convertUnit(1, unit, unit) !== undefined) return true;
+    const plain = unit.replaceAll(IN_BRACKETS, '1');
+    // The validator alone accepts names such as `constructor`.
+    return (
+      plain !== unit &&
+      convertUnit(1, plain, plain) !== undefined &&
+      withoutError(() => ucum().validateUnitString(unit).status) === 'valid'
+    );
+  },
+  { entries: 1_000 },
+);
 
 /** Converts a number; undefined for units that do not convert, and texts that are no units. */
 export function convertUnit(value: number, from: string, to: string): number | undefined {

@@ -1,3 +1,5 @@
+import { parseScopes, type Permission } from '../../../schema/access/scopes.ts';
+import { memoized } from '../../../schema/cache/bounded-cache.ts';
 import type { Access, PatientGrant, PatientIdentity } from '../../../schema/access/access.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { tokenNeeded } from '../../../schema/fault/refusals.ts';
@@ -5,7 +7,6 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { expiringCache } from '../token/expiring-cache.ts';
 import { needsIdentity } from '../patient/patient-identities.ts';
 import { callerOf, namingCaller } from '../token/caller.ts';
-import { keptScopes } from '../token/kept-scopes.ts';
 import { reachOf } from '../patient/token-reach.ts';
 import { invalid, requireUnbound } from '../token/token-rules.ts';
 import type { AuthorizationServer } from './server.ts';
@@ -31,7 +32,8 @@ const ACCESS_SECONDS = 60;
  * @returns a function that throws a Fault when there is no Access (IA-9)
  */
 export function ownAccess({ server, identity, now }: OwnAccessDeps) {
-  const permissionsOf = keptScopes();
+  // Tokens of one app have the same scopes, and share one list.
+  const permissionsOf = memoized<readonly Permission[]>(parseScopes, { entries: 1000 });
   const identities = expiringCache<{ found?: PatientIdentity }>(10_000, now);
   const identified = async (tenant: Tenant, grant: PatientGrant): Promise<readonly PatientGrant[]> => {
     const { found } = await identities.get(`${tenant.cacheKey}\0${grant.id}`, async () => {
@@ -46,7 +48,7 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
     const session = token.grantId === undefined ? undefined : await ehr?.session(token.grantId);
     // The EHR has ended the session behind our grant.
     if (token.grantId !== undefined && !session) throw invalid();
-    const { permissions, patients } = reachOf(token, permissionsOf(token.scope), tenant.authorization);
+    const { permissions, patients } = reachOf(token, permissionsOf(token.scope ?? ''), tenant.authorization);
     const own = token.grantId !== undefined && session ? { grantId: token.grantId, session } : undefined;
     const who = (grant: PatientGrant) => (ehr ? ehr.identified(grant, own) : identified(tenant, grant));
     const known = needsIdentity(tenant) ? (await Promise.all(patients.map(who))).flat() : patients;

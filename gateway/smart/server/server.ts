@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { boundedCache, keepPromise } from '../../../schema/cache/bounded-cache.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { notImplemented } from '../authorize.ts';
@@ -82,7 +82,7 @@ export function authorizationServer(deps: AuthorizationServerDeps) {
   const state = deps.state ?? sqliteState(join(directory, 'state.sqlite'), now);
   const demonstrated = demonstration(deps.people, now);
   const registration = acceptsRegistrations(baseUrl);
-  const servers = new LRUCache<string, Promise<Served>>({ max: MOST_TENANTS });
+  const servers = boundedCache<Promise<Served>>({ entries: MOST_TENANTS });
 
   const keysOf = (tenant: string) => {
     const own = () => tenantKeys(directory, tenant);
@@ -112,12 +112,7 @@ export function authorizationServer(deps: AuthorizationServerDeps) {
   };
   const of = async (tenant: Tenant): Promise<Served> => {
     requireNamed(tenant);
-    const running = servers.get(tenant.cacheKey);
-    if (running) return running;
-    const started = start(tenant);
-    servers.set(tenant.cacheKey, started);
-    started.catch(() => servers.delete(tenant.cacheKey));
-    return started;
+    return servers.get(tenant.cacheKey) ?? keepPromise(servers, tenant.cacheKey, start(tenant));
   };
 
   const sweep = async (tenants: readonly Tenant[]): Promise<void> => {

@@ -1,4 +1,6 @@
 import { hash } from 'node:crypto';
+import { parseScopes, type Permission } from '../../../schema/access/scopes.ts';
+import { memoized } from '../../../schema/cache/bounded-cache.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { SharedCache } from '../../../schema/outbound/shared-cache.ts';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
@@ -11,7 +13,6 @@ import { callerOf, namingCaller } from './caller.ts';
 import { expiringCache } from './expiring-cache.ts';
 import type { ActiveToken } from './introspect.ts';
 import { jwtVerifier } from './jwt.ts';
-import { keptScopes } from './kept-scopes.ts';
 import { quirksOf, withImagingScopes } from './quirks.ts';
 import {
   REFUSED_SECONDS,
@@ -120,7 +121,8 @@ function tokenDescriptions(deps: JudgedTokensDeps, tokens: BackendTokens) {
 /** Creates the function that judges a described token by the rules of its tenant. */
 function tokenJudge(deps: JudgedTokensDeps) {
   const decisions = policyService(deps);
-  const permissionsOf = keptScopes();
+  // Tokens of one app have the same scopes, and share one list.
+  const permissionsOf = memoized<readonly Permission[]>(parseScopes, { entries: 1000 });
   const decide = async (tenant: Tenant, { policy }: ExternalConfig, client: string | undefined) => {
     if (Array.isArray(policy)) return undefined;
     return client === undefined ? [] : decisions(tenant, policy.url, client);
@@ -135,7 +137,7 @@ function tokenJudge(deps: JudgedTokensDeps) {
     requireMeantForUs(described, tenant, { config, document }, { baseUrl: deps.baseUrl, now: seconds });
     const quirks = quirksOf(config);
     const active = withPatient(described, config);
-    const permissions = withImagingScopes(permissionsOf(active.scope), quirks);
+    const permissions = withImagingScopes(permissionsOf(active.scope ?? ''), quirks);
     const decided = countsAsBackend(active, permissions, config)
       ? await decide(tenant, config, active.client_id)
       : undefined;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { LRUCache } from 'lru-cache';
+import { keepPromise, type BoundedCache } from '../../../schema/cache/bounded-cache.ts';
 import { requirePatient, type Access, type PatientGrant } from '../../../schema/access/access.ts';
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault, type FaultCode } from '../../../schema/fault/fault.ts';
@@ -12,9 +12,6 @@ import { statedIdentifier } from '../facts/identifiers.ts';
 import { keptNumbers, medicalRecordNumbers, type EvaluatePath } from '../sources/mrn-paths.ts';
 import type { TenantImages } from '../sources/open.ts';
 import type { PatientDirectory } from './patient-directory.ts';
-
-/** Accession numbers of patients, as the clinical base gave them to callers. Each is kept for a minute at most. */
-export type AccessionNumbers = LRUCache<string, Promise<readonly string[]>>;
 
 /** Faults of a clinical base that does not say whether it has a patient. */
 const NO_ANSWER: readonly FaultCode[] = [
@@ -29,7 +26,8 @@ export interface CallerReachOptions {
   tenant: Tenant;
   access: Access;
   directory: PatientDirectory;
-  accessionNumbers: AccessionNumbers;
+  /** Accession numbers of patients, as the clinical base gave them to callers. Each is kept for a minute at most. */
+  accessionNumbers: BoundedCache<Promise<readonly string[]>>;
   log: FaultLog;
 }
 
@@ -117,11 +115,7 @@ export class CallerReach {
     const bearer = createHash('sha256').update(token).digest('base64url');
     const key = JSON.stringify([tenant.cacheKey, patientId, client, user, bearer]);
     const known = accessionNumbers.get(key);
-    if (known) return known;
-    const asking = directory.accessionNumbers(tenant, access, patientId);
-    accessionNumbers.set(key, asking);
-    asking.catch(() => accessionNumbers.delete(key));
-    return asking;
+    return known ?? keepPromise(accessionNumbers, key, directory.accessionNumbers(tenant, access, patientId));
   }
 
   /** Tells whether a row belongs to one of these reaches. Logs a birth date or issuer that contradicts (DW-21). */

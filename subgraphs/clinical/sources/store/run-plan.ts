@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
+import { memoized } from '../../../../schema/cache/bounded-cache.ts';
 import { mostFrequent } from '../../../../schema/fhir/facets.ts';
-import { LRUCache } from 'lru-cache';
 import type { Collection, SearchPlan, Walk } from '../../search/plan.ts';
 import type { FacetPlan } from '../../search/facet-plan.ts';
 import type { Statement } from '../../search/sql.ts';
@@ -30,7 +30,7 @@ export interface Found extends Omit<PageFound, 'texts' | 'rids'> {
 /** Runs plans on one database. */
 export class PlanRunner {
   readonly #db: Database.Database;
-  readonly #statements = new LRUCache<string, Database.Statement<unknown[], unknown>>({ max: 300 });
+  readonly #statement = memoized((sql) => this.#db.prepare<unknown[], unknown>(sql), { entries: 300 });
 
   constructor(db: Database.Database) {
     this.#db = db;
@@ -67,7 +67,7 @@ export class PlanRunner {
     const few = collect.find(({ size }) => !size || this.#number(size, { most: FEW }) < FEW);
     const counted = few
       ? this.#all<Counted>(few.counts, {})
-      : countListed(lists, (sql) => this.#statement(sql));
+      : countListed(lists, this.#statement);
     const { top, ...left } = mostFrequent(counted, limit);
     const text = this.#statement('SELECT json FROM resource WHERE rid = ?').pluck();
     const rows = top.map(({ rid, ...value }) => ({ json: text.get(rid) as string, ...value }));
@@ -156,12 +156,6 @@ export class PlanRunner {
 
   #all<R = Row>({ sql, binds }: Statement, parameters: Named): R[] {
     return this.#statement(sql).all(...binds, parameters) as R[];
-  }
-
-  #statement(sql: string): Database.Statement<unknown[], unknown> {
-    let statement = this.#statements.get(sql);
-    if (!statement) this.#statements.set(sql, (statement = this.#db.prepare(sql)));
-    return statement;
   }
 }
 

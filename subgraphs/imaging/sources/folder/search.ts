@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3';
-import { LRUCache } from 'lru-cache';
+import { boundedCache, memoized } from '../../../../schema/cache/bounded-cache.ts';
 import { Tag, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import type { InstanceTarget, Level, SourceQuery, Target } from '../source.ts';
 import type { IndexedObject } from './indexed-object.ts';
@@ -94,9 +94,9 @@ const MAX_REMEMBERED = 2000;
 export class IndexSearch {
   readonly #database: Database.Database;
   /** Prepared statements by SQL. Preparing one takes longer than finding the file of a frame with it. */
-  readonly #statements = new LRUCache<string, Database.Statement>({ max: MAX_STATEMENTS });
+  readonly #statement = memoized((sql) => this.#database.prepare(sql), { entries: MAX_STATEMENTS });
   /** Files of single instances in one generation of the index, because an image is read frame by frame. */
-  readonly #remembered = new LRUCache<string, IndexedInstance[]>({ max: MAX_REMEMBERED });
+  readonly #remembered = boundedCache<IndexedInstance[]>({ entries: MAX_REMEMBERED });
   #generation: string | undefined;
 
   constructor(database: Database.Database) {
@@ -158,9 +158,7 @@ export class IndexSearch {
   }
 
   #all(sql: string, values: readonly unknown[]): unknown[] {
-    let statement = this.#statements.get(sql);
-    if (!statement) this.#statements.set(sql, (statement = this.#database.prepare(sql)));
-    return statement.all(...values);
+    return this.#statement(sql).all(...values);
   }
 }
 
