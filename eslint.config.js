@@ -2,7 +2,7 @@
 import svelte from 'eslint-plugin-svelte';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
-import { ANSWERED_AT_ONCE, LARGE_FILES, LARGE_FUNCTIONS } from './eslint.exceptions.js';
+import { ANSWERED_AT_ONCE, LARGE_FILES, LARGE_FUNCTIONS, OWN_CACHES } from './eslint.exceptions.js';
 
 const SERVER = ['{schema,gateway,subgraphs,conformance,docs}/**/*.ts'];
 const VIEWER = ['viewer/src/**/*.ts', 'viewer/*.ts'];
@@ -64,6 +64,7 @@ const plainDocs = {
 };
 const house = { rules: { 'plain-docs': plainDocs } };
 
+const ownCache = { name: 'lru-cache', message: 'Make the cache by schema/cache/bounded-cache.ts.' };
 const awaitable = {
   group: ['**/process/awaitable.ts'],
   message: 'Use await: only files on the way of a usual request go on without a promise (decision 12).',
@@ -89,6 +90,7 @@ const everywhere = {
   'max-lines-per-function': ['error', { max: 80, ...CODE }],
   'prefer-const': ['error', { ignoreReadBeforeAssign: true }],
   eqeqeq: 'error',
+  'no-restricted-imports': ['error', { paths: [ownCache] }],
   'house/plain-docs': 'error',
 };
 
@@ -133,7 +135,11 @@ export default defineConfig(
       ],
     },
   },
-  { files: SERVER, ignores: TESTS, rules: { 'no-restricted-imports': ['error', { patterns: [awaitable] }] } },
+  {
+    files: SERVER,
+    ignores: TESTS,
+    rules: { 'no-restricted-imports': ['error', { paths: [ownCache], patterns: [awaitable] }] },
+  },
   {
     files: VIEWER,
     rules: { 'no-restricted-syntax': ['error', undefinedSpread, literalSpread, castAgainst] },
@@ -151,7 +157,14 @@ export default defineConfig(
       'no-restricted-syntax': ['error', ...SYNTAX],
     },
   },
-  except('no-restricted-imports', ANSWERED_AT_ONCE),
+  {
+    files: Object.keys(ANSWERED_AT_ONCE),
+    rules: { 'no-restricted-imports': ['error', { paths: [ownCache] }] },
+  },
+  {
+    files: Object.keys(OWN_CACHES),
+    rules: { 'no-restricted-imports': ['error', { patterns: [awaitable] }] },
+  },
   except('max-lines', LARGE_FILES),
   except('max-lines-per-function', LARGE_FUNCTIONS),
   {

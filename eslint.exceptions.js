@@ -101,3 +101,10 @@ export const ANSWERED_AT_ONCE = {
     'subgraphs/imaging/study/caller-archive.ts',
   ]),
 };
+
+/** Caches by the library itself. */
+export const OWN_CACHES = {
+  'schema/cache/bounded-cache.ts': 'makes the caches of all others',
+  'subgraphs/clinical/sources/store/kept-answers.ts':
+    'reads the clock every 100 ms: at the rate of its look-ups, each millisecond would have a timer',
+};
