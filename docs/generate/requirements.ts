@@ -32,6 +32,9 @@ const FAMILIES = {
   SM: ['SMART on FHIR', 'duties of a resource server: SMART App Launch 2.2 and the RFCs of OAuth'],
 } as const;
 
+/** Files of tests, and suites that several of them run. */
+const TESTS = /\.test\.ts$|-contract\.ts$/;
+
 /** Returns the ids that a text cites. */
 export function citedIds(text: string): Set<string> {
   const ids = [...text.matchAll(CITATION)].flatMap(([, family, first, last = first]) =>
@@ -61,7 +64,7 @@ export function citations(sources: ReadonlyMap<string, string>): Map<string, Cit
 
 function kindOf(path: string): keyof Citations {
   if (path.startsWith('conformance/')) return 'checks';
-  return path.endsWith('.test.ts') ? 'tests' : 'code';
+  return TESTS.test(path) ? 'tests' : 'code';
 }
 
 /**
@@ -126,7 +129,7 @@ function sources(root: string): Map<string, string> {
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
       .map((name) => `${folder}/${name.replaceAll('\\', '/')}`)
       .filter((path) => /\.(ts|js|svelte)$/.test(path) && !/\/(node_modules|\.svelte-kit)\//.test(path))
-      .filter((path) => path.endsWith('.test.ts') || !/\/(test|bench)\/|\.generated\.ts$/.test(path)),
+      .filter((path) => TESTS.test(path) || !/\/(test|bench)\/|\.generated\.ts$/.test(path)),
   );
   return new Map(paths.map((path) => [path, readFileSync(join(root, path), 'utf8')]));
 }

@@ -65,9 +65,7 @@ export class PlanRunner {
   /** Counts values; at most `limit` of them are named. */
   facets({ collect, lists }: FacetPlan, limit: number): FacetsFound {
     const few = collect.find(({ size }) => !size || this.#number(size, { most: FEW }) < FEW);
-    const counted = few
-      ? this.#all<Counted>(few.counts, {})
-      : countListed(lists, this.#statement);
+    const counted = few ? this.#all<Counted>(few.counts, {}) : countListed(lists, this.#statement);
     const { top, ...left } = mostFrequent(counted, limit);
     const text = this.#statement('SELECT json FROM resource WHERE rid = ?').pluck();
     const rows = top.map(({ rid, ...value }) => ({ json: text.get(rid) as string, ...value }));
