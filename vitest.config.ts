@@ -114,7 +114,7 @@ export default defineConfig({
       },
     ],
     globalSetup: ['gateway/test/setup/parts.ts', 'gateway/test/setup/demo-images.ts', 'viewer/messages.ts'],
-    setupFiles: ['gateway/test/setup/check-retrievals.ts', 'gateway/test/setup/equal-bytes.ts'],
+    setupFiles: ['check-retrievals.ts', 'equal-bytes.ts', 'usual-time.ts'].map((name) => join(SETUP, name)),
     pool: 'forks',
     // More than there are cores: a test that waits for servers, or for time to pass, needs no core.
     maxWorkers: 2 * availableParallelism(),

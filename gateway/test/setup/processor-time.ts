@@ -30,6 +30,13 @@ export function workedBy(pid: number): number {
   return (Number(user) + Number(system)) * TICK;
 }
 
+/** Returns the milliseconds that this process has worked, and its children that have ended, in steps of 10. */
+export function workedHere(): number {
+  const [, fields] = readFileSync('/proc/self/stat', 'latin1').split(') ');
+  const times = fields!.split(' ').slice(11, 15).map(Number);
+  return times.reduce((sum, time) => sum + time, 0) * TICK;
+}
+
 /**
  * Measures the milliseconds that pass during `work` while this process has its turns. A pause in which others have the
  * processors counts as one step of 10 ms: for bounds of a wait within this process.
