@@ -60,13 +60,13 @@ export class AuthorizedStudies {
   readonly #options: AuthorizedStudiesOptions;
   readonly #trail: AuditTrail;
   readonly #holders: StudyHolders;
-  readonly #lists: MergedLists;
   readonly #failover: Failover;
   /** Studies of which something was retrieved, by UID. */
   readonly #studies = new Map<string, Study>();
   readonly #turns = new LoopTurns();
   /** True if this request has given a list. The first list does not wait for a turn of the event loop. */
   #hasListed = false;
+  #mergedLists: MergedLists | undefined;
   #recordJoin: RecordJoin | undefined;
 
   constructor(archives: readonly CallerArchive[], options: AuthorizedStudiesOptions) {
@@ -77,10 +77,6 @@ export class AuthorizedStudies {
     this.#trail = new AuditTrail(options.access, options.audit);
     this.#holders = new StudyHolders(archives, options);
     this.#failover = new Failover(options);
-    this.#lists = new MergedLists(
-      { sources: archives, holders: this.#holders, failover: this.#failover },
-      options,
-    );
   }
 
   /**
@@ -205,6 +201,12 @@ export class AuthorizedStudies {
   /** True if the clinical record may have studies. */
   get #mayJoin(): boolean {
     return this.#options.recordStudies?.mayHave(this.tenant) ?? false;
+  }
+
+  /** The lists of all archives, made when they are first needed. */
+  get #lists(): MergedLists {
+    const of = { sources: this.#archives, holders: this.#holders, failover: this.#failover };
+    return (this.#mergedLists ??= new MergedLists(of, this.#options));
   }
 
   /** The join with the clinical record, made when it is first needed. */
