@@ -82,7 +82,7 @@ const SEAL_LIFETIME_SECONDS = 60;
  */
 const SEAL_ISSUER = 'gateway';
 /** Difference of the clocks of two processes. */
-const CLOCK_TOLERANCE_SECONDS = 5;
+const CLOCK_DIFFERENCE_SECONDS = 5;
 
 /** Derives a key from a configured secret of 32 characters or more (HKDF-SHA-256, RFC 5869). */
 export function sealingKey(secret: string): Uint8Array {
@@ -129,7 +129,7 @@ export async function open(
       issuer: SEAL_ISSUER,
       audience,
       currentDate: new Date(now * 1000),
-      clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      clockTolerance: CLOCK_DIFFERENCE_SECONDS,
       keyManagementAlgorithms: ['dir'],
       contentEncryptionAlgorithms: ['A256GCM'],
       requiredClaims: ['exp', 'access'],

@@ -13,7 +13,7 @@ import type { SentDocument } from '../request/sent-document.ts';
 import { COUNT, CURSOR, type StreamedQuery } from './streamed-query.ts';
 
 /** Largest number of rows on a page: the resources of more would outlive the collector's young space. */
-const LARGEST_PAGE = 500;
+const MOST_ROWS = 500;
 
 /** One page of rows, and the cursor of the page after it. */
 export interface Page {
@@ -103,11 +103,11 @@ function pageOf({ data, errors }: Executed, { found }: WantedRows, { path }: Str
 
 /** Returns the rows of a page: as many as the cost limit allows, and not more than the client's `_count`. */
 function pageSize({ schema, query, limits }: PagesOptions): number {
-  const { document, operation, count = LARGEST_PAGE } = query;
+  const { document, operation, count = MOST_ROWS } = query;
   const cost = (rows: number) =>
     operationCost({ schema, document, operation, variables: { ...query.variables, [COUNT]: rows } });
   const affordable = Math.floor((limits.cost - cost(0)) / Math.max(1, cost(1) - cost(0)));
-  return Math.min(count, LARGEST_PAGE, Math.max(1, affordable));
+  return Math.min(count, MOST_ROWS, Math.max(1, affordable));
 }
 
 function requireNotExpired({ access }: FastifyRequest): void {

@@ -1,7 +1,7 @@
 import { isRegistered } from './clients/loopback.ts';
 import { describe } from './own-token.ts';
 import type { TenantServer } from './tenant-server.ts';
-import { PATHS } from './settings.ts';
+import { PATHS } from './endpoints.ts';
 
 /**
  * Returns true when a request presents a valid value of ours that cannot be guessed: a code or refresh token without a

@@ -9,7 +9,7 @@ import { namesApp, presentsOurs } from './presented-secrets.ts';
 import { replayed, withClientId } from './public-refresh.ts';
 import { queryOf, text } from './request.ts';
 import type { Served } from './server.ts';
-import { PATHS } from './settings.ts';
+import { PATHS } from './endpoints.ts';
 
 /**
  * Returns the routes to endpoints of `oidc-provider`. Only these paths and methods of it can be reached.

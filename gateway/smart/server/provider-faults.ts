@@ -2,7 +2,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import { CACHE_CONTROL } from '../../../schema/http/cache-control.ts';
 import { Fault, faultOauth, toFault } from '../../../schema/fault/fault.ts';
 import { page, pageHeaders } from './sign-in/page.ts';
-import { PATHS } from './settings.ts';
+import { PATHS } from './endpoints.ts';
 
 /**
  * Answers faults inside the provider. While the state does not answer, nothing is granted, and the client is asked to try

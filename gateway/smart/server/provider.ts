@@ -17,7 +17,7 @@ import { answerFaults } from './provider-faults.ts';
 import { FEATURES, FIXED } from './provider-settings.ts';
 import { renewRegistration } from './clients/registration.ts';
 import { nameSuccessors, successors, withRotationGrace } from './state/rotation-grace.ts';
-import { PATHS } from './settings.ts';
+import { PATHS } from './endpoints.ts';
 import type { TenantServer } from './tenant-server.ts';
 import { spendFailedCodes } from './state/spent-codes.ts';
 import type { State } from './state/state.ts';

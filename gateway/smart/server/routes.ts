@@ -12,7 +12,7 @@ import { protocolRoutes } from './protocol-routes.ts';
 import { register, requireRegistration } from './clients/registration.ts';
 import { json, refuseCrossSite } from './request.ts';
 import type { AuthorizationServer, Served } from './server.ts';
-import { PATHS } from './settings.ts';
+import { PATHS } from './endpoints.ts';
 
 const launchBody = z.strictObject({
   patient: z.string().regex(FHIR_ID),

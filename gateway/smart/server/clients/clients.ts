@@ -2,7 +2,7 @@ import type { ClientMetadata } from 'oidc-provider';
 import { z } from 'zod';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
 import { applicationType } from './loopback.ts';
-import { ID_TOKEN_ALGORITHMS } from '../settings.ts';
+import { ID_TOKEN_ALGORITHMS } from '../endpoints.ts';
 import { shownName } from '../sign-in/shown-name.ts';
 
 /** A client of the tenant file, with the metadata of RFC 7591 §2. */

@@ -5,7 +5,7 @@ import { Fault } from '../../../../schema/fault/fault.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
 import { applicationType, isLoopback } from './loopback.ts';
 import type { TenantServer } from '../tenant-server.ts';
-import { ID_TOKEN_ALGORITHMS } from '../settings.ts';
+import { ID_TOKEN_ALGORITHMS } from '../endpoints.ts';
 import { shownName } from '../sign-in/shown-name.ts';
 import type { State } from '../state/state.ts';
 

@@ -18,7 +18,7 @@ import type { Asked, Identify, Person, SignInError, User } from '../sign-in/iden
 import type { LoginHint } from '../sign-in/login-hint.ts';
 import { person } from '../sign-in/people.ts';
 import type { SealedRows } from '../state/sealed-rows.ts';
-import { LIFETIMES } from '../settings.ts';
+import { LIFETIMES } from '../lifetimes.ts';
 
 /** Authorization request to the EHR for one interaction. */
 export interface PendingLogin extends Question {

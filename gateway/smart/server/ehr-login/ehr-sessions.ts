@@ -9,7 +9,7 @@ import type { EhrTokens, UnjudgedTokens } from './ehr-tokens.ts';
 import { listOf } from './ehr-tokens.ts';
 import type { HeldTokens } from './held-tokens.ts';
 import type { SealedRows } from '../state/sealed-rows.ts';
-import { LIFETIMES } from '../settings.ts';
+import { LIFETIMES } from '../lifetimes.ts';
 
 /** Result of a sign-in at the EHR, kept as long as its grant (SM-17). */
 export interface EhrSession {

@@ -7,7 +7,7 @@ import { needsPatient, NO_DATA, opensNothing } from '../clients/grantable.ts';
 import type { Asked, Identify, Person, User } from './identify.ts';
 import type { Context } from './launch.ts';
 import type { TenantServer } from '../tenant-server.ts';
-import { LIFETIMES } from '../settings.ts';
+import { LIFETIMES } from '../lifetimes.ts';
 
 /** Answer to the browser: a page, with a status other than 200 if needed, or a redirect. */
 export type Step = { html: string; redirectUri?: string; status?: number } | { location: string };

@@ -1,5 +1,5 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import { LIFETIMES } from '../settings.ts';
+import { LIFETIMES } from '../lifetimes.ts';
 import type { State } from '../state/state.ts';
 import type { LaunchContexts } from './launch.ts';
 

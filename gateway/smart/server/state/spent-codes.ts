@@ -1,6 +1,6 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type Provider from 'oidc-provider';
-import { PATHS } from '../settings.ts';
+import { PATHS } from '../endpoints.ts';
 
 /**
  * Spends a code after a failed exchange (SM-19): with another verifier, redirect URI or client, or a second time (RFC 6749
