@@ -147,7 +147,7 @@ const VIEWER = [
     may: [
       String.raw`state/(sign-in/(smart-[^/]+|sign-in-problem|tokens)|browser/(browser-storage|address)|stage/picture\.svelte)\.ts$`,
       String.raw`data/trouble\.ts$`,
-      String.raw`ui/(controls/|tokens\.css$)`,
+      String.raw`ui/(controls/|classes\.css$)`,
     ],
   },
 ];
