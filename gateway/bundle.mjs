@@ -17,6 +17,9 @@ const PROGRAMS =
 const PACKAGES =
   /^(better-sqlite3.*|sharp|@cornerstonejs\/.*|piscina|pino|ioredis|@apollo\/utils\.createhash)$/;
 
+/** Packages of which a module reads a part by `require`, when it first needs it. */
+const REQUIRED = /^(fhirpath|@lhncbc\/ucum-lhc)$/;
+
 /** Names that exist in a CommonJS package, and not in a bundle. */
 const OF_PACKAGE = /(?<!typeof )\b__dirname\b|\bmodule\.require\b/;
 
@@ -88,7 +91,8 @@ function writeImagePackage(dist, imported) {
   } = read('package.json');
   const listed = { ...dependencies, ...optionalDependencies };
   const names = new Set([...Object.keys(listed), ...imported]);
-  const kept = [...names].filter((name) => PACKAGES.test(name) && name !== OTHER_SQLITE).sort();
+  const isKept = (name) => (PACKAGES.test(name) || REQUIRED.test(name)) && name !== OTHER_SQLITE;
+  const kept = [...names].filter(isKept).sort();
   const version = (name) => listed[name] ?? read(join('node_modules', name, 'package.json')).version;
   const image = { ...rest, dependencies: Object.fromEntries(kept.map((name) => [name, version(name)])) };
   writeFileSync(join(dist, 'image-package.json'), JSON.stringify(image, null, 2));
@@ -119,6 +123,11 @@ const withoutTranscoding = {
 function placesOfModules(dist) {
   const transform = (text, path) => {
     if (!path.startsWith(dist) || !text.includes('import.meta')) return undefined;
+    for (const [, name] of text.matchAll(/\brequire\(['"]((?:@[^/'"]+\/)?[^/.'"][^/'"]*)/g))
+      if (!PACKAGES.test(name) && !REQUIRED.test(name))
+        throw new Error(
+          `${path} requires ${name}, which the image would not have: name it in REQUIRED (bundle.mjs)`,
+        );
     const place = `new URL(${JSON.stringify(relative(dist, path))}, new URL(${TO_BUILD}, import.meta.url)).href`;
     return text.replaceAll(/import\.meta(\.\w+)?/g, (expression) => {
       if (expression === 'import.meta.url') return place;

@@ -196,6 +196,18 @@ test('the image runs as its user on a read-only tree, is healthy, and answers', 
       resourceType: 'Bundle',
       total: expect.any(Number),
     });
+    // The record is indexed by FHIRPath, and a trend converts units of UCUM: parts that are loaded when they are needed.
+    const patient = 'demo-george-whitfield';
+    const read = () => fetch(`${url}/open/fhir/Patient?deceased=false&_id=${patient}`);
+    await expect.poll(async () => (await read()).status, { timeout: 60_000, interval: 200 }).toBe(200);
+    expect(await (await read()).json()).toMatchObject({ total: 1 });
+    const query = `{ Patient(id: "${patient}") { trend(code: ["2160-0"], unit: "g/L") { series { unit } } } }`;
+    const trend = await fetch(`${url}/open/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query }),
+    });
+    expect(await trend.json()).toMatchObject({ data: { Patient: { trend: { series: [{ unit: 'g/L' }] } } } });
     expect((await fetch(`${url}/app/`)).status).toBe(200);
     expect(readdirSync(data)).toContain('demo');
     expect(run('find', [folder, '-newer', started])).toBe('');

@@ -41,7 +41,7 @@ const isKnown = memoized(
     return (
       plain !== unit &&
       convertUnit(1, plain, plain) !== undefined &&
-      withoutError(() => ucum().validateUnitString(unit).status) === 'valid'
+      withoutError((library) => library.validateUnitString(unit).status) === 'valid'
     );
   },
   { entries: 1_000 },
@@ -50,15 +50,16 @@ const isKnown = memoized(
 /** Converts a number; undefined for units that do not convert, and texts that are no units. */
 export function convertUnit(value: number, from: string, to: string): number | undefined {
   if (!mayBeUnit(from) || !mayBeUnit(to)) return undefined;
-  const result = withoutError(() => ucum().convertUnitTo(from, value, to));
+  const result = withoutError((library) => library.convertUnitTo(from, value, to));
   const number = result?.status === 'succeeded' ? result.toVal : null;
   return number !== null && Number.isFinite(number) ? number : undefined;
 }
 
-/** The library throws for some texts that are no units, such as `constructor`. */
-function withoutError<T>(ask: () => T): T | undefined {
+/** The library throws for some texts that are no units, such as `constructor`. That it is not there is an error. */
+function withoutError<T>(ask: (library: Ucum) => T): T | undefined {
+  const library = ucum();
   try {
-    return ask();
+    return ask(library);
   } catch {
     return undefined;
   }

@@ -79,7 +79,8 @@ async function walked(clinical: Clinical, resource: Resource, only: string | und
   };
   await collect(resource, walk, true);
   const { studyUids, objectUids, accessions } = walk;
-  const ofObjects = await studiesOfObjects(clinical, { patientId, uids: [...objectUids] });
+  const uids = [...objectUids];
+  const ofObjects = uids.length > 0 ? await studiesOfObjects(clinical, { patientId, uids }) : [];
   return {
     _patientId: patientId,
     _studyUids: [...new Set([...studyUids, ...ofObjects])],
@@ -104,9 +105,10 @@ async function collect(resource: Resource, walk: Walk, own: boolean): Promise<vo
   const references = leads.flatMap((lead) =>
     referencesAt(resource, lead.path).map((reference) => ({ reference, lead, container: resource })),
   );
-  const others = only === undefined ? await referringTo(resource, walk, own) : [];
-  await Promise.all(others.map((other) => enter(other, walk)));
-  await Promise.all(references.map((one) => follow(one, walk)));
+  // Most resources lead nowhere, and a walk is made for each of a list: no promise without need.
+  const others = only === undefined && row.namedBy ? await referringTo(resource, walk, own) : [];
+  if (others.length > 0) await Promise.all(others.map((other) => enter(other, walk)));
+  if (references.length > 0) await Promise.all(references.map((one) => follow(one, walk)));
 }
 
 /** Returns the resources that refer to one: studies of the record, and what names an encounter. */

@@ -124,7 +124,8 @@ export class AuthorizedStudies {
   async prefetch(patientIds: readonly string[]): Promise<void> {
     // What a source does not answer now is asked and reported by `list`.
     const ofArchives = this.#archives.map((archive) => archive.prefetch(patientIds));
-    await Promise.allSettled([...ofArchives, this.#join.prefetch(patientIds)]);
+    const ofRecord = this.#mayJoin ? [this.#join.prefetch(patientIds)] : [];
+    await Promise.allSettled([...ofArchives, ...ofRecord]);
   }
 
   /**
@@ -205,8 +206,10 @@ export class AuthorizedStudies {
 
   /** The lists of all archives, made when they are first needed. */
   get #lists(): MergedLists {
-    const of = { sources: this.#archives, holders: this.#holders, failover: this.#failover };
-    return (this.#mergedLists ??= new MergedLists(of, this.#options));
+    return (this.#mergedLists ??= new MergedLists(
+      { sources: this.#archives, holders: this.#holders, failover: this.#failover },
+      this.#options,
+    ));
   }
 
   /** The join with the clinical record, made when it is first needed. */

@@ -1,7 +1,10 @@
 /** Copies a text. @returns false if the browser does not allow it */
-export function copyText(text: string): Promise<boolean> {
-  return navigator.clipboard.writeText(text).then(
-    () => true,
-    () => false,
-  );
+export async function copyText(text: string): Promise<boolean> {
+  try {
+    // A page without TLS has no clipboard.
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
