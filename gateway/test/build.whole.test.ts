@@ -28,6 +28,7 @@ beforeEach(() => {
   write('package-lock.json', '{}');
   write('gateway/main.ts', 'export const main: number = 1;\n');
   write('gateway/page.js', '');
+  write('gateway/demo/copy-packages.ts', 'export {};\n');
   for (const folder of ['schema', 'subgraphs', 'viewer']) write(`${folder}/part.ts`, 'export {};\n');
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
