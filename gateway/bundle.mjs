@@ -20,6 +20,9 @@ const PACKAGES =
 /** Packages of which a module reads a part by `require`, when it first needs it. */
 const REQUIRED = /^(fhirpath|@lhncbc\/ucum-lhc)$/;
 
+/** Tells whether the image has a package beside the bundles. */
+const isInImage = (name) => PACKAGES.test(name) || REQUIRED.test(name);
+
 /** Names that exist in a CommonJS package, and not in a bundle. */
 const OF_PACKAGE = /(?<!typeof )\b__dirname\b|\bmodule\.require\b/;
 
@@ -91,8 +94,7 @@ function writeImagePackage(dist, imported) {
   } = read('package.json');
   const listed = { ...dependencies, ...optionalDependencies };
   const names = new Set([...Object.keys(listed), ...imported]);
-  const isKept = (name) => (PACKAGES.test(name) || REQUIRED.test(name)) && name !== OTHER_SQLITE;
-  const kept = [...names].filter(isKept).sort();
+  const kept = [...names].filter((name) => isInImage(name) && name !== OTHER_SQLITE).sort();
   const version = (name) => listed[name] ?? read(join('node_modules', name, 'package.json')).version;
   const image = { ...rest, dependencies: Object.fromEntries(kept.map((name) => [name, version(name)])) };
   writeFileSync(join(dist, 'image-package.json'), JSON.stringify(image, null, 2));
@@ -124,7 +126,7 @@ function placesOfModules(dist) {
   const transform = (text, path) => {
     if (!path.startsWith(dist) || !text.includes('import.meta')) return undefined;
     for (const [, name] of text.matchAll(/\brequire\(['"]((?:@[^/'"]+\/)?[^/.'"][^/'"]*)/g))
-      if (!PACKAGES.test(name) && !REQUIRED.test(name))
+      if (!isInImage(name))
         throw new Error(
           `${path} requires ${name}, which the image would not have: name it in REQUIRED (bundle.mjs)`,
         );

@@ -96,7 +96,7 @@ export class PlaygroundPage implements AsyncDisposable {
   }
 
   /**
-   * What axe finds, as `rule: place`, each once.
+   * Returns the findings of axe, as `rule: place`, each once.
    * @param part that GraphiQL draws, or all else
    * @param colours false to leave out contrast
    */

@@ -3,7 +3,7 @@ import type { GraphQLSchema } from 'graphql';
 import { Random } from '../setup/random.ts';
 import { generatedDocument, type Document, type Wanted } from './documents.ts';
 
-/** Whose token asks: one patient's, with all scopes, few, or two; a user's for both patients; or a system's for all. */
+/** Kinds of tokens that ask: one patient's, with all scopes, few, or two; a user's for both patients; or a system's for all. */
 export type Caller = 'patient' | 'few scopes' | 'images only' | 'user' | 'system';
 
 /**
@@ -27,7 +27,7 @@ export interface CorpusDocument extends Document {
   isGenerated: boolean;
   /** A code that an error of the answer has. */
   code?: string;
-  /** What the stock gateway does wrong. */
+  /** Fault of the stock gateway. */
   wrong?: Wrong;
   /**
    * True where the stitched schema has other data: it leaves out a field that needs fields of the other subgraph

@@ -19,7 +19,7 @@ import {
 } from 'graphql';
 import type { Random } from '../setup/random.ts';
 
-/** What a document asks for. */
+/** Patient, ids and elements of which documents are made. */
 export interface Wanted {
   /** Logical id of the patient. */
   patient: string;

@@ -23,18 +23,17 @@ export async function processorTimeOf(pid: number, work: () => unknown): Promise
 }
 
 /** Returns the milliseconds that all threads of a process have worked, in steps of 10. */
-export function workedBy(pid: number): number {
-  // After the name of the program, which may have spaces: proc_pid_stat(5), fields 14 and 15.
-  const [, fields] = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ');
-  const [user, system] = fields!.split(' ').slice(11, 13);
-  return (Number(user) + Number(system)) * TICK;
-}
+export const workedBy = (pid: number): number => sumOfTimes(pid, 2);
 
 /** Returns the milliseconds that this process has worked, and its children that have ended, in steps of 10. */
-export function workedHere(): number {
-  const [, fields] = readFileSync('/proc/self/stat', 'latin1').split(') ');
-  const times = fields!.split(' ').slice(11, 15).map(Number);
-  return times.reduce((sum, time) => sum + time, 0) * TICK;
+export const workedHere = (): number => sumOfTimes(process.pid, 4);
+
+/** Adds the first times of proc_pid_stat(5), fields 14 to 17: user and system, then those of ended children. */
+function sumOfTimes(pid: number, count: 2 | 4): number {
+  // After the name of the program, which may have spaces.
+  const [, fields] = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ');
+  const times = fields!.split(' ').slice(11, 11 + count);
+  return times.reduce((sum, time) => sum + Number(time), 0) * TICK;
 }
 
 /**

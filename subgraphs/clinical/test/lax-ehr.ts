@@ -9,7 +9,7 @@ export interface LaxBehaviour {
   ignores: readonly string[];
   /** Its self link: what it applied, what was asked, the parameters as they are in the answer, or none. */
   self: 'applied' | 'asked' | 'none';
-  /** What it does when `handling=strict` asks for a parameter that it ignores, or at all. */
+  /** Its answer when `handling=strict` asks for a parameter that it ignores, or at all. */
   strict: 'ignores' | 'refuses unknown' | 'refuses always';
   /** Largest page. */
   cap: number;

@@ -69,7 +69,7 @@ export class TypeSearch {
     // A further request also wants the entries that the first one has left out.
     this.#newestOf = undefined;
     if (parameter === undefined) return this.#newestOrAll(newestOf);
-    // What has no beginning began before all dates.
+    // A period without a beginning began before all dates.
     const last = before === undefined ? [] : [beginsBy(parameter, before + (byDay ? WRITTEN_DAY : 0))];
     const search = { params: this.#params(this.#bounds, last), sort: `-${parameter}`, strict: true };
     try {

@@ -91,7 +91,7 @@ function joinedResource(
       identifier: identifiers(archive.id, archive.identifier ?? [], own.resource),
       status: statusOf(own.resource),
       modality: union(archive.modality ?? [], record.modality ?? []),
-      // What can be retrieved is counted, not what the record names besides.
+      // Only what can be retrieved is counted, not what the record names besides.
       numberOfSeries: archive.numberOfSeries,
       numberOfInstances: archive.numberOfInstances,
       series: joinedSeries(half.series ?? [], record.series ?? []),

@@ -61,7 +61,7 @@ export function observationsOf(dataset: DicomJson, tree: ContentTree): MeasuredO
         const value = srCodeOf(child.dataset, '0040A168', tree.schemes);
         if (value) found.push(observation(child, within, { report, valueCodeableConcept: conceptOf(value) }));
       }
-      // What a number was computed from has the context that is around the number.
+      // The objects from which a number was computed have the context that is around the number.
       const about = child.type === 'NUM' ? context : within;
       walk(
         child,

