@@ -139,8 +139,11 @@ export class Call {
     const part = framesPart(numbers);
     const accept = this.#accept();
     const form = [...numbers, accept];
-    const isNamed = numbers.length <= MOST_NAMED_FRAMES && wantsStoredFrames(accept, numbers.length === 1);
-    if (isNamed && (await this.#handsOver(target, part, ACCEPT_FRAMES))) return this.#reply.send();
+    const mayHandOver =
+      this.#handover &&
+      numbers.length <= MOST_NAMED_FRAMES &&
+      wantsStoredFrames(accept, numbers.length === 1);
+    if (mayHandOver && (await this.#handsOver(target, part, ACCEPT_FRAMES))) return this.#reply.send();
     const given = async (study: Study) => {
       const stored = await study.frames(target, numbers);
       const tag = answerTag(stored.version, target, part, form);

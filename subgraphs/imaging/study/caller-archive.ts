@@ -38,7 +38,7 @@ export class CallerArchive {
   readonly decision: StudyDecision;
   readonly #source: TenantSource;
   readonly #caller: CallerReach;
-  readonly #reached: ReachedRows;
+  #reachedRows: ReachedRows | undefined;
   readonly #asked = new Map<string, Awaitable<readonly StudyRecord[]>>();
 
   /** @param options of the request, for all its sources */
@@ -47,8 +47,12 @@ export class CallerArchive {
     this.access = options.access;
     this.#source = new TenantSource(images, options);
     this.#caller = new CallerReach(options, images);
-    this.#reached = new ReachedRows(this.#source, this.#caller);
     this.decision = new StudyDecision(options, this.#source, this.#caller);
+  }
+
+  /** Finds the rows of lists, made when they are first needed: a retrieval has none. */
+  get #reached(): ReachedRows {
+    return (this.#reachedRows ??= new ReachedRows(this.#source, this.#caller));
   }
 
   /** Refuses with Fault `unavailable` while the tenant delays lookups (IA-19). */
