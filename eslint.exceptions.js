@@ -47,7 +47,7 @@ export const LARGE_FUNCTIONS = {
   'gateway/serve.ts': 'the composition root: who is given to whom',
   'gateway/smart/authorize.ts': CLOSURES,
   'gateway/smart/capability/capability-admission.ts': CLOSURES,
-  'gateway/smart/server/ehr-login/delegated.ts': CLOSURES,
+  'gateway/smart/server/ehr-login/ehr-sign-in.ts': CLOSURES,
   'gateway/smart/server/ehr-login/ehr-client.ts': CLOSURES,
   'gateway/smart/server/ehr-login/ehr-sessions.ts': CLOSURES,
   'gateway/smart/server/provider.ts': 'the settings of oidc-provider, one key after the other',

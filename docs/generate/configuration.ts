@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { environment } from '../../gateway/settings.ts';
 import { writeOrCheck } from '../../schema/generate/files.ts';
-import { describedTenantFile } from '../../schema/tenant/tenant-schema.ts';
+import { describedTenantFile } from '../../schema/tenant/tenant-json-schema.ts';
 import { keysOf, type SchemaNode, type TenantKey } from '../../schema/tenant/tenant-keys.ts';
 import { ENVIRONMENT_MEANINGS } from './environment-meanings.ts';
 import { withGeneratedPart } from './generated-part.ts';

@@ -2,7 +2,7 @@ import type { Endpoint, ImagingStudy, Observation } from 'fhir/r4.js';
 import type { Access, PatientIdentity } from '../../schema/access/access.ts';
 import type { RecordOperation } from '../../schema/access/audit.ts';
 import { Fault } from '../../schema/fault/fault.ts';
-import type { StudyKeys, StudyLinks } from '../../schema/fhir/study-links.ts';
+import type { StudyKeys, StudyLinks } from '../../schema/fhir/study-match.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { Abortable } from '../../schema/process/request-end.ts';
 import type { AskedPicture, RenderPicture } from '../mcp/tool-call.ts';

@@ -4,7 +4,7 @@ import { boundedCache, keepPromise } from '../../schema/cache/bounded-cache.ts';
 import type { Access } from '../../schema/access/access.ts';
 import type { RecordOperation } from '../../schema/access/audit.ts';
 import { toFault, type Fault } from '../../schema/fault/fault.ts';
-import type { StudyKeys, StudyLinks } from '../../schema/fhir/study-links.ts';
+import type { StudyKeys, StudyLinks } from '../../schema/fhir/study-match.ts';
 import { RequestValues } from '../../schema/process/request-values.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { Abortable } from '../../schema/process/request-end.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseTenant, TenantError } from './tenant.ts';
 import { keysOf, type SchemaNode } from './tenant-keys.ts';
-import { tenantSchema } from './tenant-schema.ts';
+import { tenantSchema } from './tenant-json-schema.ts';
 import { readFileSync } from 'node:fs';
 
 const origin = { key: 't', path: 't', dynamic: false, directory: '/etc/tenants', environment: {} };

@@ -1,6 +1,6 @@
 import type { Access } from '../../schema/access/access.ts';
 import { Semaphore } from '../../schema/concurrency/semaphore.ts';
-import type { StudyLinks } from '../../schema/fhir/study-links.ts';
+import type { StudyLinks } from '../../schema/fhir/study-match.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { imagesOfPatient, patientStudies } from './fhir/of-patient.ts';
 import type { GraphqlOptions } from './graphql/graphql-loaders.ts';

@@ -1,7 +1,7 @@
 import type { DiagnosticReport, Resource } from 'fhir/r4.js';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import { joinedTypes, type JoinedType } from '../../../schema/fhir/joined-types.ts';
-import type { StudyKeys } from '../../../schema/fhir/study-links.ts';
+import type { StudyKeys } from '../../../schema/fhir/study-match.ts';
 import type { Args } from '../../../schema/fhir/search/search-arguments.ts';
 import { failedIn, faultsAsErrors, reportPartial } from '../../../schema/graphql/graphql-fault.ts';
 import { measurementsOf } from '../joins/measurements.ts';
@@ -10,7 +10,7 @@ import { priorReports, type PriorReportsArguments } from '../joins/prior-reports
 import { linksOf } from '../joins/study-links.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { requireListable } from '../record/limits.ts';
-import { resolver, type ClinicalContext, type Fields, type Resolver } from './resolver.ts';
+import { resolver, type ClinicalContext, type Fields, type Resolver } from './field-resolver.ts';
 import { searchOf } from './search-arguments.ts';
 
 const LINKS = ['_patientId', '_accessionNumbers', '_studyUids'] as const;

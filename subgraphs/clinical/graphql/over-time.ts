@@ -8,7 +8,7 @@ import type { Clinical } from '../record/clinical.ts';
 import { timelinePage, type Missing } from '../timeline/timeline.ts';
 import { trendEvents } from '../trend/events.ts';
 import { trendSeries } from '../trend/trend.ts';
-import type { ClinicalContext, Fields, Resolver } from './resolver.ts';
+import type { ClinicalContext, Fields, Resolver } from './field-resolver.ts';
 
 interface TimelineArguments {
   types?: string[] | null;

@@ -19,7 +19,7 @@ import { overTime } from './over-time.ts';
 import { pageOf, relatedPageOf } from '../record/page.ts';
 import { searchAlone, type Relation } from '../record/related.ts';
 import { patientOrId, resolversOfUnreadablePatient } from './patient.ts';
-import { connectionResolver, resolver, type ClinicalContext, type Fields } from './resolver.ts';
+import { connectionResolver, resolver, type ClinicalContext, type Fields } from './field-resolver.ts';
 import { referenceOf, searchOf } from './search-arguments.ts';
 
 /** Returns all resolvers of the clinical subgraph, made from the tables (FG-1). */

@@ -1,7 +1,7 @@
 import type { Resource } from 'fhir/r4.js';
 import { setImmediate } from 'node:timers/promises';
 import type { JoinedType } from '../../../schema/fhir/joined-types.ts';
-import { studyTest, type StudyKeys } from '../../../schema/fhir/study-links.ts';
+import { studyTest, type StudyKeys } from '../../../schema/fhir/study-match.ts';
 import { RequestValues } from '../../../schema/process/request-values.ts';
 import type { Clinical } from '../record/clinical.ts';
 import type { Search } from '../record/search.ts';

@@ -1,7 +1,7 @@
 import type { DiagnosticReport } from 'fhir/r4.js';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import { requirePageSize } from '../../../schema/fhir/search/paging.ts';
-import { studyTest } from '../../../schema/fhir/study-links.ts';
+import { studyTest } from '../../../schema/fhir/study-match.ts';
 import type { Clinical } from '../record/clinical.ts';
 import { linksOf } from './study-links.ts';
 

@@ -3,7 +3,7 @@ import type { Access } from '../../../schema/access/access.ts';
 import type { RecordOperation } from '../../../schema/access/audit.ts';
 import { Fault, toFault } from '../../../schema/fault/fault.ts';
 import { joinedTypes, type JoinedType } from '../../../schema/fhir/joined-types.ts';
-import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts';
+import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-match.ts';
 import { alternatives, unescapeValue } from '../../../schema/fhir/search/search-value.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Clinical } from '../record/clinical.ts';

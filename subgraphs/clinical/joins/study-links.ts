@@ -3,7 +3,7 @@ import type { Reference, Resource } from 'fhir/r4.js';
 import { isDottedUid } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { accessionOf, accessionsOf, accessionText } from '../../../schema/fhir/accession-types.ts';
-import type { StudyLinks } from '../../../schema/fhir/study-links.ts';
+import type { StudyLinks } from '../../../schema/fhir/study-match.ts';
 import { RequestValues } from '../../../schema/process/request-values.ts';
 import type { Clinical, StudiesOfObjects } from '../record/clinical.ts';
 import { readIfAllowed } from '../record/read-if-allowed.ts';

@@ -1,7 +1,7 @@
 import type { Endpoint, ImagingStudy, Observation } from 'fhir/r4.js';
 import type { Access } from '../../../schema/access/access.ts';
 import type { RecordOperation } from '../../../schema/access/audit.ts';
-import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts';
+import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-match.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Abortable } from '../../../schema/process/request-end.ts';

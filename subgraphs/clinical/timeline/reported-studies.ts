@@ -1,5 +1,5 @@
 import type { DiagnosticReport } from 'fhir/r4.js';
-import { studyTest } from '../../../schema/fhir/study-links.ts';
+import { studyTest } from '../../../schema/fhir/study-match.ts';
 import { linksOf } from '../joins/study-links.ts';
 import type { Clinical } from '../record/clinical.ts';
 import type { PatientStudy } from '../record/study-images.ts';

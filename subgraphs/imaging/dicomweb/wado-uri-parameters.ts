@@ -1,7 +1,13 @@
 import { UID } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { parseAccept, type MediaRange } from '../../../schema/http/media-ranges.ts';
-import { annotationOf, MAX_SIDE, NUMBER, type Edges, type Rendering } from '../render/parameters.ts';
+import {
+  annotationOf,
+  MAX_SIDE,
+  NUMBER,
+  type Edges,
+  type Rendering,
+} from '../render/rendering-parameters.ts';
 import { isWidth, type Window } from '../render/image/window.ts';
 import type { InstanceTarget } from '../sources/source.ts';
 

@@ -1,7 +1,7 @@
 import type { Identifier, ImagingStudy } from 'fhir/r4.js';
 import { DICOM_UID_SYSTEM } from '../../../schema/fhir/fhir.ts';
 import type { Token } from '../../../schema/fhir/search/search-value.ts';
-import type { StudyKeys } from '../../../schema/fhir/study-links.ts';
+import type { StudyKeys } from '../../../schema/fhir/study-match.ts';
 import type { FirstSeenEntry } from '../cache/first-seen.ts';
 import type { RecordSearch } from './joins/record-joins.ts';
 

@@ -1,7 +1,7 @@
 import type { ImagingStudy } from 'fhir/r4.js';
 import { describe, expect, test } from 'vitest';
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
-import { studyTest } from '../../../schema/fhir/study-links.ts';
+import { studyTest } from '../../../schema/fhir/study-match.ts';
 import type { Candidate } from './criterion.ts';
 import { imagingStudy } from './imaging-study.ts';
 import { inOrder, matches, parseSearch, studyUidsOf } from './search.ts';

@@ -1,4 +1,4 @@
-import { studyTest, type StudyKeys, type StudyLinks } from '../../../schema/fhir/study-links.ts';
+import { studyTest, type StudyKeys, type StudyLinks } from '../../../schema/fhir/study-match.ts';
 import { keysOf, shareAccession, type JoinableStudy } from '../study/document/study-keys.ts';
 
 /** The joined studies of a patient (FG-9). The clinical subgraph finds the links in its `joins/study-links.ts`. */

@@ -3,7 +3,7 @@ import { parseSearch } from '../fhir/search.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import { requirePageSize } from '../../../schema/fhir/search/paging.ts';
 import { priorTo, type PriorsArguments } from '../priors/comparison.ts';
-import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts';
+import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-match.ts';
 import { keysOf, patientOf } from '../study/document/study-keys.ts';
 import type { AuthorizedStudies } from '../study/authorized-studies.ts';
 import { linkedStudies } from './linked-studies.ts';

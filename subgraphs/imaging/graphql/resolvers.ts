@@ -24,7 +24,7 @@ import { failedIn, faultsAsErrors, reportPartial } from '../../../schema/graphql
 import { pure, pureIf } from '../../../schema/graphql/pure.ts';
 import type { Args } from '../../../schema/fhir/search/search-arguments.ts';
 import { joinedTypes } from '../../../schema/fhir/joined-types.ts';
-import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-links.ts';
+import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-match.ts';
 import { graphqlType, isResourceType } from '../../../schema/fhir/tables.ts';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import {

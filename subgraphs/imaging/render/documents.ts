@@ -4,7 +4,7 @@ import type { MediaRange } from '../../../schema/http/media-ranges.ts';
 import type { InstanceOfStudy, Study } from '../study/study.ts';
 import type { Payload } from '../study/answer.ts';
 import { openValue, valueReader } from './fetched-frames.ts';
-import { negotiated } from './parameters.ts';
+import { negotiated } from './rendering-parameters.ts';
 import type { WaveformTask } from './document/document-task.ts';
 import { MAX_SAMPLES, samplesAddress } from './document/waveform.ts';
 

@@ -1,7 +1,7 @@
 import { number, Tag, text, texts, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { personNames, string } from '../dicom/dicom-text.ts';
 import type { Labels } from './image/encode.ts';
-import type { Annotation } from './parameters.ts';
+import type { Annotation } from './rendering-parameters.ts';
 import { ownWindow, type Window } from './image/window.ts';
 
 /** Returns the texts for `annotation=patient,technique`, PS3.18 §8.3.5.1.1; undefined if none are wanted. */

@@ -20,7 +20,7 @@ import { frameAttributes, PER_FRAME_GROUPS, withTables } from './image/frame-att
 import { pixelAspect, regionBetween, regionWithin, shownSize } from './image/geometry.ts';
 import { modalityIcon } from './image/icon.ts';
 import { labelsOf } from './labels.ts';
-import { negotiated, renderingOf, type Rendering } from './parameters.ts';
+import { negotiated, renderingOf, type Rendering } from './rendering-parameters.ts';
 import type { PictureTask } from './image/picture-task.ts';
 import { representative } from './representative.ts';
 import type { ThumbnailCache } from './thumbnail-cache.ts';

@@ -5,7 +5,7 @@ import { wholeOrRange } from '../study/byte-range.ts';
 import type { Payload } from '../study/answer.ts';
 import type { InstanceOfStudy } from '../study/study.ts';
 import { fetchFrames, type RenderedStudy } from './fetched-frames.ts';
-import { negotiated } from './parameters.ts';
+import { negotiated } from './rendering-parameters.ts';
 
 /** Rendered resources of videos: the stream as it is stored (DW-28). */
 

@@ -4,7 +4,7 @@ import type { MediaRange } from '../../../schema/http/media-ranges.ts';
 import type { PixelDescription } from '../dicom/pixel-description.ts';
 import type { PictureType } from './image/encode.ts';
 import { representativeFrame } from './image/timing.ts';
-import { negotiated } from './parameters.ts';
+import { negotiated } from './rendering-parameters.ts';
 
 /** The frames of an object that make its picture, and the limit of its pixels. */
 

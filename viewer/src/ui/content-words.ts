@@ -1,4 +1,4 @@
-import type { Contents } from '../domain/series/cine.ts';
+import type { Contents } from '../domain/series/film-timing.ts';
 import { contentOf, countsOf, type SeriesContent } from '../domain/series/series-content.ts';
 import type { Series, Study } from '../domain/study.ts';
 import { m } from '../messages/compiled/messages.js';

@@ -1,6 +1,6 @@
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { STUDY_REVINCLUDES } from '../../../../schema/fhir/joined-types.ts';
-import { studyTest, type StudyKeys } from '../../../../schema/fhir/study-links.ts';
+import { studyTest, type StudyKeys } from '../../../../schema/fhir/study-match.ts';
 import type { Criterion, LinkTests } from '../criterion.ts';
 import type { AuthorizedStudies } from '../../study/authorized-studies.ts';
 import type { RecordJoins, RecordSearch } from './record-joins.ts';

@@ -2,7 +2,7 @@ import type { Resource } from 'fhir/r4.js';
 import type { Access } from '../../../../schema/access/access.ts';
 import type { RecordOperation } from '../../../../schema/access/audit.ts';
 import type { Fault } from '../../../../schema/fault/fault.ts';
-import type { StudyKeys, StudyLinks } from '../../../../schema/fhir/study-links.ts';
+import type { StudyKeys, StudyLinks } from '../../../../schema/fhir/study-match.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
 
 /** For whom the record is asked. */

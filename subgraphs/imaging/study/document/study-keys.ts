@@ -5,7 +5,7 @@ import {
   isSameNumber,
   readAccession,
 } from '../../../../schema/fhir/accession-types.ts';
-import type { StudyKeys } from '../../../../schema/fhir/study-links.ts';
+import type { StudyKeys } from '../../../../schema/fhir/study-match.ts';
 import { studyDocument } from './study-document.ts';
 import type { RecordStudy } from '../record/record-study.ts';
 import type { StudyRecord } from '../study-records.ts';

@@ -1,4 +1,4 @@
-import { clipOf, frameAt, isMultiFrame, rateOf, timingOf } from '../../domain/series/cine.ts';
+import { clipOf, frameAt, isMultiFrame, rateOf, timingOf } from '../../domain/series/film-timing.ts';
 import type { Stack } from '../../domain/series/stacks.ts';
 import type { Cell } from '../../state/stage/cell.svelte.ts';
 import { onePer } from '../../state/browser/one-per.ts';

@@ -1,7 +1,7 @@
 import { Trouble } from '../../data/trouble.ts';
 import type { Place } from '../../domain/series/image-reference.ts';
 import type { Instance } from '../../domain/instance.ts';
-import { openingIndex, openingPlace, within } from '../../domain/record/opening-place.ts';
+import { openingIndex, openingPlace, within } from '../../domain/series/opening-place.ts';
 import { hasImages } from '../../domain/series/series-content.ts';
 import type { Stack, StackFrame } from '../../domain/series/stacks.ts';
 import type { FrameId, Series, Study } from '../../domain/study.ts';

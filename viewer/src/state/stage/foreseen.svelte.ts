@@ -1,4 +1,4 @@
-import { openingPlace } from '../../domain/record/opening-place.ts';
+import { openingPlace } from '../../domain/series/opening-place.ts';
 import type { Address } from '../browser/address.ts';
 import { PREVIEW } from './cell.svelte.ts';
 import type { FirstImage, Imaging, NamedImage } from './imaging.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { openingPlace } from './opening-place.ts';
-import type { Stack, StackFrame } from '../series/stacks.ts';
+import type { Stack, StackFrame } from './stacks.ts';
 
 function stack(key: string, count: number, metadata: StackFrame['metadata'] = {}): Stack {
   const frame = (at: number): StackFrame => ({

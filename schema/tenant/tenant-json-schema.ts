@@ -7,8 +7,8 @@ import { keysOf, type SchemaNode } from './tenant-keys.ts';
 /**
  * Generates `tenant.schema.json`, with which editors complete and check tenant files.
  *
- *     tsx schema/tenant/tenant-schema.ts           writes it
- *     tsx schema/tenant/tenant-schema.ts --check   writes nothing; fails when the committed file is stale
+ *     tsx schema/tenant/tenant-json-schema.ts           writes it
+ *     tsx schema/tenant/tenant-json-schema.ts --check   writes nothing; fails when the committed file is stale
  */
 export function tenantSchema(): Files {
   const schema = describedTenantFile();
@@ -68,6 +68,6 @@ if (import.meta.filename === process.argv[1]) {
     new URL('../', import.meta.url),
     tenantSchema(),
     process.argv.slice(2),
-    'npx tsx schema/tenant/tenant-schema.ts',
+    'npx tsx schema/tenant/tenant-json-schema.ts',
   );
 }

@@ -6,7 +6,7 @@ import { identified, patientIdentities } from '../../patient/patient-identities.
 import type { IndependentConfig } from '../../discovery/ehr-configuration.ts';
 import { smartConfigurations } from '../../discovery/ehr-configuration.ts';
 import type { UpstreamDeps } from '../../token/upstream.ts';
-import { delegatedLogin, type EhrLogin, type PendingLogin } from './delegated.ts';
+import { delegatedLogin, type EhrLogin, type PendingLogin } from './ehr-sign-in.ts';
 import { ehrClient } from './ehr-client.ts';
 import { ehrSessions, type EhrSession } from './ehr-sessions.ts';
 import { heldTokens, type HeldTokens } from './held-tokens.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { clipOf, contentsOf, frameAt, isFilm, rateOf, timingOf, type CineTiming } from './cine.ts';
+import { clipOf, contentsOf, frameAt, isFilm, rateOf, timingOf, type CineTiming } from './film-timing.ts';
 import type { StackFrame } from '../grey/frames.ts';
 import type { Instance } from '../instance.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseAccept } from '../../../schema/http/media-ranges.ts';
-import { negotiated, renderingOf } from './parameters.ts';
+import { negotiated, renderingOf } from './rendering-parameters.ts';
 
 const parsed = (query: string) => renderingOf(new URLSearchParams(query));
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { accessionText, isSameAccession, readAccession, type Accession } from './accession-types.ts';
-import { studyTest, type StudyLinks } from './study-links.ts';
+import { studyTest, type StudyLinks } from './study-match.ts';
 
 describe('FG-9 accession numbers', () => {
   test.each<Accession>([

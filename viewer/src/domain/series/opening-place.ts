@@ -1,6 +1,6 @@
-import { isFilm } from '../series/cine.ts';
-import type { Place } from '../series/image-reference.ts';
-import type { Stack } from '../series/stacks.ts';
+import { isFilm } from './film-timing.ts';
+import type { Place } from './image-reference.ts';
+import type { Stack } from './stacks.ts';
 
 /** An image of a series, as an address names it. */
 export interface Named {
