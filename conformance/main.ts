@@ -1,8 +1,10 @@
 #!/usr/bin/env node
+import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { ALL_CHECKS } from './checks/all.ts';
 import { parseOptions, USAGE, UsageError, type Options } from './options.ts';
-import { resultLines, summaryLine } from './report/console.ts';
+import { resultLines, summaryLines } from './report/console.ts';
+import { htmlReport } from './report/html.ts';
 import { junitReport } from './report/junit.ts';
 import { run, type Listener } from './run.ts';
 
@@ -39,11 +41,13 @@ function terminal(): Listener {
 /** @returns the exit status: 0, or 1 if a requirement is not met @throws UsageError if no check could be made */
 async function check(options: Options): Promise<number> {
   const report = await run(options, terminal());
-  write(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
+  const json = `${JSON.stringify(report, undefined, 2)}\n`;
+  write(options.json, json);
+  write(options.html, htmlReport(report, createHash('sha256').update(json).digest('hex')));
   write(options.junit, junitReport(report));
   if (report.totals.skipped === report.results.length)
     throw new UsageError('No check was made: all were skipped.');
-  print(`\n${summaryLine(report)}`);
+  print(`\n${summaryLines(report)}`);
   return report.conforms ? 0 : 1;
 }
 

@@ -26,6 +26,7 @@ export interface Options {
   timeout: number;
   json?: string | undefined;
   junit?: string | undefined;
+  html?: string | undefined;
 }
 
 /** The command line is wrong. The message says how to correct it. */
@@ -50,6 +51,7 @@ export const USAGE = `Usage: smart-imaging-conformance --base URL [options]
   --timeout SECONDS    for one request, 60 by default
   --json FILE          writes the report as JSON
   --junit FILE         writes the report as JUnit XML
+  --html FILE          writes the report as one HTML page, with the SHA-256 of the JSON report
   --list               prints the checks, and makes no request
   --help               prints this text
 
@@ -72,6 +74,7 @@ const KNOWN = {
   timeout: TEXT,
   json: TEXT,
   junit: TEXT,
+  html: TEXT,
   list: FLAG,
   help: FLAG,
   header: { type: 'string', multiple: true },
@@ -115,6 +118,7 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
     timeout: Number(timeout) * 1000,
     json: values.json,
     junit: values.junit,
+    html: values.html,
   };
 }
 

@@ -8,11 +8,16 @@ import type { Check, Need, Result, Status } from './requirement.ts';
 import { SafeText } from './safe-text.ts';
 import { Subject } from './subject.ts';
 
+/** Version of the kit; a test compares it with `package.json`, which is at another place in the package. */
+export const KIT_VERSION = '0.1.0';
+
 /** Results of a run. */
 export interface Report {
   base?: string | undefined;
   dicomweb?: string | undefined;
   started: string;
+  /** `server` is the software that the CapabilityStatement names. */
+  versions: { kit: string; node: string; server?: string | undefined };
   results: readonly Result[];
   totals: Readonly<Record<Status, number>>;
   /** Whether every MUST that was checked is met, and at least one check was made. */
@@ -91,10 +96,26 @@ export async function run(given: Options, listener: Listener = {}): Promise<Repo
     base: given.base,
     dicomweb: given.dicomweb,
     started,
+    versions: {
+      kit: KIT_VERSION,
+      node: process.versions.node,
+      server: await softwareOf(options, client, text),
+    },
     results,
     totals,
     conforms: totals.passed + totals.warning > 0 && totals.failed === 0 && totals.blocked === 0,
   };
+}
+
+/** Returns name and version of the server's software; undefined if its CapabilityStatement does not say them. */
+async function softwareOf(options: Options, client: Client, text: SafeText): Promise<string | undefined> {
+  if (options.base === undefined) return undefined;
+  const answer = await new Subject(options, client).readCapabilities().catch(() => undefined);
+  const statement = answer?.status === 200 ? parsed(answer) : undefined;
+  const software = isObject(statement) ? statement['software'] : undefined;
+  if (!isObject(software)) return undefined;
+  const named = [software['name'], software['version']].filter((one) => typeof one === 'string').join(' ');
+  return named === '' ? undefined : text.clean(named);
 }
 
 /** Returns what must not be printed. A short header that is no credential stays readable. */

@@ -1,5 +1,6 @@
 import type { Result, Status } from '../requirement.ts';
 import type { Report } from '../run.ts';
+import { countsOf, uncheckedOf, verdictOf } from './summary.ts';
 
 /** Labels, and their colours on a terminal. */
 const LABELS: Readonly<Record<Status, readonly [text: string, colour: number]>> = {
@@ -29,16 +30,20 @@ export function resultLines(result: Result, coloured: boolean): string {
   ].join('\n');
 }
 
-/** Returns the last line of a report. */
-export function summaryLine({ totals, conforms }: Report): string {
-  const { passed, failed, blocked, warning, skipped } = totals;
-  const counts = [
-    `${passed} passed`,
-    `${failed} failed`,
-    `${blocked} not checked because of failures`,
-    `${warning} warnings`,
-    `${skipped} skipped`,
-  ];
-  const verdict = conforms ? 'every MUST that was checked is met' : 'the server does not conform';
-  return `${counts.join(', ')}: ${verdict}.`;
+/** Most reasons in a summary; the reports have all. */
+const REASONS = 6;
+
+/** Returns the last lines of a report: how many checks decided, why the others did not, and the verdict. */
+export function summaryLines(report: Report): string {
+  const unchecked = uncheckedOf(report);
+  const others = unchecked.slice(REASONS).reduce((sum, { results }) => sum + results.length, 0);
+  const count = unchecked.reduce((sum, { results }) => sum + results.length, 0);
+  const line = (checks: number, reason: string) => `  ${String(checks).padStart(4)}  ${reason}`;
+  return [
+    countsOf(report),
+    ...(count > 0 ? [`${count} not checked:`] : []),
+    ...unchecked.slice(0, REASONS).map(({ reason, results }) => line(results.length, reason)),
+    ...(others > 0 ? [line(others, 'other reasons, printed above')] : []),
+    verdictOf(report),
+  ].join('\n');
 }

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -98,8 +99,9 @@ describe('the command line', () => {
   });
 
   test('no token and no control character reaches the terminal or a report, whatever the server repeats', async () => {
-    const files = ['json', 'junit'].map((name) => join(folder, name));
-    const reports = ['--json', files[0]!, '--junit', files[1]!];
+    const kinds = ['json', 'junit', 'html'];
+    const files = kinds.map((name) => join(folder, name));
+    const reports = kinds.flatMap((name, index) => [`--${name}`, files[index]!]);
     const header = ['--header', 'X-Key: a-secret-key'];
     const { status, printed } = await kit('--base', `${base}/bad`, '--patient', 'p', ...reports, ...header);
     expect(status).toBe(1);
@@ -111,6 +113,8 @@ describe('the command line', () => {
     }
     const { results } = JSON.parse(texts[1]!) as { results: unknown[] };
     expect(results).toHaveLength(ALL_CHECKS.length);
+    // IA-48: the page names the JSON report that belongs to it.
+    expect(texts[3]).toContain(createHash('sha256').update(texts[1]!).digest('hex'));
   });
 });
 

@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { Result } from '../requirement.ts';
-import { resultLines, summaryLine } from '../report/console.ts';
+import { resultLines, summaryLines } from '../report/console.ts';
+import { htmlReport } from '../report/html.ts';
 import { junitReport } from '../report/junit.ts';
-import type { Report } from '../run.ts';
+import { KIT_VERSION, type Report } from '../run.ts';
 import { SafeText } from '../safe-text.ts';
 
 const SAFE = new SafeText(['token', 'token-and-more', 'a b', undefined]);
@@ -42,6 +44,7 @@ const RESULTS = [result('passed', 'IA-1'), result('failed', 'IA-2'), result('blo
 const REPORT: Report = {
   base: 'http://a',
   started: '2026-01-01T00:00:00.000Z',
+  versions: { kit: '0.1.0', node: '20.19.0', server: 'Example <1>' },
   results: RESULTS,
   conforms: false,
   totals: { passed: 1, failed: 1, blocked: 1, warning: 1, skipped: 1 },
@@ -85,7 +88,58 @@ test('a failure is printed with requests, expectation and finding; a success is 
     ].join('\n'),
   );
   expect(resultLines(RESULTS[0]!, true)).toBe(`\u001b[32mpass\u001b[0m  MUST   IA-1 n: <"passed" & 'it'>`);
-  expect(summaryLine(REPORT)).toBe(
-    '1 passed, 1 failed, 1 not checked because of failures, 1 warnings, 1 skipped: the server does not conform.',
+});
+
+const skipped = (id: string, found: string): Result => Object.assign(result('skipped', id), { found });
+
+test('the summary cannot be read as more than it says', () => {
+  expect(summaryLines(REPORT)).toBe(
+    [
+      '3 of 5 checked: 1 met, 1 not met, 1 SHOULD or MAY not met.',
+      '2 not checked:',
+      '     2  ]]> "<&',
+      'The server does not conform.',
+    ].join('\n'),
   );
+  const few = [
+    result('passed', 'SM-1'),
+    skipped('IA-1', 'give --patient ID'),
+    skipped('DW-1', 'no study'),
+    skipped('IA-2', 'give --patient ID'),
+  ];
+  const totals = { passed: 1, failed: 0, blocked: 0, warning: 0, skipped: 3 };
+  const { started, versions } = REPORT;
+  expect(summaryLines({ started, versions, results: few, totals, conforms: true })).toBe(
+    [
+      '1 of 4 checked: 1 met, 0 not met, 0 SHOULD or MAY not met.',
+      '3 not checked:',
+      '     2  give --patient ID',
+      '     1  no study',
+      'Every MUST that was checked is met. Nothing is said of the others.',
+    ].join('\n'),
+  );
+});
+
+test('IA-48 the HTML report is one page without scripts: unchecked first, then MUST, then the others', () => {
+  const should: Result = { ...result('passed', 'DW-3'), level: 'SHOULD' };
+  const page = htmlReport({ ...REPORT, results: [...RESULTS, should] }, 'ab12');
+  const headings = [...page.matchAll(/<h2>(.*?)<\/h2>/g)].map(([, text]) => text);
+  expect(headings).toEqual([
+    'Not checked: 2',
+    'MUST: 1 of 3 checked are met',
+    'SHOULD and MAY: 1 of 1 checked are met',
+  ]);
+  expect(page).not.toMatch(/<script|<link|\son\w+=/);
+  for (const text of ['ab12', 'http://a', '2026-01-01', 'Kit', '0.1.0, Node 20.19.0', 'Example &lt;1&gt;'])
+    expect(page).toContain(text);
+  expect(page).toContain("&lt;&quot;failed&quot; &amp; 'it'&gt;");
+  const read = 'import sys, xml.etree.ElementTree as tree; tree.fromstring(sys.stdin.read())';
+  // Well-formed apart from what HTML lets open.
+  const input = page.replace(/<!doctype html>/, '').replace(/<meta[^>]*>/g, '');
+  execFileSync('python3', ['-c', read], { input: input.replaceAll('<details open>', '<details>') });
+});
+
+test('the version of the kit is that of its package', () => {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  expect(JSON.parse(text)).toMatchObject({ version: KIT_VERSION });
 });
