@@ -18,6 +18,8 @@ export interface Report {
   started: string;
   /** `server` is the software that the CapabilityStatement names. */
   versions: { kit: string; node: string; server?: string | undefined };
+  /** Number of checks of the kit; `--only` may choose fewer. */
+  checks: number;
   results: readonly Result[];
   totals: Readonly<Record<Status, number>>;
   /** Whether every MUST that was checked is met, and at least one check was made. */
@@ -101,6 +103,7 @@ export async function run(given: Options, listener: Listener = {}): Promise<Repo
       node: process.versions.node,
       server: await softwareOf(options, client, text),
     },
+    checks: ALL_CHECKS.length,
     results,
     totals,
     conforms: totals.passed + totals.warning > 0 && totals.failed === 0 && totals.blocked === 0,

@@ -36,14 +36,14 @@ const REASONS = 6;
 /** Returns the last lines of a report: how many checks decided, why the others did not, and the verdict. */
 export function summaryLines(report: Report): string {
   const unchecked = uncheckedOf(report);
-  const others = unchecked.slice(REASONS).reduce((sum, { results }) => sum + results.length, 0);
-  const count = unchecked.reduce((sum, { results }) => sum + results.length, 0);
+  const sum = (some: typeof unchecked) => some.reduce((total, { count }) => total + count, 0);
+  const [all, others] = [sum(unchecked), sum(unchecked.slice(REASONS))];
   const line = (checks: number, reason: string) => `  ${String(checks).padStart(4)}  ${reason}`;
   return [
     countsOf(report),
-    ...(count > 0 ? [`${count} not checked:`] : []),
-    ...unchecked.slice(0, REASONS).map(({ reason, results }) => line(results.length, reason)),
-    ...(others > 0 ? [line(others, 'other reasons, printed above')] : []),
+    ...(all > 0 ? [`${all} not checked:`] : []),
+    ...unchecked.slice(0, REASONS).map(({ reason, count }) => line(count, reason)),
+    ...(others > 0 ? [line(others, 'for other reasons, printed above')] : []),
     verdictOf(report),
   ].join('\n');
 }

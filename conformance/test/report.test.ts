@@ -45,6 +45,7 @@ const REPORT: Report = {
   base: 'http://a',
   started: '2026-01-01T00:00:00.000Z',
   versions: { kit: '0.1.0', node: '20.19.0', server: 'Example <1>' },
+  checks: 7,
   results: RESULTS,
   conforms: false,
   totals: { passed: 1, failed: 1, blocked: 1, warning: 1, skipped: 1 },
@@ -95,9 +96,10 @@ const skipped = (id: string, found: string): Result => Object.assign(result('ski
 test('the summary cannot be read as more than it says', () => {
   expect(summaryLines(REPORT)).toBe(
     [
-      '3 of 5 checked: 1 met, 1 not met, 1 SHOULD or MAY not met.',
-      '2 not checked:',
+      '3 of 7 checked: 1 met, 1 not met, 1 SHOULD or MAY not met.',
+      '4 not checked:',
       '     2  ]]> "<&',
+      '     2  not chosen by --only',
       'The server does not conform.',
     ].join('\n'),
   );
@@ -109,7 +111,7 @@ test('the summary cannot be read as more than it says', () => {
   ];
   const totals = { passed: 1, failed: 0, blocked: 0, warning: 0, skipped: 3 };
   const { started, versions } = REPORT;
-  expect(summaryLines({ started, versions, results: few, totals, conforms: true })).toBe(
+  expect(summaryLines({ started, versions, checks: 4, results: few, totals, conforms: true })).toBe(
     [
       '1 of 4 checked: 1 met, 0 not met, 0 SHOULD or MAY not met.',
       '3 not checked:',
@@ -122,7 +124,7 @@ test('the summary cannot be read as more than it says', () => {
 
 test('IA-48 the HTML report is one page without scripts: unchecked first, then MUST, then the others', () => {
   const should: Result = { ...result('passed', 'DW-3'), level: 'SHOULD' };
-  const page = htmlReport({ ...REPORT, results: [...RESULTS, should] }, 'ab12');
+  const page = htmlReport({ ...REPORT, checks: 6, results: [...RESULTS, should] }, 'ab12');
   const headings = [...page.matchAll(/<h2>(.*?)<\/h2>/g)].map(([, text]) => text);
   expect(headings).toEqual([
     'Not checked: 2',
