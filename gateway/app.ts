@@ -54,7 +54,7 @@ import {
   rootMetadataRoutes,
   type DiscoveryOptions,
 } from './smart/discovery/discovery-routes.ts';
-import { startPage } from './pages/start-page.ts';
+import { startPage, type StartPageOptions } from './pages/start-page.ts';
 import type { Tenants } from './tenants/loading/settings.ts';
 import type { Traces } from './traces/traces.ts';
 import type { GraphExecutor } from './settings.ts';
@@ -66,7 +66,7 @@ import { WITHOUT_SCHEMAS } from './http/without-schemas.ts';
 /** A subgraph: its graph, and its REST APIs below `/{tenant}`. */
 export type Subgraph = GraphSubgraph & { routes: FastifyPluginAsync };
 
-export interface AppDeps {
+export interface AppDeps extends Partial<Pick<StartPageOptions, 'version' | 'people' | 'reachable'>> {
   /** Public base URL with its path prefix. */
   baseUrl: string;
   tenants: Tenants;
@@ -218,7 +218,6 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   );
   app.setNotFoundHandler((request, reply) => sendFault(baseUrl, 'json', nothingAtPath(), { request, reply }));
 
-  await app.register(startPage(tenants, { metrics: !deps.separateMetricsPort }));
   const viewer = viewerConfiguration(tenants, authorizer, baseUrl);
   await app.register(viewerFiles(join(deps.pagesDirectory, 'viewer'), baseUrl, viewer));
   const playgroundDirectory = join(deps.pagesDirectory, 'playground');
@@ -231,6 +230,17 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const awaySources = () => [clinical, imaging].flatMap((part) => part.awaySources?.() ?? []);
   const readiness = { ready, loading, shared, supergraph, rejectedTenants, awaySources };
   await app.register(healthRoutes(readiness, measured));
+  const { version = '', people, reachable, passOn } = deps;
+  const start = {
+    baseUrl,
+    version,
+    people,
+    reachable,
+    readiness,
+    passOn,
+    metrics: !deps.separateMetricsPort,
+  };
+  await app.register(startPage(tenants, start));
   if (!deps.separateMetricsPort) await app.register(metricsRoute(measured));
   await app.register(rootMetadataRoutes(tenants, authorizer, baseUrl));
   await app.register(schemaRoute(graphs));
@@ -252,7 +262,6 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   for (const base of ['/:tenant', '/dyn/:encoded']) {
     await app.register(
       async (tenant) => {
-        const { passOn } = deps;
         const authorization = { tenants, authorizer, capabilities, baseUrl, documents, passOn };
         addAuthorization(tenant, { ...authorization, limitTenantLoad });
         tenant.addHook('onRequest', limitRate);

@@ -19,6 +19,7 @@ import { patientDirectory } from './joins/record-directory.ts';
 import { recordStudies, type StudiesRecord } from './joins/record-studies.ts';
 import { requestRecords } from './joins/request-records.ts';
 import { imageFunctions, remoteImages } from './split/image-functions.ts';
+import { reachability } from './pages/reachable.ts';
 import { forwarded } from './split/forward.ts';
 import { SubgraphLink, type SplitUrls } from './split/link.ts';
 import { recordFunctions, remoteRecord } from './split/record-functions.ts';
@@ -110,6 +111,8 @@ export function gatewayParts(options: PartsOptions) {
     authorizer: authorization,
     capabilities: capabilities(sealer, authorization, now),
     oauth: oauthRoutes(server, baseUrl),
+    people: record.people,
+    reachable: reachability(outside),
     selfTest: selfTest({ ...outside, own: server, record, images: imaging.checks }),
     /** Closes what only a tenant used that was replaced. @param inUse all tenants that are still used */
     release(tenant: Tenant, inUse: readonly Tenant[]): void {

@@ -204,9 +204,11 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   const { shutdownDelaySeconds: delaySeconds } = settings;
   const shutdown = new GracefulShutdown({ delaySeconds, exit: process.exit, log });
   const schemaFile = (name: string) => readFileSync(join(root, 'schema', name));
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   const app = await buildApp({
     ...parts,
     baseUrl,
+    version,
     tenants,
     supergraphSdl: schemaFile('supergraph.graphql'),
     apiSdl: schemaFile('api.graphql'),

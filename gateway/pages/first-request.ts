@@ -15,6 +15,18 @@ export const FIRST_REQUEST = {
   variables: { id: DEMO_PATIENT },
 } as const;
 
+/** Returns the body of the first request. @param patientId logical id */
+export const firstRequest = (patientId: string) => ({ ...FIRST_REQUEST, variables: { id: patientId } });
+
+/**
+ * Returns the shell command that sends a GraphQL request.
+ * @param tenantBase absolute
+ * @param token or the shell variable that has it
+ */
+export function requestCommand(tenantBase: string, token: string, body: object = FIRST_REQUEST): string {
+  return `curl -s ${tenantBase}/graphql -H "authorization: Bearer ${token}" -H 'content-type: application/json' --data '${JSON.stringify(body)}'`;
+}
+
 /**
  * Returns two shell commands: one gets a token by `client_credentials`, the other sends the request with it.
  * @param secretFile file with the secret of the demonstration's backend client; the command reads it, so that the secret
@@ -23,5 +35,5 @@ export const FIRST_REQUEST = {
 export function firstRequestCommands(baseUrl: string, secretFile: string): string {
   const file = secretFile.replaceAll("'", `'\\''`);
   return `TOKEN=$(curl -s -u "demo-analyst:$(cat '${file}')" -d 'grant_type=client_credentials&scope=system/*.rs' ${baseUrl}/demo/oauth/token | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
-curl -s ${baseUrl}/demo/graphql -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' --data '${JSON.stringify(FIRST_REQUEST)}'`;
+${requestCommand(`${baseUrl}/demo`, '$TOKEN')}`;
 }

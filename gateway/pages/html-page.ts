@@ -11,19 +11,37 @@ const STYLE = `
   pre { background: var(--soft); border: 1px solid var(--line); border-radius: 8px; padding: .8rem; overflow: auto; }
   :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }`;
 
+/** Parts that one page adds. It works without its script. */
+export interface PageParts {
+  style?: string;
+  script?: string;
+}
+
 /**
  * Writes a plain HTML page that loads nothing from other servers.
  * @param body HTML
  */
-export function htmlPage(title: string, body: string): string {
+export function htmlPage(title: string, body: string, { style, script }: PageParts = {}): string {
+  const own = style === undefined ? '' : `<style>${style}</style>`;
+  const last = script === undefined ? '' : `<script>${script}</script>`;
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${title}</title><style>${STYLE}</style></head><body><main><h1>${title}</h1>${body}</main></body></html>`;
+<title>${title}</title><style>${STYLE}</style>${own}</head><body><main><h1>${title}</h1>${body}</main>${last}</body></html>`;
 }
 
-/** Sends the page. Its policy allows no script, and only this style, by its hash. */
-export function sendPage(reply: FastifyReply, html: string): FastifyReply {
-  const policy = `default-src 'none'; style-src ${hash(STYLE)}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
-  return setCacheControl(reply, 'revalidate')
+/**
+ * Sends the page. Its policy allows only its own styles and script, by their hashes. A script may ask this server only.
+ * @param cache `noStore` for a page with a token
+ */
+export function sendPage(
+  reply: FastifyReply,
+  html: string,
+  { style, script }: PageParts = {},
+  cache: 'revalidate' | 'noStore' = 'revalidate',
+): FastifyReply {
+  const styles = [STYLE, style].filter((text) => text !== undefined);
+  const scripts = script === undefined ? '' : `script-src ${hash(script)}; connect-src 'self'; `;
+  const policy = `default-src 'none'; style-src ${styles.map(hash).join(' ')}; ${scripts}base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+  return setCacheControl(reply, cache)
     .header('content-security-policy', policy)
     .type('text/html; charset=utf-8')
     .send(html);

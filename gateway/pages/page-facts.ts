@@ -4,8 +4,24 @@ import type { Authorizer } from '../smart/authorize.ts';
 import { smartConfigurationOf, unlessFault } from '../smart/discovery/smart-configuration.ts';
 import type { SmartConfiguration } from '../smart/discovery/ehr-configuration.ts';
 
-/** Milliseconds that a page waits for the discovery of an EHR. */
-const DISCOVERY_TIMEOUT = 250;
+/** Milliseconds that a page waits for what other servers know. */
+const PATIENCE = 250;
+
+/**
+ * Returns a value that is here soon, or else undefined: a page does not wait for other servers.
+ * @param patience milliseconds
+ */
+export async function ifSoon<T>(value: T | Promise<T>, patience = PATIENCE): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), patience);
+  });
+  try {
+    return await Promise.race([value, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 /** Returns undefined for a Fault, or when more time is needed: the page then asks by itself, and tells the reason. */
 export async function smartIfKnown(
@@ -13,16 +29,8 @@ export async function smartIfKnown(
   authorizer: Pick<Authorizer, 'smartConfiguration'>,
   baseUrl: string,
 ): Promise<SmartConfiguration | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), DISCOVERY_TIMEOUT);
-  });
-  try {
-    const found: Promise<SmartConfiguration | undefined> = smartConfigurationOf(tenant, authorizer, baseUrl);
-    return await Promise.race([unlessFault(found, undefined), late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const found: Promise<SmartConfiguration | undefined> = smartConfigurationOf(tenant, authorizer, baseUrl);
+  return ifSoon(unlessFault(found, undefined));
 }
 
 /**
