@@ -2,7 +2,8 @@
 
 export const STYLE = `
   [hidden] { display: none !important; } ul { list-style: none; padding: 0; } h3 { font-size: 1rem; margin: 0; } small { font-weight: normal; }
-  .lead { font-size: 1.125rem; margin: .5rem 0; } .picture { display: block; width: 100%; max-width: 38rem; height: auto; }
+  .lead { font-size: 1.125rem; margin: .5rem 0; } .picture { display: block; width: 100%; max-width: 38rem; height: auto; fill: none; stroke: currentColor; }
+  .picture text { fill: currentColor; stroke: none; font-size: 12px; text-anchor: middle; }
   .ways { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); margin: 1rem 0 1.5rem; }
   .ways a { display: block; height: 100%; box-sizing: border-box; padding: .75rem 1rem; border: 2px solid var(--accent); border-radius: 12px; background: var(--soft); color: var(--ink); text-decoration: none; }
   .ways strong { display: block; font-size: 1.25rem; color: var(--accent); } .ways a:hover strong { text-decoration: underline; }
@@ -18,18 +19,12 @@ const box = (x: number, y: number, width: number, text: string) =>
   `<rect x="${x}" y="${y}" width="${width}" height="34" rx="6"/><text x="${x + width / 2}" y="${y + 21}">${text}</text>`;
 const arrow = (path: string) => `<path d="${path}" marker-end="url(#head)"/>`;
 
-/** An app, one token, the gateway, and what is behind it. */
-export const PICTURE = `<svg class="picture" viewBox="0 0 360 106" role="img" aria-labelledby="picture" fill="none" stroke="currentColor">
+/** An app, one token, the gateway, and the two systems behind it. */
+export const PICTURE = `<svg class="picture" viewBox="0 0 360 106" role="img" aria-labelledby="picture">
 <title id="picture">An app sends one token to the gateway. The gateway answers with the record from the FHIR server and the images from the archive.</title>
-<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8" /></marker></defs>
-<g fill="currentColor" stroke="none" font-size="12" text-anchor="middle"><text x="96" y="46">one token</text></g>
-<g stroke-width="1.2">${arrow('M62 53H128')}${arrow('M206 46 248 24')}${arrow('M206 60 248 82')}</g>
-<g class="boxes" font-size="12" text-anchor="middle">${[
-  box(1, 36, 58, 'your app'),
-  box(131, 36, 74, 'gateway'),
-  box(251, 6, 108, 'record (FHIR)'),
-  box(251, 66, 108, 'images (DICOM)'),
-].join('')}</g></svg>`;
+<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8"/></marker></defs>
+${box(1, 36, 66, 'your app')}${arrow('M69 53H139')}<text x="103" y="46">one token</text>${box(142, 36, 66, 'gateway')}
+${arrow('M210 46 247 24')}${box(250, 6, 109, 'record (FHIR)')}${arrow('M210 60 247 82')}${box(250, 66, 109, 'images (DICOM)')}</svg>`;
 
 /** Id of the data block with the request. */
 export const REQUEST_FACTS = 'start-page-request';

@@ -41,13 +41,16 @@ export const needsOthers = (tenant: Tenant) => serversOf(tenant).length > 0;
 const isDelayed = ({ images }: Tenant) =>
   images.some(({ delay }) => Math.max(delay.lookupUntil, delay.retrieveUntil) * 1000 > Date.now());
 
+/** Tells whether a tenant answers whatever happens to other servers. */
+const isWorking = (tenant: Tenant) => !needsOthers(tenant) && !isDelayed(tenant);
+
 /**
  * Returns the tenant to which the page leads: the demonstration, or the first that needs no other server. undefined on a server
  * where nobody can try anything: its page shows nothing of its tenants.
  */
 export function leadOf(tenants: readonly Tenant[], visited?: Tenant): Tenant | undefined {
   const open = tenants.filter(isDemonstration);
-  const working = open.filter((tenant) => !needsOthers(tenant) && !isDelayed(tenant));
+  const working = open.filter(isWorking);
   return visited ?? working.find(({ key }) => key === 'demo') ?? working[0] ?? open[0];
 }
 
@@ -109,7 +112,9 @@ for another one. <code>npm start</code> prints commands that get a token for all
         command: `curl -s ${tenantBase(baseUrl, lead)}/fhir/metadata`,
         about: 'What this server can do. This request needs no token.',
       };
-  const open = visitor && tenants.find((tenant) => isOpen(tenant) && sameRecord(tenant, visitor.tenant));
+  const open =
+    visitor &&
+    tenants.filter(isWorking).find((tenant) => isOpen(tenant) && sameRecord(tenant, visitor.tenant));
   const studies = open && `${path(open)}/fhir/ImagingStudy?patient=Patient/${visitor.patientId}`;
   return {
     fact: request.fact,

@@ -23,6 +23,9 @@ const HOSPITAL = { authorization: EHR, images: ARCHIVE };
 /** Returns the answer of a start page, and its text without tags. */
 async function visit(files: Record<string, unknown>, options: Partial<StartPageOptions> = {}) {
   const app = fastify();
+  // A token endpoint.
+  app.addContentTypeParser('*', (_request, _body, done) => done(null));
+  app.post('/demo/oauth/token', async () => ({ access_token: 'a-token', expires_in: 300 }));
   await app.register(
     startPage(tenantsOf(files), {
       baseUrl: 'https://gateway.example.org/imaging',
@@ -106,6 +109,15 @@ describe('a demonstration', () => {
     const { body } = await visit({ demo: embedded, '<u>x': MOCK }, { people, version: '<s>' });
     expect(body).not.toMatch(/<[ius]>/);
     expect(body).toContain('&#60;i&#62;&#34;Ann&#34;');
+  });
+
+  test('with a token for visitors, has a command with it, and a link to a tenant that answers without one', async () => {
+    const clients = [{ client_id: 'start-page', client_secret: 'x'.repeat(20) }];
+    const policy = [{ client_id: 'start-page', patients: ['p1'] }];
+    const demo = { ...MOCK, authorization: { type: 'embedded', clients, policy } };
+    const { body } = await visit({ ...files, demo });
+    expect(body).toContain('-H &#34;authorization: Bearer a-token&#34;');
+    expect(body).toContain('href="open/fhir/ImagingStudy?patient=Patient/p1"');
   });
 
   test('without a token for visitors, has a request that needs none', async () => {
