@@ -31,8 +31,7 @@ const TITLE = 'SMART Imaging Gateway';
 const MOST_PEOPLE = 20;
 
 /** Tells whether anybody may use a tenant: without a token, or by a sign-in without a password. */
-export const isDemonstration = ({ authorization: { type } }: Tenant) =>
-  type === 'mock' || type === 'embedded';
+const isDemonstration = ({ authorization: { type } }: Tenant) => type === 'mock' || type === 'embedded';
 
 /** Tells whether a tenant needs other servers. */
 export const needsOthers = (tenant: Tenant) => serversOf(tenant).length > 0;
@@ -63,7 +62,7 @@ export function startPageText(facts: StartFacts): { html: string; parts: PagePar
   const html = htmlPage(
     TITLE,
     `<p class="lead">One SMART on FHIR token, one request: a patient’s record and a patient’s images.</p>
-${PICTURE}${ways(lead)}${text}${peoplePart(facts.people)}${statePart(facts)}${tenantsPart(facts, lead)}`,
+${PICTURE}${ways(lead, facts.visitor !== undefined)}${text}${peoplePart(facts.people)}${statePart(facts)}${tenantsPart(facts, lead)}`,
     parts,
   );
   return { html: withFacts(html, REQUEST_FACTS, fact), parts };
@@ -74,14 +73,14 @@ const path = ({ key }: Tenant) => encodeURIComponent(key);
 const basics = ({ version, isReady }: StartFacts) =>
   `<dt>Version<dd>${escaped(version)}<dt>Health<dd>${link('health/ready', isReady ? 'ready' : 'loading records')}`;
 
-function ways(lead: Tenant): string {
+function ways(lead: Tenant, hasToken: boolean): string {
   const way = (href: string, title: string, text: string) =>
     `<li><a href="${href}"><strong>${title}</strong>${text}</a>`;
   const signIn = lead.authorization.type === 'embedded' ? ' Sign in with one click, without a password.' : '';
   return `<nav aria-label="Three ways"><ul class="ways">
 ${way(`app/?tenant=${path(lead)}`, 'Open the viewer', `A record with its images.${signIn}`)}
 ${way(`${path(lead)}/playground`, 'Open the playground', 'Write a query, see its answer as a table or chart.')}
-${way('#request', 'Make a request', 'A ready-made command with its token.')}</ul></nav>`;
+${way('#request', 'Make a request', `A ready-made command${hasToken ? ' with its token' : ''}.`)}</ul></nav>`;
 }
 
 /** Returns the ready-made request: with the token of visitors, or else one that needs none. */
@@ -90,23 +89,7 @@ function requestPart(
   lead: Tenant,
 ): { fact: object; text: string } {
   const request = visitor
-    ? {
-        fact: {
-          url: `${path(visitor.tenant)}/graphql`,
-          init: {
-            method: 'POST',
-            headers: { authorization: `Bearer ${visitor.token}`, 'content-type': 'application/json' },
-            body: JSON.stringify(firstRequest(visitor.patientId)),
-          },
-        },
-        command: requestCommand(
-          tenantBase(baseUrl, visitor.tenant),
-          visitor.token,
-          firstRequest(visitor.patientId),
-        ),
-        about: `One patient’s record and images in one answer. The token is for this fictional patient only, and valid for a few minutes: reload the page
-for another one. <code>npm start</code> prints commands that get a token for all patients.`,
-      }
+    ? visitorRequest(baseUrl, visitor)
     : {
         fact: { url: `${path(lead)}/fhir/metadata`, init: {} },
         command: `curl -s ${tenantBase(baseUrl, lead)}/fhir/metadata`,
@@ -123,6 +106,17 @@ for another one. <code>npm start</code> prints commands that get a token for all
 <p class="buttons" hidden><button class="send">Send it</button> <button class="copy">Copy</button></p>
 <p role="status"></p><pre class="answer" tabindex="0" role="region" aria-label="Answer" hidden></pre>
 ${studies ? `<p>Without a token, from the tenant <code>${escaped(open.key)}</code>: ${link(studies, 'the studies of this patient')} as FHIR.</p>` : ''}</section>`,
+  };
+}
+
+function visitorRequest(baseUrl: string, { tenant, patientId, token }: NonNullable<StartFacts['visitor']>) {
+  const body = firstRequest(patientId);
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  return {
+    fact: { url: `${path(tenant)}/graphql`, init: { method: 'POST', headers, body: JSON.stringify(body) } },
+    command: requestCommand(tenantBase(baseUrl, tenant), token, body),
+    about: `One patient’s record and images in one answer. The token is for this fictional patient only, and valid for a few minutes: reload the page
+for another one. <code>npm start</code> prints commands that get a token for all patients.`,
   };
 }
 
@@ -158,7 +152,7 @@ function statePart(facts: StartFacts): string {
       : `; ${others.length} need other servers: ${count(true)} reachable, ${count(false)} unreachable${unknown}`;
   return `<section><h2>This server</h2><dl>${basics(facts)}
 <dt>Data<dd>demonstration: ${open} of ${tenants.length} tenants need no password
-<dt>Sources<dd>${tenants.length - others.length} tenants have all they need here${rest}
+<dt>Sources<dd>${tenants.length - others.length} of ${tenants.length} tenants have all they need here${rest}
 <dt>More<dd>${link('schema.graphql', 'GraphQL schema')}${metrics ? ` · ${link('metrics', 'metrics')}` : ''}</dl></section>`;
 }
 
@@ -171,7 +165,7 @@ function tenantsPart({ tenants, reached }: StartFacts, lead: Tenant): string {
   const away = others.filter(isAway).length;
   const cards = (some: readonly Tenant[]) =>
     `<ul class="cards">${some.map((tenant) => card(tenant, isAway(tenant))).join('')}</ul>`;
-  const folded = `<details><summary>${others.length} tenants that need other servers, ${away} unreachable</summary>${cards(others)}</details>`;
+  const folded = `<details><summary>Tenants that need other servers: ${others.length}, unreachable: ${away}</summary>${cards(others)}</details>`;
   return `<section><h2>Tenants</h2>${cards(local)}${others.length > 0 ? folded : ''}
 <p>Below each tenant:</p><pre tabindex="0" role="region" aria-label="Paths">/{tenant}/graphql
 /{tenant}/fhir/{Type}   /{tenant}/fhir/ImagingStudy   /{tenant}/fhir/$graphql

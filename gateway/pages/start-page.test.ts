@@ -1,4 +1,4 @@
-import { fastify } from 'fastify';
+import { fastify, type FastifyReply } from 'fastify';
 import { createServer } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -102,6 +102,12 @@ describe('a demonstration', () => {
       expect(text).toContain('0 reachable, 0 unreachable, 2 not known yet');
     };
     expect(await timeAwake(visited)).toBeLessThan(2_000);
+  });
+
+  test('is the page of the first process, which has the tokens, unless processes share a store', async () => {
+    const to = async (_request: unknown, reply: FastifyReply) => void reply.send('passed on');
+    expect((await visit(files, { passOn: { to, isShared: false } })).body).toBe('passed on');
+    expect((await visit(files, { passOn: { to, isShared: true } })).body).toContain('Open the viewer');
   });
 
   test('escapes names', async () => {
