@@ -4,7 +4,7 @@ import { utf8 } from '../../schema/process/texts.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import type { Graphs } from '../federation/graph/graphs.ts';
 import { SchemaGuide, type Described } from './schema-guide.ts';
-import { answered, toolOf, type Tool } from './tool.ts';
+import { answered, argumentsOf, toolOf, type Tool } from './tool.ts';
 
 /** Describes types and fields of the graph in small portions (SM-20). */
 export function describeSchema(graphs: Pick<Graphs, 'api'>): Tool {
@@ -21,7 +21,7 @@ export function describeSchema(graphs: Pick<Graphs, 'api'>): Tool {
       'Describes the GraphQL schema in small portions. Give a type to see its fields, a type and a field to see all ' +
       'arguments of the field (lists have so many that the type shows none), or search for words. Useful types: Query, ' +
       'Patient, ImagingStudy, DiagnosticReport, Observation, Timeline, Trend.',
-    input: z.strictObject({
+    input: argumentsOf({
       type: z.string().max(100).optional().describe('Name of a type, such as Patient'),
       field: z.string().max(100).optional().describe('Name of a field of that type, such as timeline'),
       search: z
@@ -34,7 +34,7 @@ export function describeSchema(graphs: Pick<Graphs, 'api'>): Tool {
     async run({ type, field, search, offset }): Promise<CallToolResult> {
       const described = await describe(guide(), { type, field, search, offset });
       const rest = described.next === undefined ? '' : `\nThere is more: give offset ${described.next}.`;
-      return answered(described.text + rest, described);
+      return answered(described.text + rest);
     },
   });
 }

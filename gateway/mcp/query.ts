@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { withDecimals } from '../../schema/fhir/decimal.ts';
-import { answered, requireShort, toolOf } from './tool.ts';
+import { answered, argumentsOf, requireShort, toolOf } from './tool.ts';
 
 const ADVICE =
   'Ask for less: select fewer fields, give _count, or read a page of a Connection (_count: 20) and continue with _cursor.';
@@ -13,7 +13,7 @@ export const query = toolOf({
     'Runs a read-only GraphQL query over the clinical record (FHIR R4) and the imaging studies. Types and names of search ' +
     'parameters are those of FHIR, with _ for -. Call describe_schema first for types that you have not read about. ' +
     'Select only the fields that you need. An error beside the data concerns only the field at its path.',
-  input: z.strictObject({
+  input: argumentsOf({
     query: z.string().min(1).describe('The GraphQL document, with one query'),
     variables: z.record(z.string(), z.unknown()).optional().describe('Values of the variables of the query'),
     operationName: z.string().optional().describe('The query to run, if the document has several'),
@@ -23,7 +23,7 @@ export const query = toolOf({
     requireShort(text, ADVICE);
     const answer = JSON.parse(text) as { data?: Record<string, unknown> | null; errors?: unknown[] };
     const hasData = Object.values(answer.data ?? {}).some((value) => value !== null);
-    const result = answered(withDecimals(text), answer);
+    const result = answered(withDecimals(text));
     return answer.errors && !hasData ? { ...result, isError: true } : result;
   },
 });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { UID } from '../../schema/dicom/dicom.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { parseAccept } from '../../schema/http/media-ranges.ts';
-import { toolOf } from './tool.ts';
+import { argumentsOf, toolOf } from './tool.ts';
 
 const uid = z.string().regex(UID, 'must be a UID: digits and dots, at most 64 characters');
 /** Largest picture in bytes, as the protocol sends it in text. */
@@ -16,14 +16,13 @@ export const renderedImage = toolOf({
     'Gives a picture of one image of a study, as a viewer shows it. Without a series or instance it shows one that stands ' +
     'for the study or series. UIDs: the id of an ImagingStudy, series { uid } and series { instance { uid } } of `query`. ' +
     'A picture is smaller than the stored image and has fewer grey levels: it is for orientation, not for diagnosis.',
-  input: z.strictObject({
+  input: argumentsOf({
     study: uid.describe('Study Instance UID: the id of an ImagingStudy'),
     series: uid.optional().describe('Series Instance UID'),
     instance: uid.optional().describe('SOP Instance UID; give its series too'),
     frame: z.int().min(1).optional().describe('Number of a frame, from 1; give its instance too'),
     size: z.int().min(16).max(1024).default(512).describe('Largest width and height, in pixels'),
-    window: z
-      .strictObject({ center: z.number(), width: z.number().positive() })
+    window: argumentsOf({ center: z.number(), width: z.number().positive() })
       .optional()
       .describe('Grey levels to show, in Hounsfield units for CT. Without it: as the image says'),
     format: z.enum(['jpeg', 'png']).default('jpeg').describe('png is without loss, and larger'),
@@ -51,7 +50,6 @@ export const renderedImage = toolOf({
         { type: 'image', data: Buffer.from(body).toString('base64'), mimeType },
         { type: 'text', text: JSON.stringify(shown) },
       ],
-      structuredContent: shown,
     };
   },
 });

@@ -3,7 +3,7 @@ import { withDecimals } from '../../schema/fhir/decimal.ts';
 import { Fault, isFaultCode } from '../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../schema/fhir/fhir.ts';
 import { foldedText } from '../../schema/fhir/folded-text.ts';
-import { answered, requireShort, toolOf } from './tool.ts';
+import { answered, argumentsOf, requireShort, toolOf } from './tool.ts';
 import type { ToolCall } from './tool-call.ts';
 
 const KINDS = [
@@ -68,7 +68,7 @@ export const searchTimeline = toolOf({
     "Searches a patient's timeline, newest first: encounters, reports with their studies, studies without a report, " +
     'procedures, conditions, medications, immunizations, documents, groups of results. The ids of the answer can be used in ' +
     '`query`, and those of studies in rendered_image.',
-  input: z.strictObject({
+  input: argumentsOf({
     patient: z.string().regex(FHIR_ID, 'must be a FHIR id').describe('The id of the Patient'),
     text: z
       .string()
@@ -110,7 +110,7 @@ export const searchTimeline = toolOf({
     }
     const given = withDecimals(JSON.stringify(found));
     requireShort(given, 'Give words, kinds or dates that fit fewer entries, or a smaller count.');
-    return answered(given, found);
+    return answered(given);
   },
 });
 

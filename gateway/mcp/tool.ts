@@ -1,6 +1,7 @@
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { Fault, faultExtensions } from '../../schema/fault/fault.ts';
+import { nearestName, quotedName } from '../../schema/fhir/nearest-name.ts';
 import type { ToolCall } from './tool-call.ts';
 
 /** A tool of the Model Context Protocol. All tools only read (SM-20). */
@@ -34,9 +35,26 @@ export function requireShort({ length }: string, advice: string): void {
   throw new Fault('too_large', `${message} ${advice}`);
 }
 
-/** Returns a result as text and as structured content. @param text JSON of the content, or the same in another form */
-export function answered(text: string, content: object): CallToolResult {
-  return { content: [{ type: 'text', text }], structuredContent: { ...content } };
+/**
+ * Returns a result as text. It is not sent again as structured content (MCP 2025-06-18, "Structured Content"): clients of every
+ * version read text, several read nothing else, and some give both to their model. No tool declares a schema of its output.
+ */
+export function answered(text: string): CallToolResult {
+  return { content: [{ type: 'text', text }] };
+}
+
+/** Returns the schema of a tool's arguments. Its refusal of an unknown one names those that there are. */
+export function argumentsOf<Shape extends z.ZodRawShape>(shape: Shape) {
+  const names = Object.keys(shape);
+  return z.strictObject(shape, {
+    error: ({ code, keys }) => {
+      if (code !== 'unrecognized_keys') return undefined;
+      const unknown = (keys as string[]).map(
+        (key) => `There is no argument ${quotedName(key)}. Did you mean ${nearestName(key, names)}?`,
+      );
+      return `${unknown.join(' ')} The arguments are ${names.join(', ')}.`;
+    },
+  });
 }
 
 /** Returns the tool error of a fault: its code, and its message, which says what to do. */

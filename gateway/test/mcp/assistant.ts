@@ -101,8 +101,8 @@ export async function connected(url: string, authorization?: string | Login): Pr
     call,
     text: async (name, input) => textOf(await call(name, input)),
     async data(query) {
-      const { structuredContent } = await call('query', { query });
-      return structuredContent!['data'] as Record<string, Record<string, unknown>[]>;
+      const { data } = JSON.parse(textOf(await call('query', { query }))) as { data: unknown };
+      return data as Record<string, Record<string, unknown>[]>;
     },
   };
 }
