@@ -215,7 +215,7 @@ describe('FG-31 a tenant that refuses the whole request', () => {
       undefined,
       [
         {
-          message: `The token's scopes do not cover this request: ${scope} are needed.`,
+          message: `The token's scopes do not cover this request: ${scope} are needed. Get a token with them.`,
           path: ['Patient', 'birthDate'],
           extensions: { code: 'insufficient_scope', status: 403, scope },
         },

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { parseTenant, type Tenant } from '../../schema/tenant/tenant.ts';
-import { Fault } from '../../schema/fault/fault.ts';
 import { buildApp, type AppDeps } from '../app.ts';
 import type { Limits } from '../federation/document/limits.ts';
 import { logger } from '../http/logger.ts';
 import { authorizer } from '../smart/authorize.ts';
 import { capabilities, capabilitySealer } from '../smart/capability/capability-admission.ts';
+import { unknownTenant } from '../tenants/loading/dynamic-tenants.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { standInClinical, standInImaging, type Breakage } from './stand-in-subgraphs.ts';
@@ -121,7 +121,7 @@ export function tenantsOf(files: Record<string, unknown>): Tenants {
     const origin = { key, path: key, dynamic: false, directory: '/', environment: {} };
     all.set(key, parseTenant(json, origin).tenant);
   }
-  const missing = () => new Fault('not_found', 'There is no such tenant here.');
+  const missing = () => unknownTenant(all.has('demo'));
   return {
     all: [...all.values()],
     skipped: [],

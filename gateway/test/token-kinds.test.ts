@@ -56,6 +56,7 @@ beforeAll(async () => {
     'foreign key': await sign({}, {}, foreign.privateKey),
     'foreign issuer': await sign({ iss: 'https://evil.example.org' }),
     expired: await sign({ exp: now - 60 }),
+    'expired, foreign key': await sign({ exp: now - 60 }, {}, foreign.privateKey),
     'not yet valid': await sign({ nbf: now + 600 }),
     'for another tenant': await sign({ aud: 'http://localhost/smart' }),
     'an id token': await sign({ aud: 'app' }, { typ: 'JWT' }),
@@ -161,6 +162,14 @@ describe.each(Object.keys(FACES) as Face[])('SM-10, SM-12, IA-5, IA-12 %s', (fac
     expect(answer.challenge).toContain(`oauth-protected-resource/${tenant}"`);
     expect(/error="(.*?)"/.exec(answer.challenge ?? '')?.[1]).toBe(error);
   });
+});
+
+test.each([
+  ['expired', 'The access token has expired. Get a new one'],
+  ['expired, foreign key', 'is expired, revoked, or not meant for this tenant. Get one from'],
+])('only a token of the issuer is said to have expired: %s', async (kind, message) => {
+  for (const face of ['graphql', 'fhir'] as const)
+    expect((await ask('jwt', face, tokens[kind])).body).toContain(message);
 });
 
 test('SM-14 no token and no secret part of one is in the log', () => {

@@ -118,7 +118,7 @@ export function scopesMissing(
   const are = scope.includes(' ') ? 'are' : 'is';
   return new Fault(
     'insufficient_scope',
-    `The token's scopes do not cover this request: ${scope} ${are} needed.`,
+    `The token's scopes do not cover this request: ${scope} ${are} needed. Get a token with ${scope.includes(' ') ? 'them' : 'it'}.`,
     { scope },
   );
 }

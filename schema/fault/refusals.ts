@@ -7,27 +7,38 @@ import { Fault } from './fault.ts';
 
 /** Refuses a request without credentials (RFC 6750 §3.1: the challenge then has no error). */
 export function tokenNeeded(): Fault {
-  return new Fault('unauthenticated', 'An access token is needed.');
+  return new Fault(
+    'unauthenticated',
+    'An access token is needed, in the header Authorization: Bearer TOKEN.',
+  );
 }
 
 /** Refuses a patient whom the request names and the caller may not see (IA-7: 403, never an empty Bundle). */
 export function patientOutOfReach(): Fault {
-  return new Fault('forbidden', 'The token does not give access to the patient that was asked for.');
+  const message = 'The token does not give access to the patient that was asked for.';
+  return new Fault('forbidden', `${message} A search of Patient finds those that it gives access to.`);
 }
 
 /** Refuses a DICOM UID that is unknown, out of reach or withheld (IA-7). */
 export function noSuchObject(): Fault {
-  return new Fault('not_found', 'There is no such object for this caller.');
+  return new Fault(
+    'not_found',
+    'There is no such object for this caller. A search of studies finds those that there are.',
+  );
 }
 
 /** Refuses a FHIR resource that does not exist or is out of reach. */
 export function noSuchResource(): Fault {
-  return new Fault('not_found', 'There is no such resource.');
+  return new Fault(
+    'not_found',
+    'There is no such resource for this caller. A search finds those that there are.',
+  );
 }
 
 /** Refuses a path without a route. */
 export function nothingAtPath(): Fault {
-  return new Fault('not_found', 'There is nothing at this path.');
+  const apis = '/{tenant}/graphql, /{tenant}/fhir/{Type} and /{tenant}/dicomweb/studies';
+  return new Fault('not_found', `There is nothing at this path. The APIs are at ${apis}.`);
 }
 
 /** Refuses frames of a stored object that has none. */

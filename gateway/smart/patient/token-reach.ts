@@ -61,9 +61,14 @@ export function reachOf(
   }
   const open = asked === 'user' ? launched.filter(({ level }) => level === 'user') : asked ? launched : [];
   if (open.length > 0) return { permissions: open, patients: [] };
-  if (launched.length > 0) throw short('The token has no patient in context.', 'launch/patient');
+  if (launched.length > 0)
+    throw short(
+      'The token has no patient in context. Ask for launch/patient when you get it.',
+      'launch/patient',
+    );
   const wanted = config.modes.includes('app-launch') ? 'patient' : 'system';
-  throw short('The token has no scope that counts here.', `${wanted}/ImagingStudy.rs`);
+  const scope = `${wanted}/ImagingStudy.rs`;
+  throw short(`The token has no scope that counts here. Ask for ${wanted}/ scopes, such as ${scope}.`, scope);
 }
 
 /** Returns true when the client's policy decides what the token reaches (IA-8). */

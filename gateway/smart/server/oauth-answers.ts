@@ -88,4 +88,4 @@ export async function requireOwnToken(server: Served, request: FastifyRequest): 
 }
 
 export const invalidToken = (): Fault =>
-  new Fault('invalid_token', 'The access token is expired, revoked, or from another server.');
+  new Fault('invalid_token', 'The access token is expired, revoked, or from another tenant.');

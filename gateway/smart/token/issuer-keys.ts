@@ -19,6 +19,11 @@ const DOWN_SECONDS = 1;
 /** A key set (RFC 7517 §5). Its size is limited, because a token without `kid` is tried with every key that fits. */
 const keySet = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(100) });
 
+interface VerifyOptions extends JWTVerifyOptions {
+  /** Makes the fault for a token that has expired, and is right otherwise: jose checks the signature and `iss` before. */
+  expired?: () => Fault;
+}
+
 type Keys = ReturnType<typeof createLocalJWKSet>;
 
 interface KeySet {
@@ -60,7 +65,7 @@ export function issuerVerifier(outside: UpstreamDeps) {
     if (fault) throw fault;
   };
 
-  return async (tenant: Tenant, url: string, token: string, options: JWTVerifyOptions) => {
+  return async (tenant: Tenant, url: string, token: string, options: VerifyOptions) => {
     const set = await keySets.get(tenant.cacheKey, fetchKeys(tenant, url));
     const payload = await verified(token, set.keys, options);
     if (payload !== 'unknown key') return payload;
@@ -75,12 +80,13 @@ export function issuerVerifier(outside: UpstreamDeps) {
 async function verified(
   token: string,
   keys: Keys,
-  options: JWTVerifyOptions,
+  options: VerifyOptions,
 ): Promise<JWTPayload | 'unknown key' | undefined> {
   try {
     return (await jwtVerify(token, keys, options)).payload;
   } catch (error) {
     if (error instanceof errors.JWKSNoMatchingKey) return 'unknown key';
+    if (error instanceof errors.JWTExpired && options.expired) throw options.expired();
     // Several keys may fit a token without `kid`.
     if (error instanceof errors.JWKSMultipleMatchingKeys) {
       for await (const key of error) {

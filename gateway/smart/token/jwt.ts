@@ -7,7 +7,7 @@ import { ALGORITHMS, issuerVerifier } from './issuer-keys.ts';
 import type { Ehr, ExternalConfig } from '../discovery/ehr-configuration.ts';
 import { endpointOf } from '../discovery/ehr-configuration.ts';
 import { isAccessToken } from './token-kinds.ts';
-import { CLOCK_TOLERANCE_SECONDS } from './token-rules.ts';
+import { CLOCK_TOLERANCE_SECONDS, expired } from './token-rules.ts';
 import type { UpstreamDeps } from './upstream.ts';
 
 interface JwtEhr extends Ehr {
@@ -17,8 +17,9 @@ interface JwtEhr extends Ehr {
 /**
  * Verifies JWT access tokens (RFC 9068 §4, SM-10) against the issuer's keys: signature, `iss`, `typ`, `exp`, `nbf`, and that
  * there is an `aud`. The common rules for tokens compare its value (IA-5). A revocation is not noticed. The verifier
- * returns undefined for a token that is not the issuer's or not valid now.
- * @throws Fault of the verifier: `unavailable` or `bad_gateway` when the keys cannot be fetched
+ * returns undefined for a token that is not the issuer's or not valid yet.
+ * @throws Faults of the verifier: `invalid_token` for a token that has expired; `unavailable` or `bad_gateway` when the keys
+ *   cannot be fetched
  */
 export function jwtVerifier(outside: UpstreamDeps) {
   const verified = issuerVerifier(outside);
@@ -32,6 +33,7 @@ export function jwtVerifier(outside: UpstreamDeps) {
       requiredClaims: ['exp', 'aud'],
       clockTolerance: CLOCK_TOLERANCE_SECONDS,
       currentDate: new Date(outside.now()),
+      expired,
     });
     return payload && isAccessToken(payload) ? describe(payload) : undefined;
   };

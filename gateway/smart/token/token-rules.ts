@@ -57,7 +57,7 @@ export function requireMeantForUs(
   { config, document }: Ehr,
   { baseUrl, now }: { baseUrl: string; now: number },
 ): void {
-  if (token.exp !== undefined && endOf(token.exp) <= now) throw invalid();
+  if (token.exp !== undefined && endOf(token.exp) <= now) throw expired();
   if (token.nbf !== undefined && token.nbf > now + CLOCK_TOLERANCE_SECONDS) throw invalid();
   const issuer = ('issuer' in config && config.issuer) || document['issuer'];
   if (token.iss !== undefined && typeof issuer === 'string' && !same(token.iss, issuer)) throw invalid();
@@ -83,9 +83,16 @@ export function requireUnbound(token: Readonly<Record<string, unknown>>): void {
 const BOUND =
   'The access token is bound to a key (DPoP or mutual TLS), and this server does not check proofs of possession yet. Use a token that is not bound.';
 
-/** Returns the same fault for expired, revoked, foreign and invented tokens (RFC 6750 §3.1). */
+/** Returns the same fault for revoked, foreign and invented tokens (RFC 6750 §3.1), and for those not known to have expired. */
 export function invalid(): Fault {
-  return new Fault('invalid_token', 'The access token is expired, revoked, or not meant for this server.');
+  const message = 'The access token is expired, revoked, or not meant for this tenant.';
+  return new Fault('invalid_token', `${message} Get one from the authorization server of the tenant.`);
+}
+
+/** Returns the fault for a token of the tenant's own server that is known to have expired. */
+export function expired(): Fault {
+  const message = 'The access token has expired. Get a new one: with the refresh token, or by signing in.';
+  return new Fault('invalid_token', message);
 }
 
 const same = (a: string, b: string) => a.replace(/\/+$/, '') === b.replace(/\/+$/, '');

@@ -85,5 +85,12 @@ function hostsOf(value: unknown): URL[] {
   return Object.entries(value).flatMap(([name, child]) => (NO_HOSTS.has(name) ? [] : hostsOf(child)));
 }
 
-/** Returns the Fault for an unknown tenant; it does not tell which tenants exist. */
-export const unknownTenant = () => new Fault('not_found', 'There is no such tenant here.');
+/**
+ * Returns the Fault for an unknown tenant; it does not tell which tenants exist.
+ * @param isDemo true where the demonstration is served, which everybody may know
+ */
+export function unknownTenant(isDemo = false): Fault {
+  const how = 'A path begins with the key of a tenant, which its operator knows, as in /{tenant}/graphql.';
+  const demo = isDemo ? ' That of the demonstration is demo.' : '';
+  return new Fault('not_found', `There is no such tenant here. ${how}${demo}`);
+}

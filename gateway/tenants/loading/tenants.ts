@@ -13,7 +13,7 @@ import { mockRefusal } from './mock-refusal.ts';
 import type { Tenants, TenantSettings } from './settings.ts';
 
 /** First segments of paths that cannot be keys of tenants. */
-const RESERVED = new Set(['app', 'dyn', 'health', 'metrics', 'schema.graphql', '.well-known']);
+const RESERVED = new Set(['app', 'dyn', 'errors', 'health', 'metrics', 'schema.graphql', '.well-known']);
 const KEY = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 
 /** A tenant file that was read. */
@@ -53,7 +53,7 @@ export function readTenants(settings: TenantSettings): Tenants {
     warnings,
     byKey(key) {
       const tenant = tenants.get(key);
-      if (!tenant) throw unknownTenant();
+      if (!tenant) throw unknownTenant(tenants.has('demo'));
       return tenant;
     },
     dynamic: dynamicTenants(settings),

@@ -140,7 +140,7 @@ test('a tenant that is removed is unknown, and a folder that is empty or away co
   const { folder, put, tenants, happened } = start({ 'a.json': at('/1'), 'b.json': at('/2') });
   rmSync(join(folder, 'b.json'));
   tenants.look(true);
-  expect(() => tenants.byKey('b')).toThrow('There is no such tenant here.');
+  expect(() => tenants.byKey('b')).toThrow('There is no such tenant here. A path begins');
   expect(happened()).toEqual(['removed', 'released b; used: /1']);
   rmSync(join(folder, 'a.json'));
   tenants.look(true);

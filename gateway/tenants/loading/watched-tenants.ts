@@ -89,7 +89,7 @@ export class WatchedTenants implements Tenants {
 
   byKey(key: string): Tenant {
     const tenant = this.#served.get(key);
-    if (!tenant) throw unknownTenant();
+    if (!tenant) throw unknownTenant(this.#served.has('demo'));
     return tenant;
   }
 

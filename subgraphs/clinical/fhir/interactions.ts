@@ -7,6 +7,7 @@ import { partOf } from '../../../schema/fhir/elements.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import { readFhirRequest, sendFhir } from '../../../schema/fhir/fhir-request.ts';
 import type { Parameters } from '../../../schema/fhir/search/search-request.ts';
+import { nearestName, quotedName } from '../../../schema/fhir/nearest-name.ts';
 import { clinicalResources, isResourceType } from '../../../schema/fhir/tables.ts';
 import { endOf } from '../../../schema/http/client-left.ts';
 import { fhirBase } from '../../../schema/http/request.ts';
@@ -161,12 +162,19 @@ export async function history(
 }
 
 function requireType(type: string): void {
-  if (!isResourceType(type)) throw noSuchType();
+  if (!isResourceType(type)) throw noSuchType(type);
 }
 
 /** Refuses also the types of images, whose routes are the imaging subgraph's: it has these interactions not. */
 function requireTypeOfRecord(type: string): void {
-  if (!clinicalResources.includes(type)) throw noSuchType();
+  if (!clinicalResources.includes(type)) throw noSuchType(type);
 }
 
-const noSuchType = (): Fault => new Fault('not_found', 'There is no such resource type here.');
+function noSuchType(type: string): Fault {
+  if (isResourceType(type)) return new Fault('not_found', `${type} has no such interaction here.`);
+  const nearest = nearestName(type, clinicalResources);
+  return new Fault(
+    'not_found',
+    `There is no resource type ${quotedName(type)} here. The nearest is "${nearest}".`,
+  );
+}
