@@ -76,5 +76,5 @@ test('a name that links to a source is there, and every stop of the tour is decl
 test('a link to a missing file or heading is found', () => {
   expect(broken('README.md', 'docs/none.md')).toMatch('does not exist');
   expect(broken('README.md', 'docs/operations.md#none')).toMatch('has no such heading');
-  expect(broken('docs/operations.md', '#error-codes')).toBeUndefined();
+  expect(broken('docs/errors.md', '#codes-of-all-apis')).toBeUndefined();
 });

@@ -44,6 +44,7 @@ import type { RenderPicture } from './mcp/tool-call.ts';
 import { metrics } from './http/metrics.ts';
 import { observeRequests, requestId } from './http/logger.ts';
 import { closeSilentConnections } from '../schema/http/silent-connections.ts';
+import { errorsPage } from './pages/errors-page.ts';
 import { playground, playgroundFiles } from './pages/playground.ts';
 import { selfTestRoutes } from './self-test/routes.ts';
 import type { SelfTest } from './self-test/self-test.ts';
@@ -203,6 +204,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
 
   closeSilentConnections(app);
   decorateRequests(app);
+  app.decorate('baseUrl', baseUrl);
   deps.traces?.requests(app);
   observeRequests(app, measured);
   auditRequests(app, deps.audit ?? (() => {}));
@@ -218,6 +220,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   );
   app.setNotFoundHandler((request, reply) => sendFault(baseUrl, 'json', nothingAtPath(), { request, reply }));
 
+  await app.register(errorsPage());
   const viewer = viewerConfiguration(tenants, authorizer, baseUrl);
   await app.register(viewerFiles(join(deps.pagesDirectory, 'viewer'), baseUrl, viewer));
   const playgroundDirectory = join(deps.pagesDirectory, 'playground');

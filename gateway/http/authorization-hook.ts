@@ -16,6 +16,10 @@ import { needsFirstProcess } from '../workers/pass-on.ts';
 import type { Tenants } from '../tenants/loading/settings.ts';
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** Public base of the whole server. */
+    baseUrl: string;
+  }
   interface FastifyContextConfig {
     /** Returns true for a tenant that has the route. Without it, every tenant has it. */
     isOffered?(tenant: Tenant): boolean;

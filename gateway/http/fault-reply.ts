@@ -16,21 +16,23 @@ import { resourceMetadataUrl, tenantBase } from '../../schema/http/request.ts';
 export type FaultStyle = 'json' | 'fhir' | 'graphql' | 'fhir-graphql' | 'mcp' | 'oauth';
 
 const json =
-  (write: (fault: Fault) => object): faultReply.FaultRenderer =>
-  (fault) => ({ type: 'application/json', body: JSON.stringify(write(fault)) });
+  (write: (fault: Fault, help: string) => object): faultReply.FaultRenderer =>
+  (fault, _request, help) => ({ type: 'application/json', body: JSON.stringify(write(fault, help)) });
 
 const RENDERERS: Record<FaultStyle, faultReply.FaultRenderer> = {
   json: json(faultJson),
   fhir: asFhir,
-  oauth: json(faultOauth),
-  graphql: json((fault) => ({ errors: [{ message: fault.message, extensions: faultExtensions(fault) }] })),
+  // RFC 6749 §5.2
+  oauth: json((fault, help) => ({ ...faultOauth(fault), error_uri: help })),
+  graphql: json((fault, help) => ({
+    errors: [{ message: fault.message, extensions: { ...faultExtensions(fault), help } }],
+  })),
   mcp: json(faultJsonRpc),
   // FHIR R4 §3.2.0.1, "Error Handling"
-  'fhir-graphql': json((fault) => ({
-    errors: [
-      { message: fault.message, extensions: { ...faultExtensions(fault), resource: faultOutcome(fault) } },
-    ],
-  })),
+  'fhir-graphql': json((fault, help) => {
+    const extensions = { ...faultExtensions(fault), help, resource: faultOutcome(fault) };
+    return { errors: [{ message: fault.message, extensions }] };
+  }),
 };
 
 const optionsOf = (baseUrl: string, style: FaultStyle): faultReply.FaultReplyOptions => ({

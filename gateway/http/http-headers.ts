@@ -25,6 +25,7 @@ const EXPOSED = [
   'Content-Range',
   'Accept-Ranges',
   'Location',
+  'Link',
   'X-Request-Id',
 ];
 

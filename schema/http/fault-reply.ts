@@ -1,10 +1,18 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { helpUrl } from '../fault/fault-help.ts';
 import { faultHeaders, faultJson, toFault, type Fault } from '../fault/fault.ts';
 import { logFault } from '../fault/log-fault.ts';
 import { resourceMetadataUrl, resourceOfApi, tenantBase } from './request.ts';
 
-/** Renders a fault for an API: media type and text of the body. */
-export type FaultRenderer = (fault: Fault, request: FastifyRequest) => { type: string; body: string };
+/**
+ * Renders a fault for an API: media type and text of the body.
+ * @param help address of the page about the fault
+ */
+export type FaultRenderer = (
+  fault: Fault,
+  request: FastifyRequest,
+  help: string,
+) => { type: string; body: string };
 
 export interface FaultReplyOptions {
   /** Public base of the whole server. */
@@ -14,7 +22,10 @@ export interface FaultReplyOptions {
   message: string;
 }
 
-/** Sends a fault with its status, headers and challenge (SM-12), and the body of its API. */
+/**
+ * Sends a fault with its status, headers and challenge (SM-12), and the body of its API. The header `Link` leads to the page
+ * about it (RFC 8288, relation `help`).
+ */
 export function sendFault(
   { baseUrl, render, message }: FaultReplyOptions,
   fault: Fault,
@@ -28,8 +39,13 @@ export function sendFault(
   const base = tenant && tenantBase(baseUrl, tenant);
   const resource = base && resourceOfApi(base, request.routeOptions.config.api);
   const headers = faultHeaders(fault, base ?? baseUrl, resource && resourceMetadataUrl(resource));
-  const { type, body } = render(fault, request);
-  return reply.code(fault.status).headers(headers).type(type).send(body);
+  const help = helpUrl(baseUrl, fault.code);
+  const { type, body } = render(fault, request, help);
+  return reply
+    .code(fault.status)
+    .headers({ ...headers, link: `<${help}>; rel="help"` })
+    .type(type)
+    .send(body);
 }
 
 /** Returns the error handler for the routes of an API. */

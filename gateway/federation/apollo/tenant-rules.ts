@@ -2,6 +2,7 @@ import type { ApolloServerPlugin, GraphQLRequestContextDidResolveOperation } fro
 import type { DocumentNode, GraphQLFormattedError, OperationDefinitionNode } from 'graphql';
 import { GraphQLError, Kind } from 'graphql';
 import { setImmediate } from 'node:timers/promises';
+import { helpUrl } from '../../../schema/fault/fault-help.ts';
 import { Fault, faultExtensions } from '../../../schema/fault/fault.ts';
 import { queriesOnly } from '../../../schema/fault/refusals.ts';
 import { operationOutcome } from '../../../schema/fhir/fhir.ts';
@@ -11,7 +12,7 @@ import { responseWith, type AskedOperation } from '../document/asked-operation.t
 import { beginExplanation, explainMode, writtenExplanation } from '../document/explanation.ts';
 import { introspectionSize } from '../introspection/size.ts';
 import { UsualIntrospection } from '../introspection/usual-form.ts';
-import { joinEqualErrors, withoutSuggestions } from '../subgraphs/joined-errors.ts';
+import { joinEqualErrors, withoutSuggestions, withSchemaHint } from '../subgraphs/joined-errors.ts';
 import { faultOf } from '../subgraphs/local-data-source.ts';
 import { defaultsOf, requireAffordable } from '../document/operation-cost.ts';
 import type { GatewayContext, RequestScope } from '../request/request-scope.ts';
@@ -75,12 +76,12 @@ interface Answer {
  */
 export function finishAnswer(
   answer: Answer,
-  { tenant, explanation, fhir }: RequestScope,
+  { request, tenant, explanation, fhir }: RequestScope,
 ): number | undefined {
   if (explanation) answer.extensions = { explain: writtenExplanation(explanation) };
   if (explanation?.mode === 'cost') delete answer.data;
   if (!answer.errors) return undefined;
-  const errors = shownErrors(answer.errors, tenant);
+  const errors = shownErrors(answer.errors, tenant).map((error) => withHelp(error, request));
   const refused = errors.some(({ extensions }) => isRefusal(extensions?.['code']));
   const isRejected = refused && tenant.authorization.refusedFields === 'reject';
   if (isRejected) delete answer.data;
@@ -190,7 +191,13 @@ function shownErrors(
   errors: readonly GraphQLFormattedError[],
   { graphql }: Tenant,
 ): readonly GraphQLFormattedError[] {
-  return joinEqualErrors(graphql.introspection ? errors : withoutSuggestions(errors));
+  return joinEqualErrors(withSchemaHint(graphql.introspection ? errors : withoutSuggestions(errors)));
+}
+
+/** Adds the address of the page about the error. */
+function withHelp(error: GraphQLFormattedError, request: RequestScope['request']): GraphQLFormattedError {
+  const help = request && helpUrl(request.server.baseUrl, String(error.extensions?.['code']));
+  return { ...error, extensions: { ...error.extensions, help } };
 }
 
 const isRefusal = (code: unknown) => code === 'insufficient_scope' || code === 'forbidden';

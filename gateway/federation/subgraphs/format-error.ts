@@ -1,17 +1,10 @@
 import type { GraphQLError, GraphQLFormattedError } from 'graphql';
+import { GRAPHQL_HELP } from '../../../schema/fault/fault-help.ts';
 import { Fault, faultExtensions } from '../../../schema/fault/fault.ts';
 import { faultOf, isFormatted } from './local-data-source.ts';
 
 /** Apollo's codes for errors of a request: their messages are safe, and clients know the codes. */
-const PROTOCOL = new Set([
-  'GRAPHQL_PARSE_FAILED',
-  'GRAPHQL_VALIDATION_FAILED',
-  'PERSISTED_QUERY_NOT_FOUND',
-  'PERSISTED_QUERY_NOT_SUPPORTED',
-  'BAD_USER_INPUT',
-  'BAD_REQUEST',
-  'OPERATION_RESOLUTION_FAILURE',
-]);
+const PROTOCOL = new Set(Object.keys(GRAPHQL_HELP));
 
 /** Turns any error into the one that a client sees; messages of unknown errors are replaced. */
 export function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {

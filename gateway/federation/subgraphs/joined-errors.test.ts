@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { joinEqualErrors, withoutSuggestions } from './joined-errors.ts';
+import { joinEqualErrors, withoutSuggestions, withSchemaHint } from './joined-errors.ts';
 
 const error = (path: (string | number)[], message = 'No.', code = 'forbidden') => ({
   message,
@@ -56,6 +56,16 @@ describe('errors of one answer', () => {
   ])('without suggestions: %s', (message, shown) => {
     const extensions = { code: 'GRAPHQL_VALIDATION_FAILED' };
     expect(withoutSuggestions([{ message, extensions }])).toEqual([{ message: shown, extensions }]);
+  });
+
+  test.each([
+    ['Cannot query field "zz" on type "Patient".', ' The schema is at /schema.graphql.'],
+    ['Cannot query field "i" on type "Patient". Did you mean "id"?', ''],
+    ['Unknown argument "zz" on field "Query.PatientList". The schema is at /schema.graphql.', ''],
+    ['Int cannot represent non-integer value: "x"', ''],
+  ])('where the schema is, after: %s', (message, hint) => {
+    const extensions = { code: 'GRAPHQL_VALIDATION_FAILED' };
+    expect(withSchemaHint([{ message, extensions }])).toEqual([{ message: message + hint, extensions }]);
   });
 
   test('a fault keeps its hint: it is about the standard, not the schema', () => {

@@ -44,14 +44,30 @@ function withOneClock(errors: readonly GraphQLFormattedError[]): readonly GraphQ
   );
 }
 
+const SCHEMA = 'The schema is at /schema.graphql.';
+
 /** The end of a message of graphql-js about an unknown name, which names similar ones of the schema. */
 const SUGGESTION = / Did you mean (?:(?!Did you mean)[^])*\?$/;
+
+/** The begin of a message of graphql-js about a name that is not in the schema. */
+const UNKNOWN_NAME = /^(?:Cannot query field|Unknown (?:argument|type|directive)) /;
+
+/** Says where the schema is in errors about a name to which none is similar. */
+export function withSchemaHint(errors: readonly GraphQLFormattedError[]): readonly GraphQLFormattedError[] {
+  return errors.map((error) =>
+    isAboutDocument(error) &&
+    UNKNOWN_NAME.test(error.message) &&
+    !/ Did you mean | \/schema/.test(error.message)
+      ? { ...error, message: `${error.message} ${SCHEMA}` }
+      : error,
+  );
+}
 
 /** Replaces suggestions, which tell parts of the schema, by the place where the schema can be read. */
 export function withoutSuggestions(errors: readonly GraphQLFormattedError[]): GraphQLFormattedError[] {
   return errors.map((error) =>
     isAboutDocument(error) && SUGGESTION.test(error.message)
-      ? { ...error, message: error.message.replace(SUGGESTION, ' The schema is at /schema.graphql.') }
+      ? { ...error, message: error.message.replace(SUGGESTION, ` ${SCHEMA}`) }
       : error,
   );
 }

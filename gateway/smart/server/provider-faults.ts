@@ -1,15 +1,17 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { CACHE_CONTROL } from '../../../schema/http/cache-control.ts';
 import { Fault, faultOauth, toFault } from '../../../schema/fault/fault.ts';
+import { helpUrl } from '../../../schema/fault/fault-help.ts';
 import { page, pageHeaders } from './sign-in/page.ts';
 import { PATHS } from './endpoints.ts';
 
 /**
  * Answers faults inside the provider. While the state does not answer, nothing is granted, and the client is asked to try
- * again (RFC 6749 §4.1.2.1, §5.2): by a page for a person, by JSON for programs.
+ * again (RFC 6749 §4.1.2.1, §5.2): by a page for a person, by JSON for programs. Every error for a program has an `error_uri`.
+ * @param baseUrl public base of the whole server
  * @param onError called for all other errors
  */
-export function answerFaults(onError: (error: Error) => void) {
+export function answerFaults(baseUrl: string, onError: (error: Error) => void) {
   return async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
     try {
       await next();
@@ -18,7 +20,7 @@ export function answerFaults(onError: (error: Error) => void) {
       ctx.state['fault'] = toFault(error);
     }
     const fault = ctx.state['fault'] as Fault | undefined;
-    if (!fault) return;
+    if (!fault) return nameHelp(ctx, baseUrl);
     ctx.remove('location');
     ctx.set('cache-control', CACHE_CONTROL.noStore);
     ctx.set('retry-after', String(fault.details.retryAfter ?? 1));
@@ -31,8 +33,18 @@ export function answerFaults(onError: (error: Error) => void) {
       );
     } else {
       ctx.body = faultOauth(fault);
+      nameHelp(ctx, baseUrl);
     }
   };
+}
+
+/** Adds `error_uri` to an error: in JSON, or in the address to which a browser is sent back. */
+function nameHelp({ body, response }: KoaContextWithOIDC, baseUrl: string): void {
+  const { error } = (body ?? {}) as { error?: unknown };
+  if (typeof error === 'string') Object.assign(body as object, { error_uri: helpUrl(baseUrl, error) });
+  const location = response.get('location');
+  const [, named] = /[?&]error=(\w+)/.exec(location) ?? [];
+  if (named) response.set('location', `${location}&error_uri=${encodeURIComponent(helpUrl(baseUrl, named))}`);
 }
 
 /** Returns true when a person's browser asks: only the authorization endpoint is for people. */

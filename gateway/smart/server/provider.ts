@@ -6,7 +6,7 @@ import type { ScopeLevel } from '../../../schema/access/scopes.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { clientsOf } from './clients/clients.ts';
 import { protectFormPost } from './ehr-login/form-post.ts';
-import { grantable } from './clients/grantable.ts';
+import { grantable, grantableScopes } from './clients/grantable.ts';
 import type { Delegation, Identify } from './sign-in/identify.ts';
 import type { Keys } from './state/keys.ts';
 import type { LaunchContexts } from './sign-in/launch.ts';
@@ -52,12 +52,9 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
     !options.identify.delegation && oidc.promptPending('none');
   const { modes } = tenant.authorization;
   const levels: ScopeLevel[] = modes.includes('app-launch') ? ['patient', 'user'] : [];
+  const backendLevels: ScopeLevel[] = modes.includes('backend-services') ? ['system'] : [];
   const appScopes = (requested: string, clientId: string) =>
     grantable(requested, levels, clients.scopes.get(clientId));
-  const backendScopes = (requested: string, clientId: string) => {
-    if (!modes.includes('backend-services')) return [];
-    return grantable(requested, ['system'], clients.scopes.get(clientId));
-  };
 
   const successorOf = successors(keys.cookies[0]!);
 
@@ -126,9 +123,13 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
           if (!resources.includes(indicator)) throw new errors.InvalidTarget();
           // There is no complete list of clinical scopes, as some are granular: those of this request are allowed.
           const backend = ctx.oidc.params?.['grant_type'] === 'client_credentials';
-          const scopes = (backend ? backendScopes : appScopes)(requestedScope(ctx), client.clientId);
-          if (scopes.length === 0)
-            throw new errors.InvalidScope('no scope that can be granted was asked for', '');
+          const allowed = clients.scopes.get(client.clientId);
+          const can = backend ? backendLevels : levels;
+          const scopes = grantable(requestedScope(ctx), can, allowed);
+          if (scopes.length === 0) {
+            const message = `no scope that can be granted was asked for; this client can get: ${grantableScopes(can, allowed)}`;
+            throw new errors.InvalidScope(message, '');
+          }
           return { scope: scopes.join(' '), audience: resource, accessTokenFormat: 'opaque' };
         },
       },
@@ -139,7 +140,7 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
   provider.Client.prototype.redirectUriAllowed = function (uri) {
     return isRegistered(uri, this.redirectUris ?? []);
   };
-  provider.use(answerFaults(onError));
+  provider.use(answerFaults(baseUrl, onError));
   provider.use(protectFormPost);
   provider.use(withContext(contexts, issuer));
   provider.use(spendFailedCodes(provider));

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ScopeLevel } from '../../../../schema/access/scopes.ts';
-import { grantable, needsPatient } from './grantable.ts';
+import { grantable, grantableScopes, needsPatient } from './grantable.ts';
 
 const APP: ScopeLevel[] = ['patient', 'user'];
 const BACKEND: ScopeLevel[] = ['system'];
@@ -33,6 +33,20 @@ test.each<[string, ScopeLevel[], string | undefined, string]>([
   ['patient/Observation.rs?category=a', APP, 'patient/Observation.rs', 'patient/Observation.rs?category=a'],
 ])('%s at %j, registered for %s: %s', (requested, levels, allowed, granted) => {
   expect(grantable(requested, levels, allowed).join(' ')).toBe(granted);
+});
+
+test.each<[ScopeLevel[], string | undefined, string]>([
+  [
+    APP,
+    undefined,
+    'openid launch launch/patient launch/encounter fhirUser profile offline_access online_access patient/*.rs user/*.rs',
+  ],
+  [BACKEND, undefined, 'system/*.rs'],
+  [BACKEND, 'system/Patient.rs patient/*.rs', 'system/Patient.rs'],
+  [BACKEND, 'patient/*.rs', 'none'],
+  [[], undefined, 'none'],
+])('at %j, registered for %s, a client can get: %s', (levels, allowed, scopes) => {
+  expect(grantableScopes(levels, allowed)).toBe(scopes);
 });
 
 test.each([

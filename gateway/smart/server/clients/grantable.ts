@@ -27,6 +27,14 @@ export function grantable(
   });
 }
 
+/** Describes the scopes that `grantable` can grant, in the characters of RFC 6749 §5.2. */
+export function grantableScopes(levels: readonly ScopeLevel[], allowed: string | undefined): string {
+  const any = levels.map((level) => `${level}/*.rs`);
+  const clinical = allowed === undefined ? any : grantable(allowed, levels, undefined);
+  const app = levels.length === 0 || levels.includes('system') ? [] : [...NO_DATA, ...OF_THE_USER];
+  return [...new Set([...app, ...clinical])].join(' ') || 'none';
+}
+
 /** Returns true when the registered scope includes the requested one. */
 function covers(limit: Permission, asked: Permission): boolean {
   return (
