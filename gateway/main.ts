@@ -28,9 +28,9 @@ async function main(): Promise<void> {
     const { serve } = await import('./serve.ts');
     return serve(settings, root);
   }
-  const { logger } = await import('./http/logger.ts');
+  const { processLogger } = await import('./http/logger.ts');
   const { Supervisor } = await import('./workers/supervisor.ts');
-  const log = logger(settings.logLevel);
+  const log = processLogger(settings.logLevel, settings.logFormat);
   mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 });
   const isKeySet = settings.sealingKeys.length > 0;
   if (!isKeySet)
@@ -64,10 +64,17 @@ function packageRoot(): string {
   return folder;
 }
 
+/** Returns the text about an error that an operator can correct, without a stack; any other error as it is. */
+function reasonOf(error: unknown): unknown {
+  const { code, address, port } = error as { code?: unknown; address?: unknown; port?: unknown };
+  if (code === 'EADDRINUSE')
+    return `Another program uses port ${String(port)} of ${String(address)}. End it, or set another PORT.`;
+  return error instanceof SettingsError || error instanceof NewerDataError ? error.message : error;
+}
+
 try {
   await main();
 } catch (error) {
-  // Errors that an operator can correct are printed without a stack.
-  console.error(error instanceof SettingsError || error instanceof NewerDataError ? error.message : error);
+  console.error(reasonOf(error));
   process.exit(1);
 }

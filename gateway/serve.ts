@@ -20,7 +20,7 @@ import { GracefulShutdown } from './http/graceful-shutdown.ts';
 import { outboundConnections } from './outbound/connections.ts';
 import { metricsServer } from './http/metrics-server.ts';
 import { metrics } from './http/metrics.ts';
-import { logger } from './http/logger.ts';
+import { processLogger } from './http/logger.ts';
 import { firstRequestCommands } from './pages/first-request.ts';
 import { checkTenant, COMMAND } from './self-test/command.ts';
 import type { Settings } from './settings.ts';
@@ -51,7 +51,7 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   const checking = command === COMMAND;
   const subgraph = subgraphOf(command, settings, process.env);
   const { split } = settings;
-  const log = logger(checking ? 'silent' : settings.logLevel);
+  const log = processLogger(checking ? 'silent' : settings.logLevel, settings.logFormat);
   const demo = {
     images: join(dataDir, 'demo', 'images'),
     patients: join(root, 'gateway', 'demo', 'patients'),
@@ -97,6 +97,10 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   const usesDemo = ({ images }: Tenant) =>
     images.some((source) => source.type === 'folder' && `${source.path}${sep}`.startsWith(demo.images + sep));
   const print = checking ? console.error : console.log;
+  // For people; the log of a service has lines of its own.
+  const isGreeting = isFirst && !checking && !subgraph && process.env['NODE_ENV'] !== 'production';
+  const progress = (line: string) => isGreeting && print(`  ${line}`);
+  progress(`tenants: ${tenants.all.length} of ${settings.tenantsDir}`);
   const onProgress = onceASecond((done, total, label: string) =>
     print(`  demonstration images ${done}/${total}: ${label}`),
   );
@@ -106,6 +110,7 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     if (hasImages && some.some(usesDemo)) await buildDemoImages({ target: demo.images, onProgress });
   };
   await buildImagesFor(tenants.all);
+  progress('reading records and folders of images');
 
   const secrets = settings.sealingKeys.length > 0 ? settings.sealingKeys : [randomBytes(32).toString('hex')];
   const redis = checking ? undefined : await redisAt(settings.redisUrl);
@@ -252,8 +257,12 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   // The first request that it shows needs the record of the demonstration.
   await Promise.all(stores);
   several?.ready();
-  if (isFirst && process.env['NODE_ENV'] !== 'production')
-    greet(baseUrl, demonstrates ? demo.secret : undefined);
+  if (!isGreeting) return;
+  const isRead = await Promise.race([Promise.all(folders), delay(GREETING_PATIENCE, false, { ref: false })]);
+  progress(
+    `ready after ${process.uptime().toFixed(1)} s${isRead ? '' : ', and still reads folders of images'}`,
+  );
+  greet(baseUrl, demonstrates ? demo.secret : undefined);
 }
 
 /** Begins to trace. OpenTelemetry is loaded here only: without traces, it costs nothing. */
@@ -264,6 +273,9 @@ async function openTraces(...options: ConstructorParameters<typeof Traces>): Pro
 
 /** Milliseconds after which a process besides the first serves although a folder or a store is not read. */
 const LONGEST_PREPARATION = 60_000;
+
+/** Milliseconds for which the greeting waits until all folders are read. */
+const GREETING_PATIENCE = 10_000;
 
 /** Milliseconds between two lines of the log about a load. */
 const STORE_REPORT = 5_000;

@@ -106,6 +106,7 @@ test('names all wrong variables at once, without their values', () => {
     BASE_URL: 'ftp://h',
     SEALING_KEY: secret,
     LOG_LEVEL: 'loud',
+    LOG_FORMAT: 'xml',
     DYN_TENANTS: 'yes',
     REDIS_URL: 'http://:short-secret@h',
     OPERATOR_KEY: 'short-secret',

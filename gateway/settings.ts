@@ -9,6 +9,8 @@ export type Settings = ReturnType<typeof readSettings>;
 /** `compiled`: our compiled forms; `apollo`: Apollo's planner and executor. */
 export type GraphExecutor = Settings['graphExecutor'];
 
+export type LogFormat = NonNullable<Settings['logFormat']>;
+
 export type TraceSettings = NonNullable<Settings['traces']>;
 
 /** An error that an operator can correct. For the environment it names all wrong variables, one in each line. */
@@ -95,6 +97,7 @@ export const environment = z.object({
   SHUTDOWN_DELAY_SECONDS: z.coerce.number('must be a number of seconds').min(0).max(3600).default(5),
   WORKERS: z.coerce.number('must be a number').int().min(1).max(64).default(1),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
+  LOG_FORMAT: z.enum(['json', 'text'], 'must be json or text').optional(),
 });
 
 /**
@@ -179,6 +182,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     /** Key with which an operator may ask for a tenant's self-test (SM-18). */
     operatorKey: read.OPERATOR_KEY,
     logLevel: read.LOG_LEVEL,
+    /** Undefined: text in a terminal, JSON elsewhere. */
+    logFormat: read.LOG_FORMAT,
     /** Requests that are worked on at one time. */
     maxInFlight: read.MAX_IN_FLIGHT,
     /** Milliseconds: mean delay of the event loop, over a second, above which requests are refused. */

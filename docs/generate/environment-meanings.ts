@@ -111,5 +111,9 @@ export const ENVIRONMENT_MEANINGS: Readonly<Record<keyof z.input<typeof environm
   OTEL_TRACES_SAMPLER_ARG: {
     text: 'Part of the traces that is exported, from 0 to 1. A request that continues a trace is exported if its caller says so in `traceparent`.',
   },
+  LOG_FORMAT: {
+    fallback: '`text` in a terminal, `json` elsewhere',
+    text: 'Format of the log: `json`, or `text` for people, without colours if `NO_COLOR` is set. Audit records are always JSON.',
+  },
   LOG_LEVEL: { text: 'Level of the log (pino).' },
 };

@@ -3,7 +3,9 @@ import type { FastifyInstance } from 'fastify';
 import type { DestinationStream, Logger } from 'pino';
 import { pino } from 'pino';
 import type {} from '../../schema/http/served.ts';
+import type { LogFormat } from '../settings.ts';
 import type { Metrics } from './metrics.ts';
+import { textLine } from './text-log.ts';
 
 /** Matches credentials anywhere in a line: bearer and basic credentials, JWTs, tokens in a query. */
 const CREDENTIALS =
@@ -16,19 +18,31 @@ const CREDENTIALS =
 const IN_BATCHES = { dest: 1, sync: false, minLength: 3000, maxWrite: 4096, periodicFlush: 100 } as const;
 
 /**
- * Returns a logger that writes structured logs, to stdout by default. It removes credentials from every line (SM-14).
- * This is the last line of defence; the first is never to log them.
+ * Returns a logger that writes structured logs, or text for people. It removes credentials from every line (SM-14). This is the
+ * last line of defence; the first is never to log them.
+ * @param destination by default stdout
  */
-export function logger(level: string, destination?: DestinationStream): Logger {
+export function logger(level: string, destination?: DestinationStream, format: LogFormat = 'json'): Logger {
   const options = {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { err: errorSerializer, error: errorSerializer, req: requestSerializer },
-    hooks: { streamWrite: withoutCredentials },
+    hooks: { streamWrite: format === 'json' ? withoutCredentials : textWithoutCredentials },
   };
   return pino(options, destination ?? pino.destination(IN_BATCHES));
 }
+
+/** Returns the logger of a process. @param format by default text where stdout is a terminal, and JSON elsewhere */
+export function processLogger(
+  level: string,
+  format: LogFormat = process.stdout.isTTY ? 'text' : 'json',
+): Logger {
+  // People read it together with what is printed: each line is written at once.
+  return logger(level, format === 'text' ? pino.destination({ dest: 1, sync: true }) : undefined, format);
+}
+
+const textWithoutCredentials = (line: string): string => textLine(withoutCredentials(line));
 
 /** Replaces the credentials in a line with `[redacted]`. */
 export function withoutCredentials(line: string): string {

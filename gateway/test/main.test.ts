@@ -2,6 +2,7 @@ import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request, type IncomingMessage } from 'node:http';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -43,6 +44,28 @@ describe('a start with a wrong configuration ends at once with the reason', () =
     expect(stderr).not.toMatch(/hunter2|\n\s+at /);
   });
 });
+
+test('a port that another program uses: which one, and what to do, without a stack', async () => {
+  const tenants = mkdtempSync(join(directory, 'tenants-'));
+  const images = { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:9' };
+  const authorization = { type: 'mock', disableAuthzChecks: true };
+  writeFileSync(
+    join(tenants, 'a.json'),
+    JSON.stringify({ authorization, clinical: { type: 'none' }, images }),
+  );
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  const env = environment({ PORT: String(port), TENANTS_DIR: tenants });
+  const failed = await promisify(execFile)(process.execPath, [program], { env }).catch(
+    (error: unknown) => error,
+  );
+  other.close();
+  expect(failed).toMatchObject({ code: 1 });
+  const { stderr } = failed as { stderr: string };
+  expect(stderr).toContain(`Another program uses port ${port} of 127.0.0.1. End it, or set another PORT.`);
+  expect(stderr).not.toMatch(/\n\s+at /);
+}, 60_000);
 
 test('SIGTERM while the images are made ends the process at once, and leaves no folder that looks complete', async () => {
   const env = environment({ PORT: String(await freePort()) });
