@@ -41,15 +41,19 @@ export async function json({ raw, headers }: FastifyRequest): Promise<unknown> {
 /**
  * Refuses a request from a page of another site, by its `Origin` and `Sec-Fetch-Site`. Programs send neither.
  * @param origin of this server
+ * @param instead what the error says that the caller can do
  * @throws Fault `forbidden`
  */
-export function refuseCrossSite({ headers }: FastifyRequest, origin: string): void {
+export function refuseCrossSite({ headers }: FastifyRequest, origin: string, instead = ''): void {
   const from = headers.origin;
   const site = headers['sec-fetch-site'];
   const foreign =
     (from !== undefined && from !== origin) || (site !== undefined && !SAME_SITE.includes(String(site)));
   if (foreign)
-    throw new Fault('forbidden', 'The request comes from a page of another site, which is not allowed.');
+    throw new Fault(
+      'forbidden',
+      `The request comes from a page of another site, which is not allowed.${instead}`,
+    );
 }
 
 const SAME_SITE = ['same-origin', 'none'];

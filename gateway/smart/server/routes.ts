@@ -9,8 +9,8 @@ import { isOwn } from '../discovery/ehr-configuration.ts';
 import { interactionRoutes } from './sign-in/interaction-routes.ts';
 import { counted, invalidToken, requireAdmitted, requireOwnToken } from './oauth-answers.ts';
 import { protocolRoutes } from './protocol-routes.ts';
-import { register, requireRegistration } from './clients/registration.ts';
-import { json, refuseCrossSite } from './request.ts';
+import { localPage, register, requireRegistration } from './clients/registration.ts';
+import { json } from './request.ts';
 import type { AuthorizationServer, Served } from './server.ts';
 import { PATHS } from './endpoints.ts';
 
@@ -62,10 +62,10 @@ export function oauthRoutes(server: AuthorizationServer, baseUrl: string): Fasti
     app.post(`/oauth${PATHS.registration}`, open, async (request, reply) => {
       const own = await served(request);
       requireRegistration(server.registration, request.tenant);
-      refuseCrossSite(request, origin);
+      const page = localPage(request, origin);
       requireAdmitted(own, request);
-      const body = await json(request);
-      const answer = await register(own, server.state, body, Math.floor(Date.now() / 1000));
+      const asked = { body: await json(request), page };
+      const answer = await register(own, server.state, asked, Math.floor(Date.now() / 1000));
       return reply.code(answer.status).send(answer.body);
     });
 

@@ -77,12 +77,48 @@ describe('refuses a registration by a page of another site', () => {
   ] as [Record<string, string>][])('with %j: 403', async (headers) => {
     const answer = await register(publicApp, headers);
     expect(answer.status).toBe(403);
-    expect(await answer.json()).toMatchObject({ error: 'access_denied' });
+    expect(await answer.json()).toMatchObject({
+      error: 'access_denied',
+      error_description: expect.stringMatching(/localhost.*a command/s) as string,
+    });
   });
   test('but not by our own pages', async () => {
     const own = { origin: new URL(started.issuer).origin, 'sec-fetch-site': 'same-origin' };
     expect((await register(publicApp, own)).status).toBe(201);
   });
+});
+
+describe('an app in development registers itself from its page on this machine', () => {
+  const page = 'http://localhost:5173';
+  const from = { origin: page, 'sec-fetch-site': 'cross-site' };
+
+  test.each([page, 'http://127.0.0.1:3000', 'http://[::1]:3000', 'https://localhost'])(
+    'at %s: 201',
+    async (origin) => {
+      const body = { ...publicApp, redirect_uris: [`${origin}/`, `${origin}/callback`] };
+      expect((await register(body, { ...from, origin })).status).toBe(201);
+    },
+  );
+  test.each([
+    ['http://localhost:5174/'],
+    ['https://evil.example.org/'],
+    ['http://localhost:5173.evil.example.org/'],
+    ['org.example.app:/done'],
+    ['no URL'],
+  ])('but not with %s, which is of another origin: 400 that says so', async (uri) => {
+    const answer = await register({ ...publicApp, redirect_uris: [`${page}/`, uri] }, from);
+    expect([answer.status, await answer.json()]).toMatchObject([
+      400,
+      { error: 'invalid_redirect_uri', error_description: expect.stringContaining(page) as string },
+    ]);
+  });
+  test.each(['http://localhost.evil.example.org', 'http://127.0.0.1.nip.io', 'http://192.168.0.2:5173'])(
+    'a page at %s is not of this machine: 403',
+    async (origin) => {
+      const body = { ...publicApp, redirect_uris: [`${origin}/`] };
+      expect((await register(body, { ...from, origin })).status).toBe(403);
+    },
+  );
 });
 
 describe('a registration is valid for 30 days after its last use', () => {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { z } from 'zod';
 import { Fault } from '../../../../schema/fault/fault.ts';
@@ -6,6 +7,7 @@ import type { Tenant } from '../../../../schema/tenant/tenant.ts';
 import { applicationType, isLoopback } from './loopback.ts';
 import type { TenantServer } from '../tenant-server.ts';
 import { ID_TOKEN_ALGORITHMS } from '../endpoints.ts';
+import { refuseCrossSite } from '../request.ts';
 import { shownName } from '../sign-in/shown-name.ts';
 import type { State } from '../state/state.ts';
 
@@ -46,23 +48,45 @@ export function requireRegistration(accepts: boolean, { authorization }: Tenant)
   throw new Fault('not_found', 'This tenant has no registration: its clients are listed in its file.');
 }
 
+const INSTEAD = ' An app registers itself from its page at localhost, or by a command such as curl.';
+
+/**
+ * Returns the origin of an app's page on the developer's own machine; undefined for a page of ours, and for a program.
+ * @param origin of this server
+ * @throws Fault `forbidden` for a page of another site
+ */
+export function localPage(request: FastifyRequest, origin: string): string | undefined {
+  const from = request.headers.origin ?? '';
+  if (from !== origin && URL.canParse(from) && isLoopback(from)) return from;
+  refuseCrossSite(request, origin, INSTEAD);
+  return undefined;
+}
+
 /**
  * Registers an app dynamically (RFC 7591 §3), only for authorization codes. Backend services are registered in the tenant
  * file.
- * @param json the parsed body
+ * @param asked the parsed body, and the page that sends it: its app can only return to the origin of the page
  * @param now seconds since the epoch
  */
 export async function register(
   server: TenantServer,
   state: State,
-  json: unknown,
+  asked: { body: unknown; page: string | undefined },
   now: number,
 ): Promise<Registered> {
-  const parsed = metadata.safeParse(json);
+  const parsed = metadata.safeParse(asked.body);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const wrong = issue!.path[0] === 'redirect_uris' ? 'invalid_redirect_uri' : 'invalid_client_metadata';
     return refused(400, wrong, `${issue!.path.join('.')}: ${issue!.message}`);
+  }
+  const { page } = asked;
+  if (page !== undefined && !parsed.data.redirect_uris.every((uri) => isOf(page, uri))) {
+    return refused(
+      400,
+      'invalid_redirect_uri',
+      `A page at ${page} registers only addresses that begin with it.`,
+    );
   }
   const { tenant, provider } = server;
   if ((await state.count(tenant.key, 'Client')) >= MOST_CLIENTS) {
@@ -115,6 +139,8 @@ interface Registration {
   client_secret?: string;
   renewed_at?: number;
 }
+
+const isOf = (origin: string, uri: string) => URL.canParse(uri) && new URL(uri).origin === origin;
 
 const refused = (status: 400 | 429, error: string, description: string): Refused => ({
   status,
