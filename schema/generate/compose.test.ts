@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { buildSchema, isEnumType, isInterfaceType, isObjectType } from 'graphql';
+import { buildSchema, isEnumType, isInterfaceType, isObjectType, type GraphQLObjectType } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { composeSubgraphs } from './compose.ts';
 
@@ -98,6 +98,15 @@ test.each([
 });
 
 describe('the API that clients see', () => {
+  test.each(['ImagingStudySeries', 'ImagingStudySeriesInstance'])(
+    'FG-8 %s: the address of a picture says how a page shows it',
+    (name) => {
+      const { thumbnailUrl, renderedUrl } = (api.getType(name) as GraphQLObjectType).getFields();
+      expect(thumbnailUrl!.description).toMatch(/<img>.* access token.* POST \/{tenant}\/wado\/links/);
+      expect(renderedUrl!.description).toContain('as thumbnailUrl');
+    },
+  );
+
   test.each([
     'join__',
     'link__',
