@@ -15,12 +15,14 @@ export interface DemoGateway extends TestGateway {
   token(): Promise<string>;
 }
 
-/** @param app the address to which a sign-in of the client `viewer` returns */
-export async function startDemoGateway(app = 'http://127.0.0.1:9/app'): Promise<DemoGateway> {
-  const port = await freePort();
-  const gateway = await buildTestGateway((data) => ({ demo: demoTenant(data, app) }), undefined, undefined, {
-    port,
-  });
+/**
+ * @param app the address to which a sign-in of the client `viewer` returns
+ * @param now the clock, in milliseconds since the epoch
+ */
+export async function startDemoGateway(app = 'http://127.0.0.1:9/app', now = Date.now): Promise<DemoGateway> {
+  const options = { port: await freePort(), now };
+  const files = (data: DemoData) => ({ demo: demoTenant(data, app) });
+  const gateway = await buildTestGateway(files, undefined, undefined, options);
   const tenant = `${gateway.baseUrl}/demo`;
   const analyst = { id: 'demo-analyst', secret: SECRET };
   return {
