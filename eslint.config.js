@@ -4,9 +4,10 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 import { ANSWERED_AT_ONCE, LARGE_FILES, LARGE_FUNCTIONS, OWN_CACHES } from './eslint.exceptions.js';
 
-const SERVER = ['{schema,gateway,subgraphs,conformance,docs}/**/*.ts'];
-const VIEWER = ['viewer/src/**/*.ts', 'viewer/*.ts'];
-const COMPONENTS = ['viewer/**/*.svelte'];
+const SERVER = ['{schema,gateway,subgraphs,conformance}/**/*.ts', 'docs/{generate/,test/,}*.ts'];
+const SAMPLE = ['docs/sample-app/**/*.ts'];
+const VIEWER = ['viewer/src/**/*.ts', 'viewer/*.ts', ...SAMPLE];
+const COMPONENTS = ['{viewer,docs/sample-app}/**/*.svelte'];
 const TESTS = ['**/*.test.ts', '**/test/**', '{gateway,viewer}/bench/**'];
 const GENERATED = [
   '**/messages/compiled/**',
@@ -121,6 +122,7 @@ export default defineConfig(
     languageOptions: typed('./tsconfig.json'),
   },
   { files: [...VIEWER, 'viewer/test/component/**'], languageOptions: typed('./viewer/tsconfig.json') },
+  { files: SAMPLE, languageOptions: typed('./docs/sample-app/tsconfig.json') },
   {
     files: SERVER,
     rules: {

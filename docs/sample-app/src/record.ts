@@ -16,10 +16,10 @@ const RECORD = graphql(`
     Patient(id: $id) {
       name { given family }
       birthDate
-      DiagnosticReportList(_sort: ["-date"]) { code { text } effectiveDateTime conclusion }
+      DiagnosticReportList(_sort: ["-date"]) { id code { text coding { display } } effectiveDateTime conclusion }
       ImagingStudyList(_sort: ["-started"]) {
-        description started
-        series { description rows thumbnailUrl instance { wadoUrl } }
+        id description started
+        series { uid description rows thumbnailUrl instance { wadoUrl } }
       }
     }
   }
@@ -36,5 +36,6 @@ const client = new Client({
 export async function readRecord(id: string) {
   const { data, error } = await client.query(RECORD, { id }).toPromise();
   if (!data?.Patient) throw error?.networkError ?? error ?? new Error('The server knows no such patient.');
-  return { patient: data.Patient, missing: error?.graphQLErrors.map(({ message }) => message) ?? [] };
+  const missing = new Set(error?.graphQLErrors.map(({ message }) => message));
+  return { patient: data.Patient, missing: [...missing] };
 }

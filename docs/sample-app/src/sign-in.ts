@@ -5,7 +5,7 @@ export const TENANT = (import.meta.env['VITE_TENANT'] as string | undefined) ?? 
 /** An `r` to read, an `s` to search; `offline_access` for a refresh token. */
 const SCOPE =
   'launch/patient patient/Patient.r patient/DiagnosticReport.rs patient/ImagingStudy.rs offline_access';
-/** Where the sign-in returns. The server compares it exactly with the registered one. */
+/** Address to which the sign-in returns. The server compares it exactly with the registered one. */
 const REDIRECT_URI = location.origin + location.pathname;
 /** Plain HTTP is only for a server on this machine. */
 const HTTP = { [oauth.allowInsecureRequests]: /^http:\/\/(localhost|127\.0\.0\.1)[:/]/.test(TENANT) };

@@ -1,25 +1,25 @@
 /** FG-1: tools make TypeScript types from the schema that the gateway serves, whose scalars have FHIR's names. */
-import { parse } from 'graphql';
+import { codegen } from '@graphql-codegen/core';
+import * as types from '@graphql-codegen/typescript';
+import * as operations from '@graphql-codegen/typescript-operations';
+import { buildSchema, isScalarType, isSpecifiedScalarType, parse } from 'graphql';
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect } from 'vitest';
+import { transpile, ModuleKind } from 'typescript';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startGatewayAlone, type GatewayAlone } from '../gateway-alone.ts';
-import { longTest } from '../setup/usual-run.ts';
-import { LONG } from '../setup/long.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const run = promisify(execFile);
-const SCALARS = {
-  code: 'string',
-  date: 'string',
-  dateTime: 'string',
-  instant: 'string',
-  time: 'string',
-  decimal: 'number',
-  JSON: 'unknown',
-};
+/** The code of docs/build-an-app.md, as its reader pastes it. */
+const page = readFileSync(join(root, 'docs/build-an-app.md'), 'utf8');
+const blocks = [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code!);
+const CODEGEN = blocks.find((code) => code.includes('CodegenConfig'))!;
+const TADA = blocks.find((code) => code.includes('initGraphQLTada'))!;
 const QUERY = `query Story($id: ID!) { Patient(id: $id) { birthDate
   ObservationList(_count: 5) { effectiveDateTime valueQuantity { value unit } subject { resource { ...on Patient { id } } } }
   ImagingStudyList { started series { numberOfInstances } } } }`;
@@ -39,15 +39,18 @@ export const nothing: Observation['status'] = 'final';
 let gateway: GatewayAlone;
 let directory: string;
 let schema: string;
+let config: { generates: Record<string, { plugins: string[] }>; config: { scalars: Record<string, string> } };
 
 beforeAll(async () => {
-  if (!LONG) return;
   gateway = await startGatewayAlone({});
   schema = await (await fetch(`${gateway.url}/schema.graphql`)).text();
   // Inside the project, so that imports of packages are found.
   await mkdir(join(root, 'node_modules/.cache'), { recursive: true });
   directory = await mkdtemp(join(root, 'node_modules/.cache/type-generators-'));
   await writeFile(join(directory, 'schema.graphql'), schema);
+  const file = join(directory, 'codegen.mjs');
+  await writeFile(file, transpile(CODEGEN, { module: ModuleKind.ESNext }));
+  ({ default: config } = (await import(pathToFileURL(file).href)) as { default: typeof config });
 });
 afterAll(async () => {
   await gateway?.close();
@@ -78,57 +81,49 @@ async function typeCheck(): Promise<void> {
   });
 }
 
-longTest(
-  'FG-1 graphql-codegen generates types, and a query file that uses them compiles',
-  async () => {
-    // Loaded only here: `npm test` does not run this.
-    const [{ codegen }, types, operations] = await Promise.all([
-      import('@graphql-codegen/core'),
-      import('@graphql-codegen/typescript'),
-      import('@graphql-codegen/typescript-operations'),
-    ]);
-    const generated = await codegen({
-      filename: 'types.ts',
-      schema: parse(schema),
-      config: { scalars: SCALARS, useTypeImports: true },
-      documents: [{ location: 'query.graphql', document: parse(QUERY) }],
-      plugins: [{ typescript: {} }, { operations: {} }],
-      pluginMap: { typescript: types, operations },
-    });
-    await writeFile(join(directory, 'types.ts'), generated);
-    await writeFile(
-      join(directory, 'codegen.ts'),
-      `import type { StoryQuery as Story } from './types.ts';\n${USES}`,
-    );
-    await configure('codegen.ts');
-    await expect(typeCheck()).resolves.toBeUndefined();
-  },
-  120_000,
-);
+test('FG-1 the scalars of docs/build-an-app.md are those of the schema', () => {
+  const custom = Object.values(buildSchema(schema).getTypeMap())
+    .filter((type) => isScalarType(type) && !isSpecifiedScalarType(type))
+    .map(({ name }) => name)
+    .sort();
+  expect(Object.keys(config.config.scalars).sort()).toEqual(custom);
+  const [scalars = ''] = /type Scalars = .*?^};/ms.exec(TADA) ?? [];
+  expect([...scalars.matchAll(/(?<=')\w+(?=')|\w+(?=:)/g)].map(String).sort()).toEqual(custom);
+});
 
-longTest(
-  'FG-1 gql.tada generates types, and a query file that uses them compiles',
-  async () => {
-    await writeFile(
-      join(directory, 'tada.ts'),
-      `import { initGraphQLTada, type ResultOf } from 'gql.tada';
+test('FG-1 graphql-codegen generates types, and a query file that uses them compiles', async () => {
+  const generated = await codegen({
+    filename: 'types.ts',
+    schema: parse(schema),
+    config: config.config,
+    documents: [{ location: 'query.graphql', document: parse(QUERY) }],
+    plugins: config.generates['src/types.ts']!.plugins.map((name) => ({ [name]: {} })),
+    pluginMap: { typescript: types, 'typescript-operations': operations },
+  });
+  await writeFile(join(directory, 'types.ts'), generated);
+  await writeFile(
+    join(directory, 'codegen.ts'),
+    `import type { StoryQuery as Story } from './types.ts';\n${USES}`,
+  );
+  await configure('codegen.ts');
+  await expect(typeCheck()).resolves.toBeUndefined();
+}, 120_000);
+
+test('FG-1 gql.tada generates types, and a query file that uses them compiles', async () => {
+  await writeFile(
+    join(directory, 'tada.ts'),
+    `import { initGraphQLTada, type ResultOf } from 'gql.tada';
 import type { introspection } from './env.d.ts';
-const graphql = initGraphQLTada<{ introspection: introspection; scalars: {
-  ${Object.entries(SCALARS)
-    .map(([name, type]) => `${name}: ${type};`)
-    .join(' ')} } }>();
-export const story = graphql(\`${QUERY}\`);
+${TADA}export const story = graphql(\`${QUERY}\`);
 type Story = ResultOf<typeof story>;
 ${USES}`,
-    );
-    await configure('tada.ts');
-    await run(process.execPath, [
-      join(root, 'node_modules/gql.tada/bin/cli.js'),
-      'generate-output',
-      '-c',
-      directory,
-    ]);
-    await expect(typeCheck()).resolves.toBeUndefined();
-  },
-  120_000,
-);
+  );
+  await configure('tada.ts');
+  await run(process.execPath, [
+    join(root, 'node_modules/gql.tada/bin/cli.js'),
+    'generate-output',
+    '-c',
+    directory,
+  ]);
+  await expect(typeCheck()).resolves.toBeUndefined();
+}, 120_000);
