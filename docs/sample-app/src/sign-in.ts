@@ -6,7 +6,7 @@ export const TENANT = (import.meta.env['VITE_TENANT'] as string | undefined) ?? 
 const SCOPE =
   'launch/patient patient/Patient.r patient/DiagnosticReport.rs patient/ImagingStudy.rs offline_access';
 /** Address to which the sign-in returns. The server compares it exactly with the registered one. */
-const REDIRECT_URI = location.origin + location.pathname;
+const REDIRECT = location.origin + location.pathname;
 /** Plain HTTP is only for a server on this machine. */
 const HTTP = { [oauth.allowInsecureRequests]: /^http:\/\/(localhost|127\.0\.0\.1)[:/]/.test(TENANT) };
 
@@ -22,17 +22,14 @@ export const patient = () => kept().patient as string | undefined;
 /** Reads where the authorization server is. */
 async function discover(): Promise<oauth.AuthorizationServer> {
   const response = await fetch(`${TENANT}/fhir/.well-known/smart-configuration`);
+  if (!response.ok) throw new Error(`There is no server for a sign-in at ${TENANT}.`);
   return (await response.json()) as oauth.AuthorizationServer;
 }
 
 /** Registers the app, and goes to the sign-in page of the server. */
 export async function signIn(): Promise<void> {
   const server = await discover();
-  const app = {
-    client_name: 'Sample app',
-    redirect_uris: [REDIRECT_URI],
-    token_endpoint_auth_method: 'none',
-  };
+  const app = { client_name: 'Sample app', redirect_uris: [REDIRECT], token_endpoint_auth_method: 'none' };
   const answer = await oauth.dynamicClientRegistrationRequest(server, app, HTTP);
   const { client_id } = await oauth.processDynamicClientRegistrationResponse(answer);
   const [verifier, state] = [oauth.generateRandomCodeVerifier(), oauth.generateRandomState()];
@@ -40,7 +37,7 @@ export async function signIn(): Promise<void> {
   const parameters = new URLSearchParams({
     response_type: 'code',
     client_id,
-    redirect_uri: REDIRECT_URI,
+    redirect_uri: REDIRECT,
     scope: SCOPE,
     state,
     aud: `${TENANT}/fhir`,
@@ -54,10 +51,10 @@ export async function signIn(): Promise<void> {
 export async function finishSignIn(): Promise<void> {
   const address = new URL(location.href);
   if (!address.searchParams.has('state')) return;
-  history.replaceState(null, '', REDIRECT_URI);
+  history.replaceState(null, '', REDIRECT);
   const [server, began] = [await discover(), kept()];
   const code = oauth.validateAuthResponse(server, began, address, began.state);
-  const exchange = [oauth.None(), code, REDIRECT_URI, began.verifier, HTTP] as const;
+  const exchange = [oauth.None(), code, REDIRECT, began.verifier, HTTP] as const;
   const answer = await oauth.authorizationCodeGrantRequest(server, began, ...exchange);
   keep(await oauth.processAuthorizationCodeResponse(server, began, answer));
 }
@@ -80,7 +77,7 @@ export const authorizedFetch: typeof fetch = async (input, init) => {
     return fetch(input, { ...init, headers });
   };
   let response = await send();
-  if (response.status === 401) response = await refreshOnce().then(send);
+  if (response.status === 401 && kept().refresh_token) response = await refreshOnce().then(send);
   if (response.ok) return response;
   const { message, errors } = await response.json().catch(() => ({}));
   throw new Error(message ?? errors?.[0]?.message ?? response.statusText, { cause: response });

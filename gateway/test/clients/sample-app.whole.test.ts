@@ -166,6 +166,15 @@ describe('the sample app says in plain words', () => {
     await page.close();
   });
 
+  test('that the sign-in has ended, if the person allowed no refresh', async () => {
+    const page = await signedIn('Allow', 'offline_access');
+    await page.getByRole('heading', { name: HELEN }).waitFor();
+    clock.ahead += 61 * 60_000;
+    await page.getByRole('button', { name: 'Reload' }).click();
+    await expect.poll(() => alertOf(page)).toBe('Your sign-in has ended. Sign in again.');
+    await page.close();
+  });
+
   test('that the server does not answer', async () => {
     const page = await signedIn();
     await page.getByRole('heading', { name: HELEN }).waitFor();
