@@ -17,14 +17,14 @@ export const ENVIRONMENT_MEANINGS: Readonly<Record<keyof z.input<typeof environm
   },
   TENANTS_DIR: { text: 'Folder of the tenant files.' },
   TENANTS_INTERVAL_SECONDS: {
-    text: 'Seconds between two looks at the tenant files: a change [takes effect](operations.md#changed-tenants) at the second look. `0`: at SIGHUP only.',
+    text: 'Seconds between two looks at the tenant files: a change [takes effect](maintenance.md#changed-tenants) at the second look. `0`: at SIGHUP only.',
   },
   DATA_DIR: {
     text: 'Folder for indexes, the store, demo images, keys and caches. In the image it is `/data`.',
   },
   SUPERGRAPH_FILE: {
     fallback: 'unset: the supergraph of this version',
-    text: 'File with the supergraph, for [a schema with fewer fields](operations.md#the-supergraph). A change of the file is taken up without a restart.',
+    text: 'File with the supergraph, for [a schema with fewer fields](maintenance.md#the-supergraph). A change of the file is taken up without a restart.',
   },
   SEALING_KEY: {
     fallback: 'random at each start',
@@ -39,7 +39,7 @@ export const ENVIRONMENT_MEANINGS: Readonly<Record<keyof z.input<typeof environm
     text: 'Private hosts (`name` or `name:port`, comma-separated) that such a tenant may reach. Public hosts are always allowed.',
   },
   HTTPS_PROXY: {
-    text: 'Proxy for calls to EHRs and archives by `https`, such as `http://user:password@proxy:3128`; see [networks](operations.md#networks). Lower case works too, as for the next two.',
+    text: 'Proxy for calls to EHRs and archives by `https`, such as `http://user:password@proxy:3128`; see [networks](networks.md#networks). Lower case works too, as for the next two.',
   },
   HTTP_PROXY: { text: 'Proxy for such calls by `http`.' },
   NO_PROXY: {
@@ -49,14 +49,14 @@ export const ENVIRONMENT_MEANINGS: Readonly<Record<keyof z.input<typeof environm
     text: 'Addresses or networks of the proxies in front of the gateway, such as `10.0.0.0/8`. Their `X-Forwarded-For` is used to count the requests and failures of each client. Behind a proxy that is not listed here, all clients count as one.',
   },
   ACCEL: {
-    text: '`nginx` lets an nginx in front of the gateway fetch images from archives itself, after the gateway has authorized the request: [bytes by the proxy](operations.md#bytes-by-the-proxy).',
+    text: '`nginx` lets an nginx in front of the gateway fetch images from archives itself, after the gateway has authorized the request: [bytes by the proxy](several-processes.md#bytes-by-the-proxy).',
   },
   ACCEL_KEY: {
     text: '32 characters or more. That nginx sends it with each request; others get their images from the gateway. `ACCEL` needs it.',
   },
   CLINICAL_URL: {
     fallback: 'unset: in this process',
-    text: 'Address of the process of the clinical record, without a path, for [a gateway in three processes](operations.md#three-processes). It is the same for all of them, and so is `SEALING_KEY`, which is then required.',
+    text: 'Address of the process of the clinical record, without a path, for [a gateway in three processes](several-processes.md#three-processes). It is the same for all of them, and so is `SEALING_KEY`, which is then required.',
   },
   IMAGING_URL: {
     fallback: 'unset: in this process',
@@ -70,7 +70,7 @@ export const ENVIRONMENT_MEANINGS: Readonly<Record<keyof z.input<typeof environm
   },
   DIMSE_PORT: { text: 'Port for C-MOVE deliveries, on `HOST`. It is open from the first C-MOVE on.' },
   DIMSE_TLS_CERT: {
-    text: 'PEM file of the certificate of that port: it then speaks [TLS](operations.md#networks), and nothing else.',
+    text: 'PEM file of the certificate of that port: it then speaks [TLS](networks.md#networks), and nothing else.',
   },
   DIMSE_TLS_KEY: { text: 'PEM file of its private key, without a passphrase.' },
   DIMSE_TLS_CA: {
@@ -84,7 +84,7 @@ export const ENVIRONMENT_MEANINGS: Readonly<Record<keyof z.input<typeof environm
   },
   EXPORT_HOURS: { text: 'Hours after which the files of an export are removed.' },
   WORKERS: {
-    text: 'Processes that share the port, for [a machine with several cores](operations.md#several-processes).',
+    text: 'Processes that share the port, for [a machine with several cores](several-processes.md#several-processes).',
   },
   METRICS_PORT: {
     fallback: 'unset: `/metrics` is on the main port',
@@ -100,12 +100,12 @@ export const ENVIRONMENT_MEANINGS: Readonly<Record<keyof z.input<typeof environm
     text: 'Mean delay of the event loop, over a second, above which requests are 503 with `Retry-After`.',
   },
   GRAPH_EXECUTOR: {
-    text: '`apollo` plans and executes every GraphQL operation with `@apollo/gateway`, to [compare](operations.md#doubts-about-an-answer) its answers with those of `compiled`. `@defer` is then answered whole.',
+    text: '`apollo` plans and executes every GraphQL operation with `@apollo/gateway`, to [compare](troubleshooting.md#doubts-about-an-answer) its answers with those of `compiled`. `@defer` is then answered whole.',
   },
   SLOW_OPERATION_MS: { text: 'Milliseconds from which on a GraphQL operation is logged as slow.' },
   OTEL_EXPORTER_OTLP_ENDPOINT: {
     fallback: 'unset: no traces',
-    text: 'Base URL of a collector that takes OTLP over HTTP, such as `http://collector:4318`: [traces](operations.md#traces) are exported to `/v1/traces` below it.',
+    text: 'Base URL of a collector that takes OTLP over HTTP, such as `http://collector:4318`: [traces](monitoring.md#traces) are exported to `/v1/traces` below it.',
   },
   OTEL_SERVICE_NAME: { text: 'Name of this service in traces.' },
   OTEL_TRACES_SAMPLER_ARG: {

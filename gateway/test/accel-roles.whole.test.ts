@@ -1,6 +1,6 @@
 /**
  * ACCEL=nginx with the roles as processes of their own: one nginx at the entry, which fetches the images, and another one
- * between the roles (docs/operations.md), which must not.
+ * between the roles (docs/several-processes.md), which must not.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

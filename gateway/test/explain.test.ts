@@ -115,8 +115,8 @@ describe('FG-28 the cost of a request', () => {
   });
 });
 
-test('FG-28 the example of docs/graphql.md', async () => {
-  const page = await readFile(new URL('../../docs/graphql.md', import.meta.url), 'utf8');
+test('FG-28 the example of docs/graphql-cost.md', async () => {
+  const page = await readFile(new URL('../../docs/graphql-cost.md', import.meta.url), 'utf8');
   const [request, answer] = [...page.matchAll(/```json\n(.*?)```/gs)].map(
     ([, text]) => JSON.parse(text!) as unknown,
   );

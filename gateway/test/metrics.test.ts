@@ -1,4 +1,4 @@
-/** The metrics of a gateway at work, its dashboard, and what docs/operations.md says of them. */
+/** The metrics of a gateway at work, its dashboard, and what docs/monitoring.md says of them. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -159,8 +159,8 @@ describe('docs/grafana-dashboard.json', () => {
   );
 });
 
-test('docs/operations.md has a row for each metric, with its labels', () => {
-  const rows = docs('operations.md')
+test('docs/monitoring.md has a row for each metric, with its labels', () => {
+  const rows = docs('monitoring.md')
     .split('\n')
     .flatMap((line) => {
       const [, names, labels] = /^\| (`[a-z_]+`(?:, `[a-z_]+`)*) \| ([^|]*) \|/.exec(line) ?? [];

@@ -6,7 +6,6 @@ import { DEFAULT_LIMITS } from '../federation/document/limits.ts';
 const root = resolve(import.meta.dirname, '../..');
 const read = (file: string) => readFileSync(resolve(root, file), 'utf8');
 const readme = read('README.md');
-const operations = read('docs/operations.md');
 
 it('names the two commands', () => {
   expect(readme).toMatch(/^npm ci && npm start /m);
@@ -30,12 +29,14 @@ it.each([
   expect(named.filter((name) => !(name in scripts))).toEqual([]);
 });
 
-/** Returns the section of operations.md with this heading. */
-const section = (heading: string) =>
-  operations.split(/^(?=## )/m).find((part) => part.startsWith(`## ${heading}\n`))!;
+/** Returns the section of a page with this heading. */
+const section = (page: string, heading: string) =>
+  read(`docs/${page}`)
+    .split(/^(?=## )/m)
+    .find((part) => part.startsWith(`## ${heading}\n`))!;
 
-it('FG-12 operations.md lists every limit of a GraphQL request with its default', () => {
-  const listed = [...section('Limits').matchAll(/^\| (`.*?) \| ([\d, ]+) \|/gm)].flatMap(
+it('FG-12 limits.md lists every limit of a GraphQL request with its default', () => {
+  const listed = [...section('limits.md', 'Limits').matchAll(/^\| (`.*?) \| ([\d, ]+) \|/gm)].flatMap(
     ([, names, numbers]) => {
       const defaults = numbers!.split(', ').map(Number);
       return [...names!.matchAll(/`(\w+)`/g)].map(([, name], index) => [name, defaults[index]] as const);
@@ -44,7 +45,7 @@ it('FG-12 operations.md lists every limit of a GraphQL request with its default'
   expect(Object.fromEntries(listed)).toEqual(DEFAULT_LIMITS);
 });
 
-it('operations.md lists every metric of the gateway with its labels', () => {
+it('monitoring.md lists every metric of the gateway with its labels', () => {
   const metrics = readdirSync(resolve(root, 'gateway'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
     .map((file) => readFileSync(resolve(root, 'gateway', file), 'utf8'))
@@ -54,8 +55,8 @@ it('operations.md lists every metric of the gateway with its labels', () => {
       ),
     ])
     .map(([, name, labels = '']) => `${name} ${[...labels.matchAll(/\w+/g)].join(' ')}`.trim());
-  const listed = [...section('Metrics').matchAll(/^\| `(\w+)` \| (.*?) \|/gm)].map(([, name, labels]) =>
-    `${name} ${[...labels!.matchAll(/(?<=`)\w+/g)].join(' ')}`.trim(),
+  const listed = [...section('monitoring.md', 'Metrics').matchAll(/^\| `(\w+)` \| (.*?) \|/gm)].map(
+    ([, name, labels]) => `${name} ${[...labels!.matchAll(/(?<=`)\w+/g)].join(' ')}`.trim(),
   );
   expect(metrics.length).toBeGreaterThan(3);
   expect(listed.sort()).toEqual(metrics.sort());

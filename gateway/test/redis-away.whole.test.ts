@@ -1,4 +1,4 @@
-/** Every use of Redis while a real Redis is away, over a whole gateway: the table of docs/operations.md#several-gateways. */
+/** Every use of Redis while a real Redis is away, over a whole gateway: the table of docs/several-processes.md#several-gateways. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startSharedGateways, STUDIES, type SharedGateway, type SharedGateways } from './shared-gateways.ts';
 import { patientRedis } from './setup/redis.ts';

@@ -12,7 +12,7 @@ const SERVICE_AUTHENTICATION = {
   scope: 'Scope that the gateway asks for.',
 };
 const TLS = {
-  tls: 'Certificates of the connections to this part; see [networks](operations.md#networks). Not in a dynamic tenant.',
+  tls: 'Certificates of the connections to this part; see [networks](networks.md#networks). Not in a dynamic tenant.',
   'tls.ca': 'PEM file of the authorities that are trusted, and no others. Without it: those of the system.',
   'tls.certificate': 'PEM file of our certificate, for a server that asks for one (mTLS).',
   'tls.key': 'PEM file of its private key, without a passphrase.',
@@ -118,7 +118,7 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
   'graphql.explain':
     'Tells callers the cost, the plan and the calls to sources of their requests, when they ask for it.',
   'graphql.trustedDocuments':
-    'What happens to a document that is not [trusted](graphql.md#trusted-documents): nothing; it is executed, logged and counted; or it is refused.',
+    'What happens to a document that is not [trusted](graphql-cost.md#trusted-documents): nothing; it is executed, logged and counted; or it is refused.',
   'graphql.trustedDocumentsFile':
     'File with the documents of your own apps, relative to the tenant file: a manifest in the format of Apollo. Put it into a folder below that of the tenants, where each `.json` file is a tenant.',
   'graphql.trustedDocumentsOnly': 'The older form: `true` means `"trustedDocuments": "enforce"`.',
@@ -134,7 +134,7 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
   'limits.inFlight':
     'Requests that are worked on at one time. Further ones are 503 with `Retry-After`, for this tenant alone. Without it: half of `MAX_IN_FLIGHT` where there is more than one tenant.',
   'limits.requestsPerMinute':
-    'Requests for data in a minute of one client: of its `client_id`, or of its address if the token names none. Further ones are 429. See `docs/operations.md`.',
+    'Requests for data in a minute of one client: of its `client_id`, or of its address if the token names none. Further ones are 429. See `docs/limits.md`.',
   'limits.tenantRequestsPerMinute': 'The same for all clients of the tenant together.',
   mcp: 'The Model Context Protocol, by which assistants read the record and the images.',
   'mcp.enabled':

@@ -1,4 +1,4 @@
-/** Limits of one GraphQL request (FG-12). docs/operations.md lists them with their defaults. */
+/** Limits of one GraphQL request (FG-12). docs/limits.md lists them with their defaults. */
 export interface Limits extends DocumentLimits {
   /** Bytes of a request's body. */
   body: number;

@@ -1,4 +1,4 @@
-/** nginx in front of each role, as a Service of Kubernetes and an entry would be; docs/operations.md explains its settings. */
+/** nginx in front of each role, as a Service of Kubernetes and an entry would be; docs/deployment.md explains its settings. */
 import { readFileSync } from 'node:fs';
 import { freePort } from '../setup/free-port.ts';
 import { startNginx } from '../setup/nginx.ts';

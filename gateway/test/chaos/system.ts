@@ -173,7 +173,7 @@ async function placesOf(
 
 const REDIS_PORT = 6379;
 
-/** Redis with its data on disk, as docs/operations.md asks for. */
+/** Redis with its data on disk, as docs/several-processes.md asks for. */
 async function startRedis(directory: string, { address, within }: Place): Promise<Supervised> {
   const folder = join(directory, 'redis');
   await mkdir(folder);

@@ -11,10 +11,10 @@ import { containersOf, k8s, kustomize, podOf, type Manifest } from './manifests.
 import { connectionsOf } from './network.ts';
 import { strictProblems } from './strict.ts';
 
-/** What a hospital adds: the components `site` and `dimse-tls` as README.md of k8s/ says, and digests as docs/operations.md says. */
+/** What a hospital adds: the components `site` and `dimse-tls` as README.md of k8s/ says, and digests as docs/deployment.md says. */
 
 const readme = readFileSync(join(k8s, 'README.md'), 'utf8');
-const operations = readFileSync(join(k8s, '../docs/operations.md'), 'utf8');
+const operations = readFileSync(join(k8s, '../docs/deployment.md'), 'utf8');
 const ROLES = ['gateway', 'clinical', 'imaging'];
 const MOUNT = '/etc/gateway/certificates';
 const parent = mkdtempSync(join(tmpdir(), 'site-'));

@@ -1,4 +1,4 @@
-/** Observations in groups, as our gateway's timeline has them (docs/graphql.md, Timeline). */
+/** Observations in groups, as our gateway's timeline has them (docs/timeline.md). */
 import type { Report, Result, TimelineEntry } from '../../domain/record/record.ts';
 import { startOf, writtenDay } from '../fhir/dates.ts';
 import type { FhirConcept, FhirObservation, FhirReference, List, Maybe } from '../fhir/shapes.ts';

@@ -1,4 +1,4 @@
-/** The types of a record that become events, as our gateway's timeline has them (docs/graphql.md, Timeline). */
+/** The types of a record that become events, as our gateway's timeline has them (docs/timeline.md). */
 import type { EntryKind } from '../../domain/record/record.ts';
 import type { FhirConcept, FhirPeriod, FhirReference, List, Maybe } from '../fhir/shapes.ts';
 import { conceptOf } from '../fhir/words.ts';

@@ -1,4 +1,4 @@
-/** Reads the gateway's explanation of a query, before and after it runs (`docs/graphql.md`, cost and plan). */
+/** Reads the gateway's explanation of a query, before and after it runs (`docs/graphql-cost.md`). */
 export interface Explained {
   cost: number;
   limit: number;
