@@ -33,6 +33,7 @@ export async function signIn(): Promise<void> {
   const answer = await oauth.dynamicClientRegistrationRequest(server, app, HTTP);
   const { client_id } = await oauth.processDynamicClientRegistrationResponse(answer);
   const [verifier, state] = [oauth.generateRandomCodeVerifier(), oauth.generateRandomState()];
+  forget();
   keep({ client_id, verifier, state });
   const parameters = new URLSearchParams({
     response_type: 'code',
