@@ -133,7 +133,9 @@ test.each<[string, string, number, string, RequestInit]>([
   expect(answer.headers.get('cache-control')).toBe('no-store');
   const text = await answer.text();
   const json = JSON.parse(text) as { error: string; error_description?: string };
-  expect(Object.keys(json).filter((key) => !/^(error|error_description|iss)$/.test(key))).toEqual([]);
+  expect(Object.keys(json).filter((key) => !/^(error|error_uri|error_description|iss)$/.test(key))).toEqual(
+    [],
+  );
   expect(json.error).toBe(error);
   expect(json.error_description).toMatch(/^[\x20-\x21\x23-\x5B\x5D-\x7E]+$/);
 });
@@ -142,7 +144,11 @@ test('answers for an unknown tenant in the same form', async () => {
   const unknown = await fetch(`${started.base.replace(/demo$/, 'unknown')}/oauth/token`, { method: 'POST' });
   expect([unknown.status, await unknown.json()]).toEqual([
     404,
-    { error: 'invalid_request', error_description: 'none' },
+    {
+      error: 'invalid_request',
+      error_description: 'none',
+      error_uri: expect.stringMatching(/\/prefix\/errors#not_found$/),
+    },
   ]);
 });
 

@@ -60,6 +60,7 @@ async function expectThrottled(answer: Awaited<ReturnType<typeof send>>) {
   expect(await answer.json()).toEqual({
     error: 'temporarily_unavailable',
     error_description: expect.stringMatching(/try again/),
+    error_uri: expect.stringMatching(/\/errors#too_many_requests$/),
   });
 }
 
