@@ -7,7 +7,7 @@ const STYLE = `
   @media (prefers-color-scheme: dark) { :root { --ink: #e6ebf0; --paper: #12181e; --line: #37424d; --accent: #7db8f0; --soft: #1b232b; } }
   body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; color: var(--ink); background: var(--paper); }
   h1 { font-size: 1.5rem; } h2 { font-size: 1rem; margin: 1.5rem 0 .5rem; } a { color: var(--accent); } pre { font: 13px/1.5 ui-monospace, monospace; }
-  table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
+  table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
   pre { background: var(--soft); border: 1px solid var(--line); border-radius: 8px; padding: .8rem; overflow: auto; }
   :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }`;
 
