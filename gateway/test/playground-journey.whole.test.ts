@@ -334,7 +334,7 @@ test('a sign-out ends the token, and leaves nothing of the patient', async () =>
   };
   expect(await statusOfToken()).toBe(200);
   await page.getByRole('button', { name: 'Sign out' }).click();
-  await page.getByRole('button', { name: 'Sign in' }).waitFor();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor();
   await expect.poll(statusOfToken).toBe(401);
   await playground.editorIsThere();
   await page.getByText('Run a query: what it finds is here').waitFor();

@@ -58,11 +58,21 @@ export class PlaygroundPage implements AsyncDisposable {
 
   /** Signs in as one of the demonstration's people. */
   async signIn(person: string): Promise<void> {
-    await this.page.getByRole('button', { name: 'Sign in' }).click();
+    await this.openSignIn();
     await this.page.getByRole('dialog').getByRole('button', { name: 'Sign in' }).click();
+    await this.choose(person);
+  }
+
+  /** Opens the ways to a token. */
+  openSignIn(): Promise<void> {
+    return this.page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  }
+
+  /** Chooses a person at the authorization server, and comes back with a token. */
+  async choose(person: string): Promise<void> {
     await this.page.getByRole('button', { name: person }).click();
     await this.page.getByRole('button', { name: 'Allow' }).click();
-    await this.page.getByText('minutes left').waitFor();
+    await this.page.getByText('renewed by itself').waitFor();
     await this.editorIsThere();
   }
 

@@ -8,8 +8,10 @@ export interface Example {
   question: string;
   /** The lesson of it. */
   hint: string;
-  /** `several`: it needs a token for several patients. */
+  /** `several`: it asks about all patients that the token opens. */
   whose: 'one' | 'several';
+  /** Scopes without their level, as `@requiresScopes` of the graph has them: without one, its part of the answer is refused. */
+  scopes: readonly string[];
   query: string;
   /** The same by REST: a path below the tenant. `{id}` is the token's patient. */
   rest?: string;
@@ -24,6 +26,7 @@ export const EXAMPLES: readonly Example[] = [
     hint: 'The record and the images live in two systems: one request gets both.',
     rest: '/fhir/Patient/{id}/$everything?_type=Patient,Condition,ImagingStudy',
     whose: 'one',
+    scopes: ['Patient.r', 'Condition.s', 'ImagingStudy.s'],
     query: `query RecordAndImages($id: ID!) {
   Patient(id: $id) {
     name { given family }
@@ -44,6 +47,7 @@ export const EXAMPLES: readonly Example[] = [
     question: 'What happened to the patient, newest first?',
     hint: 'Visits, reports, studies, results and treatments in one list. The value of “next” is the _cursor of the next page.',
     whose: 'one',
+    scopes: ['ImagingStudy.s'],
     query: `query Timeline($id: ID!) {
   Patient(id: $id) {
     timeline(_count: 50) {
@@ -60,6 +64,7 @@ export const EXAMPLES: readonly Example[] = [
     hint: 'Reports of the record are joined with the studies of the archive, by reference, UID or accession number.',
     rest: '/fhir/DiagnosticReport?patient={id}&_sort=-date',
     whose: 'one',
+    scopes: ['DiagnosticReport.s', 'ImagingStudy.s'],
     query: `query ReportsWithImages($id: ID!) {
   Patient(id: $id) {
     DiagnosticReportList {
@@ -78,6 +83,7 @@ export const EXAMPLES: readonly Example[] = [
     hint: 'Two dates bound one range. FHIRPath keeps those that are high or low.',
     rest: '/fhir/Observation?patient={id}&category=laboratory&date=ge2026-09-14&date=le2026-11-14',
     whose: 'one',
+    scopes: ['Observation.s', 'ImagingStudy.s'],
     query: `query ResultsAroundStudy($id: ID!, $around: [String!]) {
   Patient(id: $id) {
     ObservationList(
@@ -101,6 +107,7 @@ export const EXAMPLES: readonly Example[] = [
     question: 'How did a result change, and when were images taken?',
     hint: 'Values in one unit, each with its usual range, and studies on the same axis. Choose the list “…series.points”, then “Chart”.',
     whose: 'one',
+    scopes: ['Observation.s'],
     query: `query Trend($id: ID!) {
   Patient(id: $id) {
     trend(code: ["http://loinc.org|2160-0"]) {
@@ -115,6 +122,7 @@ export const EXAMPLES: readonly Example[] = [
     question: 'How did the measured lesions change?',
     hint: 'Numbers of structured reports (DICOM SR), of each CT study.',
     whose: 'one',
+    scopes: ['ImagingStudy.s', 'ImagingStudy.r', 'Observation.s'],
     query: `query MeasurementsOverTime($id: ID!) {
   Patient(id: $id) {
     ImagingStudyList(modality: ["CT"], _sort: ["started"]) {
@@ -136,6 +144,7 @@ export const EXAMPLES: readonly Example[] = [
     hint: 'Of all patients that the token opens. A page has a cursor for the next one.',
     rest: '/fhir/ImagingStudy?modality=CT&started=ge2024-01-01&_sort=-started',
     whose: 'several',
+    scopes: ['ImagingStudy.s'],
     query: `query CtSince($since: [String!]) {
   ImagingStudyConnection(modality: ["CT"], started: $since, _sort: ["-started"], _count: 50) {
     count
@@ -153,6 +162,7 @@ export const EXAMPLES: readonly Example[] = [
     hint: 'The argument _has finds patients by what refers to them. Those whose list “mri” is empty had none.',
     rest: '/fhir/Patient?_has:Condition:patient:code=http://snomed.info/sct|59621000',
     whose: 'several',
+    scopes: ['Patient.s', 'ImagingStudy.s'],
     query: `query ConditionWithoutImages($has: [String!]) {
   PatientList(_has: $has, _count: 50) {
     id
@@ -168,6 +178,7 @@ export const EXAMPLES: readonly Example[] = [
     question: 'Which modalities were used in which year?',
     hint: 'Facets count the values of all matches without reading them. Open “Chart”.',
     whose: 'several',
+    scopes: ['ImagingStudy.s'],
     query: `query ModalitiesByYear {
   years: ImagingStudyConnection { facets(by: startedYear) { value count } }
   in2026: ImagingStudyConnection(started: ["2026"]) { facets(by: modality) { value count } }

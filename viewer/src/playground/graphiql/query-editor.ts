@@ -2,10 +2,11 @@
 import { GraphiQL, HISTORY_PLUGIN } from 'graphiql';
 import 'graphiql/setup-workers/vite';
 import 'graphiql/style.css';
+import './graphiql.css';
 import type { GraphQLSchema } from 'graphql';
 import { createElement, useEffect } from 'react';
 import { createRoot, type Root } from 'react-dom/client';
-import { useGraphiQL, useGraphiQLActions } from '@graphiql/react';
+import { useGraphiQL, useGraphiQLActions, type MonacoEditor } from '@graphiql/react';
 import type { Asked, GraphqlAnswer } from '../answer.ts';
 import { operationName } from './operation-name.ts';
 
@@ -23,8 +24,14 @@ export interface EditorOptions {
   first: Texts;
   /** The query of a link: a tab of its own, beside those that are kept. */
   linked: Texts | undefined;
-  onEdit(texts: Texts): void;
+  /** Shown over the place of the answer. */
+  overAnswer: HTMLElement;
+  /** @param isRun true if the tab has an answer, or waits for one */
+  onEdit(texts: Texts, isRun: boolean): void;
 }
+
+/** Screens on which line numbers take too much of a line. */
+const NARROW = '(max-width: 600px)';
 
 export class QueryEditor {
   readonly #root: Root;
@@ -75,7 +82,7 @@ export class QueryEditor {
   }
 
   #render(): void {
-    const { send, first, linked } = this.#options;
+    const { send, first, linked, overAnswer } = this.#options;
     this.#root.render(
       createElement(
         GraphiQL,
@@ -99,6 +106,11 @@ export class QueryEditor {
           defaultEditorToolsVisibility: 'variables',
         },
         createElement(Inside, { connect: this.#connect }),
+        createElement(
+          GraphiQL.Footer,
+          null,
+          createElement('div', { ref: (place) => void place?.append(overAnswer) }),
+        ),
       ),
     );
   }
@@ -107,7 +119,7 @@ export class QueryEditor {
     // GraphiQL opens with kept tabs, but leaves the editors empty for others than the first.
     if (!this.#inside) inside.setTexts(inside.texts);
     this.#inside = inside;
-    this.#options.onEdit(inside.texts);
+    this.#options.onEdit(inside.texts, inside.isRun);
     this.#isReady();
   };
 }
@@ -130,9 +142,28 @@ interface Connected {
   actions: ReturnType<typeof useGraphiQLActions>;
   /** The texts of the tab, as far as it has been drawn. */
   texts: Texts;
+  /** True if the tab has an answer, or waits for one. */
+  isRun: boolean;
   /** The texts of the editors, drawn or not. */
   textsNow(): Texts;
   setTexts(texts: Texts): void;
+}
+
+/** Breaks lines that are wider than their editor, and leaves them the whole width on a phone. @returns its end */
+function fitLines(editors: readonly (MonacoEditor | undefined)[]): () => void {
+  const narrow = matchMedia(NARROW);
+  const fit = () => {
+    for (const editor of editors)
+      editor?.updateOptions({
+        wordWrap: 'on',
+        wrappingIndent: 'indent',
+        lineNumbers: narrow.matches ? 'off' : 'on',
+        folding: !narrow.matches,
+      });
+  };
+  fit();
+  narrow.addEventListener('change', fit);
+  return () => narrow.removeEventListener('change', fit);
 }
 
 /** Draws nothing: it tells what only a component within GraphiQL can know. */
@@ -141,21 +172,25 @@ function Inside({ connect }: { connect: (inside: Connected) => void }): null {
   const queryEditor = useGraphiQL((state) => state.queryEditor);
   const variableEditor = useGraphiQL((state) => state.variableEditor);
   const tab = useGraphiQL((state) => state.tabs[state.activeTabIndex]);
+  const isFetching = useGraphiQL((state) => state.isFetching);
   const theme = useGraphiQL((state) => state.theme);
   const query = tab?.query ?? '';
   const variables = tab?.variables ?? '';
+  const isRun = isFetching || !!tab?.response;
   useEffect(() => {
     if (!queryEditor || !variableEditor) return;
     connect({
       actions,
       texts: { query, variables },
+      isRun,
       textsNow: () => ({ query: queryEditor.getValue(), variables: variableEditor.getValue() }),
       setTexts: (next) => {
         queryEditor.setValue(next.query);
         variableEditor.setValue(next.variables);
       },
     });
-  }, [actions, connect, queryEditor, variableEditor, query, variables]);
+  }, [actions, connect, queryEditor, variableEditor, query, variables, isRun]);
+  useEffect(() => fitLines([queryEditor, variableEditor]), [queryEditor, variableEditor]);
   useEffect(() => {
     // The editors take the colours of the system only once.
     const dark = matchMedia('(prefers-color-scheme: dark)');

@@ -5,18 +5,25 @@ import type { Grant } from '../../state/sign-in/smart-launch.ts';
 import { smartServer, type Known, type SmartServer } from '../../state/sign-in/smart-server.ts';
 import { Tokens } from '../../state/sign-in/tokens.ts';
 import type { PageFacts } from '../page-facts.ts';
+import { keepLastSignIn, lastSignIn, WHY_LOST } from './last-sign-in.ts';
 import { pastedGrant } from './pasted-token.ts';
+import { scopesFor } from './scopes.ts';
 
 /** The id with which the page is registered. */
 const CLIENT_ID = 'playground';
 
 /** Facts about a token that the page may show: never the token. */
-export type Granted = Pick<Grant, 'patient' | 'scope'> & { isPasted: boolean };
+export type Granted = Pick<Grant, 'patient' | 'scope'> & {
+  isPasted: boolean;
+  /** True if the page gets a new token by itself when this one ends. */
+  isRenewed: boolean;
+};
 
 /** The token of the page: in memory only. */
 export class Access {
   /** Undefined without a token. */
   granted = $state.raw<Granted>();
+  /** Why there is no token, or a sign-out was not confirmed; undefined if nothing is to be said. */
   problem = $state<string>();
   /** True while a sign-in is finished or begun. */
   isBusy = $state(false);
@@ -31,14 +38,24 @@ export class Access {
     this.#page = page;
   }
 
-  /** Milliseconds since the epoch; undefined without a token. */
+  /** Milliseconds since the epoch, Infinity if nobody says it; undefined without a token. */
   get expires(): number | undefined {
     return this.#tokens?.expires;
   }
 
-  /** Finishes a sign-in that the browser comes back from. */
+  /** Gives up a token whose time is over and that is not renewed: nobody should learn it by a failed query. */
+  endIfOver(now: number): void {
+    if (this.granted?.isRenewed === false && this.expires! <= now)
+      void this.#tokens?.token().catch(() => undefined);
+  }
+
+  /** Finishes a sign-in that the browser comes back from; without one, says if the tab had a token. */
   async open(address: URL): Promise<void> {
-    if (!isAnswer(address)) return;
+    if (!isAnswer(address)) {
+      const last = lastSignIn(this.#storage);
+      if (last) this.problem = WHY_LOST[last.step];
+      return;
+    }
     // The code works once, and must not stay in the browser's history.
     history.replaceState(null, '', address.pathname);
     await this.#try(async () => {
@@ -49,15 +66,22 @@ export class Access {
     });
   }
 
-  /** Leaves the page for the authorization server. */
-  async signIn(scope: string): Promise<void> {
+  /** True if the token that was lost came from another program. */
+  get wasPasted(): boolean {
+    return lastSignIn(this.#storage)?.step === 'pasted';
+  }
+
+  /** Leaves the page for the authorization server. @param scope by default that of the last sign-in */
+  async signIn(scope = lastSignIn(this.#storage)?.scope ?? scopesFor('patient', [])): Promise<void> {
     await this.#try(async () => {
       const known = this.#known(this.#facts.smart ?? (await smartServer(this.#fhirBase)));
       if (!known.smart.authorization_endpoint)
         throw new SignInProblem('refused', 'This server does not say where one signs in. Paste a token.');
       const { beginLaunch } = await import('../../state/sign-in/smart-launch.ts');
       const launch = { redirectUri: this.#page, returnTo: '', scope };
-      location.assign(await beginLaunch(known, launch, this.#storage));
+      const authorization = await beginLaunch(known, launch, this.#storage);
+      keepLastSignIn(this.#storage, { step: 'begun', scope });
+      location.assign(authorization);
     });
   }
 
@@ -74,6 +98,8 @@ export class Access {
     const wasPasted = this.granted?.isPasted;
     this.#tokens = undefined;
     this.granted = undefined;
+    this.problem = undefined;
+    keepLastSignIn(this.#storage, undefined);
     const isRevoked = await tokens?.end();
     if (isRevoked === false && !wasPasted)
       this.problem =
@@ -114,12 +140,15 @@ export class Access {
 
   #begin(known: Known, grant: Grant, isPasted: boolean): void {
     const { patient, scope } = grant;
-    this.granted = { isPasted, ...(patient && { patient }), ...(scope && { scope }) };
+    const isRenewed = grant.refreshToken !== undefined;
+    this.granted = { isPasted, isRenewed, ...(patient && { patient }), ...(scope && { scope }) };
+    const asked = isPasted ? undefined : lastSignIn(this.#storage)?.scope;
+    keepLastSignIn(this.#storage, { step: isPasted ? 'pasted' : 'done', ...(asked && { scope: asked }) });
     this.#tokens = new Tokens(known, grant, () => {
       this.granted = undefined;
       this.problem = isPasted
-        ? 'The server does not take this token any more. Your query is kept: paste another one.'
-        : 'Your session has ended. Your query is kept: sign in to go on.';
+        ? 'The server does not take this token: its time is over, or it was withdrawn. Your query is kept.'
+        : 'Your sign-in has ended: its time is over, or it was ended in another tab. Your query is kept.';
     });
   }
 

@@ -1,18 +1,15 @@
 import type { Grant } from '../../state/sign-in/smart-launch.ts';
 
-/** A day: a token that does not say its end is refused by the server when it has ended. */
-const UNKNOWN_LIFETIME = 86_400_000;
-
 /**
  * Returns a token that another program got, with what it says of itself if it is a JWT. (RFC 7519 §3; it is not verified:
- * that is the server's work.)
+ * that is the server's work.) One that does not say its end has none here: the server refuses it when it has ended.
  */
-export function pastedGrant(text: string, now = Date.now()): Grant {
+export function pastedGrant(text: string): Grant {
   const token = text.trim().replace(/^Bearer\s+/i, '');
   const { exp, scope, patient } = claimsOf(token);
   return {
     token,
-    expires: typeof exp === 'number' ? exp * 1000 : now + UNKNOWN_LIFETIME,
+    expires: typeof exp === 'number' ? exp * 1000 : Infinity,
     ...(typeof scope === 'string' && { scope }),
     ...(typeof patient === 'string' && { patient }),
   };
