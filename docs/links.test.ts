@@ -1,22 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-
-const root = resolve(import.meta.dirname, '..');
-const ELSEWHERE = /(^|\/)(node_modules|dist|coverage|\.git|\.data|\.svelte-kit)(\/|$)/;
+import { pages, readPage, root } from './test/pages.ts';
 
 const TOUR = 'docs/tour.md';
-
-const pages = readdirSync(root, { withFileTypes: true })
-  .filter(({ name }) => !ELSEWHERE.test(name))
-  .flatMap((entry) =>
-    entry.isDirectory()
-      ? readdirSync(join(root, entry.name), { recursive: true, encoding: 'utf8' }).map(
-          (name) => `${entry.name}/${name}`,
-        )
-      : [entry.name],
-  )
-  .filter((path) => path.endsWith('.md') && !ELSEWHERE.test(path));
 
 /** Removes code blocks and code spans from a page: they contain no links. */
 const prose = (text: string) => text.replace(/^```.*?^```/gms, '').replace(/`[^`\n]*`/g, 'code');
@@ -47,7 +34,7 @@ test('finds the pages', () => {
 
 test('the target of every relative link exists, and so does its heading', () => {
   const found = pages.flatMap((page) =>
-    [...prose(readFileSync(join(root, page), 'utf8')).matchAll(/\]\(([^)\s]+)\)/g)]
+    [...prose(readPage(page)).matchAll(/\]\(([^)\s]+)\)/g)]
       .map(([, link]) => link!)
       .filter((link) => !/^[a-z]+:/.test(link))
       .flatMap((link) => broken(page, link) ?? []),
@@ -57,7 +44,7 @@ test('the target of every relative link exists, and so does its heading', () => 
 
 /** Returns what is wrong with the links of a page whose text is a name in code: their file has to have it. */
 function unnamed(page: string): string[] {
-  const named = readFileSync(join(root, page), 'utf8').matchAll(/\[`([A-Za-z]\w*)`\]\(([^)#]+\.ts)\)/g);
+  const named = readPage(page).matchAll(/\[`([A-Za-z]\w*)`\]\(([^)#]+\.ts)\)/g);
   return [...named].flatMap(([, name, link]) => {
     const source = readFileSync(resolve(root, dirname(page), link!), 'utf8');
     // Each stop of the tour is where its code begins; elsewhere a name may be a key of a table.
@@ -69,7 +56,7 @@ function unnamed(page: string): string[] {
 
 test('a name that links to a source is there, and every stop of the tour is declared there', () => {
   expect(pages.flatMap(unnamed)).toEqual([]);
-  const stops = readFileSync(join(root, TOUR), 'utf8').match(/^\d+\. \[`\w+`\]\(/gm);
+  const stops = readPage(TOUR).match(/^\d+\. \[`\w+`\]\(/gm);
   expect(stops?.length).toBe(52);
 });
 

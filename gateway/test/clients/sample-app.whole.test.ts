@@ -1,6 +1,6 @@
 /** The app of docs/build-an-app.md, built from its folder and opened in Chromium: from registration to a frame. */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -184,16 +184,5 @@ describe('the sample app says in plain words', () => {
       .poll(() => alertOf(page))
       .toBe(`The server does not answer. Is it running at ${gateway.tenant}?`);
     await page.close();
-  });
-});
-
-test('the command of docs/build-an-app.md registers an app', async () => {
-  const page = await readFile(join(sources, '../build-an-app.md'), 'utf8');
-  const [command = ''] = /^curl .*\/register .*$/m.exec(page) ?? [];
-  const own = command.replace('http://localhost:4000/demo', gateway.tenant);
-  const { stdout } = await run('sh', ['-c', own]);
-  expect(JSON.parse(stdout)).toMatchObject({
-    client_id: expect.any(String) as string,
-    redirect_uris: ['http://localhost:5173/'],
   });
 });

@@ -20,6 +20,8 @@ const page = readFileSync(join(root, 'docs/build-an-app.md'), 'utf8');
 const blocks = [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code!);
 const CODEGEN = blocks.find((code) => code.includes('CodegenConfig'))!;
 const TADA = blocks.find((code) => code.includes('initGraphQLTada'))!;
+/** `plugins` of tsconfig.json. */
+const PLUGINS = JSON.parse(`{${/^```json\n(.*?)^```$/ms.exec(page)![1]!}}`) as { plugins: object[] };
 const QUERY = `query Story($id: ID!) { Patient(id: $id) { birthDate
   ObservationList(_count: 5) { effectiveDateTime valueQuantity { value unit } subject { resource { ...on Patient { id } } } }
   ImagingStudyList { started series { numberOfInstances } } } }`;
@@ -68,7 +70,7 @@ async function configure(...files: string[]): Promise<void> {
     module: 'esnext',
     moduleResolution: 'bundler',
     allowImportingTsExtensions: true,
-    plugins: [{ name: 'gql.tada/ts-plugin', schema: './schema.graphql', tadaOutputLocation: './env.d.ts' }],
+    ...PLUGINS,
   };
   await writeFile(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
 }
@@ -113,7 +115,7 @@ test('FG-1 gql.tada generates types, and a query file that uses them compiles', 
   await writeFile(
     join(directory, 'tada.ts'),
     `import { initGraphQLTada, type ResultOf } from 'gql.tada';
-import type { introspection } from './env.d.ts';
+import type { introspection } from './src/graphql-env.d.ts';
 ${TADA}export const story = graphql(\`${QUERY}\`);
 type Story = ResultOf<typeof story>;
 ${USES}`,

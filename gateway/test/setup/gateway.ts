@@ -12,6 +12,8 @@ import { freePort } from './free-port.ts';
 export interface GatewayProcess {
   /** `http://localhost:port`, or with an IPv6 `HOST` `http://[::1]:port`, without a slash at the end. */
   readonly url: string;
+  /** `DATA_DIR`, unless the environment sets another one. */
+  readonly dataDir: string;
   /** Its process id. */
   readonly pid: number;
   /** As `Child.log`. */
@@ -61,6 +63,7 @@ export async function startGateway(
   );
   return {
     url,
+    dataDir,
     pid: child.process.pid!,
     log: child.log,
     async stop() {

@@ -31,6 +31,7 @@ beforeAll(async () => {
   child = await startChild('/usr/bin/env', program, async () => (await request(url)).statusCode === 200);
   server = {
     url,
+    dataDir: folder,
     pid: child.process.pid!,
     log: child.log,
     stop: () => child.end(),
