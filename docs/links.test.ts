@@ -42,6 +42,21 @@ test('the target of every relative link exists, and so does its heading', () => 
   expect(found).toEqual([]);
 });
 
+/** The files to which a page links. */
+const targetsOf = (page: string) =>
+  [...prose(readPage(page)).matchAll(/\]\(([^)#\s]+)/g)].map(([, link]) => join(dirname(page), link!));
+
+test('every page of docs is in the README or an index, and every decision in architecture.md', () => {
+  const listed = ['README.md', 'docs/operations.md', 'docs/graphql.md'].flatMap(targetsOf);
+  const decisions = targetsOf('docs/architecture.md');
+  const missing = pages.filter(
+    (page) =>
+      (dirname(page) === 'docs' && !listed.includes(page)) ||
+      (dirname(page) === 'docs/decisions' && !decisions.includes(page)),
+  );
+  expect(missing).toEqual([]);
+});
+
 /** Returns what is wrong with the links of a page whose text is a name in code: their file has to have it. */
 function unnamed(page: string): string[] {
   const named = readPage(page).matchAll(/\[`([A-Za-z]\w*)`\]\(([^)#]+\.ts)\)/g);
