@@ -38,12 +38,17 @@ function partOf(text: string): Record<string, object | string> {
 }
 
 const jwk = { kty: 'EC', crv: 'P-384', x: 'x', y: 'y', d: 'd', kid: 'k', alg: 'ES384' };
-const environment = { ORTHANC_PASSWORD: 'secret', CLIENT_JWK_PRIVATE: JSON.stringify(jwk) };
+const environment = {
+  ORTHANC_PASSWORD: 'secret',
+  ANALYST_SECRET: 'a-secret-that-is-long-enough-for-a-client',
+  CLIENT_JWK_PRIVATE: JSON.stringify(jwk),
+};
 
 test.each(runBlocks('json', 'jsonc'))('$page: a tenant file may have $text', ({ text }) => {
   const file = partOf(blocks.find(({ page }) => page === 'docs/configuration.md')!.text);
+  // A part with a type is whole; others are keys of the example's part.
   for (const [key, value] of Object.entries(partOf(text)))
-    file[key] = typeof value === 'string' ? value : { ...(file[key] as object), ...value };
+    file[key] = typeof value === 'string' || 'type' in value ? value : { ...(file[key] as object), ...value };
   const origin = { key: 't', path: 't', dynamic: false, directory: '/etc/tenants', environment };
   expect(() => parseTenant(file, origin)).not.toThrow();
 });
