@@ -1,4 +1,5 @@
 /** Every block of every page is run, here or in commands.whole.test.ts, or says in docs/test/not-run.ts why not. */
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -21,6 +22,11 @@ test('every named block is there, and so is the test that is named with it', () 
   const tests = NOT_RUN.flatMap(([, , instead]) => /\S+\.test\.ts/.exec(instead) ?? []);
   expect(tests.length).toBeGreaterThan(10);
   expect(tests.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+});
+
+test('every command has the syntax of sh, also where it is not run', () => {
+  for (const { language, text } of blocks)
+    if (language === 'sh') execFileSync('sh', ['-n'], { input: text, stdio: 'pipe' });
 });
 
 test('a page whose commands or queries need a token says where it is from', () => {

@@ -36,7 +36,9 @@ export const NOT_RUN: readonly (readonly [page: string, begin: string, instead: 
     'sh ',
     'needs a cluster; gateway/test/kubernetes/readme.whole.test.ts checks what it names',
   ],
-  ['k8s/README.md', 'yaml ', 'gateway/test/kubernetes/readme.whole.test.ts'],
+  ['k8s/README.md', 'yaml apiVersion', 'gateway/test/kubernetes/readme.whole.test.ts'],
+  ['k8s/README.md', 'yaml components', 'gateway/test/kubernetes/site.whole.test.ts'],
+  ['k8s/README.md', 'yaml rules', 'needs a cluster with prometheus-adapter'],
   ['k8s/README.md', 'json ', 'gateway/test/kubernetes/site.whole.test.ts'],
 ];
 

@@ -28,7 +28,7 @@ export interface Block {
 
 /** The blocks of all pages, but drawings. */
 export const blocks: readonly Block[] = pages.flatMap((page) =>
-  [...readPage(page).matchAll(/^( *)```(\w*)\n(.*?)^ *```$/gms)]
+  [...readPage(page).matchAll(/^( *)```(\w*)[^\n]*\n(.*?)^ *```$/gms)]
     .map(([, indent, language, code]) => {
       const text = code!.replaceAll(new RegExp(`^${indent}`, 'gm'), '');
       return { page, language: language!, text };
