@@ -22,7 +22,7 @@ import { metricsServer } from './http/metrics-server.ts';
 import { metrics } from './http/metrics.ts';
 import { processLogger } from './http/logger.ts';
 import { firstRequestCommands } from './pages/first-request.ts';
-import { checkTenant, COMMAND } from './self-test/command.ts';
+import { askedCheck, checkTenant, COMMAND } from './self-test/command.ts';
 import type { Settings } from './settings.ts';
 import { serveSubgraph, subgraphOf } from './split/serve-subgraph.ts';
 import { countedCache } from './state/cache.ts';
@@ -48,7 +48,14 @@ setFlagsFromString('--no-allocation-site-pretenuring');
 export async function serve(settings: Settings, root: string): Promise<void> {
   const { baseUrl, dataDir, host, port } = settings;
   const [command, ...args] = process.argv.slice(2);
-  const checking = command === COMMAND;
+  const checking =
+    command === COMMAND
+      ? askedCheck(args, settings.tenantsDir, Boolean(process.env['TENANTS_DIR']))
+      : undefined;
+  if (typeof checking === 'string') {
+    process.stdout.write(checking);
+    process.exit(1);
+  }
   const subgraph = subgraphOf(command, settings, process.env);
   const { split } = settings;
   const log = processLogger(checking ? 'silent' : settings.logLevel, settings.logFormat);
@@ -109,7 +116,9 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   const buildImagesFor = async (some: readonly Tenant[]) => {
     if (hasImages && some.some(usesDemo)) await buildDemoImages({ target: demo.images, onProgress });
   };
-  await buildImagesFor(tenants.all);
+  // A check writes only what its tenant needs.
+  const prepared = tenants.all.filter(({ key }) => !checking || key === checking.key);
+  await buildImagesFor(prepared);
   progress('reading records and folders of images');
 
   const secrets = settings.sealingKeys.length > 0 ? settings.sealingKeys : [randomBytes(32).toString('hex')];
@@ -195,13 +204,15 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   redis?.onChange((reachable) => {
     if (reachable) server.renew();
   });
-  const stores = tenants.all.map((tenant) =>
+  const stores = prepared.map((tenant) =>
     clinical.prepare(tenant, storeProgress(log, tenant.key)).catch(notPrepared(log, tenant)),
   );
 
   if (checking) {
     await Promise.all(stores);
-    process.exit(await checkTenant(args, tenants, parts.selfTest, (text) => void process.stdout.write(text)));
+    process.exit(
+      await checkTenant(checking, tenants, parts.selfTest, (text) => void process.stdout.write(text)),
+    );
   }
 
   watch(parts.release, (tenant) => Promise.all([clinical.prepare(tenant), parts.imaging.prepare(tenant)]));

@@ -2,7 +2,10 @@
 export interface Check {
   name: string;
   outcome: 'ok' | 'failed' | 'skipped';
-  /** Why it failed or was skipped, and what an operator can do; without a name, an identifier or a secret. */
+  /**
+   * Why it failed or was skipped, and what an operator can do; what a good result does not test. Without a name, an identifier
+   * or a secret.
+   */
   reason?: string;
   milliseconds: number;
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { Tenants } from '../tenants/loading/settings.ts';
+import { tenantFiles } from '../tenants/loading/tenants.ts';
 import type { Report, SelfTest } from './self-test.ts';
 
 /** The first argument that makes the program check a tenant instead of serving. */
@@ -7,32 +8,57 @@ export const COMMAND = 'check-tenant';
 
 const USAGE = 'Usage: npm run check:tenant -- <key> [--patient ID] [--json]';
 
+/** The tenant to check, and how. */
+export interface AskedCheck {
+  key: string;
+  patient?: string | undefined;
+  json: boolean;
+}
+
 /**
- * Runs `npm run check:tenant -- <key>` (SM-18): checks what a tenant depends on and writes the report.
+ * Reads the arguments of `npm run check:tenant -- <key>`. It reads only the names of the tenant files, and writes nothing.
  * @param args arguments after the command's name
+ * @param directory folder of the tenant files
+ * @param isNamed true when TENANTS_DIR names that folder
+ * @returns what to check, or the text for somebody who named no tenant
+ * @throws SettingsError when the folder cannot be read
+ */
+export function askedCheck(
+  args: readonly string[],
+  directory: string,
+  isNamed: boolean,
+): AskedCheck | string {
+  const asked = readArguments(args);
+  const keys = tenantFiles(directory).map((name) => name.slice(0, -'.json'.length));
+  if (asked && keys.includes(asked.key)) return asked;
+  const shipped = isNamed ? '' : '; TENANTS_DIR is not set: these are the shipped tenants';
+  const wrong = asked ? `There is no tenant ${asked.key} in ${directory}${shipped}.` : USAGE;
+  return `${wrong}\nTenants: ${keys.join(', ')}\n`;
+}
+
+/**
+ * Checks what a tenant depends on and writes the report (SM-18).
  * @param write takes text for stdout
  * @returns the exit code: 0 when nothing failed, else 1
  */
 export async function checkTenant(
-  args: readonly string[],
-  tenants: Tenants,
+  { key, patient, json }: AskedCheck,
+  tenants: Pick<Tenants, 'all' | 'skipped'>,
   selfTest: SelfTest,
   write: (text: string) => void,
 ): Promise<0 | 1> {
-  const asked = readArguments(args);
-  const tenant = asked && tenants.all.find(({ key }) => key === asked.key);
-  if (!asked || !tenant) {
-    const left = tenants.skipped.find(({ key }) => key === asked?.key);
-    const keys = tenants.all.map(({ key }) => key).join(', ');
-    write(left ? `${left.key} is left out: ${left.reason}\n` : `${USAGE}\nTenants: ${keys}\n`);
+  const tenant = tenants.all.find((one) => one.key === key);
+  if (!tenant) {
+    const left = tenants.skipped.find((one) => one.key === key);
+    write(`${key} is left out: ${left?.reason}\n`);
     return 1;
   }
-  const report = await selfTest(tenant, asked.patient);
-  write(asked.json ? `${JSON.stringify(report, undefined, 2)}\n` : table(report));
+  const report = await selfTest(tenant, patient);
+  write(json ? `${JSON.stringify(report, undefined, 2)}\n` : table(report));
   return report.ok ? 0 : 1;
 }
 
-function readArguments(args: readonly string[]) {
+function readArguments(args: readonly string[]): AskedCheck | undefined {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],

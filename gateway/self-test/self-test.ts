@@ -79,7 +79,7 @@ async function authorizationChecks(
   const discovery = async (signal: AbortSignal): Promise<void> => {
     if (config.type === 'mock') throw noToken();
     await ehr?.discovery(signal);
-    // Starts our own server for the tenant: the clients of the tenant file or its keys may be wrong.
+    // Starts our own server for the tenant: its stored keys may be wrong.
     if (own) await deps.own.of(tenant);
   };
   const clientAssertion = async (signal: AbortSignal): Promise<void> => {
@@ -107,12 +107,8 @@ async function authorizationChecks(
     if (!identity) throw new NotTried('no Patient was read');
     for (const index of byMrn) {
       if ((await deps.images.countRecordNumbers(tenant, index, identity)) > 0) continue;
-      const types = identity.identifier.map(
-        ({ type, system }) => type?.coding?.[0]?.code ?? system ?? 'no type',
-      );
-      const has = types.length > 0 ? `of type or system ${[...new Set(types)].join(', ')}` : 'none';
       throw new Failing(
-        `no path in images.mrn gives a value for the Patient that was read; it has identifiers: ${has}`,
+        `no path in images.mrn gives a value for the Patient that was read; ${identifierKinds(identity)}`,
       );
     }
   };
@@ -132,6 +128,15 @@ async function authorizationChecks(
   return checks;
 }
 
+/** Says what kinds of identifiers a Patient has, without their values. */
+function identifierKinds({ identifier }: PatientIdentity): string {
+  if (identifier.length === 0) return 'it has no identifier';
+  const kinds = identifier.map(({ type, system }) => type?.coding?.[0]?.code ?? system ?? 'none');
+  return kinds.every((kind) => kind === 'none')
+    ? 'its identifiers have neither type nor system'
+    : `types or systems of its identifiers: ${[...new Set(kinds)].join(', ')}`;
+}
+
 /** Reads a Patient of a tenant whose record needs no token of an EHR. */
 async function ownPatient(
   { record, ...outside }: SelfTestDeps,
@@ -145,6 +150,9 @@ async function ownPatient(
     const identity = identityOf({ ...patient }, patientId ?? patient.id!);
     if (identity) return identity;
     throw new Failing('this tenant has only one patient, with another id');
+  }
+  if (authorization.type === 'mock' && !authorization.disableAuthzChecks) {
+    throw new Failing('authorization.patient is missing: all requests for data are refused');
   }
   if (clinical.type === 'none') throw new NotTried('this tenant has no clinical record');
   if (clinical.type === 'fhir')
@@ -169,6 +177,10 @@ async function imageCheck(
   };
   const { seconds = CHECK_SECONDS } = deps;
   const check = await runCheck(name, seconds, attempt, (error) => imageFailure(config, error));
+  if (check.outcome === 'ok' && config.type === 'dicom-dimse' && config.retrieval === 'c-move') {
+    const reason = `not tested: whether the archive knows ${config.ae} (images.ae) as a destination of C-MOVE, and reaches it at our address and DIMSE_PORT`;
+    return { ...check, reason };
+  }
   if (check.outcome !== 'failed') return check;
   const since = await deps.images.awaySince(tenant, index).catch(() => undefined);
   if (since === undefined) return check;

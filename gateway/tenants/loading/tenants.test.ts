@@ -96,8 +96,12 @@ describe('reading tenant files', () => {
     expect(text).toContain(
       'b.json: (root): is not JSON: line 1, column 25: the text ends before a comma or }',
     );
-    expect(text).toContain('dyn.json: (root): cannot be a tenant');
-    expect(text).toContain('with space.json: (root): cannot be a tenant');
+    expect(text).toContain(
+      'dyn.json: (root): cannot be a tenant: /dyn is a path of the gateway itself; choose another name',
+    );
+    expect(text).toContain(
+      'with space.json: (root): cannot be a tenant: its name must begin with a letter or digit and have only letters, digits, "_", "." and "-", 64 at most',
+    );
     expect(text).toContain('d.json: images.issuer: environment variable UNSET is not set');
     expect(text).not.toContain('c.json');
     expect(text).not.toContain('hunter2');

@@ -15,6 +15,8 @@ import type { Tenants, TenantSettings } from './settings.ts';
 /** First segments of paths that cannot be keys of tenants. */
 const RESERVED = new Set(['app', 'dyn', 'errors', 'health', 'metrics', 'schema.graphql', '.well-known']);
 const KEY = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+const KEY_RULE =
+  'its name must begin with a letter or digit and have only letters, digits, "_", "." and "-", 64 at most';
 
 /** A tenant file that was read. */
 interface ReadFile {
@@ -80,7 +82,8 @@ export function readTenantFile(
 /** Tells tenant files from the rest of their folder. Kubernetes has names there that begin with a dot. */
 export const isTenantFile = (name: string): boolean => name.endsWith('.json') && !name.startsWith('.');
 
-function tenantFiles(directory: string): string[] {
+/** Returns the names of the tenant files, sorted. @throws SettingsError when the folder cannot be read */
+export function tenantFiles(directory: string): string[] {
   try {
     return readdirSync(directory).filter(isTenantFile).sort();
   } catch {
@@ -89,8 +92,9 @@ function tenantFiles(directory: string): string[] {
 }
 
 function readTenant(settings: TenantSettings, name: string, key: string) {
-  if (!KEY.test(key) || RESERVED.has(key))
-    throw wrongFile('cannot be a tenant: the name is taken or malformed');
+  if (RESERVED.has(key))
+    throw wrongFile(`cannot be a tenant: /${key} is a path of the gateway itself; choose another name`);
+  if (!KEY.test(key)) throw wrongFile(`cannot be a tenant: ${KEY_RULE}`);
   const { directory, environment } = settings;
   const json = readJson(join(directory, name), wrongFile);
   const { tenant, literalSecrets } = parseTenant(json, {
