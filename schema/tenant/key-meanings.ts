@@ -60,7 +60,15 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
     'withhold.url': 'Service that decides for each study.',
     clients: "Apps of the gateway's own authorization server, with the metadata of RFC 7591.",
     'clients.client_id': 'Client identifier.',
-    'clients.redirect_uris': 'Redirect URIs, compared exactly.',
+    'clients.client_name': 'Name of the app that a user sees.',
+    'clients.redirect_uris': 'Redirect URIs, compared exactly. Without them the client is a backend service.',
+    'clients.jwks': 'Its public keys (JWK Set), for `private_key_jwt`.',
+    'clients.jwks_uri': 'URL of these keys instead.',
+    'clients.client_secret': 'Its secret, 16 characters or more.',
+    'clients.token_endpoint_auth_method':
+      'How it authenticates. Without it: by its key, else by its secret (`client_secret_basic`), else not at all.',
+    'clients.id_token_signed_response_alg': 'Algorithm of its id_tokens. Without it: RS256.',
+    'clients.scope': 'Clinical scopes that it may get. Without it: any.',
     refusedFields:
       'A refused GraphQL field is `null` with an error; with `reject` the whole request is refused.',
     allowInsecureQuirks: 'Accepts tokens that are not bound to a patient (Meditech).',

@@ -13,6 +13,9 @@ const SECRETS = new Set(['password', 'client_secret', 'token', 'jwkPrivate']);
 /** A key in PEM format (RFC 7468 §10); `key` itself may be the path of a file. */
 const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 
+/** Returns true for the name of a member whose value is a JWK or a set of them (RFC 7517). */
+export const isKey = (name: string): boolean => /^jwk(s|Private)?$/.test(name);
+
 /** Removes `//` comments, and replaces `{ "$env": NAME }` by the value of the environment. */
 export function prepare(value: unknown, path: readonly (string | number)[], reading: Reading): unknown {
   if (Array.isArray(value)) return value.map((item, index) => prepare(item, [...path, index], reading));
@@ -66,7 +69,7 @@ function fromEnvironment(
     reading.issues.push({ path: at, reason: `environment variable ${name} is not set` });
     return undefined;
   }
-  if (!String(path.at(-1)).startsWith('jwk')) return value;
+  if (!isKey(String(path.at(-1)))) return value;
   try {
     return JSON.parse(value) as unknown;
   } catch {

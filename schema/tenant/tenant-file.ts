@@ -4,6 +4,7 @@ import { OBJECT_ELEMENTS, UID } from '../dicom/dicom.ts';
 import { ORDER_ACCESSION_TYPES } from '../fhir/accession-types.ts';
 import { FHIR_ID } from '../fhir/fhir.ts';
 import { networkOf } from '../outbound/network.ts';
+import { registeredClient } from './registered-client.ts';
 
 /** Schema of a tenant file, applied after `//key` comments and `$env` references are resolved. */
 
@@ -31,11 +32,6 @@ const client = z.strictObject({
   authentication: z
     .enum(['bearer', 'private_key_jwt', 'client_secret_basic', 'client_secret_post'])
     .optional(),
-});
-
-const registeredClient = z.looseObject({
-  client_id: z.string().min(1),
-  redirect_uris: z.array(z.string()).optional(),
 });
 
 const policyRow = z.strictObject({
@@ -72,7 +68,13 @@ const shared = {
   allowInsecureQuirks: z.boolean().default(false),
   policy: z.union([z.array(policyRow), z.strictObject({ url })]).default([]),
   withhold: z.array(z.union([withholdRule, z.strictObject({ url })])).default([]),
-  clients: z.array(registeredClient).default([]),
+  clients: z
+    .array(registeredClient)
+    .refine(
+      (clients) => new Set(clients.map(({ client_id: id }) => id)).size === clients.length,
+      'must not name a client_id twice',
+    )
+    .default([]),
   /** More values of `aud` that mean this gateway; its own base and the clinical base always do (IA-5). */
   audience: z.array(z.string()).default([]),
   tls,

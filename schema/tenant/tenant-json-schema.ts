@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { writeOrCheck, type Files } from '../generate/files.ts';
 import { KEY_MEANINGS } from './key-meanings.ts';
+import { isKey } from './tenant-environment.ts';
 import { tenantFile } from './tenant-file.ts';
 import { keysOf, type SchemaNode } from './tenant-keys.ts';
 
@@ -54,7 +55,7 @@ const REFERENCE: SchemaNode = {
 
 function withReference(name: string, property: SchemaNode): SchemaNode {
   const isString = property.type === 'string' && property.const === undefined;
-  if (!isString && !name.startsWith('jwk')) return property;
+  if (!isString && !isKey(name)) return property;
   const { default: fallback, description, ...value } = property;
   return {
     description: description!,

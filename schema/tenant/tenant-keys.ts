@@ -31,7 +31,7 @@ export interface TenantKey {
 }
 
 /** Keys whose content other standards define; it is not described here. */
-const FOREIGN = new Set(['jwk', 'jwkPrivate', 'patient']);
+const FOREIGN = new Set(['jwk', 'jwkPrivate', 'jwks', 'patient']);
 
 /** Lists every key that a schema allows, in the order of the schema. */
 export function* keysOf(schema: SchemaNode, path = ''): Generator<TenantKey> {

@@ -240,6 +240,48 @@ describe('a wrong file is refused with path and reason', () => {
   });
 });
 
+test.each<[string, object, string[]]>([
+  [
+    'a misspelled key',
+    { authorization: mock, images: { ...web, endpoint: undefined, endpont: 'http://x' } },
+    [
+      'images.endpoint: is missing; must be an http or https URL',
+      'images: Unrecognized key: "endpont". The nearest is "endpoint".',
+    ],
+  ],
+  [
+    'a key of another type',
+    { authorization: mock, images: [web, { ...web, senders: [] }] },
+    [expect.stringMatching(/^images\[1\]: Unrecognized key: "senders"\. The nearest is /) as never],
+  ],
+  [
+    'two wrong keys',
+    { authorization: { ...mock, patent: {}, Scope: '' }, images: web },
+    [
+      'authorization: Unrecognized key: "patent". The nearest is "patient".',
+      'authorization: Unrecognized key: "Scope". The nearest is "scope".',
+    ],
+  ],
+  [
+    'a wrong key of a client',
+    {
+      authorization: {
+        type: 'embedded',
+        clients: [{ client_id: 'c', redirect_uris: ['http://x'], client_secrett: 'x' }],
+      },
+      images: web,
+    },
+    ['authorization.clients[0]: Unrecognized key: "client_secrett". The nearest is "client_secret".'],
+  ],
+  [
+    'nothing at all',
+    { authorization: {} },
+    [expect.stringMatching(/^authorization.type: is missing; .*'mock'/) as never, 'images: is missing'],
+  ],
+])('names what is missing and the nearest key: %s', (_what, json, expected) => {
+  expect(issues(JSON.parse(JSON.stringify(json)))).toEqual(expected);
+});
+
 describe('an archive by DIMSE (DW-16)', () => {
   test.each([
     ['dimse://pacs.example.org:104', true],
@@ -280,6 +322,16 @@ describe('$env', () => {
     expect(tenant.images[0]).toMatchObject({ authentication: { password: 'hush' } });
     expect(tenant.authorization).toMatchObject({ client: { jwkPrivate: { kid: 'k' } } });
     expect(literalSecrets).toEqual([]);
+  });
+
+  test('is text where the key is the URL of a JWK Set', () => {
+    const jwksUri = { $env: 'KEYS' };
+    const authorization = { ...smart, type: 'smart-on-fhir-jwt', jwksUri };
+    const { tenant } = parse(
+      { authorization, images: web },
+      { environment: { KEYS: 'https://ehr.example.org/jwks' } },
+    );
+    expect(tenant.authorization).toMatchObject({ jwksUri: 'https://ehr.example.org/jwks' });
   });
 
   test.each<[string, unknown, string]>([

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { JoinRule } from '../fhir/accession-types.ts';
 import type { TrustedManifest } from '../graphql/trusted-manifest.ts';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { OBJECT_ELEMENTS } from '../dicom/dicom.ts';
 import { refusalOf, refusalOfSize } from '../expressions/judge.ts';
+import { nearestName } from '../fhir/nearest-name.ts';
 import { isPem, type TlsConfig } from '../outbound/tls.ts';
 import { jsonPath, prepare, type Reading } from './tenant-environment.ts';
 import {
@@ -15,6 +16,7 @@ import {
   type images,
   type serviceAuthentication,
 } from './tenant-file.ts';
+import { keysOf, type SchemaNode } from './tenant-keys.ts';
 
 export type AuthorizationConfig = z.infer<typeof authorization>;
 export type ClinicalConfig = z.infer<typeof clinical>;
@@ -93,7 +95,7 @@ export function parseTenant(
   if (reading.issues.length > 0) throw new TenantError(reading.issues);
   const parsed = tenantFile.safeParse(plain);
   if (!parsed.success) {
-    throw new TenantError(parsed.error.issues.flatMap((issue) => flatten(issue, [])));
+    throw new TenantError(parsed.error.issues.flatMap((issue) => flatten(issue, [], plain)));
   }
   const file = parsed.data;
   if (dynamic) refuseLocal(file);
@@ -221,12 +223,39 @@ function tlsOf(tls: TlsConfig | undefined, directory: string): TlsConfig | undef
   return tls && { ca: absolute(tls.ca), certificate: absolute(tls.certificate), key: absolute(tls.key) };
 }
 
-/** Returns the reasons of an issue. A failed union gives the reasons of the alternative that matched the furthest. */
-function flatten(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): { path: string; reason: string }[] {
+/**
+ * Returns the reasons of an issue. A failed union gives the reasons of the alternative that matched the furthest.
+ * @param file the whole file
+ */
+function flatten(
+  issue: z.core.$ZodIssue,
+  above: readonly PropertyKey[],
+  file: unknown,
+): { path: string; reason: string }[] {
   const at = [...above, ...issue.path];
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-    const arms = issue.errors.map((arm) => arm.flatMap((inner) => flatten(inner, at)));
+    const arms = issue.errors.map((arm) => arm.flatMap((inner) => flatten(inner, at, file)));
     return arms.sort((a, b) => b[0]!.path.length - a[0]!.path.length)[0]!;
   }
-  return [{ path: jsonPath(at), reason: issue.message }];
+  const path = jsonPath(at);
+  const value = at.reduce<unknown>((object, name) => (object as Record<PropertyKey, unknown>)[name], file);
+  if (issue.code === 'unrecognized_keys') {
+    const known = knownKeys(at, (value as { type?: unknown }).type);
+    return issue.keys.map((key) => {
+      const reason = `Unrecognized key: "${key}". The nearest is "${nearestName(key, known)}".`;
+      return { path, reason };
+    });
+  }
+  if (value !== undefined) return [{ path, reason: issue.message }];
+  const must = issue.message.startsWith('Invalid input') ? '' : `; ${issue.message}`;
+  return [{ path, reason: `is missing${must}` }];
+}
+
+/** Lists the keys that an object of a tenant file may have. @param type the value of its `type`, if it has one */
+function knownKeys(at: readonly PropertyKey[], type: unknown): string[] {
+  const schema = z.toJSONSchema(tenantFile, { io: 'input', unrepresentable: 'any' }) as SchemaNode;
+  const names = at.filter((part) => typeof part === 'string');
+  return [...keysOf(schema)]
+    .filter((key) => key.path === [...names, key.name].join('.') && (!key.type || key.type === type))
+    .map(({ name }) => name);
 }

@@ -11,6 +11,3 @@ export const PATHS = {
 
 /** Algorithms of client assertions, those of SMART App Launch 2.2; never HMAC. */
 export const CLIENT_ALGORITHMS = ['ES384', 'RS384'] as const;
-
-/** Algorithms of id_tokens, which a client may choose; RS256 by default (OpenID Connect Registration §2). */
-export const ID_TOKEN_ALGORITHMS = ['RS256', 'RS384', 'ES384'] as const;

@@ -1,7 +1,8 @@
 import { tenantBase } from '../../../schema/http/request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { clinicalScopes, type SmartConfiguration } from '../discovery/ehr-configuration.ts';
-import { CLIENT_ALGORITHMS, ID_TOKEN_ALGORITHMS, PATHS } from './endpoints.ts';
+import { ID_TOKEN_ALGORITHMS } from '../../../schema/tenant/registered-client.ts';
+import { CLIENT_ALGORITHMS, PATHS } from './endpoints.ts';
 
 /**
  * Returns the configuration of our authorization server for a tenant: the only source of its SMART configuration (SMART App

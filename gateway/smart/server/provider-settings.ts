@@ -2,7 +2,8 @@ import type { Configuration } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 import { escaped, page, pageHeaders } from './sign-in/page.ts';
 import { isPage } from './provider-faults.ts';
-import { CLIENT_ALGORITHMS, ID_TOKEN_ALGORITHMS, PATHS } from './endpoints.ts';
+import { ID_TOKEN_ALGORITHMS } from '../../../schema/tenant/registered-client.ts';
+import { CLIENT_ALGORITHMS, PATHS } from './endpoints.ts';
 import { LIFETIMES } from './lifetimes.ts';
 
 /** Settings that are the same for all tenants. */

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { parseTenant } from '../../../../schema/tenant/tenant.ts';
 import { clientsOf } from './clients.ts';
 
-const of = (client: object) => {
+const of = (...clients: object[]) => {
   const file = {
-    authorization: { type: 'embedded', clients: [{ client_id: 'c', ...client }] },
+    authorization: { type: 'embedded', clients: clients.map((client) => ({ client_id: 'c', ...client })) },
     images: { type: 'folder', path: '.', lookup: 'studies-by-mrn' },
   };
   const origin = { key: 't', path: 't', dynamic: false, directory: '/', environment: {} };
@@ -37,7 +37,14 @@ test.each([
   [{}, 'neither redirect_uris nor a key'],
   [{ redirect_uris, client_secret: 'short-and-secret' }, undefined],
   [{ redirect_uris, client_secret: 'short' }, 'client_secret'],
-  [{ redirect_uris, secret: 1 }, 'secret'],
+  [{ redirect_uris, secret: 1 }, 'Unrecognized key: "secret"'],
+  [{ redirect_uris, client_secrett: 'x' }, 'client_secrett'],
+  [{ redirect_uris, grant_types: ['authorization_code'] }, 'grant_types'],
+  [{ redirect_uris: ['https://app.example.org/#a'] }, 'redirect_uris[0]: must be an absolute URL'],
+  [{ redirect_uris: ['/callback'] }, 'redirect_uris[0]: must be an absolute URL'],
+  [{ jwks, jwks_uri: 'https://b.example.org/jwks' }, 'must not have both jwks and jwks_uri'],
+  [{ token_endpoint_auth_method: 'private_key_jwt' }, 'lacks the jwks'],
+  [{ redirect_uris, token_endpoint_auth_method: 'client_secret_post' }, 'lacks the jwks'],
   [{ redirect_uris, token_endpoint_auth_method: 'client_secret_jwt' }, 'token_endpoint_auth_method'],
   [{ redirect_uris, client_name: 'The viewer – für Ärzte (β) 日本語' }, undefined],
   [{ redirect_uris, client_name: 'The \u202Ereweiv' }, 'client_name: must not have control characters'],
@@ -53,7 +60,12 @@ test.each([
   else expect(() => of(client)).toThrow(reason);
 });
 
-test('the reason names client and tenant, but not the secret', () => {
-  expect(() => of({ client_secret: 'hunter2' })).toThrow(/client c of tenant t/);
+test('the reason names the place in the file, but not the secret', () => {
+  expect(() => of({ client_secret: 'hunter2' })).toThrow(/^authorization\.clients\[0\]\.client_secret: must/);
   expect(() => of({ client_secret: 'hunter2' })).not.toThrow(/hunter2/);
+});
+
+test('two clients must have different identifiers', () => {
+  expect(() => of({ redirect_uris }, { redirect_uris })).toThrow('authorization.clients: must not name');
+  expect(() => of({ redirect_uris }, { redirect_uris, client_id: 'd' })).not.toThrow();
 });

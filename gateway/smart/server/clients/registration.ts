@@ -3,21 +3,22 @@ import type { FastifyRequest } from 'fastify';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { z } from 'zod';
 import { Fault } from '../../../../schema/fault/fault.ts';
+import {
+  CLIENT_AUTHENTICATION,
+  ID_TOKEN_ALGORITHMS,
+  shownName,
+} from '../../../../schema/tenant/registered-client.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
 import { applicationType, isLoopback } from './loopback.ts';
 import type { TenantServer } from '../tenant-server.ts';
-import { ID_TOKEN_ALGORITHMS } from '../endpoints.ts';
 import { refuseCrossSite } from '../request.ts';
-import { shownName } from '../sign-in/shown-name.ts';
 import type { State } from '../state/state.ts';
 
 /** Metadata of an app (RFC 7591 §2). Unknown fields are ignored. No field makes the server fetch a URL. */
 const metadata = z.object({
   client_name: shownName.max(100).optional(),
   redirect_uris: z.array(z.string().max(500)).min(1).max(10),
-  token_endpoint_auth_method: z
-    .enum(['none', 'private_key_jwt', 'client_secret_basic', 'client_secret_post'])
-    .default('client_secret_basic'),
+  token_endpoint_auth_method: z.enum(CLIENT_AUTHENTICATION).default('client_secret_basic'),
   jwks: z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(10) }).optional(),
   id_token_signed_response_alg: z.enum(ID_TOKEN_ALGORITHMS).optional(),
 });
