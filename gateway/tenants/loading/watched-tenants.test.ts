@@ -38,10 +38,14 @@ function start(files: Record<string, unknown>, directory?: string) {
   });
   watched.push(tenants);
   const happened: string[] = [];
+  const effects: string[] = [];
   const log = {
     info: () => undefined,
     warn: () => undefined,
-    error: ({ file, reason }: { file: string; reason: string }) => happened.push(`${file}: ${reason}`),
+    error({ file, reason }: { file: string; reason: string }, message: string) {
+      happened.push(`${file}: ${reason}`);
+      effects.push(`${file}: ${message.split('; ')[1]}`);
+    },
   };
   void tenants.watch(0, {
     loaded: ({ key }) => happened.push(`loaded ${key}`),
@@ -50,7 +54,7 @@ function start(files: Record<string, unknown>, directory?: string) {
     count: (result) => happened.push(result),
     log: log as never,
   });
-  return { folder, put, tenants, happened: () => happened.splice(0) };
+  return { folder, put, tenants, happened: () => happened.splice(0), effects };
 }
 const pathOf = ({ images }: Tenant) => (images[0] as { path: string }).path;
 const served = (tenants: WatchedTenants) => tenants.all.map((tenant) => `${tenant.key} ${pathOf(tenant)}`);
@@ -104,7 +108,7 @@ test('a folder that Kubernetes replaces by another link is noticed', () => {
 });
 
 test('a wrong file is rejected once with its reason, and the tenant before it is served', () => {
-  const { put, tenants, happened } = start({ 'a.json': at('/1'), 'b.json': at('/2') });
+  const { put, tenants, happened, effects } = start({ 'a.json': at('/1'), 'b.json': at('/2') });
   const before = tenants.byKey('a');
   put('a.json', '{ "authorization": ');
   put('b.json', at('/3'));
@@ -124,9 +128,13 @@ test('a wrong file is rejected once with its reason, and the tenant before it is
   expect(tenants.rejected).toEqual(['a.json', 'new.json']);
   expect(happened()).toEqual([
     'rejected',
-    'a.json: (root): Unrecognized key: "colour"',
+    expect.stringMatching(/^a\.json: \(root\): Unrecognized key: "colour"/),
     'rejected',
     expect.stringMatching(/^new\.json: images: /),
+  ]);
+  expect(effects.slice(1)).toEqual([
+    'a.json: the tenant before it is still served',
+    'new.json: there is no such tenant yet',
   ]);
   put('a.json', at('/1'));
   rmSync(join(folders[0]!, 'new.json'));

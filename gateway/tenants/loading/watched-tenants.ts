@@ -127,7 +127,7 @@ export class WatchedTenants implements Tenants {
     } catch (error) {
       wrong = `${directory} cannot be read (${(error as NodeJS.ErrnoException).code})`;
     }
-    if (wrong !== undefined && wrong !== this.#folder) this.#reject(FOLDER, wrong);
+    if (wrong !== undefined && wrong !== this.#folder) this.#reject(FOLDER, wrong, true);
     this.#folder = wrong;
     return wrong === undefined ? names : undefined;
   }
@@ -169,7 +169,8 @@ export class WatchedTenants implements Tenants {
     );
     for (const name of new Set([...before.keys(), ...files.keys()])) {
       const [old, now] = [before.get(name), files.get(name)];
-      if (now?.wrong !== undefined && now.wrong !== old?.wrong) this.#reject(name, now.wrong);
+      if (now?.wrong !== undefined && now.wrong !== old?.wrong)
+        this.#reject(name, now.wrong, now.served !== undefined);
       const [replaced, tenant] = [old?.served?.tenant, now?.served?.tenant];
       if (replaced === tenant) continue;
       const result = tenant ? 'loaded' : 'removed';
@@ -184,9 +185,10 @@ export class WatchedTenants implements Tenants {
     this.#changes?.released(tenant, [...this.#served.values(), ...this.#use.old]);
   }
 
-  #reject(file: string, reason: string): void {
+  #reject(file: string, reason: string, isServed: boolean): void {
     this.#changes?.count('rejected');
-    this.#changes?.log.error({ file, reason }, 'tenant file rejected; the tenant before it is still served');
+    const effect = isServed ? 'the tenant before it is still served' : 'there is no such tenant yet';
+    this.#changes?.log.error({ file, reason }, `tenant file rejected; ${effect}`);
   }
 }
 
