@@ -38,7 +38,6 @@ const RENDERERS: Record<FaultStyle, faultReply.FaultRenderer> = {
 const optionsOf = (baseUrl: string, style: FaultStyle): faultReply.FaultReplyOptions => ({
   baseUrl,
   render: RENDERERS[style],
-  message: 'a request failed',
 });
 
 /** Sends a fault with its status, challenge and body (SM-12). */

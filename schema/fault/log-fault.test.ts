@@ -15,7 +15,7 @@ test.each<[FaultCode, FaultDetails, string, object?]>([
   ['not_found', {}, 'nothing'],
   ['insufficient_scope', {}, 'nothing'],
   ['not_implemented', { cause: new Error('x') }, 'nothing'],
-  ['unavailable', { service: 'imaging' }, 'warn', { code: 'unavailable', service: 'imaging' }],
+  ['unavailable', { service: 'imaging' }, 'warn', { code: 'unavailable', service: 'imaging', reason: 'x' }],
   ['bad_gateway', { cause: new Error('ECONNREFUSED') }, 'warn', { reason: 'ECONNREFUSED' }],
   [
     'unavailable',
@@ -24,7 +24,7 @@ test.each<[FaultCode, FaultDetails, string, object?]>([
     { reason: 'ECONNRESET' },
   ],
   ['bad_gateway', { cause: malformed() }, 'warn', { reason: 'SyntaxError' }],
-  ['gateway_timeout', {}, 'warn', { code: 'gateway_timeout' }],
+  ['gateway_timeout', {}, 'warn', { code: 'gateway_timeout', reason: 'x' }],
   ['internal', { cause: new Error('bug') }, 'error', { err: { message: 'bug' } }],
 ])('%s with %o is logged as %s', (code, details, level, logged) => {
   const lines: [string, Record<string, unknown>][] = [];

@@ -17,7 +17,10 @@ export function logFault(log: FaultLog, fault: Fault, where: object, message: st
   if (fault.details.isLogged || isOfLeft(fault)) return;
   if (code === 'internal') log.error({ err: cause ?? fault, ...where }, message);
   else if (status >= 500 && code !== 'not_implemented') {
-    log.warn({ code, service: fault.details.service, reason: reasonOf(cause), ...where }, message);
+    log.warn(
+      { code, service: fault.details.service, reason: reasonOf(cause) ?? fault.message, ...where },
+      message,
+    );
   }
 }
 

@@ -18,8 +18,6 @@ export interface FaultReplyOptions {
   /** Public base of the whole server. */
   baseUrl: string;
   render: FaultRenderer;
-  /** Message of the log line. */
-  message: string;
 }
 
 /**
@@ -27,7 +25,7 @@ export interface FaultReplyOptions {
  * about it (RFC 8288, relation `help`).
  */
 export function sendFault(
-  { baseUrl, render, message }: FaultReplyOptions,
+  { baseUrl, render }: FaultReplyOptions,
   fault: Fault,
   { request, reply }: { request: FastifyRequest; reply: FastifyReply },
 ): FastifyReply {
@@ -35,7 +33,7 @@ export function sendFault(
   const { tenant } = request as { tenant?: FastifyRequest['tenant'] };
   // A client that has left may be why a source failed. An error of this server is one all the same.
   if (fault.code === 'internal' || !reply.raw.destroyed)
-    logFault(request.log, fault, { tenant: tenant?.key }, message);
+    logFault(request.log, fault, { tenant: tenant?.key }, 'a request failed');
   const base = tenant && tenantBase(baseUrl, tenant);
   const resource = base && resourceOfApi(base, request.routeOptions.config.api);
   const headers = faultHeaders(fault, base ?? baseUrl, resource && resourceMetadataUrl(resource));

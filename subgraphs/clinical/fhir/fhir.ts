@@ -24,7 +24,7 @@ const PATHS = [
 /** Returns the routes of FHIR REST for the clinical record: reads, versions, searches by GET and POST. */
 export function fhirRoutes(options: FhirRoutesOptions): FastifyPluginAsync {
   return async (app) => {
-    app.setErrorHandler(faultHandler({ baseUrl: options.baseUrl, render: asFhir, message: 'fhir' }));
+    app.setErrorHandler(faultHandler({ baseUrl: options.baseUrl, render: asFhir }));
     readOnlyForms(app);
     for (const { url, route, ...answers } of PATHS) {
       const handler = ('get' in answers ? answers.get : answers.post) as Interaction;

@@ -37,7 +37,7 @@ export function operationRoutes(options: OperationRoutesOptions): FastifyPluginA
   const { baseUrl, open } = options;
   const base = (request: FastifyRequest): string => fhirBase(baseUrl, request.tenant);
   return async (app) => {
-    app.setErrorHandler(faultHandler({ baseUrl, render: asFhir, message: 'fhir' }));
+    app.setErrorHandler(faultHandler({ baseUrl, render: asFhir }));
     readFormsAndJson(app);
     const everythingOf = (request: FastifyRequest, reply: FastifyReply) =>
       answerEverything(request, reply, { ...options, base: base(request) });

@@ -51,7 +51,7 @@ export function dicomwebRoutes({ baseUrl, under, open, pictures, threads, ...mor
   // A link can be used once: the request could not be repeated after a failure of the archive.
   const handover = more.proxy && under === '/dicomweb' ? handoverTo(more.proxy) : undefined;
   return async function routes(app: FastifyInstance): Promise<void> {
-    prepareRoutes(app, baseUrl, 'dicomweb');
+    prepareRoutes(app, baseUrl);
 
     const route = (serves: ServingRoute, path: string, handler: (call: Call) => Promise<unknown>) => {
       const endsWithClient = serves === RETRIEVE && !SHARED.includes(path);

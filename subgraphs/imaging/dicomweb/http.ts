@@ -22,8 +22,8 @@ const READS = 'GET, HEAD, OPTIONS';
 /**
  * Renders Faults as JSON with their status (DW-12), and never reads a request body (DW-20): a refusal needs no parser.
  */
-export function prepareRoutes(app: FastifyInstance, baseUrl: string, name: string): void {
-  app.setErrorHandler(faultHandler({ baseUrl, render: asJson, message: name }));
+export function prepareRoutes(app: FastifyInstance, baseUrl: string): void {
+  app.setErrorHandler(faultHandler({ baseUrl, render: asJson }));
   // A pipelined request waits for the answer before it (RFC 9112 §9.3.2). Until then its own answer has no socket, and
   // would not learn that the client has left: what was opened for it would stay open.
   app.addHook('onRequest', async (_request, { raw }) => {

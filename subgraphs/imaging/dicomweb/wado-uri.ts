@@ -24,7 +24,7 @@ export function wadoUriRoutes({
   pictures,
 }: Pick<DicomwebOptions, 'baseUrl' | 'open' | 'pictures'>) {
   return async function routes(app: FastifyInstance): Promise<void> {
-    prepareRoutes(app, baseUrl, 'wado-uri');
+    prepareRoutes(app, baseUrl);
     readsOnly(app, PATH, SERVES);
     app.route({
       method: ['GET', 'HEAD'],

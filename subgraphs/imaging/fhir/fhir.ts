@@ -60,7 +60,7 @@ const ENDPOINT = fhirRoute('read', 'Endpoint');
 /** Returns the FHIR REST routes of imaging (IA-13 to IA-20): ImagingStudy and Endpoint below `/fhir` of a tenant. */
 export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsync {
   return async function routes(app: FastifyInstance): Promise<void> {
-    app.setErrorHandler(faultHandler({ baseUrl: options.baseUrl, render: asFhir, message: 'fhir' }));
+    app.setErrorHandler(faultHandler({ baseUrl: options.baseUrl, render: asFhir }));
     readOnlyForms(app);
 
     app.get('/fhir/ImagingStudy', STUDIES, (request, reply) => search(request, reply, options));

@@ -68,7 +68,7 @@ export class RowSplitter {
 
   /** Checks that the array has ended. @throws Fault `bad_gateway` when it has not */
   end(): void {
-    if (!this.#ended) throw invalidAnswer();
+    if (!this.#ended) throw this.#begun ? invalidAnswer(new Error('the list has no end')) : notRows();
   }
 
   /**
@@ -97,11 +97,11 @@ export class RowSplitter {
   #between(byte: number): void {
     if (SPACE.has(byte)) return;
     if (byte === ARRAY && !this.#begun) [this.#begun, this.#open] = [true, 'first'];
-    else if (!this.#begun || this.#ended) throw invalidAnswer();
+    else if (!this.#begun || this.#ended) throw notRows();
     else if (byte === OBJECT && this.#open) [this.#depth, this.#open] = [1, undefined];
     else if (byte === COMMA && !this.#open) this.#open = 'next';
     else if (byte === ARRAY_END && this.#open !== 'next') this.#ended = true;
-    else throw invalidAnswer();
+    else throw notRows();
   }
 
   #deeper(): void {
@@ -123,3 +123,8 @@ export class RowSplitter {
     return whole;
   }
 }
+
+const notRows = () =>
+  invalidAnswer(
+    new Error('no list of DICOM JSON objects; images.endpoint may not be the root of a DICOMweb server'),
+  );

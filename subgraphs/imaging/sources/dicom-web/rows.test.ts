@@ -74,3 +74,9 @@ test('DW-15 stops reading an answer without an end', async () => {
   await expect(readRows(endless())).rejects.toMatchObject({ code: 'bad_gateway' });
   expect(asked).toBeLessThanOrEqual(256);
 });
+
+test('tells the operator about a list of other things, as the REST API of Orthanc gives', async () => {
+  await expect(read('["6b9e19d9-62094390-5f9ddb01-4a191ae7-9766b715"]')).rejects.toMatchObject({
+    cause: { message: expect.stringContaining('images.endpoint may not be the root') as string },
+  });
+});

@@ -143,7 +143,7 @@ export function failure(status: number, failed: number, destination?: string): F
         ? 'it was cancelled'
         : failed > 0 || (status & 0xf000) === 0xb000
           ? 'it could not send all of them'
-          : `it answered ${code}`;
+          : 'it gave only a status; ask the operator of this server, whose log has it';
   return new Fault('bad_gateway', `The image archive failed: ${why}.`, { service, cause });
 }
 
