@@ -2,10 +2,10 @@ import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { NewerDataError } from '../schema/process/data-format.ts';
-import { readSettings, SettingsError } from './settings.ts';
+import { readSettings, SettingsError, type Settings } from './settings.ts';
 
 /** Longest path of a Unix socket, in bytes, on the systems that Node runs on. */
 const LONGEST_SOCKET_PATH = 100;
@@ -14,9 +14,7 @@ const LONGEST_SOCKET_PATH = 100;
  * Reads the environment, then serves in this process, or in several that it supervises (WORKERS). The supervisor loads little
  * of the gateway.
  */
-async function main(): Promise<void> {
-  const root = packageRoot();
-  const settings = readSettings(process.env, root);
+async function main(settings: Settings, root: string): Promise<void> {
   const [command, target] = process.argv.slice(2);
   if (command === 'backup') {
     const { backUp } = await import('./state/backup.ts');
@@ -64,17 +62,33 @@ function packageRoot(): string {
   return folder;
 }
 
-/** Returns the text about an error that an operator can correct, without a stack; any other error as it is. */
-function reasonOf(error: unknown): unknown {
-  const { code, address, port } = error as { code?: unknown; address?: unknown; port?: unknown };
+/** Names the variable with which an operator corrects an error of the system; undefined for any other error. */
+function mistakeOf(error: unknown, { dataDir }: Settings): string | undefined {
+  const { code, syscall, address, hostname, port, path } = error as NodeJS.ErrnoException &
+    Record<'address' | 'hostname' | 'port', unknown>;
   if (code === 'EADDRINUSE')
     return `Another program uses port ${String(port)} of ${String(address)}. End it, or set another PORT.`;
-  return error instanceof SettingsError || error instanceof NewerDataError ? error.message : error;
+  if (code === 'EADDRNOTAVAIL')
+    return `HOST: no network interface of this machine has the address ${String(address)}.`;
+  if (syscall === 'getaddrinfo') return `HOST: the name ${String(hostname)} is not known (${code}).`;
+  if (code === 'EACCES' && syscall === 'listen')
+    return `This user may not open port ${String(port)}. Set another PORT.`;
+  const isData = path !== undefined && `${path}${sep}`.startsWith(`${dataDir}${sep}`);
+  if (!isData) return undefined;
+  const isFile = code === 'EEXIST' || code === 'ENOTDIR';
+  return `DATA_DIR: ${path} ${isFile ? 'is not a folder' : `cannot be used (${code})`}.`;
 }
 
 try {
-  await main();
+  const root = packageRoot();
+  const settings = readSettings(process.env, root);
+  await main(settings, root).catch((error: unknown) => {
+    const mistake = mistakeOf(error, settings);
+    throw mistake === undefined ? error : new SettingsError(mistake);
+  });
 } catch (error) {
-  console.error(reasonOf(error));
+  // An error that an operator can correct needs no stack.
+  const isMistake = error instanceof SettingsError || error instanceof NewerDataError;
+  console.error(isMistake ? error.message : error);
   process.exit(1);
 }

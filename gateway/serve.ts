@@ -20,7 +20,7 @@ import { GracefulShutdown } from './http/graceful-shutdown.ts';
 import { outboundConnections } from './outbound/connections.ts';
 import { metricsServer } from './http/metrics-server.ts';
 import { metrics } from './http/metrics.ts';
-import { processLogger } from './http/logger.ts';
+import { processLogger, usualFormat } from './http/logger.ts';
 import { firstRequestCommands } from './pages/first-request.ts';
 import { askedCheck, checkTenant, COMMAND } from './self-test/command.ts';
 import type { Settings } from './settings.ts';
@@ -57,8 +57,8 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     process.exit(1);
   }
   const subgraph = subgraphOf(command, settings, process.env);
-  const { split } = settings;
-  const log = processLogger(checking ? 'silent' : settings.logLevel, settings.logFormat);
+  const { split, logFormat } = settings;
+  const log = processLogger(checking ? 'silent' : settings.logLevel, logFormat);
   const demo = {
     images: join(dataDir, 'demo', 'images'),
     patients: join(root, 'gateway', 'demo', 'patients'),
@@ -103,13 +103,17 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const usesDemo = ({ images }: Tenant) =>
     images.some((source) => source.type === 'folder' && `${source.path}${sep}`.startsWith(demo.images + sep));
-  const print = checking ? console.error : console.log;
-  // For people; the log of a service has lines of its own.
-  const isGreeting = isFirst && !checking && !subgraph && process.env['NODE_ENV'] !== 'production';
-  const progress = (line: string) => isGreeting && print(`  ${line}`);
+  // For people. A program that reads JSON from stdout gets nothing else there.
+  const print = checking || (logFormat ?? usualFormat()) === 'json' ? console.error : console.log;
+  const isGreeting = !subgraph && logFormat !== 'json' && process.env['NODE_ENV'] !== 'production';
+  const progress = (line: string) => {
+    if (!isFirst) return;
+    if (isGreeting) print(`  ${line}`);
+    else log.info(line);
+  };
   progress(`tenants: ${tenants.all.length} of ${settings.tenantsDir}`);
   const onProgress = onceASecond((done, total, label: string) =>
-    print(`  demonstration images ${done}/${total}: ${label}`),
+    progress(`demonstration images ${done}/${total}: ${label}`),
   );
   // In several processes, that of the images has them.
   const hasImages = split ? subgraph === 'imaging' : isFirst;
@@ -268,12 +272,13 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   // The first request that it shows needs the record of the demonstration.
   await Promise.all(stores);
   several?.ready();
-  if (!isGreeting) return;
+  if (!isFirst) return;
   const isRead = await Promise.race([Promise.all(folders), delay(GREETING_PATIENCE, false, { ref: false })]);
   progress(
     `ready after ${process.uptime().toFixed(1)} s${isRead ? '' : ', and still reads folders of images'}`,
   );
-  greet(baseUrl, demonstrates ? demo.secret : undefined);
+  if (isGreeting) print(greeting(baseUrl, demonstrates ? demo.secret : undefined));
+  if (tenants.all.length === 0) log.warn(`no tenant is served: none of ${settings.tenantsDir} is loaded`);
 }
 
 /** Begins to trace. OpenTelemetry is loaded here only: without traces, it costs nothing. */
@@ -302,20 +307,21 @@ function storeProgress(log: Pick<FastifyBaseLogger, 'info'>, tenant: string): (p
 }
 
 /**
- * Prints where the pages are, and a first request.
+ * Says where the pages are, and a first request.
  * @param secretFile file with the demonstration's secret; undefined when the demonstration is not served
  */
-function greet(baseUrl: string, secretFile: string | undefined): void {
-  console.log(`
+function greeting(baseUrl: string, secretFile: string | undefined): string {
+  const pages = `
 SMART Imaging Gateway
   Start page  ${baseUrl}/
-  Viewer      ${baseUrl}/app/`);
-  if (secretFile === undefined) return;
-  console.log(`  Playground  ${baseUrl}/demo/playground
+  Viewer      ${baseUrl}/app/`;
+  if (secretFile === undefined) return pages;
+  return `${pages}
+  Playground  ${baseUrl}/demo/playground
 
 A token, and a first request:
 ${firstRequestCommands(baseUrl, secretFile)}
-`);
+`;
 }
 
 /** Opens the store that several gateways share, if there is one: its client is not loaded without. */

@@ -33,11 +33,11 @@ export function logger(level: string, destination?: DestinationStream, format: L
   return pino(options, destination ?? pino.destination(IN_BATCHES));
 }
 
-/** Returns the logger of a process. @param format by default text where stdout is a terminal, and JSON elsewhere */
-export function processLogger(
-  level: string,
-  format: LogFormat = process.stdout.isTTY ? 'text' : 'json',
-): Logger {
+/** Returns the format of the log: text where stdout is a terminal, and JSON elsewhere. */
+export const usualFormat = (): LogFormat => (process.stdout.isTTY ? 'text' : 'json');
+
+/** Returns the logger of a process. */
+export function processLogger(level: string, format = usualFormat()): Logger {
   // People read it together with what is printed: each line is written at once.
   return logger(level, format === 'text' ? pino.destination({ dest: 1, sync: true }) : undefined, format);
 }

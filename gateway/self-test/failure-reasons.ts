@@ -23,6 +23,7 @@ const CONNECTION: readonly [RegExp, (code: string) => string][] = [
     /^ERR_SSL_\w*ALERT_/,
     (code) => `it ended TLS (${code}); it may want another certificate of ours (tls.certificate)`,
   ],
+  [/^ERR_SSL_WRONG_VERSION_NUMBER$/, () => 'the server at this port does not speak TLS'],
   [/^(ERR_SSL_|EPROTO)/, (code) => `it does not speak TLS as we do (${code})`],
   [
     /CERT|SELF_SIGNED|UNABLE_TO_/,

@@ -1,6 +1,6 @@
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request, type IncomingMessage } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -22,6 +22,53 @@ const environment = (more: Record<string, string>) => ({
   ...more,
 });
 
+/** Returns a folder with a mock tenant of an archive that is away. */
+function oneTenant(): string {
+  const tenants = mkdtempSync(join(directory, 'tenants-'));
+  const images = { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:9' };
+  const authorization = { type: 'mock', disableAuthzChecks: true };
+  const tenant = { authorization, clinical: { type: 'none' }, images };
+  writeFileSync(join(tenants, 'a.json'), JSON.stringify(tenant));
+  return tenants;
+}
+
+const linesOf = (text: string) => text.split('\n').filter(Boolean);
+const isJson = (line: string) => line.startsWith('{') && typeof JSON.parse(line) === 'object';
+
+test('SM-18 a check of a tenant that does not exist writes nothing', () => {
+  const data = join(directory, 'unused');
+  const env = environment({ DATA_DIR: data, HOST: '127.0.0.1' });
+  const { status, stdout } = spawnSync(process.execPath, [program, 'check-tenant', 'pacs'], {
+    env,
+    encoding: 'utf8',
+  });
+  expect(status).toBe(1);
+  expect(stdout).toMatch(/^There is no tenant pacs in .*gateway\/tenants; TENANTS_DIR is not set/);
+  expect(existsSync(data)).toBe(false);
+});
+
+test('LOG_FORMAT=json: all output is JSON, also that no tenant is served', async () => {
+  const port = String(await freePort());
+  const env = environment({ PORT: port, HOST: '0.0.0.0', LOG_FORMAT: 'json', TENANTS_DIR: oneTenant() });
+  const child = spawn(process.execPath, [program], { env });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const ended = once(child, 'close');
+  await vi.waitUntil(() => /no tenant is served/.test(output) || child.exitCode !== null, {
+    timeout: 50_000,
+    interval: 100,
+  });
+  child.kill('SIGTERM');
+  await ended;
+  expect(linesOf(output).filter((line) => !isJson(line))).toEqual([]);
+  const messages = linesOf(output).map((line) => (JSON.parse(line) as { msg: string }).msg);
+  const order = ['tenant left out', 'ready after', 'no tenant is served'];
+  const places = order.map((start) => messages.findIndex((message) => message.startsWith(start)));
+  expect(places).not.toContain(-1);
+  expect(places).toEqual(places.toSorted((a, b) => a - b));
+}, 60_000);
+
 describe('a start with a wrong configuration ends at once with the reason', () => {
   const WRONG: [what: string, env: Record<string, string>, reasons: RegExp[]][] = [
     ['environment', { PORT: 'x', LOG_LEVEL: 'loud' }, [/PORT must be a number/, /LOG_LEVEL must be one of/]],
@@ -31,8 +78,15 @@ describe('a start with a wrong configuration ends at once with the reason', () =
       [/wrong\.json: authorization\.type: /, /broken\.json: \(root\): is not JSON/],
     ],
     ['no tenants', { TENANTS_DIR: '/nowhere' }, [/TENANTS_DIR/]],
+    ['DATA_DIR that is a file', { DATA_DIR: program }, [/^DATA_DIR: .*main\.js.* is not a folder\.$/m]],
+    ['DATA_DIR below a file', { DATA_DIR: join(program, 'data') }, [/^DATA_DIR: .* is not a folder\.$/m]],
+    [
+      'HOST of another machine',
+      { TENANTS_DIR: oneTenant(), HOST: '192.0.2.1' },
+      [/^HOST: no network interface of this machine has the address 192\.0\.2\.1\.$/m],
+    ],
   ];
-  testEach(WRONG, ([what]) => what === 'tenants')('%s', (_what, env, reasons) => {
+  testEach(WRONG, ([what]) => what === 'tenants' || what.startsWith('HOST'))('%s', (_what, env, reasons) => {
     writeFileSync(join(directory, 'wrong.json'), '{ "authorization": { "type": "kerberos" }, "images": {} }');
     writeFileSync(join(directory, 'broken.json'), '{ "password": "hunter2"');
     const { status, stderr } = spawnSync(process.execPath, [program], {
@@ -46,17 +100,10 @@ describe('a start with a wrong configuration ends at once with the reason', () =
 });
 
 test('a port that another program uses: which one, and what to do, without a stack', async () => {
-  const tenants = mkdtempSync(join(directory, 'tenants-'));
-  const images = { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:9' };
-  const authorization = { type: 'mock', disableAuthzChecks: true };
-  writeFileSync(
-    join(tenants, 'a.json'),
-    JSON.stringify({ authorization, clinical: { type: 'none' }, images }),
-  );
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   const { port } = other.address() as AddressInfo;
-  const env = environment({ PORT: String(port), TENANTS_DIR: tenants });
+  const env = environment({ PORT: String(port), TENANTS_DIR: oneTenant() });
   const failed = await promisify(execFile)(process.execPath, [program], { env }).catch(
     (error: unknown) => error,
   );
@@ -69,9 +116,9 @@ test('a port that another program uses: which one, and what to do, without a sta
 
 test('SIGTERM while the images are made ends the process at once, and leaves no folder that looks complete', async () => {
   const env = environment({ PORT: String(await freePort()) });
-  const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = new Promise<number | null>((done) => child.once('exit', done));
-  for await (const chunk of child.stdout) {
+  for await (const chunk of child.stderr) {
     if (/demonstration images [1-9]/.test(String(chunk))) break;
   }
   child.kill('SIGTERM');
@@ -90,9 +137,11 @@ test('starts, prints commands for a token and a first request, answers /dyn, and
   });
   const child = spawn(process.execPath, [program], { env });
   let output = '';
+  let log = '';
+  child.stdout.on('data', (chunk: Buffer) => (log += chunk.toString()));
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const ended = new Promise<number | null>((done) => child.once('exit', done));
+  const ended = new Promise<number | null>((done) => child.once('close', done));
   const url = `http://127.0.0.1:${port}`;
   try {
     // The commands come after the line that says it listens.
@@ -154,6 +203,7 @@ test('starts, prints commands for a token and a first request, answers /dyn, and
     const [{ statusCode }] = (await once(begun, 'response')) as [IncomingMessage];
     expect(statusCode).toBe(200);
     expect(await ended).toBe(0);
+    expect(linesOf(log).filter((line) => !isJson(line))).toEqual([]);
   } finally {
     child.kill('SIGKILL');
   }

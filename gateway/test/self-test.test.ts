@@ -380,6 +380,11 @@ describe('SM-18 image sources', () => {
       async () => images({ endpoint: `http://127.0.0.1:${await freePort()}` }),
       /cannot be reached: nothing listens there$/,
     ],
+    [
+      'https at a port without TLS',
+      () => images({ endpoint: orthanc.dicomWebUrl.replace('http:', 'https:') }),
+      /cannot be reached: the server at this port does not speak TLS$/,
+    ],
     ['no DICOMweb server', () => images({ endpoint: ehr.url }), /answered 404/],
     [
       'a token endpoint that refuses us',

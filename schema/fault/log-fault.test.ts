@@ -11,6 +11,13 @@ const malformed = () => {
   }
 };
 
+/** An error of OpenSSL as Node gives it. */
+const openSsl = (code: string, reason: string) =>
+  Object.assign(new Error(`4052AE22AE7F0000:error:0A00010B:SSL routines::${reason}:ssl/record/x.c:350:\n`), {
+    code: `ERR_SSL_${code}`,
+    reason,
+  });
+
 test.each<[FaultCode, FaultDetails, string, object?]>([
   ['not_found', {}, 'nothing'],
   ['insufficient_scope', {}, 'nothing'],
@@ -22,6 +29,18 @@ test.each<[FaultCode, FaultDetails, string, object?]>([
     { cause: new Error('fetch failed', { cause: new Error('ECONNRESET') }) },
     'warn',
     { reason: 'ECONNRESET' },
+  ],
+  [
+    'unavailable',
+    { cause: new Error('fetch failed', { cause: openSsl('WRONG_VERSION_NUMBER', 'wrong version number') }) },
+    'warn',
+    { reason: 'the server at this port does not speak TLS (ERR_SSL_WRONG_VERSION_NUMBER)' },
+  ],
+  [
+    'unavailable',
+    { cause: openSsl('TLSV1_ALERT_UNKNOWN_CA', 'tlsv1 alert unknown ca') },
+    'warn',
+    { reason: 'TLS failed: tlsv1 alert unknown ca (ERR_SSL_TLSV1_ALERT_UNKNOWN_CA)' },
   ],
   ['bad_gateway', { cause: malformed() }, 'warn', { reason: 'SyntaxError' }],
   ['gateway_timeout', {}, 'warn', { code: 'gateway_timeout', reason: 'x' }],

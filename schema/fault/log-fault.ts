@@ -29,6 +29,9 @@ function reasonOf(cause: unknown): string | undefined {
   if (!(cause instanceof Error)) return undefined;
   // The message of a parser quotes its input, which may be a patient's record.
   if (cause instanceof SyntaxError) return cause.name;
-  const { code } = cause as { code?: unknown };
+  const { code, reason } = cause as { code?: unknown; reason?: unknown };
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER') return `the server at this port does not speak TLS (${code})`;
+  // The message of OpenSSL has a pointer and a place in its source.
+  if (String(code).startsWith('ERR_SSL_')) return `TLS failed: ${String(reason)} (${String(code)})`;
   return reasonOf(cause.cause) ?? (cause.message || (typeof code === 'string' ? code : cause.name));
 }

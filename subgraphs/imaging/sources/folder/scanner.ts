@@ -122,7 +122,7 @@ export class Scanner {
       const now = performance.now();
       if (now > nextReport) {
         nextReport = now + 250;
-        progress.seconds = (now - started) / 1000;
+        progress.seconds = secondsSince(started);
         onProgress?.({ ...progress });
         if (now > nextLine)
           log.info({ files: progress.files, read: progress.read }, 'the folder is being indexed');
@@ -135,7 +135,7 @@ export class Scanner {
     const missing = index.unseen(directory);
     this.#missing.push(...missing);
     await this.#refresh();
-    progress.seconds = (performance.now() - started) / 1000;
+    progress.seconds = secondsSince(started);
     if (directory === '' && this.#options.presence.isThere) index.setComplete();
     onProgress?.({ ...progress, done: true });
     const message = directory === '' ? 'folder indexed' : 'directory indexed';
@@ -370,3 +370,6 @@ export class Scanner {
     this.#sliceEnd = performance.now() + SLICE;
   }
 }
+
+/** Returns seconds, to a millisecond. */
+const secondsSince = (started: number): number => Math.round(performance.now() - started) / 1000;
