@@ -92,15 +92,15 @@ const RECORD = `a: Patient(id: "${DEMO_PATIENT}") { id birthDate ConditionList {
 describe('FG-31 a token for observations', () => {
   const refused = [
     'ConditionConnection insufficient_scope patient/Condition.rs',
-    'Endpoint insufficient_scope patient/ImagingStudy.rs',
-    'ImagingStudy insufficient_scope patient/ImagingStudy.rs',
+    'Endpoint insufficient_scope patient/ImagingStudy.r',
+    'ImagingStudy insufficient_scope patient/ImagingStudy.r',
     'a.ConditionList insufficient_scope patient/Condition.rs',
     'a.ImagingStudyList insufficient_scope patient/ImagingStudy.rs',
     'a.ObservationList.0.ImagingStudyList insufficient_scope patient/ImagingStudy.rs',
-    'a.ObservationList.0.subject.resource.gender insufficient_scope patient/Patient.rs',
+    'a.ObservationList.0.subject.resource.gender insufficient_scope patient/Patient.r',
     'a.ObservationList.1.ImagingStudyList insufficient_scope patient/ImagingStudy.rs',
-    'a.ObservationList.1.subject.resource.gender insufficient_scope patient/Patient.rs',
-    'a.birthDate insufficient_scope patient/Patient.rs',
+    'a.ObservationList.1.subject.resource.gender insufficient_scope patient/Patient.r',
+    'a.birthDate insufficient_scope patient/Patient.r',
   ];
   const observation = {
     id: expect.any(String),
@@ -209,7 +209,7 @@ describe('FG-31 a tenant that refuses the whole request', () => {
   test('names all missing scopes, and asks no source', async () => {
     const query = `{ ObservationList { id } Patient(id: "${DEMO_PATIENT}") { id birthDate ConditionList { id } } }`;
     const { status, data, errors } = await ask(query, { path });
-    const scope = 'patient/Patient.rs patient/Condition.rs';
+    const scope = 'patient/Patient.r patient/Condition.rs';
     expect([status, data, errors]).toMatchObject([
       403,
       undefined,

@@ -147,12 +147,12 @@ const searched = resourceTypes.filter((type) => type !== 'Endpoint');
 describe('SM-6 a scope for another type: 403 for every type', () => {
   test.each(resourceTypes)('%s', async (type) => {
     const token = type === 'Patient' ? 'only-Observation' : 'only-Patient';
-    const needed = `patient/${type === 'Endpoint' ? 'ImagingStudy' : type}.rs`;
-    const paths = [`${type}/x`, ...(searched.includes(type) ? [type, `${type}?_id=x`] : [])];
-    for (const path of paths) {
+    const needed = `patient/${type === 'Endpoint' ? 'ImagingStudy' : type}.r`;
+    for (const path of [`${type}/x`, ...(searched.includes(type) ? [type, `${type}?_id=x`] : [])]) {
       const { statusCode, headers, body } = await get(token, path);
       expect([path, statusCode]).toEqual([path, 403]);
-      expect(headers['www-authenticate']).toContain(`error="insufficient_scope", scope="${needed}"`);
+      const scope = `scope="${needed}${path === `${type}/x` ? '' : 's'}"`;
+      expect(headers['www-authenticate']).toContain(`error="insufficient_scope", ${scope}`);
       expect(JSON.parse(body)).toMatchObject({ resourceType: 'OperationOutcome' });
     }
   });

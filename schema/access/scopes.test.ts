@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Access } from './access.ts';
 import { Fault } from '../fault/fault.ts';
 import type { Interaction } from './scopes.ts';
-import { parseScopes, requireScope } from './scopes.ts';
+import { parseScopes, requireScope, scopesMissing } from './scopes.ts';
 
 describe('SM-5 grammar', () => {
   test.each([
@@ -85,10 +85,29 @@ describe('SM-6, IA-6 scope × type × interaction', () => {
       expect(refusal(() => requireScope(access(scope), type, interaction)).code).toBe('insufficient_scope');
   });
 
-  test('SM-12 the refusal names the scope that is needed, at the level of the token', () => {
-    expect(refusal(() => requireScope(access('system/Patient.r'), 'Endpoint', 's')).details.scope).toBe(
-      'system/ImagingStudy.rs',
-    );
+  test.each<[token: string, type: string, Interaction, needed: string]>([
+    ['patient/Observation.rs', 'Patient', 'r', 'patient/Patient.r'],
+    ['patient/Patient.r', 'Patient', 's', 'patient/Patient.rs'],
+    ['user/Patient.r', 'ImagingStudy', 'r', 'user/ImagingStudy.r'],
+    ['system/Patient.r', 'Endpoint', 's', 'system/ImagingStudy.rs'],
+  ])(
+    'SM-12 the refusal of %s for %s.%s names the least scope, at the level of the token',
+    (token, ...asked) => {
+      const [type, interaction, needed] = asked;
+      const { message, details } = refusal(() => requireScope(access(token), type, interaction));
+      expect(details.scope).toBe(needed);
+      expect(message).toContain(`${needed} is needed`);
+    },
+  );
+
+  test('SM-12 a refusal names each type once', () => {
+    const missing = [
+      { type: 'Patient', interaction: 'r' },
+      { type: 'ImagingStudy', interaction: 's' },
+      { type: 'Patient', interaction: 's' },
+    ] as const;
+    const { scope } = scopesMissing(access('patient/Condition.rs'), missing).details;
+    expect(scope).toBe('patient/Patient.rs patient/ImagingStudy.rs');
   });
 
   test('SM-5 constraints narrow, unless another scope covers the request without constraints', () => {

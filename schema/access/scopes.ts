@@ -104,21 +104,25 @@ export function missingScopes(
   return missing.some((none) => none.length === 0) ? [] : missing[0]!;
 }
 
-/** Returns the refusal of a token without some scopes, which it names (RFC 6750 §3). */
+/**
+ * Returns the refusal of a token without some scopes. It names the least that is sufficient (RFC 6750 §3): `r` for a read,
+ * `rs` for a search, as a client reads what it finds.
+ */
 export function scopesMissing(
   { permissions }: { permissions: readonly Permission[] },
   missing: readonly NeededScope[],
 ): Fault {
   const level = permissions[0]?.level ?? 'patient';
-  const named = missing.map(({ type, interaction }) => {
-    const interactions = interaction === 'r' || interaction === 's' ? 'rs' : interaction;
-    return `${level}/${governingType(type)}.${interactions}`;
-  });
-  const scope = [...new Set(named)].join(' ');
-  const are = scope.includes(' ') ? 'are' : 'is';
+  const letters = new Map<string, string>();
+  for (const { type, interaction } of missing) {
+    const governing = governingType(type);
+    if (letters.get(governing) !== 'rs') letters.set(governing, interaction === 's' ? 'rs' : interaction);
+  }
+  const scope = [...letters].map(([type, interactions]) => `${level}/${type}.${interactions}`).join(' ');
+  const [are, them] = letters.size > 1 ? ['are', 'them'] : ['is', 'it'];
   return new Fault(
     'insufficient_scope',
-    `The token's scopes do not cover this request: ${scope} ${are} needed. Get a token with ${scope.includes(' ') ? 'them' : 'it'}.`,
+    `The token's scopes do not cover this request: ${scope} ${are} needed. Get a token with ${them}.`,
     { scope },
   );
 }

@@ -59,7 +59,7 @@ async function answer(scope: string) {
 
 test('a type is refused in a field, a list and a union, but not within another resource', async () => {
   const needed =
-    "The token's scopes do not cover this request: patient/Goal.rs is needed. Get a token with it.";
+    "The token's scopes do not cover this request: patient/Goal.r is needed. Get a token with it.";
   const flag = { contained: [{ id: '1' }] };
   expect(await answer('patient/Flag.rs')).toEqual({
     data: { goal: null, goals: [null], any: null, flag },

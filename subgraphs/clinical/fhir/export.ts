@@ -138,7 +138,7 @@ async function membersInReach(clinical: Clinical, id: string): Promise<PatientGr
   const { constraints } = requireScope(access, 'Group', 'r');
   if (constraints) {
     throw new Fault('insufficient_scope', 'An export of a Group needs a scope for all Group resources.', {
-      scope: 'system/Group.rs',
+      scope: 'system/Group.r',
     });
   }
   if (!FHIR_ID.test(id)) throw noSuchResource();

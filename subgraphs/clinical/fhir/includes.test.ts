@@ -111,7 +111,7 @@ describe.each(SOURCES)('%s', (source) => {
       'Condition?_id=asthma&_include=Condition:encounter',
       scoped('patient/Condition.rs'),
       [],
-      /Encounter\.rs is needed/,
+      /patient\/Encounter\.r is needed/,
     ],
     [
       'Condition?_id=asthma&_include=Condition:encounter',
@@ -133,7 +133,7 @@ describe.each(SOURCES)('%s', (source) => {
       'Encounter?_revinclude=Condition:encounter',
       scoped('patient/Encounter.rs patient/Condition.r'),
       [],
-      /Condition\.rs is needed/,
+      /patient\/Condition\.rs is needed/,
     ],
     [
       'Encounter?_revinclude=Condition:encounter',

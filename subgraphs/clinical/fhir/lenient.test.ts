@@ -103,7 +103,7 @@ describe.each(SOURCES)('%s', (source) => {
     const caller = { scope: 'patient/Condition.rs', ...strict };
     const refused = await ask(source, '/Condition?_include=Condition:encounter', caller);
     expect(refused.statusCode).toBe(403);
-    expect(refused.headers['www-authenticate']).toContain('scope="patient/Encounter.rs"');
+    expect(refused.headers['www-authenticate']).toContain('scope="patient/Encounter.r"');
   });
 
   const refused: [path: string, status: number, headers?: Record<string, string>][] = [

@@ -130,7 +130,7 @@ function isCovered(target: string, { direction, iterate }: Asked, { type, access
 }
 
 function unsearchable(type: string, { access }: IncludeContext): Fault | undefined {
-  if (permitting(access.permissions, type, 's').length === 0) return scopeNeeded(type, access);
+  if (permitting(access.permissions, type, 's').length === 0) return scopeNeeded(`${type}.rs`, access);
   if (access.patients === 'all' || bindingParameter(type)) return undefined;
   return new Fault('forbidden', `${type} cannot be searched with this token.`);
 }
@@ -150,12 +150,12 @@ function uncovered(
   const missing = known.find((one) => permitting(access.permissions, one, 'r').length === 0);
   return missing === undefined
     ? cannot(`What ${quotedName(code)} refers to is not shown here.`)
-    : scopeNeeded(missing, access);
+    : scopeNeeded(`${missing}.r`, access);
 }
 
-function scopeNeeded(type: string, { permissions }: Access): Fault {
-  const scope = `${permissions[0]?.level ?? 'patient'}/${type}.rs`;
-  return new Fault('insufficient_scope', `To include ${type} resources, ${scope} is needed.`, { scope });
+function scopeNeeded(needed: string, { permissions }: Access): Fault {
+  const scope = `${permissions[0]?.level ?? 'patient'}/${needed}`;
+  return new Fault('insufficient_scope', `To include these resources, ${scope} is needed.`, { scope });
 }
 
 const cannot = (message: string): Fault => new Fault('unsupported_parameter', message);
