@@ -343,7 +343,13 @@ describe('IA-33 one-use links', () => {
 
   test.each([
     ['no path', {}],
-    ['an absolute URL', { path: 'https://elsewhere.example/studies/1.2.3' }],
+    ['another origin', { path: 'https://elsewhere.example/token/dicomweb/studies/1.2.3' }],
+    ['another tenant', { path: 'http://localhost/other/dicomweb/studies/1.2.3' }],
+    ['a tenant with a longer name', { path: 'http://localhost/token2/dicomweb/studies/1.2.3' }],
+    ['another port', { path: 'http://localhost:9/token/dicomweb/studies/1.2.3' }],
+    ['a host in the user part', { path: 'http://localhost@elsewhere.example/token/dicomweb/studies/1.2.3' }],
+    ['another API', { path: 'http://localhost/token/fhir/studies/1.2.3' }],
+    ['../ in an address', { path: 'http://localhost/token/dicomweb/../../other/dicomweb/studies/1.2.3' }],
     ['../', { path: 'studies/../secret' }],
     ['all studies', { path: 'studies' }],
     ['a bad media type', { path: 'studies/1.2.3', accept: 'zip' }],
@@ -353,6 +359,26 @@ describe('IA-33 one-use links', () => {
     const { status, json } = await link(body);
     expect([status, json['error']]).toEqual([400, 'invalid_request']);
     expect(json['message']).toContain('"path"');
+    expect(json['message']).toContain('image/png');
+  });
+
+  test('takes an address of the tenant, such as a wadoUrl, with and without a capability in it', async () => {
+    const { uid, base } = await capability('bound');
+    for (const [tenant, address] of [
+      ['token', `http://localhost/token/dicomweb/studies/${uid}`],
+      ['bound', `http://localhost${base}/studies/${uid}`],
+    ] as const) {
+      const { status, json } = await link({ path: `${address}/metadata` }, 'good', tenant);
+      expect([address, status]).toEqual([address, 201]);
+      const { pathname, search } = new URL(json['url']!);
+      expect(pathname).toMatch(new RegExp(`^/${tenant}/wado/[^/]+/studies/${uid}/metadata$`));
+      expect((await get(pathname + search)).status).toBe(200);
+      const used = await get(pathname + search);
+      expect([used.status, JSON.parse(used.body.toString())]).toMatchObject([
+        403,
+        { message: expect.stringContaining('a link by POST /{tenant}/wado/links') as string },
+      ]);
+    }
   });
 
   test('is refused as the retrieval itself is', async () => {

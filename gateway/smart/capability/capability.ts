@@ -135,7 +135,7 @@ export async function openCapability(
 export function noLongerValid(): Fault {
   return new Fault(
     'forbidden',
-    'This address is expired, revoked, or not for this caller. Search for the study again and use the new one.',
+    'This address is expired, used, revoked, or not for this caller. Get a new one: a link by POST /{tenant}/wado/links, any other address by a search of the study.',
   );
 }
 

@@ -30,8 +30,10 @@ export interface WadoLinkOptions {
 }
 
 const HELP =
-  'Send {"path": "studies/{uid}…", "accept": "application/zip"}: a WADO-RS path without a slash before it, and a media type.';
+  'Send {"path": "studies/{uid}/series/{uid}/instances/{uid}/rendered", "accept": "image/png"}, or {"path": "studies/{uid}", "accept": "application/zip"}: a WADO-RS path without a slash before it, or an address of this tenant such as a wadoUrl, and a media type.';
 
+/** The part of an address of images between the tenant's base and `studies/`. */
+const WADO_BASE = /^\/(?:dicomweb|wado\/[\w.-]+)\//;
 /** A retrieval (PS3.18 §10.4), relative to the WADO-RS base; the query is for rendering. */
 const RETRIEVAL =
   /^studies\/([0-9.]{1,64})(?:\/series\/([0-9.]{1,64})(?:\/instances\/([0-9.]{1,64})(?:\/frames\/[0-9,]{1,4096})?)?)?(?:\/(?:rendered|thumbnail|metadata|bulkdata|pixeldata))?(?:\?[\w.,;=&%+-]{1,512})?$/;
@@ -46,7 +48,8 @@ export function wadoLinkRoutes({ baseUrl, capabilities, openStudies }: WadoLinkO
       stateIn: 'store',
     } as const;
     app.post('/wado/links', { config }, async ({ tenant, access, body, audit }, reply) => {
-      const { path, studyUid } = linkPath(body);
+      const base = tenantBase(baseUrl, tenant);
+      const { path, studyUid } = linkPath(body, base);
       const found = await openStudies(tenant, access, undefined, audit).find(studyUid, { detail: 'study' });
       if (!found) throw noSuchObject();
       const { patientId } = found.record ?? {};
@@ -56,30 +59,42 @@ export function wadoLinkRoutes({ baseUrl, capabilities, openStudies }: WadoLinkO
         { uid: studyUid, patientId },
         path,
       );
-      const url = `${tenantBase(baseUrl, tenant)}/wado/${sealed}/${path}`;
+      const url = `${base}/wado/${sealed}/${path}`;
       return reply.code(201).send({ url, expires: new Date(expires * 1000).toISOString() });
     });
   };
 }
 
-/** Reads the path of the link from the body. @throws Fault `invalid_request` that says what to send */
-function linkPath(body: unknown): { path: string; studyUid: string } {
-  const { path, accept, ...others } = (typeof body === 'object' && body !== null ? body : {}) as Record<
-    string,
-    unknown
-  >;
-  const [, ...uids] = typeof path === 'string' ? (RETRIEVAL.exec(path) ?? []) : [];
+/**
+ * Reads the path of the link from the body.
+ * @param base the tenant's: an address below it is taken as well
+ * @throws Fault `invalid_request` that says what to send
+ */
+function linkPath(body: unknown, base: string): { path: string; studyUid: string } {
+  const {
+    path: asked,
+    accept,
+    ...others
+  } = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>;
+  const path = typeof asked === 'string' ? relativeTo(base, asked) : '';
+  const [, ...uids] = RETRIEVAL.exec(path) ?? [];
   const [studyUid] = uids;
   const named = accept === undefined || (typeof accept === 'string' && accept.length <= 256);
   const wellFormed = named && (accept === undefined || MEDIA_TYPES.test(accept as string));
-  const twice = typeof path === 'string' && accept !== undefined && /[?&]accept=/.test(path);
+  const twice = accept !== undefined && /[?&]accept=/.test(path);
   const isUids = uids.every((uid) => uid === undefined || UID.test(uid));
   if (studyUid === undefined || !isUids || !wellFormed || twice || Object.keys(others).length > 0) {
     throw new Fault('invalid_request', HELP);
   }
   const query = accept === undefined ? '' : `accept=${encodeURIComponent(accept as string)}`;
-  const joint = query === '' ? '' : (path as string).includes('?') ? '&' : '?';
-  return { path: `${path as string}${joint}${query}`, studyUid };
+  const joint = query === '' ? '' : path.includes('?') ? '&' : '?';
+  return { path: `${path}${joint}${query}`, studyUid };
+}
+
+/** Returns an address of the tenant's images as a path below its WADO-RS base, and any other text as it is. */
+function relativeTo(base: string, address: string): string {
+  const below = address.startsWith(base) ? address.slice(base.length) : '';
+  return WADO_BASE.test(below) ? below.replace(WADO_BASE, '') : address;
 }
 
 const EXTENSIONS: Record<string, string> = {

@@ -282,6 +282,7 @@ test.each<[string, unknown, string[]]>([
   ['/t/dicomweb/studies/%2e%2e/metadata', undefined, []],
   ['/t/dicomweb/studies/1%2E2.3/metadata', undefined, ['1.2.3']],
   ['/t/wado/links', { path: 'studies/1.2.3/rendered?accept=image%2Fpng' }, ['1.2.3']],
+  ['/t/wado/links', { path: 'https://a.example/t/dicomweb/studies/1.2.3/series/4' }, ['1.2.3']],
   ['/t/wado/links', { path: 7 }, []],
   ['/t/graphql', { query: '{ ImagingStudy(id: "1.2.3") { id } }' }, ['1.2.3']],
   [

@@ -80,7 +80,7 @@ function parametersOf(body: unknown): [name: string, value: string][] {
  * the record instead (IA-34). They are only candidates, like the patients.
  */
 export function namedStudies(request: AskedRequest, graphql = namedInGraphql(request)): string[] {
-  const named = studyNamed(request)?.replace(/^studies\/([^/?]*).*$/s, '$1');
+  const named = studyNamed(request)?.replace(/^(?:https?:[^?]*\/)?studies\/([^/?]*).*$/s, '$1');
   const { resource, interaction } = request.serves;
   const isRead = resource === 'ImagingStudy' && interaction !== 'retrieve' && named !== undefined;
   const logical = new Set(isRead ? [named, ...graphql.studies] : graphql.studies);
