@@ -153,7 +153,7 @@ function statePart(facts: StartFacts): string {
   return `<section><h2>This server</h2><dl>${basics(facts)}
 <dt>Data<dd>demonstration: ${open} of ${tenants.length} tenants need no password
 <dt>Sources<dd>${tenants.length - others.length} of ${tenants.length} tenants have all they need here${rest}
-<dt>More<dd>${link('schema.graphql', 'GraphQL schema')}${metrics ? ` · ${link('metrics', 'metrics')}` : ''}</dl></section>`;
+<dt>More<dd>${link('errors', 'errors and what to do')} · ${link('schema.graphql', 'GraphQL schema')} · how to write an app: <code>docs/build-an-app.md</code> of the source code${metrics ? ` · ${link('metrics', 'metrics')}` : ''}</dl></section>`;
 }
 
 /** Lists the tenants that work first, and folds those that need other servers. */

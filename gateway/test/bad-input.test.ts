@@ -169,7 +169,7 @@ describe('unknown names: an error that names the nearest', () => {
     expect(shown.errors?.map((error) => error.message)).toEqual([`${message} ${hint}`]);
     // Where introspection is off, an error tells no part of the schema.
     expect(hidden.errors?.map((error) => error.message)).toEqual([
-      `${message} The schema is at /schema.graphql.`,
+      `${message} The schema is at /schema.graphql, and the playground of the tenant completes its names.`,
     ]);
     expect([codes(shown), shown.data]).toEqual([['GRAPHQL_VALIDATION_FAILED'], undefined]);
   });

@@ -78,7 +78,7 @@ describe('GraphQL: extensions.help', () => {
       '{ PatientList { id } }',
       'bad',
       'invalid_token',
-      'Get one from the authorization server',
+      'fhir/.well-known/smart-configuration of the tenant names',
     ],
     ['a narrowed token', '{ ObservationList { id } }', 'narrow', 'insufficient_scope', 'Get a token with it'],
     [
@@ -93,10 +93,16 @@ describe('GraphQL: extensions.help', () => {
       '{ PatientList { zzzz } }',
       'all',
       'GRAPHQL_VALIDATION_FAILED',
-      'is at /schema.graphql',
+      'playground of the tenant completes its names',
     ],
     ['no GraphQL', '{ PatientList { id }', 'all', 'GRAPHQL_PARSE_FAILED', 'Expected Name'],
-    ['an unknown patient', '{ Patient(id: "none") { id } }', 'all', 'forbidden', 'A search of Patient finds'],
+    [
+      'an unknown patient',
+      '{ Patient(id: "none") { id } }',
+      'all',
+      'forbidden',
+      '"patient" of the token answer',
+    ],
     ['an unknown id', '{ ImagingStudy(id: "1.2.3") { id } }', 'all', 'not_found', 'A search finds'],
   ])('%s', async (_what, query, which, code, next) => {
     const error = await graphql(query, which === 'bad' ? 'bad' : which && tokens[which]);
@@ -173,6 +179,52 @@ describe('OAuth: error_uri', () => {
   });
 });
 
+describe('registration of an app', () => {
+  const register = (redirectUri: string, origin?: string) =>
+    fetch(`${gateway.baseUrl}/demo/oauth/register`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...(origin && { origin }) },
+      body: JSON.stringify({ redirect_uris: [redirectUri], token_endpoint_auth_method: 'none' }),
+    });
+
+  test.each([
+    [
+      'a page of a network',
+      'http://192.168.1.9:5173',
+      'http://192.168.1.9:5173/',
+      403,
+      'access_denied',
+      'cross_site',
+    ],
+    ['an address of another page', 'http://localhost:5173', 'http://localhost:5999/', 400],
+    ['a command, with http in a network', undefined, 'http://192.168.1.9:5173/', 400],
+    ['a command, with no URL', undefined, 'none', 400],
+  ] as const)('%s: its error_uri is the row about it', async (...row) => {
+    const [, origin, uri, status, error = 'invalid_redirect_uri', code = error] = row;
+    const answer = await register(uri, origin);
+    expect([answer.status, await answer.json()]).toMatchObject([status, { error, error_uri: help(code) }]);
+  });
+
+  test('a page shows the redirect URI that is not registered, and links to its row', async () => {
+    const shown = async (redirectUri: string) => {
+      const query = new URLSearchParams({
+        response_type: 'code',
+        client_id: 'app',
+        redirect_uri: redirectUri,
+      });
+      const headers = { accept: 'text/html' };
+      return (await fetch(`${gateway.baseUrl}/demo/oauth/authorize?${query}`, { headers })).text();
+    };
+    const html = await shown('http://127.0.0.1:9/app/<b>');
+    expect(html).toContain('<code>http://127.0.0.1:9/app/&#60;b&#62;</code>');
+    expect(html).toContain('exactly this address');
+    expect(html).toContain(`href="${help('invalid_redirect_uri')}"`);
+    expect(html).not.toContain('start again');
+    // A sentence of another party is not shown as if it were ours.
+    expect(await shown('Your account is locked: call 555')).not.toContain('locked');
+  });
+});
+
 describe('MCP', () => {
   async function called(name: string, input: object) {
     const answer = await fetch(`${gateway.baseUrl}/demo/mcp`, {
@@ -221,8 +273,10 @@ describe('the page', () => {
     const html = await answer.text();
     expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'");
     const codes = Object.keys({ ...FAULT_HELP, ...GRAPHQL_HELP, ...OAUTH_HELP });
-    const anchors = [...html.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
-    expect(anchors.toSorted()).toEqual(codes.toSorted());
+    const anchors = [...html.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id!);
+    const listed = [...html.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id!);
+    expect(listed).toContain('403');
+    expect(anchors.toSorted()).toEqual([...codes, ...listed].toSorted());
     expect(html).not.toMatch(/<script|https?:|`/);
   });
 });

@@ -18,7 +18,7 @@ export const FAULT_HELP: Readonly<Record<FaultCode, Help>> = {
   },
   unauthenticated: {
     meaning: 'The request has no access token.',
-    next: 'Send the header `Authorization: Bearer TOKEN`. `WWW-Authenticate` names the metadata, which say where to get a token.',
+    next: 'Send the header `Authorization: Bearer TOKEN`. `WWW-Authenticate` names the metadata, which say where to get a token. An `<img>` cannot send it: show a blob that was fetched with the token, or get a link by `POST /{tenant}/wado/links`.',
   },
   invalid_token: {
     meaning: 'The token is expired, revoked, of another tenant or for another server.',
@@ -30,8 +30,12 @@ export const FAULT_HELP: Readonly<Record<FaultCode, Help>> = {
   },
   forbidden: {
     meaning:
-      'The token or a policy does not cover this patient, a capability has expired, or the document is not trusted.',
-    next: 'Search Patient without parameters: it finds the patients that the token covers. For an address that has expired, search the study again.',
+      'The token or a policy does not cover this patient, a link or capability was used or has expired, or the document is not trusted.',
+    next: 'Use the id in `patient` of the token answer. With `patient/Patient.rs`, a search of Patient without parameters finds all that the token covers. Links are for one use within a minute: get a new one by `POST /{tenant}/wado/links`. For any other address of images, search the study again.',
+  },
+  cross_site: {
+    meaning: 'A page of another site sent a request that only pages of this server or of localhost may send.',
+    next: 'To register an app: open its page at `localhost` or `127.0.0.1`, or register it by a command such as curl. In a sign-in: begin again in the app. Assistants ask without a page.',
   },
   not_found: {
     meaning: 'It does not exist, or this caller may not see it. The answer is the same for both.',
@@ -91,7 +95,7 @@ export const GRAPHQL_HELP = {
   GRAPHQL_VALIDATION_FAILED: {
     meaning:
       'The document does not fit the schema: a field, argument or type is unknown, or a value has the wrong type.',
-    next: 'Use the name that the message suggests, or look it up in `/schema.graphql`. Names of search parameters have `_` for `-`.',
+    next: 'Use the name that the message suggests, or write the query in the playground, `/{tenant}/playground`, which completes names. `/schema.graphql` has all of them. Names of search parameters have `_` for `-`.',
   },
   BAD_USER_INPUT: {
     meaning: 'A value in `variables` is missing or has the wrong type.',
@@ -126,19 +130,20 @@ export const OAUTH_HELP = {
     next: 'Check `client_id`, secret or key, and the tenant in the path. A client is registered for one tenant.',
   },
   invalid_grant: {
-    meaning: 'The code or refresh token is expired, used, or of another client or redirect URI.',
-    next: 'Start the sign-in again. A code works once.',
+    meaning:
+      'The code or refresh token is expired, used, or of another client or redirect URI, or `code_verifier` is missing or wrong.',
+    next: 'If it never worked: send `redirect_uri` and the `code_verifier` of this sign-in (PKCE), of which `code_challenge` was made. Then start the sign-in again: a code works once, within a minute.',
   },
   invalid_redirect_uri: {
     meaning: 'The redirect URI is not one that a client may register.',
-    next: 'Register `https`, or `http` at localhost. Send the same URI, to the last character, in each request.',
+    next: 'Register `https`, `http` at localhost, or the scheme of a native app; a page registers only addresses of its own origin. Send the same URI, to the last character, in each request.',
   },
   invalid_client_metadata: {
     meaning: 'The registration has a value that is not supported.',
     next: 'Correct the member that the message names.',
   },
   invalid_target: {
-    meaning: '`resource` or `aud` names another server.',
+    meaning: '`resource` names another server. For `aud`, the error is `invalid_request`.',
     next: 'Name the FHIR base of the tenant: `/{tenant}/fhir` with the public address.',
   },
   unauthorized_client: {
@@ -154,7 +159,7 @@ export const OAUTH_HELP = {
     next: 'Send `response_type=code`.',
   },
   access_denied: {
-    meaning: 'The person did not agree, or may not see the patient.',
+    meaning: 'The person did not agree, or may not see the patient. At `/register`: see `cross_site`.',
     next: 'Start again when the person wants to.',
   },
   login_required: {

@@ -13,6 +13,7 @@ const FAULTS = {
   invalid_token: { status: 401, issue: 'login', error: 'invalid_token' },
   insufficient_scope: { status: 403, issue: 'forbidden', error: 'insufficient_scope' },
   forbidden: { status: 403, issue: 'forbidden' },
+  cross_site: { status: 403, issue: 'forbidden' },
   not_found: { status: 404, issue: 'not-found' },
   method_not_allowed: { status: 405, issue: 'not-supported' },
   not_acceptable: { status: 406, issue: 'not-supported' },

@@ -16,7 +16,9 @@ export function tokenNeeded(): Fault {
 /** Refuses a patient whom the request names and the caller may not see (IA-7: 403, never an empty Bundle). */
 export function patientOutOfReach(): Fault {
   const message = 'The token does not give access to the patient that was asked for.';
-  return new Fault('forbidden', `${message} A search of Patient finds those that it gives access to.`);
+  const next =
+    'Use the id in "patient" of the token answer. A search of Patient finds all that it gives access to.';
+  return new Fault('forbidden', `${message} ${next}`);
 }
 
 /** Refuses a DICOM UID that is unknown, out of reach or withheld (IA-7). */

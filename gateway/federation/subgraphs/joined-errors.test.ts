@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { joinEqualErrors, withoutSuggestions, withSchemaHint } from './joined-errors.ts';
 
+const HINT = 'The schema is at /schema.graphql, and the playground of the tenant completes its names.';
+
 const error = (path: (string | number)[], message = 'No.', code = 'forbidden') => ({
   message,
   path,
@@ -46,12 +48,12 @@ describe('errors of one answer', () => {
   test.each([
     [
       'Unknown argument "nam" on field "Query.PatientList". Did you mean "name"?',
-      'Unknown argument "nam" on field "Query.PatientList". The schema is at /schema.graphql.',
+      `Unknown argument "nam" on field "Query.PatientList". ${HINT}`,
     ],
     ['Cannot query field "nosuch" on type "Patient".', 'Cannot query field "nosuch" on type "Patient".'],
     [
       'Cannot query field "Did you mean " on type "Patient". Did you mean "id" or "name"?',
-      'Cannot query field "Did you mean " on type "Patient". The schema is at /schema.graphql.',
+      `Cannot query field "Did you mean " on type "Patient". ${HINT}`,
     ],
   ])('without suggestions: %s', (message, shown) => {
     const extensions = { code: 'GRAPHQL_VALIDATION_FAILED' };
@@ -59,9 +61,9 @@ describe('errors of one answer', () => {
   });
 
   test.each([
-    ['Cannot query field "zz" on type "Patient".', ' The schema is at /schema.graphql.'],
+    ['Cannot query field "zz" on type "Patient".', ` ${HINT}`],
     ['Cannot query field "i" on type "Patient". Did you mean "id"?', ''],
-    ['Unknown argument "zz" on field "Query.PatientList". The schema is at /schema.graphql.', ''],
+    [`Unknown argument "zz" on field "Query.PatientList". ${HINT}`, ''],
     ['Int cannot represent non-integer value: "x"', ''],
   ])('where the schema is, after: %s', (message, hint) => {
     const extensions = { code: 'GRAPHQL_VALIDATION_FAILED' };

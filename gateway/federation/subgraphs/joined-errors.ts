@@ -44,7 +44,7 @@ function withOneClock(errors: readonly GraphQLFormattedError[]): readonly GraphQ
   );
 }
 
-const SCHEMA = 'The schema is at /schema.graphql.';
+const SCHEMA = 'The schema is at /schema.graphql, and the playground of the tenant completes its names.';
 
 /** The end of a message of graphql-js about an unknown name, which names similar ones of the schema. */
 const SUGGESTION = / Did you mean (?:(?!Did you mean)[^])*\?$/;

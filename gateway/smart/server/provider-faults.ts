@@ -1,8 +1,8 @@
-import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
 import { CACHE_CONTROL } from '../../../schema/http/cache-control.ts';
 import { Fault, faultOauth, toFault } from '../../../schema/fault/fault.ts';
 import { helpUrl } from '../../../schema/fault/fault-help.ts';
-import { page, pageHeaders } from './sign-in/page.ts';
+import { escaped, page, pageHeaders } from './sign-in/page.ts';
 import { PATHS } from './endpoints.ts';
 
 /**
@@ -36,6 +36,34 @@ export function answerFaults(baseUrl: string, onError: (error: Error) => void) {
       nameHelp(ctx, baseUrl);
     }
   };
+}
+
+/**
+ * Returns the form of the provider's own errors: a page for a person, JSON for programs.
+ * @param baseUrl public base of the whole server
+ */
+export function providerErrors(baseUrl: string): NonNullable<Configuration['renderError']> {
+  return (ctx, out) => {
+    if (!isPage(ctx)) {
+      ctx.body = out;
+      return;
+    }
+    const { error, error_description: description = error } = out;
+    const next =
+      error === 'invalid_redirect_uri'
+        ? redirectMismatch(ctx.oidc.params?.['redirect_uri'])
+        : '<p>Go back to the app and start again.';
+    const help = `<p>For developers: <a href="${escaped(helpUrl(baseUrl, error))}">${escaped(error)}</a>`;
+    ctx.set(pageHeaders());
+    ctx.body = page('This did not work', `<p>${escaped(description)}${next}${help}`);
+  };
+}
+
+/** Names the redirect URI of a request, unless it could be read as a text of ours. */
+function redirectMismatch(sent: unknown): string {
+  const shown = typeof sent === 'string' && /^[!-~]{1,300}$/.test(sent);
+  const which = shown ? `: <code>${escaped(sent)}</code>` : '';
+  return `<p>The app sent another address than the registered ones${which}<p>Its developer has to register exactly this address, to the last character.`;
 }
 
 /** Adds `error_uri` to an error: in JSON, or in the address to which a browser is sent back. */

@@ -1,7 +1,5 @@
 import type { Configuration } from 'oidc-provider';
 import { errors } from 'oidc-provider';
-import { escaped, page, pageHeaders } from './sign-in/page.ts';
-import { isPage } from './provider-faults.ts';
 import { ID_TOKEN_ALGORITHMS } from '../../../schema/tenant/registered-client.ts';
 import { CLIENT_ALGORITHMS, PATHS } from './endpoints.ts';
 import { LIFETIMES } from './lifetimes.ts';
@@ -35,15 +33,6 @@ export const FIXED: Configuration = {
       throw new errors.InvalidClientAuth('the client assertion lives longer than five minutes');
     }
     if (claims['sub'] !== claims['iss']) throw new errors.InvalidClientAuth('sub must be the client_id');
-  },
-  renderError(ctx, out) {
-    if (!isPage(ctx)) {
-      ctx.body = out;
-      return;
-    }
-    const text = out.error_description ?? out.error;
-    ctx.set(pageHeaders());
-    ctx.body = page('This did not work', `<p>${escaped(text)}<p>Go back to the app and start again.`);
   },
 };
 

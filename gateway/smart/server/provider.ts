@@ -13,7 +13,7 @@ import type { LaunchContexts } from './sign-in/launch.ts';
 import { launchContexts } from './sign-in/launch.ts';
 import { silentConsents } from './sign-in/silent-consent.ts';
 import { isRegistered } from './clients/loopback.ts';
-import { answerFaults } from './provider-faults.ts';
+import { answerFaults, providerErrors } from './provider-faults.ts';
 import { FEATURES, FIXED } from './provider-settings.ts';
 import { renewRegistration } from './clients/registration.ts';
 import { nameSuccessors, successors, withRotationGrace } from './state/rotation-grace.ts';
@@ -78,6 +78,7 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
       if (grantId) return ctx.oidc.provider.Grant.find(grantId);
       return isSilent(ctx) ? consents.grantOf(ctx) : undefined;
     },
+    renderError: providerErrors(baseUrl),
     interactions: {
       policy: policy(isSilent),
       url: (_ctx, interaction) => `${new URL(issuer).pathname}/interaction/${interaction.uid}`,

@@ -42,7 +42,7 @@ export async function json({ raw, headers }: FastifyRequest): Promise<unknown> {
  * Refuses a request from a page of another site, by its `Origin` and `Sec-Fetch-Site`. Programs send neither.
  * @param origin of this server
  * @param instead what the error says that the caller can do
- * @throws Fault `forbidden`
+ * @throws Fault `cross_site`
  */
 export function refuseCrossSite({ headers }: FastifyRequest, origin: string, instead = ''): void {
   const from = headers.origin;
@@ -51,7 +51,7 @@ export function refuseCrossSite({ headers }: FastifyRequest, origin: string, ins
     (from !== undefined && from !== origin) || (site !== undefined && !SAME_SITE.includes(String(site)));
   if (foreign)
     throw new Fault(
-      'forbidden',
+      'cross_site',
       `The request comes from a page of another site, which is not allowed.${instead}`,
     );
 }

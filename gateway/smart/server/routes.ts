@@ -2,6 +2,7 @@ import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { helpUrl } from '../../../schema/fault/fault-help.ts';
 import { nothingAtPath } from '../../../schema/fault/refusals.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import { faultHandler } from '../../http/fault-reply.ts';
@@ -66,6 +67,7 @@ export function oauthRoutes(server: AuthorizationServer, baseUrl: string): Fasti
       requireAdmitted(own, request);
       const asked = { body: await json(request), page };
       const answer = await register(own, server.state, asked, Math.floor(Date.now() / 1000));
+      if (answer.status !== 201) answer.body.error_uri = helpUrl(baseUrl, answer.body.error);
       return reply.code(answer.status).send(answer.body);
     });
 

@@ -86,7 +86,10 @@ const BOUND =
 /** Returns the same fault for revoked, foreign and invented tokens (RFC 6750 §3.1), and for those not known to have expired. */
 export function invalid(): Fault {
   const message = 'The access token is expired, revoked, or not meant for this tenant.';
-  return new Fault('invalid_token', `${message} Get one from the authorization server of the tenant.`);
+  return new Fault(
+    'invalid_token',
+    `${message} Get one from the authorization server that fhir/.well-known/smart-configuration of the tenant names.`,
+  );
 }
 
 /** Returns the fault for a token of the tenant's own server that is known to have expired. */

@@ -46,6 +46,8 @@ test.each<[object, string]>([
   [{ redirect_uris: [] }, 'invalid_redirect_uri'],
   [{ redirect_uris: ['javascript:alert(1)'] }, 'invalid_redirect_uri'],
   [{ redirect_uris: ['https://a.example.org/#f'] }, 'invalid_redirect_uri'],
+  [{ redirect_uris: ['http://192.168.1.9:5173/'] }, 'invalid_redirect_uri'],
+  [{ redirect_uris: [REDIRECT, 'HTTP://127.0.0.1.nip.io/'] }, 'invalid_redirect_uri'],
   [{ redirect_uris: [REDIRECT], token_endpoint_auth_method: 'private_key_jwt' }, 'invalid_client_metadata'],
   [{ redirect_uris: [REDIRECT], token_endpoint_auth_method: 'tls_client_auth' }, 'invalid_client_metadata'],
   [{ redirect_uris: [REDIRECT], id_token_signed_response_alg: 'HS256' }, 'invalid_client_metadata'],
@@ -102,7 +104,7 @@ describe('an app in development registers itself from its page on this machine',
   test.each([
     ['http://localhost:5174/'],
     ['https://evil.example.org/'],
-    ['http://localhost:5173.evil.example.org/'],
+    ['https://localhost:5173.evil.example.org/'],
     ['org.example.app:/done'],
     ['no URL'],
   ])('but not with %s, which is of another origin: 400 that says so', async (uri) => {

@@ -14,10 +14,14 @@ import type { TenantServer } from '../tenant-server.ts';
 import { refuseCrossSite } from '../request.ts';
 import type { State } from '../state/state.ts';
 
+/** Tells whether an answer to this address stays on this machine or is encrypted: nobody may read the code (RFC 9700 §2.6). */
+const isEncrypted = (uri: string) => !/^http:/i.test(uri) || (URL.canParse(uri) && isLoopback(uri));
+const PLAIN = 'http is only for localhost, 127.0.0.1 and [::1]; register https for another address.';
+
 /** Metadata of an app (RFC 7591 §2). Unknown fields are ignored. No field makes the server fetch a URL. */
 const metadata = z.object({
   client_name: shownName.max(100).optional(),
-  redirect_uris: z.array(z.string().max(500)).min(1).max(10),
+  redirect_uris: z.array(z.string().max(500).refine(isEncrypted, PLAIN)).min(1).max(10),
   token_endpoint_auth_method: z.enum(CLIENT_AUTHENTICATION).default('client_secret_basic'),
   jwks: z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(10) }).optional(),
   id_token_signed_response_alg: z.enum(ID_TOKEN_ALGORITHMS).optional(),
@@ -32,7 +36,7 @@ const RENEWAL_SECONDS = 86_400;
 export type Registered = { status: 201; body: Record<string, unknown> } | Refused;
 interface Refused {
   status: 400 | 429;
-  body: { error: string; error_description: string };
+  body: { error: string; error_description: string; error_uri?: string };
 }
 
 /** Returns whether apps may register at all: only at a server on the developer's own machine. */
@@ -54,7 +58,7 @@ const INSTEAD = ' An app registers itself from its page at localhost, or by a co
 /**
  * Returns the origin of an app's page on the developer's own machine; undefined for a page of ours, and for a program.
  * @param origin of this server
- * @throws Fault `forbidden` for a page of another site
+ * @throws Fault `cross_site`
  */
 export function localPage(request: FastifyRequest, origin: string): string | undefined {
   const from = request.headers.origin ?? '';

@@ -10,7 +10,7 @@ const STYLE = `
   .people button { width: 100%; } button:focus-visible, input:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
   .primary { background: var(--accent); border-color: var(--accent); color: var(--paper); font-weight: 600; } .actions { display: flex; gap: .75rem; }
   dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; } dt { opacity: .75; } dd { margin: 0; overflow-wrap: anywhere; }
-  label { display: flex; gap: .75rem; padding: .4rem 0; align-items: start; } input { width: 1.2rem; height: 1.2rem; flex: none; margin: .2rem 0 0; } code { font-size: .85em; }`;
+  label { display: flex; gap: .75rem; padding: .4rem 0; align-items: start; } input { width: 1.2rem; height: 1.2rem; flex: none; margin: .2rem 0 0; } code { font-size: .85em; overflow-wrap: anywhere; }`;
 
 /** Returns a page of the authorization server, without scripts and external files. @param body HTML */
 export function page(title: string, body: string): string {
