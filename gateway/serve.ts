@@ -20,7 +20,7 @@ import { GracefulShutdown } from './http/graceful-shutdown.ts';
 import { outboundConnections } from './outbound/connections.ts';
 import { metricsServer } from './http/metrics-server.ts';
 import { metrics } from './http/metrics.ts';
-import { processLogger, usualFormat } from './http/logger.ts';
+import { processLogger } from './http/logger.ts';
 import { firstRequestCommands } from './pages/first-request.ts';
 import { askedCheck, checkTenant, COMMAND } from './self-test/command.ts';
 import type { Settings } from './settings.ts';
@@ -103,8 +103,8 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const usesDemo = ({ images }: Tenant) =>
     images.some((source) => source.type === 'folder' && `${source.path}${sep}`.startsWith(demo.images + sep));
-  // For people. A program that reads JSON from stdout gets nothing else there.
-  const print = checking || (logFormat ?? usualFormat()) === 'json' ? console.error : console.log;
+  // For people. With LOG_FORMAT=json a program that reads stdout gets nothing else there.
+  const print = checking ? console.error : console.log;
   const isGreeting = !subgraph && logFormat !== 'json' && process.env['NODE_ENV'] !== 'production';
   const progress = (line: string) => {
     if (!isFirst) return;

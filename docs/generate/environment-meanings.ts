@@ -113,7 +113,7 @@ export const ENVIRONMENT_MEANINGS: Readonly<Record<keyof z.input<typeof environm
   },
   LOG_FORMAT: {
     fallback: '`text` in a terminal, `json` elsewhere',
-    text: 'Format of the log: `json`, or `text` for people, without colours if `NO_COLOR` is set. Audit records are always JSON. Set to `json`, the lines that `npm start` prints for people are part of the log, or left out; where JSON is the default, they are on standard error.',
+    text: 'Format of the log: `json`, or `text` for people, without colours if `NO_COLOR` is set. Audit records are always JSON. Set to `json`, standard output has nothing else: the lines that `npm start` prints for people are part of the log, or left out.',
   },
   LOG_LEVEL: { text: 'Level of the log (pino).' },
 };

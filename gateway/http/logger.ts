@@ -34,7 +34,7 @@ export function logger(level: string, destination?: DestinationStream, format: L
 }
 
 /** Returns the format of the log: text where stdout is a terminal, and JSON elsewhere. */
-export const usualFormat = (): LogFormat => (process.stdout.isTTY ? 'text' : 'json');
+const usualFormat = (): LogFormat => (process.stdout.isTTY ? 'text' : 'json');
 
 /** Returns the logger of a process. */
 export function processLogger(level: string, format = usualFormat()): Logger {

@@ -76,7 +76,7 @@ function nameHelp({ body, response }: KoaContextWithOIDC, baseUrl: string): void
 }
 
 /** Returns true when a person's browser asks: only the authorization endpoint is for people. */
-export function isPage(ctx: Pick<KoaContextWithOIDC, 'path' | 'accepts'>): boolean {
+function isPage(ctx: Pick<KoaContextWithOIDC, 'path' | 'accepts'>): boolean {
   return !CLIENT_ENDPOINTS.includes(ctx.path) && ctx.accepts('json', 'html') === 'html';
 }
 
