@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
+import { memoized } from '../cache/bounded-cache.ts';
 import type { JoinRule } from '../fhir/accession-types.ts';
 import type { TrustedManifest } from '../graphql/trusted-manifest.ts';
 import { z } from 'zod';
@@ -16,7 +17,7 @@ import {
   type images,
   type serviceAuthentication,
 } from './tenant-file.ts';
-import { keysOf, type SchemaNode } from './tenant-keys.ts';
+import { keysOf, type SchemaNode, type TenantKey } from './tenant-keys.ts';
 
 export type AuthorizationConfig = z.infer<typeof authorization>;
 export type ClinicalConfig = z.infer<typeof clinical>;
@@ -251,11 +252,19 @@ function flatten(
   return [{ path, reason: `is missing${must}` }];
 }
 
+/** Every key of a tenant file. It takes milliseconds to list them: too long for each wrong configuration in a URL. */
+const allKeys = memoized<TenantKey[], 'all'>(
+  () => [...keysOf(z.toJSONSchema(tenantFile, { io: 'input', unrepresentable: 'any' }) as SchemaNode)],
+  { entries: 1 },
+);
+
 /** Lists the keys that an object of a tenant file may have. @param type the value of its `type`, if it has one */
 function knownKeys(at: readonly PropertyKey[], type: unknown): string[] {
-  const schema = z.toJSONSchema(tenantFile, { io: 'input', unrepresentable: 'any' }) as SchemaNode;
-  const names = at.filter((part) => typeof part === 'string');
-  return [...keysOf(schema)]
-    .filter((key) => key.path === [...names, key.name].join('.') && (!key.type || key.type === type))
+  const above = at
+    .filter((part) => typeof part === 'string')
+    .map((part) => `${part}.`)
+    .join('');
+  return allKeys('all')
+    .filter((key) => key.path === above + key.name && (!key.type || key.type === type))
     .map(({ name }) => name);
 }
