@@ -8,8 +8,7 @@ export async function blobUrl(address: string): Promise<string> {
 
 /** Gets a link to a frame of an instance. It works once, within a minute and without a token: an `<img>` can load it. */
 export async function frameLink(wadoUrl: string, frame = 1): Promise<string> {
-  const [path] = /studies\/.+/.exec(wadoUrl)!;
-  const body = JSON.stringify({ path: `${path}/frames/${frame}/rendered`, accept: 'image/png' });
+  const body = JSON.stringify({ path: `${wadoUrl}/frames/${frame}/rendered`, accept: 'image/png' });
   const headers = { 'content-type': 'application/json' };
   const response = await authorizedFetch(`${TENANT}/wado/links`, { method: 'POST', headers, body });
   return ((await response.json()) as { url: string }).url;

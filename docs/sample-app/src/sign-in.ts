@@ -1,7 +1,8 @@
 import * as oauth from 'oauth4webapi';
 
+const { VITE_TENANT = 'http://localhost:4000/demo' } = import.meta.env as Record<string, string | undefined>;
 /** One tenant of a gateway: its record, images and authorization server are below this address. */
-export const TENANT = (import.meta.env['VITE_TENANT'] as string | undefined) ?? 'http://localhost:4000/demo';
+export const TENANT = VITE_TENANT.replace(/\/+$/, '');
 /** An `r` to read, an `s` to search; `offline_access` for a refresh token. */
 const SCOPE =
   'launch/patient patient/Patient.r patient/DiagnosticReport.rs patient/ImagingStudy.rs offline_access';
@@ -29,6 +30,7 @@ async function discover(): Promise<oauth.AuthorizationServer> {
 /** Registers the app, and goes to the sign-in page of the server. */
 export async function signIn(): Promise<void> {
   const server = await discover();
+  if (!server.registration_endpoint) throw new Error(`Apps register at …/demo, not at ${TENANT}.`);
   const app = { client_name: 'Sample app', redirect_uris: [REDIRECT], token_endpoint_auth_method: 'none' };
   const answer = await oauth.dynamicClientRegistrationRequest(server, app, HTTP);
   const { client_id } = await oauth.processDynamicClientRegistrationResponse(answer);

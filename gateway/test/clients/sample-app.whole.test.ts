@@ -7,10 +7,11 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser, Locator, Page } from 'playwright-core';
 import sharp from 'sharp';
-import { preview, type PreviewServer } from 'vite';
+import { preview } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startChromium } from '../setup/chromium.ts';
 import { freePort } from '../setup/free-port.ts';
+import { buildTestGateway } from '../test-gateway.ts';
 import { startDemoGateway, type DemoGateway } from './demo-gateway.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -21,34 +22,42 @@ const require = createRequire(import.meta.url);
 const HELEN = 'Helen Marie Castellanos';
 const clock = { ahead: 0 };
 
+/** A name that only the browser of this test knows. */
+const NETWORK_HOST = 'app.example';
+
 let gateway: DemoGateway;
-let built: string;
-let site: PreviewServer;
 let browser: Browser;
 let address: string;
+const closing: (() => Promise<unknown>)[] = [];
 beforeAll(async () => {
   gateway = await startDemoGateway(undefined, () => Date.now() + clock.ahead);
-  built = await mkdtemp(join(tmpdir(), 'sample-app-'));
-  const vite = join(dirname(require.resolve('vite/package.json')), 'bin/vite.js');
-  const environment = { ...process.env, NODE_ENV: 'production', VITE_TENANT: gateway.tenant };
-  await run(process.execPath, [vite, 'build', '--outDir', built], { cwd: sources, env: environment });
-  const port = await freePort();
-  site = await preview({
-    configFile: false,
-    root: sources,
-    build: { outDir: built },
-    preview: { port, host: '127.0.0.1' },
-  });
-  address = `http://localhost:${port}/`;
-  browser = await startChromium();
+  closing.push(() => gateway.close());
+  address = await siteFor(`${gateway.tenant}/`);
+  browser = await startChromium(`--host-resolver-rules=MAP ${NETWORK_HOST} 127.0.0.1`);
+  closing.push(() => browser.close());
   await mkdir(shots, { recursive: true });
 }, 120_000);
 afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-  await gateway?.close();
-  if (built) await rm(built, { recursive: true });
+  for (const close of closing.reverse()) await close();
 });
+
+/** Builds and serves the app for a tenant. @returns the address of the page */
+async function siteFor(tenant: string): Promise<string> {
+  const built = await mkdtemp(join(tmpdir(), 'sample-app-'));
+  closing.push(() => rm(built, { recursive: true }));
+  const vite = join(dirname(require.resolve('vite/package.json')), 'bin/vite.js');
+  const environment = { ...process.env, NODE_ENV: 'production', VITE_TENANT: tenant };
+  await run(process.execPath, [vite, 'build', '--outDir', built], { cwd: sources, env: environment });
+  const port = await freePort();
+  const site = await preview({
+    configFile: false,
+    root: sources,
+    build: { outDir: built },
+    preview: { port, host: '127.0.0.1', allowedHosts: [NETWORK_HOST] },
+  });
+  closing.push(() => site.close());
+  return `http://localhost:${port}/`;
+}
 
 /**
  * Opens the app in a context of its own, and signs in.
@@ -184,5 +193,39 @@ describe('the sample app says in plain words', () => {
       .poll(() => alertOf(page))
       .toBe(`The server does not answer. Is it running at ${gateway.tenant}?`);
     await page.close();
+  });
+});
+
+describe('the sample app says before a sign-in', () => {
+  async function refused(at: string): Promise<string> {
+    const page = await browser.newPage();
+    await page.goto(at);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    const text = await page.getByRole('alert').innerText();
+    await page.close();
+    return text;
+  }
+
+  test('that a tenant registers no apps', async () => {
+    const open = await buildTestGateway(
+      ({ images, patients }) => ({
+        open: {
+          authorization: { type: 'mock', disableAuthzChecks: true },
+          clinical: { type: 'store', path: patients },
+          images: { type: 'folder', path: images, lookup: 'studies-by-mrn' },
+        },
+      }),
+      undefined,
+      undefined,
+      { port: await freePort() },
+    );
+    closing.push(() => open.close());
+    const text = await refused(await siteFor(`${open.baseUrl}/open`));
+    expect(text).toBe(`Apps register at …/demo, not at ${open.baseUrl}/open.`);
+  });
+
+  test('that its page has to be at localhost or of https', async () => {
+    const text = await refused(address.replace('localhost', NETWORK_HOST));
+    expect(text).toMatch(/^Open this page at localhost or by https/);
   });
 });

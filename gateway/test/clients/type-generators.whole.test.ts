@@ -111,6 +111,28 @@ test('FG-1 graphql-codegen generates types, and a query file that uses them comp
   await expect(typeCheck()).resolves.toBeUndefined();
 }, 120_000);
 
+/** Runs a command of gql.tada in the folder. Rejects with its output. */
+async function tada(command: string): Promise<void> {
+  const cli = join(root, 'node_modules/gql.tada/bin/cli.js');
+  const failed = (error: { stdout?: string; stderr?: string }) => {
+    throw new Error(`${error.stdout}${error.stderr}`, { cause: error });
+  };
+  await run(process.execPath, [cli, command, '-c', directory]).catch(failed);
+}
+
+test('FG-1 gql.tada check names a misspelled field', async () => {
+  await writeFile(
+    join(directory, 'misspelled.ts'),
+    `import { initGraphQLTada } from 'gql.tada';
+import type { introspection } from './env.d.ts';
+${TADA}export const patients = graphql(\`{ PatientList { birthDat } }\`);
+`,
+  );
+  await configure('misspelled.ts');
+  await tada('generate-output');
+  await expect(tada('check')).rejects.toThrow('birthDat');
+}, 120_000);
+
 test('FG-1 gql.tada generates types, and a query file that uses them compiles', async () => {
   await writeFile(
     join(directory, 'tada.ts'),
@@ -121,11 +143,6 @@ type Story = ResultOf<typeof story>;
 ${USES}`,
   );
   await configure('tada.ts');
-  await run(process.execPath, [
-    join(root, 'node_modules/gql.tada/bin/cli.js'),
-    'generate-output',
-    '-c',
-    directory,
-  ]);
+  await tada('generate-output');
   await expect(typeCheck()).resolves.toBeUndefined();
 }, 120_000);
