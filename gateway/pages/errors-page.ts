@@ -5,9 +5,10 @@ import { escaped } from '../smart/server/sign-in/page.ts';
 import { SYMPTOMS, type Symptom } from './error-symptoms.ts';
 import { htmlPage, link, sendPage } from './html-page.ts';
 
-/** A name is broken only after `_`; the row to which an error links is marked. */
+/** A name is broken only after `_`; the row to which an error links is marked. On a phone, the cells of a row are below each other. */
 const STYLE = `
-  th, td:first-child { overflow-wrap: break-word; } :target { background: var(--soft); } tr:target { outline: 3px solid var(--accent); }`;
+  th, td:first-child { overflow-wrap: break-word; } :target { background: var(--soft); } tr:target { outline: 3px solid var(--accent); outline-offset: -3px; }
+  @media (max-width: 40rem) { tr, th, td { display: block; border: 0; } tr { border-bottom: 1px solid var(--line); padding: .35rem 0; } tr:first-child { display: none; } }`;
 
 /** Tables of codes: id in the page, title, and help for each code. */
 const CODES: readonly [id: string, title: string, help: Readonly<Record<string, Help>>][] = [
