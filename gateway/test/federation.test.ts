@@ -89,7 +89,7 @@ test('SM-6 a field that the scopes do not cover is null with an error, at 200', 
     ImagingStudyList: [{ id: '1.2.3', series: [{ uid: '1.2.3.4' }] }],
   });
   expect(json.errors?.map(({ extensions }) => [extensions['code'], extensions['scope']])).toEqual([
-    ['insufficient_scope', 'patient/Patient.rs'],
+    ['insufficient_scope', 'patient/Patient.r'],
     ['insufficient_scope', 'patient/Condition.rs'],
   ]);
 });

@@ -1,4 +1,4 @@
-/** FG-1: each scalar of the graph is of the JSON type that docs/graphql.md and docs/build-an-app.md give to code generators. */
+/** FG-1: each scalar of the graph is of the JSON type that docs/graphql-schema.md and docs/build-an-app.md give to code generators. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,8 +60,10 @@ test('dates, times and codes are text, decimals are numbers', async () => {
 
 test('the documents say so', () => {
   const page = (name: string) => readFileSync(join(import.meta.dirname, '../../docs', name), 'utf8');
-  expect(page('graphql.md')).toContain('| `date`, `dateTime`, `instant`, `time`, `code` | text | `string` |');
-  expect(page('graphql.md')).toMatch(/^\| `decimal` \| a number .* \| `number` \|$/m);
+  expect(page('graphql-schema.md')).toContain(
+    '| `date`, `dateTime`, `instant`, `time`, `code` | text | `string` |',
+  );
+  expect(page('graphql-schema.md')).toMatch(/^\| `decimal` \| a number .* \| `number` \|$/m);
   const code = page('build-an-app.md');
   for (const name of ['date', 'dateTime', 'instant', 'time', 'code'])
     expect(code).toContain(`${name}: 'string'`);

@@ -116,14 +116,15 @@ describe('FG-6 the studies of 50 patients', () => {
     expect([count('studies'), count('series'), count('studies by UID')]).toEqual([1, 1, 1]);
   });
 
-  test.each<[Reading, what: string]>([
-    ['literal', 'that takes a comma as a part of the value'],
-    ['first', 'that takes the first value of a list'],
-    ['refused', 'that refuses a list'],
-    ['cut', 'that does not answer all of a list'],
-  ])('are complete of a server %s: %s', async (how) => {
+  test.each<[Reading, what: string, together: number]>([
+    ['literal', 'that takes a comma as a part of the value', 1],
+    ['first', 'that takes the first value of a list', 1],
+    ['refused', 'that refuses a list', 1],
+    // It is asked for the rest too, and gives the same rows again.
+    ['cut', 'that does not answer all of a list', 2],
+  ])('are complete of a server %s: %s', async (how, _, together) => {
     expect(await ask(how, 'ImagingStudyList { id }')).toEqual(lists);
-    expect([count('studies'), count('series')]).toEqual([PATIENTS + 1, PATIENTS + 1]);
+    expect([count('studies'), count('series')]).toEqual([PATIENTS + together, PATIENTS + together]);
   });
 });
 
