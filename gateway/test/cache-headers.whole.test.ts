@@ -13,6 +13,7 @@ import { smallObjects } from './setup/small-objects.ts';
 const NO_STORE = 'no-store';
 const PRIVATE = 'private, no-cache';
 const PUBLIC = 'public, max-age=300';
+const REVALIDATE = 'no-cache';
 const STUDY = '1.2.3';
 /** Values for the parameters of paths. */
 const VALUES: Record<string, string> = {
@@ -105,7 +106,7 @@ const kept = ({ statusCode, headers }: LightMyRequestResponse) => [statusCode, h
 function cacheControlOf(pattern: string): string {
   if (/^\/:tenant\/(dicomweb|wado-uri|wado\/:capability)/.test(pattern)) return PRIVATE;
   if (/\/fhir\/metadata$|\/\.well-known\/|^\/schema\.graphql$|smart-style/.test(pattern)) return PUBLIC;
-  return NO_STORE;
+  return pattern === '/errors' ? REVALIDATE : NO_STORE;
 }
 
 describe('DW-14 Cache-Control of answers', () => {
