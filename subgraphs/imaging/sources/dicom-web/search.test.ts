@@ -31,7 +31,7 @@ interface Behaviour {
   ignoresOffset?: boolean;
 }
 
-/** A server with a limit of its own, as Google, Azure and dcm4chee have. */
+/** A server with a limit of its own. */
 function server(all: readonly DicomJson[], { most, tells = false, ignoresOffset = false }: Behaviour) {
   const asked: string[] = [];
   const json = async (path: string) => {
