@@ -1,6 +1,6 @@
 import type { Result, Status } from '../requirement.ts';
 import type { Report } from '../run.ts';
-import { countsOf, uncheckedOf, verdictOf } from './summary.ts';
+import { countsOf, notChecked, uncheckedOf, verdictOf } from './summary.ts';
 
 /** Labels, and their colours on a terminal. */
 const LABELS: Readonly<Record<Status, readonly [text: string, colour: number]>> = {
@@ -36,8 +36,8 @@ const REASONS = 6;
 /** Returns the last lines of a report: how many checks decided, why the others did not, and the verdict. */
 export function summaryLines(report: Report): string {
   const unchecked = uncheckedOf(report);
-  const sum = (some: typeof unchecked) => some.reduce((total, { count }) => total + count, 0);
-  const [all, others] = [sum(unchecked), sum(unchecked.slice(REASONS))];
+  const all = notChecked(report);
+  const others = unchecked.slice(REASONS).reduce((total, { count }) => total + count, 0);
   const line = (checks: number, reason: string) => `  ${String(checks).padStart(4)}  ${reason}`;
   return [
     countsOf(report),

@@ -1,9 +1,7 @@
 import type { Result } from '../requirement.ts';
 import type { Report } from '../run.ts';
-import { countsOf, isChecked, uncheckedOf, verdictOf } from './summary.ts';
-
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-const escape = (text: string) => text.replace(/[&<>"]/g, (character) => ENTITIES[character]!);
+import { escaped } from './escaped.ts';
+import { countsOf, isChecked, notChecked, uncheckedOf, verdictOf } from './summary.ts';
 
 const STYLE = `
   :root { color-scheme: light dark; --line: #8886; --good: #17703b; --bad: #b3261e; --some: #8a5a00; }
@@ -44,9 +42,9 @@ export function htmlReport(report: Report, sha256: string): string {
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${title}</title><style>${STYLE}</style></head><body><main>
 <h1>${title}</h1>
-<p><strong>${escape(countsOf(report))}</strong> ${escape(verdictOf(report))}</p>
+<p><strong>${escaped(countsOf(report))}</strong> ${escaped(verdictOf(report))}</p>
 ${facts(report, sha256)}
-${notChecked(report)}
+${uncheckedPart(report)}
 ${part('MUST', must)}
 ${part('SHOULD and MAY', other)}
 </main></body></html>
@@ -63,15 +61,15 @@ function facts({ base, dicomweb, started, versions }: Report, sha256: string): s
     ['SHA-256 of the JSON report', sha256],
   ] as const;
   const shown = rows.filter(([, value]) => value !== undefined);
-  return `<dl>${shown.map(([name, value]) => `<dt>${name}</dt><dd>${escape(value!)}</dd>`).join('')}</dl>`;
+  return `<dl>${shown.map(([name, value]) => `<dt>${name}</dt><dd>${escaped(value!)}</dd>`).join('')}</dl>`;
 }
 
-function notChecked(report: Report): string {
+function uncheckedPart(report: Report): string {
   const groups = uncheckedOf(report);
-  const count = groups.reduce((sum, group) => sum + group.count, 0);
+  const count = notChecked(report);
   if (count === 0) return '<h2>Not checked: nothing</h2>';
   const parts = groups.map(
-    ({ reason, count, results }) => `<h3>${count}: ${escape(reason)}</h3>${items(results)}`,
+    ({ reason, count, results }) => `<h3>${count}: ${escaped(reason)}</h3>${items(results)}`,
   );
   return `<h2>Not checked: ${count}</h2><p class="note">The report says nothing about these requirements.</p>${parts.join('\n')}`;
 }
@@ -89,13 +87,13 @@ const items = (results: readonly Result[]) =>
     .join('')}</ul>`;
 
 function item({ id, name, level, sentence, status, requested, expected, found }: Result): string {
-  const title = `<span class="${status}">${WORDS[status]}</span> ${level} ${escape(`${id} ${name}: ${sentence}`)}`;
+  const title = `<span class="${status}">${WORDS[status]}</span> ${level} ${escaped(`${id} ${name}: ${sentence}`)}`;
   if (status === 'skipped') return `<li>${title}</li>`;
   const lines = [
     ...requested.map((line) => `requested: ${line}`),
     `expected: ${expected}`,
     `found: ${found}`,
   ];
-  const list = lines.map((line) => `<div>${escape(line)}</div>`).join('');
+  const list = lines.map((line) => `<div>${escaped(line)}</div>`).join('');
   return `<li><details${status === 'passed' ? '' : ' open'}><summary>${title}</summary>${list}</details></li>`;
 }

@@ -1,14 +1,7 @@
 import type { Result } from '../requirement.ts';
 import type { Report } from '../run.ts';
+import { escaped } from './escaped.ts';
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&apos;',
-};
-const escape = (text: string) => text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 const seconds = (results: readonly Result[]) =>
   (results.reduce((sum, { milliseconds }) => sum + milliseconds, 0) / 1000).toFixed(3);
 const isFailure = ({ status }: Result) => status === 'failed' || status === 'blocked';
@@ -28,13 +21,13 @@ export function junitReport({ results, started }: Report): string {
 
 function testCase(result: Result): string {
   const { id, name, sentence, level, status, found } = result;
-  const title = escape(`${name}: ${sentence}`);
-  const details = escape(
+  const title = escaped(`${name}: ${sentence}`);
+  const details = escaped(
     [...result.requested, `expected: ${result.expected}`, `found: ${found}`, `level: ${level}`].join('\n'),
   );
   const head = `    <testcase classname="${id}" name="${title}" time="${seconds([result])}">`;
-  if (isFailure(result)) return `${head}<failure message="${escape(found)}">${details}</failure></testcase>`;
-  if (status === 'skipped') return `${head}<skipped message="${escape(found)}"/></testcase>`;
+  if (isFailure(result)) return `${head}<failure message="${escaped(found)}">${details}</failure></testcase>`;
+  if (status === 'skipped') return `${head}<skipped message="${escaped(found)}"/></testcase>`;
   const note = status === 'warning' ? `warning\n${details}` : details;
   return `${head}<system-out>${note}</system-out></testcase>`;
 }

@@ -26,17 +26,21 @@ export function uncheckedOf({ results, checks }: Report): Unchecked[] {
   ].sort((a, b) => b.count - a.count);
 }
 
+/** Returns how many of all checks did not decide. */
+export const notChecked = ({ totals, checks }: Report): number =>
+  checks - totals.passed - totals.failed - totals.warning;
+
 /** Returns how many checks decided, and how. */
-export function countsOf({ results, totals, checks }: Report): string {
-  const { passed, failed, warning } = totals;
-  const checked = results.filter(isChecked).length;
-  return `${checked} of ${checks} checked: ${passed} met, ${failed} not met, ${warning} SHOULD or MAY not met.`;
+export function countsOf(report: Report): string {
+  const { passed, failed, warning } = report.totals;
+  const checked = report.checks - notChecked(report);
+  return `${checked} of ${report.checks} checked: ${passed} met, ${failed} not met, ${warning} SHOULD or MAY not met.`;
 }
 
 /** Returns what the report says of the server, and no more than that. */
 export function verdictOf(report: Report): string {
   if (!report.conforms) return 'The server does not conform.';
-  return uncheckedOf(report).length === 0
+  return notChecked(report) === 0
     ? 'Every MUST is met.'
     : 'Every MUST that was checked is met. Nothing is said of the others.';
 }

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { writeOrCheck } from '../../schema/generate/files.ts';
-import { withGeneratedPart } from './generated-part.ts';
+import { withGeneratedPart, writePage } from './generated-part.ts';
 import { queued } from './queued.ts';
 
 /**
@@ -264,11 +263,6 @@ export function capacityPage(page: string, results: string): string {
 }
 
 if (import.meta.filename === process.argv[1]) {
-  const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
-  process.exitCode = writeOrCheck(
-    new URL('../', import.meta.url),
-    { 'capacity.md': capacityPage(read('../capacity.md'), read('../../gateway/bench/RESULTS.md')) },
-    process.argv.slice(2),
-    'npx tsx docs/generate/capacity.ts',
-  );
+  const results = readFileSync(new URL('../../gateway/bench/RESULTS.md', import.meta.url), 'utf8');
+  writePage('capacity.md', (page) => capacityPage(page, results));
 }

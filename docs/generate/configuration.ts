@@ -1,11 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { environment } from '../../gateway/settings.ts';
-import { writeOrCheck } from '../../schema/generate/files.ts';
 import { describedTenantFile } from '../../schema/tenant/tenant-json-schema.ts';
 import { keysOf, type SchemaNode, type TenantKey } from '../../schema/tenant/tenant-keys.ts';
 import { ENVIRONMENT_MEANINGS } from './environment-meanings.ts';
-import { withGeneratedPart } from './generated-part.ts';
+import { withGeneratedPart, writePage } from './generated-part.ts';
 
 /**
  * Writes the tables of `docs/configuration.md`.
@@ -94,13 +92,4 @@ function environmentTable(): string {
 const code = (value: unknown) => `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
 const cell = (text: string) => text.replaceAll('|', '\\|');
 
-if (import.meta.filename === process.argv[1]) {
-  const folder = new URL('../', import.meta.url);
-  const page = readFileSync(new URL('configuration.md', folder), 'utf8');
-  process.exitCode = writeOrCheck(
-    folder,
-    { 'configuration.md': configurationPage(page) },
-    process.argv.slice(2),
-    'npm run docs',
-  );
-}
+if (import.meta.filename === process.argv[1]) writePage('configuration.md', configurationPage);

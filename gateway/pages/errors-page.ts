@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { FAULT_HELP, GRAPHQL_HELP, OAUTH_HELP, type Help } from '../../schema/fault/fault-help.ts';
-import { Fault, type FaultCode } from '../../schema/fault/fault.ts';
+import { statusOf, type FaultCode } from '../../schema/fault/fault.ts';
 import { escaped } from '../smart/server/sign-in/page.ts';
 import { SYMPTOMS, type Symptom } from './error-symptoms.ts';
 import { htmlPage, link, sendPage } from './html-page.ts';
@@ -46,7 +46,7 @@ function symptomTable({ id, title, rows }: Symptom): string {
 function codeTable([id, title, help]: (typeof CODES)[number]): string {
   const hasStatus = help === FAULT_HELP;
   const lines = Object.entries(help).map(([code, { meaning, next }]) => {
-    const status = hasStatus ? `<td>${new Fault(code as FaultCode, '').status}` : '';
+    const status = hasStatus ? `<td>${statusOf(code as FaultCode)}` : '';
     return `<tr id="${code}"><th scope="row">${breakable(code)}${status}<td>${marked(meaning)}<td>${marked(next)}`;
   });
   const head = `<th>Code${hasStatus ? '<th>Status' : ''}<th>What it means<th>What to do`;

@@ -1,31 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildTestGateway, type TestGateway } from './test-gateway.ts';
+import { expect, test } from 'vitest';
+import { recordGateway } from './record-gateway.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'decimal-'));
-const patients = join(directory, 'observation.json');
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  writeFileSync(
-    patients,
-    '{"resourceType":"Observation","id":"o","valueQuantity":{"value":1.10},"subject":{"reference":"Patient/p"},' +
-      '"component":[{"valueQuantity":{"value":1.10}},{"valueQuantity":{"value":2.5e3}}]}',
-  );
-  const authorization = { type: 'mock', disableAuthzChecks: true };
-  const images = { type: 'folder', path: directory, lookup: 'all-studies-on-server' };
-  const clinical = { type: 'store', path: patients };
-  gateway = await buildTestGateway(() => ({ t: { authorization, clinical, images } }), {
-    images: directory,
-    patients,
-  });
-});
-afterAll(async () => {
-  await gateway.close();
-  rmSync(directory, { recursive: true });
-});
+const post = recordGateway(
+  '{"resourceType":"Observation","id":"o","valueQuantity":{"value":1.10},"subject":{"reference":"Patient/p"},' +
+    '"component":[{"valueQuantity":{"value":1.10}},{"valueQuantity":{"value":2.5e3}}]}',
+);
 
 const VALUE = 'valueQuantity { value }';
 /** Evaluates an expression, and is therefore not executed directly but planned. */
@@ -50,13 +29,13 @@ test.each<[url: string, query: string, variables?: object]>([
   ],
   ['/t/fhir/Observation/o/$graphql', `{ ${VALUE} ${PLANNED} }`],
 ])('FG-4 a decimal keeps its precision through %s of %s', async (url, query, variables) => {
-  const { body } = await gateway.app.inject({ method: 'POST', url, payload: { query, variables } });
+  const { body } = await post(url, { query, variables });
   expect(body).toContain('"valueQuantity":{"value":1.10}');
 });
 
 test('FG-4, FG-26 decimals keep their precision as values and in names where the answer is rearranged', async () => {
   const query = `{ ${VALUE} component @flatten @slice(path: "valueQuantity.value") { valueQuantity @flatten { value @singleton } } }`;
   const url = '/t/fhir/Observation/o/$graphql';
-  const { body } = await gateway.app.inject({ method: 'POST', url, payload: { query } });
+  const { body } = await post(url, { query });
   expect(body.trim()).toBe('{"data":{"valueQuantity":{"value":1.10},"value.1.10":1.10,"value.2.5e3":2.5e3}}');
 });

@@ -32,6 +32,9 @@ const FAULTS = {
 
 export type FaultCode = keyof typeof FAULTS;
 
+/** Returns the HTTP status of a code. */
+export const statusOf = (code: FaultCode): number => FAULTS[code].status;
+
 /** Returns true for a code of a fault, such as the one in the `extensions` of a GraphQL error. */
 export function isFaultCode(code: unknown): code is FaultCode {
   return typeof code === 'string' && Object.hasOwn(FAULTS, code);
@@ -75,7 +78,7 @@ export class Fault extends Error {
   }
 
   get status(): number {
-    return FAULTS[this.code].status;
+    return statusOf(this.code);
   }
 }
 

@@ -63,7 +63,7 @@ export class AuthorizedStudies {
   readonly #failover: Failover;
   /** Studies of which something was retrieved, by UID. */
   readonly #studies = new Map<string, Study>();
-  #loopTurns: LoopTurns | undefined;
+  readonly #turns = new LoopTurns();
   /** True if this request has given a list. The first list does not wait for a turn of the event loop. */
   #hasListed = false;
   #mergedLists: MergedLists | undefined;
@@ -197,10 +197,6 @@ export class AuthorizedStudies {
       if (isNotFound(error)) return undefined;
       throw error;
     }
-  }
-
-  get #turns(): LoopTurns {
-    return (this.#loopTurns ??= new LoopTurns());
   }
 
   /** True if the clinical record may have studies. */

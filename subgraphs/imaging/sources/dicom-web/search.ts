@@ -135,7 +135,7 @@ async function allRows(
     const { rows, cut } = await ask(part);
     const isFirst = all.length === 0;
     const added = rows.filter(isNew);
-    // What a server repeats within its first answer is for the caller to see.
+    // The caller sees rows that a server repeats within its first answer.
     all.push(...(isFirst ? rows : added));
     const mayHaveMore = cut || (rows.length > 0 && rows.length % ROUND === 0);
     if (!mayHaveMore || all.length >= limit) return { rows: all, cut: false };
