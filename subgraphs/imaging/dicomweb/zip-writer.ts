@@ -1,6 +1,7 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { chunksOf } from '../multipart/chunks.ts';
+import { WrittenBody } from '../multipart/written-body.ts';
 
 /** Writes a ZIP file (APPNOTE 6.3.9) as a stream. Entries are stored, because images hardly shrink. */
 
@@ -26,16 +27,18 @@ const DATE = 0x0021;
 
 /** Writes entries as a ZIP file. Each entry is opened when the one before is written. Beyond 4 GiB it is ZIP64. */
 export function writeZip(entries: AsyncIterable<ZipEntry>): Readable {
-  return Readable.from(chunks(entries), { objectMode: false, highWaterMark: 256 * 1024 });
+  return new WrittenBody(chunks(entries));
 }
 
 async function* chunks(entries: AsyncIterable<ZipEntry>): AsyncGenerator<Buffer> {
   const written: Written[] = [];
   let offset = 0;
+  // Each descriptor is sent with the header that follows it.
+  let descriptor: Buffer = Buffer.alloc(0);
   for await (const { name, body } of entries) {
     const entry: Written = { name: Buffer.from(name, 'latin1'), crc: 0, size: 0, offset };
     const header = localHeader(entry.name);
-    yield header;
+    yield Buffer.concat([descriptor, header]);
     for await (const chunk of chunksOf(body)) {
       entry.crc = crc32(chunk, entry.crc);
       entry.size += chunk.length;
@@ -43,11 +46,12 @@ async function* chunks(entries: AsyncIterable<ZipEntry>): AsyncGenerator<Buffer>
     }
     // A data descriptor without ZIP64 holds 32 bits; no DICOM object is that large.
     if (entry.size >= MAX_32) throw new Error('An entry of an archive is larger than 4 GiB.');
-    yield fields([4, 0x08074b50], [4, entry.crc], [4, entry.size], [4, entry.size]);
-    offset += header.length + entry.size + 16;
+    descriptor = fields([4, 0x08074b50], [4, entry.crc], [4, entry.size], [4, entry.size]);
+    offset += header.length + entry.size + descriptor.length;
     written.push(entry);
   }
   const directory = Buffer.concat(written.map(directoryEntry));
+  yield descriptor;
   yield directory;
   yield endOfDirectory(written.length, directory.length, offset);
 }
