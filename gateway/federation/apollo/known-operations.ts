@@ -1,8 +1,11 @@
 import { HeaderMap, type HTTPGraphQLResponse } from '@apollo/server';
+import { getOperationAST, type GraphQLSchema } from 'graphql';
 import { setImmediate } from 'node:timers/promises';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import type { Limits } from '../document/limits.ts';
+import { parseDocument } from '../document/parse-document.ts';
 import type { Answered, CompiledExecution } from '../executor/compiled-execution.ts';
+import type { Operation } from '../executor/operation.ts';
 import type { Operations } from '../executor/operations.ts';
 import { answerText } from '../executor/written-data.ts';
 import type { AskedGraphql } from '../request/asked-graphql.ts';
@@ -17,34 +20,40 @@ import { requireTrusted } from '../request/trusted-documents.ts';
 const SHORT = 100_000;
 
 /**
- * Operations that Apollo Server has taken once: it has parsed and validated the document, and found the operation in it.
- * The rest is done here for each request, in one step: the rules of the tenant, the limits of the variables, the
+ * Operations that Apollo Server has taken once: it has parsed and validated the document, or one of its shape, and found the
+ * operation in it. The rest is done here for each request, in one step: the rules of the tenant, the limits of the variables, the
  * execution. Requests that are not of the usual form go through Apollo Server again.
  */
 export class KnownOperations {
   readonly #execution: CompiledExecution;
   readonly #operations: Operations;
   readonly #limits: Limits;
+  readonly #schema: GraphQLSchema;
 
-  constructor(execution: CompiledExecution, operations: Operations, limits: Limits) {
+  constructor(
+    execution: CompiledExecution,
+    operations: Operations,
+    { limits, schema }: { limits: Limits; schema: GraphQLSchema },
+  ) {
     this.#execution = execution;
     this.#operations = operations;
     this.#limits = limits;
+    this.#schema = schema;
   }
 
   /** @returns undefined for a request that Apollo Server has to answer; nothing is executed then */
   answer(asked: AskedGraphql, scope: RequestScope): Awaitable<HTTPGraphQLResponse | undefined> {
     const usual = usualForm(asked);
-    const known = usual && this.#operations.find(usual.query, usual.operationName);
-    if (!usual || !known?.isExecuted) return undefined;
+    const known = usual && this.#operationOf(usual);
+    if (!usual || !known?.facts.isExecuted) return undefined;
     const { variables } = usual;
     const taken = known.asked(variables);
     try {
       requireTrusted(scope, taken.operation.name?.value);
       requireFewValues(variables, this.#limits);
       // Without a variable it costs what Apollo Server's request did.
-      if (known.costsByVariable) requireAffordable(taken, this.#limits);
-      requireCovered(scope, taken, known.refusals(scope.access));
+      if (known.facts.costsByVariable) requireAffordable(taken, this.#limits);
+      requireCovered(scope, taken, known.facts.refusals(scope.access));
     } catch {
       // Apollo Server writes the refusal.
       return undefined;
@@ -54,6 +63,20 @@ export class KnownOperations {
       const isLong = (result?.data?.text.length ?? 0) > SHORT;
       return isLong ? setImmediate().then(() => written(result, scope)) : written(result, scope);
     });
+  }
+
+  #operationOf({ query: source, operationName }: UsualForm): Operation | undefined {
+    const known = this.#operations.find(source, operationName);
+    if (known) return known;
+    try {
+      const document = parseDocument(source, this.#limits);
+      const operation = getOperationAST(document, operationName);
+      const sent = operation && { source, schema: this.#schema, document, operation };
+      return sent ? this.#operations.ofKnownShape(sent) : undefined;
+    } catch {
+      // Apollo Server writes the error.
+      return undefined;
+    }
   }
 }
 

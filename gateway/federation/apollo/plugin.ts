@@ -25,7 +25,7 @@ export function compiledExecution(
       const wanted = { scope, defers: form !== undefined };
       const found = await execution.run(operation, request.variables ?? {}, wanted);
       if (!found) return null;
-      operation.isExecuted = true;
+      operation.facts.isExecuted = true;
       const { data, errors, later } = found;
       if (later && form) return incrementalResponse({ data, errors, later }, scope, form);
       return responseWith({

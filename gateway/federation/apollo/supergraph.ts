@@ -111,7 +111,6 @@ export async function federatedServer(deps: FederatedServerOptions): Promise<Fed
   const onExecute = () => measures?.executed('compiled');
   const rowsOnly = deps.executor === 'apollo';
   const execution = new CompiledExecution(subgraphs, { fields: limits.cost, rowsOnly, onExecute });
-  const known = new KnownOperations(execution, operations, limits);
   const rules = [documentLimits(limits)];
   const server = new ApolloServer<GatewayContext>({
     gateway,
@@ -146,6 +145,7 @@ export async function federatedServer(deps: FederatedServerOptions): Promise<Fed
   await server.start();
   // Compiles the code of validation, for which the first request would wait 20 ms.
   validate(gateway.schema, parse(getIntrospectionQuery()));
+  const known = new KnownOperations(execution, operations, { limits, schema: gateway.schema });
   return {
     answerKnown(asked, scope) {
       return andThen(known.answer(asked, scope), (answer) => {

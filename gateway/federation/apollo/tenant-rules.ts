@@ -136,7 +136,7 @@ function check(
     requireLittleIntrospection({ ...asked, variables }, limits);
   }
   requireAffordable(asked, limits);
-  requireCovered(scope, asked, known.refusals(scope.access));
+  requireCovered(scope, asked, known.facts.refusals(scope.access));
 }
 
 /** Refuses an introspection whose answer is too large to write while other requests wait. */

@@ -33,18 +33,29 @@ import type {
   TypeName,
   Write,
 } from './compiled.ts';
-import { ADDED, crossingTo, declaredField, KEY, ownField, type SubgraphSchemas } from './crossing.ts';
+import {
+  ADDED,
+  crossingTo,
+  declaredField,
+  KEY,
+  ownField,
+  textOfCrossing,
+  type SubgraphSchemas,
+} from './crossing.ts';
 import type { TextMemory } from './kept-texts.ts';
+import type { SharedFields } from './shared-fields.ts';
 import { leafWriter, quoted } from './leaf-text.ts';
 import { isPureField, keepingTexts } from './pure-selections.ts';
-import { divideIntoRegions, TYPE_ADDED } from './regions.ts';
-import { listWriter, nullRefused, objectText } from './write.ts';
+import { divideIntoRegions, fetchedType } from './regions.ts';
+import { listWriter, objectText, orNull, required } from './write.ts';
 
 interface Source extends CollectedFrom {
   subgraphs: SubgraphSchemas;
   /** True if the subgraphs are other processes. */
   isRemote?: boolean;
   texts: TextMemory;
+  /** Undefined where fields are changed after they are compiled. */
+  shared?: SharedFields | undefined;
   /** Undefined: nothing is refused. */
   refusals?: Refusals | undefined;
 }
@@ -104,7 +115,8 @@ class Compiler {
     sets: readonly SelectionSetNode[],
     origin: Origin = { from: undefined, isContained: false },
   ): CompiledSelection | undefined {
-    const around: Around = { ...origin, type, crossings: new Map() };
+    const crossings = this.#source.shared?.crossings ?? new Map<string, Crossing>();
+    const around: Around = { ...origin, type, crossings };
     const collected = collectFields(this.#source, type, sets);
     const fields: (CompiledField | TypeName)[] = [];
     for (const [name, nodes] of collected.fields) {
@@ -113,7 +125,7 @@ class Compiler {
       const field =
         nodes[0]!.name.value === '__typename'
           ? { name, key: `${quoted(name)}:`, text: quoted(type.name) }
-          : this.#field(around, name, nodes);
+          : this.#sharedField(around, name, nodes);
       if (!field) return undefined;
       fields.push(field);
       this.fields++;
@@ -126,6 +138,22 @@ class Compiler {
     }
     const isPure = deferred.length === 0 && fields.every(isPureField);
     return keepingTexts({ type, fields, deferred, isPure, kept: undefined }, this.#source.texts);
+  }
+
+  /** Returns a field with a selection as another document has compiled it. */
+  #sharedField(around: Around, name: string, nodes: readonly FieldNode[]): CompiledField | undefined {
+    const { shared, fragments, refusals } = this.#source;
+    if (!shared || !nodes[0]!.selectionSet) return this.#field(around, name, nodes);
+    const { type, from: service, isContained } = around;
+    const from = `${type.name} ${service} ${isContained} ${refusals?.key}`;
+    const found = shared.of({ nodes, fragments, from }, () => {
+      const alone = new Compiler(this.#source);
+      const field = alone.#field(around, name, nodes);
+      return field && { field, services: alone.services, fields: alone.fields };
+    });
+    for (const service of found?.services ?? []) this.services.add(service);
+    this.fields += found?.fields ?? 0;
+    return found?.field;
   }
 
   #field(around: Around, name: string, nodes: readonly FieldNode[]): CompiledField | undefined {
@@ -193,7 +221,7 @@ class Compiler {
     // Fields that need the same of an object share one step.
     const shared = (crossing: Crossing | undefined): Crossing | undefined => {
       if (!crossing) return undefined;
-      const key = crossing.required.map(({ name }) => name).join(' ');
+      const key = textOfCrossing(crossing);
       const known = crossings.get(key) ?? crossing;
       crossings.set(key, known);
       return known;
@@ -283,18 +311,13 @@ class Compiler {
   }
 }
 
-/** Returns the name of the type of a value that was fetched. */
-const fetchedType = (value: unknown): string | undefined =>
-  (value as Record<string, string | undefined>)[TYPE_ADDED];
-
 /** Returns how a field gets its arguments: once for all executions where no variable is among them. */
 function argumentsOf(
   definition: GraphQLField<unknown, unknown>,
   node: FieldNode,
 ): Pick<CompiledField, 'argumentsIn' | 'takesVariables'> {
   let takesVariables = false;
-  for (const { value } of node.arguments ?? [])
-    visit(value, { Variable: () => void (takesVariables = true) });
+  node.arguments?.forEach((one) => visit(one, { Variable: () => void (takesVariables = true) }));
   let kept: Record<string, unknown> | undefined;
   return {
     takesVariables,
@@ -320,23 +343,3 @@ const unwritten: Write = () => 'null';
 const noSelection = (): never => {
   throw new Error('A scalar has no selection.');
 };
-
-/** Returns the function that also writes what is not there, and throws an error that is given as a value. */
-function orNull(write: Write): Write {
-  return (value, place) => {
-    if (value instanceof Error) throw value;
-    return value === undefined || value === null ? 'null' : write(value, place);
-  };
-}
-
-/** Returns the function that refuses null. */
-function required(write: Write, field: CompiledField): Write {
-  const refuseNull = (text: string): string => {
-    if (text === 'null') throw nullRefused(field);
-    return text;
-  };
-  return (value, place) => {
-    const text = write(value, place);
-    return typeof text === 'string' ? refuseNull(text) : text.then(refuseNull);
-  };
-}

@@ -16,6 +16,7 @@ import type { SubgraphSchemas } from './crossing.ts';
 import { compile } from './compile.ts';
 import { TextMemory } from './kept-texts.ts';
 import type { Operation } from './operation.ts';
+import { SharedFields } from './shared-fields.ts';
 import { takeRows, type WantedRows } from './rows.ts';
 import { planText } from './plan-text.ts';
 import { partsOf, type LaterParts } from './deferred-parts.ts';
@@ -70,6 +71,7 @@ export class CompiledExecution {
   readonly #options: ExecutionOptions;
   /** The same for all operations that are compiled. */
   readonly #means: { subgraphs: SubgraphSchemas; isRemote: boolean; texts: TextMemory };
+  readonly #shared = new SharedFields();
 
   /** @param subgraphs both; or one alone, whose fields then need no step to the other */
   constructor(subgraphs: Readonly<Partial<Record<ServiceName, GraphSubgraph>>>, options: ExecutionOptions) {
@@ -104,7 +106,7 @@ export class CompiledExecution {
     const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
     if (!coerced) return undefined;
     const { fields, onExecute } = this.#options;
-    const form = { rows: scope.rows, defers, refusals: known.refusals(scope.access) };
+    const form = { rows: scope.rows, defers, refusals: known.facts.refusals(scope.access) };
     const compiled = this.#form(known, coerced, form);
     if (!compiled) return undefined;
     onExecute?.();
@@ -139,12 +141,15 @@ export class CompiledExecution {
     variables: Readonly<Record<string, unknown>>,
     { rows, defers, refusals }: AnswerForm,
   ): CompiledOperation | undefined {
-    const chosen = known.conditions.map((name) => String(variables[name]));
+    const chosen = known.facts.conditions.map((name) => String(variables[name]));
     const key = [rows?.format.type ?? '', defers, refusals?.key ?? '', ...chosen].join('\n');
     return known.form(key, () => {
       const { schema, document, operation } = known.valid;
       const fragments = fragmentsOf(document);
-      const compiled = compile({ schema, fragments, variables, defers, refusals, ...this.#means }, operation);
+      // Rows and regions are made of the compiled fields themselves.
+      const shared = rows || this.#means.isRemote ? undefined : this.#shared;
+      const source = { schema, fragments, variables, defers, refusals, shared, ...this.#means };
+      const compiled = compile(source, operation);
       if (compiled && rows) takeRows(compiled, rows);
       return compiled;
     });

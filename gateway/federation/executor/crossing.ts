@@ -58,3 +58,7 @@ export function crossingTo(
   }));
   return { type, from, service, required, via: undefined, keyOf, resolveReference };
 }
+
+/** Returns a text that is equal for equal steps. */
+export const textOfCrossing = ({ type, from, service, required, via }: Crossing): string =>
+  [type, from, service, ...required.map(({ name }) => name), via ? textOfCrossing(via) : ''].join(' ');

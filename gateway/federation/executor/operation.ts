@@ -26,45 +26,25 @@ export interface MadePlan {
   characters: number;
 }
 
-/** A valid operation with all that is found out about it, once for all requests that send it. `Operations` keeps it. */
-export class Operation {
+/** Facts about a valid document, the same for all documents of its shape (`shapeOf`). They do not keep it. */
+export class DocumentFacts {
   /** True after an execution without a plan: Apollo Server has nothing more to check in a request that sends it. */
   isExecuted = false;
-  readonly valid: ValidOperation;
-  readonly #scopes: FieldScopes | undefined;
-  readonly #grow: (bytes: number) => void;
-  readonly #forms = new Map<string, CompiledOperation | undefined>();
-  readonly #plans = new Map<string, Promise<QueryPlan>>();
-  readonly #refusals = new WeakMap<object, { refusals: Refusals | undefined }>();
-  #needs: readonly Need[] | undefined;
-  #variables: ReturnType<typeof usedVariables> | undefined;
-
-  /**
-   * @param scopes undefined: no field needs any
-   * @param grow is told how many bytes more the operation takes
-   */
-  constructor(valid: ValidOperation, scopes: FieldScopes | undefined, grow: (bytes: number) => void) {
-    // Apollo Server's context has these members too: it must not live as long as the operation.
-    const { source, queryHash, schema, document, operation } = valid;
-    this.valid = { source, queryHash, schema, document, operation };
-    this.#scopes = scopes;
-    this.#grow = grow;
-  }
-
-  /** Returns the operation as one request asks for it. */
-  asked(variables: Readonly<Record<string, unknown>>): TakenOperation {
-    const { schema, document, operation, queryHash } = this.valid;
-    return { schema, document, operation, variables, hash: queryHash };
-  }
-
   /** The variables that decide which fields are included, and which come later; each once. */
-  get conditions(): readonly string[] {
-    return (this.#variables ??= usedVariables(this.valid.document)).conditions;
-  }
-
+  readonly conditions: readonly string[];
   /** True if a variable changes what the operation costs: the size of a list. */
-  get costsByVariable(): boolean {
-    return (this.#variables ??= usedVariables(this.valid.document)).isCount;
+  readonly costsByVariable: boolean;
+  readonly #scopes: FieldScopes | undefined;
+  readonly #needs: readonly Need[];
+  readonly #refusals = new WeakMap<object, { refusals: Refusals | undefined }>();
+
+  /** @param scopes undefined: no field needs any */
+  constructor(valid: ValidOperation, scopes: FieldScopes | undefined) {
+    const { conditions, isCount } = usedVariables(valid.document);
+    this.conditions = conditions;
+    this.costsByVariable = isCount;
+    this.#scopes = scopes;
+    this.#needs = scopes?.needs(valid) ?? [];
   }
 
   /** Returns what of the document is refused to a caller, whose token lacks scopes; undefined for nothing, as for most. */
@@ -73,11 +53,32 @@ export class Operation {
     const { permissions } = access;
     const known = this.#refusals.get(permissions);
     if (known || !scopes) return known?.refusals;
-    this.#needs ??= scopes.needs(this.valid);
     const refusals = scopes.refusals(this.#needs, access);
     // Of one request alone they are not frozen: a weak map would keep them until the next full garbage collection.
     if (Object.isFrozen(permissions)) this.#refusals.set(permissions, { refusals });
     return refusals;
+  }
+}
+
+/** A valid operation with all that is found out about it, once for all requests that send it. `Operations` keeps it. */
+export class Operation {
+  readonly valid: ValidOperation;
+  readonly facts: DocumentFacts;
+  readonly #grow: (bytes: number) => void;
+  readonly #forms = new Map<string, CompiledOperation | undefined>();
+  readonly #plans = new Map<string, Promise<QueryPlan>>();
+
+  /** @param grow is told how many bytes more the operation takes */
+  constructor(valid: ValidOperation, facts: DocumentFacts, grow: (bytes: number) => void) {
+    this.valid = valid;
+    this.facts = facts;
+    this.#grow = grow;
+  }
+
+  /** Returns the operation as one request asks for it. */
+  asked(variables: Readonly<Record<string, unknown>>): TakenOperation {
+    const { schema, document, operation, queryHash } = this.valid;
+    return { schema, document, operation, variables, hash: queryHash };
   }
 
   /** Returns a compiled form; undefined for an operation that is not compiled. @param compile is called once */

@@ -1,5 +1,5 @@
 import { buildSchema, parse, type DocumentNode, type OperationDefinitionNode } from 'graphql';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { CompiledOperation } from './compiled.ts';
 import type { MadePlan } from './operation.ts';
 import { BYTES_OF_CHARACTER, KEPT_BYTES, Operations } from './operations.ts';
@@ -86,4 +86,35 @@ test('an operation keeps nothing of the request that sent it first', () => {
   const request = { ...sent(textOf('One')), contextValue: { token: 'secret' }, response: {} };
   const { valid } = new Operations().of(request);
   expect(Object.keys(valid).sort()).toEqual(['document', 'operation', 'queryHash', 'schema', 'source']);
+});
+
+describe('a text that was not sent before', () => {
+  const read = (source: string) => {
+    const document = parse(source, { noLocation: true });
+    return { source, schema, document, operation: document.definitions[0] as OperationDefinitionNode };
+  };
+
+  test('is of a known shape when a document of it was executed', () => {
+    const operations = new Operations();
+    expect(operations.ofKnownShape(read('query New { a }'))).toBeUndefined();
+    const first = operations.of(sent('query First { a }'));
+    expect(operations.ofKnownShape(read('query New { a }'))).toBeUndefined();
+    first.facts.isExecuted = true;
+    const found = operations.ofKnownShape(read('query New { a }'));
+    expect(found?.valid.operation.name?.value).toBe('New');
+    expect(found?.facts).toBe(first.facts);
+    expect(operations.ofKnownShape(read('query New { a b: a }'))).toBeUndefined();
+  });
+
+  test('is kept when it is sent again; Apollo Server is not given it, because it has no positions', async () => {
+    const operations = new Operations();
+    operations.of(sent('query First { a }')).facts.isExecuted = true;
+    const bytes = operations.bytes;
+    operations.ofKnownShape(read('query New { a }'));
+    expect(operations.find('query New { a }', 'New')).toBeUndefined();
+    expect(operations.bytes - bytes).toBeLessThan(200);
+    const again = operations.ofKnownShape(read('query New { a }'));
+    expect(operations.find('query New { a }', 'New')).toBe(again);
+    expect(await operations.store.get(again!.valid.queryHash)).toBeUndefined();
+  });
 });

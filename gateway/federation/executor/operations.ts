@@ -1,12 +1,19 @@
 import { getOperationAST, type DocumentNode, type OperationDefinitionNode } from 'graphql';
 import { boundedCache } from '../../../schema/cache/bounded-cache.ts';
+import { documentIdOf } from '../../../schema/graphql/trusted-manifest.ts';
+import { shapeOf } from '../document/shape.ts';
 import type { FieldScopes } from '../scopes/field-scopes.ts';
-import { Operation, type ValidOperation } from './operation.ts';
+import { DocumentFacts, Operation, type ValidOperation } from './operation.ts';
 
 /** Limit of all documents, with what is made of their operations. */
 export const KEPT_BYTES = 40_000_000;
 /** Bytes that a character of a document takes once it is parsed. */
 export const BYTES_OF_CHARACTER = 100;
+
+/** Limit of the shapes of documents. */
+const SHAPES_BYTES = 5_000_000;
+/** Bytes of what is known of a shape, beside its text. */
+const BYTES_OF_FACTS = 2_000;
 
 /** A valid document. */
 interface KnownDocument {
@@ -16,15 +23,25 @@ interface KnownDocument {
   bytes: number;
 }
 
-/** The valid documents that were sent last, by their text, with their operations. */
+/** In place of a document that was sent once. */
+const SENT_ONCE = 'sent once';
+
+/**
+ * The valid documents that were sent last, by their text, with their operations; and what is known of the shapes of documents,
+ * of which a text that was not sent before may be one.
+ */
 export class Operations {
   readonly #scopes: FieldScopes | undefined;
-  readonly #documents = boundedCache<KnownDocument>({
+  readonly #documents = boundedCache<KnownDocument | typeof SENT_ONCE>({
     size: KEPT_BYTES,
     // One document leaves room for others.
     largest: KEPT_BYTES / 4,
-    sizeOf: ({ bytes }) => bytes,
-    dispose: ({ hash }) => void this.#texts.delete(hash),
+    sizeOf: (known, text) => (known === SENT_ONCE ? 2 * text.length + 100 : known.bytes),
+    dispose: (known) => void (known !== SENT_ONCE && this.#texts.delete(known.hash)),
+  });
+  readonly #shapes = boundedCache<DocumentFacts>({
+    size: SHAPES_BYTES,
+    sizeOf: (_facts, shape) => 2 * shape.length + BYTES_OF_FACTS,
   });
   /** Texts by their hash. */
   readonly #texts = new Map<string, string>();
@@ -55,12 +72,12 @@ export class Operations {
 
   /** Returns the document with a text; undefined for one that is not known. */
   document(text: string): DocumentNode | undefined {
-    return this.#documents.get(text)?.document;
+    return this.#known(text)?.document;
   }
 
   /** Returns an operation that was taken. @param name may be undefined when the document has one operation */
   find(text: string, name: string | undefined): Operation | undefined {
-    const known = this.#documents.get(text);
+    const known = this.#known(text);
     const definition = known && getOperationAST(known.document, name);
     return definition ? known.operations.get(definition) : undefined;
   }
@@ -68,14 +85,49 @@ export class Operations {
   /** Returns an operation of a valid document, and keeps it with the document. */
   of(valid: ValidOperation): Operation {
     const { source, queryHash, document, operation } = valid;
-    const before = this.#documents.get(source);
+    const before = this.#known(source);
     const known = before?.document === document ? before : this.#keep(source, queryHash, document);
-    let found = known.operations.get(operation);
-    if (!found) {
-      found = new Operation(valid, this.#scopes, (bytes) => this.#grow(source, known, bytes));
-      known.operations.set(operation, found);
+    return known.operations.get(operation) ?? this.#operationIn(known, valid, this.#factsOf(valid));
+  }
+
+  /**
+   * Returns an operation of a text that is not known, where one of its shape was executed without a plan: it is valid then. It is
+   * kept when it is sent again: a text that holds a value is seldom.
+   */
+  ofKnownShape(sent: Omit<ValidOperation, 'queryHash'>): Operation | undefined {
+    const { schema, document, source } = sent;
+    const shape = shapeOf(schema, document);
+    const facts = shape === undefined ? undefined : this.#shapes.get(shape);
+    if (!facts?.isExecuted) return undefined;
+    const valid = { ...sent, queryHash: documentIdOf(source) };
+    if (!this.#documents.has(source)) {
+      this.#documents.set(source, SENT_ONCE);
+      return new Operation(valid, facts, () => undefined);
     }
-    return found;
+    return this.#operationIn(this.#keep(source, valid.queryHash, document), valid, facts);
+  }
+
+  #known(text: string): KnownDocument | undefined {
+    const known = this.#documents.get(text);
+    return known === SENT_ONCE ? undefined : known;
+  }
+
+  #factsOf(valid: ValidOperation): DocumentFacts {
+    const shape = shapeOf(valid.schema, valid.document);
+    const known = shape === undefined ? undefined : this.#shapes.get(shape);
+    if (known) return known;
+    const facts = new DocumentFacts(valid, this.#scopes);
+    if (shape !== undefined) this.#shapes.set(shape, facts);
+    return facts;
+  }
+
+  #operationIn(known: KnownDocument, valid: ValidOperation, facts: DocumentFacts): Operation {
+    // Apollo Server's context has these members too: it must not live as long as the operation.
+    const { source, queryHash, schema, document, operation } = valid;
+    const own = { source, queryHash, schema, document, operation };
+    const made = new Operation(own, facts, (bytes) => this.#grow(source, known, bytes));
+    known.operations.set(operation, made);
+    return made;
   }
 
   #keep(text: string, hash: string, document: DocumentNode): KnownDocument {
@@ -93,7 +145,8 @@ export class Operations {
   #set(text: string, known: KnownDocument): void {
     this.#documents.delete(text);
     this.#documents.set(text, known);
-    if (this.#documents.has(text)) this.#texts.set(known.hash, text);
+    // Apollo Server writes errors with positions, which documents of a known shape do not have.
+    if (known.document.loc && this.#documents.has(text)) this.#texts.set(known.hash, text);
   }
 }
 

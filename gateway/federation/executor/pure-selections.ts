@@ -1,4 +1,3 @@
-import { visit, type ValueNode } from 'graphql';
 import { isPure } from '../../../schema/graphql/pure.ts';
 import type { CompiledField, CompiledSelection, TypeName } from './compiled.ts';
 import { KeptTexts, type TextMemory } from './kept-texts.ts';
@@ -16,7 +15,7 @@ export function keepingTexts(selection: CompiledSelection, memory: TextMemory): 
     if (!('nodes' in field)) continue;
     field.keepsList = field.selections.length > 0 && field.selections.every((inner) => inner.isPure);
     for (const inner of field.selections) {
-      if (inner.isPure && sizeOf(inner) >= WORTH_KEEPING) inner.kept = new KeptTexts(memory);
+      if (inner.isPure && sizeOf(inner) >= WORTH_KEEPING) inner.kept ??= new KeptTexts(memory);
     }
   }
   return selection;
@@ -33,16 +32,8 @@ function sizeOf({ fields }: CompiledSelection): number {
 /** Tells if the value of a field depends on nothing but its object. */
 export function isPureField(field: CompiledField | TypeName): boolean {
   if (!('nodes' in field)) return true;
-  const { resolve, crossing, selections, nodes } = field;
-  const isConstant = (nodes[0]!.arguments ?? []).every(
-    ({ name, value }) => name.value !== 'fhirpath' && !hasVariable(value),
-  );
+  const { resolve, crossing, selections, nodes, takesVariables } = field;
+  const isConstant = !takesVariables && !nodes[0]!.arguments?.some(({ name }) => name.value === 'fhirpath');
   const isOwn = !crossing && (!resolve || isPure(resolve));
   return isOwn && isConstant && selections.every((selection) => selection.isPure);
-}
-
-function hasVariable(value: ValueNode): boolean {
-  let found = false;
-  visit(value, { Variable: () => void (found = true) });
-  return found;
 }

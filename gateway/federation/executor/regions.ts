@@ -12,7 +12,11 @@ import { ADDED, KEY } from './crossing.ts';
 import { fetchesOf, type Region } from './remote-fetches.ts';
 
 /** The type of a value that may be of several. */
-export const TYPE_ADDED = `${ADDED}type`;
+const TYPE_ADDED = `${ADDED}type`;
+
+/** Returns the name of the type of a value that was fetched. */
+export const fetchedType = (value: unknown): string | undefined =>
+  (value as Record<string, string | undefined>)[TYPE_ADDED];
 
 /**
  * Divides a compiled operation into regions. Its fields then take their values from what was fetched, by their names in the

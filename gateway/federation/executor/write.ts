@@ -237,7 +237,27 @@ export function listWriter(write: Write, { field, itemIsNonNull, texts }: ListOp
 const isIterable = (value: unknown): value is Iterable<unknown> =>
   typeof value === 'object' && value !== null && Symbol.iterator in value;
 
+/** Returns the function that also writes what is not there, and throws an error that is given as a value. */
+export function orNull(write: Write): Write {
+  return (value, place) => {
+    if (value instanceof Error) throw value;
+    return value === undefined || value === null ? 'null' : write(value, place);
+  };
+}
+
+/** Returns the function that refuses null. */
+export function required(write: Write, field: CompiledField): Write {
+  const refuseNull = (text: string): string => {
+    if (text === 'null') throw nullRefused(field);
+    return text;
+  };
+  return (value, place) => {
+    const text = write(value, place);
+    return typeof text === 'string' ? refuseNull(text) : text.then(refuseNull);
+  };
+}
+
 /** Returns the error for null where the schema does not allow it (GraphQL §6.4.4). */
-export function nullRefused({ parent, fieldName }: CompiledField): Error {
+function nullRefused({ parent, fieldName }: CompiledField): Error {
   return new Error(`Cannot return null for non-nullable field ${parent.name}.${fieldName}.`);
 }

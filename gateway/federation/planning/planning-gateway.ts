@@ -74,7 +74,7 @@ export class PlanningGateway implements Gateway {
     if (errors) return { errors };
     const { scope } = asked.context as GatewayContext;
     const known = this.#operations.of({ source, queryHash, schema, document, operation });
-    const refusals = known.refusals(scope.access);
+    const refusals = known.facts.refusals(scope.access);
     if (!refusals) return this.#planned(asked, scope, known);
     const reduced = reducedOperation(known.asked(variables), refusals);
     const answer = await this.#planned(
