@@ -13,7 +13,7 @@ export const PATIENTS = 200;
 /** The request for a patient, by number: a path below the tenant, or a body that is posted to it. */
 export type Ask = (patient: number) => { path: string; body?: string };
 
-const QUERY = `query ($id: ID!) { Patient(id: $id) { id birthDate name { family given }
+export const QUERY = `query ($id: ID!) { Patient(id: $id) { id birthDate name { family given }
   ImagingStudyList { id started description series { uid modality { code } description } } } }`;
 
 export const ASKED = {
@@ -70,7 +70,11 @@ async function writeTenant(directory: string, data: DemoData, ehr: Authorization
 }
 
 /** Lets the EHR know a patient, and a token that reaches all of the patient's data for a day. */
-function giveToken(ehr: AuthorizationServer, token: string, { id, mrn }: { id: string; mrn: string }): void {
+export function giveToken(
+  ehr: AuthorizationServer,
+  token: string,
+  { id, mrn }: { id: string; mrn: string },
+): void {
   const identifier = [{ value: mrn, type: { coding: [{ code: 'MR' }] } }];
   const exp = Math.floor(Date.now() / 1000) + 24 * 3600;
   ehr.patients.set(id, { resourceType: 'Patient', id, identifier, birthDate: BORN });
