@@ -27,7 +27,7 @@ beforeAll(async () => {
     token = /^Bearer (.+)/.exec(request.headers()['authorization'] ?? '')?.[1] ?? token;
   });
   await playground.signIn(HELEN);
-  await page.getByRole('status').getByText(DEMO_PATIENT).waitFor();
+  await page.getByRole('banner').getByText(DEMO_PATIENT).waitFor();
 }, 90_000);
 afterAll(() => playground?.[Symbol.asyncDispose]());
 

@@ -47,6 +47,25 @@ export class Workbench {
     await this.#ask({ query: `GET ${path}`, variables: {} }, path, { method: 'GET' });
   }
 
+  /**
+   * Asks for all rows of a query as CSV.
+   * @throws Error that says why there is no file: a part must not pass for all
+   */
+  async readRows(asked: Asked): Promise<Blob> {
+    const headers = { accept: 'text/csv', 'content-type': 'application/json' };
+    const request = { ...postOf(asked), headers, cache: 'no-store' } as const;
+    const response = await this.#access.fetch(`${this.#base}/graphql`, request).catch((error: unknown) => {
+      throw new Error(whyUnanswered(error, this.#access));
+    });
+    if (!response.ok) {
+      const [error] = jsonOf(await response.text())?.errors ?? [];
+      throw new Error(error?.message ?? `The server sent no rows. HTTP status: ${response.status}.`);
+    }
+    return response.blob().catch(() => {
+      throw new Error('The rows did not come to their end, and there is no file. Download them again.');
+    });
+  }
+
   /** Returns the id of one of the patients that a token for several opens; undefined if it opens none. */
   async anyPatient(): Promise<string | undefined> {
     const asked = { query: ANY_PATIENT, variables: {} };
@@ -65,7 +84,7 @@ export class Workbench {
   async #ask(asked: Asked, path: string, request: RequestInit): Promise<Answer> {
     const turn = ++this.#last;
     const answer = await this.#answered(asked, path, request).catch((error: unknown) =>
-      unanswered(asked, error),
+      unanswered(asked, whyUnanswered(error, this.#access)),
     );
     if (turn === this.#last) this.answer = answer;
     return answer;
@@ -88,12 +107,14 @@ export class Workbench {
   }
 }
 
-/** The text for a missing answer. Nothing of the query is lost. */
-function unanswered(asked: Asked, error: unknown): Answer {
-  const message =
-    error instanceof Trouble && error.kind === 'signed-out'
-      ? 'The session has ended. Sign in again: the query is kept.'
-      : 'The gateway does not answer. The query is kept: run it again.';
+/** Says why there is no answer. Nothing of the query is lost. */
+function whyUnanswered(error: unknown, { problem }: Access): string {
+  if (!(error instanceof Trouble && error.kind === 'signed-out'))
+    return 'The gateway does not answer. The query is kept: run it again.';
+  return problem ?? 'The session has ended. Sign in again: the query is kept.';
+}
+
+function unanswered(asked: Asked, message: string): Answer {
   return { asked, status: 0, milliseconds: 0, bytes: 0, text: message, json: failure(message) };
 }
 

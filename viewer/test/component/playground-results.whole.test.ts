@@ -4,79 +4,13 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { cdp, page, userEvent } from 'vitest/browser';
 import type {} from '@vitest/browser-playwright';
 import { cleanup, render } from 'vitest-browser-svelte';
-import '../../src/ui/classes.css';
-import type { Answer, GraphqlAnswer } from '../../src/playground/answer.ts';
-import type { PageFacts } from '../../src/playground/page-facts.ts';
+import type { Answer } from '../../src/playground/answer.ts';
 import type { LoadPicture } from '../../src/playground/results/pictures.ts';
-import Results from '../../src/playground/results/Results.svelte';
+import AnswerFacts from '../../src/playground/results/AnswerFacts.svelte';
 import { PHONE, scrollsSideways, shot, violations } from './open.ts';
-
-const facts: PageFacts = {
-  tenant: 'demo',
-  base: 'http://gateway/demo',
-  gateway: 'http://gateway/',
-  access: 'none',
-  explains: false,
-};
-const thumbnail = (series: number) =>
-  `http://gateway/demo/dicom-web/studies/1.2.3/series/1.2.3.${series}/thumbnail`;
-
-const STUDIES: GraphqlAnswer = {
-  data: {
-    Patient: {
-      birthDate: '1971-03-02',
-      ImagingStudyList: [
-        ['2024-03-01T09:30:00Z', 'CT', 'CT chest with contrast', 312, true],
-        ['2021-11-20', 'MR', 'MR knee left', 96, false],
-        ['2025-06-02', 'CT', '=HYPERLINK("http://x")', 120, true],
-        ['2019-01', 'US', null, 8, null],
-      ].map(([started, code, description, numberOfInstances, isUrgent], at) => ({
-        started,
-        modality: [{ code }],
-        description,
-        numberOfInstances,
-        isUrgent,
-        series: [{ uid: `1.2.3.${at}`, thumbnailUrl: thumbnail(at) }],
-      })),
-    },
-  },
-};
-
-function answerOf(json: GraphqlAnswer | undefined, more: Partial<Answer> = {}): Answer {
-  const text = JSON.stringify(json) ?? '<html>';
-  const asked = { query: '{ x }', variables: {} };
-  return { asked, status: 200, milliseconds: 132.4, bytes: text.length, text, json, ...more };
-}
-
-const picture = async () => {
-  const canvas = new OffscreenCanvas(64, 64);
-  const context = canvas.getContext('2d')!;
-  context.fillStyle = '#777';
-  context.fillRect(8, 8, 48, 48);
-  return canvas.convertToBlob();
-};
-
-async function open(
-  answer: Answer,
-  { size = [1400, 450], load = picture }: { size?: readonly [number, number]; load?: LoadPicture } = {},
-) {
-  await cleanup();
-  await page.viewport(...size);
-  const shown = await render(Results, { answer, facts, load });
-  shown.container.style.height = `${size[1]}px`;
-  shown.container.role = 'main';
-  return shown;
-}
+import { answerOf, choose, column, header, open, picture, STUDIES, thumbnail } from './playground-answers.ts';
 
 const sortBy = (name: string) => page.getByRole('button', { name, exact: true }).click();
-const choose = (name: string) => page.getByText(name, { exact: true }).click();
-const header = (name: string) => page.getByRole('columnheader', { name, exact: true });
-/** Texts of a column, from top to bottom. */
-const column = (at: number) =>
-  [...document.querySelectorAll<HTMLTableRowElement>('tbody tr:not([aria-hidden])')].map(
-    ({ cells }) => cells[at]!.textContent,
-  );
-
 beforeEach(() => {
   document.body.style.margin = '0';
 });
@@ -244,6 +178,18 @@ describe('a chart', () => {
     expect(scrollsSideways()).toBe(false);
     await shot('playground-chart-phone-dark');
   });
+
+  test('of counts that the server made shows them as they are', async () => {
+    const facets = [
+      { value: 'MR', count: 7 },
+      { value: 'CT', count: 4 },
+    ];
+    await open(answerOf({ data: { ImagingStudyConnection: { count: 11, facets } } }), { size: [1400, 500] });
+    await choose('Chart');
+    await expect.element(page.getByRole('heading', { name: 'count by value', exact: true })).toBeVisible();
+    await expect.element(page.getByText('Number', { exact: true })).toBeVisible();
+    expect(page.getByText('Average').elements()).toHaveLength(0);
+  });
 });
 
 describe('an answer says what is the matter', () => {
@@ -269,7 +215,7 @@ describe('an answer says what is the matter', () => {
     [
       'no data',
       answerOf({ data: null, errors: [{ message: 'No.' }] }, { status: 400 }),
-      /HTTP 400.*1 error.*no data in this answer\. The error above/,
+      /no data in this answer\. The error above/,
     ],
     ['an empty list', answerOf({ data: { PatientList: [] } }), /The answer is empty/],
     [
@@ -277,13 +223,18 @@ describe('an answer says what is the matter', () => {
       answerOf(undefined, { status: 502, text: '<html>' }),
       /The answer is no JSON \(HTTP status 502\)/,
     ],
-    [
-      'a large answer',
-      answerOf({ data: { a: 1 } }, { bytes: 12_345_678, milliseconds: 4321 }),
-      /4\.3 s · 12\.3 MB/,
-    ],
   ])('with %s', async (_what, answer, words) => {
     await open(answer);
+    await expect.element(page.elementLocator(document.body)).toHaveTextContent(words);
+  });
+
+  test.each<[Partial<Answer>, RegExp]>([
+    [{ bytes: 12_345_678, milliseconds: 4321 }, /HTTP 200 · 4\.3 s · 12\.3 MB/],
+    [{ status: 400, json: { errors: [{ message: 'No.' }] } }, /HTTP 400.*1 error/],
+    [{ status: 0 }, /No answer/],
+  ])('in its facts: %j', async (more, words) => {
+    await cleanup();
+    await render(AnswerFacts, { answer: answerOf({ data: { a: 1 } }, more) });
     await expect.element(page.elementLocator(document.body)).toHaveTextContent(words);
   });
 

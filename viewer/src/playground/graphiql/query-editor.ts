@@ -166,6 +166,15 @@ function fitLines(editors: readonly (MonacoEditor | undefined)[]): () => void {
   return () => narrow.removeEventListener('change', fit);
 }
 
+/** Shows or folds the variables, as their button does. */
+function showVariables(editor: MonacoEditor | undefined, isShown: boolean): void {
+  const button = editor
+    ?.getContainerDomNode()
+    .closest('.graphiql-editors')
+    ?.querySelector<HTMLElement>('.graphiql-toggle-editor-tools');
+  if (button?.getAttribute('aria-label') === `${isShown ? 'Show' : 'Hide'} editor tools`) button.click();
+}
+
 /** Draws nothing: it tells what only a component within GraphiQL can know. */
 function Inside({ connect }: { connect: (inside: Connected) => void }): null {
   const actions = useGraphiQLActions();
@@ -190,6 +199,15 @@ function Inside({ connect }: { connect: (inside: Connected) => void }): null {
       },
     });
   }, [actions, connect, queryEditor, variableEditor, query, variables, isRun]);
+  const tabId = tab?.id;
+  const needsVariables = variables.trim() !== '' || query.includes('$');
+  useEffect(() => {
+    // A person who empties them is not done: only another tab folds them.
+    if (!needsVariables) showVariables(variableEditor, false);
+  }, [variableEditor, tabId]);
+  useEffect(() => {
+    if (needsVariables) showVariables(variableEditor, true);
+  }, [variableEditor, tabId, needsVariables]);
   useEffect(() => fitLines([queryEditor, variableEditor]), [queryEditor, variableEditor]);
   useEffect(() => {
     // The editors take the colours of the system only once.

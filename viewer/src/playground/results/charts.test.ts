@@ -81,6 +81,27 @@ describe('charts', () => {
     expect(chart.note).toBe(note);
   });
 
+  test('of one number for each value show it, and no average', () => {
+    const columns: Column[] = [
+      { name: 'value', type: 'text' },
+      { name: 'count', type: 'number' },
+    ];
+    const choice = { kind: 'average', by: 0, of: 1 } as const;
+    const titleOf = (rows: Cell[][]) => chartOf({ columns, rows }, choice).title;
+    expect(
+      titleOf([
+        ['MR', 7],
+        ['CT', 4],
+      ]),
+    ).toBe('count by value');
+    expect(
+      titleOf([
+        ['MR', 7],
+        ['MR', 4],
+      ]),
+    ).toBe('Average of count by value');
+  });
+
   test('count a row with several values once for each of them', () => {
     const columns: Column[] = [{ name: 'modality.code', type: 'text', several: true }];
     const rows = [['CT; SR'], ['CT'], ['SR; SR; MR'], [null]];
@@ -160,6 +181,13 @@ describe('errors', () => {
     expect(found).toEqual([
       expect.objectContaining({ message: 'Too late.', code: 'unavailable', paths: ['a.b', 'c'], count: 7 }),
     ]);
+  });
+
+  test('of the page itself give no advice about the query', () => {
+    const json = { errors: [{ message: 'The server does not take this token.' }] };
+    const asked = { query: '', variables: {} };
+    const [problem] = problemsOf({ asked, status: 0, milliseconds: 0, bytes: 0, text: '', json });
+    expect(problem!.remedy).toBe('');
   });
 
   test.each([

@@ -23,6 +23,8 @@ export interface Chart {
   marks: readonly Mark[];
   /** The part that is not shown; empty if all is. */
   note: string;
+  /** True if no bar is made of several rows: nothing is averaged. */
+  isOneRowEach: boolean;
 }
 
 /** Bars that are told apart. */
@@ -77,21 +79,24 @@ export function chartOf({ columns, rows }: ResultTable, { kind, by, of }: ChartC
       title: `${ofName} over ${byName}`,
       marks: marks.sort((a, b) => a.at - b.at),
       note: without > 0 ? `${without} rows without a date or a number are left out.` : '',
+      isOneRowEach: true,
     };
   }
   const isDate = columns[by]!.type === 'date';
-  const bars = barsOf(rows, { kind, by, of }, columns[by]!);
+  const { bars, isOneRowEach } = barsOf(rows, { kind, by, of }, columns[by]!);
+  const values = isOneRowEach ? ofName : `Average of ${ofName}`;
   bars.sort((a, b) => (isDate ? a.label.localeCompare(b.label) : b.value - a.value));
   return {
     kind,
-    title: kind === 'count' ? `Rows by ${byName}` : `Average of ${ofName} by ${byName}`,
+    title: `${kind === 'count' ? 'Rows' : values} by ${byName}`,
+    isOneRowEach,
     marks: bars.slice(0, MOST_BARS),
     note: bars.length > MOST_BARS ? `The first ${MOST_BARS} of ${bars.length} values are shown.` : '',
   };
 }
 
 /** A row with several values is in the bar of each. */
-function barsOf(rows: ResultTable['rows'], { kind, by, of }: ChartChoice, column: Column): Mark[] {
+function barsOf(rows: ResultTable['rows'], { kind, by, of }: ChartChoice, column: Column) {
   const groups = new Map<string, { sum: number; count: number }>();
   for (const cells of rows) {
     const value = kind === 'count' ? 1 : numberOf(cells[of!]!);
@@ -102,11 +107,12 @@ function barsOf(rows: ResultTable['rows'], { kind, by, of }: ChartChoice, column
       groups.set(label, { sum: group.sum + value, count: group.count + 1 });
     }
   }
-  return [...groups].map(([label, { sum, count }]) => ({
+  const bars = [...groups].map(([label, { sum, count }]): Mark => ({
     label,
     value: kind === 'count' ? count : sum / count,
     at: undefined,
   }));
+  return { bars, isOneRowEach: [...groups.values()].every(({ count }) => count === 1) };
 }
 
 /** Dates are counted by year. */

@@ -37,6 +37,8 @@ export interface ResultTable {
 type Node = Readonly<Record<string, unknown>>;
 export type Data = Node | null | undefined;
 
+/** Lists of a connection: its other fields are about the pages, the same in each row. */
+const IN_CONNECTION = ['edges', 'facets'];
 /** Between values of one cell. */
 const BETWEEN = '; ';
 
@@ -56,6 +58,22 @@ export function numberOf(cell: Cell): number | undefined {
 /** Returns the values of a cell, each once. */
 export function valuesOf(cell: Cell, { several }: Column): readonly Cell[] {
   return several && typeof cell === 'string' ? [...new Set(cell.split(BETWEEN))] : [cell];
+}
+
+/** Returns a table whose cells with several values have each of them once, and none that is empty. */
+export function withEachOnce({ columns, rows }: ResultTable): ResultTable {
+  const once = (cell: Cell, at: number) => {
+    const column = columns[at]!;
+    if (!column.several || typeof cell !== 'string') return cell;
+    return valuesOf(cell, column).filter(Boolean).join(BETWEEN) || null;
+  };
+  return { columns, rows: rows.map((cells) => cells.map(once)) };
+}
+
+/** Returns true for data in which every value is null; an empty list is a value. */
+export function isNothing(data: unknown): boolean {
+  if (Array.isArray(data)) return data.length > 0 && data.every(isNothing);
+  return isNode(data) ? Object.values(data).every(isNothing) : (data ?? null) === null;
 }
 
 /** Returns the dotted name of a list. */
@@ -97,7 +115,7 @@ export function firstOf(lists: readonly ResultList[]): ResultList | undefined {
 
 /**
  * Returns the rows of a list. Columns are the values of its objects with dotted names, then the simple fields of the
- * objects around them, named from the root of the answer.
+ * objects around them, named from the root of the answer; not those of a connection, such as `count`.
  */
 export function tableOf(data: Data, { steps }: ResultList): ResultTable {
   const own = new Map<string, Cell[]>();
@@ -117,7 +135,8 @@ export function tableOf(data: Data, { steps }: ResultList): ResultTable {
     const inner = isNode(value) ? (value[step.field] ?? undefined) : undefined;
     if (!isNode(value) || inner === undefined) return;
     const prefix = steps.slice(0, at).map(({ field }) => `${field}.`);
-    walk(inner, at + 1, new Map([...parents, ...simpleCells(value, prefix.join(''), step.field)]));
+    const beside = IN_CONNECTION.includes(step.field) ? [] : simpleCells(value, prefix.join(''), step.field);
+    walk(inner, at + 1, new Map([...parents, ...beside]));
   };
   walk(data, 0, new Map());
 

@@ -9,11 +9,12 @@ export interface Problem {
   /** Fields of the answer, without the places in lists. */
   paths: string[];
   count: number;
+  /** Empty where the message has it. */
   remedy: string;
 }
 
 const AGAIN = 'Run the query again in a moment; the rest of the answer is complete.';
-const SIGN_IN = 'Sign in again, then run the query again: it is kept.';
+const SIGN_IN = 'Sign in again, or paste a new token; then run the query again: it is kept.';
 const CORRECT = 'Correct the query or its variables; the editor underlines what the schema does not have.';
 const FAULT = 'This is an error of the server. Run the query again; if it stays, tell who runs the server.';
 const REMEDIES: Readonly<Partial<Record<FaultCode, string>>> = {
@@ -50,7 +51,13 @@ export function problemsOf({ json, status }: Answer): Problem[] {
   for (const { message, path = [], extensions } of json.errors ?? []) {
     const code = typeof extensions?.['code'] === 'string' ? extensions['code'] : undefined;
     const key = `${code} ${message}`;
-    const problem = problems.get(key) ?? { message, code, paths: [], count: 0, remedy: remedyOf(code) };
+    const problem = problems.get(key) ?? {
+      message,
+      code,
+      paths: [],
+      count: 0,
+      remedy: remedyOf(code, status),
+    };
     const field = path.filter((step) => typeof step === 'string').join('.');
     if (field && !problem.paths.includes(field)) problem.paths.push(field);
     problem.count += typeof extensions?.['count'] === 'number' ? extensions['count'] : 1;
@@ -59,6 +66,8 @@ export function problemsOf({ json, status }: Answer): Problem[] {
   return [...problems.values()];
 }
 
-function remedyOf(code: string | undefined): string {
+/** @param status 0: the message is of the page, and the query is not the reason */
+function remedyOf(code: string | undefined, status: number): string {
+  if (status === 0) return '';
   return REMEDIES[code as FaultCode] ?? CORRECT;
 }

@@ -5,11 +5,13 @@ import { parseFhirJson } from '../../../../schema/fhir/decimal.ts';
 import { csvOf, ndjsonOf, objectsOf, parquetOf } from './formats.ts';
 import {
   firstOf,
+  isNothing,
   listsOf,
   momentOf,
   nameOf,
   tableOf,
   textOf,
+  withEachOnce,
   type Cell,
   type Data,
   type ResultTable,
@@ -123,6 +125,28 @@ describe('lists of an answer', () => {
       })),
     );
   });
+
+  test.each([
+    ['edges', { edges: [{ resource: { id: 'a' } }] }, { 'resource.id': 'a' }],
+    ['facets', { facets: [{ value: 'CT', count: 4 }] }, { value: 'CT', count: 4 }],
+  ])('leaves out what a connection says of its pages, beside %s', (field, list, row) => {
+    const data = { Patient: { gender: 'female', XConnection: { count: 11, next: 'c', ...list } } };
+    expect(rowsOf(data, `Patient.XConnection.${field}`)).toEqual([{ ...row, 'Patient.gender': 'female' }]);
+  });
+
+  test('has each of several values once, if that is chosen', () => {
+    const once = withEachOnce(tableOf(RECORD, listsOf(RECORD)[2]!));
+    const at = once.columns.findIndex(({ name }) => name === 'series.description');
+    expect(once.rows.map((cells) => cells[at])).toEqual(['Chest', null, null, 'Knee']);
+  });
+
+  test.each<[unknown, boolean]>([
+    [null, true],
+    [{ PatientList: null, Patient: { name: null } }, true],
+    [{ a: [null, { b: null }] }, true],
+    [{ PatientList: [] }, false],
+    [{ a: null, b: 0 }, false],
+  ])('%j is nothing: %s', (data, isIt) => expect(isNothing(data)).toBe(isIt));
 
   test('shows an answer without lists as one row', () => {
     expect(

@@ -1,0 +1,128 @@
+/** What the results of the playground say of a list that is cut, and how they fit on a small screen. */
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { page } from 'vitest/browser';
+import type { Asked } from '../../src/playground/answer.ts';
+import { shot, violations } from './open.ts';
+import { answerOf, column, header, open, STUDIES } from './playground-answers.ts';
+
+beforeEach(() => {
+  document.body.style.margin = '0';
+});
+afterEach(() => void vi.restoreAllMocks());
+
+describe('a page of a longer list', () => {
+  const query = '{ ObservationConnection(_count: 2) { count next edges { resource { id } } } }';
+  const pageOf = (more: object) =>
+    answerOf(
+      {
+        data: {
+          ObservationConnection: { ...more, edges: [{ resource: { id: 'a' } }, { resource: { id: 'b' } }] },
+        },
+      },
+      { asked: { query, variables: {} } },
+    );
+  const button = () => page.getByRole('button', { name: 'Download all rows (CSV)' });
+
+  test.each([
+    [{ count: 136, next: 'c' }, 'The first 2 of 136 rows.'],
+    [{ next: 'c' }, 'The first 2 rows: there are more.'],
+    [{}, '2 rows, as many as were asked for: there may be more.'],
+  ])('with %j says it: %s', async (more, words) => {
+    await open(pageOf(more), { size: [960, 280] });
+    await expect.element(page.getByText(words)).toBeVisible();
+    await expect.element(button()).toBeVisible();
+    expect(column(0)).toEqual(['a', 'b']);
+    // They are of the pages, and not of a row.
+    expect(page.getByRole('columnheader').elements()).toHaveLength(1);
+    expect(await violations()).toEqual([]);
+    await shot('playground-cut');
+  });
+
+  test('gives all rows as a file, of the same query', async () => {
+    const blobs: Blob[] = [];
+    vi.spyOn(URL, 'createObjectURL').mockImplementation((blob) => {
+      blobs.push(blob as Blob);
+      return '#';
+    });
+    const asked: Asked[] = [];
+    const readRows = (one: Asked) => {
+      asked.push(one);
+      return Promise.resolve(new Blob(['id\r\na\r\nb\r\nc\r\n']));
+    };
+    await open(pageOf({ next: 'c' }), { readRows });
+    await button().click();
+    await expect.poll(() => blobs.length).toBe(1);
+    expect(await blobs[0]!.text()).toContain('c\r\n');
+    expect(asked).toEqual([{ query, variables: {} }]);
+  });
+
+  test('says why there is no such file', async () => {
+    await open(pageOf({ next: 'c' }));
+    await button().click();
+    await expect.element(page.getByRole('alert')).toHaveTextContent('No rows.');
+  });
+
+  test('is not said of a whole list', async () => {
+    await open(pageOf({ count: 2, next: null }));
+    await expect.element(header('resource.id')).toBeInTheDocument();
+    expect(document.body.textContent).not.toContain('as many as');
+    expect(button().elements()).toHaveLength(0);
+  });
+});
+
+describe('on a small laptop', () => {
+  /** The place of the results at 1280 × 720 pixels. */
+  const size = [960, 280] as const;
+
+  test('list, view, search and files are on one line', async () => {
+    await open(answerOf(STUDIES), { size });
+    const controls = document.querySelectorAll('.bar > *');
+    const middles = [...controls].map((one) => {
+      const { top, height } = one.getBoundingClientRect();
+      return Math.round(top + height / 2);
+    });
+    expect(middles).toHaveLength(4);
+    expect(Math.max(...middles) - Math.min(...middles)).toBeLessThan(4);
+    await shot('playground-one-line');
+  });
+
+  test('an error without data is read in full, with no table and no files', async () => {
+    const errors = [
+      { message: '_has needs a type and its parameter that refers to Patient.', path: ['PatientList'] },
+    ];
+    await open(answerOf({ data: { PatientList: null }, errors }), { size });
+    const alert = page.getByRole('alert', { name: 'Errors' }).element();
+    expect(alert.scrollHeight).toBe(alert.clientHeight);
+    expect(alert.clientHeight).toBeGreaterThan(50);
+    await expect.element(page.getByText('There are no data in this answer. The error above')).toBeVisible();
+    expect(document.querySelectorAll('table, select')).toHaveLength(0);
+    expect(page.getByRole('group', { name: 'Download' }).elements()).toHaveLength(0);
+    await shot('playground-error-only');
+  });
+
+  test('many errors beside a table scroll in a third of the place', async () => {
+    const errors = Array.from({ length: 12 }, (_, at) => ({ message: `Error ${at}` }));
+    await open(answerOf({ ...STUDIES, errors }), { size });
+    const alert = page.getByRole('alert', { name: 'Errors' }).element();
+    expect(alert.clientHeight).toBeLessThan(size[1] / 2);
+    expect(alert.clientHeight).toBeGreaterThan(80);
+    expect(alert.scrollHeight).toBeGreaterThan(alert.clientHeight);
+    expect(await violations()).toEqual([]);
+  });
+});
+
+test('each of the several values of a cell is shown and written once, when that is chosen', async () => {
+  const blobs: Blob[] = [];
+  vi.spyOn(URL, 'createObjectURL').mockImplementation((blob) => {
+    blobs.push(blob as Blob);
+    return '#';
+  });
+  const series = ['CHEST', 'CHEST', null, 'HEAD', null].map((bodyPart) => ({ bodyPart }));
+  await open(answerOf({ data: { studies: [{ series }, { series: [] }] } }));
+  expect(column(0)[0]).toBe('CHEST; CHEST; ; HEAD; ');
+  await page.getByRole('checkbox', { name: 'Each value once' }).click();
+  await expect.poll(() => column(0)[0]).toBe('CHEST; HEAD');
+  await page.getByRole('button', { name: 'Download CSV', exact: true }).click();
+  await expect.poll(() => blobs.length).toBe(1);
+  expect(await blobs[0]!.text()).toContain('CHEST; HEAD');
+});
