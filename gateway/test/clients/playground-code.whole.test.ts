@@ -133,7 +133,11 @@ describe('programs of the playground', () => {
       const expected = plain(seriesOf(data));
       expect(expected.length).toBeGreaterThan(2);
 
-      const output = await run(name, { url, query, variables, needsToken: true, steps }, token);
+      const output = await run(
+        name,
+        { url, query, variables, needsToken: true, steps, isStreamed: false },
+        token,
+      );
       const rows = IN_SCRIPTS.includes(name)
         ? (JSON.parse(lastLine(output)) as Record<string, unknown>[])
         : seriesOf(
@@ -143,6 +147,19 @@ describe('programs of the playground', () => {
     },
     60_000,
   );
+
+  const COUNTED =
+    '{ ObservationConnection(category: ["laboratory"], _count: 20) { edges { resource { id } } } }';
+
+  test.runIf(LONG)('Python gets the rows of all pages', async () => {
+    const token = await gateway.token();
+    const url = `${gateway.tenant}/graphql`;
+    const request = { url, query: COUNTED, variables: {}, needsToken: true, steps: [], isStreamed: true };
+    const rows = JSON.parse(lastLine(await run('Python', request, token))) as { id: string }[];
+    expect(new Set(rows.map(({ id }) => id)).size).toBe(rows.length);
+    expect(rows.length).toBeGreaterThan(100);
+    expect(Object.keys(rows[19]!)).toEqual(['id']);
+  });
 
   const TEXTS = [
     `'single' "double" \`back\` """three"""`,
@@ -172,7 +189,14 @@ describe('programs of the playground', () => {
         const variables = { v: values, text };
         await run(
           name,
-          { url, query: asked, variables, needsToken: true, steps: [{ field: 'list', isList: true }] },
+          {
+            url,
+            query: asked,
+            variables,
+            needsToken: true,
+            steps: [{ field: 'list', isList: true }],
+            isStreamed: false,
+          },
           `token-${at}`,
         );
         const { query: sent, variables: sentVariables } = received.body as {

@@ -66,6 +66,16 @@ test('is there in each language, with the token from the environment, and copied
   expect(copied).toEqual([code()]);
 });
 
+test('in Python it reads all pages of a connection, and in other languages it says that it reads one', async () => {
+  const query = '{ ObservationConnection(_count: 20) { edges { resource { id } } } }';
+  await open({ edited: { query, variables: '' }, answer: undefined, facts });
+  await choose('Python');
+  await expect.poll(code).toContain('"Accept": "application/x-ndjson"');
+  await expect.element(page.getByText(/reads the rows of all pages/)).toBeVisible();
+  await choose('curl');
+  await expect.element(page.getByText(/It reads one page/)).toBeVisible();
+});
+
 test('says what is missing', async () => {
   await open({ edited: { query, variables: '{ no' }, answer: undefined, facts });
   await expect.element(page.getByRole('alert')).toHaveTextContent(/variables are no JSON object/);

@@ -37,7 +37,28 @@ test.each([
 ])('sends %s', (_what, query, name, sent) => expect(singleOperation(query, name)).toBe(sent));
 
 test.each(LANGUAGES)('$name takes the token from the environment, where one is needed', ({ write }) => {
-  const request = { url: 'http://x/demo/graphql', query: '{ a }', variables: {}, steps: [] };
+  const request = {
+    url: 'http://x/demo/graphql',
+    query: '{ a }',
+    variables: {},
+    steps: [],
+    isStreamed: false,
+  };
   expect(write({ ...request, needsToken: true })).toContain(TOKEN);
+  expect(write({ ...request, needsToken: false })).not.toContain(TOKEN);
+});
+
+test('Python reads all rows of a connection as a stream, with the token where one is needed', () => {
+  const { write } = LANGUAGES.find(({ name }) => name === 'Python')!;
+  const request = {
+    url: 'http://x/demo/graphql',
+    query: '{ a }',
+    variables: {},
+    steps: [],
+    isStreamed: true,
+  };
+  const code = write({ ...request, needsToken: true });
+  expect(code).toContain('"Accept": "application/x-ndjson"');
+  expect(code).toContain(TOKEN);
   expect(write({ ...request, needsToken: false })).not.toContain(TOKEN);
 });

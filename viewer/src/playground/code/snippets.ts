@@ -12,6 +12,8 @@ export interface Request {
   needsToken: boolean;
   /** The way to the list that becomes a table in Python and R; empty for the whole answer. */
   steps: readonly Step[];
+  /** True if the server sends all rows of the query as a stream: Python then reads all pages. */
+  isStreamed: boolean;
 }
 
 export interface Language {
@@ -104,7 +106,9 @@ console.log(JSON.stringify(data, null, 2));
 `;
 }
 
-function python({ url, query, variables, needsToken, steps }: Request): string {
+function python(request: Request): string {
+  if (request.isStreamed) return pythonStream(request);
+  const { url, query, variables, needsToken, steps } = request;
   const headers = needsToken ? `\n    headers={"Authorization": f"Bearer {os.environ['${TOKEN}']}"},` : '';
   const path = pythonValue(steps.map(({ field }) => field));
   return `${needsToken ? 'import os\n\n' : ''}import pandas
@@ -130,6 +134,42 @@ for field in ${path}:
     rows = [item for value in found for item in (value if isinstance(value, list) else [value])]
 
 table = pandas.json_normalize([row for row in rows if row])
+print(table.to_string())
+`;
+}
+
+/** The rows of all pages (FG-29). A stream that breaks off raises an exception: a part does not pass for all. */
+function pythonStream({ url, query, variables, needsToken }: Request): string {
+  const token = needsToken ? `\n        "Authorization": f"Bearer {os.environ['${TOKEN}']}",` : '';
+  return `import json
+${needsToken ? 'import os\n' : ''}
+import pandas
+import requests
+
+query = ${pythonText(query)}
+variables = ${pythonValue(variables)}
+
+# Rows of all pages, as a stream: one in each line.
+response = requests.post(
+    ${pythonValue(url)},
+    json={"query": query, "variables": variables},
+    headers={${token}
+        "Accept": "application/x-ndjson",
+    },
+    timeout=60,
+    stream=True,
+)
+if not response.ok:
+    raise SystemExit(f"HTTP status {response.status_code}: {response.text}")
+
+rows = [json.loads(line) for line in response.iter_lines() if line]
+for row in rows:
+    if "_error" in row:
+        raise SystemExit(f"The rows are not complete: {row['_error']['message']}")
+    # The cursor of the next page, in the last row of a page.
+    row.pop("_next", None)
+
+table = pandas.json_normalize(rows)
 print(table.to_string())
 `;
 }
