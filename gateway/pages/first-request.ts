@@ -1,6 +1,9 @@
 /** The patient of the first request, in the tenants `demo`, `open` and `hardcoded-patient`. */
 export const DEMO_PATIENT = '87a339d0-8cae-418e-89c7-8651e6aab3c6';
 
+/** The backend service of the demonstration. */
+export const DEMO_CLIENT = 'demo-analyst';
+
 /** The first request for a newcomer: printed at the start, in the README and in the playground. */
 export const FIRST_REQUEST = {
   query:
@@ -34,6 +37,6 @@ export function requestCommand(tenantBase: string, token: string, body: object =
  */
 export function firstRequestCommands(baseUrl: string, secretFile: string): string {
   const file = secretFile.replaceAll("'", `'\\''`);
-  return `TOKEN=$(curl -s -u "demo-analyst:$(cat '${file}')" -d 'grant_type=client_credentials&scope=system/*.rs' ${baseUrl}/demo/oauth/token | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
+  return `TOKEN=$(curl -s -u "${DEMO_CLIENT}:$(cat '${file}')" -d 'grant_type=client_credentials&scope=system/*.rs' ${baseUrl}/demo/oauth/token | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
 ${requestCommand(`${baseUrl}/demo`, '$TOKEN')}`;
 }

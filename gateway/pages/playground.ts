@@ -10,6 +10,7 @@ import { redirectToCanonicalHost } from '../http/canonical-host.ts';
 import type { Authorizer } from '../smart/authorize.ts';
 import { isOwn } from '../smart/discovery/ehr-configuration.ts';
 import { BUILT_FILES, sendBuiltPage } from './built-page.ts';
+import { DEMO_CLIENT } from './first-request.ts';
 import { smartIfKnown, withFacts } from './page-facts.ts';
 
 /** The path of the playground's built files, below the base URL. Tenants cannot have this name. */
@@ -59,6 +60,7 @@ export function playground(
         base: tenantBase(baseUrl, tenant),
         gateway,
         access: accessTo(tenant),
+        isDemonstration: hasClient(tenant, DEMO_CLIENT),
         explains: tenant.graphql.explain,
         // Tokens of our own server are for one patient; an EHR decides whom its users may see.
         severalPatients: !isOwn(tenant.authorization),
@@ -70,7 +72,10 @@ export function playground(
 }
 
 /** No token is needed, or by sign-in where the page is a registered app, or one that another program got. */
-function accessTo({ authorization }: Tenant): 'none' | 'sign-in' | 'pasted' {
-  if (authorization.type === 'mock') return 'none';
-  return authorization.clients.some(({ client_id: id }) => id === 'playground') ? 'sign-in' : 'pasted';
+function accessTo(tenant: Tenant): 'none' | 'sign-in' | 'pasted' {
+  if (tenant.authorization.type === 'mock') return 'none';
+  return hasClient(tenant, 'playground') ? 'sign-in' : 'pasted';
 }
+
+const hasClient = ({ authorization }: Tenant, id: string): boolean =>
+  authorization.type !== 'mock' && authorization.clients.some((client) => client.client_id === id);

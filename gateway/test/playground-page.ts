@@ -3,6 +3,8 @@ import type axe from 'axe-core';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
+import { expect } from 'vitest';
+import type { GatewayProcess } from './setup/gateway.ts';
 
 declare const window: { axe: typeof axe };
 
@@ -11,6 +13,17 @@ const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 export const DESKTOP = { width: 1400, height: 900 };
 export const PHONE = { width: 390, height: 844 };
 export const HELEN = 'Helen Marie Castellanos';
+
+/** Gets a token of the demonstration's backend service, with the secret that the start of the gateway names. */
+export async function backendToken(gateway: Pick<GatewayProcess, 'url' | 'log'>): Promise<string> {
+  const secret = readFileSync(/\$\(cat '([^']+)'\)/.exec(gateway.log())![1]!, 'utf8');
+  const answer = await fetch(`${gateway.url}/demo/oauth/token`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa(`demo-analyst:${secret}`)}` },
+    body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'system/*.rs' }),
+  });
+  return ((await answer.json()) as { access_token: string }).access_token;
+}
 
 export class PlaygroundPage implements AsyncDisposable {
   readonly page: Page;
@@ -66,6 +79,20 @@ export class PlaygroundPage implements AsyncDisposable {
   /** Opens the ways to a token. */
   openSignIn(): Promise<void> {
     return this.page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  }
+
+  /** Takes a token that another program got. */
+  async paste(token: string): Promise<void> {
+    await this.openSignIn();
+    await this.page.locator('#pasted[type=password]').fill(token);
+    await this.page.getByRole('button', { name: 'Use this token' }).click();
+  }
+
+  /** Opens a query in a tab of its own, as a link does: the token stays. */
+  async follow(query: string, variables?: object): Promise<void> {
+    const parts = new URLSearchParams({ query, ...(variables && { variables: JSON.stringify(variables) }) });
+    await this.page.evaluate((hash) => void (location.hash = hash), String(parts));
+    await expect.poll(() => this.textOf('query-editor')).toContain(query.slice(0, 12));
   }
 
   /** Chooses a person at the authorization server, and comes back with a token. */

@@ -1,38 +1,21 @@
 /** The playground in a real Chromium with the whole gateway: without the internet, and with a real sign-in. */
-import { readFileSync } from 'node:fs';
-import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { wholeLog } from './setup/child.ts';
 import { testEach } from './setup/usual-run.ts';
 import { saveShot, ViewerSystem } from '../../viewer/test/setup/viewer-system.ts';
 import { DEMO_PATIENT } from '../pages/first-request.ts';
-import { HELEN, PHONE, PlaygroundPage } from './playground-page.ts';
+import { backendToken, HELEN, PHONE, PlaygroundPage } from './playground-page.ts';
 
 const system = new ViewerSystem({ timeout: 90_000 });
 let playground: PlaygroundPage;
 let page: PlaygroundPage['page'];
 let address: string;
-/** File with the secret of the demonstration's backend service: the start names it. */
-let secretFile: string;
 
-beforeAll(() => {
-  secretFile = /\$\(cat '([^']+)'\)/.exec(system.gateway.log())![1]!;
-});
 beforeEach(async () => {
   playground = await PlaygroundPage.open(system.browser, system.gateway.url);
   ({ page, address } = playground);
   return () => playground[Symbol.asyncDispose]();
 });
-
-/** A token of the demonstration's backend service. */
-async function backendToken(): Promise<string> {
-  const secret = readFileSync(secretFile, 'utf8');
-  const answer = await fetch(`${system.gateway.url}/demo/oauth/token`, {
-    method: 'POST',
-    headers: { authorization: `Basic ${btoa(`demo-analyst:${secret}`)}` },
-    body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'system/*.rs' }),
-  });
-  return ((await answer.json()) as { access_token: string }).access_token;
-}
 
 const answer = () => playground.textOf('response');
 
@@ -61,7 +44,7 @@ test('signs in, runs an example, asks no other host, and keeps the token in memo
   });
   await playground.signIn(HELEN);
   expect(page.url()).toBe(address);
-  await page.getByRole('status').getByText(DEMO_PATIENT).waitFor();
+  await page.getByRole('banner').getByText(DEMO_PATIENT).waitFor();
   await playground.chooseExample(/What does the record of a patient say/);
   expect(await playground.textOf('query-editor')).toContain('RecordAndImages');
   await playground.run();
@@ -187,19 +170,12 @@ test('a link brings a query, which is not run by itself, and stays through a sig
 }, 60_000);
 
 test('a pasted token is not shown; one that the server refuses is said, and the query is kept', async () => {
-  const paste = async (token: string) => {
-    await playground.openSignIn();
-    const field = page.getByLabel('Or an access token that another program got');
-    expect(await field.getAttribute('type')).toBe('password');
-    await field.fill(token);
-    await page.getByRole('button', { name: 'Use this token' }).click();
-  };
-  await paste('no-such-token');
+  await playground.paste('no-such-token');
   // The page asks what the token opens: it is said before a query is run.
   await page.getByRole('alert').getByText('does not take this token').waitFor();
   expect(await playground.textOf('query-editor')).toContain('RecordAndImages');
-  const token = await backendToken();
-  await paste(token);
+  const token = await backendToken(system.gateway);
+  await playground.paste(token);
   await page.getByText('Pasted token').waitFor();
   expect(await page.content()).not.toContain(token);
   await follow({ id: DEMO_PATIENT });

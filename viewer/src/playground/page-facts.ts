@@ -12,6 +12,8 @@ export interface PageFacts {
   access: 'none' | 'sign-in' | 'pasted';
   /** True if a user can sign in for all patients that the user may see, not only for one. */
   severalPatients?: boolean;
+  /** True for the tenant whose backend service the start of the server prints a command for. */
+  isDemonstration?: boolean;
   /** True if the tenant tells what a query costs and how it was answered. */
   explains: boolean;
   /** SMART configuration of the tenant, if it was known at once. */

@@ -12,6 +12,16 @@ import { scopesFor } from './scopes.ts';
 /** The id with which the page is registered. */
 const CLIENT_ID = 'playground';
 
+const SIGNED_OUT = 'Your sign-in has ended. Its time may be over, or it was ended in another tab.';
+/** Milliseconds before its end in which a token is given up. */
+const NEARLY = 30_000;
+
+/** Says what is known of a pasted token that is no longer taken: a server gives no reason. */
+function whyRefused({ expires }: Grant): string {
+  if (expires - Date.now() < NEARLY) return 'This token is no longer taken: its time is over.';
+  return 'The server does not take this token. It may have ended, been withdrawn, be incomplete, or be for another server.';
+}
+
 /** Facts about a token that the page may show: never the token. */
 export type Granted = Pick<Grant, 'patient' | 'scope'> & {
   isPasted: boolean;
@@ -146,9 +156,7 @@ export class Access {
     keepLastSignIn(this.#storage, { step: isPasted ? 'pasted' : 'done', ...(asked && { scope: asked }) });
     this.#tokens = new Tokens(known, grant, () => {
       this.granted = undefined;
-      this.problem = isPasted
-        ? 'The server does not take this token: its time is over, or it was withdrawn. Your query is kept.'
-        : 'Your sign-in has ended: its time is over, or it was ended in another tab. Your query is kept.';
+      this.problem = `${isPasted ? whyRefused(grant) : SIGNED_OUT} Your query is kept.`;
     });
   }
 
