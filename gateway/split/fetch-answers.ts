@@ -2,7 +2,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { getOperationAST, parse } from 'graphql';
 import { AnswerBudget } from '../../schema/graphql/answer-budget.ts';
 import { endOf } from '../../schema/http/client-left.ts';
-import { documentIdOf } from '../../schema/graphql/trusted-manifest.ts';
 import { CompiledExecution } from '../federation/executor/compiled-execution.ts';
 import type { Operation } from '../federation/executor/operation.ts';
 import { Operations } from '../federation/executor/operations.ts';
@@ -36,7 +35,7 @@ export function fetchExecution(service: ServiceName, subgraph: LocalSubgraph): E
   const operationOf = (query: string): Operation => {
     const document = parse(query, { noLocation: true });
     const operation = getOperationAST(document)!;
-    return operations.of({ source: query, queryHash: documentIdOf(query), schema, document, operation });
+    return operations.of({ source: query, schema, document, operation });
   };
   return async (scope, { query, variables = {} }) => {
     const operation = operations.find(query, undefined) ?? operationOf(query);

@@ -1,5 +1,6 @@
 import type { CountLookup } from '../../../schema/process/cache-lookups.ts';
 import { lastly, type Awaitable } from '../../../schema/process/awaitable.ts';
+import { documentIdOf } from '../../../schema/graphql/trusted-manifest.ts';
 import type { Measured } from '../../../schema/process/measured.ts';
 import type { AnsweredOperation } from '../../http/metrics.ts';
 import { operationCost } from '../document/operation-cost.ts';
@@ -27,7 +28,7 @@ export function measuredOperations(measures: GraphqlMeasures | undefined, slow =
       measured?.end(taken && { type: taken.operation.operation, name });
       const ms = Math.round(performance.now() - began);
       if (taken && ms >= slow) {
-        const { hash } = taken;
+        const hash = documentIdOf(taken.source);
         const details = { tenant: tenant.key, operation: name, hash, cost: operationCost(taken), ms };
         log.warn(details, 'a slow GraphQL operation');
       }

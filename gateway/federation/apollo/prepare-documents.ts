@@ -8,7 +8,6 @@ import {
   type ValidationRule,
 } from 'graphql';
 import { setImmediate } from 'node:timers/promises';
-import { documentIdOf } from '../../../schema/graphql/trusted-manifest.ts';
 import type { CompiledExecution } from '../executor/compiled-execution.ts';
 import { KEPT_BYTES, type Operations } from '../executor/operations.ts';
 
@@ -44,11 +43,10 @@ async function prepared(
   await setImmediate();
   if (!document || validate(schema, document, [...specifiedRules, ...rules]).length > 0) return false;
   await setImmediate();
-  const queryHash = documentIdOf(text);
   let isReady = true;
   for (const operation of document.definitions) {
     if (operation.kind !== Kind.OPERATION_DEFINITION) continue;
-    const known = operations.of({ source: text, queryHash, schema, document, operation });
+    const known = operations.of({ source: text, schema, document, operation });
     isReady = execution.prepare(known, text.includes('@defer')) && isReady;
     await setImmediate();
   }

@@ -10,9 +10,9 @@ export interface AskedOperation {
   variables: Readonly<Record<string, unknown>>;
 }
 
-/** A valid operation, with the hash of its document's text. */
+/** A valid operation, with the text of its document. */
 export interface TakenOperation extends AskedOperation {
-  hash: string;
+  source: string;
 }
 
 /** Returns the response to an operation that Apollo does not execute itself. */

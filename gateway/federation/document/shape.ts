@@ -4,7 +4,6 @@ import {
   GraphQLString,
   isCompositeType,
   Kind,
-  print,
   type DirectiveNode,
   type DocumentNode,
   type FieldNode,
@@ -12,6 +11,7 @@ import {
   type GraphQLSchema,
   type SelectionNode,
   type SelectionSetNode,
+  type TypeNode,
   type ValueNode,
   type VariableDefinitionNode,
 } from 'graphql';
@@ -64,7 +64,7 @@ class Shape {
 
   #variable({ variable, type, defaultValue, directives }: VariableDefinitionNode): string {
     const value = defaultValue ? `=${valueText(defaultValue)}` : '';
-    return `$${variable.name.value}:${print(type)}${value}${this.#directives(directives)}`;
+    return `$${variable.name.value}:${typeText(type)}${value}${this.#directives(directives)}`;
   }
 
   #set(set: SelectionSetNode, type: Type): string {
@@ -75,7 +75,7 @@ class Shape {
 
   #selection(selection: SelectionNode, type: Type): string {
     const directives = this.#directives(selection.directives);
-    if (selection.kind === Kind.FIELD) return `${this.#field(selection, type, directives)}`;
+    if (selection.kind === Kind.FIELD) return this.#field(selection, type, directives);
     if (selection.kind === Kind.FRAGMENT_SPREAD) return `...${selection.name.value}${directives}`;
     const on = selection.typeCondition?.name.value;
     const inner = on === undefined ? type : this.#schema.getType(on);
@@ -123,6 +123,11 @@ class Shape {
   }
 }
 
+function typeText(type: TypeNode): string {
+  if (type.kind === Kind.NAMED_TYPE) return type.name.value;
+  return type.kind === Kind.LIST_TYPE ? `[${typeText(type.type)}]` : `${typeText(type.type)}!`;
+}
+
 const unchanged = (string: string): string => string;
 
 /** Writes a value. @param write is given each string, as JSON and with its form */
@@ -141,4 +146,11 @@ export function valueText(value: ValueNode, write = unchanged): string {
     default:
       return String(value.value);
   }
+}
+
+/** Tells if a value is a variable, or holds one. */
+export function hasVariable(value: ValueNode): boolean {
+  if (value.kind === Kind.LIST) return value.values.some(hasVariable);
+  if (value.kind === Kind.OBJECT) return value.fields.some((one) => hasVariable(one.value));
+  return value.kind === Kind.VARIABLE;
 }

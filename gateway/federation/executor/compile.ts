@@ -16,13 +16,13 @@ import {
   isNonNullType,
   isObjectType,
   isUnionType,
-  visit,
 } from 'graphql';
 import type { RequestScope } from '../request/request-scope.ts';
 import { CONTAINED, type Need, type Refusals } from '../scopes/field-scopes.ts';
 import { refusalOf, refuseField } from '../scopes/refuse-field.ts';
 import type { ServiceName } from '../request/service-name.ts';
 import { collectFields, type CollectedFrom } from '../document/collect-fields.ts';
+import { hasVariable } from '../document/shape.ts';
 import type {
   CompiledField,
   CompiledOperation,
@@ -316,8 +316,7 @@ function argumentsOf(
   definition: GraphQLField<unknown, unknown>,
   node: FieldNode,
 ): Pick<CompiledField, 'argumentsIn' | 'takesVariables'> {
-  let takesVariables = false;
-  node.arguments?.forEach((one) => visit(one, { Variable: () => void (takesVariables = true) }));
+  const takesVariables = node.arguments?.some(({ value }) => hasVariable(value)) ?? false;
   let kept: Record<string, unknown> | undefined;
   return {
     takesVariables,

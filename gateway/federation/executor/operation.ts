@@ -13,8 +13,6 @@ const BYTES_OF_PLAN = 5;
 export interface ValidOperation {
   /** Text of the document. */
   source: string;
-  /** SHA-256 of the text, in hexadecimal. */
-  queryHash: string;
   schema: GraphQLSchema;
   document: DocumentNode;
   operation: OperationDefinitionNode;
@@ -77,8 +75,8 @@ export class Operation {
 
   /** Returns the operation as one request asks for it. */
   asked(variables: Readonly<Record<string, unknown>>): TakenOperation {
-    const { schema, document, operation, queryHash } = this.valid;
-    return { schema, document, operation, variables, hash: queryHash };
+    const { schema, document, operation, source } = this.valid;
+    return { schema, document, operation, variables, source };
   }
 
   /** Returns a compiled form; undefined for an operation that is not compiled. @param compile is called once */

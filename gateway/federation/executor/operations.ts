@@ -18,7 +18,8 @@ const BYTES_OF_FACTS = 2_000;
 /** A valid document. */
 interface KnownDocument {
   document: DocumentNode;
-  hash: string;
+  /** By which Apollo Server asks for it; undefined for one without positions, with which it would write errors. */
+  hash: string | undefined;
   operations: Map<OperationDefinitionNode, Operation>;
   bytes: number;
 }
@@ -37,7 +38,7 @@ export class Operations {
     // One document leaves room for others.
     largest: KEPT_BYTES / 4,
     sizeOf: (known, text) => (known === SENT_ONCE ? 2 * text.length + 100 : known.bytes),
-    dispose: (known) => void (known !== SENT_ONCE && this.#texts.delete(known.hash)),
+    dispose: (known) => void (known !== SENT_ONCE && known.hash && this.#texts.delete(known.hash)),
   });
   readonly #shapes = boundedCache<DocumentFacts>({
     size: SHAPES_BYTES,
@@ -58,8 +59,8 @@ export class Operations {
   readonly store = {
     get: async (key: string): Promise<DocumentNode | undefined> =>
       this.document(this.#texts.get(textHash(key)) ?? ''),
-    set: async (key: string, document: DocumentNode): Promise<void> => {
-      this.#keep(document.loc!.source.body, textHash(key), document);
+    set: async (_key: string, document: DocumentNode): Promise<void> => {
+      this.#keep(document.loc!.source.body, document);
     },
     delete: async (key: string): Promise<boolean> =>
       this.#documents.delete(this.#texts.get(textHash(key)) ?? ''),
@@ -84,9 +85,9 @@ export class Operations {
 
   /** Returns an operation of a valid document, and keeps it with the document. */
   of(valid: ValidOperation): Operation {
-    const { source, queryHash, document, operation } = valid;
+    const { source, document, operation } = valid;
     const before = this.#known(source);
-    const known = before?.document === document ? before : this.#keep(source, queryHash, document);
+    const known = before?.document === document ? before : this.#keep(source, document);
     return known.operations.get(operation) ?? this.#operationIn(known, valid, this.#factsOf(valid));
   }
 
@@ -94,17 +95,16 @@ export class Operations {
    * Returns an operation of a text that is not known, where one of its shape was executed without a plan: it is valid then. It is
    * kept when it is sent again: a text that holds a value is seldom.
    */
-  ofKnownShape(sent: Omit<ValidOperation, 'queryHash'>): Operation | undefined {
+  ofKnownShape(sent: ValidOperation): Operation | undefined {
     const { schema, document, source } = sent;
     const shape = shapeOf(schema, document);
     const facts = shape === undefined ? undefined : this.#shapes.get(shape);
     if (!facts?.isExecuted) return undefined;
-    const valid = { ...sent, queryHash: documentIdOf(source) };
     if (!this.#documents.has(source)) {
       this.#documents.set(source, SENT_ONCE);
-      return new Operation(valid, facts, () => undefined);
+      return new Operation(sent, facts, () => undefined);
     }
-    return this.#operationIn(this.#keep(source, valid.queryHash, document), valid, facts);
+    return this.#operationIn(this.#keep(source, document), sent, facts);
   }
 
   #known(text: string): KnownDocument | undefined {
@@ -123,14 +123,15 @@ export class Operations {
 
   #operationIn(known: KnownDocument, valid: ValidOperation, facts: DocumentFacts): Operation {
     // Apollo Server's context has these members too: it must not live as long as the operation.
-    const { source, queryHash, schema, document, operation } = valid;
-    const own = { source, queryHash, schema, document, operation };
+    const { source, schema, document, operation } = valid;
+    const own = { source, schema, document, operation };
     const made = new Operation(own, facts, (bytes) => this.#grow(source, known, bytes));
     known.operations.set(operation, made);
     return made;
   }
 
-  #keep(text: string, hash: string, document: DocumentNode): KnownDocument {
+  #keep(text: string, document: DocumentNode): KnownDocument {
+    const hash = document.loc && documentIdOf(text);
     const known = { document, hash, operations: new Map(), bytes: BYTES_OF_CHARACTER * (text.length + 1) };
     this.#set(text, known);
     return known;
@@ -145,8 +146,7 @@ export class Operations {
   #set(text: string, known: KnownDocument): void {
     this.#documents.delete(text);
     this.#documents.set(text, known);
-    // Apollo Server writes errors with positions, which documents of a known shape do not have.
-    if (known.document.loc && this.#documents.has(text)) this.#texts.set(known.hash, text);
+    if (known.hash && this.#documents.has(text)) this.#texts.set(known.hash, text);
   }
 }
 

@@ -67,13 +67,13 @@ export class PlanningGateway implements Gateway {
   }
 
   async #execute(asked: Parameters<Executor>[0]): ReturnType<Executor> {
-    const { request, operation, document, source, queryHash } = asked;
+    const { request, operation, document, source } = asked;
     const { variables = {} } = request;
     const schema = this.#schema;
     const { errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
     if (errors) return { errors };
     const { scope } = asked.context as GatewayContext;
-    const known = this.#operations.of({ source, queryHash, schema, document, operation });
+    const known = this.#operations.of({ source, schema, document, operation });
     const refusals = known.facts.refusals(scope.access);
     if (!refusals) return this.#planned(asked, scope, known);
     const reduced = reducedOperation(known.asked(variables), refusals);
