@@ -52,10 +52,10 @@ describe('the bundles', () => {
     indexStructureDefinitionBundle(readJson('fhir/r4/profiles-resources.json'));
   }, 30_000);
 
-  test('have at least five patients and at most 60 KB each', () => {
+  test('have at least five patients and at most 64 KB each', () => {
     expect(ofType<Patient>('Patient').length).toBeGreaterThanOrEqual(5);
     for (const name of readdirSync(patientsFolder())) {
-      expect(statSync(join(patientsFolder(), name)).size, name).toBeLessThanOrEqual(60 * 1024);
+      expect(statSync(join(patientsFolder(), name)).size, name).toBeLessThanOrEqual(64 * 1024);
     }
   });
 
@@ -118,6 +118,15 @@ describe('the bundles', () => {
       expect(known.has(identifier![0]!.value!)).toBe(false);
       expect(endpoint).toBeUndefined();
     }
+  });
+
+  test('name results and reports in a text, and call no image a laboratory result', () => {
+    const results = [...ofType<Observation>('Observation'), ...ofType<DiagnosticReport>('DiagnosticReport')];
+    expect(results.filter(({ code }) => !code.text).map(referenceTo)).toEqual([]);
+    const fractions = results.filter(({ code }) => code.text?.includes('Ejection fraction'));
+    expect(new Set(fractions.flatMap(({ category }) => valuesOf(category, 'code')))).toEqual(
+      new Set(['imaging']),
+    );
   });
 
   test('have only valid dates, none after November 2026', () => {
