@@ -5,12 +5,12 @@ import { setCacheControl } from '../../schema/http/cache-control.ts';
 import { sendRevalidated } from '../../schema/http/revalidated.ts';
 import { andThen } from '../../schema/process/awaitable.ts';
 import type { Limits } from './document/limits.ts';
-import { askedGraphql } from './request/asked-graphql.ts';
+import { askedGraphql, type AskedGraphql } from './request/asked-graphql.ts';
 import type { Graphs } from './graph/graphs.ts';
 import { answer, run } from './graph/graphql-request.ts';
 import { scopeOf } from './request/request-scope.ts';
 import { acceptedFormat } from './stream/accepted-format.ts';
-import { streamRows } from './stream/stream-rows.ts';
+import { isOfDocument, streamRows } from './stream/stream-rows.ts';
 import type { TrustedDocuments } from './request/trusted-documents.ts';
 
 /** Serves GraphQL over HTTP at `/graphql` (FG-11), and the rows of a connection as a stream (FG-29). */
@@ -28,12 +28,19 @@ export function graphqlRoutes(
         const format = request.method === 'HEAD' ? undefined : acceptedFormat(request.headers.accept);
         const asked = trusted.admit(askedGraphql(request), request);
         const { server, introspection } = graphs.of(reply);
-        if (format) return streamRows(request, reply, { server, limits, format, asked });
-        const scope = scopeOf({ request, reply }, limits, false);
-        return andThen<HTTPGraphQLResponse, FastifyReply | string>(
-          run(server, scope, asked, limits),
-          (response) => answer(request, reply, { scope, response, introspection }),
-        );
+        const answered = (asked: AskedGraphql) => {
+          const scope = scopeOf({ request, reply }, limits, false);
+          return andThen<HTTPGraphQLResponse, FastifyReply | string>(
+            run(server, scope, asked, limits),
+            (response) => answer(request, reply, { scope, response, introspection }),
+          );
+        };
+        if (!format) return answered(asked);
+        return streamRows(request, reply, { server, limits, format, asked }).catch((error: unknown) => {
+          if (!isOfDocument(error)) throw error;
+          const headers = { ...asked.headers, accept: 'application/json' };
+          return answered({ ...asked, headers });
+        });
       },
     });
     app.route({

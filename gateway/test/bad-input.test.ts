@@ -178,6 +178,21 @@ describe('unknown names: an error that names the nearest', () => {
     ['{ ConditionList(_sort: ["-onset_dat"]) { id } }', 'unsupported_parameter', /Did you mean onset_date\?/],
     ['{ ConditionList(_filter: "cod eq x") { id } }', 'invalid_request', /Did you mean code\?/],
     ['{ ImagingStudyList(_sort: ["startet"]) { id } }', 'unsupported_parameter', /Did you mean started\?/],
+    [
+      '{ PatientList(_has: ["ImagingStudy:patient:modality=CT"]) { id } }',
+      'unsupported_parameter',
+      /^Patient cannot be searched by studies.*ImagingStudyConnection below each Patient/,
+    ],
+    [
+      '{ PatientList(_has: ["Observation:encounter:code=1"]) { id } }',
+      'unsupported_parameter',
+      /Observation refers to Patient by .*patient.*\.$/,
+    ],
+    [
+      '{ PatientList(_has: ["Medication:patient:code=1"]) { id } }',
+      'unsupported_parameter',
+      /Medication has no parameter that refers to Patient\.$/,
+    ],
   ])('%s', async (query, code, message) => {
     const answer = await ask(query);
     expect([codes(answer), answer.errors?.[0]?.message]).toEqual([[code], expect.stringMatching(message)]);

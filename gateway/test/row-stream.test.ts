@@ -251,6 +251,22 @@ describe('refusals', () => {
     expect(errors[0]!.message.length).toBeGreaterThan(10);
   });
 
+  test.each<[what: string, query: string, variables?: object]>([
+    ['no GraphQL', '{ ObservationConnection'],
+    ['unknown field', `query ${rows('nothing')}`],
+    ['unknown argument', rows('id', '(nothing: 1)')],
+    ['value of a variable', `query($id: [String!]) ${rows('id', '(_id: $id)')}`, { id: [{}] }],
+  ])('an error of the document is the same as in JSON: %s', async (_what, query, variables = {}) => {
+    const told = await Promise.all(
+      [NDJSON, 'text/csv', 'application/json'].map(async (accept) => {
+        const { statusCode, body } = await ask(query, { accept, variables });
+        return [statusCode, await body.json()];
+      }),
+    );
+    expect(told[2]).toEqual([400, { errors: [expect.objectContaining({ locations: expect.any(Array) })] }]);
+    expect(told.slice(0, 2)).toEqual([told[2], told[2]]);
+  });
+
   test('a scope that does not cover the type', async () => {
     const { statusCode, body } = await ask(rows('id'), { token: 'patients' });
     expect([statusCode, await body.text()]).toEqual([403, expect.stringContaining('insufficient_scope')]);

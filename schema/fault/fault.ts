@@ -150,11 +150,16 @@ export function faultExtensions(fault: Fault): Record<string, unknown> {
 
 const wholeSeconds = (retryAfter: number): number => Math.max(1, Math.ceil(retryAfter));
 
-/** Returns the Fault that a GraphQL error was written of. Errors of a document, with codes of GraphQL, are `invalid_request`. */
+/**
+ * Returns the Fault that a GraphQL error was written of. Errors of a document, with codes of GraphQL, are `invalid_request`,
+ * and their cause is the error.
+ */
 export function faultOfGraphql(error: { message: string; extensions?: Record<string, unknown> }): Fault {
   const { code, ...details } = error.extensions ?? {};
   const isFault = typeof code === 'string' && Object.hasOwn(FAULTS, code);
-  return new Fault(isFault ? (code as FaultCode) : 'invalid_request', error.message, isFault ? details : {});
+  return isFault
+    ? new Fault(code as FaultCode, error.message, details)
+    : new Fault('invalid_request', error.message, { cause: error });
 }
 
 /**

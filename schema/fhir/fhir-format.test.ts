@@ -22,3 +22,15 @@ test.each<[accept: string | undefined, format: string | undefined, taken: boolea
   if (taken) expect(ask).not.toThrow();
   else expect(ask).toThrow(expect.objectContaining({ code: 'not_acceptable' }));
 });
+
+test.each<[accept: string, format: string | undefined, message: RegExp]>([
+  [
+    'text/csv',
+    undefined,
+    /^Accept names no format of FHIR REST here: .* application\/fhir\+json.*GraphQL gives rows as text\/csv/,
+  ],
+  ['application/fhir+xml', '', /^Accept names no format/],
+  ['*/*', 'xml', /^The only format is application\/fhir\+json\. Leave _format out/],
+])('Accept %j with _format %j is told which of them to change', (accept, format, message) => {
+  expect(() => requireFhirJson(accept, format)).toThrow(message);
+});

@@ -16,7 +16,9 @@ export function requireFhirJson(accept: string | undefined, format: string | und
   if (format ? isJson(format.replaceAll(' ', '+')) : acceptsJson(accept ?? '*/*')) return;
   throw new Fault(
     'not_acceptable',
-    `The only format is ${FHIR_JSON}. Leave _format out, or send _format=json.`,
+    format
+      ? `The only format is ${FHIR_JSON}. Leave _format out, or send _format=json.`
+      : `Accept names no format of FHIR REST here: send Accept: ${FHIR_JSON}. GraphQL gives rows as text/csv and application/x-ndjson.`,
   );
 }
 

@@ -9,6 +9,8 @@ export function parseDocument(text: string, limits: Limits): DocumentNode {
   try {
     return parse(text, { noLocation: true, maxTokens: limits.tokens });
   } catch (error) {
-    throw error instanceof GraphQLError ? new Fault('invalid_request', error.message) : error;
+    throw error instanceof GraphQLError
+      ? new Fault('invalid_request', error.message, { cause: error })
+      : error;
   }
 }

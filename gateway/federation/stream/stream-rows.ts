@@ -102,6 +102,15 @@ async function* textsOf({ first, pages, format, audit }: Rows): AsyncGenerator<B
   }
 }
 
+/**
+ * Tells whether an error has places in the document. Those are of the query of a page, which is another text than the
+ * client's.
+ */
+export function isOfDocument(error: unknown): boolean {
+  const { cause } = error instanceof Fault ? error.details : {};
+  return typeof cause === 'object' && cause !== null && 'locations' in cause;
+}
+
 /** Returns what a client sends to GraphQL over HTTP. @throws Fault `invalid_request` */
 function textAndVariables({ method, search, body }: AskedGraphql) {
   const sent = (method === 'POST' ? (body ?? {}) : fromUrl(search)) as Record<string, unknown>;

@@ -45,7 +45,8 @@ describe('FG-9 REST: chains', () => {
     const { data, errors } = await gateway.graph(
       'folder',
       `{ a: ImagingStudyList(_chain: ["basedon._id=order"]) { id } b: ImagingStudyList(encounter: ["Encounter/visit"]) { id }
-         c: ImagingStudyList(reason: ["x"]) { id } d: ImagingStudyList(_chain: ["patient.birthdate=1980"]) { id } }`,
+         c: ImagingStudyList(reason: ["x"]) { id } d: ImagingStudyList(_chain: ["patient.birthdate=1980"]) { id }
+         e: ImagingStudyList(_chain: ["patient._has:Encounter:patient:_id=visit"]) { id } }`,
     );
     expect(errors).toBeUndefined();
     const found = Object.values(data as Record<string, { id: string }[]>).map(ids);

@@ -35,13 +35,14 @@ describe('FG-20 _filter', () => {
 
   test.each<[type: string, filter: string, message: RegExp]>([
     // Each of these would otherwise mean something else than it says.
-    ['Observation', 'status gt final', /gt/],
-    ['Observation', 'status sw fin', /sw/],
-    ['Observation', 'status co fin', /co/],
-    ['Observation', 'subject ne Patient/1', /ne/],
-    ['Observation', 'date co 2021', /co/],
-    ['Patient', 'name ne Peter', /ne/],
-    ['Patient', 'name gt Peter', /gt/],
+    ['Observation', 'status gt final', /^_filter compares status, a token, with eq ne pr\.$/],
+    ['Observation', 'status sw fin', /with eq ne pr/],
+    ['Observation', 'status co fin', /with eq ne pr/],
+    ['Patient', 'name ne Peter', /with eq co sw pr/],
+    ['Condition', 'code co diabetes', /with eq ne pr\.$/],
+    ['Patient', 'name gt Peter', /^_filter compares name, a string, with eq co sw pr\./],
+    ['Observation', 'date co 2021', /with eq ne gt lt ge le sa eb ap pr\./],
+    ['Observation', 'subject ne Patient/1', /with eq re pr\./],
     ['Observation', 'colour eq blue', /takes comparisons/],
     ['Observation', 'statos eq final', /Did you mean status\?/],
     ['Observation', '', /takes comparisons/],

@@ -133,6 +133,9 @@ function comparisonOf(
   if (searched && operator === 'pr' && (text === 'true' || text === 'false')) {
     return { name: `${code}:missing`, value: text === 'true' ? 'false' : 'true' };
   }
+  if (searched && operator !== '' && !meaning) {
+    throw malformed(`compares ${code}, a ${searched}, with ${operatorsOf(searched)}.`);
+  }
   if (!meaning || text === '') {
     throw malformed(
       `takes comparisons, each a search parameter of ${type}, an operator that its type has (${OPERATOR_NAMES}) and a value; they are joined with "and", "or", "not (…)".${searched ? '' : didYouMean(type, name)}`,
@@ -141,6 +144,14 @@ function comparisonOf(
   // The bar of a token separates its system; in a text it is a character as others.
   const escaped = text.replace(searched === 'string' || searched === 'uri' ? /[\\,|$]/g : /[\\,]/g, '\\$&');
   return { name: code + (meaning.modifier ?? ''), value: (meaning.prefix ?? '') + escaped };
+}
+
+/** Returns the operators that a type of parameters takes; all of them take `pr`. */
+function operatorsOf(searched: SearchType): string {
+  const taken = Object.entries(OPERATORS).filter(([, meanings]) =>
+    meanings.some(({ types }) => types.includes(searched)),
+  );
+  return [...taken.map(([name]) => name), 'pr'].join(' ');
 }
 
 /** @throws Fault `invalid_request` for an escape that JSON does not have */

@@ -48,8 +48,9 @@ function conditionsOf(type: string, name: string, values: readonly string[]): Pa
   return argumentConditions(type, parameter, values);
 }
 
-/** `subject:Patient.name=peter` (R4 §3.1.1.4.12). */
-const CHAIN = /^([a-z_][\w-]*(?::[A-Z]\w*)?(?:\.[a-z_][\w-]*(?::\w+)?)+)=(.+)$/s;
+/** `subject:Patient.name=peter` (R4 §3.1.1.4.12), also with a `_has` at its end. */
+const CHAIN =
+  /^([a-z_][\w-]*(?::[A-Z]\w*)?(?:\.[a-z_][\w-]*(?::\w+)?)*\.(?:_has(?::[\w.-]+){3,}|[a-z_][\w-]*(?::\w+)?))=(.+)$/s;
 /** `Observation:patient:code=1234-5` (R4 §3.1.1.4.13), also with a chain or another `_has` at its end. */
 const HAS = /^(?:_has:)?([A-Z]\w*:[a-z_][\w-]*:[\w.:-]+)=(.+)$/s;
 

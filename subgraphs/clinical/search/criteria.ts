@@ -2,7 +2,12 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import type { SearchedType } from '../../../schema/fhir/search/filter.ts';
 import { alternatives } from '../../../schema/fhir/search/search-value.ts';
-import { clinicalResources, searchParameter, type SearchParameter } from '../../../schema/fhir/tables.ts';
+import {
+  clinicalResources,
+  reverseParameters,
+  searchParameter,
+  type SearchParameter,
+} from '../../../schema/fhir/tables.ts';
 import type { SearchParams } from './search-params.ts';
 
 /** A search in the resources that are referred to: `name` may be a chain or a `_has` again (R4 §3.1.1.4.12). */
@@ -156,12 +161,24 @@ function reverseChain(type: string, name: string, hops: number): ReverseChain {
   if (hops === 0) throw unsupported(`A search parameter follows at most ${MAX_HOPS} references.`);
   const parameter = clinicalResources.includes(source) ? searchParameter(source, reference) : undefined;
   if (parameter?.type !== 'reference' || !parameter.targets?.includes(type)) {
-    throw unsupported(`_has needs a type and its parameter that refers to ${type}.`);
+    throw unsupported(noReference(type, source));
   }
   if (!parseName(source, inner, hops - 1)) {
     throw unsupported(`${source} cannot be searched by ${inner}.`);
   }
   return { type: source, reference, name: inner };
+}
+
+/** Says why a `_has` cannot search resources of a type, and what can. */
+function noReference(type: string, source: string): string {
+  if (source === 'ImagingStudy') {
+    return `${type} cannot be searched by studies, which the archive has. Search studies by the record, such as ImagingStudy?patient._has:Condition:patient:code=…, or ask in GraphQL for the ImagingStudyConnection below each Patient.`;
+  }
+  const names = reverseParameters(source, type).join(', ');
+  const known = clinicalResources.includes(source)
+    ? ` ${source} ${names === '' ? `has no parameter that refers to ${type}` : `refers to ${type} by ${names}`}.`
+    : '';
+  return `_has needs a type and its parameter that refers to ${type}.${known}`;
 }
 
 /**
