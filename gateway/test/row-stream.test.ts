@@ -189,14 +189,14 @@ describe('format', () => {
 
   test('CSV has the leaves of the selection as columns, also without rows', async () => {
     const fields = 'id ...Code @include(if: true) status @skip(if: true) valueQuantity { amount: value }';
-    const query = `query($id: [String!]) ${rows(`${fields} category { text }`, '(_id: $id)')}
+    const head = 'id,code.text,code.coding.code,valueQuantity.amount,category,_next\r\n';
+    const query = `query($id: [String!]) ${rows(`${fields} category { text id }`, '(_id: $id)')}
       fragment Code on Observation { code { text coding { code } } }`;
-    const head = 'id,code.text,code.coding,valueQuantity.amount,category,_next\r\n';
     const csv = async (id: string) =>
       (await received((await ask(query, { accept: 'text/csv', variables: { id } })).body)).text;
     expect(await csv('nobody')).toBe(head);
     expect(await csv('p0-1')).toBe(
-      `${head}p0-1,"'=code, 1","[{""code"":""c1""}]",1.10,"[{""text"":""other""}]",\r\n`,
+      `${head}p0-1,"'=code, 1",c1,1.10,"[{""text"":""other"",""id"":null}]",\r\n`,
     );
   });
 
@@ -206,9 +206,15 @@ describe('format', () => {
     const { text } = await received((await ask(query, { accept: 'text/csv' })).body);
     const columns = ['__typename', 'id', 'name', 'gender'].map((name) => `subject.resource.${name}`);
     expect(text).toBe(
-      `code.text,code.coding,${columns.join(',')},_next\r\n` +
-        `"'=code, 2","[{""code"":""c2""}]",Patient,p0,,male,\r\n`,
+      `code.text,code.coding.code,${columns.join(',')},_next\r\n` + `"'=code, 2",c2,Patient,p0,,male,\r\n`,
     );
+  });
+
+  test('CSV has the values of the one field that is selected in a list as text, at any depth', async () => {
+    const query = rows('category { coding { code } } code { coding { display } }', '(_id: "p0-2")');
+    const { text } = await received((await ask(query, { accept: 'text/csv' })).body);
+    const head = 'category.coding.code,code.coding.display,_next\r\n';
+    expect(text).toBe(`${head}vital-signs,Code c2,\r\n`);
   });
 
   test('GET with a URL, and exact decimals', async () => {

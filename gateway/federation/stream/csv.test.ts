@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { decimalOf, writeFhirJson } from '../../../schema/fhir/decimal.ts';
-import { cellOf, csv } from './csv.ts';
+import { cellOf, csv, valuesOf } from './csv.ts';
 
 const written = (value: unknown) => csv.line(cellOf(writeFhirJson(value)), undefined);
 
@@ -20,6 +20,18 @@ test.each([
   ['a list of objects with a decimal', [{ a: decimalOf('2.50') }], '"[{""a"":2.50}]",\r\n'],
 ])('%s is one cell', (_what, value, text) => {
   expect(written(value)).toBe(text);
+});
+
+test.each<[what: string, value: unknown, path: string, text: string]>([
+  ['one value', [{ display: 'Chest' }], 'display', 'Chest'],
+  ['several, without gaps', [{ a: { b: 'Chest' } }, { a: null }, { a: { b: 'Head' } }], 'a.b', 'Chest; Head'],
+  ['lists in lists', [{ coding: [{ code: 'a' }, { code: 'b' }] }, { coding: [] }], 'coding.code', 'a; b'],
+  ['a decimal as recorded', [{ value: decimalOf('2.50') }], 'value', '2.50'],
+  ['JSON', [{ metadata: { Rows: 512 } }], 'metadata', '"{""Rows"":512}"'],
+  ['a formula', [{ display: '=1+1' }], 'display', "'=1+1"],
+  ['nothing', null, 'display', ''],
+])('%s of the one field that is selected in a list is one cell', (_what, value, path, text) => {
+  expect(valuesOf(writeFhirJson(value), path.split('.'))).toBe(text);
 });
 
 test.each(['=1+1', '+cmd', '-1+2', '@SUM(A1)', '\tx', '\rx', '-'])(
