@@ -62,7 +62,7 @@ export function startPageText(facts: StartFacts): { html: string; parts: PagePar
   const html = htmlPage(
     TITLE,
     `<p class="lead">One SMART on FHIR token, one request: a patient’s record and a patient’s images.</p>
-${PICTURE}${ways(lead, facts.visitor !== undefined)}${text}${peoplePart(facts.people)}${statePart(facts)}${tenantsPart(facts, lead)}`,
+${PICTURE}${ways(facts, lead)}${text}${peoplePart(facts.people)}${statePart(facts)}${tenantsPart(facts, lead)}`,
     parts,
   );
   return { html: withFacts(html, REQUEST_FACTS, fact), parts };
@@ -73,21 +73,31 @@ const path = ({ key }: Tenant) => encodeURIComponent(key);
 const basics = ({ version, isReady }: StartFacts) =>
   `<dt>Version<dd>${escaped(version)}<dt>Health<dd>${link('health/ready', isReady ? 'ready' : 'loading records')}`;
 
-function ways(lead: Tenant, hasToken: boolean): string {
+/** Returns a tenant that has the same record and needs no token. */
+const withoutToken = ({ tenants }: StartFacts, { clinical }: Tenant) =>
+  tenants.filter(isWorking).find((tenant) => isOpen(tenant) && sameRecord(tenant.clinical, clinical));
+
+function ways(facts: StartFacts, lead: Tenant): string {
   const way = (href: string, title: string, text: string) =>
     `<li><a href="${href}"><strong>${title}</strong>${text}</a>`;
   const signIn = lead.authorization.type === 'embedded' ? ' Sign in with one click, without a password.' : '';
+  const { visitor } = facts;
+  const open = withoutToken(facts, lead);
+  // The sign-in is for one patient.
+  const all = [
+    open && open !== lead && `the tenant ${escaped(open.key)} needs no token`,
+    visitor && 'npm start prints the command for a token',
+  ].filter(Boolean);
+  const ofAll = all.length > 0 ? ` For all patients: ${all.join('; ')}.` : '';
   return `<nav aria-label="Three ways"><ul class="ways">
 ${way(`app/?tenant=${path(lead)}`, 'Open the viewer', `A record with its images.${signIn}`)}
-${way(`${path(lead)}/playground`, 'Open the playground', 'Write a query, see its answer as a table or chart.')}
-${way('#request', 'Make a request', `A ready-made command${hasToken ? ' with its token' : ''}.`)}</ul></nav>`;
+${way(`${path(lead)}/playground`, 'Open the playground', `For analysts and developers: write a query, see its answer as a table or chart.${ofAll}`)}
+${way('#request', 'Make a request', `A ready-made command${visitor ? ' with its token' : ''}.`)}</ul></nav>`;
 }
 
 /** Returns the ready-made request: with the token of visitors, or else one that needs none. */
-function requestPart(
-  { baseUrl, tenants, visitor }: StartFacts,
-  lead: Tenant,
-): { fact: object; text: string } {
+function requestPart(facts: StartFacts, lead: Tenant): { fact: object; text: string } {
+  const { baseUrl, visitor } = facts;
   const request = visitor
     ? visitorRequest(baseUrl, visitor)
     : {
@@ -95,9 +105,7 @@ function requestPart(
         command: `curl -s ${tenantBase(baseUrl, lead)}/fhir/metadata`,
         about: 'What this server can do. This request needs no token.',
       };
-  const open =
-    visitor &&
-    tenants.filter(isWorking).find((tenant) => isOpen(tenant) && sameRecord(tenant, visitor.tenant));
+  const open = visitor && withoutToken(facts, visitor.tenant);
   const studies = open && `${path(open)}/fhir/ImagingStudy?patient=Patient/${visitor.patientId}`;
   return {
     fact: request.fact,
@@ -123,7 +131,7 @@ for another one. <code>npm start</code> prints commands that get a token for all
 const isOpen = ({ authorization }: Tenant) =>
   authorization.type === 'mock' && authorization.disableAuthzChecks;
 
-const sameRecord = ({ clinical: one }: Tenant, { clinical: other }: Tenant) =>
+const sameRecord = (one: Tenant['clinical'], other: Tenant['clinical']) =>
   one.type === 'store' && other.type === 'store' && one.path === other.path;
 
 function peoplePart(people: readonly Person[]): string {

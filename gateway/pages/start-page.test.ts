@@ -126,6 +126,21 @@ describe('a demonstration', () => {
     expect(body).toContain('href="open/fhir/ImagingStudy?patient=Patient/p1"');
   });
 
+  test('tells analysts where they can ask about all patients', async () => {
+    const clients = [{ client_id: 'start-page', client_secret: 'x'.repeat(20) }];
+    const policy = [{ client_id: 'start-page', patients: ['p1'] }];
+    const demo = { ...MOCK, authorization: { type: 'embedded', clients, policy } };
+    const way = async (tenants: Record<string, unknown>) =>
+      /Open the playground (.*?) Make a request/.exec((await visit(tenants)).text)![1];
+    const analysts = 'For analysts and developers: write a query, see its answer as a table or chart.';
+    const token = 'npm start prints the command for a token.';
+    expect(await way({ open: MOCK })).toBe(analysts);
+    expect(await way({ demo })).toBe(`${analysts} For all patients: ${token}`);
+    expect(await way({ ...files, demo })).toBe(
+      `${analysts} For all patients: the tenant open needs no token; ${token}`,
+    );
+  });
+
   test('without a token for visitors, has a request that needs none', async () => {
     const { body } = await visit({ open: MOCK });
     expect(body).toContain('>curl -s https://gateway.example.org/imaging/open/fhir/metadata</pre>');
