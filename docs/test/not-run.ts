@@ -11,6 +11,7 @@ export const NOT_RUN: readonly (readonly [page: string, begin: string, instead: 
   ['docs/operations.md', 'sh npm ci && npm start', ANOTHER_MACHINE],
   ['docs/deployment.md', 'sh docker build', ANOTHER_MACHINE],
   ['docs/deployment.md', 'yaml images:', 'gateway/test/kubernetes/site.whole.test.ts'],
+  ['docs/analyse-data.md', 'python ', 'gateway/test/clients/notebook.whole.test.ts'],
   ['docs/build-an-app.md', 'sh npm ci && npm start', 'gateway/test/clients/sample-app.whole.test.ts'],
   ['docs/build-an-app.md', 'ts ', 'docs/build-an-app.test.ts'],
   ['docs/build-an-app.md', 'json "plugins"', 'gateway/test/clients/type-generators.whole.test.ts'],

@@ -85,8 +85,8 @@ function ways(facts: StartFacts, lead: Tenant): string {
   const open = withoutToken(facts, lead);
   // The sign-in is for one patient.
   const all = [
-    open && open !== lead && `the tenant ${escaped(open.key)} needs no token`,
-    visitor && 'npm start prints the command for a token',
+    open && open !== lead && `the tenant <code>${escaped(open.key)}</code> needs no token`,
+    visitor && '<code>npm start</code> prints the command for a token',
   ].filter(Boolean);
   const ofAll = all.length > 0 ? ` For all patients: ${all.join('; ')}.` : '';
   return `<nav aria-label="Three ways"><ul class="ways">

@@ -1,11 +1,12 @@
-/** The notebook of docs/: its cells run one after the other, as Jupyter runs them. */
+/** Programs of docs/ in Python. The cells of the notebook run one after the other, as Jupyter runs them. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { LONG } from '../setup/long.ts';
+import { blocks } from '../../../docs/test/pages.ts';
 import { ensureInstalled } from '../setup/parts.ts';
 import { startDemoGateway } from './demo-gateway.ts';
 
@@ -62,6 +63,36 @@ describe.runIf(LONG)('the notebook', () => {
         expect(bytes.subarray(1, 4).toString()).toBe('PNG');
         expect(bytes.length).toBeGreaterThan(5000);
       }
+    } finally {
+      await gateway.close();
+      await rm(folder, { recursive: true });
+    }
+  }, 600_000);
+});
+
+describe.runIf(LONG)('the page for analysts', () => {
+  test('goes from a token to results before a CT', async () => {
+    ensureInstalled(PARTS);
+    const [gateway, folder] = await Promise.all([
+      startDemoGateway(),
+      mkdtemp(join(tmpdir(), 'analyse-data-')),
+    ]);
+    const run = async (program: string, text: string) => {
+      const options = { cwd: folder, env: { PATH: process.env['PATH'], HOME: folder } };
+      return (await promisify(execFile)(program, ['-c', text], options)).stdout;
+    };
+    try {
+      const secret = join(folder, '.data/demo/secret');
+      await mkdir(dirname(secret), { recursive: true });
+      await writeFile(secret, gateway.analyst.secret);
+      const page = blocks.filter((block) => block.page === 'docs/analyse-data.md');
+      const textOf = (wanted: string) =>
+        page.flatMap(({ language, text }) => (language === wanted ? [text] : [])).join('\n');
+      await run('/bin/sh', textOf('sh').replaceAll('http://localhost:4000/demo', gateway.tenant));
+      const [head, ...rows] = (await run('/usr/bin/python3', textOf('python'))).trim().split('\n');
+      expect(head).toMatch(/subject\.reference +started +days +loinc +code\.text/);
+      expect(rows.length).toBeGreaterThan(5);
+      expect(rows.join()).toMatch(/Patient\/demo-tomas-novak +2026-08-11 +21 +2160-0 +Creatinine/);
     } finally {
       await gateway.close();
       await rm(folder, { recursive: true });
