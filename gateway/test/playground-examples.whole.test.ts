@@ -39,7 +39,17 @@ const ANSWERS: Record<string, { graph: readonly string[]; rest?: string }> = {
     graph: ['"family":"Castellanos"}],"birthDate":"1963-05-17","mri":[]', '"family":"Whitfield"'],
     rest: '"family":"Whitfield"',
   },
-  'modality-by-year': { graph: ['"value":"2025"', '"in2026":{"facets":[{"value":"MR"'] },
+  'modality-by-year': {
+    graph: [
+      '"count":17,"modalities":[{"value":"MR","count":7}',
+      '"years":[{"value":"2026","count":10},{"value":"2025","count":4},{"value":"2024","count":1},{"value":"2019",',
+      '"xRay":{"years":[{"value":"2026","count":2},{"value":"2019","count":1}]',
+    ],
+  },
+  'diagnosis-and-ct': {
+    graph: ['"family":"Castellanos"}],"birthDate":"1963-05-17","ct":{"count":2}', '"ct":{"count":0}'],
+    rest: '"total":2',
+  },
 };
 
 const headers = () => ({ authorization: `Bearer ${token}`, 'content-type': 'application/json' });

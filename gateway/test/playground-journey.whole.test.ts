@@ -150,12 +150,17 @@ const ROWS: Readonly<Record<string, { list: string; count: number; rows: Record<
     rows: [{ id: DEMO_PATIENT, 'name.family': 'Castellanos', birthDate: '1963-05-17' }],
   },
   'modality-by-year': {
-    list: 'in2026.facets',
+    list: 'CT.years',
     count: 2,
     rows: [
-      { value: 'CT', count: '1' },
-      { value: 'SR', count: '1' },
+      { value: '2026', count: '1' },
+      { value: '2025', count: '1' },
     ],
+  },
+  'diagnosis-and-ct': {
+    list: 'PatientList',
+    count: 1,
+    rows: [{ id: DEMO_PATIENT, 'name.family': 'Castellanos', 'ct.count': '2' }],
   },
 };
 
@@ -182,7 +187,7 @@ test('the same reports come by REST', async () => {
     (await playground.rows()).map((row) => [row['resource.code.text'], row['resource.conclusion']]);
   await expect.poll(conclusions, SLOW).toEqual([
     [CT_2026, expect.stringContaining('nodule grown from 6 to 9 mm')],
-    ['', 'Kidney function stable compared with April 2026.'],
+    ['Basic metabolic panel - Blood', 'Kidney function stable compared with April 2026.'],
     [CT_2025, expect.stringContaining('Solid 6 mm nodule')],
   ]);
 }, 60_000);

@@ -176,14 +176,40 @@ export const EXAMPLES: readonly Example[] = [
   {
     id: 'modality-by-year',
     question: 'Which modalities were used in which year?',
-    hint: 'Facets count the values of all matches without reading them. Open “Chart”.',
+    hint: 'Facets count the values of all matches without reading them. A study without a date is in no year, and is in the count of all; a study with two modalities counts for both.',
     whose: 'several',
     scopes: ['ImagingStudy.s'],
     query: `query ModalitiesByYear {
-  years: ImagingStudyConnection { facets(by: startedYear) { value count } }
-  in2026: ImagingStudyConnection(started: ["2026"]) { facets(by: modality) { value count } }
-  in2025: ImagingStudyConnection(started: ["2025"]) { facets(by: modality) { value count } }
+  all: ImagingStudyConnection {
+    count
+    modalities: facets(by: modality) { value count }
+    years: facets(by: startedYear) { value count }
+  }
+  CT: ImagingStudyConnection(modality: ["CT"]) { years: facets(by: startedYear) { value count } }
+  MR: ImagingStudyConnection(modality: ["MR"]) { years: facets(by: startedYear) { value count } }
+  US: ImagingStudyConnection(modality: ["US"]) { years: facets(by: startedYear) { value count } }
+  nuclear: ImagingStudyConnection(modality: ["NM", "PT"]) { years: facets(by: startedYear) { value count } }
+  xRay: ImagingStudyConnection(modality: ["CR", "DX", "MG", "RF", "XA"]) {
+    years: facets(by: startedYear) { value count }
+  }
 }`,
+  },
+  {
+    id: 'diagnosis-and-ct',
+    question: 'Who has diabetes, and had a CT of the chest?',
+    hint: 'The argument _has finds the patients with the diagnosis, and “ct” counts the studies of each: those with 0 had none. The body part is a code of SNOMED CT, or CHEST as in DICOM.',
+    rest: '/fhir/ImagingStudy?patient._has:Condition:patient:code=http://snomed.info/sct|44054006&modality=CT&bodysite=51185008',
+    whose: 'several',
+    scopes: ['Patient.s', 'ImagingStudy.s'],
+    query: `query DiagnosisAndCt($has: [String!]) {
+  PatientList(_has: $has) {
+    id
+    name { given family }
+    birthDate
+    ct: ImagingStudyConnection(modality: ["CT"], bodysite: ["51185008"]) { count }
+  }
+}`,
+    variables: { has: ['Condition:patient:code=http://snomed.info/sct|44054006'] },
   },
 ];
 
