@@ -55,6 +55,7 @@ describe('FG-9 REST: chains', () => {
       uidsOf(['issued', 'plain']),
       [],
       uidsOf(['bobs', 'ofBob']),
+      uidsOf(['issued', 'shared', 'alsoShared', 'plain', 'byOrder']),
     ]);
   });
 });
