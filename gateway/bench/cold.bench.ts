@@ -1,25 +1,41 @@
 /**
- * Requests for which nothing is warm, beside prepared ones: patient and studies of 200 patients, with a new text, an id in the
- * text, or a new token in each request. This gateway runs as `npm start` runs it; the peer has nothing to check, and
- * subgraphs that answer from memory. Processor time is that of all processes but the client's, which is also the EHR.
+ * Requests for which nothing is warm, beside prepared ones: patient and studies of 200 patients, with a new text, an id in a new
+ * text, or a new token in each request, 32 connections of wrk. This gateway runs as `npm start` runs it; the peer has nothing to check, and
+ * subgraphs that answer from memory. Processor time is that of all processes but the client's, which is also the EHR. `ROUNDS`
+ * and `SECONDS` change how long it takes.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { authorizationServer, type AuthorizationServer } from '../test/authorization-server.ts';
 import { buildProduct } from './built-server.ts';
-import { answerOf, ASKED, giveToken, PATIENTS, prepare, QUERY, startOver } from './distinct-patients.ts';
+import {
+  answerOf,
+  ASKED,
+  giveToken,
+  headersOf,
+  PATIENTS,
+  postedBy,
+  prepare,
+  QUERY,
+  startOver,
+  type Ask,
+} from './distinct-patients.ts';
 import { mrnOf } from './data/large-patient.ts';
 import { alternate, median, type Figure } from './measure.ts';
 import { startPeers } from './peers/peers.ts';
 import { processCost } from './peers/process-cost.ts';
 import type { PatientAnswers } from './peers/stub-data.ts';
+import { NEW_NUMBER, writeScript, wrk } from './peers/wrk.ts';
 import { throughput } from './throughput.ts';
 
 const root = join(import.meta.dirname, '../..');
-const ROUNDS = 5;
-/** Requests of one round. */
-const REQUESTS = 2000;
+const ROUNDS = Number(process.env['ROUNDS'] ?? 5);
+const SECONDS = Number(process.env['SECONDS'] ?? 5);
+/** Seconds of load before the first round: V8 compiles late what two processors share. */
+const WARM_UP = 10;
+/** Requests of one round with new tokens, which the EHR has to know. */
+const REQUESTS = 4000;
 const CONNECTIONS = 8;
 
 const OURS = 'this gateway';
@@ -28,19 +44,16 @@ const TEXT_AT_LEAST = 1;
 const TEXT_AT_MOST = 0.45;
 const TOKEN_AT_MOST = 4;
 
-const idOf = (number: number) => `p${(number % PATIENTS) + 1}`;
-const posted = (query: string, number: number): string =>
-  JSON.stringify({ query, variables: { id: idOf(number) } });
-
-/** Bodies of requests; a number is used once in a run. */
-const TEXTS = {
-  prepared: (number: number) => posted(QUERY, number),
-  'a new text each': (number: number) =>
-    posted(QUERY.replace('query', `query Q${number}`).replace('birthDate', `b${number}: birthDate`), number),
-  'an id in the text': (number: number) =>
-    JSON.stringify({
-      query: QUERY.replace('($id: ID!)', `Q${number}`).replace('$id', JSON.stringify(idOf(number))),
-    }),
+/** Bodies of requests for a patient. */
+const TEXTS: Record<string, (id: string) => object> = {
+  prepared: (id) => ({ query: QUERY, variables: { id } }),
+  'a new text each': (id) => ({
+    query: QUERY.replace('query', `query Q${NEW_NUMBER}`).replace('birthDate', `b${NEW_NUMBER}: birthDate`),
+    variables: { id },
+  }),
+  'an id in a new text': (id) => ({
+    query: QUERY.replace('($id: ID!)', `Q${NEW_NUMBER}`).replace('$id', JSON.stringify(id)),
+  }),
 };
 
 /** Processes under load. */
@@ -73,49 +86,31 @@ export async function bench(): Promise<Figure[]> {
     const pids = [peer.child.process.pid!, peers.children[0]!.process.pid!];
     const our = { name: OURS, url: `${ours.origin}/t/graphql`, pids: [ours.pid] };
     const beside = { name: `${peer.name} ${peer.version}`, url: peer.url, pids };
-    return [...(await texts(our, beside)), ...(await newTokens(our, ehr))];
+    return [...(await texts([our, beside], directory)), ...(await newTokens(our, ehr))];
   } finally {
     await Promise.all(ending.map((end) => end()));
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-let sent = 0;
-
-/** Sends requests with new numbers. @returns requests in a second, and milliseconds of processor for one */
-async function load(
-  { url, pids }: Contender,
-  bodyOf: (number: number) => string,
-  tokenOf = (number: number) => `token-${(number % PATIENTS) + 1}`,
-): Promise<{ perSecond: number; processor: number }> {
-  const { origin, pathname } = new URL(url);
-  const cost = () => pids.reduce((sum, pid) => sum + processCost(pid).processor, 0);
-  const before = cost();
-  const first = sent;
-  sent += REQUESTS;
-  const perSecond = await throughput(
-    origin,
-    { count: REQUESTS, connections: CONNECTIONS },
-    async (connection, index) => {
-      const number = first + index;
-      const headers = { authorization: `Bearer ${tokenOf(number)}`, 'content-type': 'application/json' };
-      const bytes = await connection.send(pathname, headers, bodyOf(number));
-      if (bytes < 1000) throw new Error(`${url} answered ${bytes} bytes`);
-    },
-  );
-  return { perSecond, processor: ((cost() - before) * 1000) / REQUESTS };
-}
+/** Returns the milliseconds of processor that all processes have used. */
+const processorOf = ({ pids }: Contender): number =>
+  pids.reduce((sum, pid) => sum + processCost(pid).processor * 1000, 0);
 
 /** New texts and prepared ones, by this gateway and by the peer. */
-async function texts(ours: Contender, peer: Contender): Promise<Figure[]> {
+async function texts([ours, peer]: readonly [Contender, Contender], directory: string): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const [what, bodyOf] of Object.entries(TEXTS)) {
+    const ask: Ask = (patient) => ({ path: '/graphql', body: JSON.stringify(bodyOf(`p${patient}`)) });
+    const script = await writeScript(join(directory, 'requests.lua'), postedBy(ask));
     const processor: Record<string, number[]> = { [ours.name]: [], [peer.name]: [] };
     const turn = (contender: Contender) => async () => {
-      const result = await load(contender, bodyOf);
-      processor[contender.name]!.push(result.processor);
-      return result.perSecond;
+      const before = processorOf(contender);
+      const { requests, perSecond } = await wrk(contender.url, script, { seconds: SECONDS });
+      processor[contender.name]!.push((processorOf(contender) - before) / requests);
+      return perSecond;
     };
+    for (const { url } of [ours, peer]) await wrk(url, script, { seconds: WARM_UP });
     const result = await alternate({ [peer.name]: turn(peer), [ours.name]: turn(ours) }, ROUNDS);
     // The first round warms up.
     const ofProcessor = ({ name }: Contender) => median(processor[name]!.slice(1));
@@ -141,23 +136,36 @@ async function texts(ours: Contender, peer: Contender): Promise<Figure[]> {
   return figures;
 }
 
-/** A new token in each request, which the gateway has introspected at the EHR, beside known ones. */
+/** A new token in each request, which the gateway introspects at the EHR, beside known ones. */
 async function newTokens(ours: Contender, ehr: AuthorizationServer): Promise<Figure[]> {
-  const processor: Record<string, number[]> = { known: [], new: [] };
+  const { origin, pathname } = new URL(ours.url);
+  let given = 0;
   const turn = (name: 'known' | 'new') => async () => {
-    const given = (number: number) => `new-${number}`;
+    const first = given;
+    given += REQUESTS;
+    const patientOf = (number: number) => (number % PATIENTS) + 1;
+    const tokenOf = (number: number) => `${name}-${number}`;
     if (name === 'new')
-      for (let number = sent; number < sent + REQUESTS; number++) {
-        const patient = (number % PATIENTS) + 1;
-        giveToken(ehr, given(number), { id: `p${patient}`, mrn: mrnOf(patient) });
+      for (let number = first; number < given; number++) {
+        const patient = patientOf(number);
+        giveToken(ehr, tokenOf(number), { id: `p${patient}`, mrn: mrnOf(patient) });
       }
-    const result = await load(ours, TEXTS.prepared, name === 'new' ? given : undefined);
-    processor[name]!.push(result.processor);
-    return result.processor;
+    const before = processorOf(ours);
+    await throughput(origin, { count: REQUESTS, connections: CONNECTIONS }, async (connection, index) => {
+      const patient = patientOf(first + index);
+      const { body } = ASKED.federated(patient);
+      const headers = headersOf(patient, body);
+      if (name === 'new') headers['authorization'] = `Bearer ${tokenOf(first + index)}`;
+      const bytes = await connection.send(pathname, headers, body);
+      if (bytes < 1000) throw new Error(`${ours.url} answered ${bytes} bytes`);
+    });
+    return (processorOf(ours) - before) / REQUESTS;
   };
-  const { new: found } = await alternate({ known: turn('known'), new: turn('new') }, ROUNDS);
+  for (let round = 0; round < 4; round++) await turn('new')();
+  const { known, new: fresh } = await alternate({ known: turn('known'), new: turn('new') }, ROUNDS);
   return [
-    { what: 'a new token each, processor for a request', value: found.median, unit: 'ms' },
-    { what: '… beside a known one', value: found.ratio, unit: '×', atMost: TOKEN_AT_MOST },
+    { what: 'a known token each, processor for a request', value: known.median, unit: 'ms' },
+    { what: '… a new token each', value: fresh.median, unit: 'ms' },
+    { what: '… beside a known one', value: fresh.ratio, unit: '×', atMost: TOKEN_AT_MOST },
   ];
 }

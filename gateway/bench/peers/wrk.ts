@@ -19,6 +19,9 @@ export interface WrkResult {
   p99: number;
 }
 
+/** In a body, it stands for a number that no other request has, also not of another run. */
+export const NEW_NUMBER = '1234567890';
+
 /**
  * Writes a script for wrk: it posts these requests, one after another, again and again.
  * @returns its path
@@ -29,11 +32,13 @@ export async function writeScript(path: string, requests: readonly WrkRequest[])
     return `{ headers = { ${pairs.join(', ')} }, body = ${lua(body)} }`;
   });
   const script = `local all = {\n${table.join(',\n')}\n}
-    local at = 0
+    local sent = 0
+    local run = os.time()
     request = function()
-      at = at % #all + 1
-      all[at].headers["Host"] = wrk.headers["Host"]
-      return wrk.format("POST", nil, all[at].headers, all[at].body)
+      local one = all[sent % #all + 1]
+      sent = sent + 1
+      one.headers["Host"] = wrk.headers["Host"]
+      return wrk.format("POST", nil, one.headers, (string.gsub(one.body, "${NEW_NUMBER}", run .. sent)))
     end\n`;
   await writeFile(path, script);
   return path;

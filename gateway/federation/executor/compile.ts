@@ -162,38 +162,38 @@ class Compiler {
     const fieldName = node.name.value;
     const definition = parent.getFields()[fieldName];
     if (!definition) return undefined;
-    const sets = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
-    const base = {
+    const refused = this.#source.refusals?.ofField(parent.name, fieldName, isContained);
+    const refusing = refused?.service && { service: refused.service, crossing: undefined };
+    const owner = refusing ?? this.#owner(around, fieldName);
+    if (!owner) return undefined;
+    const { service, crossing } = owner;
+    const declared = declaredField(this.#source.subgraphs[service], parent.name, fieldName);
+    const { argumentsIn, takesVariables } = argumentsOf(definition, node);
+    // One literal: a new document waits for each of its fields.
+    const field: CompiledField = {
       name,
       key: `${quoted(name)}:`,
       fieldName,
       nodes,
       parent,
       type: definition.type,
-      ...argumentsOf(definition, node),
+      argumentsIn,
+      takesVariables,
       isNonNull: isNonNullType(definition.type),
       isLeaf: isLeafType(getNullableType(definition.type)),
+      service,
+      crossing,
+      resolve: refusing ? refusalResolver(refused, parent) : (declared!.resolve as Resolver | undefined),
+      isRefused: refusing !== undefined,
       write: unwritten,
       selections: [],
       selectionOf: noSelection,
       keepsList: false,
     };
-    const refused = this.#source.refusals?.ofField(parent.name, fieldName, isContained);
-    if (refused?.service)
-      return {
-        ...base,
-        service: refused.service,
-        crossing: undefined,
-        resolve: refusing(refused, parent),
-        isRefused: true,
-      };
-    const owner = this.#owner(around, fieldName);
-    if (!owner) return undefined;
-    const { service, crossing } = owner;
+    if (refusing) return field;
     this.services.add(service);
     if (from) this.services.add(from);
-    const { resolve } = declaredField(this.#source.subgraphs[service], parent.name, fieldName)!;
-    const field: CompiledField = { ...base, service, crossing, resolve: resolve as Resolver | undefined };
+    const sets = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
     const write = this.#writer(definition.type, { field, sets, service });
     if (!write) return undefined;
     field.write = write;
@@ -329,7 +329,7 @@ function argumentsOf(
 }
 
 /** Returns the resolver of a refused field. */
-function refusing(need: Need, { name: parent }: GraphQLObjectType): Resolver {
+function refusalResolver(need: Need, { name: parent }: GraphQLObjectType): Resolver {
   return (source, args, context) => {
     throw refuseField(requestOf(context), { need, parent, source, args });
   };

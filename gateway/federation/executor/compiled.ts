@@ -26,7 +26,7 @@ export interface CompiledField extends ResolvedField {
   selectionOf: (value: unknown, place: Place) => CompiledSelection;
   isNonNull: boolean;
   /** True for a field that the caller's scopes do not cover. */
-  isRefused?: true;
+  isRefused: boolean;
   /** True if the text of a list depends on nothing but the list, and not on an object around it that is kept. */
   keepsList: boolean;
   /** True for scalars and enums: their values need no place. */
