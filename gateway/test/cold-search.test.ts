@@ -15,8 +15,11 @@ const DELAY = 50;
 let directory: string;
 let ehr: AuthorizationServer;
 let gateway: TestGateway;
+/** Searches that the audit has. */
+let audited: string[];
 
 beforeEach(async () => {
+  audited = [];
   directory = await mkdtemp(join(tmpdir(), 'cold-search-'));
   ehr = await authorizationServer();
   for (const patient of [1, 2]) {
@@ -43,6 +46,7 @@ beforeEach(async () => {
       fhir: { authorization, clinical: { type: 'fhir', baseUrl: fhirBaseUrl }, images },
     }),
     { images: '', patients: '' },
+    (_tenant, { query = '' }) => void audited.push(query),
   );
   ehr.delay = DELAY;
 }, 60_000);
@@ -100,5 +104,83 @@ describe.each([
     expect(cold).toEqual([INTROSPECT, ['/fhir/Patient/p2'], ...studies]);
     expect(cold.length).toBeLessThanOrEqual(3);
     expect(await search(tenant, 2)).toEqual(studies);
+  });
+});
+
+describe('one request for the record and the images of a patient', () => {
+  const query = `query ($id: ID!) {
+    Patient(id: $id) { birthDate ConditionList { id } again: ConditionList { id } ImagingStudyList { id } }
+  }`;
+  const condition = { resourceType: 'Condition', id: 'c1', subject: { reference: 'Patient/p1' } };
+  const bundle = (...resources: object[]): [number, object] => [
+    200,
+    { resourceType: 'Bundle', type: 'searchset', entry: resources.map((resource) => ({ resource })) },
+  ];
+
+  beforeEach(() => {
+    ehr.instead.set('/fhir/metadata', [200, statement(['Patient', 'ImagingStudy', 'Condition'])]);
+    ehr.instead.set('/fhir/Condition', bundle(condition));
+  });
+
+  async function ask(token = 'token-1', id = 'p1') {
+    ehr.delayed.length = 0;
+    const answer = await gateway.app.inject({
+      method: 'POST',
+      url: '/fhir/graphql',
+      headers: { authorization: `Bearer ${token}` },
+      payload: { query, variables: { id } },
+    });
+    // The assertions check the type.
+    // eslint-disable-next-line @typescript-eslint/no-explicit-any
+    return { rounds: roundsOf(ehr.delayed), ...answer.json<{ data?: any; errors?: any[] }>() };
+  }
+
+  test('waits for one round of calls; of a new token for three', async () => {
+    await ask();
+    const { rounds, data, errors } = await ask();
+    expect(errors).toBeUndefined();
+    expect(data.Patient).toMatchObject({
+      birthDate: '1970-01-01',
+      ConditionList: [{ id: 'c1' }],
+      again: [{ id: 'c1' }],
+    });
+    expect(data.Patient.ImagingStudyList).toHaveLength(STUDIES);
+    expect(rounds).toHaveLength(1);
+    expect(rounds[0]!.toSorted()).toEqual(['/fhir/Condition', '/fhir/ImagingStudy', '/fhir/Patient/p1']);
+    ehr.instead.set('/fhir/Condition', bundle());
+    const cold = await ask('token-2', 'p2');
+    expect(cold.errors).toBeUndefined();
+    expect(cold.rounds.length).toBeLessThanOrEqual(3);
+  });
+
+  test.each([
+    ['that there is no such patient', 404, 'not_found'],
+    ['that the patient is gone', 410, 'not_found'],
+  ])('releases nothing when the EHR says %s; the audit has the searches', async (_what, status, code) => {
+    await ask();
+    ehr.instead.set('/fhir/Patient/p1', [status, {}]);
+    audited = [];
+    const { data, errors } = await ask();
+    expect(data).toEqual({ Patient: null });
+    expect(errors).toMatchObject([{ path: ['Patient'], extensions: { code } }]);
+    expect(audited.join()).toContain('Condition?');
+  });
+
+  test('of another patient than the one of the token no list is asked for', async () => {
+    await ask();
+    const { rounds, data } = await ask('token-1', 'p2');
+    expect(data).toEqual({ Patient: null });
+    expect(rounds.flat().filter((path) => path !== '/fhir/Patient/p2')).toEqual([]);
+  });
+
+  test('a list that fails is null with its reason, as without haste', async () => {
+    await ask();
+    ehr.instead.set('/fhir/Condition', [500, {}]);
+    const { data, errors } = await ask();
+    expect(data.Patient).toMatchObject({ birthDate: '1970-01-01', ConditionList: null, again: null });
+    expect(errors!.map(({ path, extensions }) => [path, extensions.code])).toEqual([
+      [['Patient', 'ConditionList'], 'bad_gateway'],
+      [['Patient', 'again'], 'bad_gateway'],
+    ]);
   });
 });

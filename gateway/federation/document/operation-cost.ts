@@ -16,7 +16,7 @@ import { fragmentsOf } from './fragments.ts';
 const USUAL_LIST = 100;
 const USUAL_INNER_LIST = 10;
 /** `ConditionList`, `PatientConnection`, `timeline`: lists of resources. Most lists inside a resource are short and count once. */
-const RESOURCE_LIST = /^([A-Z]\w*(List|Connection)|timeline)$/;
+export const RESOURCE_LIST = /^([A-Z]\w*(List|Connection)|timeline)$/;
 /** Types whose lists are long: a study may have hundreds of series and of instances. */
 const LONG_LIST_OF = /^ImagingStudySeries(Instance)?$/;
 

@@ -12,6 +12,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import type { ServiceName } from '../request/service-name.ts';
+import type { EarlyLists } from './early-lists.ts';
 
 type Path = GraphQLResolveInfo['path'];
 
@@ -114,6 +115,8 @@ export class Run {
   readonly budget: AnswerBudget;
   /** True while a text is written that is kept as a whole. */
   isKeeping = false;
+  /** Lists that were begun before the patient around them was there, by the place of the patient. */
+  readonly early = new Map<Place, EarlyLists>();
   /** Parts of this execution that come later. */
   readonly deferred: DeferredPart[] = [];
   /** Number of parts of the whole answer. */

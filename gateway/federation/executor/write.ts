@@ -4,6 +4,7 @@ import type { CompiledField, CompiledSelection, Crossing, Text, TypeName, Write 
 import { Fault } from '../../../schema/fault/fault.ts';
 import { faultOf } from '../subgraphs/local-data-source.ts';
 import type { ServiceName } from '../request/service-name.ts';
+import { beginLists, takeList } from './early-lists.ts';
 import { KeptTexts, type TextMemory } from './kept-texts.ts';
 import { within, type Place, type Run } from './run.ts';
 
@@ -105,17 +106,26 @@ function fieldText(field: CompiledField, source: object, around: Place): Text {
   const failed = (error: unknown): string =>
     run.failed(error, { field, place: place === around ? placeOf(field, around) : place, isNonNull });
   try {
-    const value = resolve
-      ? resolve(source, run.argumentsOf(field), run.context, run.infoOf(field, place))
-      : propertyOf(field, source, place);
-    const text =
-      value instanceof Promise
-        ? run.whenGiven(field.service, value, (given) => field.write(given, place))
-        : field.write(value, place);
-    return typeof text === 'string' ? text : text.catch(failed);
+    const value = takeList(field, source, around) ?? valueOf(field, source, place);
+    if (!(value instanceof Promise)) {
+      const text = field.write(value, place);
+      return typeof text === 'string' ? text : text.catch(failed);
+    }
+    const searches = beginLists(field, place);
+    const text = run.whenGiven(field.service, value, (given) => field.write(given, place));
+    // An answer is not sent before the audit has its searches.
+    return searches ? text.catch((error: unknown) => searches.then(() => failed(error))) : text.catch(failed);
   } catch (error) {
     return failed(error);
   }
+}
+
+function valueOf(field: CompiledField, source: object, place: Place): unknown {
+  const { run } = place;
+  const { resolve } = field;
+  return resolve
+    ? resolve(source, run.argumentsOf(field), run.context, run.infoOf(field, place))
+    : propertyOf(field, source, place);
 }
 
 /** Returns a property; of a method, what it returns for the arguments, as graphql-js does by default. */
