@@ -70,7 +70,7 @@ test('on a small laptop an error is read in full, and the plan says that no sour
   await page.getByText('the query was refused before').waitFor();
   await page.getByRole('button', { name: 'Results', exact: true }).click();
   const errors = page.getByRole('alert', { name: 'Errors' });
-  await errors.getByText('_has needs a type and its parameter').waitFor();
+  await errors.getByText('Patient cannot be searched by studies').waitFor();
   const { top, bottom } = await errors.evaluate((one) => one.getBoundingClientRect());
   expect(bottom - top).toBeGreaterThan(50);
   expect(bottom).toBeLessThan(LAPTOP.height);
