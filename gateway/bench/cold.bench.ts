@@ -4,10 +4,13 @@
  * subgraphs that answer from memory. Processor time is that of all processes but the client's, which is also the EHR. `ROUNDS`
  * and `SECONDS` change how long it takes.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { request } from 'undici';
 import { authorizationServer, type AuthorizationServer } from '../test/authorization-server.ts';
+import type { DemoData } from '../test/test-gateway.ts';
 import { buildProduct } from './built-server.ts';
 import {
   answerOf,
@@ -19,15 +22,19 @@ import {
   prepare,
   QUERY,
   startOver,
+  tenantOver,
   type Ask,
 } from './distinct-patients.ts';
+import { ctStudyUid, writeCtFiles } from './data/ct-files.ts';
 import { mrnOf } from './data/large-patient.ts';
+import { download } from './download.ts';
 import { alternate, median, type Figure } from './measure.ts';
 import { startPeers } from './peers/peers.ts';
 import { processCost } from './peers/process-cost.ts';
 import type { PatientAnswers } from './peers/stub-data.ts';
 import { NEW_NUMBER, writeScript, wrk } from './peers/wrk.ts';
 import { throughput } from './throughput.ts';
+import { startWholeGateway, writeOpenTenant } from './whole-gateway.ts';
 
 const root = join(import.meta.dirname, '../..');
 const ROUNDS = Number(process.env['ROUNDS'] ?? 5);
@@ -38,11 +45,19 @@ const WARM_UP = 10;
 const REQUESTS = 4000;
 const CONNECTIONS = 8;
 
+/** Objects of 512 KiB in a study that is retrieved whole. */
+const OBJECTS = 200;
+
 const OURS = 'this gateway';
 /** Bounds of the ratio to the peer, and of the processor time of a request. */
 const TEXT_AT_LEAST = 1;
 const TEXT_AT_MOST = 0.45;
 const TOKEN_AT_MOST = 4;
+const ZIP_AT_MOST = 1.5;
+/** Milliseconds in which the remote EHR answers, and how often a request may wait as long. */
+const EHR_DELAY = 50;
+const WARM_AT_MOST = 1.4;
+const COLD_AT_MOST = 3.7;
 
 /** Bodies of requests for a patient. */
 const TEXTS: Record<string, (id: string) => object> = {
@@ -68,7 +83,8 @@ export async function bench(): Promise<Figure[]> {
   const ehr = await authorizationServer();
   const ending: (() => unknown)[] = [() => ehr.close()];
   try {
-    await prepare(directory, ehr);
+    const data = await prepare(directory, ehr);
+    await writeFile(join(directory, 'tenants/remote.json'), JSON.stringify(remoteTenant(data, ehr)));
     buildProduct();
     const ours = await startOver(root, directory, { name: 'ours' });
     ending.push(() => ours.stop());
@@ -86,7 +102,12 @@ export async function bench(): Promise<Figure[]> {
     const pids = [peer.child.process.pid!, peers.children[0]!.process.pid!];
     const our = { name: OURS, url: `${ours.origin}/t/graphql`, pids: [ours.pid] };
     const beside = { name: `${peer.name} ${peer.version}`, url: peer.url, pids };
-    return [...(await texts([our, beside], directory)), ...(await newTokens(our, ehr))];
+    return [
+      ...(await texts([our, beside], directory)),
+      ...(await newTokens(our, ehr)),
+      ...(await roundTrips(ours.origin, ehr)),
+      ...(await zip(join(directory, 'zip'))),
+    ];
   } finally {
     await Promise.all(ending.map((end) => end()));
     await rm(directory, { recursive: true, force: true });
@@ -168,4 +189,87 @@ async function newTokens(ours: Contender, ehr: AuthorizationServer): Promise<Fig
     { what: '… a new token each', value: fresh.median, unit: 'ms' },
     { what: '… beside a known one', value: fresh.ratio, unit: '×', atMost: TOKEN_AT_MOST },
   ];
+}
+
+/** Returns the tenant whose record is at the EHR, which knows patients and nothing else. */
+function remoteTenant(data: DemoData, { fhirBaseUrl, client, instead }: AuthorizationServer): object {
+  const none = { resourceType: 'Bundle', type: 'searchset', entry: [] };
+  const resource = ['Patient', 'Condition', 'ImagingStudy'].map((type) => ({
+    type,
+    interaction: [{ code: 'search-type' }],
+  }));
+  const statement = {
+    resourceType: 'CapabilityStatement',
+    fhirVersion: '4.0.1',
+    rest: [{ mode: 'server', resource }],
+  };
+  instead.set('/fhir/metadata', [200, statement]);
+  for (const type of ['Condition', 'ImagingStudy']) instead.set(`/fhir/${type}`, [200, none]);
+  const authorization = { type: 'smart-on-fhir', fhirBaseUrl, client, introspectionTtl: 3600 };
+  return { ...tenantOver(data, authorization), clinical: { type: 'fhir', baseUrl: fhirBaseUrl } };
+}
+
+/** Record and images in one request while each answer of the EHR takes 50 ms: with a known token, and with a new one. */
+async function roundTrips(origin: string, ehr: AuthorizationServer): Promise<Figure[]> {
+  const query =
+    'query ($id: ID!) { Patient(id: $id) { birthDate ConditionList { id } ImagingStudyList { id } } }';
+  const timed = async (patient: number, token: string) => {
+    giveToken(ehr, token, { id: `p${patient}`, mrn: mrnOf(patient) });
+    const body = JSON.stringify({ query, variables: { id: `p${patient}` } });
+    const headers = { ...headersOf(patient, body), authorization: `Bearer ${token}` };
+    const began = performance.now();
+    const answer = await request(`${origin}/remote/graphql`, { method: 'POST', headers, body });
+    const text = await answer.body.text();
+    const rounds = (performance.now() - began) / EHR_DELAY;
+    if (text.includes('"errors"') || !text.includes('"ImagingStudyList":[{'))
+      throw new Error(text.slice(0, 300));
+    return rounds;
+  };
+  await timed(1, 'first');
+  ehr.delay = EHR_DELAY;
+  const cold: number[] = [];
+  const warm: number[] = [];
+  for (let patient = 2; patient <= 42; patient++) {
+    cold.push(await timed(patient, `remote-${patient}`));
+    warm.push(await timed(patient, `remote-${patient}`));
+  }
+  ehr.delay = 0;
+  const what = `record and images, an EHR of ${EHR_DELAY} ms`;
+  const unit = `× ${EHR_DELAY} ms`;
+  return [
+    { what, value: median(warm), unit, atMost: WARM_AT_MOST },
+    { what: '… with a new token and a new patient', value: median(cold), unit, atMost: COLD_AT_MOST },
+  ];
+}
+
+/** A study as a zip file, beside the same as multipart. @param directory is made, with its parts */
+async function zip(directory: string): Promise<Figure[]> {
+  await mkdir(join(directory, 'records'), { recursive: true });
+  await writeOpenTenant(directory);
+  await writeCtFiles(join(directory, 'images'), OBJECTS);
+  const server = await startWholeGateway({ checkout: root, directory, name: 'zip', status: 200 });
+  try {
+    const url = `${server.origin}/t/dicomweb/studies/${ctStudyUid(0)}`;
+    const contender = { name: OURS, url, pids: [server.pid] };
+    const retrieve = (accept: string) => async () => {
+      const before = processorOf(contender);
+      const bytes = await download(url, { accept: `${accept}; transfer-syntax=*` });
+      if (bytes < OBJECTS * 512 * 1024) throw new Error(`${accept} has ${bytes} bytes.`);
+      return processorOf(contender) - before;
+    };
+    const multipart = retrieve('multipart/related; type="application/dicom"');
+    for (let attempt = 0; attempt < 100 && !(await multipart().catch(() => 0)); attempt++) await sleep(200);
+    const result = await alternate({ multipart, zip: retrieve('application/zip') }, 2 * ROUNDS);
+    return [
+      {
+        what: 'a study of 200 × 512 KiB as multipart, processor',
+        value: result.multipart.median,
+        unit: 'ms',
+      },
+      { what: '… as zip', value: result.zip.median, unit: 'ms' },
+      { what: '… beside multipart', value: result.zip.ratio, unit: '×', atMost: ZIP_AT_MOST },
+    ];
+  } finally {
+    await server.stop();
+  }
 }
