@@ -1,25 +1,8 @@
-import { GraphQLError } from 'graphql';
+import type { GraphQLError } from 'graphql';
 import { RESOURCE_LIST } from '../document/operation-cost.ts';
 import type { RequestScope } from '../request/request-scope.ts';
 import type { CompiledField, TypeName } from './compiled.ts';
-import { within, type Place, type Run } from './run.ts';
-
-/**
- * Lists of a patient that are searched while the patient is still read, because they need nothing of it but the id: an EHR is
- * then waited for once, not twice. Nothing of a list is released before the patient is there: then its field takes it. Without
- * the patient it is forgotten, but the audit has it, because it was searched.
- */
-export interface EarlyLists {
-  /** Of the patient. */
-  id: string;
-  lists: ReadonlyMap<CompiledField, EarlyList>;
-}
-
-interface EarlyList {
-  value: Promise<unknown>;
-  /** Errors of data that are there only in part. They belong to the answer when the list does. */
-  partial: GraphQLError[];
-}
+import { within, type EarlyList, type Place, type Run } from './run.ts';
 
 /**
  * Begins the lists of a patient whom the token names.

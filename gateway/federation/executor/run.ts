@@ -12,7 +12,6 @@ import { setImmediate } from 'node:timers/promises';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import type { ServiceName } from '../request/service-name.ts';
-import type { EarlyLists } from './early-lists.ts';
 
 type Path = GraphQLResolveInfo['path'];
 
@@ -98,6 +97,23 @@ interface Deferred {
 
 /** Parts that may come later in one answer. */
 const MOST_PARTS = 100;
+
+/**
+ * Lists of a patient that are searched while the patient is still read, because they need nothing of it but the id: an EHR is
+ * then waited for once, not twice. Nothing of a list is released before the patient is there: then its field takes it. Without
+ * the patient it is forgotten, but the audit has it, because it was searched.
+ */
+interface EarlyLists {
+  /** Of the patient. */
+  id: string;
+  lists: ReadonlyMap<ResolvedField, EarlyList>;
+}
+
+export interface EarlyList {
+  value: Promise<unknown>;
+  /** Errors of data that are there only in part. They belong to the answer when the list does. */
+  partial: GraphQLError[];
+}
 
 /** The context of the resolvers. They add errors of data that they can give only in part to `partial`. */
 export interface RunContext {
