@@ -13,7 +13,7 @@ import { authorizationServer, type AuthorizationServer } from '../test/authoriza
 import type { DemoData } from '../test/test-gateway.ts';
 import { buildProduct } from './built-server.ts';
 import {
-  answerOf,
+  answersOf,
   ASKED,
   giveToken,
   headersOf,
@@ -31,7 +31,6 @@ import { download } from './download.ts';
 import { alternate, median, type Figure } from './measure.ts';
 import { startPeers } from './peers/peers.ts';
 import { processCost } from './peers/process-cost.ts';
-import type { PatientAnswers } from './peers/stub-data.ts';
 import { NEW_NUMBER, writeScript, wrk } from './peers/wrk.ts';
 import { throughput } from './throughput.ts';
 import { startWholeGateway, writeOpenTenant } from './whole-gateway.ts';
@@ -88,14 +87,7 @@ export async function bench(): Promise<Figure[]> {
     buildProduct();
     const ours = await startOver(root, directory, { name: 'ours' });
     ending.push(() => ours.stop());
-    const patients: Record<string, PatientAnswers[string]> = {};
-    for (let patient = 1; patient <= PATIENTS; patient++) {
-      const { data } = JSON.parse(await answerOf(ours, ASKED.federated, patient)) as {
-        data: { Patient: PatientAnswers[string] };
-      };
-      patients[data.Patient.id] = data.Patient;
-    }
-    const peers = await startPeers(directory, patients);
+    const peers = await startPeers(directory, await answersOf(ours));
     ending.push(...peers.children.map((child) => () => child.end()));
     const peer = peers.all.find(({ name }) => name === 'Grafbase')!;
     // The first child has the subgraphs of the peers.

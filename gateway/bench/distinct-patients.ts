@@ -6,6 +6,7 @@ import { request } from 'undici';
 import type { AuthorizationServer } from '../test/authorization-server.ts';
 import type { DemoData } from '../test/test-gateway.ts';
 import { BORN, mrnOf, STUDIES, writePatients } from './data/large-patient.ts';
+import type { PatientAnswers } from './peers/stub-data.ts';
 import { startWholeGateway, type WholeGateway } from './whole-gateway.ts';
 
 export const PATIENTS = 200;
@@ -105,6 +106,17 @@ export async function answerOf({ origin }: { origin: string }, ask: Ask, patient
   if (answer.statusCode !== 200 || text.includes('"errors"'))
     throw new Error(`${path} answered ${answer.statusCode}: ${text.slice(0, 300)}`);
   return text;
+}
+
+/** Returns what this gateway answers for each patient: the peers' subgraphs answer the same. */
+export async function answersOf(ours: WholeGateway): Promise<PatientAnswers> {
+  const entries: [string, PatientAnswers[string]][] = [];
+  for (let patient = 1; patient <= PATIENTS; patient++) {
+    const text = await answerOf(ours, ASKED.federated, patient);
+    const { data } = JSON.parse(text) as { data: { Patient: PatientAnswers[string] } };
+    entries.push([data.Patient.id, data.Patient]);
+  }
+  return Object.fromEntries(entries);
 }
 
 /** Waits until a gateway has read all images. */

@@ -12,9 +12,8 @@ import { request } from 'undici';
 import { authorizationServer } from '../test/authorization-server.ts';
 import { buildProduct } from './built-server.ts';
 import {
-  answerOf,
+  answersOf,
   ASKED,
-  PATIENTS,
   postedBy,
   prepare,
   startOver,
@@ -97,17 +96,6 @@ const contender = (name: string, url: string, pid: number): Contender => ({
   results: [],
   processor: [],
 });
-
-/** Returns what this gateway answers for each patient: the peers' subgraphs answer the same. */
-async function answersOf(ours: WholeGateway): Promise<PatientAnswers> {
-  const entries: [string, PatientAnswers[string]][] = [];
-  for (let patient = 1; patient <= PATIENTS; patient++) {
-    const text = await answerOf(ours, ASKED.federated, patient);
-    const { data } = JSON.parse(text) as { data: { Patient: PatientAnswers[string] } };
-    entries.push([data.Patient.id, data.Patient]);
-  }
-  return Object.fromEntries(entries);
-}
 
 /** Checks that all give each patient's data. */
 async function requireSame(

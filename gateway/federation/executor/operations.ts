@@ -93,7 +93,7 @@ export class Operations {
 
   /**
    * Returns an operation of a text that is not known, where one of its shape was executed without a plan: it is valid then. It is
-   * kept when it is sent again: a text that holds a value is seldom.
+   * kept when it is sent again: a text that holds a value seldom is.
    */
   ofKnownShape(sent: ValidOperation): Operation | undefined {
     const { schema, document, source } = sent;
