@@ -1,0 +1,186 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
+
+/** Bytes of the longest line: a resource with its attachments. */
+const LONGEST_LINE = 32 * 1024 * 1024;
+const LINE_FEED = 10;
+
+/** A resource of which only its name is known. */
+interface Named {
+  resourceType: string;
+  id: string;
+}
+
+/** A line of a file that is not what it must be. */
+export class LineError extends Error {
+  /** @param line from 1 @param what completes "line 3 …" */
+  constructor(line: number, what: string) {
+    // Not the line itself: it may be a patient's record.
+    super(`line ${line} ${what}`);
+    this.name = 'LineError';
+  }
+}
+
+/** Lines that follow each other. */
+interface Lines {
+  /** Number of the first one, from 1. */
+  first: number;
+  lines: readonly string[];
+}
+
+/** Yields whole lines as they come, several at a time. @throws LineError for one that is too long */
+async function* linesOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Lines> {
+  let rest: Uint8Array[] = [];
+  let length = 0;
+  let first = 1;
+  for await (const chunk of bytes) {
+    const end = chunk.lastIndexOf(LINE_FEED);
+    rest.push(chunk.subarray(0, end < 0 ? chunk.length : end));
+    length += chunk.length;
+    if (length > LONGEST_LINE) throw new LineError(first, `has more than ${LONGEST_LINE} bytes`);
+    if (end < 0) continue;
+    const lines = Buffer.concat(rest).toString('utf8').split('\n');
+    yield { first, lines };
+    first += lines.length;
+    rest = [chunk.subarray(end + 1)];
+    length = chunk.length - end - 1;
+  }
+  if (length > 0) yield { first, lines: [Buffer.concat(rest).toString('utf8')] };
+}
+
+/** Yields the resources of NDJSON with their numbers. @throws LineError */
+async function* resourcesOf(
+  bytes: AsyncIterable<Uint8Array>,
+): AsyncGenerator<{ line: number; text: string; resource: object }> {
+  for await (const { first, lines } of linesOf(bytes)) {
+    for (const [index, text] of lines.entries()) {
+      const line = first + index;
+      if (text.trim() !== '') yield { line, text, resource: parsed(text, line) };
+    }
+  }
+}
+
+function parsed(text: string, line: number): object {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new LineError(line, 'is not JSON, or is cut off');
+  }
+  if (typeof value === 'object' && value !== null) return value;
+  throw new LineError(line, 'is not a resource');
+}
+
+/**
+ * Writes the lines of a file to the disk as they come, if each is a whole resource of the type.
+ * @param base of the server: absolute references to it become relative, so that they can be compared
+ * @returns their number
+ * @throws LineError for another line
+ */
+export async function saveResources(
+  bytes: AsyncIterable<Uint8Array>,
+  path: string,
+  { type, base }: { type: string; base: string },
+): Promise<number> {
+  const escaped = base.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const own = new RegExp(`"reference"\\s*:\\s*"${escaped}/`, 'g');
+  let count = 0;
+  const checked = async function* (): AsyncGenerator<string> {
+    for await (const { first, lines } of linesOf(bytes)) {
+      const resources = lines.filter((text, index) => isResource(text, first + index, type));
+      count += resources.length;
+      if (resources.length > 0) yield `${resources.join('\n').replace(own, '"reference":"')}\n`;
+    }
+  };
+  await pipeline(checked, createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true }));
+  return count;
+}
+
+/** Returns false for an empty line. @throws LineError for one that is not a resource of the type */
+function isResource(text: string, line: number, type: string): boolean {
+  if (text.trim() === '') return false;
+  const { resourceType, id } = parsed(text, line) as Partial<Named>;
+  if (resourceType !== type) throw new LineError(line, `is not a resource of type ${type}`);
+  if (typeof id !== 'string' || !FHIR_ID.test(id)) throw new LineError(line, 'has no id of FHIR');
+  return true;
+}
+
+/** Ids of resources by their type. */
+export type IdsByType = Map<string, Set<string>>;
+
+/**
+ * Adds the resources that a file of Bundles says are deleted (Bulk Data Access 3.0, `deleted`).
+ * @param most ids that there may be
+ * @throws LineError for a line that is no such Bundle, or one too many
+ */
+export async function readDeleted(
+  bytes: AsyncIterable<Uint8Array>,
+  deleted: IdsByType,
+  most: number,
+): Promise<void> {
+  let count = [...deleted.values()].reduce((sum, { size }) => sum + size, 0);
+  for await (const { line, resource } of resourcesOf(bytes)) {
+    for (const { type, id } of deletionsOf(resource, line)) {
+      if (++count > most) throw new LineError(line, `is after ${most} deleted resources`);
+      const ids = deleted.get(type) ?? new Set();
+      deleted.set(type, ids.add(id));
+    }
+  }
+}
+
+function deletionsOf(bundle: object, line: number): { type: string; id: string }[] {
+  const { resourceType, entry = [] } = bundle as { resourceType?: unknown; entry?: unknown };
+  if (resourceType !== 'Bundle' || !Array.isArray(entry)) throw new LineError(line, 'is not a Bundle');
+  return entry.map((one: { request?: { method?: unknown; url?: unknown } } | null) => {
+    const { method, url } = one?.request ?? {};
+    const target = method === 'DELETE' && typeof url === 'string' ? parseReference(url) : undefined;
+    if (target) return target;
+    throw new LineError(line, 'has an entry that deletes no resource');
+  });
+}
+
+/** An issue of an OperationOutcome, for the operator. */
+export interface Issue {
+  severity: string;
+  text: string;
+}
+
+/** Longest text of an issue. */
+const LONGEST_TEXT = 200;
+
+/** Reads the first issues of a file of OperationOutcomes. @throws LineError */
+export async function readIssues(bytes: AsyncIterable<Uint8Array>, most: number): Promise<Issue[]> {
+  const issues: Issue[] = [];
+  for await (const { resource } of resourcesOf(bytes)) {
+    issues.push(...issuesOf(resource));
+    if (issues.length >= most) break;
+  }
+  return issues.slice(0, most);
+}
+
+/** Returns the issues of an OperationOutcome; none of anything else. */
+export function issuesOf(outcome: unknown): Issue[] {
+  const { issue } = (outcome ?? {}) as { issue?: unknown };
+  if (!Array.isArray(issue)) return [];
+  return issue.map((one: Record<string, unknown> | null) => {
+    const { severity, code, diagnostics, details } = one ?? {};
+    const { text } = (details ?? {}) as { text?: unknown };
+    const said = [text, diagnostics, code].find((value) => typeof value === 'string') ?? '';
+    return { severity: typeof severity === 'string' ? severity : 'error', text: shortened(String(said)) };
+  });
+}
+
+const shortened = (text: string): string =>
+  text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
+
+/** Writes a file again without the resources of some ids. */
+export async function copyWithout(from: string, to: string, ids: ReadonlySet<string>): Promise<void> {
+  const kept = async function* (): AsyncGenerator<string> {
+    for await (const { lines } of linesOf(createReadStream(from))) {
+      const others = lines.filter((text) => !ids.has((JSON.parse(text) as Named).id));
+      if (others.length > 0) yield `${others.join('\n')}\n`;
+    }
+  };
+  await pipeline(kept, createWriteStream(to, { flags: 'wx', mode: 0o600, flush: true }));
+}
