@@ -24,6 +24,10 @@ export interface Operation {
   patients?: number;
   /** Number of rows that a stream gave. */
   rows?: number;
+  /** Tables that a statement of SQL reads; `query` is then the statement, without the values of its parameters. */
+  tables?: readonly string[];
+  /** A link by which a person shares (IA-36): its id, which does not open it; and the receiver, as they named themselves. */
+  share?: { id: string; event: 'made' | 'opened' | 'fetched' | 'revoked'; recipient?: string };
   /** True if the proxy in front of the gateway sends the data: what it sent, and whether, is not known here. */
   isHandedOver?: boolean;
   outcome: Outcome;

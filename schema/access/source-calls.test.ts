@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Fault } from '../fault/fault.ts';
-import { measuredFetch, observed, untold, type MeasureCall, type SourceCall } from './source-calls.ts';
+import { measuredRequest, observed, untold, type MeasureCall, type SourceCall } from './source-calls.ts';
 
 const AWAY = new Fault('unavailable', 'The archive is away.');
 const LEFT = new DOMException('The client has left.', 'AbortError');
@@ -58,13 +58,13 @@ const unasked = (): string => {
   throw new Error('No text is made for a call that is only measured.');
 };
 
-test.each<[outcome: string, answer: () => Promise<Response>]>([
-  ['ok', async () => new Response(null, { status: 401 })],
-  ['bad_gateway', async () => new Response(null, { status: 502 })],
+test.each<[outcome: string, answer: () => Promise<{ statusCode: number }>]>([
+  ['ok', async () => ({ statusCode: 401 })],
+  ['bad_gateway', async () => ({ statusCode: 502 })],
   ['unavailable', () => Promise.reject(new TypeError('fetch failed'))],
   ['ended', () => Promise.reject(LEFT)],
 ])('a call to an EHR is measured as %s', async (outcome, answer) => {
   const { measured, measure } = measures();
-  await Promise.allSettled([measuredFetch(answer, measure)('http://ehr.invalid')]);
+  await Promise.allSettled([measuredRequest(measure, 'GET', answer)]);
   expect(measured).toEqual(['ehr begins', `ehr ${outcome}`]);
 });

@@ -81,24 +81,21 @@ export function observed<Answer>(
   );
 }
 
-/** Returns a `fetch` whose calls are measured as those to an EHR. */
-export function measuredFetch(own: typeof fetch, measure: MeasureCall): typeof fetch {
-  return async (...request) => {
-    const method = request[1]?.method ?? 'GET';
-    const call = measure({
-      kind: 'ehr',
-      source: () => 'authorization (ehr)',
-      request: () => `${method} ehr`,
-    });
-    try {
-      const answer = await call.run(() => own(...request));
-      call.end(answer.status < 500 ? 'ok' : 'bad_gateway');
-      return answer;
-    } catch (error) {
-      call.end(isEnded(error) ? 'ended' : 'unavailable');
-      throw error;
-    }
-  };
+/** Sends a request that is measured as one to an EHR. @throws what `send` throws */
+export async function measuredRequest<Answer extends { statusCode: number }>(
+  measure: MeasureCall,
+  method: string,
+  send: () => Promise<Answer>,
+): Promise<Answer> {
+  const call = measure({ kind: 'ehr', source: () => 'authorization (ehr)', request: () => `${method} ehr` });
+  try {
+    const answer = await call.run(send);
+    call.end(answer.statusCode < 500 ? 'ok' : 'bad_gateway');
+    return answer;
+  } catch (error) {
+    call.end(isEnded(error) ? 'ended' : 'unavailable');
+    throw error;
+  }
 }
 
 const isEnded = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError';

@@ -63,6 +63,10 @@ export const FAULT_HELP: Readonly<Record<FaultCode, Help>> = {
     meaning: 'The object has no such bytes.',
     next: 'Ask for a range within the size in `Content-Range`.',
   },
+  unprocessable: {
+    meaning: 'A statement of SQL cannot be answered: it is wrong, not allowed, or takes too long.',
+    next: 'Correct the line that the message names, or ask for less.',
+  },
   too_many_requests: {
     meaning: 'The tenant limits requests, and this caller has sent more.',
     next: 'Wait for the seconds in `Retry-After`, then send the same request. Operators: `limits` of the tenant; behind a proxy, set `TRUSTED_PROXIES`.',

@@ -22,6 +22,7 @@ const FAULTS = {
   uri_too_long: { status: 414, issue: 'too-long' },
   unsupported_media_type: { status: 415, issue: 'not-supported' },
   range_not_satisfiable: { status: 416, issue: 'invalid' },
+  unprocessable: { status: 422, issue: 'processing' },
   too_many_requests: { status: 429, issue: 'throttled' },
   internal: { status: 500, issue: 'exception' },
   not_implemented: { status: 501, issue: 'not-supported' },

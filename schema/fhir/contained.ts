@@ -15,8 +15,8 @@ export function bindContained<T extends Resource>(resource: T): T {
 }
 
 function bind(value: unknown, container: Resource): void {
-  if (Array.isArray(value)) return value.forEach((item) => bind(item, container));
-  if (typeof value !== 'object' || value === null) return;
+  // A frozen part was made without a container, and has no local reference.
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
   const { reference } = value as Reference;
   if (typeof reference === 'string' && reference.startsWith('#')) {
     Object.defineProperty(value, CONTAINER, { value: container, configurable: true });

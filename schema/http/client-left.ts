@@ -16,6 +16,13 @@ export interface ClientLeftOptions {
 export const clientLeft = (reply: FastifyReply, options?: ClientLeftOptions): AbortSignal =>
   endOf(reply, options).signal;
 
+/** Returns a function that throws when the client has closed the connection before it had its answer. */
+export const throwIfLeft =
+  ({ raw }: FastifyReply) =>
+  (): void => {
+    if (raw.destroyed) throw LEFT;
+  };
+
 /** Returns the end of a request: when the client leaves before it has its answer. */
 export function endOf(reply: FastifyReply, options?: ClientLeftOptions): RequestEnd {
   const over = new RequestEnd();

@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { concatInTurns, turns } from '../process/event-loop.ts';
 import { pipeline, Readable, type Transform } from 'node:stream';
 import { promisify } from 'node:util';
 import {
@@ -55,8 +57,13 @@ export function decompressedChunks(bytes: Uint8Array): AsyncIterable<Buffer> {
 /** Reads all chunks into one buffer. */
 export async function joined(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const all: Uint8Array[] = [];
-  for await (const chunk of chunks) all.push(chunk);
-  return Buffer.concat(all);
+  const pause = turns();
+  for await (const chunk of chunks) {
+    all.push(chunk);
+    const later = pause();
+    if (later) await later;
+  }
+  return concatInTurns(all);
 }
 
 /** Pipes chunks through a coder, which fails when the chunks fail. */
@@ -75,6 +82,8 @@ async function* gathered(
     if ((bytes += chunk.length) < CHUNK) continue;
     yield Buffer.concat(together);
     [together, bytes] = [[], 0];
+    // Chunks in memory would otherwise all be joined in one turn of the event loop.
+    await nextTurn();
   }
   yield Buffer.concat(together);
 }

@@ -1,10 +1,15 @@
-import { hash } from 'node:crypto';
+import { hash, type Hash } from 'node:crypto';
 
 /** Entity tags, and `If-None-Match` by one rule for all APIs (RFC 9110 §8.8.3, §13.1.2). */
 
 /** Returns a strong entity tag of bytes, or of a text that identifies them. */
 export function tagOf(content: Uint8Array | string): string {
   return `"${hash('sha256', content, 'base64url').slice(0, 22)}"`;
+}
+
+/** Returns the same for bytes that a SHA-256 was given piece by piece. */
+export function tagOfHash(bytes: Hash): string {
+  return `"${bytes.digest('base64url').slice(0, 22)}"`;
 }
 
 /** Members of a list of entity tags; a comma may be part of a tag (RFC 9110 §8.8.3). */

@@ -1,4 +1,5 @@
 import type {} from 'fastify';
+import type { Tenant } from '../tenant/tenant.ts';
 
 /** The APIs of the gateway. Each writes its errors in its own form. */
 export type Api = 'fhir' | 'graphql' | 'fhir-graphql' | 'dicomweb' | 'mcp' | 'oauth' | 'page';
@@ -29,8 +30,12 @@ declare module 'fastify' {
     api?: Api;
     /** Required for every route of a tenant that is not open: the gateway does not start without it. */
     serves?: Served;
+    /** True for routes below the capability of a shared link (IA-36), and not below that of a token. */
+    shared?: boolean;
     /** The place of the route's state: one process, or one process unless a store is shared (REDIS_URL). */
     stateIn?: StateIn;
+    /** Returns true for a tenant that has the route. Without it, every tenant has it. */
+    isOffered?(tenant: Tenant): boolean;
   }
 }
 
@@ -38,8 +43,13 @@ type StateIn = 'process' | 'store';
 
 /** Route options that declare what a route serves. */
 export interface ServingRoute {
-  config: { api: Api; serves: Served; stateIn?: StateIn };
+  config: { api: Api; serves: Served; stateIn?: StateIn; shared?: boolean };
 }
+
+/** Returns the same route below the capability of a shared link (IA-36). */
+export const belowShare = ({ config }: ServingRoute): ServingRoute => ({
+  config: { ...config, shared: true },
+});
 
 /** Declares what a route of DICOMweb or WADO-URI serves. */
 export function imagesRoute(

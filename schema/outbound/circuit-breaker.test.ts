@@ -101,6 +101,28 @@ test('a late call of a source that answers a probe opens nothing: a slow retriev
   expect(changes).toEqual([]);
 });
 
+test('a late source that answers soon after it counted as away was slow, and gets twice its time from then on', async () => {
+  const { breaker, changes, source } = started(() => new Promise((done) => setTimeout(done, 1500)));
+  breaker.late();
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(changes).toHaveLength(2);
+  breaker.late();
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(changes).toHaveLength(2);
+  source.answer = HANGS;
+  breaker.late();
+  await vi.advanceTimersByTimeAsync(3100);
+  expect(breaker.open).toBeDefined();
+  // After a real outage it has no more time than before.
+  await vi.advanceTimersByTimeAsync(60_000);
+  source.answer = async () => [];
+  await vi.advanceTimersByTimeAsync(60_000);
+  source.answer = HANGS;
+  breaker.late();
+  await vi.advanceTimersByTimeAsync(3100);
+  expect(breaker.open).toBeDefined();
+});
+
 test.each<[string, () => unknown]>([
   ['an answer of any status', () => fault('bad_gateway', '401')],
   ['a missing object', () => new Fault('not_found', 'x')],

@@ -3,6 +3,8 @@ import { isRefused, isTimeout, RETRY_SECONDS } from './unreachable.ts';
 
 /** Milliseconds for which a late source may take to answer a probe before it counts as away. */
 const SUSPECTED = 500;
+/** Milliseconds: a late source that answers within this time was not away but slow, and gets twice its time from then on. */
+const SLOW = 5000;
 /** Milliseconds from the opening to the first probe. Each further wait is twice as long, up to the longest one. */
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 30_000;
@@ -50,6 +52,8 @@ export class CircuitBreaker {
   #probes: AbortController[] = [];
   #open: (Omit<OpenCircuit, 'state'> & { refusal: Fault }) | undefined;
   #suspicion: NodeJS.Timeout | undefined;
+  #suspectedAt = -Infinity;
+  #mayTake = SUSPECTED;
   #timer: NodeJS.Timeout | undefined;
   #wait = FIRST_WAIT;
   /** Times of the last and the next probe, by `performance.now()`. */
@@ -96,6 +100,9 @@ export class CircuitBreaker {
 
   /** Notes a sign of the source, such as an answer of any status. */
   answered(): void {
+    const took = performance.now() - this.#suspectedAt;
+    if (took < SLOW) this.#mayTake = Math.max(SUSPECTED, 2 * took, this.#mayTake / 2);
+    this.#suspectedAt = -Infinity;
     clearTimeout(this.#suspicion);
     this.#suspicion = undefined;
     if (!this.#open) return;
@@ -106,10 +113,11 @@ export class CircuitBreaker {
   /** Notes that the source is late: it counts as away unless it answers a probe. */
   late(): void {
     if (this.#open || this.#suspicion || !this.#probe) return;
+    this.#suspectedAt = performance.now();
     // A turn later, because the answer may wait in a busy event loop.
     this.#suspicion = setTimeout(
       () => setImmediate(() => this.#suspicion && this.#isAway()),
-      SUSPECTED,
+      this.#mayTake,
     ).unref();
     this.#ask();
   }

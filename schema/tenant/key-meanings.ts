@@ -43,10 +43,14 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
     jwksUri: "URL of the issuer's keys. Without it: as the EHR publishes it.",
     typ: 'Accepted values of the JWT header `typ`.',
     algorithms: 'Accepted signature algorithms.',
-    policy: 'Patients and studies of each backend client: a list of rows, or a service that decides.',
-    'policy.client_id': 'Backend client.',
-    'policy.patients': 'FHIR ids of the patients that it may see.',
-    'policy.studies': 'Study Instance UIDs that it may see. Without it: all studies of these patients.',
+    policy:
+      'Patients and studies of each backend client, or of a user: a list of rows, or a service that decides for clients.',
+    'policy.client_id': 'Backend client. Beside `user`: the app that the user has to use.',
+    'policy.user':
+      'Absolute `fhirUser` of a person: `user/` scopes reach the patients of the row. Each row names a client or a user.',
+    'policy.patients':
+      'FHIR ids of the patients that it, or the user, may see: a list, or a text with spaces between them.',
+    'policy.studies': 'Study Instance UIDs that may be seen. Without it: all studies of these patients.',
     'policy.url': 'Service that decides instead: it gets `{ tenant, client_id }` by POST.',
     withhold:
       'Rules that hide studies. A study is hidden when one rule matches. A rule matches when each of its conditions has one matching value.',
@@ -97,7 +101,7 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
     'delay.lookupUntil': 'Searches answer 503 until this time (Unix seconds).',
     'delay.retrieveUntil': 'Retrievals answer 503 until this time (Unix seconds).',
     patience:
-      'Seconds to wait for a slow archive before the answer is 503 with `Retry-After`. The work goes on for two minutes, and the identical request continues it.',
+      'Seconds to wait for a slow archive before the answer is 503 with `Retry-After`. The work goes on for two minutes, and the identical request continues it. With several sources, one that answers nothing while others do is not waited for longer than 1.5 s.',
     endpointStyle: 'Endpoints inside each ImagingStudy, or as separate entries. The first source decides.',
     retrieve:
       'Authorization of a retrieval: the token in the header, a capability URL with the token, or only a capability URL. The first source decides.',
@@ -144,13 +148,44 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
   'limits.requestsPerMinute':
     'Requests for data in a minute of one client: of its `client_id`, or of its address if the token names none. Further ones are 429. See `docs/limits.md`.',
   'limits.tenantRequestsPerMinute': 'The same for all clients of the tenant together.',
+  organization:
+    'The organization that answers for manifests of studies. Without it `ImagingStudy/{id}/$mado` is 501; see `docs/fhir-operations.md`.',
+  'organization.name': 'Its name, as people know it.',
+  'organization.identifier': 'A number by which others know it.',
+  'organization.identifier.system': 'URI of the numbers, such as `urn:ietf:rfc:3986` for an OID.',
+  'organization.identifier.value': 'The number.',
+  'organization.locationUid':
+    'Retrieve Location UID (0040,E011) of the images, if the network has given one to this server. Without it: one that is made of the address of the tenant.',
   mcp: 'The Model Context Protocol, by which assistants read the record and the images.',
   'mcp.enabled':
     'Serves `/{tenant}/mcp`; see `docs/assistants.md`. Without it, there is nothing at this path.',
+  share: 'Links by which a person shows studies to somebody without an account (SMART Health Links).',
+  'share.enabled':
+    'Serves `/{tenant}/share`, `/{tenant}/shl` and `/{tenant}/shared`; see `docs/sharing.md`. Without it, there is nothing at these paths.',
+  'share.maxDays': 'Longest life of a link, in days.',
+  'share.maxUses': 'Largest number of times that a link may be opened.',
+  'share.passcode': '`required`: a link is not made without a passcode. `optional`: the person decides.',
+  analysis:
+    'Tables of the record and the images, and SQL over them (SQL on FHIR); see `docs/analyse-data.md`.',
+  'analysis.enabled':
+    'Serves `$sql-run`, `$sql-export`, `ViewDefinition` and `Library` below `/{tenant}/fhir`. Without it, there is nothing at these paths. The record must be a `store`, or be fetched (`source`).',
+  'analysis.source':
+    '`record`: the tables are made of the record of the tenant. `bulk`: of what the EHR exports (Bulk Data Access), which the gateway fetches with `authorization.client`; only tokens whose patients the `policy` names get answers.',
+  'analysis.group': 'Id of the Group that the EHR exports, with `bulk`. Without it: all patients.',
+  'analysis.refreshMinutes':
+    'Minutes between two looks whether record and images have changed, and between two exports; the tables are then made anew.',
+  'analysis.views':
+    'Files of ViewDefinitions, relative to the tenant file: tables besides those that every tenant has. Put them into a folder below that of the tenants, where each `.json` file is a tenant.',
+  'analysis.questions':
+    'Files of SQL with annotations (`-- @title: …`), relative to the tenant file: published questions, which are served as `Library`.',
+  'analysis.instances':
+    'Fills `imaging_instance` for archives too, by a request for the metadata of each study; folders have it anyway.',
   audit: 'The destination of audit records.',
   'audit.type': 'Lines on standard output, a file, or a FHIR server.',
   'audit.path': 'File to append to, relative to the tenant file.',
   'audit.baseUrl': 'FHIR server that receives an AuditEvent for each record.',
+  'audit.keep':
+    'Days for which a patient can list who has looked (`/fhir/AuditEvent`), whatever the destination; 0: there is no list.',
   'audit.authentication': 'How the gateway signs in at that server.',
   ...below('audit.authentication', SERVICE_AUTHENTICATION),
 };

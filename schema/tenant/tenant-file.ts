@@ -8,6 +8,9 @@ import { registeredClient } from './registered-client.ts';
 
 /** Schema of a tenant file, applied after `//key` comments and `$env` references are resolved. */
 
+/** The end of an absolute `fhirUser` (SMART App Launch 2.2 §4.5). */
+const USER = /\/(Patient|Practitioner|PractitionerRole|RelatedPerson|Person)\/[A-Za-z0-9.-]{1,64}$/;
+
 const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).transform(withoutSlash);
 const jwk = z.looseObject({ kty: z.string() }, 'must be a JWK (RFC 7517): an object, not PEM text');
 
@@ -34,11 +37,27 @@ const client = z.strictObject({
     .optional(),
 });
 
-const policyRow = z.strictObject({
-  client_id: z.string(),
-  patients: z.array(z.string().regex(FHIR_ID, 'must be a FHIR id')),
-  studies: z.array(z.string()).optional(),
-});
+const fhirIds = z.array(z.string().regex(FHIR_ID, 'must be a FHIR id'));
+
+const policyRow = z
+  .strictObject({
+    client_id: z.string().optional(),
+    /** Compared as text: `fhirUser` of tokens is absolute too. */
+    user: z
+      .url({ protocol: /^https?$/, error: 'must be the absolute URL of the person' })
+      .regex(USER, 'must end with a reference such as /Practitioner/1')
+      .optional(),
+    /** As a text, such as that of a variable, the ids are separated by spaces. */
+    patients: z.union([
+      fhirIds,
+      z
+        .string()
+        .transform((ids) => ids.trim().split(/\s+/))
+        .pipe(fhirIds),
+    ]),
+    studies: z.array(z.string()).optional(),
+  })
+  .refine(({ client_id: client, user }) => client ?? user, 'must name a client_id or a user');
 
 /** Rule for studies to withhold (IA-31): all named conditions must match, each by one of its values. */
 const withholdRule = z
@@ -147,6 +166,9 @@ export const CONNECTIONS = {
 /** Seconds. */
 const READER_TIMEOUT = 120;
 
+/** Minutes between two looks whether the tables of analysts are still those of the data. */
+const REFRESH_MINUTES = 15;
+
 const imageSource = {
   lookup: z
     .enum(['all-studies-on-server', 'studies-by-mrn', 'studies-by-accession', 'studies-by-identifier'])
@@ -222,13 +244,17 @@ export const images = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('folder'), ...imageSource, path: z.string().min(1) }),
 ]);
 
+/** Days for which patients can list who has looked; 0: there is no list. */
+const keep = z.number().int().min(0).max(3650).default(0);
+
 export const audit = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('stdout') }),
-  z.strictObject({ type: z.literal('file'), path: z.string().min(1) }),
+  z.strictObject({ type: z.literal('stdout'), keep }),
+  z.strictObject({ type: z.literal('file'), path: z.string().min(1), keep }),
   z.strictObject({
     type: z.literal('fhir'),
     baseUrl: url,
     authentication: serviceAuthentication.default({ type: 'open' }),
+    keep,
   }),
 ]);
 
@@ -281,8 +307,43 @@ export const tenantFile = z.strictObject({
       requestsPerMinute: null,
       tenantRequestsPerMinute: null,
     }),
+  organization: z
+    .strictObject({
+      name: z.string().trim().min(1).max(200),
+      identifier: z.strictObject({ system: z.string().min(1), value: z.string().min(1) }).optional(),
+      locationUid: z.string().regex(UID, 'must be a UID').optional(),
+    })
+    .optional(),
   mcp: z.strictObject({ enabled: z.boolean().default(false) }).default({ enabled: false }),
-  audit: audit.default({ type: 'stdout' }),
+  /** SMART Health Links (IA-36). */
+  share: z
+    .strictObject({
+      enabled: z.boolean().default(false),
+      maxDays: z.number().int().min(1).max(365).default(30),
+      maxUses: z.number().int().min(1).max(1000).default(20),
+      passcode: z.enum(['required', 'optional']).default('required'),
+    })
+    .default({ enabled: false, maxDays: 30, maxUses: 20, passcode: 'required' }),
+  /** SQL on FHIR: tables of the record and the images. */
+  analysis: z
+    .strictObject({
+      enabled: z.boolean().default(false),
+      source: z.enum(['record', 'bulk']).default('record'),
+      group: z.string().regex(FHIR_ID, 'must be a FHIR id').optional(),
+      refreshMinutes: z.number().min(1).max(10_080).default(REFRESH_MINUTES),
+      views: z.array(z.string().min(1)).max(200).default([]),
+      questions: z.array(z.string().min(1)).max(1000).default([]),
+      instances: z.boolean().default(false),
+    })
+    .default({
+      enabled: false,
+      source: 'record',
+      refreshMinutes: REFRESH_MINUTES,
+      views: [],
+      questions: [],
+      instances: false,
+    }),
+  audit: audit.default({ type: 'stdout', keep: 0 }),
 });
 
 function isPatient(value: unknown): boolean {

@@ -230,6 +230,22 @@ describe('a wrong file is refused with path and reason', () => {
       /^authorization.policy/,
     ],
     [
+      'policy with a text of invalid ids',
+      { authorization: { ...smart, policy: [{ client_id: 'c', patients: 'p1 ..' }] }, images: web },
+      /^authorization.policy/,
+    ],
+    ...[
+      ['policy for nobody', {}],
+      ['policy for a relative user', { user: 'Practitioner/7' }],
+      ['policy for a user of another scheme', { user: 'urn:uuid:7/Practitioner/7' }],
+      ['policy for a server instead of a user', { user: 'https://ehr.example.org/fhir' }],
+      ['policy for a version of a user', { user: 'https://ehr.example.org/fhir/Practitioner/7?x=1' }],
+    ].map(([name, who]): [string, object, RegExp] => [
+      name as string,
+      { authorization: { ...smart, policy: [{ ...(who as object), patients: ['p'] }] }, images: web },
+      /^authorization.policy/,
+    ]),
+    [
       'rate that answers nothing',
       { authorization: mock, images: web, limits: { requestsPerMinute: 0 } },
       /^limits.requestsPerMinute: /,
@@ -280,6 +296,31 @@ test.each<[string, object, string[]]>([
   ],
 ])('names what is missing and the nearest key: %s', (_what, json, expected) => {
   expect(issues(JSON.parse(JSON.stringify(json)))).toEqual(expected);
+});
+
+test.each<[string, object, string[]]>([
+  [
+    'an EHR that knows the gateway',
+    { authorization: { ...smart, client: { client_id: 'c', client_secret: 's' } } },
+    [],
+  ],
+  [
+    'an EHR without a client',
+    { authorization: smart },
+    ['analysis.source: bulk needs a client with jwkPrivate or client_secret in authorization'],
+  ],
+  [
+    'a record without the tokens of its EHR',
+    { authorization: mock, clinical: ofRecord },
+    ['analysis.source: bulk needs a record and tokens of an EHR'],
+  ],
+  [
+    'a store',
+    { authorization: smart, clinical: { type: 'store', path: 'record' } },
+    ['analysis.source: bulk needs a record and tokens of an EHR'],
+  ],
+])('tables by the export of %s', (_record, parts, expected) => {
+  expect(issues({ ...parts, images: web, analysis: { enabled: true, source: 'bulk' } })).toEqual(expected);
 });
 
 describe('an archive by DIMSE (DW-16)', () => {
@@ -405,6 +446,11 @@ describe('SM-15 a dynamic tenant', () => {
       'a file to write',
       { authorization: mock, images: web, audit: { type: 'file', path: '/x' } },
       'audit.type',
+    ],
+    [
+      'a list of accesses',
+      { authorization: mock, images: web, audit: { type: 'stdout', keep: 1 } },
+      'audit.keep',
     ],
     [
       'a file of trusted documents',

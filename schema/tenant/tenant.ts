@@ -36,6 +36,13 @@ export interface GraphqlConfig {
   documents?: TrustedManifest;
 }
 
+/** Tables of the record and the images, and SQL over them. Paths of files are absolute. */
+export type AnalysisConfig = z.infer<typeof tenantFile>['analysis'] & {
+  /** Contents of the files of `views`, and of `questions`; empty until they are read. */
+  definitions: readonly unknown[];
+  statements: readonly string[];
+};
+
 /** The parsed configuration of one tenant. */
 export interface Tenant {
   /** File name without `.json`, or a hash of a dynamic configuration. Safe to log. */
@@ -54,8 +61,14 @@ export interface Tenant {
   graphql: GraphqlConfig;
   joins: JoinRule;
   limits: z.infer<typeof tenantFile>['limits'];
+  /** The organization that answers for manifests of studies (IA-47). */
+  organization?: z.infer<typeof tenantFile>['organization'];
   /** The Model Context Protocol, for assistants (SM-20). */
   mcp: { enabled: boolean };
+  /** SMART Health Links (IA-36). */
+  share: z.infer<typeof tenantFile>['share'];
+  /** SQL on FHIR. */
+  analysis: AnalysisConfig;
   audit: AuditConfig;
 }
 
@@ -119,10 +132,14 @@ export function parseTenant(
     graphql: graphqlOf(file, directory),
     joins: file.joins,
     limits: file.limits,
+    organization: file.organization,
     mcp: file.mcp,
+    share: file.share,
+    analysis: analysisOf(file, directory),
     audit:
       file.audit.type === 'file' ? { ...file.audit, path: resolve(directory, file.audit.path) } : file.audit,
   };
+  refuseBulk(tenant);
   // A path would name a file of this machine, and a private key does not belong in a URL.
   const refused = dynamic ? tlsParts(tenant) : [];
   if (refused.length > 0)
@@ -164,11 +181,26 @@ function refuseLocal(file: z.infer<typeof tenantFile>): void {
     ...(file.clinical?.type === 'store' ? ['clinical.type'] : []),
     ...(file.authorization.type === 'embedded' ? ['authorization.type'] : []),
     ...(file.audit.type === 'file' ? ['audit.type'] : []),
+    ...(file.share.enabled ? ['share.enabled'] : []),
+    ...(file.analysis.enabled ? ['analysis.enabled'] : []),
+    ...(file.audit.keep > 0 ? ['audit.keep'] : []),
     ...(file.graphql.trustedDocumentsFile === undefined ? [] : ['graphql.trustedDocumentsFile']),
   ].map((path) => ({ path, reason: 'a dynamic tenant may not use anything local' }));
   if (file.limits.objectElements > OBJECT_ELEMENTS)
     issues.push({ path: 'limits.objectElements', reason: 'a dynamic tenant may not raise it' });
   if (issues.length > 0) throw new TenantError(issues);
+}
+
+/** Refuses an export without an EHR, or without a client that it knows. */
+function refuseBulk({ analysis, authorization, clinical }: Tenant): void {
+  if (analysis.source !== 'bulk') return;
+  if (clinical.type !== 'fhir' || authorization.type === 'mock' || authorization.type === 'embedded') {
+    const reason = 'bulk needs a record and tokens of an EHR';
+    throw new TenantError([{ path: 'analysis.source', reason }]);
+  }
+  if (authorization.client?.jwkPrivate ?? authorization.client?.client_secret) return;
+  const reason = 'bulk needs a client with jwkPrivate or client_secret in authorization';
+  throw new TenantError([{ path: 'analysis.source', reason }]);
 }
 
 /** Judges the paths in `mrn` (FG-23). For a dynamic tenant only their size: a worker parses and judges them later. */
@@ -202,6 +234,13 @@ function graphqlOf({ graphql }: z.infer<typeof tenantFile>, directory: string): 
     trustedDocuments: graphql.trustedDocumentsOnly ? 'enforce' : trustedDocuments,
     trustedDocumentsFile: path === undefined ? undefined : resolve(directory, path),
   };
+}
+
+function analysisOf({ analysis }: z.infer<typeof tenantFile>, directory: string): AnalysisConfig {
+  const absolute = (paths: readonly string[]) => paths.map((path) => resolve(directory, path));
+  const { views, questions } = analysis;
+  const files = { views: absolute(views), questions: absolute(questions) };
+  return { ...analysis, ...files, definitions: [], statements: [] };
 }
 
 /** A record without `tls` has that of `authorization`, if both are at one origin (RFC 6454 §4). */
