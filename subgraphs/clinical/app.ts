@@ -23,6 +23,7 @@ import { EXPORT_LIMITS, ExportJobs, type ExportLimits } from './export/export-jo
 import { fhirRoutes } from './fhir/fhir.ts';
 import { operationRoutes } from './fhir/operations.ts';
 import { recordJoins } from './joins/record-joins.ts';
+import { questionsOfTables, type QuestionsOfTables } from './export/questions-of-tables.ts';
 import type { PatientImages, OpenStudyImages, StudyImages } from './record/study-images.ts';
 import { GranularScopes } from './authorization/granular-scopes.ts';
 import { clinicalResolvers } from './graphql/resolvers.ts';
@@ -84,6 +85,8 @@ export interface ClinicalSubgraph {
   mayHold(tenant: Tenant, type: string): boolean;
   /** The questions of searches for studies to the record. */
   joins: ReturnType<typeof recordJoins>;
+  /** The questions of the tables of analysts. */
+  tables: QuestionsOfTables;
   /** FHIR REST, below `/:tenant`. */
   routes: FastifyPluginAsync;
   /**
@@ -91,6 +94,8 @@ export interface ClinicalSubgraph {
    * token, and does not wait for a store.
    */
   claims(tenant: Tenant): Promise<readonly CapabilityStatementRestResource[]>;
+  /** Returns the exports of this process. */
+  jobs(): ExportJobs;
   /** Returns the routes of operations and batches, below `/:tenant`. They join the record with images. Call it once. */
   operations(images: PatientImages): FastifyPluginAsync;
   /**
@@ -102,6 +107,8 @@ export interface ClinicalSubgraph {
   loading(): LoadProgress[];
   /** Returns the FHIR servers that do not answer. */
   awaySources(): AwaySource[];
+  /** Removes the store of a tenant that is gone; its data stay. */
+  discard(tenant: Pick<Tenant, 'clinical'>): Promise<void>;
   /** Closes the store of a tenant that was replaced. @param inUse all tenants that are still used */
   release(tenant: Tenant, inUse: readonly Tenant[]): void;
   close(): Promise<void>;
@@ -116,8 +123,11 @@ export function declaredClinicalRoutes(baseUrl: string): Pick<ClinicalSubgraph, 
   };
 }
 
-const storePath = ({ clinical }: Tenant): string | undefined =>
+const storePath = ({ clinical }: Pick<Tenant, 'clinical'>): string | undefined =>
   clinical.type === 'store' ? clinical.path : undefined;
+
+const noRecord = (): Fault =>
+  new Fault('not_implemented', 'This tenant has no clinical record.', { service: 'clinical' });
 
 /** @throws Fault `unauthenticated` if the FHIR server of the tenant wants a token and the caller has none for it */
 function tokenFor({ authorization }: Tenant, { clinicalToken }: Access): string | undefined {
@@ -155,9 +165,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
 
   const sourceOf = (tenant: Tenant, access: Access) => {
     const { clinical } = tenant;
-    if (clinical.type === 'none') {
-      throw new Fault('not_implemented', 'This tenant has no clinical record.', { service: 'clinical' });
-    }
+    if (clinical.type === 'none') throw noRecord();
     if (clinical.type === 'store') return stores.atHand(clinical.path) ?? stores.source(clinical.path);
     return serverOf(tenant, clinical, tokenFor(tenant, access));
   };
@@ -184,6 +192,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
   };
 
   let jobs: ExportJobs | undefined;
+  const jobsOfProcess = () => (jobs ??= exportJobs(dependencies));
 
   const sdl = readFileSync(new URL('../../schema/clinical.graphql', import.meta.url));
   return {
@@ -192,6 +201,7 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
     mayHold: ({ clinical }, type) =>
       clinical.type !== 'none' && (clinical.type !== 'store' || stores.mayHold(clinical.path, type)),
     joins: recordJoins(open),
+    tables: questionsOfTables(open, (path) => stores.file(path)),
     routes: fhirRoutes({
       baseUrl,
       open: (request, over, access = request.access) => open(request.tenant, access, over, request.audit),
@@ -203,13 +213,14 @@ export function clinicalSubgraph(dependencies: ClinicalDependencies): ClinicalSu
       if (clinical.type === 'store') return claimsOf(Store, Store);
       return claimsOf(FhirServer, serverOf(tenant, clinical));
     },
-    operations: (images) =>
-      operationRoutes({ baseUrl, open, images, jobs: (jobs = exportJobs(dependencies)) }),
+    jobs: jobsOfProcess,
+    operations: (images) => operationRoutes({ baseUrl, open, images, jobs: jobsOfProcess() }),
     prepare: async (tenant, onProgress) => {
       if (tenant.clinical.type === 'store') await stores.prepare(tenant.clinical.path, onProgress);
     },
     loading: () => stores.loading(),
     awaySources: () => fhirServers.breakers.away(),
+    discard: (tenant) => stores.discard(storePath(tenant)),
     release: (tenant, inUse) => {
       fhirServers.breakers.release(tenant);
       stores.release(storePath(tenant), inUse.map(storePath));

@@ -15,6 +15,7 @@ import { boundedCache } from '../../schema/cache/bounded-cache.ts';
 import type { RefusalDelay } from '../../schema/process/refusal-delay.ts';
 import { dicomwebRoutes, type DicomwebOptions } from './dicomweb/dicomweb.ts';
 import { questionsOfRecord } from './questions-of-record.ts';
+import { questionsOfTables } from './questions-of-tables.ts';
 import { imagingFhirRoutes, type ImagingFhirOptions } from './fhir/fhir.ts';
 import type { RecordJoins } from './fhir/joins/record-joins.ts';
 import { MetadataCache } from './cache/metadata-cache.ts';
@@ -129,6 +130,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
     open,
     routes: imagingRoutes({ ...options, open, pictures, proxy: deps.proxy }),
     ...questionsOfRecord({ open, options }),
+    tables: questionsOfTables({ open, sources, options }),
     /** Renders an image as the rendered resources of WADO-RS do (DW-8). */
     rendered(
       { tenant, access, signal, audit }: Caller,
@@ -176,7 +178,7 @@ function imagingRoutes(
 ): FastifyPluginAsync {
   const { baseUrl, open, pictures, threads, proxy } = options;
   return async (app) => {
-    for (const under of ['/dicomweb', '/wado/:capability'] as const)
+    for (const under of ['/dicomweb', '/wado/:capability', '/shared/:capability/dicom-web'] as const)
       await app.register(dicomwebRoutes({ baseUrl, under, open, pictures, threads, proxy }));
     await app.register(wadoUriRoutes({ baseUrl, open, pictures }));
     await app.register(imagingFhirRoutes(options));

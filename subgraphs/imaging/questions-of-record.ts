@@ -2,7 +2,8 @@ import type { Access } from '../../schema/access/access.ts';
 import { Semaphore } from '../../schema/concurrency/semaphore.ts';
 import type { StudyLinks } from '../../schema/fhir/study-match.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
-import { imagesOfPatient, patientStudies } from './fhir/of-patient.ts';
+import type { Parameters as SearchParameters } from '../../schema/fhir/search/search-request.ts';
+import { imagesOfPatient, patientStudies, patientsWith } from './fhir/of-patient.ts';
 import type { GraphqlOptions } from './graphql/graphql-loaders.ts';
 import { priorsOfReport } from './graphql/priors.ts';
 import type { PriorsArguments } from './priors/comparison.ts';
@@ -26,11 +27,16 @@ export function questionsOfRecord({ open, options }: { open: OpenImaging; option
     studyImages(...request: Parameters<OpenImaging>) {
       const imaging = open(...request);
       const semaphore = new Semaphore(STUDIES_AT_ONCE);
+      const [tenant, access, over] = request;
+      let unrecorded: ReturnType<OpenImaging> | undefined;
       return {
         /** Returns what joins the studies of a patient with the record. */
         studiesOf: (patientId: string) => patientStudies(imaging, patientId, options),
+        /** Returns the patients who have a study that a search finds; it records nothing (IA-30). */
+        patientsWith: (params: SearchParameters, among?: readonly string[]) =>
+          patientsWith((unrecorded ??= open(tenant, access, over)), { params, among }, options),
         async measurements(studyUid: string) {
-          const done = await semaphore.acquire(request[2]?.signal);
+          const done = await semaphore.acquire(over?.signal);
           return measurementsOfStudy(imaging, studyUid, options.threads).finally(done);
         },
         priors: (links: StudyLinks, args: PriorsArguments) =>

@@ -123,6 +123,34 @@ describe('owners of a resource', () => {
   });
 });
 
+describe('the patients whose tokens find a resource by search', () => {
+  it.each<[string, object, string[]]>([
+    ['a patient', { resourceType: 'Patient', id: 'ana' }, ['ana']],
+    ['its subject', { resourceType: 'Condition', subject: ana }, ['ana']],
+    ['its subject, not its asserter', { resourceType: 'Condition', subject: bob, asserter: ana }, ['bob']],
+    ['its patient', { resourceType: 'AllergyIntolerance', patient: ana }, ['ana']],
+    [
+      'all who take part in it',
+      { resourceType: 'Appointment', participant: [{ actor: doctor }, { actor: ana }, { actor: bob }] },
+      ['ana', 'bob'],
+    ],
+    [
+      'nobody of another server',
+      { resourceType: 'Condition', subject: { reference: 'https://x/Patient/ana' } },
+      [],
+    ],
+    ['nobody of what is shared', { resourceType: 'Practitioner', id: 'dr' }, []],
+    ['nobody of what is never shown', { resourceType: 'List', subject: ana }, []],
+    [
+      'nobody of a group',
+      { resourceType: 'Observation', subject: { reference: 'Group/g' }, performer: [ana] },
+      [],
+    ],
+  ])('%s', (_, resource, patients) => {
+    expect(new Compartment().finders(resource as Resource)).toEqual(patients);
+  });
+});
+
 describe('SM-16 by type', () => {
   it('every type of the compartment can be bound to a patient', () => {
     const unbound = clinicalResources.filter(

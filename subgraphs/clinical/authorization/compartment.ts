@@ -1,7 +1,8 @@
 import type { Reference, Resource } from 'fhir/r4.js';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
+import { referencesInText } from '../../../schema/fhir/references-in-text.ts';
 import { patientCompartment, searchParameter } from '../../../schema/fhir/tables.ts';
-import { reachOf } from '../search/reach.ts';
+import { bindingParameter, reachOf } from '../search/reach.ts';
 import { compileIndexer, type Indexer } from '../search/index-rows.ts';
 
 /** Decides to which patient a resource belongs. Use one per process: it keeps compiled search parameters. */
@@ -33,6 +34,18 @@ export class Compartment {
     );
   }
 
+  /**
+   * As `includes`, of a resource that a store has found for these patients by the index of `patient` or `subject`. It is parsed
+   * only where its text does not show that it is of no other patient.
+   * @param json as `writeFhirJson` writes it
+   */
+  includesText(type: string, json: string, own: ReadonlySet<string>): boolean {
+    const patients = [...referencesInText(json)].filter((reference) => reference.includes('Patient/'));
+    const isBound = ['patient', 'subject'].includes(bindingParameter(type) ?? '');
+    if (isBound && patients.length > 0 && patients.every((reference) => own.has(reference))) return true;
+    return this.includes(JSON.parse(json) as Resource, own);
+  }
+
   /** Returns the ids of the patients that a resource names as its patient or subject. */
   owners(resource: Resource): readonly string[] {
     const type = resource.resourceType;
@@ -45,6 +58,24 @@ export class Compartment {
       .flatMap((code) => this.referenced(resource, code))
       .map(parseReference)
       .flatMap((target) => (target?.type === 'Patient' ? target.id : []));
+  }
+
+  /**
+   * Returns the ids of the patients whose tokens find a resource by a search: those that the parameter names by which such a
+   * search is bound, and whose tokens may see it.
+   */
+  finders(resource: Resource): readonly string[] {
+    const type = resource.resourceType;
+    if (type === 'Patient') return [resource.id ?? ''];
+    const binding = bindingParameter(type);
+    if (binding === undefined) return [];
+    const element = binding === 'patient' ? this.#patientElement(type) : undefined;
+    const reference = element && (resource as WithPatient)[element]?.reference;
+    if (reference !== undefined && ONE_PATIENT.test(reference)) return [reference.slice('Patient/'.length)];
+    const targets = new Set(this.referenced(resource, binding));
+    return [...targets]
+      .filter((target) => ONE_PATIENT.test(target) && this.includes(resource, new Set([target])))
+      .map((target) => target.slice('Patient/'.length));
   }
 
   /** Returns the element of which the search parameter `patient` of a type consists; undefined if it is more than one. */

@@ -39,11 +39,25 @@ export class GranularScopes {
    * one search
    */
   narrowing(type: string, { constraints }: Coverage): SearchParams {
-    if (!constraints) return [];
-    const [only, ...others] = mergeAlternatives(this.#judgeable(type, constraints));
-    if (others.length === 0) return only!;
+    const params = this.narrowingAtOnce(type, { constraints });
+    if (params) return params;
     const message = `The token's scopes narrow ${type} in several ways, which are not counted together. Leave out facets.`;
     throw new Fault('not_implemented', message);
+  }
+
+  /** As `narrowing`; undefined where the constraints are more than one search. */
+  narrowingAtOnce(type: string, { constraints }: Pick<Coverage, 'constraints'>): SearchParams | undefined {
+    if (!constraints) return [];
+    const [only, ...others] = mergeAlternatives(this.#judgeable(type, constraints));
+    return others.length === 0 ? only : undefined;
+  }
+
+  /**
+   * Returns the parameters of the searches of a store that together find what the scopes cover; undefined for all.
+   * @throws Fault `insufficient_scope` when none of the constraints can be judged
+   */
+  alternatives(type: string, { constraints }: Coverage): readonly SearchParams[] | undefined {
+    return constraints && mergeAlternatives(this.#judgeable(type, constraints));
   }
 
   /** Returns the resources that a granular scope covers; undefined where no constraint narrows them. */
@@ -133,6 +147,10 @@ async function union(
       source.gather(type, { ...search, params: [...search.params, ...pairs], count: MAX_GATHERED }),
     ),
   );
+  if (pages.some(({ next }) => next !== undefined)) {
+    const message = `The token's scopes narrow ${type} in several ways, and one of them finds more than ${MAX_GATHERED}: search more narrowly, by date for example.`;
+    throw new Fault('too_large', message);
+  }
   const all = [
     ...new Map(pages.flatMap((page) => page.resources.map((found) => [found.id, found]))).values(),
   ];

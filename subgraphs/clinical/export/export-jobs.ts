@@ -3,9 +3,8 @@ import { stat } from 'node:fs/promises';
 import type { Access } from '../../../schema/access/access.ts';
 import { Fault, toFault } from '../../../schema/fault/fault.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
-import { ownerOf, stillReaches, type ExportedReach } from './exported-reach.ts';
-import { JOB_ID, JobFolders, type Job } from './job-folder.ts';
-import { NdjsonFiles, type ExportedFile } from './ndjson-files.ts';
+import { ownerOf, stillReaches } from './exported-reach.ts';
+import { JOB_ID, JobFolders, type ExportedFile, type Job, type JobKind } from './job-folder.ts';
 
 /** Limits of the exports of one gateway. */
 export interface ExportLimits {
@@ -29,12 +28,28 @@ const KEPT_OF_CLIENT = 20;
 const SWEEP_MILLISECONDS = 60_000;
 const RETRY_SECONDS = 60;
 
-/** Writes the files of an export. @throws Fault when it cannot be complete */
+/** The place for the files of an export. */
+export interface ExportOutput {
+  /** Absolute path of a folder that exists. */
+  folder: string;
+  /** Is called before bytes are written. @throws Fault `too_large` when there is no room for them */
+  takeRoom(bytes: number): void;
+}
+
+/** Writes the files of an export, and returns them. @throws Fault when it cannot be complete */
 export type ExportWork = (
-  output: NdjsonFiles,
+  output: ExportOutput,
   signal: AbortSignal,
   onProgress: (done: number) => void,
-) => Promise<void>;
+) => Promise<readonly ExportedFile[]>;
+
+/** An export that begins. */
+export interface DescribedExport extends Pick<Job, 'request' | 'reach' | 'details'> {
+  /** By default `export`. */
+  kind?: JobKind;
+  /** Least seconds for which its files are kept. */
+  seconds?: number;
+}
 
 interface Running {
   controller: AbortController;
@@ -96,7 +111,7 @@ export class ExportJobs {
    */
   async start(
     access: Access,
-    described: { request: string; reach: ExportedReach },
+    { kind = 'export', seconds = 0, ...described }: DescribedExport,
     work: ExportWork,
   ): Promise<string> {
     await this.sweep();
@@ -106,7 +121,9 @@ export class ExportJobs {
     const began = this.#now();
     const job: Job = {
       id,
+      kind,
       owner,
+      seconds: Math.max(seconds, this.#limits.seconds),
       ...described,
       transactionTime: new Date(began).toISOString(),
       state: 'running',
@@ -155,18 +172,19 @@ export class ExportJobs {
 
   async #run(job: Job, running: Running, work: ExportWork): Promise<void> {
     const { signal } = running.controller;
-    const output = new NdjsonFiles(this.#folders.path(job.id), (bytes) => {
-      if (this.#bytes + bytes > this.#limits.bytes) throw tooLarge();
-      running.bytes += bytes;
-    });
+    const output: ExportOutput = {
+      folder: this.#folders.path(job.id),
+      takeRoom: (bytes) => {
+        if (this.#bytes + bytes > this.#limits.bytes) throw tooLarge();
+        running.bytes += bytes;
+      },
+    };
     try {
-      await work(output, signal, (done) => void (running.done = done));
-      const files = await output.finish();
+      const files = await work(output, signal, (done) => void (running.done = done));
       signal.throwIfAborted();
-      Object.assign(job, { state: 'complete', files, expires: this.#expiry() });
+      Object.assign(job, { state: 'complete', files, ...this.#endOf(job) });
       await this.#folders.describe(job);
     } catch (error) {
-      await output.close().catch(() => {});
       const stopped = signal.aborted
         ? 'the server was stopped. Start the export again.'
         : toFault(error).message;
@@ -181,24 +199,35 @@ export class ExportJobs {
 
   /** A failure counts also when it cannot be written down: the next process finds an export that did not end. */
   async #fail(job: Job, failure: string): Promise<void> {
-    Object.assign(job, { state: 'failed', failure, files: [], expires: this.#expiry() });
+    Object.assign(job, { state: 'failed', failure, files: [], ...this.#endOf(job) });
     await this.#folders.describe(job).catch(() => {});
   }
 
-  #expiry(): number {
-    return this.#now() + this.#limits.seconds * 1000;
+  #endOf({ seconds = this.#limits.seconds }: Job): Pick<Job, 'ended' | 'expires'> {
+    const ended = this.#now();
+    return { ended, expires: ended + seconds * 1000 };
   }
 
   /**
    * Returns an export of this client.
    * @throws Fault `not_found` for one that does not exist, has expired, is another client's, or has more than this token
-   *   reaches now: the same for all
+   *   reaches now, or of another kind: the same for all
    */
-  async find(access: Access, id: string): Promise<Job & { running?: { done: number; seconds: number } }> {
+  async find(
+    access: Access,
+    id: string,
+    kind: JobKind = 'export',
+  ): Promise<Job & { running?: { done: number; seconds: number } }> {
     await this.#ready;
     const job = JOB_ID.test(id) ? this.#jobs.get(id) : undefined;
     const isExpired = job?.expires !== undefined && job.expires <= this.#now();
-    if (!job || isExpired || job.owner !== ownerOf(access) || !stillReaches(access, job.reach)) {
+    if (
+      !job ||
+      isExpired ||
+      (job.kind ?? 'export') !== kind ||
+      job.owner !== ownerOf(access) ||
+      !stillReaches(access, job.reach)
+    ) {
       throw noSuchResource();
     }
     const running = this.#running.get(id);
@@ -215,8 +244,9 @@ export class ExportJobs {
     access: Access,
     id: string,
     name: string,
+    kind?: JobKind,
   ): Promise<{ path: string; file: ExportedFile; expires: number }> {
-    const job = await this.find(access, id);
+    const job = await this.find(access, id, kind);
     const file = job.state === 'complete' ? job.files.find((one) => one.name === name) : undefined;
     if (!file) throw noSuchResource();
     const path = this.#folders.path(id, file.name);
@@ -228,8 +258,8 @@ export class ExportJobs {
   }
 
   /** Ends an export of this client and removes its files. @throws Fault `not_found` like `find` */
-  async remove(access: Access, id: string): Promise<void> {
-    await this.find(access, id);
+  async remove(access: Access, id: string, kind?: JobKind): Promise<void> {
+    await this.find(access, id, kind);
     await this.#drop(id);
   }
 

@@ -2,15 +2,28 @@ import type { OperationOutcome } from 'fhir/r4.js';
 import { requirePatient, type Access, type PatientGrant } from '../../../schema/access/access.ts';
 import { Fault, faultOutcome } from '../../../schema/fault/fault.ts';
 import { operationOutcome, parseReference } from '../../../schema/fhir/fhir.ts';
-import { lastValue, unsupported, type Parameters } from '../../../schema/fhir/search/search-request.ts';
+import { elementNames } from '../../../schema/fhir/elements.ts';
+import { quotedName } from '../../../schema/fhir/nearest-name.ts';
+import { lastValue, type Parameters } from '../../../schema/fhir/search/search-request.ts';
+import { trimmedAlternatives } from '../../../schema/fhir/search/search-value.ts';
+import { readParameters } from '../../../schema/http/request-bounds.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import type { Clinical } from '../record/clinical.ts';
 import { readDataFilter, wantedTypes, type DataFilter, type WantedTypes } from '../record/patient-data.ts';
+import type { SearchParams } from '../search/search-params.ts';
 import type { ExportSpec } from './run-export.ts';
 
-/** The request that begins an export (Bulk Data Access 2.0 §2.1.0.3). */
+/** The request that begins an export (Bulk Data Access 3.0, kick-off). */
 
-const OUTPUT_FORMATS = ['application/fhir+ndjson', 'application/ndjson', 'ndjson'];
-const KNOWN = ['_outputFormat', '_since', '_type', 'patient', '_format', '_pretty'];
+/** The format of all files. */
+export const NDJSON = 'application/fhir+ndjson';
+const OUTPUT_FORMATS = [NDJSON, 'application/ndjson', 'ndjson'];
+/** Conditions on the data that are read as those of other operations. */
+const CONDITIONS = ['_since', '_until', '_type'];
+const KNOWN = [...CONDITIONS, '_outputFormat', '_elements', '_typeFilter', 'patient', '_format', '_pretty'];
+/** A query of `_typeFilter`. Commas separate queries, and the values inside of them. */
+const QUERY = /^([A-Z][A-Za-z]*)\?(.+)$/s;
+const NEXT_QUERY = /,(?=[A-Z][A-Za-z]*\?)/;
 
 interface ExportRequest extends ExportSpec {
   /** Lines of the file of errors: what was asked for and is left out. */
@@ -49,7 +62,7 @@ export function readExport(
 ): ExportRequest {
   const notes: OperationOutcome[] = [];
   for (const [name] of parameters.filter(([name]) => !KNOWN.includes(name))) {
-    const fault = unsupported(name);
+    const fault = new Fault('unsupported_parameter', `$export does not take ${quotedName(name)}.`);
     if (!lenient) throw fault;
     notes.push(warning(fault));
   }
@@ -63,15 +76,87 @@ export function readExport(
     notes.push(operationOutcome('information', 'informational', text));
   }
   const patients = patientsOf(access, members, parameters);
-  const filter = readDataFilter(parameters.filter(([name]) => name === '_since' || name === '_type'));
+  const filter = readDataFilter(parameters.filter(([name]) => CONDITIONS.includes(name)));
+  const types = typesOf({ tenant, access }, filter, lenient ? notes : undefined);
+  const exported = [...types.searched, ...types.shared, ...types.imaging];
+  const queries = queriesOf(exported, parameters);
+  const elements = elementsOf(exported, parameters, lenient ? notes : undefined);
   return {
     tenant,
-    filter,
+    filter: { ...filter, ...(queries.size > 0 && { queries }) },
     notes,
     access: { ...access, patients },
     caller: access,
-    types: typesOf({ tenant, access }, filter, lenient ? notes : undefined),
+    types,
+    ...(elements && { elements }),
   };
+}
+
+/**
+ * Returns the queries of `_typeFilter` by type. Without one of them the files would have what nobody asked for, so none is
+ * ever left out.
+ */
+function queriesOf(exported: readonly string[], parameters: Parameters): Map<string, SearchParams[]> {
+  const queries = new Map<string, SearchParams[]>();
+  const values = parameters.filter(([name]) => name === '_typeFilter');
+  for (const query of values.flatMap(([, value]) => value.split(NEXT_QUERY))) {
+    const [, type, conditions] = QUERY.exec(query) ?? [];
+    if (type === undefined || !exported.includes(type)) {
+      const message =
+        '_typeFilter takes searches of types that are exported, such as Observation?category=laboratory.';
+      throw new Fault('invalid_request', message);
+    }
+    queries.set(type, [...(queries.get(type) ?? []), readParameters([conditions!])]);
+  }
+  return queries;
+}
+
+/**
+ * Returns the elements of `_elements` by type; undefined without that parameter. A name without a type is one of all types
+ * that have it.
+ * @param notes undefined when a name that no exported type has is an error
+ */
+function elementsOf(
+  exported: readonly string[],
+  parameters: Parameters,
+  notes: OperationOutcome[] | undefined,
+): ReadonlyMap<string, readonly string[]> | undefined {
+  const values = parameters.filter(([name]) => name === '_elements');
+  if (values.length === 0) return undefined;
+  const elements = new Map(exported.map((type): [string, string[]] => [type, []]));
+  const names = values.flatMap(([, value]) => trimmedAlternatives(value));
+  for (const name of names.length > 0 ? names : ['']) {
+    const [, of, element] = /^(?:([A-Z]\w*)\.)?(\w+)$/.exec(name) ?? [];
+    const types = exported.filter(
+      (type) => (of ?? type) === type && element !== undefined && elementNames(type).includes(element),
+    );
+    for (const type of types) elements.get(type)!.push(element!);
+    if (types.length > 0) continue;
+    const fault = new Fault(
+      'invalid_request',
+      `_elements takes elements of types that are exported, such as Patient.name: ${quotedName(name)} is none.`,
+    );
+    if (!notes) throw fault;
+    notes.push(warning(fault));
+  }
+  return [...elements.values()].some((list) => list.length > 0) ? elements : undefined;
+}
+
+/**
+ * Refuses queries before the export begins: as a search by the same token, and for a type that is read or made here, those
+ * that a resource alone does not decide.
+ * @throws Fault like `Clinical.requireSearch`; `unsupported_parameter`
+ */
+export async function requireQueries({ types, filter }: ExportSpec, clinical: Clinical): Promise<void> {
+  for (const [type, queries] of filter.queries ?? []) {
+    for (const params of queries) {
+      if (types.searched.includes(type)) await clinical.requireSearch(type, params);
+      else if (!clinical.matching(type, [], params)) {
+        const message = `_typeFilter takes search parameters that one ${type} alone decides, without chains.`;
+        throw new Fault('unsupported_parameter', message);
+      }
+    }
+  }
 }
 
 /** @param notes undefined when a type that is not covered is an error */
@@ -114,8 +199,15 @@ function patientsOf(
   const named = parameters.filter(([name]) => name === 'patient').flatMap(([, value]) => value.split(','));
   const patients = members ?? access.patients;
   if (named.length === 0) return patients;
-  const ids = new Set(named.map((reference) => parseReference(reference)?.id ?? reference));
+  const ids = new Set(named.map(patientId));
   return [...ids].map((id) => requirePatient({ ...access, patients }, id));
+}
+
+/** @param reference `Patient/1`, or the id alone */
+function patientId(reference: string): string {
+  const { type = 'Patient', id = reference } = parseReference(reference) ?? {};
+  if (type === 'Patient') return id;
+  throw new Fault('invalid_request', 'patient takes references to patients, such as Patient/1.');
 }
 
 function warning(fault: Fault): OperationOutcome {

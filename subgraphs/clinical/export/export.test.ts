@@ -1,4 +1,4 @@
-/** $export of Bulk Data Access 2.0 over the small record: what is exported, and who gets it. */
+/** $export of Bulk Data Access 3.0 over the small record: what is exported, and who gets it. */
 import type { Resource } from 'fhir/r4.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Access } from '../../../schema/access/access.ts';
@@ -22,7 +22,9 @@ describe('what is exported', () => {
       transactionTime: '2026-11-01T00:00:00.000Z',
       request: 'http://localhost:4000/test/fhir/Patient/$export',
       requiresAccessToken: true,
+      outputFormat: 'application/fhir+ndjson',
       error: [],
+      outcome: [],
     });
     const searched: string[] = [];
     for (const type of new Set(records.map(({ resourceType }) => resourceType))) {
@@ -76,6 +78,13 @@ describe('what is exported', () => {
     ],
     ['/Group/mixed/$export?_type=Patient', 'system/*.rs', ['Patient/ana']],
     ['/Group/mixed/$export?_type=ImagingStudy', 'system/*.rs', ['ImagingStudy/1.2.840.1']],
+    ['/Patient/$export?_type=Patient&_until=2026-02-01T09:00:00Z', 'system/*.rs', ['Patient/bob']],
+    [
+      '/Patient/$export?_type=Patient&_until=2026-02-01T10:00:00Z',
+      'system/*.rs',
+      ['Patient/ana', 'Patient/bob'],
+    ],
+    ['/Patient/$export?_type=Patient&_since=2026-02-02&_until=2026-02-03', 'system/*.rs', ['Patient/bob']],
   ])('%s with %s: %j', async (path, scope, ids) => {
     fixture.access = fixture.client(scope);
     expect(await fixture.contents((await fixture.exported(path)).manifest)).toEqual(ids);
@@ -99,7 +108,11 @@ describe('what is exported', () => {
   it('a Parameters resource names patients', async () => {
     const parameter = [
       { name: '_type', valueString: 'Patient' },
+      { name: '_type', valueString: 'Condition' },
+      { name: '_typeFilter', valueString: 'Condition?clinical-status=active' },
+      { name: '_typeFilter', valueString: 'Condition?_id=bobs' },
       { name: 'patient', valueReference: { reference: 'Patient/bob' } },
+      { name: 'patient', valueReference: { reference: 'Patient/ana' } },
     ];
     const begun = await fixture.app.inject({
       method: 'POST',
@@ -108,7 +121,12 @@ describe('what is exported', () => {
       payload: JSON.stringify({ resourceType: 'Parameters', parameter }),
     });
     const { manifest } = await fixture.ended(at(String(begun.headers['content-location'])));
-    expect(await fixture.contents(manifest)).toEqual(['Patient/bob']);
+    expect(await fixture.contents(manifest)).toEqual([
+      'Condition/asthma',
+      'Condition/bobs',
+      'Patient/ana',
+      'Patient/bob',
+    ]);
   });
 
   it('IA-8 the file of errors of a Group is the same, whether or not it has members out of the policy', async () => {
@@ -122,11 +140,14 @@ describe('what is exported', () => {
 
   it('lenient: what is left out is in the file of errors', async () => {
     fixture.access = fixture.client('system/Condition.rs');
-    const path = '/Patient/$export?_type=Condition,Observation,Group&_typeFilter=x';
+    const path = '/Patient/$export?_type=Condition,Observation,Group&organizeOutputBy=Patient&_elements=odd';
     const { manifest } = await fixture.exported(path, { prefer: 'respond-async, handling=lenient' });
     expect(await fixture.contents(manifest)).toEqual(['Condition/asthma', 'Condition/bobs', 'Condition/flu']);
     const errors = JSON.stringify(await fixture.linesOf(manifest.error[0]!.url));
-    expect(errors).toMatch(/_typeFilter.*system\/Observation\.rs.*_type takes/s);
+    expect(errors).toMatch(/organizeOutputBy.*system\/Observation\.rs.*_type takes.*_elements takes.*"odd/s);
+    expect(manifest.outcome).toEqual(manifest.error);
+    const [{ meta } = {}] = await fixture.linesOf(manifest.output[0]!.url);
+    expect(meta?.tag).toBeUndefined();
   });
 
   it('IA-30 leaves one record with the number of patients', async () => {
@@ -154,7 +175,6 @@ describe('who may export', () => {
     ['/Patient/$export?_type=Observation', () => fixture.client('system/Condition.rs'), ASYNC, 403],
     ['/Patient/$export?_type=Group', () => fixture.client('system/*.rs'), ASYNC, 400],
     ['/Patient/$export?_type=Practitioner', () => fixture.client('system/*.rs'), ASYNC, 400],
-    ['/Patient/$export?_typeFilter=Condition', () => fixture.client('system/*.rs'), ASYNC, 400],
     ['/Patient/$export?_outputFormat=text/csv', () => fixture.client('system/*.rs'), ASYNC, 400],
     ['/Patient/$export?_since=soon', () => fixture.client('system/*.rs'), ASYNC, 400],
     ['/Patient/$export?patient=Patient/carl', () => fixture.client('system/*.rs'), ASYNC, 403],

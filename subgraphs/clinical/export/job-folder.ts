@@ -1,7 +1,20 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExportedReach } from './exported-reach.ts';
-import type { ExportedFile } from './ndjson-files.ts';
+
+/** One finished file of an export. */
+export interface ExportedFile {
+  /** Name in the folder of the export: `Observation.ndjson`. It may have folders in it. */
+  name: string;
+  /** Resource type of all its lines, or the name of the answer that it is of. */
+  type: string;
+  /** Lines, or rows. */
+  count: number;
+  bytes: number;
+}
+
+/** The operation that began an export: `$export` or `$sql-export`. */
+export type JobKind = 'export' | 'sql-export';
 
 /** Ids of exports: 128 random bits. */
 export const JOB_ID = /^[0-9a-f]{32}$/;
@@ -9,6 +22,8 @@ export const JOB_ID = /^[0-9a-f]{32}$/;
 /** An export, as its folder describes it. */
 export interface Job {
   id: string;
+  /** Undefined for one of an older version, which is an `export`. */
+  kind?: JobKind;
   /** Key of the client. */
   owner: string;
   /** URL of the request that began it. */
@@ -21,7 +36,12 @@ export interface Job {
   failure?: string;
   /** Of a complete one. */
   files: readonly ExportedFile[];
-  /** Milliseconds since the epoch after which it is removed; undefined while it runs. */
+  /** Data that the operation keeps for its answers. */
+  details?: unknown;
+  /** Seconds for which it is kept after its end. */
+  seconds?: number;
+  /** Milliseconds since the epoch at which it ended, and after which it is removed; undefined while it runs. */
+  ended?: number;
   expires?: number;
 }
 
@@ -61,7 +81,7 @@ export class JobFolders {
   async removeData(id: string): Promise<void> {
     const names = await readdir(this.path(id)).catch(() => []);
     const data = names.filter((name) => name !== DESCRIPTION);
-    await Promise.all(data.map((name) => rm(this.path(id, name), { force: true })));
+    await Promise.all(data.map((name) => rm(this.path(id, name), { recursive: true, force: true })));
   }
 
   /** Returns the exports of the last process. What cannot be read is removed. */

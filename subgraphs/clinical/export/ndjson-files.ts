@@ -2,16 +2,8 @@ import type { Resource } from 'fhir/r4.js';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFhirJson } from '../../../schema/fhir/decimal.ts';
-
-/** One finished file of an export. */
-export interface ExportedFile {
-  /** Name in the folder of the export: `Observation.ndjson`. */
-  name: string;
-  /** Resource type of all its lines. */
-  type: string;
-  count: number;
-  bytes: number;
-}
+import type { ExportOutput } from './export-jobs.ts';
+import type { ExportedFile } from './job-folder.ts';
 
 /** Characters that are written at a time. */
 const CHUNK = 256 * 1024;
@@ -24,24 +16,28 @@ interface Writing extends ExportedFile {
 
 /** Writes resources into one NDJSON file for each type, in a folder that exists. */
 export class NdjsonFiles {
-  readonly #folder: string;
-  readonly #takeRoom: (bytes: number) => void;
+  readonly #output: ExportOutput;
   readonly #files = new Map<string, Writing>();
 
-  /** @param takeRoom is called before bytes are written; throws when there is no room for them */
-  constructor(folder: string, takeRoom: (bytes: number) => void) {
-    this.#folder = folder;
-    this.#takeRoom = takeRoom;
+  constructor(output: ExportOutput) {
+    this.#output = output;
   }
 
   /** Adds a line. @param type names the file; by default the type of the resource */
   async add(resource: Resource, type: string = resource.resourceType): Promise<void> {
+    await this.addLines(type, [writeFhirJson(resource)]);
+  }
+
+  /** Adds lines to the file of a type. @param lines resources as `writeFhirJson` writes them */
+  async addLines(type: string, lines: readonly string[]): Promise<void> {
+    if (lines.length === 0) return;
     const file = this.#files.get(type) ?? (await this.#begin(type));
-    const line = `${writeFhirJson(resource)}\n`;
-    file.waiting.push(line);
-    file.length += line.length;
-    file.count += 1;
-    if (file.length >= CHUNK) await this.#flush(file);
+    for (const line of lines) {
+      file.waiting.push(line);
+      file.length += line.length;
+      file.count += 1;
+      if (file.length >= CHUNK) await this.#flush(file);
+    }
   }
 
   /** Writes the rest to the disk. @returns the files; nothing can be added after that */
@@ -66,17 +62,17 @@ export class NdjsonFiles {
 
   async #begin(type: string): Promise<Writing> {
     const name = `${type}.ndjson`;
-    const handle = await open(join(this.#folder, name), 'wx', 0o600);
+    const handle = await open(join(this.#output.folder, name), 'wx', 0o600);
     const file: Writing = { name, type, handle, count: 0, bytes: 0, waiting: [], length: 0 };
     this.#files.set(type, file);
     return file;
   }
 
   async #flush(file: Writing): Promise<void> {
-    const data = Buffer.from(file.waiting.join(''));
+    const data = Buffer.from(file.waiting.map((line) => `${line}\n`).join(''));
     file.waiting = [];
     file.length = 0;
-    this.#takeRoom(data.length);
+    this.#output.takeRoom(data.length);
     await file.handle.appendFile(data);
     file.bytes += data.length;
   }

@@ -1,6 +1,8 @@
 import type { ImagingStudy, Resource } from 'fhir/r4.js';
-import type { Access, PatientGrant } from '../../../schema/access/access.ts';
+import type { Access } from '../../../schema/access/access.ts';
 import { Fault, toFault } from '../../../schema/fault/fault.ts';
+import { parseFhirJson, writeFhirJson } from '../../../schema/fhir/decimal.ts';
+import { partOf } from '../../../schema/fhir/elements.ts';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Clinical } from '../record/clinical.ts';
@@ -12,14 +14,13 @@ import {
   type WantedTypes,
 } from '../record/patient-data.ts';
 import type { PatientImages } from '../record/study-images.ts';
-import { referencesIn, SharedResources } from '../record/shared-resources.ts';
-import { chunksByLength, MAX_IDS_LENGTH } from '../../../schema/fhir/id-chunks.ts';
+import { referencesInText } from '../../../schema/fhir/references-in-text.ts';
+import { SharedResources } from '../record/shared-resources.ts';
+import type { SearchParams } from '../search/search-params.ts';
+import { turns } from '../../../schema/process/event-loop.ts';
 import type { NdjsonFiles } from './ndjson-files.ts';
+import { accessInParts, searchPages, type OpenRecord } from './whole-search.ts';
 
-/** Resources on one page of a search. */
-const PAGE = 500;
-/** Patients in one search of a store; a server gets as many as fit into a URL. */
-const PATIENTS_TOGETHER = 2_000;
 /** Shared resources that are read together. */
 const READ_TOGETHER = 100;
 
@@ -32,12 +33,13 @@ export interface ExportSpec {
   caller: Access;
   types: WantedTypes;
   filter: DataFilter;
+  /** For each type the elements that are wanted besides the mandatory ones; undefined: all. */
+  elements?: ReadonlyMap<string, readonly string[]>;
 }
 
 /** The record, the images, and the place for the answer. */
 export interface ExportTools {
-  /** Opens the record anew for each page, because a record keeps what it has found. */
-  open(access: Access): Clinical;
+  open: OpenRecord;
   images: PatientImages;
   output: NdjsonFiles;
   signal: AbortSignal;
@@ -59,8 +61,8 @@ class ExportRun {
   readonly #spec: ExportSpec;
   readonly #tools: ExportTools;
   readonly #shared: SharedResources;
-  /** Resources of several patients that were written; others are found with one patient only. */
-  readonly #ofSeveral = new Set<string>();
+  /** Written resources that another search may find too: those of several patients, and of types with several queries. */
+  readonly #written = new Set<string>();
   readonly #studies = new Set<string>();
   #hasEndpoint = false;
   /** The type that is being written. */
@@ -76,7 +78,7 @@ class ExportRun {
     const { types, access } = this.#spec;
     try {
       const { searched, shared, imaging } = types;
-      const chunks = searched.length > 0 ? await this.#chunks() : [];
+      const chunks = searched.length > 0 ? await accessInParts(access, this.#tools.open) : [];
       const parts = chunks.length + (shared.size > 0 ? 1 : 0) + (imaging.size > 0 ? 1 : 0);
       let done = 0;
       const progress = (share: number) => this.#tools.onProgress((done + share) / parts);
@@ -96,73 +98,75 @@ class ExportRun {
     }
   }
 
-  /** Returns the access, in parts whose patients fit into one search. */
-  async #chunks(): Promise<Access[]> {
-    const { access } = this.#spec;
-    const { patients } = access;
-    if (patients === 'all') return [access];
-    const { local } = await this.#tools.open(access).backend();
-    const ids = patients.map(({ id }) => `Patient/${id}`);
-    const lengths = local
-      ? Array.from({ length: Math.ceil(ids.length / PATIENTS_TOGETHER) }, () => PATIENTS_TOGETHER)
-      : chunksByLength(ids, MAX_IDS_LENGTH).map(({ length }) => length);
-    let start = 0;
-    return lengths.map((length) => {
-      const part: PatientGrant[] = patients.slice(start, start + length);
-      start += length;
-      return { ...access, patients: part };
-    });
-  }
-
   async #records(access: Access, progress: (share: number) => void): Promise<void> {
     const { types, filter } = this.#spec;
     const sections = sectionsOf(await this.#tools.open(access).backend(), types.searched, filter);
     for (const [index, section] of sections.entries()) {
       progress(index / sections.length);
       this.#at = section.type;
-      for await (const { clinical, resources } of this.#pages(access, section)) {
-        for (const resource of resources) await this.#writeRecord(clinical, resource);
+      for await (const { clinical, texts } of this.#pages(access, section)) {
+        await this.#writeRecords(clinical, section.type, texts);
       }
     }
   }
 
-  async *#pages(
-    access: Access,
-    { type, params }: Pick<Section, 'type' | 'params'>,
-  ): AsyncGenerator<{ clinical: Clinical; resources: Resource[] }> {
-    const followed = new Set<string>();
-    for (let cursor: string | undefined; ;) {
-      this.#tools.signal.throwIfAborted();
-      const clinical = this.#tools.open(access);
-      const { resources, next } = await clinical.search(type, { params, count: PAGE, strict: true, cursor });
-      yield { clinical, resources };
-      if (next === undefined) return;
-      if (followed.has(next)) throw new Fault('bad_gateway', 'the pages of the record lead in a circle.');
-      followed.add(next);
-      cursor = next;
-    }
+  #pages(access: Access, section: Pick<Section, 'type' | 'params'>) {
+    const { open, signal } = this.#tools;
+    return searchPages(() => open(access), section, signal);
   }
 
-  async #writeRecord(clinical: Clinical, resource: Resource): Promise<void> {
-    const { resourceType, id } = resource;
-    const references = [...referencesIn(resource)].map(parseReference);
-    const patients = new Set(references.filter((one) => one?.type === 'Patient').map((one) => one!.id));
-    if (patients.size > 1) {
-      const key = `${resourceType}/${id}`;
-      if (this.#ofSeveral.has(key)) return;
-      this.#ofSeveral.add(key);
+  /** Writes the resources of a page as they are. Few of them are parsed. */
+  async #writeRecords(clinical: Clinical, type: string, texts: readonly string[]): Promise<void> {
+    const isShared = this.#shared.has(type);
+    const { queries } = this.#spec.filter;
+    const isFoundTwice = (queries?.get(type)?.length ?? 0) > 1;
+    const lines: string[] = [];
+    const pause = turns();
+    for (const text of texts) {
+      const later = pause();
+      if (later) await later;
+      const targets = [...referencesInText(text)].map(parseReference);
+      const patients = new Set(targets.filter((one) => one?.type === 'Patient').map((one) => one!.id));
+      if ((isFoundTwice || patients.size > 1) && this.#isWritten(text)) continue;
+      if (isShared || this.#shared.mayMiss(targets)) {
+        const resource = JSON.parse(text) as Resource;
+        this.#shared.given(resource);
+        await this.#shared.note(clinical, resource);
+      }
+      lines.push(this.#spec.elements ? this.#part(parseFhirJson(text) as Resource) : text);
     }
-    this.#shared.given(resource);
-    await this.#shared.note(clinical, resource);
-    await this.#tools.output.add(resource);
+    await this.#tools.output.addLines(type, lines);
+  }
+
+  /** Returns the line of a resource, with the elements that are wanted. */
+  #part(resource: Resource): string {
+    const elements = this.#spec.elements?.get(resource.resourceType);
+    return writeFhirJson(elements ? partOf(resource, { elements }) : resource);
+  }
+
+  /** Returns true for a resource that was found before. */
+  #isWritten(text: string): boolean {
+    const { resourceType, id } = JSON.parse(text) as Resource;
+    const name = `${resourceType}/${id}`;
+    const isWritten = this.#written.has(name);
+    this.#written.add(name);
+    return isWritten;
   }
 
   async #writeShared(resource: Resource): Promise<void> {
     this.#tools.signal.throwIfAborted();
     this.#at = resource.resourceType;
-    const { since } = this.#spec.filter;
-    if (since === undefined || mayBeIn(resource.meta?.lastUpdated, since))
-      await this.#tools.output.add(resource);
+    await this.#writeRead(resource);
+  }
+
+  /** Writes a resource that no search has found, if it is wanted. */
+  async #writeRead(resource: Resource): Promise<void> {
+    const { access, filter } = this.#spec;
+    const { resourceType: type, meta } = resource;
+    if (!mayBeIn(meta?.lastUpdated, filter.since, filter.until)) return;
+    const queries = filter.queries?.get(type);
+    if (queries && !(await isFound(this.#tools.open(access), resource, queries))) return;
+    await this.#tools.output.addLines(type, [this.#part(resource)]);
   }
 
   /** @returns number of patients */
@@ -185,8 +189,8 @@ class ExportRun {
     if (access.patients !== 'all') return yield access.patients.map(({ id }) => id);
     this.#at = 'Patient';
     if (types.imaging.size === 0 && types.searched.length === 0) return;
-    for await (const { resources } of this.#pages(access, { type: 'Patient', params: [] })) {
-      yield resources.map(({ id }) => id!);
+    for await (const { texts } of this.#pages(access, { type: 'Patient', params: [] })) {
+      yield texts.map((text) => (JSON.parse(text) as Resource).id!);
     }
   }
 
@@ -199,13 +203,25 @@ class ExportRun {
     for (const study of studies) if (types.imaging.has('ImagingStudy')) await this.#writeStudy(study);
     if (!endpoint || this.#hasEndpoint || !types.imaging.has('Endpoint')) return;
     this.#hasEndpoint = true;
-    await this.#tools.output.add(endpoint);
+    await this.#writeRead(endpoint);
   }
 
   async #writeStudy(study: ImagingStudy): Promise<void> {
-    const { since } = this.#spec.filter;
     if (this.#studies.has(study.id!)) return;
     this.#studies.add(study.id!);
-    if (since === undefined || mayBeIn(study.meta?.lastUpdated, since)) await this.#tools.output.add(study);
+    await this.#writeRead(study);
   }
+}
+
+/** Returns true when one of the queries finds a resource. */
+async function isFound(
+  clinical: Clinical,
+  resource: Resource,
+  queries: readonly SearchParams[],
+): Promise<boolean> {
+  for (const params of queries) {
+    const found = await clinical.matching(resource.resourceType, [resource], params);
+    if (found?.length) return true;
+  }
+  return false;
 }

@@ -13,7 +13,10 @@ const AT_ONCE = 4;
 /** Characters of the answers to all entries. */
 const MAX_ANSWERS = 32 * 1024 * 1024;
 /** Operations that an entry may call: an export has no answer that fits into a batch. */
-const CALLABLE = OPERATIONS.filter(({ name }) => name !== 'export').map(({ name }) => `$${name}`);
+const CALLABLE = [
+  ...OPERATIONS.filter(({ name }) => name !== 'export').map(({ name }) => `$${name}`),
+  '$mado',
+];
 
 /** A request that an entry makes. */
 export interface EntryRequest {

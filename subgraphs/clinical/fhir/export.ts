@@ -1,7 +1,6 @@
-import type { Group } from 'fhir/r4.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createReadStream } from 'node:fs';
-import { type Access, type PatientGrant, grantFor } from '../../../schema/access/access.ts';
+import type { Access } from '../../../schema/access/access.ts';
 import { ALLOWED, outcomeOf, querySummary, type RecordOperation } from '../../../schema/access/audit.ts';
 import { Fault, toFault } from '../../../schema/fault/fault.ts';
 import { logFault } from '../../../schema/fault/log-fault.ts';
@@ -12,17 +11,15 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Abortable } from '../../../schema/process/request-end.ts';
 import { exportedReach } from '../export/exported-reach.ts';
 import type { ExportJobs } from '../export/export-jobs.ts';
-import { readExport, requireSystem } from '../export/export-request.ts';
+import { membersInReach } from '../export/group-members.ts';
+import { NdjsonFiles } from '../export/ndjson-files.ts';
+import { NDJSON, readExport, requireQueries, requireSystem } from '../export/export-request.ts';
 import { runExport } from '../export/run-export.ts';
 import type { Clinical } from '../record/clinical.ts';
 import type { PatientImages } from '../record/study-images.ts';
-import { requireScope } from '../../../schema/access/scopes.ts';
-import { noSuchResource } from '../../../schema/fault/refusals.ts';
-import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 
-/** `$export` of Bulk Data Access 2.0: kick-off, status, files. */
+/** `$export` of Bulk Data Access 3.0 (FG-38): kick-off, status, files. */
 
-const NDJSON = 'application/fhir+ndjson';
 /** Type and file of the lines that say what was left out. */
 const ERRORS = 'OperationOutcome';
 const MAX_RETRY_SECONDS = 60;
@@ -60,13 +57,17 @@ export function exportHandlers(options: ExportRoutesOptions): ExportHandlers {
         url: `${base(request)}/$export-file/${id}/${file.name}`,
         count: file.count,
       });
+      const outcome = job.files.filter(({ type }) => type === ERRORS).map(entry);
       void reply.header('expires', new Date(job.expires!).toUTCString());
       return setCacheControl(reply, 'noStore').send({
         transactionTime: job.transactionTime,
         request: job.request,
         requiresAccessToken: true,
+        outputFormat: NDJSON,
         output: job.files.filter(({ type }) => type !== ERRORS).map(entry),
-        error: job.files.filter(({ type }) => type === ERRORS).map(entry),
+        // The same files by two names: that of version 3, and that of the ballot of version 4.
+        error: outcome,
+        outcome,
       });
     },
     async cancel(request, reply) {
@@ -97,6 +98,7 @@ async function start(
   }
   const members = group === undefined ? undefined : await membersInReach(open(tenant, access), group);
   const asked = readExport({ tenant, access, members }, parameters, handling === 'lenient');
+  await requireQueries(asked, open(tenant, asked.access));
   const type = group === undefined ? 'Patient' : 'Group';
   const operation = {
     action: 'search' as const,
@@ -110,13 +112,17 @@ async function start(
     request: `${base(request)}/${path}${query ?? ''}`,
     reach: exportedReach(asked.access, asked.types),
   };
-  const id = await jobs.start(access, described, async (output, signal, onProgress) => {
+  const id = await jobs.start(access, described, async (place, signal, onProgress) => {
+    const output = new NdjsonFiles(place);
     try {
       for (const note of asked.notes) await output.add(note, ERRORS);
       const openRecord = (narrowed: Access) => open(tenant, narrowed, { signal });
       const patients = await runExport(asked, { open: openRecord, images, output, signal, onProgress });
+      const files = await output.finish();
       audit?.({ ...operation, patients, outcome: ALLOWED });
+      return files;
     } catch (error) {
+      await output.close().catch(() => undefined);
       audit?.({ ...operation, outcome: outcomeOf(error) });
       if (!signal.aborted) logFault(log, toFault(error), { tenant: tenant.key }, 'an export failed');
       throw error;
@@ -124,39 +130,4 @@ async function start(
   });
   void reply.header('content-location', `${base(request)}/$export-status/${id}`);
   return setCacheControl(reply, 'noStore').code(202).send();
-}
-
-/**
- * Returns the members of a Group whom the caller reaches. Patients out of reach are left out, because an export is what
- * the client is authorized for (Bulk Data Access 2.0 §2.1.0.2), and nothing tells that they are members. A Group of a
- * record is shown to nobody whose token is bound to patients, so it is read here past the usual rule (SM-16).
- * @throws Fault `insufficient_scope` without a scope for Group; the same `not_found` for a Group that does not exist and
- *   for one without a member in reach; `not_implemented` for a Group of Groups
- */
-async function membersInReach(clinical: Clinical, id: string): Promise<PatientGrant[]> {
-  const { access } = clinical;
-  const { constraints } = requireScope(access, 'Group', 'r');
-  if (constraints) {
-    throw new Fault('insufficient_scope', 'An export of a Group needs a scope for all Group resources.', {
-      scope: 'system/Group.r',
-    });
-  }
-  if (!FHIR_ID.test(id)) throw noSuchResource();
-  const source = await clinical.backend();
-  const [group] = (await source.read('Group', [id])) as Group[];
-  const active = (group?.member ?? []).filter((member) => member?.inactive !== true);
-  const targets = await Promise.all(active.map(({ entity }) => clinical.target(entity?.reference)));
-  const ids = targets.filter((target) => target?.type === 'Patient').map((target) => target!.id);
-  const members = grantsOf(access, [...new Set(ids)]);
-  if (members.length === 0) throw noSuchResource();
-  if (targets.some((target) => target?.type === 'Group')) {
-    throw new Fault('not_implemented', 'A Group with other Groups as members cannot be exported.');
-  }
-  return members;
-}
-
-function grantsOf(access: Access, ids: readonly string[]): PatientGrant[] {
-  const grants = access.patients === 'all' ? undefined : new Map(access.patients.map((one) => [one.id, one]));
-  const found = ids.map((id) => (grants ? grants.get(id) : grantFor(access, id)));
-  return found.filter((grant) => grant !== undefined);
 }

@@ -32,7 +32,7 @@ export interface OperationRoutesOptions {
 /** Headers of a batch that count for each of its entries. */
 const PASSED_ON = ['authorization', 'host', 'prefer', 'user-agent'];
 
-/** Returns the routes of operations and batches (R4 §3.2, §3.1.0.11; Bulk Data Access 2.0). */
+/** Returns the routes of operations and batches (R4 §3.2, §3.1.0.11; Bulk Data Access 3.0). */
 export function operationRoutes(options: OperationRoutesOptions): FastifyPluginAsync {
   const { baseUrl, open } = options;
   const base = (request: FastifyRequest): string => fhirBase(baseUrl, request.tenant);

@@ -15,9 +15,6 @@ import { MAX_GATHERED } from '../sources/request-source.ts';
 import { ofStudy } from './of-study.ts';
 import { linksOf } from './study-links.ts';
 
-/** Most patients that a chain may lead to: each is a search of the images. */
-const MAX_PATIENTS = 100;
-
 interface Caller {
   tenant: Tenant;
   access: Access;
@@ -53,9 +50,12 @@ export function recordJoins(open: Open) {
     ): Promise<readonly StudyLinks[]> {
       const clinical = open(tenant, access, undefined, audit);
       const { type, code } = search;
+      if (type === 'Patient') {
+        const ids = await clinical.patients([[search.name, search.value]]);
+        return ids.map((id) => ({ _patientId: id }));
+      }
       const found = search.name === '_id' ? named(clinical, search) : searched(clinical, search, patients);
       const resources = await found;
-      if (type === 'Patient') return resources.map(({ id }) => ({ _patientId: id }));
       return Promise.all(resources.map((resource) => linksOf(clinical, resource, code)));
     },
 
@@ -106,12 +106,8 @@ async function searched(
   { type, code, name, value }: AskedSearch,
   patients: readonly string[] | undefined,
 ): Promise<Resource[]> {
-  const most = code === undefined ? LIST_LIMIT : MAX_GATHERED;
-  const limit = type === 'Patient' ? MAX_PATIENTS : most;
-  const bound =
-    patients && type !== 'Patient'
-      ? [['patient', patients.map((id) => `Patient/${id}`).join(',')] as const]
-      : [];
+  const limit = code === undefined ? LIST_LIMIT : MAX_GATHERED;
+  const bound = patients ? [['patient', patients.map((id) => `Patient/${id}`).join(',')] as const] : [];
   if (patients?.length === 0) return [];
   const found = await clinical.search(type, {
     params: [[name, value], ...bound],
@@ -121,7 +117,7 @@ async function searched(
   if (found.next === undefined) return [...found.resources];
   throw new Fault(
     'too_large',
-    `More than ${limit} ${type} resources match the chain: name a patient, or narrow it.`,
+    `More than ${limit} ${type} resources match the chain: name a patient, narrow it, or use $sql-run where the server has it.`,
   );
 }
 

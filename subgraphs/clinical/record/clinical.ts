@@ -2,15 +2,22 @@ import type { Binary, Resource } from 'fhir/r4.js';
 import { requirePatient, type Access } from '../../../schema/access/access.ts';
 import type { MeasureCall } from '../../../schema/access/source-calls.ts';
 import type { RecordOperation } from '../../../schema/access/audit.ts';
+import { mapInTurns } from '../../../schema/process/event-loop.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import type { JoinRule } from '../../../schema/fhir/accession-types.ts';
+import { writeFhirJson } from '../../../schema/fhir/decimal.ts';
 import { FHIR_ID, parseReference } from '../../../schema/fhir/fhir.ts';
+import { MOST_PATIENTS, requirePatientSet } from '../../../schema/fhir/search/patient-sets.ts';
+import { requireFewConditions } from '../../../schema/http/request-bounds.ts';
 import { requireScope, type Coverage } from '../../../schema/access/scopes.ts';
 import { isResourceType } from '../../../schema/fhir/tables.ts';
 import { AccessRecord } from '../authorization/access-record.ts';
 import { supportedParameters } from './supported-parameters.ts';
 import { requireSearchInReach } from '../authorization/binding.ts';
 import { requireInnerSearches } from './chain.ts';
+import { asksStudies, studySearches } from './study-searches.ts';
+import { patientNamed, PatientSets } from './patient-sets.ts';
 import { withOwnReferences } from './own-references.ts';
 import type { Compartment } from '../authorization/compartment.ts';
 import type { GranularScopes } from '../authorization/granular-scopes.ts';
@@ -18,7 +25,7 @@ import type { PatientStudiesFound, StudyImages } from './study-images.ts';
 import { LIST_LIMIT, requireListable } from './limits.ts';
 import { readIfAllowed } from './read-if-allowed.ts';
 import { Related, searchAlone, type Relation } from './related.ts';
-import type { Search, SearchResult } from './search.ts';
+import type { Search, SearchResult, SearchTexts } from './search.ts';
 import { notAppliedFault } from '../sources/fhir-server-fault.ts';
 import { RequestSource } from '../sources/request-source.ts';
 import type { SourceAnswers } from '../sources/source-answers.ts';
@@ -33,6 +40,7 @@ import type {
   HistoryPage,
   HistorySearch,
   SearchParams,
+  TextPage,
 } from '../sources/source.ts';
 
 /** Finds the studies that have some UIDs, by patient: UID → Study Instance UID. It gives only what the caller may see. */
@@ -78,6 +86,7 @@ export class Clinical {
   readonly #granular: GranularScopes;
   readonly #related: Related;
   readonly #record: AccessRecord;
+  #patientSets: PatientSets | undefined;
   /** Ids of the patients in reach; undefined: all. */
   readonly #patients: readonly string[] | undefined;
   /** References to them. */
@@ -120,10 +129,11 @@ export class Clinical {
   }
 
   /** The same record for the gateway's own reads, which the audit trail does not have. */
-  get unrecorded(): Pick<Clinical, 'read' | 'search' | 'holds'> {
+  get unrecorded(): Pick<Clinical, 'read' | 'search' | 'holds'> & { searchTexts: SearchTexts } {
     return {
       read: async (type, id) => this.#read(type, id),
       search: (type, search) => this.#search(type, search),
+      searchTexts: (type, search) => this.#searchTexts(type, search),
       holds: (type) => this.holds(type),
     };
   }
@@ -223,23 +233,88 @@ export class Clinical {
     return (await this.#record.search(type, search.params, run)).facets;
   }
 
-  /** Checks a search, and returns what the source is asked. */
+  /**
+   * Refuses a search as `search` does when it is `strict`, without asking the source.
+   * @throws Fault like `search`; `invalid_request` for a value that cannot be read
+   */
+  async requireSearch(type: string, params: SearchParams): Promise<void> {
+    await this.#authorized(type, { params, strict: true });
+    requireReadableValues(type, params);
+  }
+
+  /**
+   * Finds patients, of whom only the id is given: there may be many.
+   * @throws Fault like a strict `search`; `too_large` as `requirePatientSet`
+   */
+  async patients(params: SearchParams): Promise<readonly string[]> {
+    const run = async () => ({ resources: (await this.#patientIds(params)).map(patientNamed) });
+    const { resources } = await this.#record.search('Patient', params, run);
+    return resources.map(({ id }) => id);
+  }
+
+  async #patientIds(params: SearchParams): Promise<readonly string[]> {
+    const { coverage, source, ...asked } = await this.#authorized('Patient', { params, strict: true });
+    const most = (source.local ? MOST_PATIENTS.local : MOST_PATIENTS.remote) + 1;
+    const known = await this.#sets.patients({ params: asked.params, most }, coverage);
+    const found = known ?? (await this.#search('Patient', { params, strict: true, count: most })).resources;
+    requirePatientSet(found.length, source.local);
+    return found.filter((one) => this.#visible(one)).map(({ id }) => id!);
+  }
+
+  /**
+   * Returns the searches to which granular scopes narrow a type, and the ids that they find; undefined where they do not. It
+   * records nothing.
+   * @throws Fault like a search without parameters; `not_implemented` for a FHIR server, which finds no ids
+   */
+  async narrowing(
+    type: string,
+  ): Promise<{ searches: readonly SearchParams[]; ids(): Promise<readonly string[]> } | undefined> {
+    const { coverage, source } = await this.#authorized(type, { params: [], strict: true });
+    const searches = this.#granular.alternatives(type, coverage);
+    if (!searches) return undefined;
+    if (!source.ids)
+      throw new Fault('not_implemented', `The scopes narrow ${type}: a FHIR server finds no ids.`);
+    const patients = this.#patients && { patients: this.#patients };
+    const find = (params: SearchParams) => this.#source.ids(type, { params, most: Infinity, ...patients });
+    return { searches, ids: async () => [...new Set((await Promise.all(searches.map(find))).flat())] };
+  }
+
+  /** Made when it is first needed. */
+  get #sets(): PatientSets {
+    return (this.#patientSets ??= new PatientSets({
+      access: this.access,
+      granular: this.#granular,
+      source: this.#source,
+      images: this.images,
+    }));
+  }
+
+  /** Checks a search, and returns what the source is asked. Searches of images are answered by then. */
   async #authorized(type: string, search: Search) {
     if (!isResourceType(type)) throw noSuchResource();
     const coverage = requireScope(this.access, type, 's');
     const source = await this.#source.backend();
-    const { applied, sort, ignored } = supportedParameters(source, type, search);
+    const ofStudies =
+      search.params.some(asksStudies) && this.images() ? studySearches(type, search.params) : [];
+    const own = ofStudies.length > 0 ? search.params.filter((one) => !asksStudies(one)) : search.params;
+    const { applied, sort, ignored } = supportedParameters(source, type, { ...search, params: own });
     requireSearchInReach(this.access, type, applied);
     requireInnerSearches(this.access, type, applied);
-    if (!source.local) requireReadableValues(type, search.params);
+    if (!source.local) requireReadableValues(type, own);
     const params = source.local ? withOwnReferences(type, applied, this.#base) : applied;
-    return { coverage, source, applied, sort, ignored, params };
+    const asked = { coverage, source, sort, ignored, within: undefined };
+    if (ofStudies.length === 0) return { ...asked, applied, params };
+    requireFewConditions(applied.length + ofStudies.length, 0);
+    const found = await this.#sets.withStudies(type, ofStudies, { params, coverage });
+    const isApplied = (one: SearchParams[number]) => asksStudies(one) || applied.includes(one);
+    return { ...asked, applied: search.params.filter(isApplied), ...found };
   }
 
   async #search(type: string, search: Search): Promise<SearchResult> {
-    const { coverage, source, applied, sort, ignored, params } = await this.#authorized(type, search);
-    const patients = this.#patients;
+    const { coverage, source, applied, sort, ignored, params, within } = await this.#authorized(type, search);
+    const patients = within ? [...within] : this.#patients;
     const { offset, cursor, total, strict, newestOf, count = LIST_LIMIT } = search;
+    if (within?.size === 0) return { resources: [], applied, ignored, ...(total && { total: 0 }) };
     // The other searches of the page, which find whether the store is still the same, need not wait for this one.
     const isEmpty = newestOf && source.local && !coverage.constraints && !(await source.holds(type));
     if (isEmpty) return { resources: [], applied, ignored };
@@ -259,7 +334,9 @@ export class Clinical {
       },
       coverage,
     );
-    const resources = page.resources.filter((resource) => this.#visible(resource));
+    const resources = page.resources.filter(
+      (resource) => this.#visible(resource) && (within?.has(resource.id!) ?? true),
+    );
     const notApplied = new Set(page.notApplied);
     const found = {
       ...page,
@@ -269,8 +346,26 @@ export class Clinical {
       ...(sort !== undefined && !notApplied.has('_sort') && { sort }),
     };
     // A cursor may lead to any page of a server. Its resources are filtered here, but its total must not be shown.
-    if (cursor !== undefined && this.access.patients !== 'all' && !source.local) delete found.total;
+    const isNarrowed = within !== undefined || (cursor !== undefined && this.access.patients !== 'all');
+    if (isNarrowed && !source.local) delete found.total;
     return found;
+  }
+
+  /** A source without texts is searched as ever, and so is one for scopes that one search does not cover. */
+  async #searchTexts(...[type, search]: Parameters<SearchTexts>): Promise<TextPage> {
+    const { coverage, source, params } = await this.#authorized(type, search);
+    const narrowing = source.searchTexts && this.#granular.narrowingAtOnce(type, coverage);
+    if (!narrowing) {
+      const { resources, next } = await this.#search(type, search);
+      return { texts: resources.map((resource) => writeFhirJson(resource)), next };
+    }
+    const { count, cursor, strict } = search;
+    const within = { count, cursor, strict, patients: this.#patients, params: [...params, ...narrowing] };
+    const { texts, next } = await this.#source.texts(type, within);
+    const own = this.#own;
+    if (!own) return { texts, next };
+    const isVisible = await mapInTurns(texts, (text) => this.#compartment.includesText(type, text, own));
+    return { texts: texts.filter((_, index) => isVisible[index]), next };
   }
 
   /**

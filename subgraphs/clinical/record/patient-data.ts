@@ -53,11 +53,14 @@ export function interactionOf(type: string): 'r' | 's' {
   return SHARED.includes(type) && !SEARCHED.includes(type) ? 'r' : 's';
 }
 
-/** Conditions on the data, as the operations name them (R4 Patient-everything, Bulk Data Access 2.0 §2.1.0.3). */
+/** Conditions on the data, as the operations name them (R4 Patient-everything, Bulk Data Access 3.0, kick-off). */
 export interface DataFilter {
   types?: readonly string[];
-  /** FHIR instant or date. */
+  /** FHIR instants or dates. */
   since?: string;
+  until?: string;
+  /** Searches of a type, of which one has to find a resource. */
+  queries?: ReadonlyMap<string, readonly SearchParams[]>;
   /** Care dates. */
   start?: string;
   end?: string;
@@ -79,8 +82,8 @@ export function readDataFilter(parameters: Parameters): DataFilter {
   const types = parameters
     .filter(([name]) => name === '_type')
     .flatMap(([, value]) => trimmedAlternatives(value));
-  const [since, start, end] = [last('_since'), last('start'), last('end')];
-  return { ...(types.length > 0 && { types: [...new Set(types)] }), since, start, end };
+  const [since, until, start, end] = [last('_since'), last('_until'), last('start'), last('end')];
+  return { ...(types.length > 0 && { types: [...new Set(types)] }), since, until, start, end };
 }
 
 /** One search of a patient's data. */
@@ -112,22 +115,25 @@ const CARE_DATES = [
 /**
  * Returns the searches for these types, without those that the source cannot search. A resource without a time of change
  * counts as changed, and one without a care date as in the period: nothing is left out because its date is not known.
- * These need a search of their own. Only a store has resources without a time of change.
+ * These need a search of their own. Only a store has resources without a time of change. Of several queries for a type each
+ * is a search, and two of them may find the same resource.
  */
 export function sectionsOf(
   source: ClinicalSource,
   types: readonly string[],
-  { since, start, end }: DataFilter,
+  { since, until, start, end, queries }: DataFilter,
 ): Section[] {
-  const changed = [
-    since === undefined ? [] : [['_lastUpdated', `ge${since}`] as const],
-    ...(since !== undefined && source.local ? [[['_lastUpdated:missing', 'true'] as const]] : []),
-  ];
+  const period: Parameter[] = [];
+  if (since !== undefined) period.push(['_lastUpdated', `ge${since}`]);
+  if (until !== undefined) period.push(['_lastUpdated', `le${until}`]);
+  const changed =
+    period.length > 0 && source.local ? [period, [['_lastUpdated:missing', 'true'] as const]] : [period];
   return types
     .filter((type) => source.supports(type, bindingParameter(type)!))
     .flatMap((type) => {
       const cared = careDates(type, start, end);
-      const all = changed.flatMap((one) => cared.map((other) => [...one, ...other]));
+      const dated = changed.flatMap((one) => cared.map((other) => [...one, ...other]));
+      const all = (queries?.get(type) ?? [[]]).flatMap((query) => dated.map((one) => [...one, ...query]));
       return all.map((params, index) => ({ key: `${type}.${index}`, type, params }));
     });
 }

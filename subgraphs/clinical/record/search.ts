@@ -1,6 +1,6 @@
 import type { Fault } from '../../../schema/fault/fault.ts';
 import type { Total } from '../../../schema/fhir/search/search-request.ts';
-import type { NewestOf, SearchPage, SearchParams } from '../sources/source.ts';
+import type { NewestOf, SearchPage, SearchParams, TextPage } from '../sources/source.ts';
 
 /** A search of the clinical record. */
 export interface Search {
@@ -15,6 +15,12 @@ export interface Search {
   strict?: boolean;
   newestOf?: NewestOf;
 }
+
+/** Searches one page of a list that is only passed on: as its text. */
+export type SearchTexts = (
+  type: string,
+  search: Pick<Search, 'params' | 'cursor' | 'strict'> & { count: number },
+) => Promise<TextPage>;
 
 export interface SearchResult extends SearchPage {
   /** The client's parameters that were applied. */

@@ -47,6 +47,18 @@ export class SharedResources {
     }
   }
 
+  /** Returns true for a type that is wanted. */
+  has(type: string): boolean {
+    return this.#types.has(type);
+  }
+
+  /** Returns true when one of these is of a wanted type, and is not noted. */
+  mayMiss(targets: readonly ReturnType<typeof parseReference>[]): boolean {
+    return targets.some(
+      (one) => one && this.#types.has(one.type) && !this.#wanted.has(`${one.type}/${one.id}`),
+    );
+  }
+
   /** Notes that a resource is given already. */
   given({ resourceType, id }: Resource): void {
     if (this.#types.has(resourceType)) this.#wanted.set(`${resourceType}/${id}`, true);

@@ -3,6 +3,7 @@ import type { Access } from '../../../schema/access/access.ts';
 import type { RecordOperation } from '../../../schema/access/audit.ts';
 import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-match.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
+import type { Parameters } from '../../../schema/fhir/search/search-request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Abortable } from '../../../schema/process/request-end.ts';
 
@@ -26,6 +27,12 @@ export type PatientStudiesFound = Partly<{ studies: readonly PatientStudy[] }>;
 export interface StudyImages {
   /** Returns the studies of a patient, newest first. */
   studiesOf(patientId: string): Promise<PatientStudiesFound>;
+  /**
+   * Returns the ids of the patients who have a study that a search finds; it records nothing (IA-30).
+   * @param among ids of patients in reach: others are not wanted
+   * @throws Fault like that search under strict handling, and of each source that did not answer; `too_large`
+   */
+  patientsWith(params: Parameters, among?: readonly string[]): Promise<readonly string[]>;
   /** Returns the measurements in the structured reports of a study; none for a study out of reach. */
   measurements(studyUid: string): Promise<Partly<{ observations: readonly Observation[] }>>;
   /** Returns the earlier, comparable studies of the studies of a report, newest first. */
@@ -56,6 +63,7 @@ export type OpenStudyImages = (
 /** A record that is joined with no images has these. */
 export const NO_IMAGES: StudyImages = {
   studiesOf: async () => ({ studies: [], failed: [] }),
+  patientsWith: async () => [],
   measurements: async () => ({ observations: [], failed: [] }),
   priors: async () => ({ priors: [], failed: [] }),
 };

@@ -172,7 +172,7 @@ function reverseChain(type: string, name: string, hops: number): ReverseChain {
 /** Says why a `_has` cannot search resources of a type, and what can. */
 function noReference(type: string, source: string): string {
   if (source === 'ImagingStudy') {
-    return `${type} cannot be searched by studies, which the archive has. Search studies by the record, such as ImagingStudy?patient._has:Condition:patient:code=…, or ask in GraphQL for the ImagingStudyConnection below each Patient.`;
+    return `${type} is not searched by studies here. Search studies by the record, such as ImagingStudy?patient._has:Condition:patient:code=….`;
   }
   const names = reverseParameters(source, type).join(', ');
   const known = clinicalResources.includes(source)

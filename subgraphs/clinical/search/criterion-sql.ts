@@ -11,6 +11,7 @@ import {
 import type { Criterion } from './criteria.ts';
 import { exactCode, foldCode, identifierKind, IMPLIED_SYSTEM, foldString } from './index-rows.ts';
 import { numberSpan } from './range.ts';
+import type { DateLists } from './reach-sql.ts';
 import { oneOf, push, type Bind, type Statement } from './sql-context.ts';
 
 /** `Type/id`, a fragment, which leads to nothing, or an absolute URI: a canonical URL, `urn:`, a resource of another server. */
@@ -53,7 +54,7 @@ export function comparison(criterion: Criterion, now: number): Statement {
       if (modifier === 'identifier') return each((value, into) => token(value, into, { systems: [] }));
       return among('target', referenceTargets(criterion));
     case 'date':
-      return each((value, into) => date(dateCriterion(parameter.code, value), now, into));
+      return dates(criterion, now, (end) => end);
     default:
       return each((value, into) => quantity(parameter.code, value, into));
   }
@@ -131,15 +132,35 @@ function referenceTargets({ parameter, modifier, values }: Criterion): string[] 
   });
 }
 
-/** Returns the comparisons of a date search with the columns `low` and `high`. */
-function date(criterion: ReturnType<typeof dateCriterion>, now: number, binds: Bind[]): string {
-  const alternatives = dateComparisons(criterion, now);
-  return alternatives
-    .map((comparisons) => {
-      const sql = comparisons.map(([end, operator, time]) => push(binds, `${end} ${operator} ?`, time));
+/** Returns the column that is compared. */
+type DateColumn = (end: 'low' | 'high', operator: string) => string;
+
+/** Returns the comparisons of a date search. Its alternatives are joined by OR. */
+function dates({ parameter, values }: Criterion, now: number, column: DateColumn): Statement {
+  const binds: Bind[] = [];
+  const alternatives = values.flatMap((value) =>
+    dateComparisons(dateCriterion(parameter.code, value), now).map((comparisons) => {
+      const sql = comparisons.map(([end, operator, time]) =>
+        push(binds, `${column(end, operator)} ${operator} ?`, time),
+      );
       return `(${sql.join(' AND ')})`;
-    })
-    .join(' OR ');
+    }),
+  );
+  return { sql: alternatives.join(' OR '), binds };
+}
+
+/**
+ * Returns the conditions of a date search on the lists of dates: that all dates of a list meet it, and that some may. A date
+ * for which the first does not hold, but the second does, is to be looked at.
+ */
+export function dateLists(criterion: Criterion, now: number): DateLists {
+  const first: DateColumn = (end) => `${end}_from`;
+  const last: DateColumn = (end) => `${end}_to`;
+  const isAfter = (operator: string): boolean => operator.startsWith('>');
+  return {
+    all: dates(criterion, now, (end, operator) => (isAfter(operator) ? first : last)(end, operator)),
+    some: dates(criterion, now, (end, operator) => (isAfter(operator) ? last : first)(end, operator)),
+  };
 }
 
 /** Compares numbers and quantities: `5.4`, `gt5.4|http://unitsofmeasure.org|mg`, `5.4||mg`. */

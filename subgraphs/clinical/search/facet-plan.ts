@@ -1,12 +1,11 @@
 import type { Criterion } from './criteria.ts';
-import { needsResource, rowsOf, sizeOf } from './plan.ts';
+import { matchesOf, setsOf, sizeOf, type ResourceSet } from './condition-rows.ts';
 import { check } from './reach-sql.ts';
 import {
   allOf,
   byYield,
   conditionsOf,
   outermostWithinReach,
-  type Conditions,
   type SqlContext,
   type Statement,
   type ValueCondition,
@@ -35,15 +34,6 @@ export interface ListCount {
   conditions: readonly ResourceSet[];
   /** Selects `code`, `system` and `rids`, the resources of the type that have the value, as 32-bit integers. */
   values: Statement;
-}
-
-export interface ResourceSet {
-  /** Selects `rids`, as those of the values, which together are the set. No row: the values have no lists. */
-  lists?: Statement;
-  /** Selects `rid`. */
-  rows: Statement;
-  /** The resources that are not in the set meet the condition. */
-  negated: boolean;
 }
 
 /**
@@ -83,14 +73,6 @@ const countsOfType = (param: number): Statement => ({
   binds: [param],
 });
 
-/** Returns the `FROM` of the resources, as `r`, that meet the conditions on themselves, and that of the driver. */
-function matchesOf(type: string, own: readonly Statement[], driver: ValueCondition | undefined): Statement {
-  const rows = driver
-    ? rowsOf(driver, needsResource(own, []))
-    : { sql: 'resource r WHERE r.type = ?', binds: [type] };
-  return allOf([rows, ...own]);
-}
-
 const checksOf = (values: readonly ValueCondition[], driver: ValueCondition | undefined): Statement[] =>
   values.filter((other) => other !== driver).map(check);
 
@@ -101,22 +83,4 @@ function countsOf(matches: Statement, param: number): Statement {
       WHERE t.param = ? GROUP BY t.code, t.system`,
     binds: [...matches.binds, param],
   };
-}
-
-/** Returns a set for each condition on values, and one for those on the resource itself, which are checked one by one. */
-function setsOf(type: string, { own, values }: Conditions, driver?: ValueCondition): ResourceSet[] {
-  if (own.length === 0) return values.map(setOf);
-  const matches = matchesOf(type, own, driver);
-  const rows = { sql: `SELECT r.rid FROM ${matches.sql}`, binds: matches.binds };
-  return [{ rows, negated: false }, ...values.filter((other) => other !== driver).map(setOf)];
-}
-
-function setOf({ table, where, binds, negated = false }: ValueCondition): ResourceSet {
-  const selected = (column: string, from: string): Statement => ({
-    sql: `SELECT ${column} FROM ${from} WHERE ${where}`,
-    binds,
-  });
-  // The table of facets has the columns of a token.
-  const lists = table === 'token' ? selected('rids', 'facet') : undefined;
-  return { ...(lists && { lists }), rows: selected('rid', table), negated };
 }

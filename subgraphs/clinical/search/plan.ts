@@ -9,7 +9,8 @@ import {
   type SqlContext,
   type Statement,
 } from './sql.ts';
-import { check, type Condition } from './reach-sql.ts';
+import { needsResource, rowsOf, setsOf, sizeOf, type ResourceSet } from './condition-rows.ts';
+import { check } from './reach-sql.ts';
 
 /**
  * Plan to find one page of a search. There are two ways, and which one is shorter is known only from the data: to collect
@@ -26,6 +27,13 @@ export interface SearchPlan {
   walks?: readonly Walk[];
   /** Counts all matches, without a way to collect. */
   count: Statement;
+  /**
+   * The resources of each condition, by which all matches are counted; only of a whole plan, and only if all conditions are on
+   * values.
+   */
+  sets?: readonly ResourceSet[];
+  /** Number of resources of the type. */
+  ofType: number;
   /** True when every resource of the type matches. */
   isWholeType: boolean;
   /** Ways to collect select only what has a first key of `$since` or later, unless that is NULL. */
@@ -55,6 +63,8 @@ export interface Walk {
 export interface PlanContext extends SqlContext {
   /** Returns true when every resource of the type has a value. */
   isComplete(type: string, code: string): boolean;
+  /** Returns the number of resources of a type. */
+  count(type: string): number;
 }
 
 /** A search to be planned. */
@@ -82,6 +92,8 @@ export function planSearch(search: PlannedSearch, context: PlanContext): SearchP
     ...(after && { place: placeOf(keys, [ofType, ...all]) }),
     collect: collections(type, conditions, { keys, after, sinceDate }),
     ...(!onlyShort && { walks: walks(type, conditions, { keys, after, context }) }),
+    ...(!onlyShort && conditions.own.length === 0 && { sets: setsOf(type, conditions) }),
+    ofType: context.count(type),
     count: {
       sql: `SELECT count(*) FROM resource r INDEXED BY resource_type WHERE ${counted.sql}`,
       binds: counted.binds,
@@ -110,10 +122,6 @@ const columnsOf = (keys: readonly SortKey[]): string[] =>
   keys.map(({ value }, at) => `${value.sql} AS k${at}`);
 const bindsOf = (keys: readonly SortKey[]) => keys.flatMap(({ value }) => value.binds);
 
-/** Returns true when more than the rows of values are read. */
-export const needsResource = (own: readonly Statement[], keys: readonly SortKey[]): boolean =>
-  own.length > 0 || keys.some(({ index }) => !index);
-
 /** Returns a way to collect for each condition that selects resources. */
 function collections(type: string, { own, byId, values }: Conditions, order: CollectedOrder): Collection[] {
   if (byId) {
@@ -133,19 +141,6 @@ function collections(type: string, { own, byId, values }: Conditions, order: Col
         ...collected(rowsOf(driver, needsResource(own, order.keys)), others, order),
       };
     });
-}
-
-/** Returns the number of rows of a condition, at most `$most`. */
-export function sizeOf({ table, where, binds }: Condition): Statement {
-  return { sql: `SELECT count(*) FROM (SELECT 1 FROM ${table} WHERE ${where} LIMIT $most)`, binds };
-}
-
-/** Returns the `FROM` of the resources, as `r`, that have a value. */
-export function rowsOf({ table, where, binds }: Condition, withResource: boolean): Statement {
-  const rows = `(SELECT DISTINCT rid FROM ${table} WHERE ${where})`;
-  return withResource
-    ? { sql: `${rows} d CROSS JOIN resource r ON r.rid = d.rid WHERE 1`, binds }
-    : { sql: `${rows} r WHERE 1`, binds };
 }
 
 function collected(

@@ -9,6 +9,16 @@ export interface Condition<Table extends string = string> {
   where: string;
   binds: Bind[];
   negated?: boolean;
+  /** The lists by which all resources that have the values are found: of each value, or of dates; undefined: none. */
+  lists?: 'values' | DateLists;
+}
+
+/** Conditions on `date_list`. */
+export interface DateLists {
+  /** All dates of the list meet the condition. */
+  all: Statement;
+  /** Some may meet it. */
+  some: Statement;
 }
 
 /** Returns a condition on values as one on the resource `r`. */
@@ -34,5 +44,6 @@ export function belonging(
 ): Condition<'reference'> {
   const binds: Bind[] = [context.param(type, bindingParameter(type) ?? '') ?? -1];
   const targets = patients.map((id) => `Patient/${id}`);
-  return { table: 'reference', where: `param = ? AND (target ${oneOf(targets, binds)})`, binds };
+  const where = `param = ? AND (target ${oneOf(targets, binds)})`;
+  return { table: 'reference', where, binds, lists: 'values' };
 }

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { unescapeValue } from '../../../schema/fhir/search/search-value.ts';
+import { CODED } from '../../../schema/fhir/facets.ts';
 import type { SearchParameter } from '../../../schema/fhir/tables.ts';
-import { comparison } from './criterion-sql.ts';
+import { comparison, dateLists } from './criterion-sql.ts';
 import type { Criterion } from './criteria.ts';
 import { MAIN_ROWS } from './index-rows.ts';
 import { chainSql, specialSql, type InnerSql } from './joined-sql.ts';
@@ -115,12 +116,22 @@ function missing(type: string, criterion: Criterion, context: SqlContext): State
 function condition(type: string, criterion: Criterion, context: SqlContext): ValueCondition {
   const { parameter, modifier, chain } = criterion;
   const compared = chain ? chainSql(criterion, innerSql(context)) : comparison(criterion, context.now);
+  const table = tableOf(parameter, modifier);
   return {
-    table: tableOf(parameter, modifier),
+    table,
     where: `param = ? AND (${compared.sql})`,
     binds: [context.param(type, parameter.code) ?? -1, ...compared.binds],
     negated: modifier === 'not',
+    ...(table === 'date' && { lists: dateLists(criterion, context.now) }),
+    ...(!chain && isListed(type, parameter, table) && { lists: 'values' }),
   };
+}
+
+/** Returns true if there is a list for each value of a parameter: for codes that are counted, and for patients. */
+function isListed(type: string, { code }: SearchParameter, table: Table): boolean {
+  return (
+    (table === 'token' && CODED.includes(code)) || (table === 'reference' && code === bindingParameter(type))
+  );
 }
 
 function tableOf({ type }: SearchParameter, modifier: string | undefined): Table {

@@ -25,12 +25,14 @@ import {
   type FacetSearch,
   type HistoryPage,
   type HistorySearch,
+  type IdSearch,
   type NewestOf,
   type PatientsInReach,
   type ReadOptions,
   type ResourceName,
   type SearchPage,
   type SourceSearch,
+  type TextPage,
 } from './source.ts';
 
 /** Largest number of resources that one answer gathers. */
@@ -143,6 +145,12 @@ export class RequestSource {
     return turn;
   }
 
+  /** Returns the ids of what a search finds; only of a source that gives them. */
+  async ids(type: string, search: IdSearch): Promise<readonly string[]> {
+    const request = () => `search ids of ${summaryOf(type, { params: search.params, count: search.most })}`;
+    return this.#ask((source) => source.ids!(type, search, this.#over?.signal), { request });
+  }
+
   /** Counts values. @throws Fault `not_implemented` for a source that cannot count them */
   facets(type: string, search: FacetSearch): Promise<Facet[]> {
     const count = (source: ClinicalSource) => {
@@ -151,6 +159,12 @@ export class RequestSource {
       throw new Fault('not_implemented', message, { service: 'clinical' });
     };
     return this.#ask(count, { request: () => `count values of ${type}` });
+  }
+
+  /** Returns one page of a source that has texts; nothing of it is kept. */
+  async texts(type: string, search: SourceSearch): Promise<TextPage> {
+    const request = () => `search ${summaryOf(type, search)}`;
+    return this.#ask((source) => source.searchTexts!(type, search, this.#over?.signal), { request });
   }
 
   /**

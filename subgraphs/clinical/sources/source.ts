@@ -56,6 +56,12 @@ export interface FacetsWanted {
 /** The values to count, and the resources of which they are counted. */
 export type FacetSearch = FacetsWanted & Pick<SourceSearch, 'params' | 'patients'>;
 
+/** A search of which only the ids are wanted. */
+export type IdSearch = Pick<SourceSearch, 'params' | 'patients'> & {
+  /** Ids that are given at most. */
+  most: number;
+};
+
 /** One page of matches, in order. Only matches: no includes, no outcomes. */
 export interface SearchPage {
   resources: Resource[];
@@ -78,6 +84,11 @@ export interface SearchPage {
    * `next`, only another search finds what was left out.
    */
   completeAfter?: number;
+}
+
+/** A page as its text: each resource as `writeFhirJson` writes it. */
+export interface TextPage extends Pick<SearchPage, 'next'> {
+  texts: readonly string[];
 }
 
 /** Names one resource of the record. */
@@ -156,6 +167,12 @@ export interface ClinicalSource {
   atHand?(type: string, id: string, patients: PatientsInReach): AtHand | undefined;
 
   search(type: string, search: SourceSearch, signal?: AbortSignal): Promise<SearchPage>;
+
+  /** As `search`, for a list that is only passed on. Left out by sources that have no texts. */
+  searchTexts?(type: string, search: SourceSearch, signal?: AbortSignal): Promise<TextPage>;
+
+  /** Returns the ids of what a search finds, in any order. Left out by sources that have to read the resources for it. */
+  ids?(type: string, search: IdSearch, signal?: AbortSignal): Promise<readonly string[]>;
 
   /**
    * Counts the values of a search parameter among all that a search finds, the most frequent first. Left out by sources that

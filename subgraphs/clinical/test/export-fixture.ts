@@ -23,6 +23,7 @@ export interface Manifest {
   requiresAccessToken: boolean;
   output: { type: string; url: string; count: number }[];
   error: { type: string; url: string }[];
+  outcome: { type: string; url: string }[];
 }
 
 /** More records: one of two patients, a third patient, and Groups. */

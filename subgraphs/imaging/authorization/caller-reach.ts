@@ -10,8 +10,12 @@ import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import { belongsTo, contradictionIn, hasIdentifier, reachOf, type Reach } from './ownership.ts';
 import { statedIdentifier } from '../facts/identifiers.ts';
 import { keptNumbers, medicalRecordNumbers, type EvaluatePath } from '../sources/mrn-paths.ts';
+import { grouped } from '../facts/study-rows.ts';
 import type { TenantImages } from '../sources/open.ts';
 import type { PatientDirectory } from './patient-directory.ts';
+
+/** Patients in reach from which on they are looked up by their numbers. */
+const MANY_PATIENTS = 16;
 
 /** Faults of a clinical base that does not say whether it has a patient. */
 const NO_ANSWER: readonly FaultCode[] = [
@@ -37,6 +41,23 @@ export function logCrossed(
   studyUid: string,
 ): void {
   log.warn({ tenant: tenant.key, studyUid }, 'withheld: studies of different patients have this UID');
+}
+
+const ownersByNumber = new WeakMap<readonly Reach[], ReadonlyMap<string, readonly Reach[]>>();
+
+/** Returns those of some reaches to which a row can belong: with thousands of patients, each row has few of them. */
+function possibleOwners(reaches: readonly Reach[], row: DicomJson): readonly Reach[] {
+  if (reaches.length < MANY_PATIENTS || reaches.some(({ by }) => by !== 'mrn')) return reaches;
+  let owners = ownersByNumber.get(reaches);
+  if (!owners) {
+    const numbered = reaches.flatMap((reach) =>
+      (reach.by === 'mrn' ? reach.keys : []).map(({ value }) => ({ value, reach })),
+    );
+    const byNumber = grouped(numbered, ({ value }) => value);
+    owners = new Map([...byNumber].map(([value, list]) => [value, list.map(({ reach }) => reach)]));
+    ownersByNumber.set(reaches, owners);
+  }
+  return owners.get(statedIdentifier(row, Tag.PatientID)) ?? [];
 }
 
 /** The patients and studies that one request may see in one image source (IA-6 to IA-9), and the owner of a study. */
@@ -85,6 +106,20 @@ export class CallerReach {
     return reach;
   }
 
+  /** As `of`, for several patients. @throws Fault `forbidden` if one of them is out of reach */
+  async ofSeveral(patientIds: readonly string[]): Promise<readonly Reach[] | undefined> {
+    const { patients } = this.#options.access;
+    if (patients === 'all') {
+      const reaches = await Promise.all(patientIds.map((id) => this.of(id)));
+      return reaches.every((one) => one !== undefined) ? reaches.flat() : undefined;
+    }
+    // There may be thousands of both.
+    const wanted = new Set(patientIds);
+    const granted = patients.filter(({ id }) => wanted.has(id));
+    if (new Set(granted.map(({ id }) => id)).size < wanted.size) throw patientOutOfReach();
+    return Promise.all(granted.map((grant) => this.#reachOf(grant)));
+  }
+
   #reachOfNamed(patientId: string): Awaitable<readonly Reach[] | undefined> {
     const { tenant, access, directory } = this.#options;
     const grant = requirePatient(access, patientId);
@@ -122,8 +157,9 @@ export class CallerReach {
   includes(reaches: readonly Reach[] | undefined, row: DicomJson): boolean {
     if (!reaches) return true;
     const config = this.#config;
-    if (reaches.some((reach) => belongsTo(row, reach, config))) return true;
-    const contradiction = contradictionIn(row, reaches, config);
+    const possible = possibleOwners(reaches, row);
+    if (possible.some((reach) => belongsTo(row, reach, config))) return true;
+    const contradiction = contradictionIn(row, possible, config);
     if (contradiction) {
       const { tenant, log } = this.#options;
       const studyUid = text(row, Tag.StudyInstanceUID);
@@ -153,7 +189,8 @@ export class CallerReach {
    */
   ownerOf(study: DicomJson, reaches: readonly Reach[] | undefined): Promise<string | Fault | undefined> {
     const config = this.#config;
-    const granted = reaches?.find((reach) => belongsTo(study, reach, config))?.grant.id;
+    const possible = reaches && possibleOwners(reaches, study);
+    const granted = possible?.find((reach) => belongsTo(study, reach, config))?.grant.id;
     const mrn = statedIdentifier(study, Tag.PatientID);
     // A PatientID says nothing where the tenant does not find patients by it.
     const unsaid =

@@ -1,5 +1,6 @@
 import { copyWith } from '../../../schema/process/copy-with.ts';
 import { Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { mapInTurns } from '../../../schema/process/event-loop.ts';
 import type { ImagesConfig } from '../../../schema/tenant/tenant.ts';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import type { Rows } from '../cache/study-cache.ts';
@@ -60,10 +61,11 @@ export class ReachedRows {
     const asked = Array.isArray(keys)
       ? copyWith(query, { patientIds: keys as readonly PatientKey[] })
       : query;
-    return andThen(anew ? this.#source.askFresh(asked) : this.#source.ask(asked), (found) => {
-      const rows = this.#own(found, reaches);
-      return pattern ? rows.filter((row) => pattern.test(statedIdentifier(row, Tag.PatientID))) : rows;
-    });
+    return andThen(anew ? this.#source.askFresh(asked) : this.#source.ask(asked), (found) =>
+      andThen(this.#own(found, reaches), (rows) =>
+        pattern ? rows.filter((row) => pattern.test(statedIdentifier(row, Tag.PatientID))) : rows,
+      ),
+    );
   }
 
   /** Asks for the rows of several patients at once; `find` then knows them. */
@@ -81,18 +83,26 @@ export class ReachedRows {
   }
 
   /** Returns the rows within reach: the same list if all are, which is decided once for a list and a patient. */
-  #own(rows: Rows, reaches: readonly Reach[] | undefined): Rows {
+  #own(rows: Rows, reaches: readonly Reach[] | undefined): Awaitable<Rows> {
     // The same list then is the key of what was made from it.
     if (!reaches || reaches.some(({ by, grant }) => by === 'server' && !grant.studies)) return rows;
     const patient = patientKey(reaches);
-    if (patient === undefined) return rows.filter((row) => this.#caller.includes(reaches, row));
+    if (patient === undefined) return this.#reached(rows, reaches);
     const { config } = this.#source;
     const known = authorized.get(rows);
     if (known?.config === config && known.patient === patient) return rows;
-    const own = rows.filter((row) => this.#caller.includes(reaches, row));
-    if (own.length < rows.length) return own;
-    authorized.set(rows, { config, patient });
-    return rows;
+    return andThen(this.#reached(rows, reaches), (own) => {
+      if (own.length < rows.length) return own;
+      authorized.set(rows, { config, patient });
+      return rows;
+    });
+  }
+
+  #reached(rows: Rows, reaches: readonly Reach[]): Awaitable<Rows> {
+    return andThen(
+      mapInTurns(rows, (row) => this.#caller.includes(reaches, row)),
+      (isReached) => rows.filter((_, index) => isReached[index]),
+    );
   }
 
   /**

@@ -17,6 +17,7 @@ import {
 } from '../../../schema/http/content-coding.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import { selectAttributes, type SelectTask, type SelectedAttributes } from '../parsing/select-attributes.ts';
+import { LoopTurns, turns } from '../../../schema/process/event-loop.ts';
 import type { ParsingThreads } from '../threads/parsing-threads.ts';
 import type { Target } from '../sources/source.ts';
 import { grouped } from '../facts/study-rows.ts';
@@ -216,11 +217,20 @@ async function packedSeries(
   target: Target,
   load: (target: Target) => Promise<ObjectMetadata[]>,
 ): Promise<SeriesByUid> {
-  const objects = inOrder(await load(target));
+  const loaded = await load(target);
+  const pause = turns();
+  const objects = inOrder(loaded);
+  await pause();
   const { seriesUid } = target;
   const groups =
     seriesUid === undefined ? [...grouped(objects, (one) => one.seriesUid)] : [[seriesUid, objects] as const];
-  return Promise.all(groups.map(async ([uid, some]) => [uid, await pack(some)] as const));
+  const loop = new LoopTurns();
+  return Promise.all(
+    groups.map(async ([uid, some]) => {
+      await loop.next();
+      return [uid, await pack(some)] as const;
+    }),
+  );
 }
 
 /** Returns null for series that are too large to be shared. */

@@ -217,8 +217,12 @@ export class TenantSource {
 
   /** Waits for work that other requests may share. */
   shared<T>(work: Promise<T>): Promise<T> {
-    const onLate = () => this.#images.breaker?.late();
-    return inTheSameWords(this.#patience.during((seconds) => inTime(work, seconds, onLate)));
+    return inTheSameWords(this.#patience.during((seconds) => inTime(work, seconds, () => this.late())));
+  }
+
+  /** Notes that the source is late: it counts as away unless it answers a probe. */
+  late(): void {
+    this.#images.breaker?.late();
   }
 
   /**
@@ -236,7 +240,7 @@ export class TenantSource {
       const call = this.#call(() => `retrieve ${what[0]}`);
       return observed(this.#options, call, () => unlessAway(opened, () => work(opened, ends)));
     };
-    const more = { request: over?.signal, onLate: () => this.#images.breaker?.late() };
+    const more = { request: over?.signal, onLate: () => this.late() };
     return inTheSameWords(
       this.#patience.during((seconds) => unfinished.patiently(key, retrieving, { seconds, ...more })),
     );

@@ -1,3 +1,6 @@
+import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { string } from './dicom-text.ts';
+
 /** Converts DICOM dates and times (PS3.5 §6.2: DA, TM) to FHIR, never more precise than they were recorded (IA-16). */
 
 /**
@@ -18,6 +21,14 @@ export function fhirDateTime(
   const clock = timeOfDay(time);
   const zone = utcOffset(offset);
   return clock && zone ? `${day}T${clock}${zone}` : day;
+}
+
+/** Returns when a study began, as a FHIR dateTime. @param offset its zone (default: as its row states it) */
+export function startedOf(
+  study: DicomJson,
+  offset = string(study, Tag.TimezoneOffsetFromUTC),
+): string | undefined {
+  return fhirDateTime(string(study, Tag.StudyDate), string(study, Tag.StudyTime), offset);
 }
 
 /** Returns a FHIR date of year, month or day precision; undefined when it is not a date of the calendar. */

@@ -1,9 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { createHash } from 'node:crypto';
 import { copyWith } from '../../../schema/process/copy-with.ts';
+import { concatInTurns, mapInTurns, turns } from '../../../schema/process/event-loop.ts';
 import type { RecordOperation } from '../../../schema/access/audit.ts';
 import { UID, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
-import { heldTag, isHeldBy, tagOf } from '../../../schema/http/entity-tag.ts';
+import { heldTag, isHeldBy, tagOf, tagOfHash } from '../../../schema/http/entity-tag.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
 import { retrieveAllBulkData, type AllBulkDataRequest, type Values } from './all-bulk-data.ts';
@@ -22,6 +24,7 @@ import type { Pictures } from '../render/pictures.ts';
 import { ACCEPT_FRAMES, acceptObjects, pathOf } from '../sources/dicom-web/client.ts';
 import type { Handover } from '../sources/dicom-web/handover.ts';
 import type { InstanceTarget, Level, Target } from '../sources/source.ts';
+import { chunked } from '../facts/study-rows.ts';
 import type { Study } from '../study/study.ts';
 import { frameList, givenFrames, retrieveBulkData, retrieveObjects } from './wado.ts';
 import { setWarnings } from '../../../schema/http/warning-header.ts';
@@ -63,14 +66,14 @@ export class Call {
     this.#request = request;
     this.#handover = handover;
     this.#reply = reply;
-    const { capability } = request.params as { capability?: string };
-    const api = capability === undefined ? 'dicomweb' : `wado/${capability}`;
-    this.#base = `${tenantBase(baseUrl, request.tenant)}/${api}`;
+    this.#base = `${tenantBase(baseUrl, request.tenant)}/${apiOf(request)}`;
     this.#query = queryOf(request);
     requireUtf8(this.#query);
     this.#over = over;
     this.#imaging = open(request.tenant, request.access, over, this.#recorder());
   }
+
+  readonly #throwIfOver = (): void => this.#over?.signal.throwIfAborted();
 
   /** Returns what records the operations of the request: what is handed over to the proxy is recorded as that. */
   #recorder(): RecordOperation | undefined {
@@ -102,7 +105,7 @@ export class Call {
       level === 'study'
         ? studyRowJson(row, this.#base)
         : JSON.stringify(withRetrieveUrl(row, level, this.#base, studyUid));
-    return this.#json(type, `[${rows.map(text).join(',')}]`);
+    return this.#json(type, await mapInTurns(rows, text, this.#throwIfOver));
   }
 
   async metadata(): Promise<unknown> {
@@ -260,10 +263,24 @@ export class Call {
     return sendPayload(this.#request, this.#reply, payload);
   }
 
-  /** Sends JSON with an entity tag; compressed if the client accepts that and it saves enough (DW-6). */
-  async #json(type: string, text: string): Promise<unknown> {
-    const body = Buffer.from(text);
-    const tag = tagOf(body);
+  /** Sends a list with an entity tag; compressed if the client accepts that and it saves enough (DW-6). @param rows as JSON */
+  async #json(type: string, rows: readonly string[]): Promise<unknown> {
+    const hash = createHash('sha256');
+    const pieces: Buffer[] = [];
+    const pause = turns(this.#throwIfOver);
+    const add = (text: string): void => {
+      const piece = Buffer.from(text);
+      hash.update(piece);
+      pieces.push(piece);
+    };
+    for (const some of chunked(rows, ROWS_OF_PIECE)) {
+      await pause();
+      add(`${pieces.length === 0 ? '[' : ','}${some.join(',')}`);
+    }
+    add(pieces.length === 0 ? '[]' : ']');
+    await pause();
+    const body = await concatInTurns(pieces, this.#throwIfOver);
+    const tag = tagOfHash(hash);
     setCacheControl(this.#reply, 'private');
     this.#reply.type(type);
     if (isHeldBy(this.#ifNoneMatch(), tag)) return this.#reply.header('etag', `W/${tag}`).code(304).send();
@@ -287,12 +304,21 @@ export class Call {
   }
 }
 
+/** Returns the path of the DICOMweb base that a request has used: its answer has addresses below it. */
+function apiOf({ params, routeOptions }: FastifyRequest): string {
+  const { capability } = params as { capability?: string };
+  if (capability === undefined) return 'dicomweb';
+  return routeOptions.config.shared ? `shared/${capability}/dicom-web` : `wado/${capability}`;
+}
+
 /** Without a boundary the bytes are the same each time, so their ranges fit together. */
 function withStrongTag(payload: Payload, { usedCopy }: Study, tag: string | undefined): Payload {
   const isSame = !usedCopy && !payload.headers['content-type']?.startsWith('multipart/');
   return tag && isSame ? { ...payload, headers: { ...payload.headers, etag: tag } } : payload;
 }
 
+/** Rows that are joined at once, about 500 KB. */
+const ROWS_OF_PIECE = 500;
 /** Minimum bytes of an answer that is compressed. */
 const WORTH_COMPRESSING = 1024;
 

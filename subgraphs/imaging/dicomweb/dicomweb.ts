@@ -2,7 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import type { AllBulkDataRequest } from './all-bulk-data.ts';
 import { Call } from './call.ts';
 import { endOf } from '../../../schema/http/client-left.ts';
-import { imagesRoute, type ServingRoute } from '../../../schema/http/served.ts';
+import { setCacheControl } from '../../../schema/http/cache-control.ts';
+import { belowShare, imagesRoute, type ServingRoute } from '../../../schema/http/served.ts';
 import { handoverTo } from '../sources/dicom-web/handover.ts';
 import type { OpenImaging } from '../study/authorized-studies.ts';
 import { prepareRoutes, readsOnly } from './http.ts';
@@ -15,7 +16,7 @@ export interface DicomwebOptions {
   /** Public base of the gateway, path prefix included. */
   baseUrl: string;
   /** Path of the routes, below a tenant. Below a capability there is one study, and no list of studies (IA-23). */
-  under: '/dicomweb' | '/wado/:capability';
+  under: '/dicomweb' | '/wado/:capability' | '/shared/:capability/dicom-web';
   open: OpenImaging;
   pictures: Pictures;
   /** Read metadata off the event loop. */
@@ -52,9 +53,19 @@ export function dicomwebRoutes({ baseUrl, under, open, pictures, threads, ...mor
   const handover = more.proxy && under === '/dicomweb' ? handoverTo(more.proxy) : undefined;
   return async function routes(app: FastifyInstance): Promise<void> {
     prepareRoutes(app, baseUrl);
+    const isShared = under.startsWith('/shared/');
+    const search = isShared ? belowShare(SEARCH) : SEARCH;
+    const retrieve = isShared ? belowShare(RETRIEVE) : RETRIEVE;
+    // Who was shown a study keeps nothing of it without wanting to (IA-36).
+    if (isShared) {
+      app.addHook('onSend', (...[, reply, , done]) => {
+        void setCacheControl(reply, 'noStore');
+        done();
+      });
+    }
 
     const route = (serves: ServingRoute, path: string, handler: (call: Call) => Promise<unknown>) => {
-      const endsWithClient = serves === RETRIEVE && !SHARED.includes(path);
+      const endsWithClient = serves === retrieve && !SHARED.includes(path);
       app.route({
         ...serves,
         method: ['GET', 'HEAD'],
@@ -70,10 +81,10 @@ export function dicomwebRoutes({ baseUrl, under, open, pictures, threads, ...mor
       });
     };
 
-    const read = (path: string, handler: (call: Call) => Promise<unknown>) => route(RETRIEVE, path, handler);
+    const read = (path: string, handler: (call: Call) => Promise<unknown>) => route(retrieve, path, handler);
 
     for (const [path, level] of SEARCHES) {
-      if (under === '/dicomweb' || path.startsWith(STUDY)) route(SEARCH, path, (call) => call.search(level));
+      if (under === '/dicomweb' || path.startsWith(STUDY)) route(search, path, (call) => call.search(level));
     }
     for (const path of [STUDY, SERIES, INSTANCE]) {
       read(path, (call) => call.objects());
@@ -93,12 +104,12 @@ export function dicomwebRoutes({ baseUrl, under, open, pictures, threads, ...mor
       app.route({
         method: ['GET', 'HEAD'],
         url,
-        ...SEARCH,
+        ...search,
         exposeHeadRoute: false,
         onRequest: () => Promise.reject(noSuchResource()),
         handler: async () => undefined,
       });
-      readsOnly(app, url, SEARCH);
+      readsOnly(app, url, search);
     }
   };
 }

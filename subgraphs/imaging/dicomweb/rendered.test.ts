@@ -40,6 +40,18 @@ const pathOf = (start: string): string => {
   const { studyUid, seriesUid, sopInstanceUid } = find(start);
   return `/studies/${studyUid}/series/${seriesUid}/instances/${sopInstanceUid}`;
 };
+const PHOTO_KEYS = {
+  StudyInstanceUID: '1.2.3.4',
+  SeriesInstanceUID: '1.2.3.5',
+  SOPInstanceUID: '1.2.3.6',
+  PatientID: 'PHOTO',
+};
+/** As a camera makes it. */
+const photograph = () =>
+  sharp({ create: { width: 1600, height: 1200, channels: 3, background: '#a04020' } })
+    .jpeg()
+    .toBuffer();
+const all = testAccess('all', 'system/ImagingStudy.rs');
 const PDF = '/studies/1.2.3.1/series/1.2.3.2/instances/1.2.3.3';
 
 describeWithSharedData('rendered resources and thumbnails', () => {
@@ -76,6 +88,9 @@ describeWithSharedData('rendered resources and thumbnails', () => {
     };
     const named = Object.entries(keys).flatMap(([key, value]) => ['-k', `${key}=${value}`]);
     await run('pdf2dcm', [...named, join(directory, 'report.pdf'), join(images, 'report.dcm')]);
+    await writeFile(join(directory, 'photo.jpg'), await photograph());
+    const photo = Object.entries(PHOTO_KEYS).flatMap(([key, value]) => ['-k', `${key}=${value}`]);
+    await run('img2dcm', [...photo, join(directory, 'photo.jpg'), join(images, 'photo.dcm')]);
     const files = (await readdir(images)).map((name) => join(images, name));
     orthanc = await startOrthanc({ files });
     counter = await startCountingProxy(orthanc.url);
@@ -87,7 +102,7 @@ describeWithSharedData('rendered resources and thumbnails', () => {
         testTenant(orthancImages(orthanc, { endpoint: `${counter.url}/dicom-web` }), 'counted'),
       ],
       {
-        all: testAccess('all', 'system/ImagingStudy.rs'),
+        all,
         ct: testAccess([patient('ct', find('ct-head-ge/').patientId!)]),
         scopeless: testAccess([patient('ct', find('ct-head-ge/').patientId!)], 'patient/Patient.rs'),
         nobody: testAccess([]),
@@ -293,6 +308,40 @@ describeWithSharedData('rendered resources and thumbnails', () => {
     kinds();
     expect((await get(`${path}/thumbnail`, {}, { tenant: 'counted' })).statusCode).toBe(200);
     expect(kinds()).toEqual([]);
+  });
+
+  test('DW-15 a preview of a large photograph is kept, and given only to those who may see it', async () => {
+    let drawn = 0;
+    const pictures = new Pictures({
+      render: (task) => (drawn++, atOnce.render(task)),
+      rasterize: atOnce.rasterize,
+      thumbnails: new ThumbnailCache({ directory: join(directory, 'previews') }),
+      threads,
+      now: () => 0,
+    });
+    const folder = { type: 'folder', path: join(directory, 'images'), lookup: 'studies-by-mrn' };
+    const archive = orthancImages(orthanc);
+    const [studyUid, seriesUid, instanceUid] = Object.values(PHOTO_KEYS) as [string, string, string];
+    const target = { studyUid, seriesUid, instanceUid };
+    const asked = async (parameters: string, images: object = folder, access = all) => {
+      drawn = 0;
+      const core = served.subgraph.open(testTenant(images, 'folder'), access);
+      const request = { target, query: new URLSearchParams(parameters), accept: parseAccept('image/jpeg') };
+      const { body } = await pictures.rendered(core, request);
+      const { width } = await sharp(body as Uint8Array).metadata();
+      return [width, drawn];
+    };
+    const preview = 'viewport=512,512';
+    expect(await asked(preview)).toEqual([512, 1]);
+    expect(await asked(preview)).toEqual([512, 0]);
+    await expect(asked(preview, folder, testAccess([]))).rejects.toMatchObject({ code: 'not_found' });
+    // Another size or quality is another picture; one with a window of its own, or in full size, is drawn each time.
+    expect(await asked('viewport=256,256')).toEqual([256, 1]);
+    expect(await asked(`${preview}&quality=70`)).toEqual([512, 1]);
+    for (const parameters of [`${preview}&window=100,200,linear`, ''])
+      for (let time = 0; time < 2; time++) expect((await asked(parameters))[1], parameters).toBe(1);
+    // An archive does not say whether its object is still the same.
+    for (let time = 0; time < 2; time++) expect(await asked(preview, archive)).toEqual([512, 1]);
   });
 
   test('DW-9 a changed file gives a new thumbnail', async () => {

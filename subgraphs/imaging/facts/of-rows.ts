@@ -9,10 +9,16 @@ import { WeakCache } from './weak-cache.ts';
 export class OfRows<Key extends object, Value> {
   readonly #kept = new WeakCache<Key, { rows: readonly DicomJson[]; value: Value }>();
 
+  /** Returns the value that is kept. */
+  known(key: Key, rows: readonly DicomJson[]): Value | undefined {
+    const known = this.#kept.get(key);
+    return known && isSameRows(known.rows, rows) ? known.value : undefined;
+  }
+
   /** Returns the value that is kept, or makes it. @param key frozen, and the same for several requests */
   of(key: Key, rows: readonly DicomJson[], make: () => Value): Value {
-    const known = this.#kept.get(key);
-    if (known && isSameRows(known.rows, rows)) return known.value;
+    const known = this.known(key, rows);
+    if (known !== undefined) return known;
     const value = make();
     this.#kept.set(key, { rows, value }, rows.length);
     return value;

@@ -82,3 +82,27 @@ export function endpointElements(
         ],
       };
 }
+
+/**
+ * Returns the Endpoint style of a search. An Endpoint that is an entry of the Bundle (IA-14) is not also contained in
+ * the studies.
+ */
+export function styleOfSearch(
+  tenant: Tenant,
+  { includeEndpoint }: { includeEndpoint: boolean },
+): EndpointStyle {
+  const own = endpointStyle(tenant);
+  return includeEndpoint && own === 'contained' ? 'included' : own;
+}
+
+/** Returns a study whose images are retrieved at the address of a shared link, without a token (IA-36). */
+export function withSharedEndpoint(study: ImagingStudy, address: string): ImagingStudy {
+  if (!namesEndpoint(study)) return study;
+  const contained = (study.contained ?? []).filter(({ resourceType }) => resourceType !== 'Endpoint');
+  return {
+    ...study,
+    contained: [...contained, wadoEndpoint({ address, id: CONTAINED_ID, requiresAccessToken: false })],
+    endpoint: [{ reference: `#${CONTAINED_ID}`, type: 'Endpoint' }],
+    series: study.series?.map((one) => ({ ...one, endpoint: undefined })),
+  };
+}

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest,
 import { Fault } from '../../../schema/fault/fault.ts';
 import { contentVersion, sendRead } from '../../../schema/fhir/conditional-read.ts';
 import { faultHandler } from '../../../schema/http/fault-reply.ts';
+import { readFormsAndJson, readOperationRequest } from '../../../schema/fhir/operation-request.ts';
 import {
   asFhir,
   fhirRoute,
@@ -20,14 +21,16 @@ import {
   type Pages,
   type SearchEntry,
 } from '../../../schema/fhir/search/searchset.ts';
-import type { ServingRoute } from '../../../schema/http/served.ts';
+import { throwIfLeft } from '../../../schema/http/client-left.ts';
+import { belowShare, type ServingRoute } from '../../../schema/http/served.ts';
 import { fhirBase, tenantBase } from '../../../schema/http/request.ts';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
+import { turns } from '../../../schema/process/event-loop.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { AuthorizedStudies, OpenImaging } from '../study/authorized-studies.ts';
 import { randomUUID } from 'node:crypto';
-import { ENDPOINT_ID, endpointStyle, namesEndpoint, wadoEndpoint } from './endpoint.ts';
+import { ENDPOINT_ID, endpointStyle, namesEndpoint, wadoEndpoint, withSharedEndpoint } from './endpoint.ts';
 import {
   findStudies,
   readStudy,
@@ -37,6 +40,7 @@ import {
   type ResourceOptions,
 } from './find.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
+import { madoManifest } from './mado.ts';
 import { parseRead, parseSearch, type ImagingStudySearch } from './search.ts';
 import { recordEntries, sharedAccessions } from './joins/record-entries.ts';
 import { removeInstances } from './study-instances.ts';
@@ -54,6 +58,7 @@ const READS = 'GET, HEAD';
 const STUDIES = fhirRoute('search', 'ImagingStudy');
 const STUDIES_OF_PATIENT = fhirRoute('search', 'ImagingStudy', { path: 'id' });
 const STUDY = fhirRoute('read', 'ImagingStudy');
+const SHARED_STUDY = '/shared/:capability/fhir/ImagingStudy/:id';
 const ENDPOINTS = fhirRoute('search', 'Endpoint');
 const ENDPOINT = fhirRoute('read', 'Endpoint');
 
@@ -76,6 +81,15 @@ export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsy
         handler: (request, reply) => search(request, reply, options),
       });
     app.get('/fhir/ImagingStudy/:id', STUDY, (request, reply) => readImagingStudy(request, reply, options));
+    await app.register(async (operations) => {
+      readFormsAndJson(operations);
+      operations.route({
+        method: ['GET', 'POST'],
+        url: '/fhir/ImagingStudy/:id/$mado',
+        ...STUDY,
+        handler: (request, reply) => answerMado(request, reply, options),
+      });
+    });
     for (const [method, url] of [
       ['GET', '/fhir/Endpoint'],
       ['POST', '/fhir/Endpoint/_search'],
@@ -83,11 +97,15 @@ export function imagingFhirRoutes(options: ImagingFhirOptions): FastifyPluginAsy
       app.route({ method, url, ...ENDPOINTS, handler: unlisted });
     app.get('/fhir/Endpoint/:id', ENDPOINT, (request, reply) => readEndpoint(request, reply, options));
 
+    app.get(SHARED_STUDY, belowShare(STUDY), (request, reply) => readSharedStudy(request, reply, options));
+
     refuse(app, '/fhir/ImagingStudy', STUDIES, READS);
+    refuse(app, SHARED_STUDY, belowShare(STUDY), READS);
     refuse(app, '/fhir/ImagingStudy/_search', STUDIES, 'POST');
     refuse(app, '/fhir/Patient/:id/ImagingStudy', STUDIES_OF_PATIENT, READS);
     refuse(app, '/fhir/ImagingStudy/:id', STUDY, READS);
     refuse(app, '/fhir/Endpoint/:id', ENDPOINT, READS);
+    refuse(app, '/fhir/ImagingStudy/:id/$mado', STUDY, `${READS}, POST`);
   };
 }
 
@@ -101,6 +119,7 @@ function search(
   // The compartment of a patient has the patient's studies (R4 §3.1.1.2).
   const { id: patient } = request.params as { id?: string };
   const parameters: Parameters = patient === undefined ? sent : [...sent, ['patient', `Patient/${patient}`]];
+  const pause = turns(throwIfLeft(reply));
   const imaging = opened(request, options);
   const parsed = parseSearch(parameters, { strict, patientBases: patientBases(tenant, options.baseUrl) });
   const base = fhirBase(options.baseUrl, tenant);
@@ -123,7 +142,7 @@ function search(
           total: parsed.total ? found.total : undefined,
           pages: pagesOf(parsed, found.total),
         });
-        return sendFhir(request, reply, bundle);
+        return andThen(pause(), () => sendFhir(request, reply, bundle));
       });
     }),
   );
@@ -210,17 +229,45 @@ function matchEntries({ imaging, found, parsed, options }: RanSearch): Awaitable
 
 const wholeEntries = new Derivation<readonly FoundStudy[], readonly SearchEntry[]>();
 
-async function readImagingStudy(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions) {
+async function readImagingStudy(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: ImagingFhirOptions,
+  addressed = (study: ImagingStudy): ImagingStudy => study,
+) {
   const { parameters } = readFhirRequest(request);
   const { id } = request.params as { id: string };
+  const pause = turns(throwIfLeft(reply));
   const imaging = opened(request, options);
   const parts = parseRead(parameters);
   const whole = wantsInstances(parts, 0);
   const found = await readStudy(imaging, id, whole ? 'instance' : 'series', options);
   if (!found) throw noSuchResource();
   setWarnings(reply, tenantBase(options.baseUrl, request.tenant), warningsOf(imaging.sourceFaults));
-  const resource = subset(found.study, parts, whole);
-  return sendRead(request, reply, { resource, version: contentVersion(resource) });
+  await pause();
+  const resource = subset(addressed(found.study), parts, whole);
+  const version = contentVersion(resource);
+  await pause();
+  return sendRead(request, reply, { resource, version });
+}
+
+/** Reads a study by the capability of a shared link, by which its images are retrieved too (IA-36). */
+function readSharedStudy(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions) {
+  const { capability } = request.params as { capability: string };
+  const address = `${tenantBase(options.baseUrl, request.tenant)}/shared/${capability}/dicom-web`;
+  return readImagingStudy(request, reply, options, (study) => withSharedEndpoint(study, address));
+}
+
+/** Answers `$mado` (IA-47). */
+async function answerMado(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions) {
+  readOperationRequest(request);
+  const { id } = request.params as { id: string };
+  const pause = turns(throwIfLeft(reply));
+  const imaging = opened(request, options);
+  const manifest = await madoManifest(imaging, id, options, request.audit);
+  setWarnings(reply, tenantBase(options.baseUrl, request.tenant), warningsOf(imaging.sourceFaults));
+  await pause();
+  return sendFhir(request, reply, manifest);
 }
 
 async function readEndpoint(request: FastifyRequest, reply: FastifyReply, options: ImagingFhirOptions) {
@@ -255,7 +302,8 @@ async function unlisted(): Promise<never> {
 }
 
 function refuse(app: FastifyInstance, url: string, route: ServingRoute, allow: string): void {
-  const methods: HTTPMethods[] = [allow === 'POST' ? 'GET' : 'POST', 'PUT', 'PATCH', 'DELETE'];
+  const others: HTTPMethods[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+  const methods = others.filter((method) => !allow.split(', ').includes(method));
   refuseMethods(
     app,
     { url, methods, route },

@@ -1,25 +1,29 @@
+import type { ImagingStudy } from 'fhir/r4.js';
 import { copyWith } from '../../../schema/process/copy-with.ts';
 import { Tag } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
-import { patientOutOfReach } from '../../../schema/fault/refusals.ts';
 import { tenantBase } from '../../../schema/http/request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Candidate } from './criterion.ts';
+import { startedOf } from '../dicom/dicom-date.ts';
 import { uid, unsignedInt } from '../dicom/dicom-text.ts';
-import { endpointStyle, type EndpointStyle } from './endpoint.ts';
+import { endpointStyle, styleOfSearch, type EndpointStyle } from './endpoint.ts';
 import { imagingStudy } from './imaging-study.ts';
 import { addInstances } from './study-instances.ts';
 import { aloneStudy, factsOf, withRecord } from './one-study.ts';
-import { inOrder, matches, studyUidsOf, type ImagingStudySearch, type NamedPatient } from './search.ts';
+import { inOrder, matches, studyUidsOf, type ImagingStudySearch } from './search.ts';
 import type { FirstSeenEntry, FirstSeen, Sighting } from '../cache/first-seen.ts';
 import { Derivation } from '../../../schema/process/derivation.ts';
 import { allOf, andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import type { WadoBaseOptions } from '../study/wado-base.ts';
+import { uidOf } from '../study/record/record-halves.ts';
 import type { RecordStudy } from '../study/record/record-study.ts';
 import type { AuthorizedStudies } from '../study/authorized-studies.ts';
-import type { Detail, StudyList, StudyRecord } from '../study/study-records.ts';
-import { linkTests, recordOf } from './joins/chains.ts';
+import type { Detail, StudyList, StudyRecord, WantedPatients } from '../study/study-records.ts';
+import { linkTests } from './joins/chains.ts';
+import { patientsOf } from './patients-of-search.ts';
 import type { RecordJoins } from './joins/record-joins.ts';
+import { prepareInstances } from '../study/document/study-document.ts';
 import { keysOf } from '../study/document/study-keys.ts';
 
 /** Options of the FHIR and GraphQL APIs, besides the core. */
@@ -52,12 +56,21 @@ export interface Found {
   /** Faults of sources that did not answer, while others did (DW-18); of the record too, which knows the patients. */
   failed: readonly Fault[];
   /** All that match, in order. */
-  all: readonly FoundStudy[];
+  all: readonly Pick<FoundStudy, 'record'>[];
+  /** The same with their resources; undefined if only those of the page were made. */
+  resources?: readonly FoundStudy[];
   /** The requested page, in order. */
   page: readonly FoundStudy[];
   /** The query to the core, for fetching more of the same studies. */
-  asked: { patients: readonly (string | undefined)[]; studyUids?: readonly string[]; records: number };
+  asked: { patients: readonly WantedPatients[]; studyUids?: readonly string[]; records: number };
 }
+
+/** A search, and what else is wanted. */
+type Asked = ImagingStudySearch & {
+  endpointStyle?: EndpointStyle;
+  /** Makes the resources of all that match, and not only of the page. */
+  resources?: true;
+};
 
 /**
  * Runs a search (IA-13) for FHIR REST and GraphQL.
@@ -66,7 +79,20 @@ export interface Found {
  */
 export function findStudies(
   imaging: AuthorizedStudies,
-  search: ImagingStudySearch & { endpointStyle?: EndpointStyle },
+  search: Asked,
+  options: ResourceOptions,
+  where?: (found: FoundStudy) => boolean,
+): Awaitable<Found> {
+  const { patients, criteria, resources } = search;
+  const isOfAll = patients.length === 0 && criteria.length === 0 && imaging.access.patients === 'all';
+  if (!isOfAll || where || resources || !imaging.isOneFolder) return findAll(imaging, search, options, where);
+  return andThen(pageOfAll(imaging, search, options), (found) => found ?? findAll(imaging, search, options));
+}
+
+/** Finds studies with the resources of all that match. */
+function findAll(
+  imaging: AuthorizedStudies,
+  search: Asked,
   options: ResourceOptions,
   where?: (found: FoundStudy) => boolean,
 ): Awaitable<Found> {
@@ -83,28 +109,76 @@ export function findStudies(
   );
 }
 
+/**
+ * Finds a page of the studies of all patients. Their UIDs in order, or their rows, tell which studies are on it: series are
+ * read, and resources made, for these only, because there may be a hundred thousand.
+ * @returns undefined if that does not suffice
+ */
+function pageOfAll(
+  imaging: AuthorizedStudies,
+  search: Asked,
+  options: ResourceOptions,
+): Awaitable<Found | undefined> {
+  const { tenant } = imaging;
+  const { offset, count, sort, endpointStyle: style = styleOfSearch(tenant, search) } = search;
+  const isUsual = sort.every(({ by, descending }) => by === 'started' && descending);
+  const least = isUsual ? { onlyUids: true as const } : { owners: false as const };
+  return andThen(imaging.list(undefined, { detail: 'study', joined: true, ...least }), (list) => {
+    const { records, joined, alone = [] } = list;
+    // What the clinical record says of a study may give it another place.
+    if (alone.length > 0 || (joined && joined.size > 0) || count >= records.length) return undefined;
+    return andThen(isUsual ? records : placed(imaging, records, { search, options }), (all) => {
+      const studyUids = all.slice(offset, offset + count).map(uidOf);
+      const found = copyWith(options, { endpointStyle: style, searched: { patient: undefined } });
+      const page = studyUids.length > 0 ? imaging.list(undefined, { studyUids }) : { records: [] };
+      return andThen(page, ({ records }) =>
+        andThen(foundStudies(tenant, records, found), (studies) => ({
+          total: all.length,
+          all: all.map((record) => ({ record })),
+          failed: [...new Set([...list.failed, ...patientFaults(records.map((record) => ({ record })))])],
+          page: inOrder(search, studies),
+          asked: { patients: [undefined], studyUids, records: studyUids.length },
+        })),
+      );
+    });
+  });
+}
+
+/** Sorts the rows of studies as their resources are sorted. */
+function placed(
+  { tenant }: AuthorizedStudies,
+  records: readonly StudyRecord[],
+  { search, options }: { search: ImagingStudySearch; options: ResourceOptions },
+): Awaitable<readonly StudyRecord[]> {
+  return andThen(options.firstSeen.observe(tenant.key, sightingsOf(records)), (memories) => {
+    const places = records.map((record) => {
+      const study = { id: uidOf(record), started: startedOf(record.study) } as ImagingStudy;
+      return { record, study, memory: memories.get(study.id!)! };
+    });
+    return inOrder(search, places).map(({ record }) => record);
+  });
+}
+
 /** The studies of a patient, and faults of image sources that did not answer. */
 interface Listed {
   studies: readonly FoundStudy[];
   failed: readonly Fault[];
 }
 
-/** Lists the studies of each patient. */
+/** Lists the studies of each patient, or of several together. */
 function listsOf(
   imaging: AuthorizedStudies,
-  patients: readonly (string | undefined)[],
-  {
-    search,
-    options,
-  }: { search: ImagingStudySearch & { endpointStyle?: EndpointStyle }; options: ResourceOptions },
+  patients: readonly WantedPatients[],
+  { search, options }: { search: Asked; options: ResourceOptions },
 ): Awaitable<readonly Listed[]> {
   const studyUids = studyUidsOf(search);
   const detail: Detail = search.criteria.some(({ instances }) => instances) ? 'instance' : 'series';
-  const style = search.endpointStyle ?? styleOf(imaging.tenant, search);
+  const style = search.endpointStyle ?? styleOfSearch(imaging.tenant, search);
   const asked = { detail, joined: true, ...(studyUids && { studyUids }) } as const;
   return allOf(patients, (patient) =>
     andThen(imaging.list(patient, asked), (list) => {
-      const found = copyWith(options, { endpointStyle: style, searched: { patient } });
+      const searched = { patient: typeof patient === 'object' ? undefined : patient };
+      const found = copyWith(options, { endpointStyle: style, searched });
       const studies = joinedStudies(imaging.tenant, list, found);
       return andThen(studies, (studies) => ({ studies, failed: list.failed }));
     }),
@@ -119,7 +193,7 @@ function foundIn(
     patients,
     matching,
   }: {
-    patients: readonly (string | undefined)[];
+    patients: readonly WantedPatients[];
     matching: (studies: readonly FoundStudy[]) => readonly FoundStudy[];
   },
 ): Found {
@@ -136,6 +210,7 @@ function foundIn(
   return {
     total: all.length,
     all,
+    resources: all,
     failed: [...new Set([...failed, ...patientFaults(all)])],
     page: offset === 0 && count >= all.length ? all : all.slice(offset, offset + count),
     asked: {
@@ -147,7 +222,7 @@ function foundIn(
 }
 
 /** Returns why the patients of studies are not known, each failure once. */
-export function patientFaults(studies: readonly FoundStudy[]): readonly Fault[] {
+export function patientFaults(studies: readonly Pick<FoundStudy, 'record'>[]): readonly Fault[] {
   const faults = studies.flatMap(({ record }) => record?.patientFault ?? []);
   return [...new Map(faults.map((fault) => [`${fault.code} ${fault.message}`, fault])).values()];
 }
@@ -191,7 +266,9 @@ export function withInstances(
     (lists) => {
       const [only, ...others] = lists;
       const records = only && others.length === 0 ? only.records : lists.flatMap(({ records }) => records);
-      return completed[of].of(page, [records], () => Object.freeze(complete(page, records, of)));
+      return andThen(prepareInstances(records), () =>
+        completed[of].of(page, [records], () => Object.freeze(complete(page, records, of))),
+      );
     },
   );
 }
@@ -217,15 +294,6 @@ function complete(page: readonly FoundStudy[], records: readonly StudyRecord[], 
     // One that is not frozen belongs to one request.
     return Object.isFrozen(found) ? Object.freeze(whole) : whole;
   });
-}
-
-/**
- * Returns the Endpoint style of a search. An Endpoint that is an entry of the Bundle (IA-14) is not also contained in
- * the studies.
- */
-function styleOf(tenant: Tenant, { includeEndpoint }: ImagingStudySearch): EndpointStyle {
-  const own = endpointStyle(tenant);
-  return includeEndpoint && own === 'contained' ? 'included' : own;
 }
 
 /**
@@ -278,30 +346,24 @@ export function foundStudies(
   options: ResourceOptions & { endpointStyle?: EndpointStyle; searched?: SearchedFor },
 ): Awaitable<readonly FoundStudy[]> {
   const sightings = sighted.of(records, [], () => Object.freeze(sightingsOf(records)));
-  return andThen(options.firstSeen.observe(tenant.key, sightings), (memories) =>
-    withMemories(tenant, records, copyWith(options, { memories })),
-  );
-}
-
-function withMemories(
-  tenant: Tenant,
-  records: readonly StudyRecord[],
-  options: Parameters<typeof foundStudies>[2] & { memories: ReadonlyMap<string, FirstSeenEntry> },
-): readonly FoundStudy[] {
-  const { searched, memories } = options;
+  const { searched } = options;
   const base = tenantBase(options.baseUrl, tenant);
   const style = options.endpointStyle ?? endpointStyle(tenant);
-  const make = () =>
+  const make = (memories: ReadonlyMap<string, FirstSeenEntry>) =>
     [...byStudyUid(records)].map(([studyUid, record]): FoundStudy => {
       const memory = memories.get(studyUid);
       const { lastUpdated } = memory ?? {};
       const study = imagingStudy(record, { base, endpointStyle: style, ...(lastUpdated && { lastUpdated }) });
       return Object.freeze({ record, searched, ...(memory && { memory }), study });
     });
-  // Resources are frozen. With capabilities they are copied, because the caller's Endpoint is added later.
-  if (style === 'capability') return make().map((one) => ({ ...one, study: { ...one.study } }));
-  const others = [memories, base, style, searched !== undefined, searched?.patient];
-  return found.of(records, others, () => Object.freeze(make()));
+  return andThen(prepareInstances(records), () =>
+    andThen(options.firstSeen.observe(tenant.key, sightings), (memories) => {
+      // Resources are frozen. With capabilities they are copied, because the caller's Endpoint is added later.
+      if (style === 'capability') return make(memories).map((one) => ({ ...one, study: { ...one.study } }));
+      const others = [memories, base, style, searched !== undefined, searched?.patient];
+      return found.of(records, others, () => Object.freeze(make(memories)));
+    }),
+  );
 }
 
 function byStudyUid(records: readonly StudyRecord[]): Map<string, StudyRecord> {
@@ -314,61 +376,4 @@ function sightingsOf(records: readonly StudyRecord[]): Sighting[] {
     const instances = unsignedInt(study, Tag.NumberOfStudyRelatedInstances);
     return { studyUid, instances };
   });
-}
-
-/**
- * Returns the patients to search in: undefined for all in reach; none if the search requires two different patients.
- */
-function patientsOf(
-  imaging: AuthorizedStudies,
-  { patients }: ImagingStudySearch,
-  record: RecordJoins | undefined,
-): Awaitable<readonly (string | undefined)[]> {
-  if (patients.length === 0) return [undefined];
-  const [alternatives, ...others] = patients;
-  const [one, ...more] = alternatives!;
-  // As most searches do, it names one patient by the logical id.
-  if (others.length === 0 && more.length === 0 && one !== undefined && one !== 'foreign' && 'id' in one)
-    return andThen(imaging.patient(one), (id) => [id]);
-  return severalPatients(imaging, patients, record);
-}
-
-async function severalPatients(
-  imaging: AuthorizedStudies,
-  patients: ImagingStudySearch['patients'],
-  record: RecordJoins | undefined,
-): Promise<readonly string[]> {
-  const named = await Promise.all(
-    patients.map(async (alternatives) =>
-      (await Promise.all(alternatives.map((one) => patientIds(imaging, one, record)))).flat(),
-    ),
-  );
-  const found = [...new Set(named[0])].filter((id) => named.every((ids) => ids.includes(id)));
-  const isChained = patients.flat().some((one) => one !== 'foreign' && 'chain' in one);
-  // One search for all that a chain finds, instead of one for each.
-  if (isChained && found.length > 1) await imaging.prefetch(found);
-  return found;
-}
-
-/** Returns the patients that a parameter names: one, or those that the record finds by a chain. */
-async function patientIds(
-  imaging: AuthorizedStudies,
-  patient: NamedPatient,
-  record: RecordJoins | undefined,
-): Promise<string[]> {
-  if (patient === 'foreign' || !('chain' in patient)) return [await patientId(imaging, patient)];
-  const search = { type: 'Patient', ...patient.chain } as const;
-  const { tenant, access } = imaging;
-  const links = await recordOf(record, search).linked({ tenant, access }, search);
-  return links.flatMap(({ _patientId }) => _patientId ?? []);
-}
-
-async function patientId(
-  imaging: AuthorizedStudies,
-  patient: Exclude<NamedPatient, { chain: unknown }>,
-): Promise<string> {
-  if (patient === 'foreign') {
-    throw patientOutOfReach();
-  }
-  return imaging.patient(patient);
 }

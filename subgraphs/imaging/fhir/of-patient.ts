@@ -1,8 +1,10 @@
 import type { Endpoint, ImagingStudy } from 'fhir/r4.js';
 import { tenantBase } from '../../../schema/http/request.ts';
 import type { Fault } from '../../../schema/fault/fault.ts';
+import { requirePatientSet } from '../../../schema/fhir/search/patient-sets.ts';
+import { unsupported, type Parameters } from '../../../schema/fhir/search/search-request.ts';
 import type { AuthorizedStudies } from '../study/authorized-studies.ts';
-import { keysOf } from '../study/document/study-keys.ts';
+import { keysOf, patientOf } from '../study/document/study-keys.ts';
 import { ENDPOINT_ID, namesEndpoint, wadoEndpoint } from './endpoint.ts';
 import { findStudies, withInstances, type ResourceOptions } from './find.ts';
 import { parseSearch } from './search.ts';
@@ -67,6 +69,29 @@ export async function patientStudies(
     modalities: (found.study.modality ?? []).flatMap(({ code }) => code ?? []),
   }));
   return { studies, failed: failed as readonly Fault[] };
+}
+
+/**
+ * Returns the logical ids of the patients who have a study that a search finds. Studies of patients whom the record does not
+ * know are nobody's.
+ * @param request `among`: logical ids of patients in reach, others are not wanted
+ * @throws Fault like that search under strict handling; the first one of a source that did not answer, whose studies would
+ *   be missing; `too_large`
+ */
+export async function patientsWith(
+  imaging: AuthorizedStudies,
+  { params, among }: { params: Parameters; among?: readonly string[] | undefined },
+  options: ResourceOptions,
+): Promise<readonly string[]> {
+  const search = parseSearch(params, { strict: true, patientBases: [] });
+  const { patients, criteria } = search;
+  if (patients.length + criteria.length < params.length) throw unsupported(params[0]![0]);
+  const asked = { ...search, resources: true, ...(among && { among }) } as const;
+  const { resources = [], failed } = await findStudies(imaging, asked, options);
+  if (failed[0]) throw failed[0];
+  const found = new Set(resources.map(patientOf).filter((id) => id !== undefined));
+  requirePatientSet(found.size, imaging.isLocal);
+  return [...found];
 }
 
 /** Returns the search `ImagingStudy?patient={id}`, without pages. */

@@ -24,7 +24,8 @@ beforeAll(async () => {
       await writeFile(join(folder, `${studyUid}-${index}.dcm`), bytes);
   }
   const images = { type: 'folder', path: folder, lookup: 'studies-by-mrn' };
-  served = await testSubgraph([testTenant(images)], { own: testAccess([patient('p', 'MRN')]) });
+  const accesses = { own: testAccess([patient('p', 'MRN')]), all: testAccess('all', 'system/*.rs') };
+  served = await testSubgraph([testTenant(images)], accesses);
   const indexed = async () => expect((await get('')).statusCode).toBe(200);
   await vi.waitFor(indexed, { timeout: 10_000, interval: 100 });
 });
@@ -81,4 +82,12 @@ test('a search by POST, a read and a refusal read their parameters once', async 
   expect(readParameters).toHaveBeenCalledTimes(2);
   await get('?started=soon&_pretty=true');
   expect(readParameters).toHaveBeenCalledTimes(3);
+});
+
+test('a page of the studies of all patients builds no other study', async () => {
+  const authorization = 'Bearer all';
+  const url = '/test/fhir/ImagingStudy?_count=1&_offset=1';
+  const { json } = await served.app.inject({ url, headers: { authorization } });
+  expect(studiesOf(json<Bundle>())).toHaveLength(1);
+  expect(imagingStudy).toHaveBeenCalledTimes(1);
 });

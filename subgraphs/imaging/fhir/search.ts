@@ -32,6 +32,8 @@ export type NamedPatient =
 export interface ImagingStudySearch {
   /** One list of alternatives for each repetition; empty if no patient is named. */
   patients: readonly (readonly NamedPatient[])[];
+  /** Logical ids of patients in reach: studies of others are not wanted, and may be left out. */
+  among?: readonly string[];
   criteria: readonly Criterion[];
   sort: readonly { by: SortKey; descending: boolean }[];
   /** Studies on a page; 0 if only their number is wanted. */

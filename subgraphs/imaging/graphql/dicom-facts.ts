@@ -78,7 +78,7 @@ export function instancesOf(series: SeriesSource, facts: Facts): Awaitable<reado
 function factsOfSeries(series: SeriesSource, { loaders, series: known }: Facts): Awaitable<SeriesFacts> {
   const { found, seriesUid } = series[ORIGIN];
   const rows = found.record?.instances;
-  if (rows && Object.isFrozen(found)) return seriesFactsOf(series, instanceGroups(found, rows));
+  if (rows && Object.isFrozen(found)) return seriesFactsOf(series, instanceGroups(found, rows), loaders);
   const key = `${found.study.id}/${seriesUid}`;
   const facts = known.get(key) ?? readSeries(series, loaders);
   known.set(key, facts);
@@ -90,16 +90,25 @@ const factsOfShared = new OfRows<SeriesSource, SeriesFacts>();
 async function readSeries(series: SeriesSource, loaders: RequestLoaders): Promise<SeriesFacts> {
   const { found, seriesUid, isRecords } = series[ORIGIN];
   if (isRecords) return seriesOfRecord(found, seriesUid);
-  return seriesFactsOf(series, await loaders.instances.load(found));
+  return seriesFactsOf(series, await loaders.instances.load(found), loaders);
 }
 
-function seriesFactsOf(series: SeriesSource, groups: InstanceGroups): SeriesFacts {
+/** Instances of a study up to which the facts of all series are worked out in one turn of the event loop. */
+const MANY_INSTANCES = 1000;
+
+function seriesFactsOf(
+  series: SeriesSource,
+  groups: InstanceGroups,
+  loaders: RequestLoaders,
+): Awaitable<SeriesFacts> {
   const { found, seriesUid, isRecords } = series[ORIGIN];
   if (isRecords) return seriesOfRecord(found, seriesUid);
   const rows = groups.get(seriesUid) ?? [];
   const make = () => factsOfRows(rows, { found, seriesUid });
   // The series of a study that is not frozen are of one request.
-  return Object.isFrozen(found) ? factsOfShared.of(series, rows, make) : make();
+  const facts = () => (Object.isFrozen(found) ? factsOfShared.of(series, rows, make) : make());
+  const isLong = (found.study.numberOfInstances ?? 0) > MANY_INSTANCES;
+  return isLong && !factsOfShared.known(series, rows) ? loaders.nextTurn().then(facts) : facts();
 }
 
 function factsOfRows(rows: readonly DicomJson[], of: Pick<Origin, 'found' | 'seriesUid'>): SeriesFacts {

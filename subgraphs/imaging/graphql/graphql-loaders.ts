@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { AnswerBudget } from '../../../schema/graphql/answer-budget.ts';
 import { Tag, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
@@ -7,7 +8,7 @@ import { uid } from '../dicom/dicom-text.ts';
 import { joinedStudies, readStudy, type ResourceOptions, type FoundStudy } from '../fhir/find.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import type { Selection } from '../parsing/select-attributes.ts';
-import { slices } from '../sources/stored/slices.ts';
+import { turns } from '../../../schema/process/event-loop.ts';
 import type { InstanceTarget } from '../sources/source.ts';
 import { Semaphore } from '../../../schema/concurrency/semaphore.ts';
 import { utf8 } from '../../../schema/process/texts.ts';
@@ -52,6 +53,11 @@ export class RequestLoaders {
     this.#imaging = imaging;
     this.#options = options;
     this.#budget = budget;
+  }
+
+  /** Resolves in a turn of the event loop that nothing else of the answer uses. */
+  nextTurn(): Promise<void> {
+    return this.#budget?.nextTurn() ?? nextTurn();
   }
 
   /** Prepares the studies of a patient, together with those of other patients (FG-6). */
@@ -228,7 +234,7 @@ async function metadataOfSeries(
   const done = await share.semaphore.acquire();
   try {
     const encoded = await imaging.read(target, 'metadata', (study) => study.encodedMetadata(target));
-    const pause = slices();
+    const pause = turns();
     const rows = await encoded.selected({ base, selections, maxBytes: share.bytes });
     for (const { sopInstanceUid, json } of rows) {
       await pause();

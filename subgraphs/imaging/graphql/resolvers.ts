@@ -27,6 +27,8 @@ import { joinedTypes } from '../../../schema/fhir/joined-types.ts';
 import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-match.ts';
 import { graphqlType, isResourceType } from '../../../schema/fhir/tables.ts';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
+import { copyWith } from '../../../schema/process/copy-with.ts';
+import { selects } from '../../../schema/graphql/selects.ts';
 import {
   instanceFacts,
   instancesOf,
@@ -145,8 +147,10 @@ export function imagingResolvers(
     field<{ id: string }>((source, args, facts, { report, info }) => {
       const patient = of?.(source);
       const search = searchOf(args, patient);
+      const needsAll = write === connection && selects(info, [['facets']]);
+      const asked = needsAll ? copyWith(search, { resources: true as const }) : search;
       return andThen(prepared(facts, patient), () =>
-        andThen(findStudies(facts.imaging, search, options), (results) => {
+        andThen(findStudies(facts.imaging, asked, options), (results) => {
           report(failedIn(results.all, results.failed));
           return andThen(pageWithRows(results, facts, { info, path }), (page) =>
             write({ ...results, page }, args, search),
@@ -275,7 +279,11 @@ function listed(
 
 const joinedLists = new Derivation<readonly FoundStudy[], readonly Joined[]>();
 
-function connection({ page, total, all }: Results, _args: Args, search: ImagingStudySearch): object {
+function connection(
+  { page, total, resources = [] }: Results,
+  _args: Args,
+  search: ImagingStudySearch,
+): object {
   const size = Math.max(1, search.count);
   const { offset } = search;
   return {
@@ -283,7 +291,7 @@ function connection({ page, total, all }: Results, _args: Args, search: ImagingS
     offset,
     pagesize: size,
     ...mapNeighbours(neighbours({ offset, size, total }), encodeCursor),
-    facets: studyFacets(all),
+    facets: studyFacets(resources),
     edges: page.map((found) => ({ mode: 'match', resource: joined(found) })),
   };
 }

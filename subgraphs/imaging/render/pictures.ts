@@ -5,6 +5,7 @@ import type { MediaRange } from '../../../schema/http/media-ranges.ts';
 import { framesPart } from '../study/audit-trail.ts';
 import { answerTag, notModified, type Payload } from '../study/answer.ts';
 import { BUILD_ID } from '../dicom/build-id.ts';
+import { giveBack } from '../multipart/buffer-pool.ts';
 import type { ParsingThreads } from '../threads/parsing-threads.ts';
 import { pixelDescription } from '../pixels/codecs/description.ts';
 import { canDecode } from '../pixels/codecs/frame.ts';
@@ -12,7 +13,7 @@ import type { PixelDescription } from '../dicom/pixel-description.ts';
 import { HEAVY_BYTES } from '../threads/admission.ts';
 import { rasterWeight, renderWeight } from '../pixels/weights.ts';
 import type { Target } from '../sources/source.ts';
-import type { InstanceOfStudy } from '../study/study.ts';
+import type { InstanceOfStudy, Version } from '../study/study.ts';
 import { drawing, drawnWaveform, isPdf, pdf, report, SVG } from './documents.ts';
 import { fetchFrames, valueReader, type RenderedStudy } from './fetched-frames.ts';
 import type { PictureType, RasterTask } from './image/encode.ts';
@@ -71,6 +72,10 @@ export interface PictureRequest {
 const MAX_SIDE = 16_383;
 
 const THUMBNAIL = { width: 128, height: 128 };
+/** Maximum pixels of a side of a picture that is kept. */
+const PREVIEW = 1024;
+/** Samples of an image that takes longer to decode than to read from the disk what was made of it. */
+const LARGE = 4_000_000;
 /** Seconds for which a thumbnail is given if the source cannot tell whether its instance has changed. */
 const UNVERSIONED_SECONDS = 600;
 /** Assumed pixels of a drawing without a viewport: pages of paper at 96 pixels per inch. */
@@ -106,11 +111,17 @@ export class Pictures {
     return imaging.read(target, partOf(frames, 'rendered'), async (study) => {
       const instance = await representative(study, target);
       const made = [study.uid, instance, frames, accept, rendering];
-      const tag = answerTag(await study.version(instance), 'rendered', ...made);
+      const version = await study.version(instance);
+      const tag = answerTag(version, 'rendered', ...made);
       const held = tag && heldTag(ifNoneMatch, tag);
       if (held) return notModified(held);
       try {
-        const payload = await this.#draw(study, instance, { frames, accept, rendering, signal });
+        // Without a version nobody knows whether the object is still the same.
+        const key =
+          isPreview(rendering) && version.stamp !== undefined
+            ? this.#keyOf(version, 'preview', study.uid, instance, frames, rendering)
+            : undefined;
+        const payload = await this.#draw(study, instance, { frames, accept, rendering, key, signal });
         return tagged(payload, study.usedCopy ? undefined : tag);
       } catch (error) {
         if (frames) throw error;
@@ -154,8 +165,7 @@ export class Pictures {
       const made = [study.uid, instance, frames?.[0], type, viewport];
       const tag = answerTag(version, 'thumbnail', ...made);
       if (tag && heldTag(ifNoneMatch, tag)) return notModified(`W/${tag}`);
-      const { source, patient, stamp = Math.floor(this.#options.now() / UNVERSIONED_SECONDS) } = version;
-      const key = [BUILD_ID, source, patient, ...made, stamp];
+      const key = this.#keyOf(version, ...made);
       const kept = await this.#options.thumbnails.get(key);
       if (kept) return tagged({ headers: { 'content-type': type }, body: kept }, tag);
       const rendering: Rendering = { viewport, annotation: [] };
@@ -164,6 +174,12 @@ export class Pictures {
       await this.#options.thumbnails.put(key, payload.body);
       return tagged(payload, tag);
     });
+  }
+
+  /** Returns the key under which a picture is kept. */
+  #keyOf({ source, patient, stamp }: Version, ...made: readonly unknown[]): readonly unknown[] {
+    const until = stamp ?? Math.floor(this.#options.now() / UNVERSIONED_SECONDS);
+    return [BUILD_ID, source, patient, ...made, until];
   }
 
   async #small(
@@ -217,7 +233,20 @@ export class Pictures {
     return { headers: { 'content-type': type }, body };
   }
 
-  async #picture(
+  /** Draws a picture, or returns the one that is kept: of a large image, it takes long to decode. */
+  async #picture(study: RenderedStudy, instance: InstanceOfStudy, wanted: Wanted): Promise<Still> {
+    const { pixels, numbers, type, key: asked } = wanted;
+    const isLarge = pixels.rows * pixels.columns * pixels.samplesPerPixel >= LARGE;
+    const key = isLarge && asked && numbers.length === 1 ? [...asked, type] : undefined;
+    const { thumbnails } = this.#options;
+    const kept = key && (await thumbnails.get(key));
+    if (kept) return { headers: { 'content-type': type }, body: kept };
+    const picture = await this.#drawn(study, instance, wanted);
+    if (key && !study.usedCopy) await thumbnails.put(key, picture.body);
+    return picture;
+  }
+
+  async #drawn(
     study: RenderedStudy,
     instance: InstanceOfStudy,
     { json, dataset, pixels, numbers, type, rendering, signal }: Wanted,
@@ -242,22 +271,18 @@ export class Pictures {
       if (weight > HEAVY_BYTES)
         throw tooLarge('ask for a smaller viewport or for image/jpeg, or retrieve its frames');
       const moving = numbers.length > 1 && { delays: frameDelays(dataset, numbers.length) };
+      let read: readonly Uint8Array[] = [];
       const body = await this.#options.render({
         weight,
-        input: async () => ({
-          ...outline,
-          window,
-          quality,
-          labels,
-          ...moving,
-          frames: (await held.read()).map((bytes, i) => ({
-            bytes,
-            number: numbers[i]!,
-            attributes: shown[i]!,
-          })),
-        }),
+        input: async () => {
+          read = await held.read();
+          const frames = read.map((bytes, i) => ({ bytes, number: numbers[i]!, attributes: shown[i]! }));
+          return { ...outline, window, quality, labels, ...moving, frames };
+        },
         signal,
       });
+      // Only now: a task that its caller has left may not have been given its copy yet.
+      read.forEach(giveBack);
       return { headers: { 'content-type': type }, body };
     } finally {
       await held.close();
@@ -274,6 +299,8 @@ interface Described {
 /** The rendering of an object, and the time until which its caller waits. */
 interface Shown extends Pick<PictureRequest, 'signal'> {
   rendering: Rendering;
+  /** Under which the picture may be kept, with its type; undefined if it may not. */
+  key?: readonly unknown[] | undefined;
 }
 
 interface Wanted extends Described, Shown {
@@ -293,6 +320,12 @@ function tagged(payload: Payload, tag: string | undefined): Payload {
   const made = tag ?? (payload.body instanceof Uint8Array ? tagOf(payload.body) : undefined);
   // Weak: a report may still be compressed on its way.
   return made ? { ...payload, headers: { ...payload.headers, etag: `W/${made}` } } : payload;
+}
+
+/** Returns true for a whole image at the size of a screen, with its own window: viewers begin with it. */
+function isPreview({ viewport, edges, window, annotation }: Rendering): boolean {
+  if (!viewport || viewport.region || edges || window || annotation.length > 0) return false;
+  return Math.max(viewport.width, viewport.height) <= PREVIEW;
 }
 
 function partOf(frames: readonly number[] | undefined, what: string): string {

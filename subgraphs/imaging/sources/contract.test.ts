@@ -1,3 +1,3 @@
 import { contractOf } from '../test/source-contract.ts';
 
-contractOf('dicom-web', 'folder', 'dicom-dimse by C-GET');
+contractOf('dicom-web', 'folder');

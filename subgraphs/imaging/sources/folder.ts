@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
 import { OBJECT_ELEMENTS, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { mapInTurns } from '../../../schema/process/event-loop.ts';
 import { serverStopping, noSuchObject } from '../../../schema/fault/refusals.ts';
 import { EMPTY_IS_AWAY } from '../../../schema/tenant/tenant-file.ts';
 import { BufferPool } from '../multipart/buffer-pool.ts';
@@ -70,6 +71,7 @@ export async function openFolder(options: FolderOptions): Promise<FolderSource> 
 
 class Folder implements FolderSource {
   readonly stampsFrames = true;
+  readonly indexFile: string;
   readonly indexed: Promise<void>;
   readonly #root: string;
   readonly #database: Database.Database;
@@ -104,6 +106,7 @@ class Folder implements FolderSource {
 
   constructor(root: string, database: Database.Database, options: FolderOptions) {
     this.#root = root;
+    this.indexFile = options.indexFile;
     this.#database = database;
     this.#log = options.log;
     this.#onOtherObject = options.onOtherObject;
@@ -151,6 +154,10 @@ class Folder implements FolderSource {
     return this.#search.rows(query);
   }
 
+  get isFirstRead(): boolean {
+    return !this.#closing.signal.aborted && this.#presence.isThere && !this.#index.complete;
+  }
+
   /** Returns the generation of the index; undefined while requests are refused or wait. */
   generation(): string | undefined {
     const isReady = !this.#closing.signal.aborted && this.#index.complete && this.#presence.isThere;
@@ -160,7 +167,11 @@ class Folder implements FolderSource {
   async metadata(target: Target, signal?: AbortSignal): Promise<ObjectMetadata[]> {
     const instances = await this.#instances(target, signal);
     // Checked first, because the last of a thousand objects may be one that was refused before.
-    for (const instance of instances) this.#reader.throwIfRefused(this.#path(instance), instance);
+    await mapInTurns(
+      instances,
+      (instance) => this.#reader.throwIfRefused(this.#path(instance), instance),
+      () => signal?.throwIfAborted(),
+    );
     const counted = metadataBytes();
     const found: ObjectMetadata[] = [];
     const read = async (number: number): Promise<ObjectMetadata> => {
@@ -288,7 +299,7 @@ class Folder implements FolderSource {
     await this.#ready(signal);
     const instances = isInstance(target)
       ? this.#search.instance(target, this.#index.generation())
-      : this.#search.instances(target);
+      : await this.#search.instances(target);
     if (instances.length === 0) throw noSuchObject();
     return instances;
   }

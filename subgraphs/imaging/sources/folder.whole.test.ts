@@ -494,6 +494,23 @@ describeWithSharedData('folder (DW-17)', () => {
       await source.indexed;
       expect(await search(source, 'study')).not.toHaveLength(0);
     });
+
+    test('answers by the index of an earlier run at once, and reads no file again', async () => {
+      const path = sharedDataPath('dicom');
+      const indexFile = join(scratch, 'restart.sqlite');
+      const before = await open(path, { indexFile });
+      const rows = await search(before, 'instance');
+      await before.close();
+      const run = vi.fn();
+      const threads = { run } as unknown as typeof parsing.threads;
+      const counted = { threads, objectElements: parsing.objectElements };
+      const source = await openFolder({ path, indexFile, log, watch: false, patience: 0, parsing: counted });
+      opened.push(source);
+      expect(await search(source, 'instance')).toEqual(rows);
+      await source.indexed;
+      expect(await search(source, 'instance')).toEqual(rows);
+      expect(run).not.toHaveBeenCalled();
+    });
   });
 
   describe('DW-23: a folder that is away', () => {

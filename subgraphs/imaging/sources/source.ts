@@ -22,6 +22,8 @@ export interface SourceQuery {
   match: ReadonlyMap<string, readonly string[]>;
   /** Tags to return besides the defaults of the level, or all attributes of the source. */
   includeField: readonly string[] | 'all';
+  /** True where only the UIDs of studies are wanted, newest first as in `pageOfAll`: rows may have nothing else. */
+  onlyUids?: true;
   limit?: number;
   offset?: number;
 }
@@ -78,6 +80,8 @@ export interface BulkData {
 export interface ImagingSource {
   /** Resolves when a folder has been read as a whole. Left out by other sources. */
   readonly indexed?: Promise<void>;
+  /** True while a folder, which is there, refuses requests because it was never read as a whole. */
+  readonly isFirstRead?: boolean;
   /** Returns QIDO-RS rows. Each has the UIDs of its level, and PatientID, its issuer and birth date if known. */
   search(query: SourceQuery, signal?: AbortSignal): Promise<DicomJson[]>;
 
@@ -86,6 +90,9 @@ export interface ImagingSource {
    * when the source cannot tell.
    */
   generation?(): string | undefined;
+
+  /** Path of the SQLite file that has the instances of a folder (`instancesIn`). Left out by other sources. */
+  readonly indexFile?: string;
 
   /** Returns metadata of every instance of the target. They are parsed in other threads and kept as JSON (DW-24). */
   metadata(target: Target, signal?: AbortSignal): Promise<ObjectMetadata[]>;

@@ -7,6 +7,7 @@ import type { OpenedSource } from './open.ts';
 import type { Frames, ImagingSource, InstanceTarget, StoredInstance, Target } from './source.ts';
 import { transcodedInstance } from './stored/spooled-instance.ts';
 import { frameMediaType, TransferSyntax } from '../../../schema/dicom/dicom.ts';
+import { giveBack } from '../multipart/buffer-pool.ts';
 import { closeFrame, type FrameBytes } from '../multipart/frame-bytes.ts';
 import { canDecode } from '../pixels/codecs/frame.ts';
 import type { PixelDescription } from '../dicom/pixel-description.ts';
@@ -135,6 +136,7 @@ async function* transcodeEach(
   for await (const encoded of frames) {
     const task = { transferSyntax, pixels, to, announced: true };
     const { bytes } = await transcodeFrame(pool, encoded, task, signal);
+    if (encoded instanceof Uint8Array) giveBack(encoded);
     try {
       yield bytes;
     } finally {

@@ -24,6 +24,7 @@ import type {
   StudyList,
   StudyQuery,
   StudyRecord,
+  WantedPatients,
 } from './study-records.ts';
 import { Study } from './study.ts';
 
@@ -101,18 +102,17 @@ export class AuthorizedStudies {
   }
 
   /**
-   * Returns the studies of one patient, or of every patient in reach, newest first.
-   * @param patientId logical id; undefined for all in reach
+   * Returns the studies of patients, newest first.
    * @param wanted `joined` adds what the clinical record says of these studies, and the studies that only the record has
    *   (IA-34). Without an answer of the archives it gives the record's, and their faults in `failed`.
    */
   list(
-    patientId: string | undefined,
+    patients: WantedPatients,
     { joined, ...filter }: StudyFilter & { joined?: true } = {},
   ): Awaitable<StudyList> {
     return this.#trail.searched(
-      patientId,
-      () => (joined && this.#mayJoin ? this.#join.list(patientId, filter) : this.#list(patientId, filter)),
+      typeof patients === 'object' ? undefined : patients,
+      () => (joined && this.#mayJoin ? this.#join.list(patients, filter) : this.#list(patients, filter)),
       ({ records, alone = [] }) => [...records, ...alone].map((one) => one.patientId),
     );
   }
@@ -165,18 +165,28 @@ export class AuthorizedStudies {
     return this.#trail.retrieved(target, part, { run: () => work(study), owner: () => study.patientId() });
   }
 
-  #list(patientId: string | undefined, filter: StudyFilter): Awaitable<StudyList> {
-    if (this.#hasListed) return this.#turns.next().then(() => this.#listNow(patientId, filter));
-    this.#hasListed = true;
-    return this.#listNow(patientId, filter);
+  /** True if one question in this process finds the studies of any number of patients. */
+  get isLocal(): boolean {
+    return this.#archives.every(({ findsTogether }) => findsTogether);
   }
 
-  #listNow(patientId: string | undefined, filter: StudyFilter): Awaitable<StudyList> {
-    const only = this.#archives.length === 1 ? this.#archives[0]! : undefined;
+  /** True for one folder of which nothing is withheld: the row of each study has everything that its series say of it. */
+  get isOneFolder(): boolean {
+    const [only, ...others] = this.#archives;
+    return others.length === 0 && only !== undefined && only.hasEachUidOnce && !only.decision.mayWithhold;
+  }
+
+  #list(patients: WantedPatients, filter: StudyFilter): Awaitable<StudyList> {
+    if (this.#hasListed) return this.#turns.next().then(() => this.#listNow(patients, filter));
+    this.#hasListed = true;
+    return this.#listNow(patients, filter);
+  }
+
+  #listNow(patients: WantedPatients, filter: StudyFilter): Awaitable<StudyList> {
     // There is nothing to merge and no study to leave out: the list stays the one that is kept with its rows.
-    if (only?.hasEachUidOnce && !only.decision.mayWithhold)
-      return andThen(only.studiesOf(patientId, filter), (records) => ({ records, failed: [] }));
-    return this.#lists.studiesOf(patientId, filter);
+    if (this.isOneFolder)
+      return andThen(this.#archives[0]!.studiesOf(patients, filter), (records) => ({ records, failed: [] }));
+    return this.#lists.studiesOf(patients, filter);
   }
 
   async #record(studyUid: string, detail: Detail | undefined): Promise<StudyRecord | undefined> {
@@ -217,7 +227,7 @@ export class AuthorizedStudies {
     return (this.#recordJoin ??= new RecordJoin(
       {
         sources: this.#archives,
-        list: async (patientId, filter) => this.#list(patientId, filter),
+        list: async (patients, filter) => this.#list(patients, filter),
         study: (studyUid, detail) => this.#record(studyUid, detail),
       },
       this.#options,

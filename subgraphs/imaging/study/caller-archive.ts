@@ -1,6 +1,7 @@
 import type { Access } from '../../../schema/access/access.ts';
 import { requireScope, type Coverage } from '../../../schema/access/scopes.ts';
 import { Tag, text } from '../../../schema/dicom/dicom.ts';
+import { copyWith } from '../../../schema/process/copy-with.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { allOf, andThen, orElse, type Awaitable } from '../../../schema/process/awaitable.ts';
@@ -14,7 +15,14 @@ import type { Level } from '../sources/source.ts';
 import { TenantSource, type TenantSourceOptions } from '../cache/tenant-source.ts';
 import type { TenantImages } from '../sources/open.ts';
 import { studyRecord, studyRecords } from './study-records.ts';
-import type { Detail, SearchResult, StudyFilter, StudyQuery, StudyRecord } from './study-records.ts';
+import type {
+  Detail,
+  SearchResult,
+  StudyFilter,
+  StudyQuery,
+  StudyRecord,
+  WantedPatients,
+} from './study-records.ts';
 import type { StudyArchive } from './study.ts';
 import { StudyDecision } from './study-decision.ts';
 
@@ -60,6 +68,11 @@ export class CallerArchive {
     this.#source.undelayed('lookupUntil');
   }
 
+  /** See `TenantSource.late`. */
+  late(): void {
+    this.#source.late();
+  }
+
   /** Key of tenant and source in caches. */
   get key(): string {
     return this.#source.key;
@@ -100,11 +113,14 @@ export class CallerArchive {
     return { rows: page, more, ...(reaches && { patients: this.#caller.ownersOf(page, reaches) }) };
   }
 
-  studiesOf(patientId: string | undefined, filter: StudyFilter = {}): Awaitable<readonly StudyRecord[]> {
+  studiesOf(patients: WantedPatients, filter: StudyFilter = {}): Awaitable<readonly StudyRecord[]> {
     const coverage = this.#maySearch();
     const { studyUids } = filter;
-    const reaches = patientId === undefined ? this.#caller.all() : this.#caller.of(patientId);
-    const found = andThen(reaches, (reaches) => this.#recordsOf(patientId, reaches, filter));
+    const reaches = this.#reachesOf(patients);
+    // A granular scope is decided by other attributes of a row.
+    const asked =
+      coverage.constraints && filter.onlyUids ? copyWith(filter, { onlyUids: undefined }) : filter;
+    const found = andThen(reaches, (reaches) => this.#recordsOf(patients, reaches, asked));
     return andThen(found, (found) => {
       const records = coverage.constraints ? found.filter(({ study }) => coveredBy(study, coverage)) : found;
       if (!studyUids) return records;
@@ -112,18 +128,23 @@ export class CallerArchive {
     });
   }
 
+  #reachesOf(patients: WantedPatients): Awaitable<readonly Reach[] | undefined> {
+    if (patients === undefined) return this.#caller.all();
+    return typeof patients === 'string' ? this.#caller.of(patients) : this.#caller.ofSeveral(patients);
+  }
+
   #recordsOf(
-    patientId: string | undefined,
+    patients: WantedPatients,
     reaches: readonly Reach[] | undefined,
-    { detail = 'series', studyUids }: StudyFilter,
+    { detail = 'series', studyUids, owners, onlyUids }: StudyFilter,
   ): Awaitable<readonly StudyRecord[]> {
     // One patient has few studies, and a request asks for them repeatedly: all are fetched. Of all patients only the
     // named studies are fetched.
     const byUid = reaches === undefined && studyUids !== undefined;
-    const question = JSON.stringify([patientId, detail, byUid && studyUids]);
+    const question = JSON.stringify([patients, detail, byUid && studyUids, owners, onlyUids]);
     let asking = this.#asked.get(question);
     if (!asking) {
-      asking = this.#records(patientId, reaches, detail, byUid ? studyUids : undefined);
+      asking = this.#records(patients, reaches, { detail, owners, onlyUids, ...(byUid && { studyUids }) });
       this.#asked.set(question, asking);
     }
     return asking;
@@ -203,6 +224,12 @@ export class CallerArchive {
     return { source: this.#source, row, patientId };
   }
 
+  /** True if one question in this process finds the studies of any number of patients. */
+  get findsTogether(): boolean {
+    const { type, lookup } = this.#source.config;
+    return type === 'folder' && lookup === 'studies-by-mrn';
+  }
+
   /** True if the source has at most one study for each UID. */
   get hasEachUidOnce(): boolean {
     return this.#source.config.type === 'folder';
@@ -210,25 +237,26 @@ export class CallerArchive {
 
   /** Reads records; asks the source at most once for each level, however many studies there are. */
   #records(
-    patientId: string | undefined,
+    patients: WantedPatients,
     reaches: readonly Reach[] | undefined,
-    detail: Detail,
-    studyUids: readonly string[] | undefined,
+    { detail = 'series', studyUids, owners, onlyUids }: StudyFilter,
   ): Awaitable<readonly StudyRecord[]> {
     const match = studyUids ? new Map([[Tag.StudyInstanceUID as string, studyUids]]) : ALL;
     const { mayWithhold } = this.decision;
     const anew = studyUids !== undefined && mayWithhold;
+    const asked = { match, includeField: [], ...(onlyUids && { onlyUids }) };
     const levels = allOf(LEVELS[detail], (level) =>
-      this.#reached.find(reaches, { level, match, includeField: [] }, { anew }),
+      this.#reached.find(reaches, { level, ...asked }, { anew }),
     );
     return andThen(levels, ([found = [], series = [], instances]) =>
       andThen(mayWithhold ? this.decision.dropWithheld(found, studyUids) : found, (studies) => {
         const [reach, ...others] = reaches ?? [];
         // If one patient is asked for, or only one is in reach, all studies are that patient's.
-        const owner = patientId ?? (others.length === 0 ? reach?.grant.id : undefined);
-        const records = (owners: Parameters<typeof studyRecords>[1]) =>
-          studyRecords({ studies, series, instances }, owners);
-        if (owner !== undefined) return records(owner);
+        const named = typeof patients === 'string' ? patients : undefined;
+        const owner = named ?? (others.length === 0 ? reach?.grant.id : undefined);
+        const records = (of: Parameters<typeof studyRecords>[1]) =>
+          studyRecords({ studies, series, instances }, of);
+        if (owner !== undefined || owners === false) return records(owner);
         return Promise.all(studies.map((study) => this.#caller.ownerOf(study, reaches))).then(records);
       }),
     );

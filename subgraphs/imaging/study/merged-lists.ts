@@ -7,7 +7,14 @@ import { countsOf, instancesOf, partsOf, unionOf } from './contents.ts';
 import type { Failover } from './failover.ts';
 import { mergedRecord, mergedRows, mergedStudyRow } from './merged-rows.ts';
 import type { CallerArchive } from './caller-archive.ts';
-import type { SearchResult, StudyFilter, StudyList, StudyRecord, StudyQuery } from './study-records.ts';
+import type {
+  SearchResult,
+  StudyFilter,
+  StudyList,
+  StudyQuery,
+  StudyRecord,
+  WantedPatients,
+} from './study-records.ts';
 import {
   askEach,
   sizeOf,
@@ -163,8 +170,8 @@ export class MergedLists {
   }
 
   /** See `AuthorizedStudies.list`. */
-  async studiesOf(patientId: string | undefined, filter: StudyFilter | undefined): Promise<StudyList> {
-    const { answers, failed } = await this.#ofAll(async (source) => source.studiesOf(patientId, filter));
+  async studiesOf(patients: WantedPatients, filter: StudyFilter | undefined): Promise<StudyList> {
+    const { answers, failed } = await this.#ofAll(async (source) => source.studiesOf(patients, filter));
     const given = answers.flatMap(({ source, answer }) =>
       answer.map((record) => ({ holder: { source, row: record.study }, record })),
     );

@@ -42,6 +42,8 @@ type Delay = 'lookupUntil' | 'retrieveUntil';
 type Holdings = readonly [Holding<CallerArchive>, ...Holding<CallerArchive>[]];
 
 const NOT_COMPARED: Contents = new Map();
+/** Milliseconds after the answer of another source until a silent one is probed. */
+const LATE = 900;
 
 /** Finds which sources of a tenant have a study, and what each has of it, for one request (DW-18, DW-27). */
 export class StudyHolders {
@@ -234,20 +236,31 @@ function isOfSamePatient(one: Holder, other: Holder, { patients }: Access): bool
   return isOfPatient(first, second) || isOfPatient(second, first);
 }
 
-/** Asks every source; returns the answer or the fault of each. */
-export function askEach<T>(
+/**
+ * Asks every source; returns the answer or the fault of each. After the first answer, a source has 0.9 s before it is probed:
+ * who asks several does not wait the whole `patience` for one that hangs.
+ */
+export async function askEach<T>(
   sources: readonly CallerArchive[],
   ask: (source: CallerArchive) => Promise<T>,
 ): Promise<Answer<T>[]> {
-  return Promise.all(
-    sources.map(async (source) => {
-      try {
-        return { source, answer: await ask(source) };
-      } catch (error) {
-        return { source, fault: toFault(error) };
-      }
-    }),
-  );
+  const silent = new Set(sources);
+  let timer: NodeJS.Timeout | undefined;
+  const late = () => silent.forEach((source) => source.late());
+  const asking = sources.map(async (source): Promise<Answer<T>> => {
+    try {
+      const answer = await ask(source);
+      timer ??= sources.length > 1 ? setTimeout(late, LATE) : undefined;
+      return { source, answer };
+    } catch (error) {
+      return { source, fault: toFault(error) };
+    } finally {
+      silent.delete(source);
+    }
+  });
+  const answers = await Promise.all(asking);
+  clearTimeout(timer);
+  return answers;
 }
 
 /** Returns the number of instances that a study's row states; 0 if it states none. */

@@ -38,6 +38,9 @@ export interface StudyRecord {
   isSplit?: boolean;
 }
 
+/** Logical ids of the patients whose studies are wanted: of one, of several, or undefined for all in reach. */
+export type WantedPatients = string | readonly string[] | undefined;
+
 /** The amount of each study that is wanted: 1, 2 or 3 calls to the source, however many studies. */
 export type Detail = 'study' | 'series' | 'instance';
 
@@ -46,6 +49,10 @@ export interface StudyFilter {
   detail?: Detail;
   /** Only these studies. */
   studyUids?: readonly string[];
+  /** False where nobody asks whose the studies are: the record is not asked for the patient of each. */
+  owners?: false;
+  /** True where only the UIDs are asked for, in the order of `started`: the rows of one folder then have nothing else. */
+  onlyUids?: true;
 }
 
 /** Studies of all sources that answered, newest first. */
@@ -95,24 +102,28 @@ const withInstances = new WeakCache<Rows, Kept>();
 const withoutInstances = new WeakMap<Rows, Kept>();
 
 /**
- * Makes records of rows, newest first. For one owner it returns the same frozen list for the same lists of rows.
- * @param owners logical id of the patient whose studies all of them are, or of each in the order of the rows
+ * Makes records of rows, newest first. For one owner, or none, it returns the same frozen list for the same lists of rows.
+ * @param owners logical id of the patient whose studies all of them are, undefined if it is not asked for; or of each in
+ *   the order of the rows
  */
-export function studyRecords(rows: RowsByLevel, owners: string | readonly Owner[]): readonly StudyRecord[] {
+export function studyRecords(
+  rows: RowsByLevel,
+  owners: string | undefined | readonly Owner[],
+): readonly StudyRecord[] {
   const { studies, series, instances } = rows;
   const kept = instances ? withInstances : withoutInstances;
   const known = kept.get(studies);
-  if (known?.owner === owners && known.series === series && known.instances === instances)
+  if (known && known.owner === owners && known.series === series && known.instances === instances)
     return known.records;
   const seriesOf = byStudy(series);
   const instancesOf = instances && byStudy(instances);
   const records = studies.map((study, index) => {
     const uid = text(study, Tag.StudyInstanceUID) ?? '';
-    const owner = typeof owners === 'string' ? owners : owners[index];
+    const owner = typeof owners === 'object' ? owners[index] : owners;
     return studyRecord(owner, study, seriesOf.get(uid) ?? [], instancesOf && (instancesOf.get(uid) ?? []));
   });
   records.sort(compareNewestFirst);
-  if (typeof owners === 'string')
+  if (typeof owners !== 'object')
     kept.set(
       studies,
       { series, instances, owner: owners, records: Object.freeze(records) },

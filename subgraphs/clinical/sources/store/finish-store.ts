@@ -4,6 +4,7 @@ import { boundedCache } from '../../../../schema/cache/bounded-cache.ts';
 import { CODED } from '../../../../schema/fhir/facets.ts';
 import { parseFhirJson } from '../../../../schema/fhir/decimal.ts';
 import { exactCode } from '../../search/index-rows.ts';
+import { bindingParameter } from '../../search/reach.ts';
 import { rewriteReferences } from '../bundle.ts';
 import { packRids } from './facet-lists.ts';
 import { entryOf } from './inputs.ts';
@@ -12,6 +13,8 @@ import { RESOURCE_INDEXES, ROW_TABLES, VALUE_INDEXES } from './tables.ts';
 
 /** Resources of one transaction. */
 const COMMITTED_TOGETHER = 1_000;
+/** Milliseconds of one list of dates: 25 days. A range of dates reads some thousand rows at its ends then. */
+const LIST_SPAN = 2 ** 31;
 
 /**
  * Does what needs all resources: removes earlier versions, resolves conditional references, creates the indexes. Each step
@@ -26,7 +29,7 @@ export function finishStore(db: Database.Database, onStep: () => void): void {
   // A sorted search need not look for resources without a value when there are none.
   db.exec(`UPDATE param SET valued = (SELECT count(DISTINCT rid) FROM date WHERE date.param = param.param)
     WHERE param IN (SELECT DISTINCT param FROM date)`);
-  fillFacets(db);
+  fillLists(db);
   const counts = db.prepare(
     'SELECT json_group_object(type, n) FROM (SELECT type, count(*) AS n FROM resource GROUP BY type)',
   );
@@ -34,8 +37,8 @@ export function finishStore(db: Database.Database, onStep: () => void): void {
   db.exec('PRAGMA analysis_limit = 1000; ANALYZE');
 }
 
-/** Counts the values of coded elements, and lists the resources that have each. */
-function fillFacets(db: Database.Database): void {
+/** Lists the resources of each value of coded elements, of each patient, and of each few weeks of a date. */
+function fillLists(db: Database.Database): void {
   const last = db.prepare<[], number>('SELECT coalesce(max(rid), 0) FROM resource').pluck().get()!;
   // SQLite makes one list after the other: all are made in the same place.
   const rows = new Uint32Array(last);
@@ -47,11 +50,21 @@ function fillFacets(db: Database.Database): void {
     },
     result: (length) => packRids(rows.subarray(0, length)),
   });
-  db.exec('DELETE FROM facet');
+  db.exec('DELETE FROM facet; DELETE FROM date_list');
   db.prepare(
     `INSERT INTO facet SELECT param, code, system, count(*), min(rid), rids(rid) FROM token
      WHERE param IN (SELECT param FROM param WHERE code IN (SELECT value FROM json_each(?))) GROUP BY 1, 2, 3`,
   ).run(JSON.stringify(CODED));
+  const params = db.prepare<[], { param: number; type: string; code: string }>('SELECT * FROM param').all();
+  const binding = params.filter(({ type, code }) => code === bindingParameter(type));
+  db.prepare(
+    `INSERT INTO facet SELECT param, target, '', count(*), min(rid), rids(rid) FROM reference
+     WHERE param IN (SELECT value FROM json_each(?)) GROUP BY 1, 2`,
+  ).run(JSON.stringify(binding.map(({ param }) => param)));
+  db.prepare(
+    `INSERT INTO date_list SELECT param, min(low), max(low), min(high), max(high), count(*), rids(DISTINCT rid) FROM date
+     GROUP BY param, CAST(low / ? AS INTEGER)`,
+  ).run(LIST_SPAN);
 }
 
 function step(db: Database.Database, sql: string, onStep: () => void): void {

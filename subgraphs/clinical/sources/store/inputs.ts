@@ -2,7 +2,7 @@ import type { Bundle, Resource } from 'fhir/r4.js';
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { parseFhirJson, withDecimals } from '../../../../schema/fhir/decimal.ts';
+import { parseFhirJson, withDecimals, writeFhirJson } from '../../../../schema/fhir/decimal.ts';
 import { FHIR_ID } from '../../../../schema/fhir/fhir.ts';
 import { resourcesOfBundle, withId } from '../bundle.ts';
 import type { Entry } from './store-writer.ts';
@@ -108,15 +108,16 @@ function* chunksOf(path: string, start: number): Generator<Buffer> {
   }
 }
 
-/** A resource with an id is stored as it is written, with every digit of its decimals. */
+/** A line that is as `writeFhirJson` writes it, as most are, is parsed once. */
 function entryOfLine(line: string, place: number): Entry {
   try {
     const resource = JSON.parse(line) as Resource | null;
     if (resource === null) throw notResource();
     const { resourceType: type, id } = resource;
     if (!isText(type)) throw notResource();
-    if (isText(id) && FHIR_ID.test(id)) return { type, id, json: line, resource };
-    return entryOf(withId(parseFhirJson(line) as Resource));
+    if (!isText(id) || !FHIR_ID.test(id)) return entryOf(withId(parseFhirJson(line) as Resource));
+    const isAsWritten = writeFhirJson(resource) === line;
+    return { type, id, json: isAsWritten ? line : writeFhirJson(parseFhirJson(line)), resource };
   } catch (error) {
     throw new Error(`the line at byte ${place}: ${(error as Error).message}`, { cause: error });
   }

@@ -77,11 +77,13 @@ function answersTo(questions: readonly Question[], limits: Limits): Answer[] {
 }
 
 function answersFrom(opened: Opened, questions: readonly Question[], limits: Limits): Answer[] {
-  return foundIn(opened, questions, limits).map((found) => {
-    const whole = isPage(found) ? opened.runner.page(found) : found;
+  return foundIn(opened, questions, limits).map((found, at) => {
+    const whole = isPage(found) ? opened.runner.page(found, columnOf(questions[at]!)) : found;
     return 'texts' in whole && !limits.allow(whole.texts) ? LONG : whole;
   });
 }
+
+const columnOf = (question: Question) => (question.ask === 'search' && question.page.onlyIds ? 'id' : 'json');
 
 /** Finds the rows of the searches of one page, or of one question. Those that count show what is too old for the page. */
 function foundIn(opened: Opened, questions: readonly Question[], limits: Limits): (Answer | Found)[] {

@@ -36,12 +36,14 @@ export interface PageWanted {
   after?: number;
   /** `all`: every match is counted; `cheap`: only a few, or what is known. */
   total?: 'all' | 'cheap';
+  /** Only the ids of the resources are wanted, in place of their texts. */
+  onlyIds?: true;
   /** The page is shortened if the questions of one message show what is needed. */
   newestOf?: NewestOf;
 }
 
 export interface PageFound {
-  /** Resources as FHIR JSON, one more than a page if there are more. */
+  /** Resources as FHIR JSON, or their ids, one more than a page if there are more. */
   texts: string[];
   /** Rows of the resources. */
   rids: number[];

@@ -31,6 +31,11 @@ export class ReadAhead<T> {
     this.#pages.set(keyOf(type, search), { search, page });
   }
 
+  /** Forgets all pages: the content of the store is another one. */
+  clear(): void {
+    this.#pages.clear();
+  }
+
   /** Returns the page that a search asks for, and forgets it; undefined if it was not read. */
   take(type: string, search: SourceSearch): Promise<T> | undefined {
     const key = keyOf(type, search);

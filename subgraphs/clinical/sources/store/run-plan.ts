@@ -4,7 +4,7 @@ import { mostFrequent } from '../../../../schema/fhir/facets.ts';
 import type { Collection, SearchPlan, Walk } from '../../search/plan.ts';
 import type { FacetPlan } from '../../search/facet-plan.ts';
 import type { Statement } from '../../search/sql.ts';
-import { countListed, type Counted } from './facet-lists.ts';
+import { countInSets, countListed, type Counted } from './facet-lists.ts';
 import { LONG, type FacetsFound, type PageFound, type PageWanted, type Refusal } from './question.ts';
 
 /** Matches of one condition that are collected without further thought: some milliseconds. */
@@ -46,7 +46,9 @@ export class PlanRunner {
     const isBounded = plan.sinceDate === true && since > -Infinity;
     const bound = plan.sinceDate && { since: isBounded ? since : null };
     const named = { ...place, ...bound, limit: wanted.limit, offset: wanted.offset };
-    const few = plan.collect.find((way) => way.isBounded && this.#size(way, FEW) < FEW);
+    // A walk of a large page reads more rows in its first part than these.
+    const most = plan.walks ? Math.max(FEW, 8 * wanted.limit) : FEW;
+    const few = plan.collect.find((way) => way.isBounded && this.#size(way, most) < most);
     if (!few && !plan.walks) return LONG;
     const rows = few ? this.#all(few.page, named) : this.#walked(plan, named);
     const total = this.#total(plan, wanted, { few, found: rows.length });
@@ -55,9 +57,9 @@ export class PlanRunner {
     return { rows, total, ...(isComplete && { completeAfter: since - 1 }) };
   }
 
-  /** Returns the page with the texts of its resources. */
-  page({ rows, ...rest }: Found): PageFound {
-    const text = this.#statement('SELECT json FROM resource WHERE rid = ?').pluck();
+  /** Returns the page with the texts of its resources, or their ids. */
+  page({ rows, ...rest }: Found, column: 'json' | 'id'): PageFound {
+    const text = this.#statement(`SELECT ${column} FROM resource WHERE rid = ?`).pluck();
     const rids = rows.map(({ rid }) => rid);
     return { texts: rids.map((rid) => text.get(rid) as string), rids, ...rest };
   }
@@ -141,11 +143,19 @@ export class PlanRunner {
     if (total === undefined) return undefined;
     const isAll = after === undefined && offset === 0 && found < limit;
     if (isAll) return found;
-    if (few) return this.#number(few.count, {});
-    if (total === 'all')
-      return this.#number((this.#smallest(plan)?.way ?? plan.collect[0] ?? plan).count, {});
+    if (total === 'all') return few ? this.#number(few.count, {}) : this.#countAll(plan);
     const cheap = plan.collect.find((way) => way.isBounded && this.#size(way, CHEAP) < CHEAP);
     return cheap && this.#number(cheap.count, {});
+  }
+
+  /** Collects the matches of a condition that has few; else counts by the lists, unless rows of many have to be read for it. */
+  #countAll(plan: SearchPlan): number {
+    const { sets, ofType, collect } = plan;
+    const smallest = this.#smallest(plan);
+    const isListed = sets?.every(({ lists }) => lists) ?? false;
+    const isCollected = smallest && (smallest.size < CHEAP || !isListed);
+    if (sets && !isCollected) return countInSets(sets, ofType, this.#statement);
+    return this.#number((smallest?.way ?? collect[0] ?? plan).count, {});
   }
 
   #number({ sql, binds }: Statement, parameters: Named): number {

@@ -10,7 +10,7 @@ const ROWS_AT_ONCE = 50;
 export interface Entry {
   type: string;
   id: string;
-  /** The resource as FHIR JSON. */
+  /** The resource as `writeFhirJson` writes it. */
   json: string;
   /** The same resource with numbers, for the index. */
   resource: object;

@@ -11,10 +11,12 @@ import type {
   AtHand,
   ClinicalSource,
   FacetSearch,
+  IdSearch,
   PatientsInReach,
   ReadOptions,
   SearchPage,
   SourceSearch,
+  TextPage,
 } from '../source.ts';
 import { facetValues } from './facet-values.ts';
 import type {
@@ -34,6 +36,9 @@ import { storeSchema } from './tables.ts';
 
 /** Characters of JSON that are parsed in one turn of the event loop: about 5 ms. */
 const SLICE = 300_000;
+
+/** Ids of one answer of a thread: some megabytes. */
+const IDS_OF_PAGE = 200_000;
 
 /** A search, and the place of its page: the row before it, and the number of matches up to that. */
 interface PlacedSearch {
@@ -117,6 +122,41 @@ export class Store implements ClinicalSource {
     const key = KeptAnswers.keyOf(type, search);
     const kept = key === undefined ? undefined : this.#kept.page(key);
     if (kept) return kept;
+    const { texts, generation, ...found } = await this.#found(type, search, signal);
+    const page: SearchPage = { ...found, resources: await parsed(texts) };
+    const isCurrent = generation === this.#facts.generation;
+    return isCurrent ? this.#kept.keepPage(key, page, lengthOf(texts)) : page;
+  }
+
+  searchTexts(type: string, search: SourceSearch, signal?: AbortSignal): Promise<TextPage> {
+    return this.#found(type, search, signal);
+  }
+
+  async ids(type: string, search: IdSearch, signal?: AbortSignal): Promise<readonly string[]> {
+    const { params, patients, most } = search;
+    const criteria = parseCriteria(type, params);
+    const all: string[][] = [];
+    for (let left = most, after: number | undefined; ;) {
+      const limit = Math.min(left, IDS_OF_PAGE);
+      const { generation } = this.#facts;
+      const whole = (): Question => {
+        // The rows of another content are others.
+        if (after !== undefined && this.#facts.generation !== generation) throw beingReplaced();
+        const planned = { type, criteria, sort: undefined, after: after !== undefined, onlyShort: false };
+        const plan = planSearch(planned, this.#context(patients));
+        const page = { limit, offset: 0, onlyIds: true, after } as const;
+        return { ask: 'search', database: this.#database, plan, page };
+      };
+      const { texts, rids } = await this.#ask<PageFound>({ short: () => undefined, whole }, signal);
+      all.push(texts);
+      left -= texts.length;
+      if (texts.length < limit || left === 0) return all.flat();
+      after = rids.at(-1)!;
+    }
+  }
+
+  /** Finds a page, in the content of the database that is named. */
+  async #found(type: string, search: SourceSearch, signal: AbortSignal | undefined) {
     const { count, cursor } = search;
     const place = cursor === undefined ? undefined : await this.#placeIn(cursor);
     const offset = place?.offset ?? search.offset ?? 0;
@@ -135,15 +175,7 @@ export class Store implements ClinicalSource {
       const following = { ...search, cursor: next };
       this.#ahead.put(type, following, this.#page({ type, search: following, criteria, place: last }));
     }
-    const page: SearchPage = {
-      resources: await parsed(texts),
-      total,
-      offset,
-      next,
-      ...(isShortened && { completeAfter }),
-    };
-    const isCurrent = generation === this.#facts.generation;
-    return isCurrent ? this.#kept.keepPage(key, page, lengthOf(texts)) : page;
+    return { texts, generation, total, offset, next, ...(isShortened && { completeAfter }) };
   }
 
   /** Asks for the rows of a page, and one more: it shows whether there is a next page. */
@@ -191,6 +223,7 @@ export class Store implements ClinicalSource {
     return {
       param: (of, code) => this.#params.get(`${of} ${code}`)?.param,
       isComplete: (of, code) => this.#params.get(`${of} ${code}`)?.valued === this.#facts.counts[of],
+      count: (of) => this.#facts.counts[of] ?? 0,
       now: this.#now(),
       ...(patients && { patients }),
     };
@@ -206,7 +239,7 @@ export class Store implements ClinicalSource {
       const answer = await this.#threads.ask(question, signal);
       if (!('refused' in answer)) return answer as T;
       if (answer.refused === 'foreign') throw foreignCursor();
-      if (isLast) throw new Fault('unavailable', 'The record is being replaced.', { retryAfter: 1 });
+      if (isLast) throw beingReplaced();
       await this.#reopen();
     }
   }
@@ -215,6 +248,7 @@ export class Store implements ClinicalSource {
     this.#facts = await factsOf(this.#threads, this.#file);
     this.#params = paramsOf(this.#facts);
     this.#kept.clear();
+    this.#ahead.clear();
   }
 
   /** Every store supports the same parameters. */
@@ -255,6 +289,9 @@ async function factsOf(threads: QueryThreads, file: string): Promise<StoreFacts>
 function paramsOf({ params }: StoreFacts): ReadonlyMap<string, StoreFacts['params'][number]> {
   return new Map(params.map((each) => [`${each.type} ${each.code}`, each]));
 }
+
+const beingReplaced = (): Fault =>
+  new Fault('unavailable', 'The record is being replaced.', { retryAfter: 1 });
 
 const lengthOf = (texts: readonly string[]): number => texts.reduce((sum, { length }) => sum + length, 0);
 

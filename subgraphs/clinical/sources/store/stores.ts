@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
@@ -73,6 +74,12 @@ export class Stores {
     return entry.store;
   }
 
+  /** Returns the database of the store of the FHIR data at `path`, for a reader of its own. @throws Fault as `source` */
+  async file(path: string): Promise<string> {
+    await this.source(path);
+    return this.#entry(path).file;
+  }
+
   /** Returns false where a store that answers has no resource of the type. */
   mayHold(path: string, type: string): boolean {
     return this.#entries.get(path)?.store?.holds(type) ?? true;
@@ -88,6 +95,16 @@ export class Stores {
   /** Forgets the store of a path that is not in use any more. Its file stays, and the threads close it when they are idle. */
   release(path: string | undefined, inUse: readonly (string | undefined)[]): void {
     if (path !== undefined && !inUse.includes(path)) this.#entries.delete(path);
+  }
+
+  /** Forgets the store of a path, and removes its files. */
+  async discard(path: string | undefined): Promise<void> {
+    if (path === undefined) return;
+    const { loading, file } = this.#entry(path);
+    await loading?.catch(() => undefined);
+    this.#entries.delete(path);
+    for (const suffix of ['', '.lock', '.building', '.building-journal'])
+      await rm(file + suffix, { force: true });
   }
 
   /** Returns how far the stores are that cannot answer yet. */

@@ -1,20 +1,27 @@
 import { createHash } from 'node:crypto';
 import { CODED } from '../../../../schema/fhir/facets.ts';
-import { tables } from '../../../../schema/fhir/tables.ts';
+import { clinicalResources, tables } from '../../../../schema/fhir/tables.ts';
+import { bindingParameter } from '../../search/reach.ts';
 
 /** Increase it when the rows change, so that stores of older versions are built again. */
-const STORE_VERSION = 8;
+const STORE_VERSION = 10;
 
-/** Returns a hash of the version, the search parameters and those that facets count by. A store with another one cannot be searched. */
+/**
+ * Returns a hash of the version, the search parameters and those of which there are lists. A store with another one cannot be
+ * searched.
+ */
 export function storeSchema(): string {
   const hash = createHash('sha256').update(`${STORE_VERSION}\n`);
-  return hash.update(JSON.stringify([tables.searchParameters, CODED])).digest('hex');
+  const binding = clinicalResources.map(bindingParameter);
+  return hash.update(JSON.stringify([tables.searchParameters, CODED, binding])).digest('hex');
 }
 
 /**
  * Tables of the store. `param` is the number of one search parameter of one resource type. The index tables are ordered by
  * resource: rows are only appended during a load, and the conditions on one resource are checked without another index.
- * `facet` has the values of coded elements: the number of resources, the first one, and all of them as 32-bit integers.
+ * `facet` has the values of coded elements, and the patients (as `code`): the number of resources, the first one, and all of
+ * them as 32-bit integers.
+ * `date_list` has the dates of a few weeks each: in which times they begin and end, the number of rows, and the resources.
  */
 export const TABLES = `
 CREATE TABLE fingerprint (name TEXT PRIMARY KEY, value TEXT);
@@ -39,6 +46,8 @@ CREATE TABLE composite (rid INTEGER, param INTEGER, head_code TEXT, head_system 
   low REAL, high REAL, unit TEXT, value TEXT, target TEXT);
 CREATE TABLE facet (param INTEGER, code TEXT, system TEXT, count INTEGER, rid INTEGER, rids BLOB,
   PRIMARY KEY (param, code, system)) WITHOUT ROWID;
+CREATE TABLE date_list (param INTEGER, low_from REAL, low_to REAL, high_from REAL, high_to REAL, count INTEGER, rids BLOB,
+  PRIMARY KEY (param, low_from)) WITHOUT ROWID;
 `;
 
 /** The tables of values, each with its columns after `rid` and `param`. The first is the one by which it is sorted. */

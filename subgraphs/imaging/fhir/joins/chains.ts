@@ -2,6 +2,7 @@ import { Fault } from '../../../../schema/fault/fault.ts';
 import { STUDY_REVINCLUDES } from '../../../../schema/fhir/joined-types.ts';
 import { studyTest, type StudyKeys } from '../../../../schema/fhir/study-match.ts';
 import type { Criterion, LinkTests } from '../criterion.ts';
+import type { WantedPatients } from '../../study/study-records.ts';
 import type { AuthorizedStudies } from '../../study/authorized-studies.ts';
 import type { RecordJoins, RecordSearch } from './record-joins.ts';
 
@@ -59,17 +60,13 @@ export function isLinked(tests: LinkTests | undefined, keys: StudyKeys): boolean
 export function linkTests(
   record: RecordJoins | undefined,
   { tenant, access }: Pick<AuthorizedStudies, 'tenant' | 'access'>,
-  { criteria, patients }: { criteria: readonly Criterion[]; patients: readonly (string | undefined)[] },
+  { criteria, patients }: { criteria: readonly Criterion[]; patients: readonly WantedPatients[] },
 ): Promise<ReadonlyMap<RecordSearch, LinkTests>> | undefined {
   const asked = criteria.flatMap(({ linked }) => linked ?? []);
   if (asked.length === 0) return undefined;
-  const named = patients.filter((id) => id !== undefined);
+  const named = patients.includes(undefined) ? undefined : patients.flatMap((one) => one ?? []);
   const tests = asked.map(async (search) => {
-    const links = await recordOf(record, search).linked(
-      { tenant, access },
-      search,
-      named.length === patients.length ? named : undefined,
-    );
+    const links = await recordOf(record, search).linked({ tenant, access }, search, named);
     return [search, links.flatMap((one) => studyTest(one) ?? [])] as const;
   });
   return Promise.all(tests).then((all) => new Map(all));

@@ -1,10 +1,10 @@
-import { Decoder as Lossless } from 'jpeg-lossless-decoder-js';
 import { DamagedFile } from '../../dicom/part10/bytes.ts';
 import type { PixelDescription } from '../../dicom/pixel-description.ts';
 import { decodeDct } from './jpeg-dct.ts';
 import { readFrameHeader, type FrameHeader } from './jpeg-header.ts';
+import { decodeLossless } from './jpeg-lossless.ts';
 import type { WasmDecoder } from './jpeg-2000.ts';
-import { checkSize, littleEndianWords, sampleCount, type StreamSamples } from './samples.ts';
+import { checkSize, sampleCount, type StreamSamples } from './samples.ts';
 import { copied, WasmCodec, type WasmModule } from './wasm.ts';
 
 interface LibJpegTurbo extends WasmModule {
@@ -33,7 +33,7 @@ export async function decodeJpeg(
   const most = encoded.length * 8 * (process === 0xc3 ? 1 : 64 * (header.subsampled ? 4 : 1));
   if (sampleCount(pixels) > most)
     throw new DamagedFile('The JPEG stream is too short for the pixels it promises.');
-  if (process === 0xc3) return { data: lossless(encoded, precision), precision };
+  if (process === 0xc3) return { data: decodeLossless(encoded, header), precision };
   if (process > 0xc2) throw new DamagedFile('The JPEG stream is of a process that nobody uses.');
   if (precision > 8) return { data: decodeDct(encoded, header), precision };
 
@@ -70,14 +70,4 @@ function withColours(encoded: Uint8Array, { colourSegments }: FrameHeader, ybr: 
     from = end;
   }
   return Buffer.concat([...parts, encoded.subarray(from)]);
-}
-
-function lossless(encoded: Uint8Array, precision: number): Uint8Array | Uint16Array {
-  const size = precision <= 8 ? 1 : 2;
-  try {
-    const { buffer } = new Lossless().decode(encoded.buffer, encoded.byteOffset, encoded.length, size);
-    return littleEndianWords(new Uint8Array(buffer), size) as Uint8Array | Uint16Array;
-  } catch (cause) {
-    throw new DamagedFile('The lossless JPEG frame cannot be decoded.', { cause });
-  }
 }

@@ -1,7 +1,7 @@
 import type { DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { Fault } from '../../../../schema/fault/fault.ts';
 import { Budget, OverBudget } from '../../dicom/part10/budget.ts';
-import { slices } from '../stored/slices.ts';
+import { turns } from '../../../../schema/process/event-loop.ts';
 import { invalidAnswer } from '../../parsing/archive/archive-faults.ts';
 import { datasetOf, NODES_PER_ELEMENT } from '../../parsing/archive/dataset.ts';
 import { RowSplitter, type RowSize } from '../../parsing/archive/row-splitter.ts';
@@ -19,7 +19,7 @@ const ROW_ELEMENTS = 5000;
  */
 export async function readRows(body: AsyncIterable<Uint8Array>): Promise<DicomJson[]> {
   const rows: DicomJson[] = [];
-  const pause = slices();
+  const pause = turns();
   for await (const row of rowsOf(body, checkRow, { mostBytes: MAX_BYTES })) {
     try {
       rows.push(datasetOf(row, new Budget(ROW_ELEMENTS)));

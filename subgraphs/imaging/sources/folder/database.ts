@@ -5,9 +5,20 @@ import { columns } from '../../facts/attributes.ts';
 import { Database } from '../../../../schema/process/sqlite.ts';
 
 /** Increased when the tables or the attributes in them change. An older index is rebuilt. */
-const VERSION = 4;
+const VERSION = 7;
 
 const STATE = 'state IN (0, 1, 2)'; // 0 other, 1 damaged, 2 instance
+
+/** Counts a file more, or less, in its series. No UPSERT: the writer's OR REPLACE would take its place. */
+const MORE = `
+  UPDATE served SET instances = instances + 1
+    WHERE StudyInstanceUID = NEW.StudyInstanceUID AND SeriesInstanceUID = NEW.SeriesInstanceUID;
+  INSERT INTO served SELECT NEW.StudyInstanceUID, NEW.SeriesInstanceUID, 1 WHERE changes() = 0;`;
+const LESS = `
+  UPDATE served SET instances = instances - 1
+    WHERE StudyInstanceUID = OLD.StudyInstanceUID AND SeriesInstanceUID = OLD.SeriesInstanceUID;
+  DELETE FROM served
+    WHERE StudyInstanceUID = OLD.StudyInstanceUID AND SeriesInstanceUID = OLD.SeriesInstanceUID AND instances = 0;`;
 
 const SCHEMA = `
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -26,12 +37,23 @@ CREATE TABLE series (
   PRIMARY KEY (StudyInstanceUID, SeriesInstanceUID)
 ) WITHOUT ROWID;
 CREATE TABLE study (
-  ${columns('study').join(', ')}, source TEXT NOT NULL, json TEXT NOT NULL,
+  -- Earliest millisecond since 1970 in which the study began, as FHIR sorts it.
+  ${columns('study').join(', ')}, started REAL, source TEXT NOT NULL, json TEXT NOT NULL,
   PRIMARY KEY (StudyInstanceUID)
 ) WITHOUT ROWID;
 CREATE INDEX study_patient ON study (PatientID);
-CREATE INDEX study_date ON study (StudyDate, StudyTime);
+-- As lists are sorted, so that a page of all studies is read without the rest.
+CREATE INDEX study_date ON study (StudyDate DESC, StudyTime DESC);
 CREATE INDEX study_accession ON study (AccessionNumber);
+-- Number of served files of each series, because a search that counts the files of a large study takes long.
+CREATE TABLE served (
+  StudyInstanceUID TEXT NOT NULL, SeriesInstanceUID TEXT NOT NULL, instances INTEGER NOT NULL,
+  PRIMARY KEY (StudyInstanceUID, SeriesInstanceUID)
+) WITHOUT ROWID;
+CREATE TRIGGER served_new AFTER INSERT ON file WHEN NEW.kept = 1 BEGIN ${MORE} END;
+CREATE TRIGGER served_gone AFTER DELETE ON file WHEN OLD.kept = 1 BEGIN ${LESS} END;
+CREATE TRIGGER served_more AFTER UPDATE OF kept ON file WHEN NEW.kept > OLD.kept BEGIN ${MORE} END;
+CREATE TRIGGER served_less AFTER UPDATE OF kept ON file WHEN NEW.kept < OLD.kept BEGIN ${LESS} END;
 CREATE TABLE stale (StudyInstanceUID TEXT PRIMARY KEY) WITHOUT ROWID;
 `;
 
@@ -67,6 +89,8 @@ function connect(file: string): Sqlite.Database {
   database.pragma('synchronous = NORMAL');
   database.pragma('cache_size = -16000');
   database.pragma('busy_timeout = 5000');
+  // Counts the files that OR REPLACE removes.
+  database.pragma('recursive_triggers = ON');
   return database;
 }
 

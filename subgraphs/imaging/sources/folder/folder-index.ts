@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type Database from 'better-sqlite3';
 import { Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { dateRange } from '../../../../schema/fhir/date-range.ts';
+import { startedOf } from '../../dicom/dicom-date.ts';
 import { columns, columnValues, rowOf } from '../../facts/attributes.ts';
 import type { Header } from '../../parsing/header.ts';
 import type { RootIdentity } from './root.ts';
@@ -285,6 +287,7 @@ export class FolderIndex {
   #putStudy(source: string, header: DicomJson): void {
     this.#statements.putStudy.run(
       ...columnValues('study', header),
+      dateRange(startedOf(header) ?? '')?.low ?? null,
       source,
       JSON.stringify(rowOf('study', header)),
     );
@@ -336,7 +339,7 @@ function statements(database: Database.Database) {
       `INSERT OR REPLACE INTO file (path, size, mtime, ctime, state, kept, StudyInstanceUID, SeriesInstanceUID, PatientID,
        IssuerOfPatientID, ${instance.join(', ')}, json) VALUES (?, ?, ?, ?, 2, ${marks(instance.length + 6)})`,
     ),
-    putStudy: database.prepare(`INSERT OR REPLACE INTO study VALUES (${marks(columns('study').length + 2)})`),
+    putStudy: database.prepare(`INSERT OR REPLACE INTO study VALUES (${marks(columns('study').length + 3)})`),
     putSeries: database.prepare(
       `INSERT OR REPLACE INTO series VALUES (${marks(columns('series').length + 3)})`,
     ),

@@ -9,6 +9,11 @@ export interface Condition {
   values: (string | number)[];
 }
 
+/** A condition on the rows of one level. */
+export interface Restriction extends Condition {
+  level: Level;
+}
+
 /** Aliases of the tables in a search. */
 const ALIAS: Record<Level, string> = { study: 's', series: 'r', instance: 'i' };
 const ORDER: readonly Level[] = ['study', 'series', 'instance'];
@@ -22,11 +27,17 @@ const KEYWORD = new Map(
  * @returns undefined when the key restricts nothing
  * @throws Fault `unsupported_parameter` for a key that the index does not have at this level or above
  */
-export function condition(level: Level, tag: string, alternatives: readonly string[]): Condition | undefined {
+export function condition(
+  level: Level,
+  tag: string,
+  alternatives: readonly string[],
+): Restriction | undefined {
   const restricting = alternatives.filter((value) => value !== '' && value !== '*');
   const keyword = KEYWORD.get(tag.split('.').at(-1)!);
   if (tag === Tag.ModalitiesInStudy) {
-    return restricting.length < alternatives.length ? undefined : modalitiesInStudy(restricting);
+    return restricting.length < alternatives.length
+      ? undefined
+      : { level: 'study', ...modalitiesInStudy(restricting) };
   }
   const key = keyword && KEYS[keyword];
   if (!key || ORDER.indexOf(key.level) > ORDER.indexOf(level)) {
@@ -36,10 +47,11 @@ export function condition(level: Level, tag: string, alternatives: readonly stri
     );
   }
   if (alternatives.length === 0 || restricting.length < alternatives.length) return undefined;
-  const column = `${ALIAS[key.level]}.${keyword}`;
-  if (key.matching === 'uid')
-    return { sql: `${column} IN (${marks(restricting)})`, values: [...restricting] };
-  return any(restricting.map((value) => one(column, key.matching, value)));
+  const { level: ofKey, matching } = key;
+  const column = `${ALIAS[ofKey]}.${keyword}`;
+  if (matching === 'uid')
+    return { level: ofKey, sql: `${column} IN (${marks(restricting)})`, values: [...restricting] };
+  return { level: ofKey, ...any(restricting.map((value) => one(column, matching, value))) };
 }
 
 function modalitiesInStudy(alternatives: readonly string[]): Condition {

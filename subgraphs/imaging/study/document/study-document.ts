@@ -1,7 +1,8 @@
 import type { Coding, Identifier, ImagingStudySeries, ImagingStudySeriesInstance } from 'fhir/r4.js';
 import { items, Tag, type DicomJson } from '../../../../schema/dicom/dicom.ts';
-import { fhirDateTime } from '../../dicom/dicom-date.ts';
+import { fhirDateTime, startedOf } from '../../dicom/dicom-date.ts';
 import { personNames, string, strings, uid, unsignedInt } from '../../dicom/dicom-text.ts';
+import { mapInTurns } from '../../../../schema/process/event-loop.ts';
 import { deepFreeze } from '../../../../schema/process/deep-freeze.ts';
 import { omitEmpty } from '../../dicom/omit-empty.ts';
 import type { StudyRecord } from '../study-records.ts';
@@ -71,7 +72,7 @@ function derived(rows: Rows): StudyDocument {
     accessions,
     accessionNumbers: accessions.map(({ value }) => value!),
     modality: modalities(study, series).map(modalityCoding),
-    started: fhirDateTime(string(study, Tag.StudyDate), string(study, Tag.StudyTime), offset),
+    started: startedOf(study, offset),
     referrer: personNames(study, Tag.ReferringPhysicianName)[0],
     description: string(study, Tag.StudyDescription),
     numberOfSeries: unsignedInt(study, Tag.NumberOfStudyRelatedSeries) ?? (mapped.length || undefined),
@@ -109,6 +110,13 @@ export function isInstance(row: DicomJson): boolean {
 }
 
 const instanceElements = new WeakMap<DicomJson, ImagingStudySeriesInstance>();
+
+/** Maps the instances of studies, many of them in several turns of the event loop: `imagingStudyInstance` then has them. */
+export function prepareInstances(records: readonly Pick<StudyRecord, 'instances'>[]) {
+  if (!records.some(({ instances }) => instances)) return undefined;
+  const rows = records.flatMap(({ instances = [] }) => instances.filter((row) => !instanceElements.has(row)));
+  return mapInTurns(rows, (row) => isInstance(row) && imagingStudyInstance(row));
+}
 
 /** Maps an instance row to an element of a series; frozen, and the same object for the same row. */
 export function imagingStudyInstance(row: DicomJson): ImagingStudySeriesInstance {

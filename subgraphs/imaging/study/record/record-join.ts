@@ -1,11 +1,19 @@
 import type { Access } from '../../../../schema/access/access.ts';
 import { permitting, requireScope } from '../../../../schema/access/scopes.ts';
 import { isDottedUid, UID } from '../../../../schema/dicom/dicom.ts';
+import { copyWith } from '../../../../schema/process/copy-with.ts';
 import { Fault, toFault } from '../../../../schema/fault/fault.ts';
 import { isSourceFailure } from '../failover.ts';
 import { askEach } from '../study-holders.ts';
 import type { CallerArchive } from '../caller-archive.ts';
-import type { Detail, JoinedStudy, StudyFilter, StudyList, StudyRecord } from '../study-records.ts';
+import type {
+  Detail,
+  JoinedStudy,
+  StudyFilter,
+  StudyList,
+  StudyRecord,
+  WantedPatients,
+} from '../study-records.ts';
 import { RecordHalves, uidOf, type RecordHalvesOptions } from './record-halves.ts';
 import { RecordQuestions, type RecordAnswer } from './record-questions.ts';
 import type { RecordStudy } from './record-study.ts';
@@ -13,7 +21,7 @@ import type { RecordStudy } from './record-study.ts';
 /** The archives of a tenant, as the join asks them. */
 export interface Archives {
   sources: readonly CallerArchive[];
-  list(patientId: string | undefined, filter: StudyFilter): Promise<StudyList>;
+  list(patients: WantedPatients, filter: StudyFilter): Promise<StudyList>;
   study(studyUid: string, detail?: Detail): Promise<StudyRecord | undefined>;
 }
 
@@ -55,34 +63,38 @@ export class RecordJoin {
   }
 
   /** See `AuthorizedStudies.list`. */
-  async list(patientId: string | undefined, filter: StudyFilter): Promise<StudyList> {
+  async list(patients: WantedPatients, filter: StudyFilter): Promise<StudyList> {
     const { studyUids: ids } = filter;
-    const asked = this.#questions.ofPatient(patientId, ids);
+    const asked = this.#questions.ofPatients(patients, ids);
     // Only the record knows the UID of a study that is named by its logical id.
     const wanted = ids && !ids.every(isDottedUid) ? withUids(filter, (await asked).studies) : filter;
-    const list = await this.#archives.list(patientId, wanted).catch(toFault);
+    const list = await this.#archives.list(patients, wanted).catch(toFault);
     const own = await asked;
     if (list instanceof Fault && (own.studies.length === 0 || !this.#mayStandIn(list))) throw list;
     if (!(list instanceof Fault) && own.studies.length === 0 && !own.fault) return list;
-    return this.#joinedList(patientId, filter, { list, own });
+    // Studies are joined by more than their UIDs.
+    if (filter.onlyUids && own.studies.length > 0)
+      return this.list(patients, copyWith(filter, { onlyUids: undefined }));
+    return this.#joinedList(patients, filter, { list, own });
   }
 
   async #joinedList(
-    patientId: string | undefined,
+    patients: WantedPatients,
     { studyUids: ids, ...unnamed }: StudyFilter,
     { list, own }: { list: StudyList | Fault; own: RecordAnswer },
   ): Promise<StudyList> {
     const archive = list instanceof Fault ? { records: [], failed: [list] } : list;
+    const isOfPatients = ofPatients(patients);
     const isNamed = ({ uid, recordId }: RecordStudy) =>
       !ids || ids.includes(recordId) || (uid !== undefined && ids.includes(uid));
     // An accession number joins if the patient has only one study with it.
     const isPartial = ids && !(list instanceof Fault) && own.studies.some(({ uid }) => uid === undefined);
-    const all = isPartial ? (await this.#archives.list(patientId, unnamed)).records : archive.records;
+    const all = isPartial ? (await this.#archives.list(patients, unnamed)).records : archive.records;
     const found = new Set(archive.records.map(uidOf));
     const { joined, alone } = await this.#halves.joined(
       { records: archive.records, ofPatient: all, isWhole: archive.failed.length === 0 },
       own.studies,
-      (study) => (patientId === undefined || study.patientId === patientId) && isNamed(study),
+      (study) => isOfPatients(study) && isNamed(study),
     );
     const isWanted = (uid: string): boolean => {
       const half = joined.get(uid);
@@ -169,6 +181,13 @@ const withHalf = (record: StudyRecord, own: RecordStudy | undefined): JoinedStud
   record,
   ...(own && { own }),
 });
+
+/** Returns the test whether a study is of one of the patients. */
+function ofPatients(patients: WantedPatients): (study: RecordStudy) => boolean {
+  if (patients === undefined) return () => true;
+  const wanted = new Set(typeof patients === 'string' ? [patients] : patients);
+  return ({ patientId }) => wanted.has(patientId);
+}
 
 /** Adds the UIDs of the record's studies that a filter names by their logical ids. */
 function withUids(filter: StudyFilter, studies: readonly RecordStudy[]): StudyFilter {

@@ -6,6 +6,7 @@ import { logFault, type FaultLog } from '../../../../schema/fault/log-fault.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
 import { chunked } from '../../facts/study-rows.ts';
 import { inTime } from '../../sources/timeout.ts';
+import type { WantedPatients } from '../study-records.ts';
 import { recordStudy, type RecordStudies, type RecordStudy } from './record-study.ts';
 
 export interface RecordQuestionsOptions {
@@ -37,7 +38,7 @@ export class RecordQuestions {
   }
 
   /**
-   * Asks for the studies of several patients at once (FG-6); `ofPatient` of each is then answered by that.
+   * Asks for the studies of several patients at once (FG-6); `ofPatients` of each is then answered by that.
    * @returns the studies of all of them
    */
   async prefetch(patientIds: readonly string[]): Promise<readonly RecordStudy[]> {
@@ -57,15 +58,16 @@ export class RecordQuestions {
   }
 
   /**
-   * Returns the studies of one patient, or of all in reach.
+   * Returns the studies of patients.
    * @param ids only these are wanted, if the record has those of all patients
    */
-  ofPatient(patientId: string | undefined, ids?: readonly string[]): Promise<RecordAnswer> {
+  ofPatients(patients: WantedPatients, ids?: readonly string[]): Promise<RecordAnswer> {
     const { access } = this.#options;
-    if (patientId === undefined && access.patients === 'all' && ids)
+    if (patients === undefined && access.patients === 'all' && ids)
       return this.#ask(`ids ${ids.join()}`, (record, tenant) => record.named(tenant, access, ids));
-    return this.#ask(`patient ${patientId ?? ''}`, (record, tenant) =>
-      record.ofPatients(tenant, access, patientId === undefined ? undefined : [patientId]),
+    const named = typeof patients === 'string' ? [patients] : patients;
+    return this.#ask(`patient ${named?.join() ?? ''}`, (record, tenant) =>
+      record.ofPatients(tenant, access, named),
     );
   }
 
@@ -76,7 +78,7 @@ export class RecordQuestions {
     const [only, ...others] = access.patients === 'all' ? [] : access.patients;
     if (!only || others.length > 0)
       return this.#ask(`read ${id}`, (record, tenant) => record.named(tenant, reading, [id]));
-    if (reading === access) return this.ofPatient(only.id);
+    if (reading === access) return this.ofPatients(only.id);
     return this.#ask('read', (record, tenant) => record.ofPatients(tenant, reading, [only.id]));
   }
 

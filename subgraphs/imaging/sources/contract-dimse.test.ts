@@ -1,0 +1,3 @@
+import { contractOf } from '../test/source-contract.ts';
+
+contractOf('dicom-dimse by C-GET');
