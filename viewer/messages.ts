@@ -14,6 +14,8 @@ export const MESSAGES = {
   emitTsDeclarations: true,
   emitReadme: false,
   emitPrettierIgnore: false,
+  // Checks read the files while tests compile them again: no file may be absent in between.
+  cleanOutdir: false,
 } satisfies Parameters<typeof compile>[0];
 
 /** Vitest's globalSetup hook. */

@@ -1,5 +1,6 @@
 import type { FrameBytes, ImageSource } from './data/source.ts';
 import type { Instance } from './domain/instance.ts';
+import { startsInverted } from './domain/grey/inverted.ts';
 import { stacksOf } from './domain/series/stacks.ts';
 import type { FrameId, ImageLocation } from './domain/study.ts';
 import { FirstDrawing } from './engine/first/first-image.ts';
@@ -28,6 +29,7 @@ export function firstImage(
     frame: frame.id,
     image: place.index + 1,
     count: place.stack.frames.length,
+    inverted: startsInverted(frame.metadata),
     isSlow: () => preferred() !== undefined,
     async draw() {
       forget = store.add(place.stack, at);

@@ -15,6 +15,7 @@ export function imagingOf(images: ImageSource, place: () => ImageLocation | unde
   const frames = loadedOnce(() => import('./frames.ts').then(({ Frames }) => new Frames(images, tell)));
   return {
     images: { ...images, rendered: foreseen.rendered },
+    metadataOf: foreseen.series,
     foresee(name, size) {
       const picture = foreseen.open(name, size);
       // After these requests, which have the connections that are open. Who needs it says it if it does not come.

@@ -4,7 +4,7 @@ import type { Orientation } from './domain/space/geometry.ts';
 import type { Slab, Stack } from './domain/series/stacks.ts';
 import type { FrameId, ImageLocation } from './domain/study.ts';
 import type { VolumeGeometry } from './domain/volume/volume.ts';
-import { planeStack } from './domain/volume/volume-planes.ts';
+import { inVoxels, planeStack, volumeRescale, type SampleGrid } from './domain/volume/volume-planes.ts';
 import { createEngine } from './engine/cornerstone/engine.ts';
 import { isSigned, loadSlices } from './engine/cornerstone/volume.ts';
 import { FrameStore } from './pixels/frame-store.ts';
@@ -58,18 +58,20 @@ class Volume implements OpenedVolume {
   readonly #listeners = new Set<() => void>();
   readonly #failed = new Map<FrameId, Trouble>();
   readonly #endLoading: () => void;
-  #ready = 0;
+  /** Indexes of slices that are not there, ascending. */
+  #missing: readonly number[];
 
   constructor(of: { key: string; stack: Stack; geometry: VolumeGeometry }, parts: Parts) {
     this.imaging = parts.imaging;
     this.#of = of;
     this.#parts = parts;
+    this.#missing = [...of.stack.frames.keys()];
     this.#voxels = new VoxelStore(of.geometry.size, isSigned(of.stack));
     this.#endLoading = loadSlices(of.stack, parts.slices, {
       onSlice: (at, values) => {
         this.#voxels.setSlice(at, values);
         this.#failed.delete(of.stack.frames[at]!.id);
-        this.#ready++;
+        this.#missing = this.#missing.filter((one) => one !== at);
         this.#tell();
       },
       onTrouble: (frame, trouble) => {
@@ -82,7 +84,8 @@ class Volume implements OpenedVolume {
   progress(): VolumeProgress {
     const { frames } = this.#of.stack;
     const [first] = this.#failed;
-    const counts = { ready: this.#ready, all: frames.length };
+    const ready = frames.length - this.#missing.length;
+    const counts = { ready, tried: ready + this.#failed.size, all: frames.length };
     if (!first) return counts;
     const [frame, trouble] = first;
     return { ...counts, trouble: { trouble, image: frames.findIndex(({ id }) => id === frame) + 1 } };
@@ -95,7 +98,10 @@ class Volume implements OpenedVolume {
 
   plane(plane: Orientation, slab?: Slab) {
     const { key, stack, geometry: volume } = this.#of;
-    const options = { volume, key, plane, slab, source: stack };
+    const missing = this.#missing;
+    const all = stack.frames.length;
+    const coarse = missing.length > 0 ? { ready: all - missing.length, all, missing } : undefined;
+    const options = { volume, key, plane, slab, source: stack, coarse };
     const images = planeStack(options);
     const { planes, source } = this.#parts;
     const ends = [source.add(images.key, this.#voxels, options), planes.add(images, COMPUTED)];
@@ -106,6 +112,13 @@ class Volume implements OpenedVolume {
       isReady: () => true,
       close: () => ends.forEach((end) => end()),
     };
+  }
+
+  async sample(grid: SampleGrid, signal: AbortSignal): Promise<Float32Array> {
+    const { stack, geometry } = this.#of;
+    const { slope, intercept } = volumeRescale(stack);
+    const values = await this.#voxels.sample(inVoxels(geometry, grid), signal);
+    return Float32Array.from(values, (value) => value * slope + intercept);
   }
 
   again(): void {

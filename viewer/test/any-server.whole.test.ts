@@ -11,7 +11,7 @@ import { startChromium } from '../../gateway/test/setup/chromium.ts';
 import { startGateway, type GatewayProcess } from '../../gateway/test/setup/gateway.ts';
 import { startFaultProxy, type Fault, type FaultProxy } from './setup/fault-proxy.ts';
 import { startStaticSite, type StaticSite } from './setup/static-site.ts';
-import { canvasOf, openViewer, signInAs } from './setup/viewer-page.ts';
+import { canvasOf, openViewer, signInAs, signInAsClinician } from './setup/viewer-page.ts';
 
 const root = join(import.meta.dirname, '../..');
 const shots = join(root, 'dist/screenshots');
@@ -50,6 +50,7 @@ beforeAll(async () => {
       modes: ['app-launch', 'backend-services'],
       clients: [
         { client_id: 'static-viewer', client_name: 'The static viewer', redirect_uris: [site.url] },
+        { client_id: 'viewer', client_name: 'The viewer of a launch', redirect_uris: [site.url] },
         { client_id, client_secret: SECRET, scope: 'system/*.rs' },
       ],
       policy: [{ client_id, patients: [SAMIR] }],
@@ -103,8 +104,9 @@ function withoutImaging({ path }: { path: string }): Fault | undefined {
 }
 
 test('sign-in at the EHR, its record by REST, and a picture of the imaging server with the same token', async () => {
-  const { page, errors } = await openViewer(browser, `${site.url}?signed-out=`);
-  await page.getByRole('button', { name: 'Add a server' }).click();
+  const { page, errors } = await openViewer(browser, site.url);
+  await page.getByRole('alert').getByText('There is no server beside this page.').waitFor();
+  await page.screenshot({ path: join(shots, 'static-site.png') });
   await page.getByLabel('Name').fill('The EHR');
   await page.getByLabel('FHIR address').fill(`${ehr.url}/ehr/fhir`);
   await page.getByLabel('Client id (optional)').fill('static-viewer');
@@ -138,6 +140,32 @@ test('sign-in at the EHR, its record by REST, and a picture of the imaging serve
   await expect.poll(async () => (await canvasOf(page)).lit, { timeout: 60_000 }).toBeGreaterThan(0.05);
   await page.context().close();
 }, 180_000);
+
+test('a launch by an EHR that is not in the list goes on when the user trusts it; Back leaves in one press', async () => {
+  const started = await fetch(`${ehr.url}/ehr/oauth/launch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ patient: SAMIR }),
+  });
+  const { launch } = (await started.json()) as { launch: string };
+  const before = `${imaging.url}/errors`;
+  const { page, errors } = await openViewer(browser, before);
+  const asked: string[] = [];
+  page.on('request', (request) => asked.push(request.url()));
+  await page.goto(`${site.url}?iss=${encodeURIComponent(`${ehr.url}/ehr/fhir`)}&launch=${launch}`);
+  await page.getByText(`${new URL(ehr.url).host} wants to open a record here`).waitFor();
+  await page.screenshot({ path: join(shots, 'unknown-issuer.png') });
+  expect(asked.filter((url) => url.startsWith(ehr.url))).toEqual([]);
+  await page.getByRole('button', { name: 'Trust this server and go on' }).click();
+  await signInAsClinician(page);
+  await page.getByRole('heading', { name: 'Samir Haddad', level: 1 }).waitFor();
+  expect(asked.some((url) => url.includes('/authorize?') && url.includes(`launch=${launch}`))).toBe(true);
+  expect(page.url()).not.toMatch(/launch|samir|code|state/);
+  await page.goBack();
+  await expect.poll(() => page.url()).toBe(before);
+  expect(errors).toEqual([]);
+  await page.context().close();
+}, 120_000);
 
 test('an imaging server that is away: the record of the EHR is shown, and the page says what is missing', async () => {
   const { page } = await openViewer(browser, `${site.url}?signed-out=`);

@@ -46,7 +46,7 @@ test('`c` shows the CT of the year before; both scroll by position', async () =>
   await page.keyboard.press('c');
   const prior = page.getByRole('region', { name: 'Image of 6 Nov 2025' });
   await prior.getByText('11 months before').waitFor({ timeout: 40_000 });
-  await prior.getByText('linked by position').waitFor({ timeout: 40_000 });
+  await prior.getByText('linked: scroll, zoom, window, rotation').waitFor({ timeout: 40_000 });
   await prior.getByText('Soft tissue 5 mm').waitFor({ timeout: 40_000 });
   await expect
     .poll(async () => Math.min(...(await litShares(page))), { timeout: 40_000 })
@@ -72,7 +72,7 @@ test('`c` shows the CT of the year before; both scroll by position', async () =>
   await page.waitForTimeout(500);
   const before = { address: page.url(), images: [await at(0), await at(1)] };
   await page.reload();
-  await prior.getByText('linked by position').waitFor({ timeout: 60_000 });
+  await prior.getByText('linked: scroll, zoom, window, rotation').waitFor({ timeout: 60_000 });
   await expect.poll(async () => (await litShares(page)).length, { timeout: 40_000 }).toBe(2);
   await expect
     .poll(async () => Math.min(...(await litShares(page))), { timeout: 40_000 })

@@ -98,6 +98,7 @@ testEach(
     });
     await page.shows(INDEX);
     const grey = await system.grey(page, system.ct, { index: INDEX });
+    let fit: readonly [number, number] | undefined;
     for (const camera of CAMERAS) {
       await page.page.evaluate((camera) => window.page.setCamera(camera), camera);
       // It is drawn with the next picture of the screen.
@@ -107,9 +108,24 @@ testEach(
       );
       // The middle of the image is as far from the middle of the glass as the camera says.
       const middle = (Math.sqrt(grey.length) - 1) / 2;
-      const [[x, y]] = (await places(page, [[middle, middle]], 'toGlass')) as [[number, number]];
+      const [centre, corner] = await places(
+        page,
+        [
+          [middle, middle],
+          [0, 0],
+        ],
+        'toGlass',
+      );
+      const [x, y] = centre!;
       expect(Math.abs(x - SIZE.width / 2 - camera.pan[0])).toBeLessThan(1);
       expect(Math.abs(y - SIZE.height / 2 - camera.pan[1])).toBeLessThan(1);
+      // Its first pixel is where zoom, mirror and turn bring it, in this order: what is linked counts on it.
+      const first = [corner![0] - x, corner![1] - y] as const;
+      fit ??= first;
+      const [right, down] = [fit[0] * camera.zoom * (camera.flipped ? -1 : 1), fit[1] * camera.zoom];
+      const [cos, sin] = [0, 90].map((turn) => Math.cos(((camera.rotation - turn) * Math.PI) / 180));
+      expect(first[0]).toBeCloseTo(right * cos! - down * sin!, 1);
+      expect(first[1]).toBeCloseTo(right * sin! + down * cos!, 1);
       const { count, mean, greatest } = await compare(page, grey);
       expect(count).toBeGreaterThan(50);
       // A place that is half a pixel off, or another place, is off by more than 10 in the mean.

@@ -1,7 +1,10 @@
 /** The viewer in Chromium with the whole gateway: images in colour, and films. */
+import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { canvasOf, entryOf } from './setup/viewer-page.ts';
+import type { Region } from './component/judged-video.ts';
+import { judgedVideo } from './setup/judge-video.ts';
+import { canvasOf, entryOf, glassOf } from './setup/viewer-page.ts';
 import { saveShot, ViewerSystem } from './setup/viewer-system.ts';
 
 const system = new ViewerSystem({ timeout: 240_000 });
@@ -72,3 +75,54 @@ test('a film plays: each picture has its number, and what a busy machine skips i
   expect(errors).toEqual([]);
   await page.close();
 }, 90_000);
+
+/** Reads the luma (BT.709) of the middle of the image that is on the glass, where nothing is written on it. */
+async function middleOf(page: Page): Promise<{ luma: number[]; region: Region }> {
+  return page.evaluate(() => {
+    const canvas = document.querySelector<HTMLCanvasElement>('.engine canvas')!;
+    const [width, height] = [canvas.width >> 1, canvas.height >> 1];
+    const region = { left: canvas.width >> 2, top: canvas.height >> 2, width, height };
+    const copy = new OffscreenCanvas(width, height).getContext('2d')!;
+    copy.drawImage(canvas, -region.left, -region.top);
+    const { data } = copy.getImageData(0, 0, width, height);
+    const luma = Array.from({ length: width * height }, (_, at) =>
+      Math.round(0.2126 * data[4 * at]! + 0.7152 * data[4 * at + 1]! + 0.0722 * data[4 * at + 2]!),
+    );
+    return { luma, region };
+  });
+}
+
+test('a film is saved as a video: each image once, in its time, as it is on the glass', async () => {
+  const { page, errors } = await system.openAs('George Allen Whitfield');
+  // Without it a file is a download, as in most browsers.
+  await page.evaluate(() => Reflect.deleteProperty(window, 'showSaveFilePicker'));
+  await entryOf(page, '20 Jan 2026').click();
+  const bar = page.getByRole('group', { name: 'Film' });
+  await bar.getByText('(true time)').waitFor({ timeout: 30_000 });
+  const rate = parseFloat(await bar.innerText());
+  const count = Number(await glassOf(page).getAttribute('aria-valuemax'));
+  const images: Awaited<ReturnType<typeof middleOf>>[] = [];
+  for (let image = 1; image <= count; image++) {
+    await glassOf(page).press(image === 1 ? 'Home' : 'ArrowDown');
+    await page.getByText(`image ${image}/${count}`).first().waitFor();
+    images.push(await middleOf(page));
+  }
+  await page.keyboard.press('Shift+V');
+  const downloading = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Save the video' }).click();
+  await saveShot(page, 'film-is-saved');
+  const download = await downloading;
+  await page.getByText(`Saved: ${count} images.`).waitFor();
+  const luma = Buffer.from(images.flatMap((image) => image.luma));
+  const video = judgedVideo(await readFile(await download.path()), luma, images[0]!.region);
+  expect(download.suggestedFilename()).toBe('US-20260120-series-1.mp4');
+  expect(video.times).toHaveLength(count);
+  expect(Math.max(...video.times.map((time, index) => Math.abs(time - index / rate)))).toBeLessThan(
+    0.5 / rate,
+  );
+  expect(Math.abs(video.duration - count / rate)).toBeLessThan(1 / rate);
+  expect(video.decibels.reduce((sum, one) => sum + one, 0) / count).toBeGreaterThanOrEqual(40);
+  expect(Math.min(...video.decibels)).toBeGreaterThanOrEqual(36);
+  expect(errors).toEqual([]);
+  await page.close();
+}, 120_000);

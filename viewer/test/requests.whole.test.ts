@@ -52,14 +52,14 @@ const KINDS: readonly [RegExp, string][] = [
 async function opened(
   address: string,
   hold?: Promise<void>,
-): Promise<{ page: Page; asked: string[]; frames: string[] }> {
+): Promise<{ page: Page; asked: string[]; urls: string[] }> {
   const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
   const asked: string[] = [];
-  const frames: string[] = [];
+  const urls: string[] = [];
   page.on('request', (request) => {
     const kind = KINDS.find(([pattern]) => pattern.test(request.url()))?.[1];
     if (kind) asked.push(kind);
-    if (kind === 'frame') frames.push(request.url());
+    if (kind === 'frame' || kind === 'metadata') urls.push(request.url());
   });
   if (hold)
     await page.route('**/graphql', async (route) => {
@@ -67,13 +67,13 @@ async function opened(
       await route.continue();
     });
   await page.goto(`${gateway.url}/app/?${address}`);
-  return { page, asked, frames };
+  return { page, asked, urls };
 }
 
 test('the picture and the image in the address are there before the record; each is asked for once', async () => {
   let release = () => undefined as void;
   const held = new Promise<void>((resolve) => (release = resolve));
-  const { page, asked, frames } = await opened(`tenant=open&patient=${PATIENT}&${series}`, held);
+  const { page, asked, urls } = await opened(`tenant=open&patient=${PATIENT}&${series}`, held);
   await page.locator('canvas.foreseen').waitFor({ timeout: 20_000 });
   await expect.poll(() => asked.length).toBe(5);
   expect(asked.slice(0, 2).sort()).toEqual(['metadata', 'picture']);
@@ -83,8 +83,9 @@ test('the picture and the image in the address are there before the record; each
   release();
   await page.getByText(/image \d+\/\d+/).waitFor({ timeout: 30_000 });
   await expect.poll(() => asked.length).toBeGreaterThan(5);
-  expect(asked.slice(5).every((kind) => kind === 'frame')).toBe(true);
-  expect(new Set(frames).size).toBe(frames.length);
+  // Metadata of the overlays come after the first picture.
+  expect(asked.slice(5).filter((kind) => kind !== 'frame' && kind !== 'metadata')).toEqual([]);
+  expect(new Set(urls).size).toBe(urls.length);
   await expect.poll(() => page.locator('.foreseen').count()).toBe(0);
   await page.close();
 }, 90_000);
@@ -94,6 +95,14 @@ test('of a study without a series, the picture of the study comes first', async 
   await page.getByText(/image \d+\/\d+/).waitFor({ timeout: 30_000 });
   expect(asked.slice(0, 3).sort()).toEqual(['engine', 'picture', 'record']);
   expect(asked).not.toContain('sign-in configuration');
+  await page.close();
+}, 90_000);
+
+test('a link that names no patient: its picture comes first, and then the record of whose study it is', async () => {
+  const { page, asked } = await opened(`tenant=open&${series}`);
+  await page.getByRole('heading', { name: 'Helen Marie Castellanos' }).waitFor({ timeout: 30_000 });
+  expect(asked.slice(0, 2).sort()).toEqual(['metadata', 'picture']);
+  expect(page.url()).not.toContain(PATIENT);
   await page.close();
 }, 90_000);
 

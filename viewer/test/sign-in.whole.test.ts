@@ -1,7 +1,7 @@
 /** SMART launches of the viewer in Chromium, with the authorization server of a real gateway. */
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { canvasOf, glassOf, openViewer, signInAs, signInAsClinician } from './setup/viewer-page.ts';
+import { canvasOf, glassOf, openViewer, signInAs, signInAsClinician, signOut } from './setup/viewer-page.ts';
 import { saveShot, ViewerSystem } from './setup/viewer-system.ts';
 
 const system = new ViewerSystem({ timeout: 120_000, images: false });
@@ -56,8 +56,14 @@ test('after signing out, a reload waits, and the next sign-in asks who it is', a
   await signInAs(page, 'Samir Haddad');
   await heading(page, 'Samir Haddad').waitFor();
   const seen = authorizationsOf(page);
-  await page.getByRole('button', { name: 'Sign out' }).click();
+  // A sign-in that was left knows the patient too.
+  const left = JSON.stringify({ returnTo: 'patient=demo-samir-haddad' });
+  await page.evaluate((pending) => sessionStorage.setItem('smart-launch left', pending), left);
+  await signOut(page);
   await page.getByText('You have signed out.').waitFor();
+  expect(JSON.stringify(await page.evaluate(() => [history.state, { ...sessionStorage }]))).not.toMatch(
+    /samir/,
+  );
   await saveShot(page, 'signed-out-servers');
   await page.reload();
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
@@ -87,23 +93,78 @@ test('two tabs of a clinician with two patients: a reload does not change the pa
   await context.close();
 }, 90_000);
 
-test('launch by an EHR: the patient of the launch is opened, and its id does not stay in the address', async () => {
+/** Begins a launch as an EHR does. @returns the address of the viewer */
+async function launchOf(patient: string): Promise<string> {
   const started = await fetch(`${system.gateway.url}/demo/oauth/launch`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ patient: 'demo-maria-alvarez' }),
+    body: JSON.stringify({ patient }),
   });
   const { launch } = (await started.json()) as { launch: string };
   const iss = encodeURIComponent(`${system.gateway.url}/demo/fhir`);
-  const { page, errors } = await openViewer(
-    system.browser,
-    `${system.gateway.url}/app/?iss=${iss}&launch=${launch}`,
-  );
+  return `${system.gateway.url}/app/?iss=${iss}&launch=${launch}`;
+}
+
+test('launch by an EHR: the patient of the launch is opened, and its id does not stay in the address', async () => {
+  const { page, errors } = await openViewer(system.browser, await launchOf('demo-maria-alvarez'));
   await signInAsClinician(page);
   await heading(page, /Álvarez/).waitFor();
-  await expect.poll(() => page.url()).toContain('tenant=demo&patient=demo-maria-alvarez');
-  expect(page.url()).not.toMatch(/launch|iss|code|state/);
+  await expect.poll(() => page.url()).toContain('tenant=demo');
+  expect(page.url()).not.toMatch(/launch|iss|code|state|alvarez/);
   expect(errors).toEqual([]);
+  await page.context().close();
+}, 60_000);
+
+test('a clinician chooses another patient in one press, without another sign-in; a reload keeps that one', async () => {
+  const { page, errors } = await openViewer(system.browser, `${system.gateway.url}/app/`);
+  await signInAsClinician(page, 'Samir Haddad');
+  await heading(page, 'Samir Haddad').waitFor();
+  await page.getByRole('button', { name: 'Account' }).click();
+  await page.getByRole('menuitem', { name: 'Other patient' }).click();
+  await page.getByRole('heading', { name: 'Choose a patient' }).waitFor();
+  expect(JSON.stringify(await page.evaluate(() => ({ ...sessionStorage })))).not.toMatch(/samir/);
+  await page.getByRole('button', { name: 'George Allen Whitfield' }).click();
+  await page.getByRole('button', { name: 'Allow' }).click();
+  await heading(page, 'George Allen Whitfield').waitFor();
+  expect(await page.getByText('Samir').count()).toBe(0);
+  await page.reload();
+  await heading(page, 'George Allen Whitfield').waitFor();
+  expect(errors).toEqual([]);
+  await page.context().close();
+}, 60_000);
+
+test.each([
+  ['the pages of a sign-in', () => `${system.gateway.url}/app/`, 'Samir Haddad'],
+  ['a launch by an EHR', () => launchOf('demo-samir-haddad'), undefined],
+])(
+  'after %s, Back leaves the viewer in one press',
+  async (_, addressOf, chosen) => {
+    const before = `${system.gateway.url}/errors`;
+    const { page, errors } = await openViewer(system.browser, before);
+    await page.goto(await addressOf());
+    await signInAsClinician(page, chosen);
+    await heading(page, 'Samir Haddad').waitFor();
+    expect(page.url()).not.toMatch(/samir|code|state|launch/);
+    await page.goBack();
+    await expect.poll(() => page.url()).toBe(before);
+    expect(errors).toEqual([]);
+    await page.context().close();
+  },
+  60_000,
+);
+
+test('Back from the pages of a sign-in does not begin another one', async () => {
+  const before = `${system.gateway.url}/errors`;
+  const { page } = await openViewer(system.browser, before);
+  await page.goto(`${system.gateway.url}/app/?tenant=demo&study=1.2.3`);
+  await page.getByRole('button', { name: 'Samir Haddad' }).click();
+  await page.getByRole('heading', { name: 'Allow access?' }).waitFor();
+  await page.goBack();
+  await page.goBack();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor();
+  expect(page.url()).toBe(`${system.gateway.url}/app/?tenant=demo&study=1.2.3`);
+  await page.goBack();
+  await expect.poll(() => page.url()).toBe(before);
   await page.context().close();
 }, 60_000);
 

@@ -1,5 +1,5 @@
 /** What the browser has to fetch before something can be used, in the built viewer (`node gateway/build.mjs`). */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
@@ -13,15 +13,18 @@ interface Chunk {
   assets?: string[];
 }
 
-const manifest = JSON.parse(readFileSync(join(dist, '.vite/manifest.json'), 'utf8')) as Record<string, Chunk>;
+type Manifest = Record<string, Chunk>;
+const manifestOf = (directory: string) =>
+  JSON.parse(readFileSync(join(directory, '.vite/manifest.json'), 'utf8')) as Manifest;
+const manifest = manifestOf(dist);
 
 /** Returns the scripts and styles that some modules need, with all that they import. */
-function filesOf(modules: readonly string[]): Set<string> {
+function filesOf(modules: readonly string[], within = manifest): Set<string> {
   const [seen, files, open] = [new Set<string>(), new Set<string>(), [...modules]];
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
     if (seen.has(name)) continue;
     seen.add(name);
-    const chunk = manifest[name];
+    const chunk = within[name];
     if (!chunk) throw new Error(`The build has no chunk of its own for ${name}.`);
     for (const file of [chunk.file, ...(chunk.css ?? [])]) files.add(file);
     open.push(...(chunk.imports ?? []));
@@ -30,9 +33,9 @@ function filesOf(modules: readonly string[]): Set<string> {
 }
 
 /** Bytes on the line: compressed by Brotli, where that is worth it. */
-function sizeOf(files: Iterable<string>): number {
+function sizeOf(files: Iterable<string>, directory = dist): number {
   const size = (path: string) => statSync(existsSync(`${path}.br`) ? `${path}.br` : path).size;
-  return [...files].reduce((sum, file) => sum + size(join(dist, file)), 0);
+  return [...files].reduce((sum, file) => sum + size(join(directory, file)), 0);
 }
 
 const REDIRECT = ['index.html', 'src/state/sign-in/smart-launch.ts'];
@@ -65,4 +68,19 @@ test('the chart of a trend needs at most 25 KB more, and only a trend that is op
   expect(sizeOf(more) / KB).toBeLessThanOrEqual(25);
   // Less would be another file, or a chart that is on the page already.
   expect(sizeOf(more) / KB).toBeGreaterThan(15);
+});
+
+test('the page of take-along packages is one script, at most 1.3 MB on the line', () => {
+  const files = readdirSync(join(dist, 'package')).filter((name) => !/\.(br|gz)$/.test(name));
+  expect(files).toEqual(['viewer.js']);
+  expect(sizeOf(['package/viewer.js']) / KB).toBeLessThanOrEqual(1300);
+});
+
+test('the playground needs at most 75 KB before its editor; results and SQL are loaded when they are looked at', () => {
+  const playground = join(dist, '../playground');
+  const parts = manifestOf(playground);
+  const page = filesOf(['playground.html'], parts);
+  expect(sizeOf(page, playground) / KB).toBeLessThanOrEqual(75);
+  for (const later of ['results/Results.svelte', 'sql/SqlTab.svelte', 'sql/sql-editor.ts'])
+    expect(page).not.toContain(parts[`src/playground/${later}`]!.file);
 });

@@ -107,3 +107,37 @@ test('on the plane of the acquisition each image of the CT comes back unchanged'
   await page.shows(87);
   expect(difference(await page.glass(), expected).more).toBe(0);
 }, 120_000);
+
+test('planes of an eighth of the slices have the values of the nearest ones; with all of them they are as always', async () => {
+  const HERE = [4, 12];
+  const fails = Array.from({ length: 20 }, (_, at) => at).filter((at) => !HERE.includes(at));
+  await using page = await EnginePage.open(system.browser, system.gateway.url, {
+    query: '?synthetic=small&rendering=cpu',
+  });
+  await page.page.evaluate((fails) => {
+    const source = window.page.source as unknown as { fails: Set<number> };
+    for (const at of fails) source.fails.add(at);
+  }, fails);
+  await page.openSeries(SYNTHETIC, { index: 4 });
+  await page.page.evaluate(() => window.page.openPlane('coronal', { index: 11, ready: 2 }));
+  await page.shows(11);
+  expect(await page.page.evaluate(() => window.page.coarse())).toEqual({ ready: 2, all: 20, missing: fails });
+  const rows = async () => {
+    const { columns, values } = await page.page.evaluate(() => window.page.allValues());
+    return Array.from({ length: values.length / columns }, (_, row) => values[row * columns + 30]);
+  };
+  // Rows count from the highest slice downwards, 2.5 to each. Slices up to the 8th are as the 4th: it is as near as the 12th.
+  const nearest = (row: number) => (19 - row / 2.5 > 8 ? 12 : 4);
+  const coarse = await rows();
+  for (const row of [0, 5, 25, 30, 45]) expect(coarse[row]).toBe(20 * nearest(row) + 30);
+
+  await page.page.evaluate(() => {
+    (window.page.source as unknown as { fails: Set<number> }).fails.clear();
+    for (const { id } of window.page.slices) window.page.store.retry(id);
+  });
+  await page.page.evaluate(() => window.page.refinePlane());
+  await page.page.waitForFunction(() => window.page.last()?.index === 11);
+  expect(await page.page.evaluate(() => window.page.coarse())).toBeUndefined();
+  const whole = await rows();
+  for (const [row, value] of whole.entries()) expect(value).toBe(Math.round(20 * (19 - row / 2.5) + 30));
+}, 60_000);

@@ -1,5 +1,6 @@
 import { m } from '../messages/compiled/messages.js';
 import type { Cell } from '../state/stage/cell.svelte.ts';
+import { videoOf } from '../state/stage/shown-video.svelte.ts';
 import type { Workspace } from '../state/stage/workspace.svelte.ts';
 import type { Action } from './gestures.ts';
 import type { Command } from './registry.ts';
@@ -25,15 +26,15 @@ export function act(cell: Cell, action: Action): void {
   }
 }
 
-/** Moves through the images of the active cell, and through the series of the study. */
+/** Moves through the images, or the frames of the video, of the active cell, and through the series of the study. */
 export function navigationCommands(workspace: Workspace): Command[] {
   const images = (id: string, name: () => string, [key, by]: [key: string, by: number]): Command => ({
     id: `image.${id}`,
     name,
     keys: [key],
     group: 'navigation',
-    enabled: () => workspace.active.count > 0,
-    run: () => workspace.active.step(by),
+    enabled: () => workspace.active.count > 0 || videoOf(workspace.active).shown !== undefined,
+    run: () => (videoOf(workspace.active).shown ?? workspace.active).step(by),
   });
   const series = (id: string, name: () => string, [key, by]: [key: string, by: 1 | -1]): Command => ({
     id: `series.${id}`,
@@ -59,16 +60,26 @@ export function navigationCommands(workspace: Workspace): Command[] {
 interface OnImage {
   id: string;
   name: () => string;
-  keys: readonly string[];
+  keys?: readonly string[];
   run: (cell: Cell) => void;
 }
 
 const zoom = (factor: number) => (cell: Cell) => act(cell, { do: 'zoom', factor });
 const adjust = (centre: number, width: number) => (cell: Cell) => cell.adjustWindow({ centre, width });
 
+/** Shows a pixel of the image on one of the page. */
+function pixelForPixel(cell: Cell): void {
+  const [from, to] = [cell.view?.toGlass([0, 0]), cell.view?.toGlass([1, 0])];
+  if (!from || !to) return;
+  const size = Math.hypot(to[0] - from[0], to[1] - from[1]);
+  cell.setCamera(({ zoom }) => ({ zoom: zoom / size }));
+}
+
 const ON_IMAGE: readonly OnImage[] = [
   { id: 'image.zoom-in', name: m.commandZoomIn, keys: ['+', '='], run: zoom(ZOOM_STEP) },
   { id: 'image.zoom-out', name: m.commandZoomOut, keys: ['-'], run: zoom(1 / ZOOM_STEP) },
+  { id: 'image.fit', name: m.commandFit, run: (cell) => cell.setCamera(() => ({ zoom: 1, pan: [0, 0] })) },
+  { id: 'image.pixels', name: m.commandPixels, run: pixelForPixel },
   {
     id: 'image.rotate',
     name: m.commandRotate,

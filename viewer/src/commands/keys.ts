@@ -1,7 +1,7 @@
 /** Names of keys, as commands have them: `Shift+ArrowUp`, `Control+z`, `?`. */
 
 /** Input types in which a key does not write. */
-const NO_TEXT = ['button', 'checkbox', 'radio', 'range', 'reset', 'submit'];
+const NO_TEXT = ['button', 'checkbox', 'color', 'radio', 'range', 'reset', 'submit'];
 
 /** Attribute of a region that scrolls, or has a choice, by arrow keys. */
 const OWN_ARROWS = 'data-own-arrows';

@@ -17,6 +17,8 @@ export function layoutCommands(workspace: Workspace, preferences: Preferences): 
     name,
     keys: [key],
     group: 'layout',
+    // A study is hung in its own way: a layout before it would be lost.
+    enabled: () => workspace.study !== undefined,
     pressed: () => workspace.layout === layout,
     run: () => {
       workspace.setLayout(layout);

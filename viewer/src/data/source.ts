@@ -4,7 +4,9 @@
  * of the signal.
  */
 import type { Instance } from '../domain/instance.ts';
+import type { RecordAccess } from '../domain/record/access.ts';
 import type { PatientRecord, Person, Trend } from '../domain/record/record.ts';
+import type { MadeLink, SharedLink, WantedLink } from '../domain/shared-link.ts';
 import type { FrameName, ImageLocation } from '../domain/study.ts';
 
 export interface RecordSource {
@@ -21,8 +23,25 @@ export interface RecordSource {
   ): Promise<PatientRecord>;
   /** Values of a code over time, a series for each unit. */
   trend(patientId: string, code: string, signal: AbortSignal): Promise<readonly Trend[]>;
+  /** The id of a study's patient. @param study Study Instance UID, or the id of its resource */
+  patientOf(study: string, signal: AbortSignal): Promise<string>;
   /** Study Instance UIDs of comparable earlier studies, newest first. */
   priors(studyUid: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** Accesses to a record, newest first, a page at a time. */
+  accesses(
+    asked: { patient: string; next?: string | undefined },
+    signal: AbortSignal,
+  ): Promise<Page<RecordAccess>>;
+  /** The links of the person who is signed in. @throws Trouble `not-found` for a server that is not our gateway */
+  sharing(): Promise<ShareSource>;
+}
+
+/** Links by which a person shows studies to others. Whether a server has them is in its SMART configuration. */
+export interface ShareSource {
+  list(signal: AbortSignal): Promise<readonly SharedLink[]>;
+  make(wanted: WantedLink): Promise<MadeLink>;
+  /** Ends a link. */
+  stop(id: string): Promise<void>;
 }
 
 export interface Page<Item> {
@@ -38,8 +57,11 @@ export interface ImageSource {
     name: { study: string; series: string },
     signal: AbortSignal,
   ): Promise<Instance[]>;
-  /** Bytes of one frame, compressed or not, with their transfer syntax. */
-  frame(at: ImageLocation, name: FrameName, signal: AbortSignal): Promise<FrameBytes>;
+  /**
+   * Bytes of one frame, compressed or not, with their transfer syntax.
+   * @param wished Transfer Syntax UID that the server is asked for; it may give another
+   */
+  frame(at: ImageLocation, name: FrameName, signal: AbortSignal, wished?: string): Promise<FrameBytes>;
   /** Returns the Transfer Syntax UID that is asked for with the frames of a series; undefined: as they are stored. */
   preferred?(series: string): string | undefined;
   /** A picture of an instance or of a series' opening image, as the server draws it. Width and height in pixels. */
@@ -57,7 +79,15 @@ export interface ImageSource {
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array<ArrayBuffer>>;
   /** A value that metadata give by reference (PS3.18 §F.2.2), such as a PDF or a waveform. */
-  bulk(url: string, signal: AbortSignal): Promise<Uint8Array>;
+  bulk(url: string, signal: AbortSignal, options?: BulkOptions): Promise<Uint8Array>;
+}
+
+/** Changes of a request for a value, such as for a part of it. */
+export interface BulkOptions {
+  accept: string;
+  headers: Readonly<Record<string, string>>;
+  /** Called with the headers of the answer. */
+  heard: (headers: Headers) => void;
 }
 
 export interface FrameBytes {

@@ -32,7 +32,10 @@ export function sourcesOf(
       patients: async (...asked) => (await records()).patients(...asked),
       record: async (...asked) => (await records()).record(...asked),
       trend: async (...asked) => (await records()).trend(...asked),
+      patientOf: async (...asked) => (await records()).patientOf(...asked),
       priors: async (...asked) => (await records()).priors(...asked),
+      accesses: async (...asked) => (await records()).accesses(...asked),
+      sharing: async () => (await records()).sharing(),
     },
     images: new DicomwebSource(transport),
   };

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { patiently } from './patiently.ts';
 import { retryAfter } from './retry-after.ts';
-import { withoutSecrets } from './trace.ts';
+import { Trace, withoutSecrets } from './trace.ts';
 import { Transport, type Credentials } from './transport.ts';
 import { Trouble } from './trouble.ts';
 
@@ -104,6 +104,20 @@ describe('an answer', () => {
     });
   });
 
+  const refusal = (message: string, status = 502) =>
+    new Response(JSON.stringify({ error: 'bad_gateway', message }), { status });
+  const LARGE =
+    'The stored object is damaged. It has more than 100000 elements and values. If it is meant so, raise limits.objectElements of the tenant.';
+  test.each([
+    ['above the limit of the gateway', () => refusal(LARGE), 'too-large'],
+    ['broken', () => refusal('The stored object is damaged. The file ends early.'), 'server'],
+    ['refused without a reason', () => new Response(null, { status: 502 }), 'server'],
+    ['named so by another failure', () => refusal(LARGE, 500), 'server'],
+  ])('about an object that is %s', async (_what, answer, kind) => {
+    const url = `${BASE}/studies/1/series/2/metadata`;
+    await expect(transport(answer).json(url, asked)).rejects.toMatchObject({ kind });
+  });
+
   test('that does not come for long is the network', async () => {
     const silent = transport(() => new Promise<never>(() => undefined), { silence: 20 });
     await expect(silent.send(`${BASE}/Binary/1`, asked)).rejects.toMatchObject({ kind: 'offline' });
@@ -128,12 +142,47 @@ describe('an answer', () => {
 });
 
 test.each([
-  ['https://g.example/demo/fhir/Patient/12?name=X&name=Y', 'g.example/demo/fhir/Patient/…?name=…'],
-  [`https://g.example/demo/wado/${'c'.repeat(20)}/studies/1.2`, 'g.example/demo/wado/…/studies/1.2'],
-  [`https://g.example/dyn/abc/fhir/metadata`, 'g.example/dyn/…/fhir/metadata'],
-  [`https://g.example/demo/${'x'.repeat(65)}`, 'g.example/demo/…'],
+  ['https://g.example/demo/fhir/Patient/12?name=X&name=Y', 'https://g.example/demo/fhir/Patient/…?name=…'],
+  [`https://g.example/demo/wado/${'c'.repeat(20)}/studies/1.2`, 'https://g.example/demo/wado/…/studies/1.2'],
+  [`https://g.example/dyn/abc/fhir/metadata`, 'https://g.example/dyn/…/fhir/metadata'],
+  [`https://g.example/demo/${'x'.repeat(65)}`, 'https://g.example/demo/…'],
+  [
+    'https://g.example/demo/shared/c4p/fhir/ImagingStudy/7',
+    'https://g.example/demo/shared/…/fhir/ImagingStudy/7',
+  ],
+  ['https://g.example/demo/shl/aB3/f/x9', 'https://g.example/demo/shl/…/…/…'],
+  ['https://g.example/demo/share/s_9f', 'https://g.example/demo/share/…'],
+  ['https://helen:secret@g.example:8443/fhir/metadata', 'https://g.example:8443/fhir/metadata'],
+  ['http://localhost:4000/demo/graphql?token=t#token', 'http://localhost:4000/demo/graphql?token=…'],
 ])('SM-14 the trace shows %s as %s', (address, shown) => {
   expect(withoutSecrets(address)).toBe(shown);
+});
+
+test.each<[string, string | undefined, unknown]>([
+  [
+    'a query with ids',
+    '{"operationName":"R","query":"query R($id: ID!) { a }","variables":{"id":"helen","most":9,"codes":["helen"]}}',
+    { query: 'query R($id: ID!) { a }', variables: { id: '…', most: 9, codes: ['…'] } },
+  ],
+  ['a query alone', '{"query":"{ a }"}', { query: '{ a }', variables: {} }],
+  ['a passcode', '{"studies":["1.2"],"passcode":"helen"}', undefined],
+  ['a form', 'grant_type=refresh_token&refresh_token=helen', undefined],
+  ['a query that is no text', '{"query":{"passcode":"helen"}}', undefined],
+  ['a long body', JSON.stringify({ query: 'helen'.repeat(10_000) }), undefined],
+  ['no body', undefined, undefined],
+])('SM-14 of %s the trace keeps a query without ids, or nothing', (_what, body, expected) => {
+  const call = new Trace().begin(BASE, { method: 'POST', headers: {}, hasToken: true, body });
+  const { query, variables } = call.graphql ?? {};
+  expect(
+    variables === undefined ? undefined : { query, variables: JSON.parse(variables) as unknown },
+  ).toEqual(expected);
+  expect(JSON.stringify(call)).not.toContain('helen');
+});
+
+test('the trace keeps the last 500 calls, each with its number', () => {
+  const trace = new Trace();
+  for (let call = 0; call < 600; call++) trace.begin(BASE, { method: 'GET', headers: {}, hasToken: false });
+  expect([trace.calls.length, trace.calls[0]!.number, trace.calls.at(-1)!.number]).toEqual([500, 101, 600]);
 });
 
 test.each([

@@ -20,11 +20,12 @@ export interface Credentials {
 }
 
 export interface Asked {
-  method?: 'GET' | 'POST';
+  method?: 'GET' | 'POST' | 'DELETE';
   accept: string;
   body?: string;
-  contentType?: string;
   signal?: AbortSignal | undefined;
+  /** Besides `accept`. */
+  headers?: Readonly<Record<string, string>> | undefined;
   /** Bytes of the answer; a longer one is `damaged`. */
   most?: number;
 }
@@ -128,11 +129,11 @@ export class Transport {
   }
 
   async #once(url: string, asked: Asked, token: string | undefined): Promise<Incoming> {
-    const { method = 'GET', accept, body, contentType, signal } = asked;
-    const headers = new Headers({ accept });
-    if (contentType !== undefined) headers.set('content-type', contentType);
+    const { method = 'GET', accept, body, signal } = asked;
+    const own = { accept, ...asked.headers };
+    const headers = new Headers(own);
     if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
-    const call = this.trace.begin(method, url);
+    const call = this.trace.begin(url, { method, headers: own, hasToken: token !== undefined, body });
     const silence = new Silence(this.#silence);
     try {
       const response = await this.#fetch(url, {
@@ -186,8 +187,7 @@ class Incoming {
   /** Returns this if its status is 2xx. @throws Trouble for any other */
   async checked(): Promise<this> {
     if (this.status >= 200 && this.status < 300) return this;
-    await this.bytes(MOST_BYTES);
-    throw troubleOf(this);
+    throw troubleOf(this, await this.bytes(MOST_BYTES));
   }
 
   /** Yields the body as it comes. */
@@ -266,11 +266,20 @@ class Silence {
 }
 
 /** Returns the trouble of a status that is not 2xx. */
-function troubleOf({ url, status, headers }: Incoming): Trouble {
+function troubleOf({ url, status, headers }: Incoming, body?: Uint8Array): Trouble {
   const detail = `${nameOf(url)}: the server answered ${status}`;
+  if (status === 502 && isOverLimit(body)) return new Trouble('too-large', detail, { status });
   if (!BUSY.has(status)) return new Trouble(kindOf(status), detail, { status });
   const wait = retryAfter(headers.get('retry-after'));
   return new Trouble('busy', detail, { status, retryAfter: wait });
+}
+
+/** The key by which a tenant of our gateway limits objects, in the first bytes of a refusal. */
+const LIMIT = { key: 'limits.objectElements', bytes: 1000 };
+
+/** Returns true for a refusal that names the limit; an object that is refused by the same status without it is broken. */
+function isOverLimit(body?: Uint8Array): boolean {
+  return new TextDecoder().decode(body?.subarray(0, LIMIT.bytes)).includes(LIMIT.key);
 }
 
 /** Returns what a status of an error means for the user. */
@@ -288,7 +297,7 @@ export function damaged(url: string, what: string): Trouble {
 
 /** Returns the last word of a path: `metadata`, `Condition`. Ids and UIDs are no words. */
 function nameOf(url: string): string {
-  const segments = withoutSecrets(url).replace(/\?.*$/, '').split('/').slice(1);
+  const segments = withoutSecrets(url).replace(/\?.*$/, '').split('/').slice(3);
   return segments.findLast((segment) => /^[A-Za-z$-]{1,40}$/.test(segment)) ?? 'request';
 }
 

@@ -15,6 +15,8 @@ export type TroubleKind =
   | 'busy'
   /** The server failed (any other 4xx or 5xx). */
   | 'server'
+  /** The stored object is larger than the server's limit, which whoever runs it can raise. */
+  | 'too-large'
   /** The answer came, and is not what was asked for: a wrong length, no JSON, another media type. */
   | 'damaged'
   /** The bytes are right, and this browser cannot decode them. */

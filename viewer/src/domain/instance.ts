@@ -35,3 +35,8 @@ export function numbers(instance: Instance, tag: string, count: number): number[
   const values = (instance[tag]?.Value ?? []).map(Number);
   return values.length === count && values.every(Number.isFinite) ? values : undefined;
 }
+
+/** Returns the SOP Instance UID; empty if there is none. */
+export function instanceUid(instance: Instance): string {
+  return text(instance, '00080018') ?? '';
+}

@@ -49,6 +49,12 @@ export function frameId({ study, series, instance, frame }: FrameName): FrameId 
   return `${study}/${series}/${instance}/${frame}`;
 }
 
+/** Returns the name of a frame. */
+export function frameName(id: FrameId): FrameName {
+  const [study = '', series = '', instance = '', frame] = id.split('/');
+  return { study, series, instance, frame: Number(frame) };
+}
+
 /** True if an archive has images of the study: it can be opened then. */
 export function isStored({ location, series }: Study): boolean {
   return location !== undefined || series.some((one) => one.location !== undefined);

@@ -34,6 +34,8 @@ export interface Answer {
    */
   text: string;
   json: GraphqlAnswer | undefined;
+  /** True for rows of SQL that are the first ones: others were not read. */
+  isCut?: boolean;
 }
 
 export interface GraphqlAnswer {

@@ -17,6 +17,18 @@ export function linkTo(
   return link.length > MOST ? undefined : link;
 }
 
+/** Returns a link that carries a statement of SQL; undefined if it would be too long to pass on. */
+export function linkToSql(page: URL, sql: string): string | undefined {
+  const link = `${page.origin}${page.pathname}#${new URLSearchParams({ sql })}`;
+  return link.length > MOST ? undefined : link;
+}
+
+/** Returns the statement of SQL in a link; undefined if it brings none. */
+export function linkedSql({ hash }: URL): string | undefined {
+  const sql = new URLSearchParams(hash.slice(1)).get('sql');
+  return sql === null || sql.length > MOST ? undefined : sql;
+}
+
 /** Returns the texts of query and variables in a link; undefined if it brings none. */
 export function linkedQuery({ hash }: URL): { query: string; variables: string } | undefined {
   const parts = new URLSearchParams(hash.slice(1));

@@ -12,8 +12,12 @@ export interface PageFacts {
   access: 'none' | 'sign-in' | 'pasted';
   /** True if a user can sign in for all patients that the user may see, not only for one. */
   severalPatients?: boolean;
+  /** The account as which an analyst signs in with one click, for all patients of a policy; of a demonstration only. */
+  analyst?: string;
   /** True for the tenant whose backend service the start of the server prints a command for. */
   isDemonstration?: boolean;
+  /** True if the tenant answers SQL (`$sql-run`). */
+  analysis?: boolean;
   /** True if the tenant tells what a query costs and how it was answered. */
   explains: boolean;
   /** SMART configuration of the tenant, if it was known at once. */

@@ -2,11 +2,14 @@ import { parseFhirJson, withPlainNumbers } from '../../../schema/fhir/decimal.ts
 import { Trouble } from '../data/trouble.ts';
 import { ANY_PATIENT, variablesIn, type Answer, type Asked, type GraphqlAnswer } from './answer.ts';
 import { explainedIn, type Explained } from './cost/explained.ts';
+import type { ReadRows, RowReader } from './results/all-rows.ts';
 import type { Access } from './sign-in/access.svelte.ts';
 
 /** Sends queries to the tenant's graph, and keeps the last answer. */
 export class Workbench {
   answer = $state.raw<Answer>();
+  /** True while a query waits for its answer: the last one is of another query. */
+  isRunning = $state(false);
   /** The text in the editor. */
   edited = $state.raw<Pick<Answer['asked'], 'query'> & { variables: string }>({ query: '', variables: '' });
   /** The cost of the edited query; undefined while it is not known. */
@@ -48,23 +51,13 @@ export class Workbench {
   }
 
   /**
-   * Asks for all rows of a query as CSV.
+   * Reads all rows of a list of an answer as a file.
    * @throws Error that says why there is no file: a part must not pass for all
    */
-  async readRows(asked: Asked): Promise<Blob> {
-    const headers = { accept: 'text/csv', 'content-type': 'application/json' };
-    const request = { ...postOf(asked), headers, cache: 'no-store' } as const;
-    const response = await this.#access.fetch(`${this.#base}/graphql`, request).catch((error: unknown) => {
-      throw new Error(whyUnanswered(error, this.#access));
-    });
-    if (!response.ok) {
-      const [error] = jsonOf(await response.text())?.errors ?? [];
-      throw new Error(error?.message ?? `The server sent no rows. HTTP status: ${response.status}.`);
-    }
-    return response.blob().catch(() => {
-      throw new Error('The rows did not come to their end, and there is no file. Download them again.');
-    });
-  }
+  readonly readRows: ReadRows = async (of, saving) => {
+    const { readAllRows } = await import('./results/all-rows.ts');
+    return readAllRows({ stream: this.#stream, page: this.#page }, of, saving);
+  };
 
   /** Returns the id of one of the patients that a token for several opens; undefined if it opens none. */
   async anyPatient(): Promise<string | undefined> {
@@ -78,15 +71,44 @@ export class Workbench {
   clear(): void {
     this.#last++;
     this.answer = undefined;
+    this.isRunning = false;
     this.cost = undefined;
   }
 
+  readonly #stream: RowReader['stream'] = async (asked, accept, signal) => {
+    const headers = { accept, 'content-type': 'application/json' };
+    const request = { ...postOf(asked), headers, cache: 'no-store', signal } as const;
+    const response = await this.#access.fetch(`${this.#base}/graphql`, request).catch((error: unknown) => {
+      throw new Error(whyUnanswered(error));
+    });
+    if (response.ok) return response;
+    const [error] = jsonOf(await response.text())?.errors ?? [];
+    throw new Error(error?.message ?? `The server sent no rows. HTTP status: ${response.status}.`);
+  };
+
+  readonly #page: RowReader['page'] = async (asked, signal) => {
+    const isQuery = typeof asked !== 'string';
+    // The token goes to no other place than this tenant.
+    if (!isQuery && /^https?:/.test(asked) && !asked.startsWith(`${this.#base}/`))
+      throw new Error('The next page is on another server.');
+    const path = isQuery ? '/graphql' : asked.replace(this.#base, '');
+    const request = { ...(isQuery ? postOf(asked) : { method: 'GET' }), signal };
+    const about = isQuery ? asked : { query: `GET ${path}`, variables: {} };
+    const answer = await this.#answered(about, path, request).catch((error: unknown) => {
+      throw new Error(whyUnanswered(error));
+    });
+    return answer.json;
+  };
+
   async #ask(asked: Asked, path: string, request: RequestInit): Promise<Answer> {
     const turn = ++this.#last;
+    this.isRunning = true;
     const answer = await this.#answered(asked, path, request).catch((error: unknown) =>
-      unanswered(asked, whyUnanswered(error, this.#access)),
+      unanswered(asked, whyUnanswered(error)),
     );
-    if (turn === this.#last) this.answer = answer;
+    if (turn !== this.#last) return answer;
+    this.answer = answer;
+    this.isRunning = false;
     return answer;
   }
 
@@ -107,11 +129,11 @@ export class Workbench {
   }
 }
 
-/** Says why there is no answer. Nothing of the query is lost. */
-function whyUnanswered(error: unknown, { problem }: Access): string {
-  if (!(error instanceof Trouble && error.kind === 'signed-out'))
-    return 'The gateway does not answer. The query is kept: run it again.';
-  return problem ?? 'The session has ended. Sign in again: the query is kept.';
+/** Says why there is no answer. Nothing of the query is lost. Why the token is gone is said once, beside "Sign in again". */
+function whyUnanswered(error: unknown): string {
+  return error instanceof Trouble && error.kind === 'signed-out'
+    ? 'Without a token there is no answer. The query is kept.'
+    : 'The gateway does not answer. The query is kept: run it again.';
 }
 
 function unanswered(asked: Asked, message: string): Answer {

@@ -33,6 +33,7 @@ const SAID: Record<TroubleKind, Record<Subject, () => string>> = {
     images: m.troubleServerImages,
     document: m.troubleServerDocument,
   },
+  'too-large': same(m.troubleTooLarge),
   damaged: {
     record: m.troubleDamagedRecord,
     patients: m.troubleDamagedRecord,
@@ -64,6 +65,7 @@ export function remedyOf(trouble: Trouble): Remedy {
     case 'undecodable':
       return 'rendered';
     case 'refused':
+    case 'too-large':
     case 'memory':
       return 'none';
     default:

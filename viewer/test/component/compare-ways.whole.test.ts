@@ -23,36 +23,27 @@ describe('linked scrolling', () => {
     await openPage(BESIDE);
     await expect.element(prior().getByText('image 11/24')).toBeVisible();
     await userEvent.keyboard('{Shift>}C{/Shift}');
-    await expect.element(prior()).toHaveTextContent('not linked');
+    await expect.element(prior()).toHaveTextContent('off: scroll');
     await userEvent.keyboard('{ArrowDown}{ArrowDown}');
     await expect.element(current().getByText('image 16/24')).toBeVisible();
     await expect.element(prior().getByText('image 11/24')).toBeVisible();
     await userEvent.keyboard('{Shift>}C{/Shift}');
-    await expect.element(prior()).toHaveTextContent('linked by position, 10 mm apart');
+    await expect.element(prior()).toHaveTextContent(/linked: scroll.* · 10 mm apart/);
     await userEvent.keyboard('{ArrowUp}');
     await expect.element(current().getByText('image 15/24')).toBeVisible();
     await expect.element(prior().getByText('image 10/24')).toBeVisible();
     await expect.poll(() => asked('beside')).toBe('1.2.40/1.2.40.2/10');
     await openPage(location.search);
-    await expect.element(prior()).toHaveTextContent('linked by position, 10 mm apart');
+    await expect.element(prior()).toHaveTextContent(/linked: scroll.* · 10 mm apart/);
     await expect.element(prior().getByText('image 10/24')).toBeVisible();
   });
 
   test('without positions it is by number, and says so', async () => {
     await openPage(BESIDE, { prepare: ({ imaging }) => (imaging.stacks = (name) => [stackOf(name)]) });
-    await expect.element(prior()).toHaveTextContent('linked by number');
+    await expect.element(prior()).toHaveTextContent('no common position: by image number');
     await expect.element(prior().getByText('image 14/24')).toBeVisible();
     await userEvent.keyboard('{End}');
     await expect.element(prior().getByText('image 24/24')).toBeVisible();
-  });
-
-  test('window and zoom stay with their image', async () => {
-    await openPage(BESIDE);
-    await expect.element(prior().getByText('image 11/24')).toBeVisible();
-    await userEvent.keyboard('+{Shift>}{ArrowUp}{/Shift}');
-    await expect.element(current().getByText('125 %')).toBeVisible();
-    await expect.element(prior().getByText('100 %')).toBeVisible();
-    await expect.element(prior().getByText('W 400 L 40')).toBeVisible();
   });
 
   test('another series of the prior goes to the place of the current image', async () => {
@@ -69,8 +60,11 @@ describe('linked scrolling', () => {
     await expect.element(prior().getByText('image 11/24')).toBeVisible();
     await userEvent.keyboard('4');
     await expect.poll(() => asked('layout')).toBe('2x2');
-    await page.getByRole('button', { name: 'Choose a series for this place' }).first().click();
-    await page.getByRole('option').nth(4).click();
+    await page
+      .getByRole('button', { name: /^Choose a series/ })
+      .first()
+      .click();
+    await page.getByRole('option').last().click();
     await expect.element(page.getByText('image 16/30')).toBeVisible();
     const names = page
       .getByRole('region', { name: /^Image/ })
@@ -88,12 +82,12 @@ describe('linked scrolling', () => {
     await openPage(FLAIR);
     await expect.element(page.getByText('image 14/24')).toBeVisible();
     await userEvent.keyboard('2');
-    await page.getByRole('button', { name: 'Choose a series for this place' }).click();
-    await page.getByRole('option').nth(4).click();
+    await page.getByRole('button', { name: /^Choose a series/ }).click();
+    await page.getByRole('option').last().click();
     await expect.element(page.getByText('image 16/30')).toBeVisible();
     await expect.element(page.getByText('image 14/24')).toBeVisible();
     await userEvent.keyboard('{Shift>}C{/Shift}');
-    await expect.element(page.getByText(/linked by position, 10 mm apart/)).toBeVisible();
+    await expect.element(page.getByText(/^linked: scroll · 10 mm apart · off: zoom/).first()).toBeVisible();
     await page.getByRole('slider', { name: 'Image; arrow keys scroll' }).nth(1).click();
     await userEvent.keyboard('{ArrowDown}');
     await expect.element(page.getByText('image 17/30')).toBeVisible();
@@ -105,18 +99,20 @@ describe('ways to choose the study', () => {
   test('the list of all earlier studies, by keys', async () => {
     await openPage(FLAIR, { prepare: ({ records }) => (records.comparable = ['1.2.30', '1.2.40']) });
     await expect.element(page.getByText('image 14/24')).toBeVisible();
-    (page.getByRole('button', { name: 'Earlier studies' }).element() as HTMLElement).focus();
+    (page.getByRole('button', { name: 'Compare' }).element() as HTMLElement).focus();
     await userEvent.keyboard('{Enter}');
     const items = page.getByRole('menuitemcheckbox');
-    await expect.element(items.nth(1)).toHaveTextContent('MRI brain 8 Jan 2025 · 14 months before');
-    await expect.element(items.nth(0)).toHaveTextContent('images are not stored here');
+    await expect.element(items.nth(0)).toHaveTextContent('Compare with an earlier study');
+    await expect.element(items.nth(1)).toHaveTextContent('images are not stored here');
+    await expect.element(items.nth(2)).toHaveTextContent('MRI brain 8 Jan 2025 · 14 months before');
     await shot('compare-menu');
-    await expect.element(items.nth(1)).toHaveAttribute('data-highlighted');
+    await userEvent.keyboard('{ArrowDown}');
+    await expect.element(items.nth(2)).toHaveAttribute('data-highlighted');
     await userEvent.keyboard('{Enter}');
     await expect.element(prior().getByText('image 11/24')).toBeVisible();
-    (page.getByRole('button', { name: 'Earlier studies' }).element() as HTMLElement).focus();
+    (page.getByRole('button', { name: 'Compare' }).element() as HTMLElement).focus();
     await userEvent.keyboard('{Enter}');
-    await expect.element(items.nth(1)).toHaveAttribute('aria-checked', 'true');
+    await expect.element(items.nth(2)).toHaveAttribute('aria-checked', 'true');
     // Esc closes the list alone.
     await userEvent.keyboard('{Escape}');
     await expect.element(items.first()).not.toBeInTheDocument();

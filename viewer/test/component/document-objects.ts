@@ -61,7 +61,13 @@ export const REPORT: Instance = {
             vr: 'SQ',
             Value: [{ '0040A30A': { vr: 'DS', Value: [9] }, '004008EA': codes('mm', 'millimeter', 'UCUM') }],
           },
-          ...below(item('IMAGE', ['260753009', 'Source'], { '00081199': object('1.2.10.3.14') })),
+          ...below(
+            item('SCOORD', ['121055', 'Path'], {
+              '00700022': { vr: 'FL', Value: [100.5, 200.5, 140.5, 230.5] },
+              '00700023': { vr: 'CS', Value: ['POLYLINE'] },
+              ...below(item('IMAGE', ['260753009', 'Source'], { '00081199': object('1.2.10.3.14') })),
+            }),
+          ),
         }),
         item('IMAGE', ['260753009', 'Source'], { '00081199': object('9.9.9') }),
         item('TEXT', ['121106', 'Comment']),

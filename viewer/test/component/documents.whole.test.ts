@@ -62,9 +62,29 @@ test('a report leads to the image that it measures, beside it if there is a plac
   await expect.element(page.getByText('image 14/24')).toBeVisible();
   await expect.element(page.getByRole('heading', { name: 'Imaging Measurement Report' })).toBeVisible();
   // Tools and panels are of the document again once it is used.
-  await expect.element(page.getByRole('button', { name: 'Invert' })).toBeEnabled();
+  await expect.element(page.getByRole('button', { name: 'Reset' })).toBeEnabled();
   await page.getByRole('button', { name: 'Codes and numbers' }).click();
-  await expect.element(page.getByRole('button', { name: 'Invert' })).toBeDisabled();
+  await expect.element(page.getByRole('button', { name: 'Reset' })).toBeDisabled();
+});
+
+test('the place that a measurement names is in the middle, with a ring round it for a moment', async () => {
+  const { imaging } = await openDocuments([REPORT]);
+  const follow = async () => {
+    await page.getByRole('link', { name: 'Open the image (series 3)' }).first().click();
+    await expect.element(page.getByText('image 14/24')).toBeVisible();
+    await expect.poll(() => document.querySelector('.ring')).not.toBeNull();
+    const { width, height } = document.querySelector('.engine')!.getBoundingClientRect();
+    const ring = () => (document.querySelector('.ring') as HTMLElement).style;
+    // To the pixel.
+    await expect.poll(() => parseFloat(ring().top) - height / 2).toBeCloseTo(0, 0);
+    expect(parseFloat(ring().left) - width / 2).toBeCloseTo(0, 0);
+    const [x, y] = imaging.drawn.view.toGlass([120, 215]);
+    expect([parseFloat(ring().left), parseFloat(ring().top)]).toEqual([x, y]);
+  };
+  await follow();
+  await shot('pointed-at');
+  await expect.poll(() => document.querySelector('.ring'), { timeout: 4000 }).toBeNull();
+  await expect.element(page.getByText('100 %')).toBeVisible();
 });
 
 test('the address of a document opens it again; a document of another patient has a red bar', async () => {
@@ -249,6 +269,6 @@ test('a video that the browser cannot play is offered as a file, and not called 
   await expect.element(cell().getByText('This browser cannot play this video.')).toBeVisible();
   await expect
     .element(cell().getByRole('link', { name: 'Download' }))
-    .toHaveAttribute('download', 'Colonoscopy.bin');
+    .toHaveAttribute('download', 'Colonoscopy.ts');
   await expect.element(cell().getByRole('alert')).not.toBeInTheDocument();
 });

@@ -38,7 +38,25 @@ async function namesIn(blob: Blob): Promise<string[]> {
   return names;
 }
 
-test('a picture of the image, with its text and measurements; its name says who only if it is asked to', async () => {
+/** Counts pixels of a picture: of a measurement, of the texts in the upper corners, and of the brain. */
+async function countsIn(blob: Blob) {
+  const bitmap = await createImageBitmap(blob);
+  const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d')!;
+  context.drawImage(bitmap, 0, 0);
+  const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+  const counts = { blue: 0, corner: 0, name: 0, grey: 0 };
+  for (let at = 0; at < data.length; at += 4) {
+    const [red, green, blue] = [data[at]!, data[at + 1]!, data[at + 2]!];
+    const [x, y] = [(at / 4) % bitmap.width, Math.floor(at / 4 / bitmap.width)];
+    if (blue > 200 && red < 140 && green < 200) counts.blue++;
+    if (x < 200 && y < 40 && red > 150) counts.corner++;
+    if (x > bitmap.width - 200 && y < 24 && red > 150) counts.name++;
+    if (red === 150 && green === 150 && blue === 150) counts.grey++;
+  }
+  return { ...counts, size: [bitmap.width, bitmap.height] };
+}
+
+test('a picture of the image, with its text and measurements; it says who only if it is asked to', async () => {
   await opened();
   await userEvent.keyboard('l{Enter}{Shift>}{ArrowRight}{ArrowRight}{ArrowRight}{ArrowRight}{/Shift}{Enter}');
   await userEvent.keyboard('d');
@@ -46,24 +64,14 @@ test('a picture of the image, with its text and measurements; its name says who 
   await page.getByRole('button', { name: 'Save the PNG' }).click();
   await expect.poll(() => saved.length).toBe(1);
   expect(saved[0]!.name).toBe('20260312-series-3-image-14.png');
-  const bitmap = await createImageBitmap(await saved[0]!.blob);
+  const { size, ...counts } = await countsIn(await saved[0]!.blob);
   const { width, height } = document.querySelector('.surface')!.getBoundingClientRect();
-  expect([bitmap.width, bitmap.height]).toEqual([Math.round(width), Math.round(height)]);
-  const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d')!;
-  context.drawImage(bitmap, 0, 0);
-  const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
-  const counts = { blue: 0, corner: 0, grey: 0 };
-  for (let at = 0; at < data.length; at += 4) {
-    const [red, green, blue] = [data[at]!, data[at + 1]!, data[at + 2]!];
-    const [x, y] = [(at / 4) % bitmap.width, Math.floor(at / 4 / bitmap.width)];
-    if (blue > 200 && red < 140 && green < 200) counts.blue++;
-    if (x < 200 && y < 40 && red > 150) counts.corner++;
-    if (red === 150 && green === 150 && blue === 150) counts.grey++;
-  }
+  expect(size).toEqual([Math.round(width), Math.round(height)]);
   // The line and its number, the text in the corner, the brain.
   expect(counts.blue).toBeGreaterThan(60);
   expect(counts.corner).toBeGreaterThan(60);
   expect(counts.grey).toBeGreaterThan(1000);
+  expect(counts.name).toBe(0);
   const shown = document.createElement('img');
   shown.src = URL.createObjectURL(await saved[0]!.blob);
   shown.style.cssText = 'position: fixed; inset: 0; z-index: 99';
@@ -72,9 +80,10 @@ test('a picture of the image, with its text and measurements; its name says who 
   await shot('download-picture');
   shown.remove();
   await userEvent.keyboard('d');
-  await page.getByRole('checkbox', { name: "Put the patient's name into the file name" }).click();
+  await page.getByRole('checkbox', { name: "Put the patient's name on the images" }).click();
   await page.getByRole('button', { name: 'Save the PNG' }).click();
   await expect.poll(() => saved.length).toBe(2);
+  expect((await countsIn(await saved[1]!.blob)).name).toBeGreaterThan(60);
   expect(saved[1]!.name).toBe('Helen-Marie-Castellanos-20260312-series-3-image-14.png');
 });
 

@@ -1,5 +1,6 @@
 /** Pictures of a phantom, and an engine that draws them at once or when the test says so. */
 import type { Trouble } from '../../src/data/trouble.ts';
+import { number, numbers } from '../../src/domain/instance.ts';
 import type { Pixels } from '../../src/domain/grey/pixels.ts';
 import type { Stack } from '../../src/domain/series/stacks.ts';
 import type { Camera, Engine, Point, Shown, View, Window } from '../../src/engine/port.ts';
@@ -49,6 +50,8 @@ export class DrawnEngine implements Engine {
   readonly views: DrawnView[] = [];
   /** Images appear when `show` is called. */
   held = false;
+  /** Images have their own size, and fill the glass; otherwise they have as many pixels as it. */
+  fits = false;
 
   get view(): DrawnView {
     const view = this.views.at(-1);
@@ -63,6 +66,13 @@ export class DrawnEngine implements Engine {
   }
 }
 
+/** Turns a way on the glass clockwise. */
+function turned([x, y]: Point, degrees: number): Point {
+  const angle = (degrees * Math.PI) / 180;
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+  return [x * cos - y * sin, x * sin + y * cos];
+}
+
 export class DrawnView implements View {
   readonly #canvas = document.createElement('canvas');
   readonly #engine: DrawnEngine;
@@ -71,7 +81,7 @@ export class DrawnView implements View {
   #wanted = 0;
   /** As it was set; undefined for that of the images. */
   window: Window | undefined;
-  #inverted = false;
+  inverted = false;
   #camera = WHOLE;
   #onShown = new Set<(shown: Shown) => void>();
   #onTrouble = new Set<Parameters<View['onTrouble']>[0]>();
@@ -90,8 +100,12 @@ export class DrawnView implements View {
     this.#resizing.observe(element);
   }
 
+  /** As Cornerstone's does, it forgets what was set for another stack. */
   setStack(stack: Stack, index: number): void {
     this.#stack = stack;
+    this.window = undefined;
+    this.inverted = false;
+    this.#camera = WHOLE;
     this.want(index);
   }
 
@@ -106,7 +120,7 @@ export class DrawnView implements View {
   }
 
   setInverted(inverted: boolean): void {
-    this.#inverted = inverted;
+    this.inverted = inverted;
     this.#changed();
   }
 
@@ -117,19 +131,45 @@ export class DrawnView implements View {
 
   reset(): void {
     this.window = undefined;
-    this.#inverted = false;
+    this.inverted = false;
     this.setCamera(WHOLE);
   }
 
-  /** The image has as many pixels as the glass while the camera is at rest. */
   toImage([x, y]: Point): Point {
-    const [left, top] = this.#middle;
-    return [(x - left) / this.#camera.zoom + left, (y - top) / this.#camera.zoom + top];
+    const { pan, rotation } = this.#camera;
+    const [middle, [across, down], [column, row]] = [this.#middle, this.#sizes, this.#middlePixel];
+    const [right, below] = turned([x - pan[0] - middle[0], y - pan[1] - middle[1]], -rotation);
+    return [right / across + column, below / down + row];
   }
 
   toGlass([column, row]: Point): Point {
-    const [left, top] = this.#middle;
-    return [(column - left) * this.#camera.zoom + left, (row - top) * this.#camera.zoom + top];
+    const { pan, rotation } = this.#camera;
+    const [middle, [across, down], from] = [this.#middle, this.#sizes, this.#middlePixel];
+    const [x, y] = turned([(column - from[0]) * across, (row - from[1]) * down], rotation);
+    return [x + middle[0] + pan[0], y + middle[1] + pan[1]];
+  }
+
+  /** Pixels of the page for one of the image, across and down; the first is negative in a mirrored image. */
+  get #sizes(): Point {
+    const { zoom, flipped } = this.#camera;
+    const side = flipped ? -1 : 1;
+    if (!this.#engine.fits) return [zoom * side, zoom];
+    const [columns, rows, down, across] = this.#format;
+    const { width, height } = this.#canvas;
+    const fit = zoom * Math.min(width / columns / across, height / rows / down);
+    return [fit * across * side, fit * down];
+  }
+
+  get #middlePixel(): Point {
+    const [columns, rows] = this.#format;
+    return this.#engine.fits ? [(columns - 1) / 2, (rows - 1) / 2] : this.#middle;
+  }
+
+  /** Columns, rows, and the millimetres of a pixel: down, and across. */
+  get #format(): [number, number, number, number] {
+    const metadata = this.#stack?.frames[this.#wanted]?.metadata ?? {};
+    const [down = 1, across = 1] = numbers(metadata, '00280030', 2) ?? [];
+    return [number(metadata, '00280011') ?? 1, number(metadata, '00280010') ?? 1, down, across];
   }
 
   /** Columns count from 0: a value is its column. */
@@ -141,6 +181,11 @@ export class DrawnView implements View {
 
   picture(): HTMLCanvasElement {
     return this.#canvas;
+  }
+
+  /** Of the stack that it shows. */
+  get series(): string | undefined {
+    return this.#stack?.frames[0]?.name.series;
   }
 
   get #middle(): Point {
@@ -167,12 +212,12 @@ export class DrawnView implements View {
     const frame = this.#stack?.frames[index];
     if (!frame) return;
     drawPhantom(this.#canvas, index / this.#stack!.frames.length, this.#camera);
-    this.#canvas.style.filter = this.#inverted ? 'invert(1)' : '';
+    this.#canvas.style.filter = this.inverted ? 'invert(1)' : '';
     const shown = {
       frame: frame.id,
       index,
       window: this.window ?? STORED,
-      inverted: this.#inverted,
+      inverted: this.inverted,
       camera: this.#camera,
     };
     for (const listener of this.#onShown) listener(shown);

@@ -1,6 +1,6 @@
 /** Sources, account and engine without a server. A test changes them before it opens the page. */
 import type { Page, RecordSource } from '../../src/data/source.ts';
-import type { Trouble } from '../../src/data/trouble.ts';
+import { Trouble } from '../../src/data/trouble.ts';
 import type { Instance } from '../../src/domain/instance.ts';
 import type { PatientRecord, Person } from '../../src/domain/record/record.ts';
 import type { Stack } from '../../src/domain/series/stacks.ts';
@@ -46,11 +46,22 @@ export class FakeRecords implements RecordSource {
     return this.trouble ? Promise.reject(this.trouble) : Promise.resolve(this.answer);
   }
 
+  patientOf(study: string): Promise<string> {
+    this.asked.push(study);
+    const isKnown = this.answer.studies.some(({ uid, id }) => uid === study || id === study);
+    if (this.trouble) return Promise.reject(this.trouble);
+    return isKnown ? Promise.resolve('helen') : Promise.reject(new Trouble('not-found', 'no such study'));
+  }
+
   trend: RecordSource['trend'] = () => Promise.resolve([]);
+
+  accesses: RecordSource['accesses'] = () => Promise.resolve({ items: [] });
 
   priors(): Promise<readonly string[]> {
     return this.trouble ? Promise.reject(this.trouble) : Promise.resolve(this.comparable);
   }
+
+  sharing: RecordSource['sharing'] = () => Promise.reject(new Trouble('not-found', 'no links'));
 }
 
 export class FakeImaging implements Imaging {
@@ -63,6 +74,8 @@ export class FakeImaging implements Imaging {
   stacks: ((name: { study: string; series: string }) => readonly Stack[]) | undefined;
   /** Metadata of the series that is opened: documents are not in its stacks. */
   instances: readonly Instance[] = [];
+  /** Objects that are no images, by the UID of their series. */
+  objects: Readonly<Record<string, readonly Instance[]>> = {};
   ready = 0;
   /** Frames that have not arrived. */
   readonly absent = new Set<FrameId>();
@@ -79,6 +92,10 @@ export class FakeImaging implements Imaging {
     instances: (_at: unknown, { series }: { series: string }) => this.files(series),
     bulk: () => Promise.reject(new Error('there are no bulk data')),
   };
+
+  metadataOf(_at: unknown, { series }: { series: string }): Promise<Instance[]> {
+    return Promise.resolve([...(this.objects[series] ?? [])]);
+  }
 
   /** Studies whose picture was asked for before the record. */
   readonly foreseen: string[] = [];
@@ -144,9 +161,12 @@ export class FakeAccount implements Account {
   signInPossible = true;
   signedIn = true;
   choosesPatient = true;
+  isClinician = false;
+  sharing: Account['sharing'];
   servers = new ServerList(new Servers({ gateway: 'https://gateway.example/', tenants: ['demo', 'open'] }));
   serverId = 'demo';
   readonly called: string[] = [];
+  calls: Account['calls'] = [];
 
   open(): Promise<void> {
     this.called.push('open');
@@ -155,6 +175,16 @@ export class FakeAccount implements Account {
 
   signIn(): Promise<void> {
     this.called.push('signIn');
+    return Promise.resolve();
+  }
+
+  trust(): Promise<undefined> {
+    this.called.push('trust');
+    return Promise.resolve(undefined);
+  }
+
+  chooseAnother(): Promise<void> {
+    this.called.push('chooseAnother');
     return Promise.resolve();
   }
 

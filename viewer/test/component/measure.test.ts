@@ -75,11 +75,96 @@ test('a length is drawn by the mouse, in millimetres; undo takes it away, redo b
   await expect.element(length).toBeInTheDocument();
 });
 
+test('two diameters are two lines, by dragging or by clicks', async () => {
+  await opened();
+  await userEvent.keyboard('{Shift>}L{/Shift}');
+  await expect.element(page.getByText('Two diameters: point 1 of 4')).toBeVisible();
+  await drag([100, 300], [300, 300]);
+  await expect.element(page.getByText('Two diameters: point 3 of 4').first()).toBeVisible();
+  await drag([200, 240], [200, 360]);
+  await expect
+    .element(page.getByRole('button', { name: 'Two diameters: 100.0 × 60.0 mm' }))
+    .toBeInTheDocument();
+  await userEvent.keyboard('{Shift>}L{/Shift}');
+  for (const at of [[400, 300], [440, 300], [420, 200], [420, 400]] as const) await drag(at, at); // prettier-ignore
+  await expect
+    .element(page.getByRole('button', { name: 'Two diameters: 100.0 × 20.0 mm' }))
+    .toBeInTheDocument();
+  await shot('measure-diameters');
+});
+
+test('a Cobb angle is between two lines', async () => {
+  await opened();
+  await userEvent.keyboard('{Shift>}A{/Shift}');
+  await expect.element(page.getByText('Cobb angle: point 1 of 4')).toBeVisible();
+  await drag([100, 300], [300, 300]);
+  await expect.element(page.getByText('Cobb angle: point 3 of 4').first()).toBeVisible();
+  await drag([300, 400], [100, 200]);
+  await expect.element(page.getByRole('button', { name: 'Cobb angle: 45.0°' })).toBeInTheDocument();
+  await shot('measure-cobb');
+});
+
+test('an area is drawn by hand, by a mouse or by keys; one that crosses itself has no size', async () => {
+  await opened();
+  const draw = async (line: readonly (readonly [number, number])[]) => {
+    await userEvent.keyboard('{Shift>}E{/Shift}');
+    await expect.element(page.getByText(/^Freehand area: draw round it/).first()).toBeVisible();
+    pointer('pointerdown', line[0]!);
+    for (const at of line) pointer('pointermove', at);
+    await new Promise(requestAnimationFrame);
+    pointer('pointerup', line.at(-1)!);
+  };
+  await draw([[10, 10], [30, 10], [50, 10], [50, 30], [50, 50], [30, 50], [10, 50], [10, 30]]); // prettier-ignore
+  // 40 × 40 pixels of half a millimetre; of the values, which are the columns, 10 is the least.
+  const area = page.getByRole('button', {
+    name: /^Freehand area: area 400\.0 mm²; mean 30, .*; 10 to 50 HU;/,
+  });
+  await expect.element(area).toBeInTheDocument();
+  expect(document.querySelectorAll('.measure .point')).toHaveLength(0);
+  await draw([[300, 300], [400, 400], [400, 300], [300, 400]]); // prettier-ignore
+  await expect
+    .element(page.getByRole('button', { name: 'Freehand area: no area: the line crosses itself' }))
+    .toBeInTheDocument();
+  await shot('measure-freehand');
+  // A click alone draws nothing.
+  await draw([[200, 200]]);
+  await expect.element(surface()).toBeInTheDocument();
+  await userEvent.keyboard(
+    '{Enter}{Shift>}{ArrowRight}{/Shift}{Enter}{Shift>}{ArrowDown}{/Shift}{Enter}{Enter}',
+  );
+  await expect
+    .element(page.getByRole('button', { name: /^Freehand area: area 12\.5 mm²/ }))
+    .toBeInTheDocument();
+});
+
 test('points are set by clicks too, an angle by three', async () => {
   await opened();
   await userEvent.keyboard('a');
   for (const at of [[200, 100], [200, 300], [400, 300]] as const) await drag(at, at); // prettier-ignore
   await expect.element(page.getByRole('button', { name: 'Angle: 90.0°' })).toBeInTheDocument();
+});
+
+test('labels of 12 lengths within 200 px cover neither each other nor an end', async () => {
+  await opened();
+  const ends: (readonly [number, number])[] = [];
+  for (let nth = 0; nth < 12; nth++) {
+    const [from, to] = [[200 + 17 * nth, 150 + ((nth * 53) % 200)], [200 + ((nth * 71) % 200), 350 - 15 * nth]] as const; // prettier-ignore
+    await userEvent.keyboard('l');
+    await expect.element(surface()).toBeInTheDocument();
+    await drag(from, to);
+    ends.push(from, to);
+  }
+  await expect.poll(() => shapes().all().length).toBe(12);
+  await shot('measure-labels');
+  const { left, top } = glass();
+  const boxes = [...document.querySelectorAll('.measure text')].map((one) => one.getBoundingClientRect());
+  const overlaps = (a: DOMRect, b: DOMRect) =>
+    a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  expect(boxes).toHaveLength(12);
+  expect(boxes.filter((one, at) => boxes.slice(at + 1).some((other) => overlaps(one, other)))).toEqual([]);
+  const covered = ([x, y]: readonly [number, number]) =>
+    boxes.some((one) => overlaps(one, new DOMRect(left + x, top + y, 1, 1)));
+  expect(ends.filter(covered)).toEqual([]);
 });
 
 test('regions have their values and area, a probe its value; nothing is invented beyond the image', async () => {

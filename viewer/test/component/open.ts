@@ -5,11 +5,13 @@ import '../../src/ui/classes.css';
 import { features as allFeatures } from '../../src/features.ts';
 import Shell from '../../src/ui/Shell.svelte';
 import type { Feature } from '../../src/ui/feature.ts';
+import type { JudgedVideo, Region } from './judged-video.ts';
 import { FakeAccount, FakeImaging, FakeRecords } from './fakes.ts';
 
 declare module 'vitest/browser' {
   interface BrowserCommands {
     emulate(media: { forcedColors?: 'active' | 'none' }): Promise<void>;
+    judgeVideo(file: string, luma: string, region: Region): Promise<JudgedVideo>;
   }
 }
 
@@ -27,6 +29,8 @@ export interface Opening {
   size?: readonly [number, number];
   /** Those of the page by default. */
   features?: readonly Feature[];
+  /** `here` opens it again at the address and with the storage that the tab has, as a reload does. */
+  at?: 'here';
   /** Changes the fakes before. */
   prepare?: (fakes: Opened) => void;
 }
@@ -34,17 +38,40 @@ export interface Opening {
 /** Opens the page at an address. */
 export async function open(
   query = '?tenant=demo&patient=helen',
-  { size = DESKTOP, features = allFeatures, prepare }: Opening = {},
+  { size = DESKTOP, features = allFeatures, at, prepare }: Opening = {},
 ): Promise<Opened> {
   await cleanup();
   await page.viewport(...size);
-  localStorage.clear();
   delete document.documentElement.dataset['theme'];
-  history.replaceState(null, '', query);
+  if (at === undefined) {
+    localStorage.clear();
+    sessionStorage.clear();
+    history.replaceState(null, '', query);
+  }
   const fakes = { account: new FakeAccount(), records: new FakeRecords(), imaging: new FakeImaging() };
   prepare?.(fakes);
   await render(Shell, { ...fakes, features: () => Promise.resolve(features) });
   return fakes;
+}
+
+/** Chooses an item of a list of the tool bar or of the banner. */
+export async function choose(list: string, item: string): Promise<void> {
+  await page.getByRole('button', { name: list, exact: true }).click();
+  await page.getByText(item, { exact: true }).last().click();
+}
+
+/** Moves the focus by the Tab key until it is on an element. @throws where it does not come there */
+export async function tabTo(name: string | RegExp): Promise<HTMLElement> {
+  const isName = (one: string | null | undefined) =>
+    typeof name === 'string' ? one?.trim() === name : name.test(one ?? '');
+  for (let presses = 0; presses < 150; presses++) {
+    await userEvent.keyboard('{Tab}');
+    const on = document.activeElement;
+    if (!(on instanceof HTMLElement)) continue;
+    const labelled = [on.ariaLabel, on.textContent, on.closest('label')?.textContent];
+    if (labelled.some(isName)) return on;
+  }
+  throw new Error(`No Tab leads to ${name}`);
 }
 
 /** Saves what the page looks like in `dist/screenshots/`. */

@@ -2,8 +2,9 @@
 import { page } from 'vitest/browser';
 import { cleanup, render } from 'vitest-browser-svelte';
 import '../../src/ui/classes.css';
-import type { Answer, Asked, GraphqlAnswer } from '../../src/playground/answer.ts';
+import type { Answer, GraphqlAnswer } from '../../src/playground/answer.ts';
 import type { PageFacts } from '../../src/playground/page-facts.ts';
+import type { ReadRows } from '../../src/playground/results/all-rows.ts';
 import type { LoadPicture } from '../../src/playground/results/pictures.ts';
 import Results from '../../src/playground/results/Results.svelte';
 
@@ -58,15 +59,12 @@ export async function open(
     size = [1400, 450],
     load = picture,
     readRows = () => Promise.reject(new Error('No rows.')),
-  }: {
-    size?: readonly [number, number];
-    load?: LoadPicture;
-    readRows?: (asked: Asked) => Promise<Blob>;
-  } = {},
+    isOld = false,
+  }: { size?: readonly [number, number]; load?: LoadPicture; readRows?: ReadRows; isOld?: boolean } = {},
 ) {
   await cleanup();
   await page.viewport(...size);
-  const shown = await render(Results, { answer, facts, load, readRows });
+  const shown = await render(Results, { answer, facts, load, readRows, isOld });
   shown.container.style.height = `${size[1]}px`;
   shown.container.role = 'main';
   return shown;

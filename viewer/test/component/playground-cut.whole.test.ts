@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { page } from 'vitest/browser';
 import type { Asked } from '../../src/playground/answer.ts';
+import type { ReadRows } from '../../src/playground/results/all-rows.ts';
 import { shot, violations } from './open.ts';
 import { answerOf, column, header, open, STUDIES } from './playground-answers.ts';
 
@@ -21,7 +22,7 @@ describe('a page of a longer list', () => {
       },
       { asked: { query, variables: {} } },
     );
-  const button = () => page.getByRole('button', { name: 'Download all rows (CSV)' });
+  const button = () => page.getByRole('button', { name: 'Download all rows as CSV' });
 
   test.each([
     [{ count: 136, next: 'c' }, 'The first 2 of 136 rows.'],
@@ -45,15 +46,49 @@ describe('a page of a longer list', () => {
       return '#';
     });
     const asked: Asked[] = [];
-    const readRows = (one: Asked) => {
-      asked.push(one);
-      return Promise.resolve(new Blob(['id\r\na\r\nb\r\nc\r\n']));
+    let end = (): void => undefined;
+    const readRows: ReadRows = async ({ answer }, { format, onrows }) => {
+      asked.push(answer.asked);
+      onrows(1234);
+      await new Promise<void>((resolve) => (end = resolve));
+      return new Blob([format, ': id\r\na\r\nb\r\nc\r\n']);
+    };
+    await open(pageOf({ next: 'c', count: 5000 }), { readRows });
+    await button().click();
+    await expect.element(page.getByText('1,234 rows read of 5,000…')).toBeVisible();
+    await shot('playground-saving');
+    end();
+    await expect.poll(() => blobs.length).toBe(1);
+    expect(await blobs[0]!.text()).toMatch(/^csv: .*c\r\n$/s);
+    await expect.element(page.getByText('1,234 rows are saved.')).toBeVisible();
+    await page.getByRole('button', { name: 'Download all rows as NDJSON' }).click();
+    await expect.element(page.getByText('1,234 rows read')).toBeVisible();
+    end();
+    await expect.poll(() => blobs.length).toBe(2);
+    expect(await blobs[1]!.text()).toMatch(/^ndjson/);
+    expect(asked).toEqual([
+      { query, variables: {} },
+      { query, variables: {} },
+    ]);
+  });
+
+  test('is not saved when the person cancels', async () => {
+    const save = vi.spyOn(URL, 'createObjectURL');
+    let given: AbortSignal | undefined;
+    const readRows: ReadRows = (_of, { signal }) => {
+      given = signal;
+      return new Promise((_resolve, reject) =>
+        signal.addEventListener('abort', () => reject(new Error('No.'))),
+      );
     };
     await open(pageOf({ next: 'c' }), { readRows });
     await button().click();
-    await expect.poll(() => blobs.length).toBe(1);
-    expect(await blobs[0]!.text()).toContain('c\r\n');
-    expect(asked).toEqual([{ query, variables: {} }]);
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await expect.element(page.getByText('Cancelled: nothing was saved.')).toBeVisible();
+    await expect.element(button()).toBeVisible();
+    expect(given?.aborted).toBe(true);
+    expect(page.getByRole('alert').elements()).toHaveLength(0);
+    expect(save).not.toHaveBeenCalled();
   });
 
   test('says why there is no such file', async () => {
@@ -125,4 +160,17 @@ test('each of the several values of a cell is shown and written once, when that 
   await page.getByRole('button', { name: 'Download CSV', exact: true }).click();
   await expect.poll(() => blobs.length).toBe(1);
   expect(await blobs[0]!.text()).toContain('CHEST; HEAD');
+});
+
+test('while a new query runs, the old rows are marked and out of reach', async () => {
+  await open(answerOf(STUDIES), { isOld: true });
+  await expect.element(page.getByRole('status').getByText('From the previous query.')).toBeVisible();
+  const results = document.querySelector<HTMLElement>('.results')!;
+  await expect.poll(() => Number(getComputedStyle(results).opacity)).toBeLessThan(0.5);
+  // Readers of the screen do not find them, and nothing of them is saved.
+  expect(results.inert).toBe(true);
+  expect(await violations()).toEqual([]);
+  await shot('playground-old');
+  await open(answerOf(STUDIES));
+  await expect.element(page.getByRole('table')).toBeInTheDocument();
 });

@@ -6,7 +6,8 @@ import { slicesOf } from './fixtures.ts';
 import { open, shot, type Opened } from './open.ts';
 
 const CT = '?tenant=demo&patient=helen&study=1.2.20';
-const crosshair = () => page.getByRole('button', { name: 'Crosshair' });
+/** Its button is marked while the crosshair is on. */
+const crosshair = () => page.getByRole('button', { name: 'Adjust' });
 const surface = () => page.getByRole('application');
 
 async function openChest(): Promise<Opened> {
@@ -20,16 +21,16 @@ async function openChest(): Promise<Opened> {
 test('a tool that measures ends the crosshair, and the crosshair ends it', async () => {
   await openChest();
   await userEvent.keyboard('x');
-  await expect.element(crosshair()).toHaveAttribute('aria-pressed', 'true');
+  await expect.element(crosshair()).toHaveClass('used');
   await userEvent.keyboard('l');
   await expect.element(surface()).toBeVisible();
-  await expect.element(crosshair()).toHaveAttribute('aria-pressed', 'false');
+  await expect.element(crosshair()).not.toHaveClass('used');
   await userEvent.keyboard('x');
   await expect.element(surface()).not.toBeInTheDocument();
-  await expect.element(crosshair()).toHaveAttribute('aria-pressed', 'true');
+  await expect.element(crosshair()).toHaveClass('used');
   // Each also ends by its own key, and begins again.
   await userEvent.keyboard('x');
-  await expect.element(crosshair()).toHaveAttribute('aria-pressed', 'false');
+  await expect.element(crosshair()).not.toHaveClass('used');
   await userEvent.keyboard('l');
   await expect.element(surface()).toBeVisible();
 });

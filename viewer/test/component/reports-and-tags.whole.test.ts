@@ -43,6 +43,19 @@ test('an image that a report names is a link; there, the sentence and the image 
   await expect.element(page.getByText('image 14/24')).toBeVisible();
 });
 
+test('a link shows the whole image, though it was zoomed; the window stays', async () => {
+  await open(STUDY, { features });
+  await link().click();
+  await expect.element(page.getByText('image 14/24')).toBeVisible();
+  await userEvent.keyboard('{Shift>}{ArrowUp}{/Shift}++{ArrowDown}');
+  await expect.element(page.getByText('156 %')).toBeVisible();
+  await expect.element(page.getByText('W 400 L 0')).toBeVisible();
+  await link().click();
+  await expect.element(page.getByText('image 14/24')).toBeVisible();
+  await expect.element(page.getByText('100 %')).toBeVisible();
+  await expect.element(page.getByText('W 400 L 0')).toBeVisible();
+});
+
 test('on a phone the link goes to the image, in the place of the report', async () => {
   await openReports([{}], PHONE);
   await page.getByRole('button', { name: 'Report', exact: true }).click();
@@ -169,7 +182,7 @@ test('the attributes of the shown image are read, searched and copied, and follo
 test('on a phone the attributes take the place of the image', async () => {
   await openTags(PHONE);
   await expect.element(page.getByText('image 89/176').first()).toBeVisible();
-  await page.getByRole('button', { name: 'Attributes', exact: true }).click();
+  await userEvent.keyboard('g');
   await expect.element(tags().getByText('1.2.10.2.89')).toBeVisible();
   expect(scrollsSideways()).toBe(false);
   await shot('attributes-phone');

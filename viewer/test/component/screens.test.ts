@@ -3,7 +3,7 @@ import { commands, page, userEvent } from 'vitest/browser';
 import { Trouble } from '../../src/data/trouble.ts';
 import { RECORD } from './fixtures.ts';
 import type { Opened } from './open.ts';
-import { open, PHONE, scrollsSideways, shot, TABLET, violations } from './open.ts';
+import { choose, open, PHONE, scrollsSideways, shot, TABLET, violations } from './open.ts';
 
 const STUDY = '?tenant=demo&patient=helen&study=1.2.10';
 const HELEN = '?tenant=demo&patient=helen';
@@ -58,7 +58,7 @@ describe('a phone', () => {
     const { height, width } = glass().getBoundingClientRect();
     expect(width).toBe(PHONE[0]);
     expect(height).toBeGreaterThan(PHONE[1] * 0.5);
-    const tool = page.getByRole('button', { name: 'Image tools' }).element().getBoundingClientRect();
+    const tool = page.getByRole('button', { name: 'More' }).element().getBoundingClientRect();
     expect(tool.top).toBeGreaterThan(PHONE[1] * 0.8);
     await page.getByRole('button', { name: 'Report', exact: true }).click();
     await expect.element(page.getByRole('region', { name: 'Report' })).toBeVisible();
@@ -110,27 +110,25 @@ test.each([
 ])('at %i × %i the image is the widest column', async (...size) => {
   await open(`${STUDY}&layout=1x1`, { size });
   await expect.element(page.getByText('image 89/176')).toBeVisible();
-  const widths = [...document.querySelectorAll('nav, .report')].map(
+  const widths = [...document.querySelectorAll('nav, .panel')].map(
     (one) => one.getBoundingClientRect().width,
   );
   expect(glass().getBoundingClientRect().width).toBeGreaterThan(Math.max(...widths));
   expect(document.documentElement.scrollHeight).toBeLessThanOrEqual(size[1]);
   for (const lang of ['en', 'es']) {
     if (lang === 'es') {
-      await page.getByRole('button', { name: 'Settings' }).click();
+      await choose('Account', 'Settings');
       await page.getByRole('dialog').getByText('Español').click();
       await userEvent.keyboard('{Escape}');
     }
     expect(scrollsSideways(), lang).toBe(false);
-    const [facts, tools] = ['.facts > :last-child', '.tools'].map((name) =>
-      document.querySelector(`header ${name}`)!.getBoundingClientRect(),
+    const header = document.querySelector('header')!;
+    expect(header.scrollWidth, `${lang}: header`).toBe(header.clientWidth);
+    expect(header.getBoundingClientRect().height, lang).toBe(56);
+    const [allergies, said] = ['.allergies', '.allergies .said'].map((name) =>
+      document.querySelector(name)!.getBoundingClientRect(),
     );
-    expect(tools!.right, lang).toBeLessThanOrEqual(size[0]);
-    expect(facts!.right < tools!.left || facts!.top >= tools!.bottom, `${lang}: facts beside tools`).toBe(
-      true,
-    );
-    const allergies = document.querySelector('.shrinks .summary > span')!;
-    expect(allergies.scrollWidth, `${lang}: allergies are whole`).toBeLessThanOrEqual(allergies.clientWidth);
+    expect(said!.right, `${lang}: allergies are whole`).toBeLessThanOrEqual(allergies!.right);
   }
   await shot(`spanish-${size[0]}`);
 });
@@ -183,6 +181,25 @@ describe('axe and forced colours', () => {
     expect(outline('[aria-current="true"]')).toBe('solid');
     await shot('forced-colours');
   });
+});
+
+test('lists that did not arrive are not said to be empty', async () => {
+  await open(HELEN, {
+    prepare: ({ records }) => {
+      const missing = [{ part: 'record', message: 'no' }] as const;
+      records.record = () =>
+        Promise.resolve({ ...RECORD, allergies: undefined, problems: undefined, medications: [], missing });
+    },
+  });
+  const banner = page.getByRole('banner');
+  const allergies = banner.getByRole('button', { name: 'Allergies: could not be read' });
+  await allergies.click();
+  await expect
+    .element(page.getByRole('dialog', { name: 'Allergies' }))
+    .toHaveTextContent('could not be read');
+  await expect.element(banner.getByRole('button', { name: 'Medications: 0' })).toBeVisible();
+  await expect.element(banner.getByRole('button', { name: 'Problems: could not be read' })).toBeVisible();
+  expect(await violations()).toEqual([]);
 });
 
 describe('a record whose images come later', () => {

@@ -3,7 +3,7 @@ import { page, userEvent } from 'vitest/browser';
 import { ServerList } from '../../src/state/browser/server-list.svelte.ts';
 import { Servers } from '../../src/state/browser/servers.ts';
 import type { Opened } from './open.ts';
-import { open, PHONE, scrollsSideways, shot, violations } from './open.ts';
+import { choose, open, PHONE, scrollsSideways, shot, violations } from './open.ts';
 
 const signedOut = (fakes: Opened) => void (fakes.account.phase = 'signed-out');
 const rows = () =>
@@ -121,23 +121,60 @@ test('a launch by a server that is not in the list: its address is in the form t
   await open('?tenant=demo', {
     prepare: (fakes) => {
       signedOut(fakes);
-      fakes.account.problem = { kind: 'unknown-server', message: 'detail', server: 'https://ehr.example/r4' };
+      fakes.account.problem = { kind: 'unknown-server', server: 'https://ehr.example/r4' };
     },
   });
   await expect
     .element(page.getByRole('alert'))
-    .toHaveTextContent(
-      'The server of this address is not in the list. If you trust https://ehr.example/r4, add it',
-    );
+    .toHaveTextContent('ehr.example wants to open a record here, and is not in the list of servers.');
   await shot('unknown-server');
   await button('Add a server').click();
   await expect.element(field('FHIR address')).toHaveValue('https://ehr.example/r4');
   await expect.element(field('Name')).toHaveValue('');
 });
 
+test('a launch by a server that is not in the list: one button trusts it, where people can add servers', async () => {
+  const unknown = (fakes: Opened) => {
+    signedOut(fakes);
+    fakes.account.problem = { kind: 'unknown-server', server: 'https://ehr.example/r4' };
+  };
+  const { account } = await open('?tenant=demo', { prepare: unknown });
+  await button('Trust this server and go on').click();
+  expect(account.called).toEqual(['trust']);
+  await open('?tenant=demo', {
+    prepare: (fakes) => {
+      unknown(fakes);
+      fakes.account.servers = new ServerList(new Servers({ onlyOwn: true }));
+    },
+  });
+  await expect.element(page.getByText(`Ask those who run ${location.host}`)).toBeVisible();
+  expect(page.getByRole('button', { name: /Trust|Add a server|Try again/ }).elements()).toEqual([]);
+  await shot('unknown-server-fixed');
+});
+
+test('a site without a server: its tenants are not offered; with no other server the form is open', async () => {
+  const nowhere = (fakes: Opened) => {
+    signedOut(fakes);
+    fakes.account.problem = { kind: 'no-server' };
+  };
+  await open('?tenant=demo', { prepare: nowhere });
+  await expect.element(page.getByRole('alert')).toHaveTextContent('There is no server beside this page.');
+  await expect.element(field('Name')).toHaveFocus();
+  expect(rows()).toEqual([]);
+  await shot('no-server');
+  await open('?tenant=demo', {
+    prepare: (fakes) => {
+      nowhere(fakes);
+      fakes.account.servers.keep({ name: 'One', fhirBase: 'https://one.example/r4' });
+    },
+  });
+  await expect.element(button('Add a server')).toBeVisible();
+  expect(rows()).toEqual([['One', '?tenant=one.example%2Fr4']]);
+});
+
 test('in the settings too, while a record is open', async () => {
   await open();
-  await button('Settings').click();
+  await choose('Account', 'Settings');
   const sheet = page.getByRole('dialog', { name: 'Settings' });
   await expect.element(sheet.getByRole('link', { name: /open/ })).toBeVisible();
   await sheet.getByRole('button', { name: 'Add a server' }).click();

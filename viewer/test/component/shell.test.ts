@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { Trouble } from '../../src/data/trouble.ts';
 import { RECORD } from './fixtures.ts';
-import { open, shot } from './open.ts';
+import { choose, open, PHONE, shot, type Opening } from './open.ts';
 
 const heading = () => page.getByRole('heading', { level: 1 });
 const timeline = () => page.getByRole('navigation', { name: 'Timeline' });
@@ -15,14 +15,14 @@ test('a patient opens with banner, timeline, series, image and report', async ()
   await expect.element(page.getByText('image 89/176')).toBeVisible();
   await expect.element(page.getByRole('region', { name: 'Report' })).toHaveTextContent('white matter lesion');
   expect(records.asked).toEqual(['helen']);
-  expect(document.title).toBe('Helen Marie Castellanos · SMART Imaging');
+  expect(document.title).toBe('SMART Imaging');
 });
 
 test('the banner’s problems, medications and allergies open as lists; Esc closes them and nothing else', async () => {
   await open('?tenant=demo&patient=helen&study=1.2.10');
   await expect
     .element(page.getByRole('button', { name: /^Allergies/ }))
-    .toHaveTextContent('Penicillin (high risk), Latex');
+    .toHaveTextContent('Allergies: Penicillin (high), Latex');
   await page.getByRole('button', { name: /^Problems/ }).click();
   const list = page.getByRole('dialog', { name: 'Problems' });
   await expect.element(list.getByRole('listitem').first()).toHaveTextContent('Migraine since 30 Nov 2024');
@@ -61,7 +61,44 @@ test('a sign-in that names the patient keeps the study and the image of an addre
   await expect.element(page.getByText(/^image 5\//).first()).toBeVisible();
   await expect
     .poll(() => new URL(location.href).search)
-    .toMatch(/^\?(?=.*\bpatient=helen\b)(?=.*\bstudy=1\.2\.10\b)(?=.*\bimage=5\b)/);
+    .toMatch(/^\?(?!.*helen)(?=.*\bstudy=1\.2\.10\b)(?=.*\bimage=5\b)/);
+});
+
+test('a patient in the address is read once and taken out of it; a reload still has the patient', async () => {
+  await open('?tenant=demo&patient=helen&study=1.2.10&image=5');
+  await expect.element(heading()).toHaveTextContent('Helen Marie Castellanos');
+  expect(location.search).toMatch(/^\?tenant=demo&study=1\.2\.10/);
+  expect(location.search).not.toContain('helen');
+  expect(JSON.stringify(history.state)).not.toContain('helen');
+  const { records } = await open(undefined, { at: 'here' });
+  await expect.element(heading()).toHaveTextContent('Helen Marie Castellanos');
+  expect(records.asked).toEqual(['helen']);
+});
+
+test('a link with a study and no patient: it is looked up whose it is', async () => {
+  const { records } = await open('?tenant=demo&study=1.2.10&series=1.2.10.3&image=5');
+  await expect.element(heading()).toHaveTextContent('Helen Marie Castellanos');
+  await expect.element(page.getByText(/^image 5\//).first()).toBeVisible();
+  expect(records.asked).toEqual(['1.2.10', 'helen']);
+});
+
+test('a link with a study that is not here: says so, and patients can be chosen', async () => {
+  await open('?tenant=demo&study=9.9');
+  await expect.element(page.getByRole('alert')).toHaveTextContent('There is no such study here');
+  await page.getByRole('button', { name: /Helen/ }).click();
+  await expect.element(heading()).toHaveTextContent('Helen Marie Castellanos');
+  expect(location.search).not.toContain('study=9.9');
+});
+
+test('whose a study is cannot be looked up now: it can be tried again', async () => {
+  const { records } = await open('?tenant=demo&study=1.2.10', {
+    prepare: (fakes) => (fakes.records.trouble = new Trouble('server', 'detail', { status: 500 })),
+  });
+  const again = page.getByRole('button', { name: 'Try again' }).first();
+  await expect.element(again).toBeVisible();
+  records.trouble = undefined;
+  await again.click();
+  await expect.element(heading()).toHaveTextContent('Helen Marie Castellanos');
 });
 
 test('a part that did not arrive is said; what is there is shown', async () => {
@@ -89,9 +126,11 @@ test('patients are searched; name and gender are words of their own; Back return
   expect(records.asked).toEqual(['', 'helen']);
   await page.getByRole('button', { name: /Helen/ }).click();
   await expect.element(heading()).toHaveTextContent('Helen Marie Castellanos');
-  expect(location.search).toContain('tenant=demo&patient=helen');
+  expect(location.search).toMatch(/^\?tenant=demo(&series=[\d.]+&image=\d+)?$/);
   history.back();
   await expect.element(page.getByText('Whose images?')).toBeVisible();
+  history.forward();
+  await expect.element(heading()).toHaveTextContent('Helen Marie Castellanos');
 });
 
 test('nobody is found, or there is nobody: the list says so', async () => {
@@ -109,7 +148,7 @@ test('sign-in: begins, says that one has signed out, or why it did not work', as
   await shot('signed-out');
   await page.getByRole('button', { name: 'Sign in' }).click();
   expect(account.called).toEqual(['signIn']);
-  const problem = { kind: 'denied', message: 'detail' };
+  const problem = { kind: 'denied' };
   const other = await open('?tenant=demo', {
     prepare: (fakes) => Object.assign(fakes.account, { phase: 'signed-out', problem, signInPossible: false }),
   });
@@ -120,12 +159,59 @@ test('sign-in: begins, says that one has signed out, or why it did not work', as
   expect(other.account.called).toEqual(['open']);
 });
 
-test('the patient of a token is opened, and stands in the address', async () => {
+test('a clinician begins with clinical words; a choice wins, and stays', async () => {
+  const clinician: Opening['prepare'] = ({ account }) => (account.isClinician = true);
+  const first = page.getByRole('option').first();
+  await open(undefined, { prepare: clinician });
+  await expect.element(first).toHaveTextContent('Localizer MR ·');
+  // A choice of something else is none of words.
+  await choose('Account', 'Settings');
+  await page.getByRole('dialog').getByText('Dark').click();
+  await open(undefined, { at: 'here' });
+  await expect.element(first).toHaveTextContent('Localizer MRI ·');
+  await open(undefined, { at: 'here', prepare: clinician });
+  await expect.element(first).toHaveTextContent('Localizer MR ·');
+  await choose('Words: Clinical', 'Plain language');
+  await expect.element(first).toHaveTextContent('Localizer MRI ·');
+  await open(undefined, { at: 'here', prepare: clinician });
+  await expect.element(first).toHaveTextContent('Localizer MRI ·');
+});
+
+test.each([
+  ['a wide page', undefined],
+  ['a phone', PHONE],
+])('a clinician chooses another patient on %s: nothing of the first one stays', async (_, size) => {
+  const { account } = await open('?tenant=demo&study=1.2.10&image=5', {
+    ...(size && { size }),
+    prepare: (fakes) =>
+      Object.assign(fakes.account, { patient: 'helen', choosesPatient: false, isClinician: true }),
+  });
+  await expect.element(page.getByText(/^image 5\//).first()).toBeVisible();
+  await shot(`other-patient-${size ? 'phone' : 'wide'}`);
+  await choose('Account', 'Other patient');
+  expect(account.called).toEqual(['chooseAnother']);
+  await expect.element(page.getByText('Helen Marie Castellanos')).not.toBeInTheDocument();
+  await expect.element(page.getByText(/^image 5\//)).not.toBeInTheDocument();
+  expect(document.title).toBe('SMART Imaging');
+  expect(location.search).toBe('?tenant=demo');
+});
+
+test('a patient has no other patients', async () => {
+  await open(undefined, {
+    prepare: ({ account }) => Object.assign(account, { patient: 'helen', choosesPatient: false }),
+  });
+  await expect.element(heading()).toHaveTextContent('Helen');
+  await page.getByRole('button', { name: 'Account' }).click();
+  await expect.element(page.getByRole('menuitem', { name: 'Settings' })).toBeVisible();
+  await expect.element(page.getByRole('menuitem', { name: 'Other patient' })).not.toBeInTheDocument();
+});
+
+test('the patient of a token is opened, and does not stand in the address', async () => {
   await open('?tenant=demo', {
     prepare: ({ account }) => Object.assign(account, { patient: 'helen', choosesPatient: false }),
   });
   await expect.element(heading()).toHaveTextContent('Helen Marie Castellanos');
-  expect(location.search).toContain('patient=helen');
+  expect(location.href).not.toContain('helen');
   await expect.element(page.getByRole('button', { name: 'All patients' })).not.toBeInTheDocument();
 });
 
@@ -145,7 +231,8 @@ test('the timeline is searched and filtered; a study opens; a panel of results o
   expect(location.search).toContain('study=1.2.20');
   await userEvent.keyboard('{Escape}');
   await expect.element(page.getByPlaceholder('Search the record')).toHaveValue('');
-  await timeline().getByRole('button', { name: 'Results' }).click();
+  await timeline().getByRole('button', { name: 'Show: All' }).click();
+  await page.getByRole('menuitemradio', { name: 'Results' }).click();
   await timeline()
     .getByRole('button', { name: /Metabolic panel/ })
     .click();
@@ -155,15 +242,17 @@ test('the timeline is searched and filtered; a study opens; a panel of results o
 
 test('the language is switched without a reload; lang and dates follow', async () => {
   await open();
-  await expect.element(page.getByText('12 Mar 2026').first()).toBeVisible();
-  await page.getByRole('button', { name: 'Settings' }).click();
+  await expect.element(timeline().getByText('12 Mar 2026').first()).toBeVisible();
+  await choose('Account', 'Settings');
   await page.getByRole('dialog').getByText('Español').click();
   await expect.element(page.getByRole('dialog', { name: 'Ajustes' })).toBeVisible();
   await shot('settings');
   expect(document.documentElement.lang).toBe('es');
   await userEvent.keyboard('{Escape}');
   await expect.element(page.getByRole('navigation', { name: 'Cronología' })).toBeVisible();
-  await expect.element(page.getByText('12 mar 2026').first()).toBeVisible();
+  await expect
+    .element(page.getByRole('navigation', { name: 'Cronología' }).getByText('12 mar 2026').first())
+    .toBeVisible();
   expect(JSON.parse(localStorage.getItem('viewer.preferences')!)).toMatchObject({ language: 'es' });
   expect(JSON.stringify(localStorage)).not.toContain('helen');
 });
@@ -171,9 +260,9 @@ test('the language is switched without a reload; lang and dates follow', async (
 test('plain and clinical words are switched', async () => {
   await open();
   const first = page.getByRole('option').first();
-  await expect.element(first).toHaveTextContent('1 · MRI');
-  await page.getByText('Clinical', { exact: true }).click();
-  await expect.element(first).toHaveTextContent('1 · MR Localizer');
+  await expect.element(first).toHaveTextContent('Localizer MRI ·');
+  await choose('Words: Plain language', 'Clinical');
+  await expect.element(first).toHaveTextContent('Localizer MR ·');
 });
 
 test('`?` opens the sheet of keys, made of the commands; Esc closes it', async () => {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { Trouble } from '../../src/data/trouble.ts';
 import { stackOf } from './fixtures.ts';
-import { open, shot } from './open.ts';
+import { choose, open, shot } from './open.ts';
 
 const STUDY = '?tenant=demo&patient=helen&study=1.2.10';
 const slider = () => page.getByRole('slider', { name: 'Image; arrow keys scroll' });
@@ -156,6 +156,21 @@ test('images of another patient have a red bar; those of this patient have none'
   await expect.element(page.getByRole('alert')).not.toBeInTheDocument();
 });
 
+test.each([
+  ['a removed name', { '00100010': ['REMOVED'] }, 'Name removed; number agrees'],
+  ['a birth date alone', { '00100010': [], '00100020': [] }, 'Name removed; birth date agrees'],
+  ['nothing', { '00100010': [], '00100020': [], '00100030': [] }, 'These images do not say whose they are.'],
+])('images with %s say so in a quiet line', async (_, values, words) => {
+  const metadata = Object.fromEntries(
+    Object.entries(values).map(([tag, Value]) => [tag, { vr: 'LO', Value }]),
+  );
+  await open(STUDY, { prepare: ({ imaging }) => (imaging.metadata = metadata) });
+  await expect.element(page.getByText('image 89/176')).toBeVisible();
+  await expect.element(cell().getByText(words)).toBeVisible();
+  await expect.element(page.getByRole('alert')).not.toBeInTheDocument();
+  await shot(`whose-${words.length}`);
+});
+
 test('the parts of a mixed series can be chosen, and say by what they differ', async () => {
   await open(STUDY, {
     prepare: ({ imaging }) =>
@@ -168,6 +183,45 @@ test('the parts of a mixed series can be chosen, and say by what they differ', a
   await page.getByRole('button', { name: 'coronal · 8' }).click();
   await expect.element(page.getByText('image 5/8')).toBeVisible();
   await expect.poll(() => new URLSearchParams(location.search).get('stack')).toBe('coronal');
+});
+
+test('many times are a slider; it and Shift with the wheel stay at the same place', async () => {
+  const times = Array.from({ length: 8 }, (_, at) => at + 1);
+  await open(STUDY, {
+    prepare: ({ imaging }) =>
+      (imaging.stacks = (name) => [
+        stackOf(name, { count: 20, by: { what: 'size', value: '9×9' } }),
+        ...times.map((time) =>
+          stackOf(name, {
+            count: 12,
+            by: { what: 'temporal', value: String(time) },
+            changes: { '0020930D': { vr: 'FD', Value: [2 * time] } },
+          }),
+        ),
+      ]),
+  });
+  await expect.element(page.getByText('image 11/20')).toBeVisible();
+  const parts = page.getByRole('group', { name: 'Parts of this series' });
+  expect(parts.getByRole('button').all()).toHaveLength(2);
+  await parts.getByRole('button', { name: 'Time 1/8 · 0.0 s' }).click();
+  const times8 = parts.getByRole('slider');
+  await expect.element(times8).toHaveAttribute('aria-valuetext', 'Time 1/8 · 0.0 s');
+  await userEvent.keyboard('{ArrowDown}');
+  await expect.element(page.getByText('image 8/12')).toBeVisible();
+  await times8.fill('4');
+  await expect.element(parts.getByText('Time 4/8 · 6.0 s')).toBeVisible();
+  await expect.element(page.getByText('image 8/12')).toBeVisible();
+  await expect.poll(() => new URLSearchParams(location.search).get('stack')).toBe('4');
+  glass().dispatchEvent(
+    new WheelEvent('wheel', { deltaX: 100, shiftKey: true, cancelable: true, bubbles: true }),
+  );
+  await expect.element(parts.getByText('Time 5/8 · 8.0 s')).toBeVisible();
+  await expect.element(page.getByText('image 8/12')).toBeVisible();
+  await shot('times');
+  glass().dispatchEvent(new WheelEvent('wheel', { deltaY: 100, cancelable: true, bubbles: true }));
+  await expect.element(page.getByText('image 9/12')).toBeVisible();
+  await parts.getByRole('button', { name: '9×9 · 20' }).click();
+  await expect.element(page.getByText('image 11/20')).toBeVisible();
 });
 
 test('the address follows series, image and window; opening it comes back to the same picture', async () => {
@@ -200,10 +254,10 @@ test('the mouse: the wheel scrolls, the left button windows, the right one zooms
   mouse('pointermove', { clientX: 300, clientY: 150 });
   mouse('pointerup', {});
   await expect.element(page.getByText('200 %')).toBeVisible();
-  await page.getByRole('button', { name: 'Flip' }).click();
+  await choose('Adjust', 'Flip');
   await expect.element(glass().querySelector<HTMLElement>('.mark.left')).toHaveTextContent('L');
-  await page.getByRole('button', { name: 'Invert' }).hover();
-  await expect.element(page.getByRole('tooltip')).toHaveTextContent('Invert I');
+  await page.getByRole('button', { name: 'Reset' }).hover();
+  await expect.element(page.getByRole('tooltip')).toHaveTextContent('Reset 0');
   await page.getByRole('button', { name: 'Reset' }).click();
   await expect.element(page.getByText('100 %')).toBeVisible();
   await expect.element(page.getByText('W 400 L 40')).toBeVisible();
@@ -213,8 +267,12 @@ test('the stage is divided; a series opens in the chosen place', async () => {
   await open(STUDY);
   await expect.element(page.getByText('image 89/176')).toBeVisible();
   await userEvent.keyboard('2');
-  await page.getByRole('button', { name: 'Choose a series for this place' }).click();
-  await page.getByRole('option').nth(2).click();
+  await page.getByRole('button', { name: /^Choose a series/ }).click();
+  // Those of the strip come first.
+  await page
+    .getByRole('option')
+    .nth(5 + 2)
+    .click();
   await expect.element(page.getByText('image 13/24')).toBeVisible();
   await expect.element(page.getByText('image 89/176')).toBeVisible();
   await shot('two-images');

@@ -6,7 +6,7 @@ export const LOINC = 'http://loinc.org';
 const concept = (code: string, text: string): Concept => ({ system: LOINC, code, text });
 export const CREATININE = concept('2160-0', 'Creatinine [Mass/volume] in Serum or Plasma');
 const PRESSURE = concept('85354-9', 'Blood pressure panel');
-export const [UPPER, LOWER] = [concept('8480-6', 'Systolic'), concept('8462-4', 'Diastolic')];
+const [UPPER, LOWER] = [concept('8480-6', 'Systolic'), concept('8462-4', 'Diastolic')];
 /** A code that no table knows. */
 const FERRITIN = concept('0-0', 'Ferritin of the record');
 
@@ -38,6 +38,15 @@ const FERRITIN_RESULT: Result = {
   flags: [],
   measures: [{ concept: FERRITIN, value: 88, unit: 'ug/L' }],
 };
+/** A name that no table knows, and nobody says. */
+export const ZINC = concept('0-1', 'Zinc [Mass/volume] in Serum or Plasma');
+const ZINC_RESULT: Result = {
+  ...FERRITIN_RESULT,
+  id: 'zinc',
+  concept: ZINC,
+  value: '90 ug/dL',
+  measures: [{ concept: ZINC, value: 90, unit: 'ug/dL' }],
+};
 const WORDS: Result = {
   id: 'words',
   date: '2026-03-01',
@@ -58,7 +67,14 @@ const lab = (date: string, ...results: Result[]): TimelineEntry => ({
 export const HELEN: PatientRecord = {
   ...RECORD,
   timeline: [
-    lab('2026-03-01', creatinine('c4', '2026-03-01', 1.4, ['H']), PRESSURE_RESULT, FERRITIN_RESULT, WORDS),
+    lab(
+      '2026-03-01',
+      creatinine('c4', '2026-03-01', 1.4, ['H']),
+      PRESSURE_RESULT,
+      FERRITIN_RESULT,
+      ZINC_RESULT,
+      WORDS,
+    ),
     lab('2026-02-20', creatinine('c3', '2026-02-20', 1.2, ['H'])),
     lab('2025-09-01', creatinine('c2', '2025-09-01', 0.9)),
     lab('2025-03-01', creatinine('c1', '2025-03-01', 0.4, ['L'])),
@@ -81,4 +97,23 @@ export const OTHER_UNIT: Trend = {
   ...TREND,
   unit: 'umol/L',
   points: [{ date: '2024-01-01', value: 80, flags: [] }],
+};
+
+export const SYSTOLIC_TREND: Trend = {
+  concept: UPPER,
+  unit: 'mm[Hg]',
+  range: { high: 140 },
+  points: [
+    { date: '2025-09-01', value: 130, flags: [] },
+    { date: '2025-12-01', value: 128, flags: [] },
+    { date: '2026-03-01', value: 141, flags: ['H'] },
+  ],
+};
+export const DIASTOLIC_TREND: Trend = {
+  concept: LOWER,
+  unit: 'mm[Hg]',
+  points: [
+    { date: '2025-09-01', value: 84, flags: [] },
+    { date: '2026-03-01', value: 86, flags: [] },
+  ],
 };

@@ -4,8 +4,17 @@ import { Trouble } from '../../src/data/trouble.ts';
 import type { Trend } from '../../src/domain/record/record.ts';
 import { trends } from '../../src/features/trends/trends.ts';
 import type { Opened } from './open.ts';
-import { CREATININE, HELEN, LOINC, LOWER, OTHER_UNIT, TREND, UPPER } from './trend-fixtures.ts';
-import { open, PHONE, scrollsSideways, shot, violations } from './open.ts';
+import {
+  CREATININE,
+  DIASTOLIC_TREND,
+  HELEN,
+  LOINC,
+  OTHER_UNIT,
+  SYSTOLIC_TREND,
+  TREND,
+  ZINC,
+} from './trend-fixtures.ts';
+import { choose, open, PHONE, scrollsSideways, shot, violations } from './open.ts';
 
 /** Opens the record with trends. @param answer of the server, by the code that is asked for */
 async function openRecord(
@@ -97,9 +106,7 @@ describe('the trend of a result', () => {
     await userEvent.keyboard('{Escape}');
     await expect.element(sheet()).not.toBeInTheDocument();
     await expect.element(page.getByText('image 89/176')).toBeVisible();
-    await expect
-      .element(page.getByRole('button', { name: 'Invert' }))
-      .toHaveAttribute('aria-pressed', 'false');
+    expect(document.querySelector<HTMLElement>('.engine canvas')!.style.filter, 'not inverted').toBe('');
   });
 
   test('shows examinations and procedures at their time; an examination opens', async () => {
@@ -121,17 +128,74 @@ describe('the trend of a result', () => {
     expect(new URLSearchParams(location.search).get('study')).toBe('1.2.20');
   });
 
-  test('of a blood pressure has both values, each with its name', async () => {
+  test('of a blood pressure is one chart of two lines, with one table', async () => {
     const { asked } = await openRecord((code) =>
-      Promise.resolve([{ ...OTHER_UNIT, unit: 'mm[Hg]', concept: code.endsWith('8480-6') ? UPPER : LOWER }]),
+      Promise.resolve([code.endsWith('8480-6') ? SYSTOLIC_TREND : DIASTOLIC_TREND]),
     );
     await page.getByRole('button', { name: /Creatinine.*Blood pressure/ }).click();
     await expect.element(page.getByText('128/82 mmHg', { exact: true })).toBeVisible();
     await page.getByRole('button', { name: 'Blood pressure', exact: true }).click();
     await drawn();
     expect(asked).toEqual([`${LOINC}|8480-6`, `${LOINC}|8462-4`]);
-    await expect.element(sheet()).toHaveTextContent('Blood pressure, upper value');
-    await expect.element(sheet()).toHaveTextContent('Blood pressure, lower value');
+    expect(document.querySelectorAll('.plot canvas')).toHaveLength(1);
+    await expect.element(sheet().getByRole('heading', { name: /^Blood pressure mmHg/ })).toBeVisible();
+    const value = () => chart().element().getAttribute('aria-valuetext');
+    expect(value()).toMatch(/: 141\/86 mmHg, Upper: high$/);
+    (chart().element() as HTMLElement).focus();
+    await userEvent.keyboard('{ArrowLeft}');
+    await expect.poll(value).toMatch(/: Upper 128 mmHg$/);
+    const rows = [...page.getByRole('table').element().querySelectorAll<HTMLTableRowElement>('tr')];
+    const texts = rows.map(({ cells }) => [...cells].slice(1).map((cell) => cell.textContent.trim()));
+    expect(texts).toEqual([
+      ['Upper', 'Lower', 'Compared with usual'],
+      ['141 mmHg', '86 mmHg', 'Upper: high'],
+      ['128 mmHg', '', ''],
+      ['130 mmHg', '84 mmHg', ''],
+    ]);
+    // Each line has its full name, and its clinical one a tap away.
+    await sheet().getByRole('button', { name: 'Clinical name of: Blood pressure, lower value' }).click();
+    const name = page.getByRole('dialog', { name: 'Clinical name' });
+    await expect.element(name).toHaveTextContent('Diastolic');
+    await userEvent.keyboard('{Escape}');
+    await shot('trend-pressure');
+    await userEvent.keyboard('{Escape}');
+    await choose('Words: Plain language', 'Clinical');
+    await page.getByRole('button', { name: 'Blood pressure panel', exact: true }).click();
+    await expect.element(page.getByRole('columnheader', { name: 'Systolic' })).toBeVisible();
+  });
+
+  test('is closed by Back and by Esc; the address says nothing of it, and no step is left over', async () => {
+    await openRecord();
+    await page.getByRole('button', { name: /Creatinine.*Blood pressure/ }).click();
+    await expect.poll(() => location.search).toContain('image=89');
+    const before = location.href;
+    const show = async () => {
+      await page.getByRole('button', { name: 'Creatinine (filtered by the kidneys)', exact: true }).click();
+      await drawn();
+      expect(location.href).toBe(before);
+    };
+    await show();
+    const steps = history.length;
+    history.back();
+    await expect.element(sheet()).not.toBeInTheDocument();
+    await expect.element(page.getByText('image 89/176')).toBeVisible();
+    await show();
+    await userEvent.keyboard('{Escape}');
+    await expect.element(sheet()).not.toBeInTheDocument();
+    await show();
+    // A step that was left over would be one more each time.
+    expect(history.length).toBe(steps);
+    // A study that is opened from it takes its step: Back is the page before, without the trend.
+    await page.getByRole('button', { name: 'Longer time' }).first().click();
+    const lane = page.getByRole('group', { name: 'Examinations and procedures at the time' }).first();
+    await lane.getByRole('button', { name: /^2 events|Open: CT scan of the chest/ }).click();
+    if (await page.getByRole('button', { name: /CT scan of the chest, 2 Feb/ }).query())
+      await page.getByRole('button', { name: /CT scan of the chest, 2 Feb/ }).click();
+    await expect.poll(() => new URLSearchParams(location.search).get('study')).toBe('1.2.20');
+    expect(history.length).toBe(steps);
+    history.back();
+    await expect.poll(() => location.href).toBe(before);
+    expect(sheet().query()).toBeNull();
   });
 
   test.each([
@@ -199,7 +263,12 @@ describe('plain language', () => {
       .element(page.getByRole('button', { name: 'Ferritin of the record', exact: true }))
       .toBeVisible();
     expect(page.getByRole('button', { name: /Clinical name of: Ferritin/ }).query()).toBeNull();
-    await page.getByText('Clinical', { exact: true }).click();
+    // Nobody says this name: it is one tap away too.
+    expect(document.body.textContent).not.toContain('[');
+    await page.getByRole('button', { name: 'Clinical name of: Laboratory result' }).click();
+    await expect.element(popover).toHaveTextContent(ZINC.text);
+    await userEvent.keyboard('{Escape}');
+    await choose('Words: Plain language', 'Clinical');
     await expect.element(page.getByRole('button', { name: CREATININE.text, exact: true })).toBeVisible();
     expect(page.getByRole('button', { name: /Clinical name of/ }).query()).toBeNull();
   });
@@ -238,7 +307,7 @@ describe('axe', () => {
 
   test('a dark page has a dark chart', async () => {
     await openRecord();
-    await page.getByRole('button', { name: 'Settings' }).click();
+    await choose('Account', 'Settings');
     await page.getByRole('dialog').getByText('Dark').click();
     await userEvent.keyboard('{Escape}');
     await openTrend();

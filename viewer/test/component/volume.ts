@@ -3,7 +3,8 @@ import type { Trouble } from '../../src/data/trouble.ts';
 import type { Orientation } from '../../src/domain/space/geometry.ts';
 import type { Slab, Stack } from '../../src/domain/series/stacks.ts';
 import type { VolumeGeometry } from '../../src/domain/volume/volume.ts';
-import { planeStack } from '../../src/domain/volume/volume-planes.ts';
+import { loadingOrder } from '../../src/domain/volume/coarse.ts';
+import { planeStack, type SampleGrid } from '../../src/domain/volume/volume-planes.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import type { CellImaging, OpenedVolume, VolumeProgress } from '../../src/state/stage/imaging.ts';
 
@@ -11,13 +12,15 @@ export class FakeVolume implements OpenedVolume {
   readonly imaging: CellImaging;
   closed = false;
   triedAgain = 0;
+  /** Its value at a place in the patient. */
+  value = (_x: number, _y: number, _z: number): number => NaN;
   readonly #of: { stack: Stack; geometry: VolumeGeometry };
   readonly #listeners = new Set<() => void>();
   #progress: VolumeProgress;
 
   constructor({ engine, ...of }: { stack: Stack; geometry: VolumeGeometry; engine: Engine }) {
     this.#of = of;
-    this.#progress = { ready: 0, all: of.stack.frames.length };
+    this.#progress = { ready: 0, tried: 0, all: of.stack.frames.length };
     const none = () => Promise.reject(new Error('a volume has images only'));
     const noFiles = () => ({ [Symbol.asyncIterator]: () => ({ next: none }) });
     this.imaging = {
@@ -39,7 +42,12 @@ export class FakeVolume implements OpenedVolume {
 
   plane(plane: Orientation, slab?: Slab) {
     const { stack: source, geometry: volume } = this.#of;
-    const stack = planeStack({ volume, key: 'volume', plane, slab, source });
+    const { ready, all } = this.#progress;
+    const missing = loadingOrder(all)
+      .slice(ready)
+      .sort((a, b) => a - b);
+    const coarse = missing.length > 0 ? { ready, all, missing } : undefined;
+    const stack = planeStack({ volume, key: 'volume', plane, slab, source, coarse });
     return {
       instances: [],
       stacks: [stack],
@@ -47,6 +55,15 @@ export class FakeVolume implements OpenedVolume {
       isReady: () => true,
       close: () => undefined,
     };
+  }
+
+  sample({ origin, steps, size }: SampleGrid): Promise<Float32Array> {
+    const values = Float32Array.from({ length: size[0] * size[1] }, (_, at) => {
+      const [column, row] = [at % size[0], Math.floor(at / size[0])];
+      const place = (axis: 0 | 1 | 2) => origin[axis] + column * steps[0][axis] + row * steps[1][axis];
+      return this.value(place(0), place(1), place(2));
+    });
+    return Promise.resolve(values);
   }
 
   again(): void {
@@ -57,9 +74,14 @@ export class FakeVolume implements OpenedVolume {
     this.closed = true;
   }
 
-  /** So many slices are there; one of the others may be in trouble. */
+  /** So many slices are there; of the others one may be in trouble. */
   arrive(ready: number, trouble?: { trouble: Trouble; image: number }): void {
-    this.#progress = { ready, all: this.#progress.all, ...(trouble && { trouble }) };
+    this.#progress = {
+      ready,
+      tried: trouble ? ready + 1 : ready,
+      all: this.#progress.all,
+      ...(trouble && { trouble }),
+    };
     for (const listener of this.#listeners) listener();
   }
 }

@@ -2,13 +2,16 @@ import { expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { Trouble } from '../../src/data/trouble.ts';
 import type { Stack } from '../../src/domain/series/stacks.ts';
+import { adjust } from '../../src/features/adjust/adjust.ts';
+import { layout } from '../../src/features/layout/layout.ts';
+import { measure } from '../../src/features/measure/measure.ts';
 import { mpr } from '../../src/features/mpr/feature.ts';
 import { reference } from '../../src/features/reference/reference.ts';
 import type { FakeImaging } from './fakes.ts';
 import { slicesOf } from './fixtures.ts';
 import { open, shot, violations } from './open.ts';
 
-const features = [reference, mpr];
+const features = [adjust, measure, layout, reference, mpr];
 const CT = '?tenant=demo&patient=helen&study=1.2.20';
 const cells = () => page.getByRole('region', { name: /^Image/ });
 const cell = (index: number) => cells().nth(index);
@@ -46,8 +49,8 @@ test('m loads the volume, says how far it is, and shows three planes and a slab'
   const imaging = await openChest();
   await userEvent.keyboard('m');
   await expect.poll(() => imaging.volumes.length).toBe(1);
-  imaging.volumes[0]!.arrive(60);
-  await expect.element(page.getByText('Loading the volume: 60 of 100 images')).toBeVisible();
+  imaging.volumes[0]!.arrive(11);
+  await expect.element(page.getByText('Loading the volume: 11 of 100 images')).toBeVisible();
   expect(await violations()).toEqual([]);
   await shot('volume-loading');
   imaging.volumes[0]!.arrive(100);
@@ -57,7 +60,7 @@ test('m loads the volume, says how far it is, and shows three planes and a slab'
   await expect.element(cell(0)).toHaveTextContent('image 51/100');
   await expect.element(cell(1)).toHaveTextContent('image 33/64');
   await expect.element(cell(1)).toHaveTextContent('P 0.0 mm');
-  await expect.element(button('Planes through the volume')).toHaveAttribute('aria-pressed', 'true');
+  await expect.element(button('Layout')).toHaveClass('used');
   expect(await violations()).toEqual([]);
   await shot('volume-planes');
 });
@@ -100,15 +103,18 @@ test('pointing at a plane brings the others there; Esc returns to the stack at t
   await expect.element(page.getByText('image 75/100')).toBeVisible();
   expect(cells().all()).toHaveLength(1);
   expect(imaging.volumes[0]!.closed).toBe(true);
-  await expect.element(button('Crosshair')).toHaveAttribute('aria-pressed', 'false');
+  await expect.element(button('Adjust')).not.toHaveClass('used');
 });
 
 test('the slab of the active plane is switched and made thicker', async () => {
   await openPlanes();
   await userEvent.keyboard('s');
   await expect.element(cell(0)).toHaveTextContent('axial · MIP 10 mm');
-  await expect.element(button('MIP')).toHaveAttribute('aria-pressed', 'true');
-  await button('Thicker slab').click();
+  await button('Layout').click();
+  await expect
+    .element(page.getByRole('menuitemcheckbox', { name: /MIP/ }))
+    .toHaveAttribute('aria-checked', 'true');
+  await page.getByRole('menuitem', { name: 'Thicker slab' }).click();
   await expect.element(cell(0)).toHaveTextContent('axial · MIP 20 mm');
   await userEvent.keyboard('{Shift>}S{/Shift}');
   await expect.element(cell(0)).toHaveTextContent('axial · mean of 20 mm');
@@ -119,17 +125,65 @@ test('the slab of the active plane is switched and made thicker', async () => {
   expect(lines(1)).toHaveLength(2);
 });
 
-test('a slice that fails is named, with one thing to do', async () => {
+test('planes are there with an eighth of the slices: marked, hatched, and not measured; then they become whole', async () => {
+  const imaging = await openChest({ query: CT });
+  await userEvent.keyboard('m');
+  await expect.poll(() => imaging.volumes.length).toBe(1);
+  const [volume] = imaging.volumes;
+  volume!.arrive(12);
+  for (const [at, words] of ['axial', 'coronal', 'sagittal', 'coronal · MIP 30 mm'].entries()) {
+    await expect.element(cell(at)).toHaveTextContent(words);
+    await expect.element(cell(at)).toHaveTextContent('12 of 100, coarse');
+  }
+  const hatched = (at: number) =>
+    [...cell(at).element().querySelectorAll('polygon')].map((one) => one.getAttribute('points'));
+  // Slices 5, 13, 21 and so on from the feet are there. The first row is the 100th slice; rows are 1 mm, slices 2 mm.
+  expect(hatched(1)[0]).toBe('-0.5 191 63.5 191 63.5 198.5 -0.5 198.5');
+  expect(hatched(1)).toHaveLength(13);
+  // The 51st slice is missing, the 53rd is there.
+  expect(hatched(0)).toEqual(['-0.5 -0.5 63.5 -0.5 63.5 63.5 -0.5 63.5']);
+  await userEvent.keyboard('{ArrowDown}{ArrowDown}');
+  await expect.poll(() => hatched(0)).toEqual([]);
+  await page.getByRole('button', { name: 'Measure', exact: true }).click();
+  await expect.element(page.getByText('Planes are coarse until all images have arrived')).toBeVisible();
+  await expect
+    .element(page.getByRole('menuitem', { name: 'Length' }))
+    .toHaveAttribute('aria-disabled', 'true');
+  await userEvent.keyboard('{Escape}');
+  expect(await violations()).toEqual([]);
+  await shot('volume-coarse');
+  volume!.arrive(25);
+  await expect.element(cell(1)).toHaveTextContent('25 of 100, coarse');
+  // Nothing changes between two steps.
+  volume!.arrive(40);
+  await expect.element(cell(1)).toHaveTextContent('25 of 100, coarse');
+  volume!.arrive(100);
+  for (const at of [0, 1, 2, 3]) await expect.element(cell(at)).not.toHaveTextContent('coarse');
+  expect([0, 1, 2, 3].flatMap(hatched)).toEqual([]);
+  // Where the person was, and with the texts of before.
+  await expect.element(cell(0)).toHaveTextContent('image 53/100');
+});
+
+test('a slice that fails is named, with one thing to do; the planes stay without it', async () => {
   const imaging = await openChest();
   await userEvent.keyboard('m');
   await expect.poll(() => imaging.volumes.length).toBe(1);
-  imaging.volumes[0]!.arrive(99, { trouble: new Trouble('server', '', { status: 500 }), image: 87 });
+  const [volume] = imaging.volumes;
+  volume!.arrive(5, { trouble: new Trouble('server', '', { status: 500 }), image: 87 });
   await expect.element(page.getByRole('alert')).toHaveTextContent('Image 87');
+  await expect.element(button('Back to the images')).toBeVisible();
+  volume!.arrive(99, { trouble: new Trouble('server', '', { status: 500 }), image: 87 });
+  await expect.element(cell(1)).toHaveTextContent('99 of 100, coarse');
+  await expect.element(page.getByRole('alert')).toHaveTextContent('Image 87');
+  await shot('volume-failed-slice');
   await button('Try again').click();
-  expect(imaging.volumes[0]!.triedAgain).toBe(1);
-  await button('Back to the images').click();
+  expect(volume!.triedAgain).toBe(1);
+  volume!.arrive(100);
+  await expect.element(cell(1)).not.toHaveTextContent('coarse');
+  await expect.element(page.getByRole('alert')).not.toBeInTheDocument();
+  await userEvent.keyboard('{Escape}');
   await expect.element(page.getByText('image 51/100')).toBeVisible();
-  expect(imaging.volumes[0]!.closed).toBe(true);
+  expect(volume!.closed).toBe(true);
 });
 
 test('where images are missing there is no volume, and the page says why', async () => {

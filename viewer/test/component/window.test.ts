@@ -2,7 +2,7 @@ import axe from 'axe-core';
 import { expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import type { Instance } from '../../src/domain/instance.ts';
-import { open, PHONE, scrollsSideways, shot } from './open.ts';
+import { open, PHONE, scrollsSideways, shot, type Opened } from './open.ts';
 
 const CT_STUDY = '?tenant=demo&patient=helen&study=1.2.20';
 const CT: Instance = {
@@ -64,6 +64,36 @@ test('w and Shift+w go through the windows and come back to that of the image', 
   await expect.element(menu()).toHaveTextContent('As stored: STANDARD');
 });
 
+test('the choice names the button, though a window of the image has the same values', async () => {
+  await openCt(
+    {},
+    {
+      ...CT,
+      '00281050': { vr: 'DS', Value: [40, -600, 700] },
+      '00281051': { vr: 'DS', Value: [400, 1500, 3000] },
+      '00281055': { vr: 'LO', Value: [] },
+    },
+  );
+  await expect.element(menu()).toHaveTextContent('From the image 1 of 3');
+  for (const name of ['Lung', 'From the image 2 of 3']) {
+    await menu().click();
+    await page.getByRole('menuitemradio', { name, exact: true }).click();
+    await expect.element(page.getByText('W 1500 L -600')).toBeVisible();
+    await expect.element(menu()).toHaveTextContent(new RegExp(`^${name}$`));
+  }
+});
+
+test('a CT whose values are not in Hounsfield units says why it has no usual windows', async () => {
+  const { ['00281052']: _intercept, ...without } = CT;
+  await openCt({}, without);
+  await expect.element(menu()).toHaveTextContent('As stored: STANDARD');
+  await menu().click();
+  await expect.element(page.getByText(/^No windows in Hounsfield units/)).toBeVisible();
+  await expect
+    .element(page.getByRole('menuitemradio', { name: 'Lung', exact: true }))
+    .not.toBeInTheDocument();
+});
+
 test('letters find a window in the open menu, and are no keys of commands; Esc closes only the menu', async () => {
   await openCt();
   await expect.element(menu()).toHaveTextContent('STANDARD');
@@ -80,14 +110,57 @@ test('letters find a window in the open menu, and are no keys of commands; Esc c
 test('an image in colours has no windows', async () => {
   await openCt({}, { '00280002': { vr: 'US', Value: [3] } });
   await expect.element(page.getByText('image 101/200')).toBeVisible();
-  await expect.element(menu()).toBeDisabled();
+  await menu().click();
+  await expect.element(page.getByRole('menuitemcheckbox', { name: 'Invert' })).toBeVisible();
+  await expect.element(page.getByRole('menuitemradio')).not.toBeInTheDocument();
 });
 
-test('a phone has the menu without the name of the window', async () => {
+test('a phone has the name of the window below the icon', async () => {
   await openCt({ size: PHONE });
   await expect.element(page.getByText('image 101/200')).toBeVisible();
   await menu().click();
   await expect.element(page.getByRole('menuitemradio', { name: 'Bone' })).toBeVisible();
   await shot('phone-window-menu');
   expect(scrollsSideways()).toBe(false);
+});
+
+const PET: Instance = {
+  '00080060': { vr: 'CS', Value: ['PT'] },
+  '00280004': { vr: 'CS', Value: ['MONOCHROME2'] },
+  '00281050': { vr: 'DS', Value: [5000] },
+  '00281051': { vr: 'DS', Value: [10000] },
+};
+
+test('a PET begins black on white, and i turns it; a reset begins again', async () => {
+  const { imaging } = await openCt({}, PET);
+  await expect.element(menu()).toHaveTextContent('As stored');
+  const { view } = imaging.drawn;
+  expect(view.inverted).toBe(true);
+  await menu().click();
+  const item = page.getByRole('menuitemcheckbox', { name: /Invert/ });
+  await expect.element(item).toHaveAttribute('aria-checked', 'true');
+  await shot('pet-inverted');
+  await item.click();
+  expect(view.inverted).toBe(false);
+  await userEvent.keyboard('0');
+  expect(view.inverted).toBe(true);
+  await userEvent.keyboard('i');
+  expect(view.inverted).toBe(false);
+});
+
+test('a PET without SUV says why it has no windows in it; one with SUV has them', async () => {
+  const openPet = (units: string) => {
+    const metadata = { ...PET, '00541001': { vr: 'CS', Value: [units] } };
+    const prepare = ({ imaging }: Opened) => Object.assign(imaging, { metadata, instances: [metadata] });
+    return open(CT_STUDY, { prepare });
+  };
+  await openPet('CNTS');
+  await menu().click();
+  await expect
+    .element(page.getByRole('menu'))
+    .toHaveTextContent('SUV not shown: the values are in other units');
+  await openPet('GML');
+  await menu().click();
+  for (const name of ['SUV 0–5', 'SUV 0–10', 'SUV 0–15'])
+    await expect.element(page.getByRole('menuitemradio', { name, exact: true })).toBeVisible();
 });

@@ -1,14 +1,16 @@
 /** A page with an engine, a frame store and nothing else, for tests. It is no part of the product. */
 import { Trouble } from '../../src/data/trouble.ts';
-import { stacksOf, type Slab, type Stack } from '../../src/domain/series/stacks.ts';
+import { stacksOf, type Coarse, type Slab, type Stack } from '../../src/domain/series/stacks.ts';
 import { createEngine, type CornerstoneEngine } from '../../src/engine/cornerstone/engine.ts';
 import { knownFrames } from '../../src/engine/cornerstone/images.ts';
 import type { Camera, Engine, Point, Shown, View, Window } from '../../src/engine/port.ts';
+import { sampleGridOf } from '../../src/domain/volume/volume-planes.ts';
 import { isNoVolume, volumeOf } from '../../src/domain/volume/volume.ts';
 import type { Orientation } from '../../src/domain/space/geometry.ts';
 import { FrameStore } from '../../src/pixels/frame-store.ts';
 import type { OpenedVolume, VolumeProgress } from '../../src/state/stage/imaging.ts';
 import { volumesOf } from '../../src/volumes.ts';
+import { spheresSource } from './spheres-source.ts';
 import { syntheticSource } from './synthetic-source.ts';
 import { testSource } from './test-source.ts';
 
@@ -26,9 +28,11 @@ interface Event {
 
 class Page {
   readonly events: Event[] = [];
-  readonly source = query.has('synthetic')
-    ? syntheticSource(query.get('synthetic')!)
-    : testSource(query.has('htj2k'));
+  readonly source = query.has('spheres')
+    ? spheresSource()
+    : query.has('synthetic')
+      ? syntheticSource(query.get('synthetic')!)
+      : testSource(query.has('htj2k'));
   readonly store = new FrameStore(this.source, { maxRequests: 6 });
   engine: CornerstoneEngine = createEngine(this.store, {
     rendering: (query.get('rendering') ?? undefined) as 'cpu' | 'webgl' | undefined,
@@ -36,6 +40,8 @@ class Page {
   });
   view!: View;
   stacks: Stack[] = [];
+  /** Of the series that was opened. */
+  slices: Stack['frames'] = [];
   wanted = 0;
   readonly progress: VolumeProgress[] = [];
   #volume: OpenedVolume | undefined;
@@ -52,6 +58,7 @@ class Page {
     this.stacks = stacksOf({ study, series }, instances);
     const [stack] = this.stacks;
     if (!stack) throw new Trouble('damaged', 'no images');
+    this.slices = stack.frames;
     this.#resizeGlass(stack, to);
     this.#removes.push(this.store.add(stack, { dicomweb }));
     if (!this.view) this.#openView(this.engine);
@@ -74,12 +81,15 @@ class Page {
     );
   }
 
-  /** Opens a plane of the volume of the first stack, which is opened with it. The glass has the size of the plane, or another. */
+  /**
+   * Opens a plane of the volume of the first stack, which is opened with it. The glass has the size of the plane, or another.
+   * @param to `ready`: so many slices are waited for; all if it is not given
+   */
   async openPlane(
     plane: Orientation,
-    { slab, ...to }: { slab?: Slab; index: number; width?: number; height?: number },
+    { slab, ready, ...to }: { slab?: Slab; index: number; ready?: number; width?: number; height?: number },
   ): Promise<number> {
-    this.#volume ??= await this.#openVolume();
+    this.#volume ??= await this.#openVolume(this.stacks[0]!, ready);
     const opened = this.#volume.plane(plane, slab);
     const stack = opened.stacks[0]!;
     this.#removes.push(opened.close);
@@ -97,15 +107,54 @@ class Page {
     return stack.frames.length;
   }
 
-  async #openVolume(): Promise<OpenedVolume> {
-    const [stack] = this.stacks;
-    const geometry = volumeOf(stack!);
+  /** Shows the plane again that is open, with the slices that are there now: all of them. */
+  async refinePlane(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const check = () => this.#volume!.progress().ready === this.#volume!.progress().all && resolve();
+      this.#volume!.onProgress(check);
+      check();
+    });
+    const { plane, slab } = this.stacks[0]!.reformatted!;
+    await this.openPlane(plane, { index: this.wanted, ...(slab && { slab }) });
+  }
+
+  /** The slices that the plane lacks. */
+  coarse(): Coarse | undefined {
+    return this.stacks[0]!.reformatted?.coarse;
+  }
+
+  /**
+   * Reads the volume of another series at the pixels of the plane that is open: column, row and value of those inside.
+   * @param index of the plane's image
+   */
+  async readOver(
+    series: string,
+    { plane, index }: { plane: Orientation; index: number },
+  ): Promise<{ columns: number; values: number[] }> {
+    const { signal } = new AbortController();
+    const base = volumeOf(stacksOf({ study: '1', series: '2' }, await this.#instances('2'))[0]!);
+    const [stack] = stacksOf({ study: '1', series }, await this.#instances(series));
+    this.#removes.push(this.store.add(stack!, { dicomweb }));
+    if (isNoVolume(base)) throw new Error(base.reason);
+    const grid = sampleGridOf(base, { plane, index });
+    const volume = await this.#openVolume(stack!);
+    const values = await volume.sample(grid, signal);
+    volume.close();
+    return { columns: grid.size[0], values: [...values] };
+  }
+
+  #instances(series: string) {
+    return this.source.series({ dicomweb }, { study: '1', series }, new AbortController().signal);
+  }
+
+  async #openVolume(stack: Stack, ready = stack.frames.length): Promise<OpenedVolume> {
+    const geometry = volumeOf(stack);
     if (isNoVolume(geometry)) throw new Error(geometry.reason);
-    const volume = await volumesOf(this.store)(stack!, geometry);
+    const volume = await volumesOf(this.store)(stack, geometry);
     await new Promise<void>((resolve) => {
       const check = () => {
         this.progress.push(volume.progress());
-        if (volume.progress().ready === stack!.frames.length) resolve();
+        if (volume.progress().ready >= ready) resolve();
       };
       volume.onProgress(check);
       check();

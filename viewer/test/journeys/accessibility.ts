@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
-import { entryOf, glassOf } from '../setup/viewer-page.ts';
+import { entryOf, glassOf, signOut } from '../setup/viewer-page.ts';
 import {
   CHEST_NOW,
   cornerOf,
@@ -86,7 +86,7 @@ export async function isAccessible(system: JourneySystem): Promise<void> {
   await seriesOf(page, /^900 ·/).click();
   await page.getByRole('heading', { name: 'Imaging Measurement Report' }).waitFor(SLOW);
   await expectNoViolations(page, 'structured-report');
-  await page.getByRole('button', { name: 'Sign out' }).click();
+  await signOut(page);
   await page.getByText('You have signed out.').waitFor(SLOW);
   await expectNoViolations(page, 'signed-out');
 

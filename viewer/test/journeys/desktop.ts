@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { expect } from 'vitest';
 import { studyUid } from '../../../gateway/demo/stories.ts';
 import { difference, expectedGrey } from '../engine/engine-page.ts';
-import { entryOf, glassOf, signInAs } from '../setup/viewer-page.ts';
+import { entryOf, glassOf, signInAs, signOut } from '../setup/viewer-page.ts';
 import {
   CHEST_NOW,
   cornerOf,
@@ -82,7 +82,7 @@ export async function withCt(system: JourneySystem): Promise<void> {
 
   await page.keyboard.press('0');
   await page.keyboard.press('c');
-  await page.getByText('linked by position').waitFor(SLOW);
+  await page.getByText('linked: scroll, zoom, window, rotation').first().waitFor(SLOW);
   await cornerOf(page, /Soft tissue 5 mm/).waitFor(SLOW);
   expect(await glassOf(page).count()).toBe(2);
   await expect.poll(() => page.locator('.overlay').count(), SLOW).toBe(2);
@@ -122,7 +122,7 @@ export async function withCt(system: JourneySystem): Promise<void> {
   for (const plane of ['coronal', 'sagittal']) await page.getByText(plane).first().waitFor(SLOW);
   await shot(page, 'planes');
 
-  await page.getByRole('button', { name: 'Sign out' }).click();
+  await signOut(page);
   await page.getByText('You have signed out.').waitFor(SLOW);
   expect(await page.getByText('Castellanos').count()).toBe(0);
   expect(journey.errors).toEqual([]);

@@ -33,6 +33,12 @@ export async function signInAsClinician(page: Page, patient?: string): Promise<v
   await page.getByRole('button', { name: 'Allow' }).click();
 }
 
+/** Signs out by the menu of the account. */
+export async function signOut(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Account' }).click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+}
+
 /** Slows down all that a page loads. @param bytesPerSecond from servers; -1 for a line without a limit */
 export async function limitLine(page: Page, bytesPerSecond: number): Promise<void> {
   const session = await page.context().newCDPSession(page);

@@ -59,7 +59,7 @@ export class ViewerSystem {
     const opened = await this.openPage(path);
     await opened.page.getByRole('button', { name: person }).click();
     await opened.page.getByRole('button', { name: 'Allow' }).click();
-    await opened.page.waitForURL(/\/app\/\?tenant=demo&patient=/);
+    await opened.page.waitForURL(/\/app\/\?tenant=demo/);
     return opened;
   }
 }

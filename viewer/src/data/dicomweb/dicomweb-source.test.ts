@@ -1,4 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
+import { partOf } from '../../state/stage/bytes-of.ts';
 import type { Answer, Transport } from '../transport.ts';
 import { DicomwebSource } from './dicomweb-source.ts';
 
@@ -41,4 +42,23 @@ test.each([
 ])('frames that are stored %s (%s), on a line of %i bytes a second, as HTJ2K: %s', async (...row) => {
   const [, stored, bytesPerSecond, compressed] = row;
   expect(HTJ2K.test(await askedFor({ bytesPerSecond }, stored))).toBe(compressed);
+});
+
+test.each<[string, Record<string, string>, number, number | undefined]>([
+  ['a part', { 'content-range': 'bytes 4-7/100' }, 4, 100],
+  ['all, where the server gives no parts', {}, 100, undefined],
+  ['another part than the one that was asked for', { 'content-range': 'bytes 0-3/100' }, 4, undefined],
+])('bytes of a value: %s', async (_what, headers, length, total) => {
+  const asked: unknown[] = [];
+  const transport = {
+    send: (_url: string, { headers: own }: { headers: unknown }): Promise<Answer> => {
+      asked.push(own);
+      const bytes = new Uint8Array(length);
+      return Promise.resolve({ bytes, mediaType: 'video/mp4', headers: new Headers(headers) });
+    },
+  } as unknown as Transport;
+  const source = new DicomwebSource(transport);
+  const part = await partOf('https://images.example/bulk', { from: 4, to: 8 }, source, signal);
+  expect(asked).toEqual([{ range: 'bytes=4-7' }]);
+  expect([part.bytes.length, part.total]).toEqual([length, total]);
 });

@@ -1,6 +1,6 @@
 import type { Attribute, Instance } from '../../domain/instance.ts';
 import type { FrameName, ImageLocation } from '../../domain/study.ts';
-import type { FrameBytes, ImageSource } from '../source.ts';
+import type { BulkOptions, FrameBytes, ImageSource } from '../source.ts';
 import { damaged, type Answer, type Transport } from '../transport.ts';
 import { mediaTypeOf, onlyPart, partsOf } from './multipart.ts';
 import { acceptFrames, transferSyntaxOf } from './transfer-syntaxes.ts';
@@ -10,6 +10,8 @@ const MOST_METADATA = 128 * MB;
 const MOST_PICTURE = 32 * MB;
 const MOST_FRAME = 512 * MB;
 const PICTURES = 'image/jpeg, image/png;q=0.9, image/webp;q=0.8, image/gif;q=0.7';
+const VALUES =
+  'multipart/related; type="application/octet-stream", application/octet-stream;q=0.9, */*;q=0.5';
 /** Files as they are stored; servers that do not know `*` choose a transfer syntax themselves (PS3.18 §8.7.3.5). */
 const FILES =
   'multipart/related; type="application/dicom"; transfer-syntax=*, multipart/related; type="application/dicom";q=0.9';
@@ -39,9 +41,14 @@ export class DicomwebSource implements ImageSource {
     return answer.map((one) => withAbsoluteUris(one as Instance, url));
   }
 
-  async frame(at: ImageLocation, name: FrameName, signal: AbortSignal): Promise<FrameBytes> {
+  async frame(
+    at: ImageLocation,
+    name: FrameName,
+    signal: AbortSignal,
+    wished: string | undefined = this.preferred(name.series),
+  ): Promise<FrameBytes> {
     const url = `${addressOf(at, name)}/frames/${name.frame}`;
-    const accept = acceptFrames(this.preferred(name.series));
+    const accept = acceptFrames(wished);
     const answer = await this.#transport.send(url, { accept, signal, most: MOST_FRAME });
     const { bytes, mediaType, transferSyntax } = partOf(url, answer);
     const syntax = transferSyntax ?? transferSyntaxOf(mediaType, bytes);
@@ -85,10 +92,9 @@ export class DicomwebSource implements ImageSource {
     if (!(yield* partsOf(headers.get('content-type') ?? '', chunks))) throw damaged(url, 'is cut');
   }
 
-  async bulk(url: string, signal: AbortSignal): Promise<Uint8Array> {
-    const accept =
-      'multipart/related; type="application/octet-stream", application/octet-stream;q=0.9, */*;q=0.5';
-    const answer = await this.#transport.send(url, { accept, signal, most: MOST_FRAME });
+  async bulk(url: string, signal: AbortSignal, options?: BulkOptions): Promise<Uint8Array> {
+    const answer = await this.#transport.send(url, { accept: VALUES, signal, most: MOST_FRAME, ...options });
+    options?.heard(answer.headers);
     return partOf(url, answer).bytes;
   }
 

@@ -14,7 +14,7 @@ export function personOf(patient: FhirPatient): Person {
 }
 
 /** Returns the name for display: the official one, or else the first that is in use; empty if there is none. */
-function nameOf({ name }: FhirPatient): string {
+export function nameOf({ name }: Pick<FhirPatient, 'name'>): string {
   const names = present(name);
   const used =
     names.find(({ use }) => use === 'official') ?? names.find(({ use }) => use !== 'old' && use !== 'maiden');

@@ -4,15 +4,24 @@ import type { Study } from '../../domain/study.ts';
 import { startOf } from './dates.ts';
 import { allergiesOf, medicationsOf, problemsOf } from './lists.ts';
 import { personOf } from './person.ts';
-import type { FhirAllergy, FhirCondition, FhirMedicationRequest, FhirPatient, List } from './shapes.ts';
+import {
+  present,
+  type FhirAllergy,
+  type FhirCondition,
+  type FhirMedicationRequest,
+  type FhirPatient,
+  type List,
+} from './shapes.ts';
 import { newestFirst } from './studies.ts';
 import { timelineOf, type TimelineParts } from './timeline.ts';
 
 export interface RecordParts extends Omit<TimelineParts, 'studies' | 'reports'> {
   patient: FhirPatient;
+  /** Each null or undefined if it did not arrive. */
   allergies: List<FhirAllergy>;
   conditions: List<FhirCondition>;
   medications: List<FhirMedicationRequest>;
+  visitsUnread?: boolean;
   studies: readonly Study[];
   reports: readonly Report[];
   missing: PatientRecord['missing'];
@@ -24,14 +33,26 @@ export function recordOf(parts: RecordParts): PatientRecord {
   const { events, resultsOfReport } = parts;
   return {
     person: personOf(parts.patient),
-    allergies: allergiesOf(parts.allergies).sort((a, b) => Number(b.high) - Number(a.high) || byId(a, b)),
-    problems: sorted(problemsOf(parts.conditions), (one) => one.onset),
-    medications: sorted(medicationsOf(parts.medications), (one) => one.authored),
+    allergies: hasArrived(parts.allergies)
+      ? allergiesOf(parts.allergies).sort((a, b) => Number(b.high) - Number(a.high) || byId(a, b))
+      : undefined,
+    problems: hasArrived(parts.conditions)
+      ? sorted(problemsOf(parts.conditions), (one) => one.onset)
+      : undefined,
+    medications: hasArrived(parts.medications)
+      ? sorted(medicationsOf(parts.medications), (one) => one.authored)
+      : undefined,
+    ...(parts.visitsUnread && { visitsUnread: true }),
     studies,
     reports,
     timeline: timelineOf({ events, studies, reports, resultsOfReport }),
     missing: withoutRepetitions(parts.missing),
   };
+}
+
+/** Returns false also for a list of which no item has arrived. */
+function hasArrived<T>(list: List<T>): boolean {
+  return list?.length === 0 || present(list).length > 0;
 }
 
 type Identified = { id: string };

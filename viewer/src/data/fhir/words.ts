@@ -20,6 +20,7 @@ export function conceptOf(concept: Maybe<FhirConcept>): Concept {
     text: concept?.text ?? display ?? coded?.code ?? '',
     system: coded?.system ?? undefined,
     code: coded?.code ?? undefined,
+    coded: concept?.text ? undefined : true,
   });
 }
 
@@ -31,10 +32,16 @@ export function hasCode(concept: Maybe<FhirConcept>, ...codes: readonly string[]
 /** Returns a measured value; undefined for one that was entered in error. */
 export function resultOf(observation: FhirObservation): Result | undefined {
   if (!observation.id || isError(observation)) return undefined;
+  const own = ownValue(observation);
+  const parts = present(observation.component).map((one) => ({
+    concept: conceptOf(one.code),
+    value: ownValue(one),
+  }));
   return omitEmpty({
     id: observation.id,
     concept: conceptOf(observation.code),
-    value: valueInWords(observation),
+    value: own || parts.map(({ concept, value }) => `${concept.text} ${value}`).join(', '),
+    parts: own || parts.length === 0 ? undefined : parts,
     date: observedAt(observation),
     range: rangeInWords(rangeOf(observation)),
     flags: flagsOf(observation),
@@ -79,12 +86,6 @@ export function rangeOf({ referenceRange }: FhirComponent): FhirRange | undefine
   if (all.length <= 1) return all[0];
   const normal = all.filter(({ type }) => hasCode(type, 'normal'));
   return normal.length === 1 ? normal[0] : undefined;
-}
-
-function valueInWords(observation: FhirObservation): string {
-  const own = ownValue(observation);
-  const parts = present(observation.component).map((one) => `${conceptOf(one.code).text} ${ownValue(one)}`);
-  return own || parts.join(', ');
 }
 
 function ownValue(part: FhirComponent): string {

@@ -21,7 +21,7 @@ type Timeline = NonNullable<NonNullable<Images['timeline']>['entries']>;
 type Entry = NonNullable<Timeline[number]>;
 
 /** Records of a tenant of our gateway, by GraphQL. */
-export class GraphRecords implements Omit<RecordSource, 'patients'> {
+export class GraphRecords implements Omit<RecordSource, 'patients' | 'patientOf' | 'accesses' | 'sharing'> {
   readonly #endpoint: Endpoint;
   readonly #fhirBase: string;
 

@@ -53,7 +53,7 @@ export async function ask<Data, Variables extends Record<string, unknown>>(
     const { chunks, headers } = await transport.stream(address, {
       method: 'POST',
       accept: onBegun ? `multipart/mixed;deferSpec=20220824, ${JSON_TYPES}` : JSON_TYPES,
-      contentType: 'application/json',
+      headers: { 'content-type': 'application/json' },
       body: init?.body as string,
       signal,
     });

@@ -229,7 +229,7 @@ test('what a server gives of another patient is not shown, and said', async () =
     ),
   });
   const { allergies, missing } = await source.record('p1', never);
-  expect(allergies.map(({ id }) => id)).toEqual(['own', 'too']);
+  expect(allergies!.map(({ id }) => id)).toEqual(['own', 'too']);
   expect(missing[0]!.message).toContain('another patient');
 });
 
@@ -241,6 +241,16 @@ test.each([
   const record = source.record('p1', never);
   if (missing) expect((await record).missing).toEqual([missing]);
   else await expect(record).rejects.toMatchObject({ kind: 'signed-out' });
+});
+
+test.each([500, 403, 404])('allergies that are answered by %d are unknown, not absent', async (status) => {
+  const { source } = foreign({
+    ...RECORD,
+    [`${EHR}/AllergyIntolerance`]: status,
+    [`${EHR}/Condition`]: bundle(),
+  });
+  const { allergies, problems } = await source.record('p1', never);
+  expect([allergies, problems]).toEqual([undefined, []]);
 });
 
 test('a server that ignores sorting, and has few types, has a record', async () => {

@@ -14,8 +14,10 @@ import { priorsOf } from './priors.ts';
 import { imagingBase } from './imaging-base.ts';
 import { studiesOfReport, type RestOrder, type RestReport } from './joins.ts';
 import { findPatients } from './patients.ts';
-import { studiesOf, type RestStudies, type RestStudy } from './rest-studies.ts';
+import { studiesOf, type RestStudies } from './rest-studies.ts';
 import { trendsOf } from './rest-trend.ts';
+import { accessesOf } from './accesses.ts';
+import { patientIdOf, patientOfStudy } from './study-patient.ts';
 import { groupResults, type GroupedObservation } from './results.ts';
 import { read, search, type Asking, type FhirServer, type Parameters, type Resource } from './search.ts';
 import { EVENT_TYPES, type EventResource } from './timeline-types.ts';
@@ -58,9 +60,10 @@ export class RestSource implements RecordSource {
       events[EVENT_TYPES.findIndex((one) => one.type === type)]!;
     return recordOf({
       patient,
-      allergies,
-      conditions: ofType('Condition'),
-      medications: ofType('MedicationRequest'),
+      allergies: parts.ifRead('AllergyIntolerance', allergies),
+      conditions: parts.ifRead('Condition', ofType('Condition')),
+      medications: parts.ifRead('MedicationRequest', ofType('MedicationRequest')),
+      visitsUnread: parts.ifRead('Encounter', []) === undefined,
       studies: images.map(({ study }) => study),
       reports: texts.reports,
       events: [...EVENT_TYPES.flatMap((_, index) => eventsOf(index, events[index]!)), ...grouped.events],
@@ -82,16 +85,24 @@ export class RestSource implements RecordSource {
     );
   }
 
+  async patientOf(study: string, signal: AbortSignal): Promise<string> {
+    return patientOfStudy(await imagingServer({ ...this.#server, signal }), study);
+  }
+
+  accesses(asked: { patient: string; next?: string | undefined }, signal: AbortSignal) {
+    return accessesOf({ ...this.#server, signal }, asked);
+  }
+
   async priors(studyUid: string, signal: AbortSignal): Promise<readonly string[]> {
     const imaging = await imagingServer({ ...this.#server, signal });
-    const identifier = `urn:dicom:uid|urn:oid:${studyUid}`;
-    const found = await search<RestStudy>(imaging, 'ImagingStudy', { identifier });
-    const patientId = idOf(found.matches[0]?.subject);
-    if (patientId === undefined) throw new Trouble('not-found', 'ImagingStudy: there is no such study');
-    const { studies } = await studiesOf(imaging, patientId);
+    const { studies } = await studiesOf(imaging, await patientOfStudy(imaging, studyUid));
     const all = newestFirst(studies.map(({ study }): Study => study));
     const study = all.find(({ uid }) => uid === studyUid);
     return study ? priorsOf(study, all) : [];
+  }
+
+  sharing(): Promise<never> {
+    return Promise.reject(new Trouble('not-found', 'only our gateway has links'));
   }
 }
 
@@ -105,6 +116,7 @@ async function imagingServer(server: Asking): Promise<Asking> {
 /** The searches of one record. One that fails leaves its part out and says so; the others are shown. */
 class Parts {
   readonly missing: Missing[] = [];
+  readonly #unread = new Set<string>();
   readonly #server: Asking;
   readonly #patientId: string;
 
@@ -118,12 +130,20 @@ class Parts {
       const asked = { patient: this.#patientId, ...parameters };
       const { matches, incomplete } = await search<T>(this.#server, type, asked);
       if (incomplete !== undefined) this.missing.push({ part: 'record', message: incomplete });
-      return this.#own(matches, 'record');
+      const own = this.#own(matches, 'record');
+      if (own.length === 0 && (incomplete !== undefined || matches.length > 0)) this.#unread.add(type);
+      return own;
     } catch (error) {
+      this.#unread.add(type);
       // A server that does not have the type has nothing of it.
       if (error instanceof Trouble && error.kind === 'not-found') return [];
       return this.#leftOut('record', type, error);
     }
+  }
+
+  /** Returns the list of a type; undefined if it was not read. */
+  ifRead<T>(type: string, list: T): T | undefined {
+    return this.#unread.has(type) ? undefined : list;
   }
 
   async images(): Promise<RestStudies['studies']> {
@@ -183,10 +203,6 @@ function eventsOf(index: number, resources: readonly EventResource[]): TimelineE
 /** Returns true for a resource whose subject is the patient, or that names none. */
 function isOf(resource: Resource, patientId: string): boolean {
   const { subject, patient } = resource as { subject?: Maybe<FhirReference>; patient?: Maybe<FhirReference> };
-  const id = idOf(subject ?? patient);
+  const id = patientIdOf(subject ?? patient);
   return id === undefined || id === patientId;
-}
-
-function idOf(reference: Maybe<FhirReference>): string | undefined {
-  return /(?:^|\/)Patient\/([^/]+)/.exec(reference?.reference ?? '')?.[1];
 }

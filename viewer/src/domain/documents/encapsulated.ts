@@ -65,6 +65,7 @@ const EXTENSIONS: Readonly<Record<string, string>> = {
   'image/png': 'png',
   'image/tiff': 'tif',
   'video/mp4': 'mp4',
+  'video/mp2t': 'ts',
   'model/stl': 'stl',
   'model/obj': 'obj',
   'model/mtl': 'mtl',

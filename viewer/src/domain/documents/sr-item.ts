@@ -1,6 +1,7 @@
 /** Content items of a Structured Report (PS3.3 §C.17.3), each read by itself. */
 import { items } from '../../../../schema/dicom/dicom.ts';
 import { text, type Instance } from '../instance.ts';
+import type { ImagePoint } from '../space/geometry.ts';
 import { codeOf, type Code } from '../../../../schema/dicom/code.ts';
 
 /** An image, or another object, that a report refers to. */
@@ -13,6 +14,8 @@ export interface ObjectReference {
   series?: string;
   /** Numbers from 1; empty for the whole object. */
   frames: readonly number[];
+  /** The middle of the shape on the image that the report is about. */
+  point?: ImagePoint;
 }
 
 export type SrValue =
@@ -26,8 +29,8 @@ export type SrValue =
   | { kind: 'time'; text: string }
   | { kind: 'uid'; text: string }
   | { kind: 'references'; references: readonly ObjectReference[] }
-  /** A shape on an image, in space or in time; its points are counted only. */
-  | { kind: 'region'; shape: string; points: number }
+  /** A shape on an image, in space or in time; its points are counted only, and of one on an image the middle is known. */
+  | { kind: 'region'; shape: string; points: number; centre?: ImagePoint }
   /** Another item of the same report (PS3.3 §C.17.3.2.5). */
   | { kind: 'item'; position: string }
   /** The item has no value, or one that its type does not allow. */
@@ -58,10 +61,24 @@ const references: Read = (item, places) => {
   return found.length > 0 ? { kind: 'references', references: found } : undefined;
 };
 
-const region: Read = (item) => {
+function region(item: Instance, dimensions: 2 | 3): SrValue | undefined {
   const shape = text(item, '00700023');
-  const points = Math.floor((item['00700022']?.Value?.length ?? 0) / 2);
+  const points = Math.floor((item['00700022']?.Value?.length ?? 0) / dimensions);
   return shape === undefined ? undefined : { kind: 'region', shape, points };
+}
+
+/** Reads Graphic Data (PS3.3 §C.18.6.1.1): 0.5/0.5 is the centre of the first pixel, and a circle begins with its own. */
+const regionOnImage: Read = (item) => {
+  const found = region(item, 2);
+  const data = (item['00700022']?.Value ?? []).map(Number);
+  // Of tiles (0048,0301) the numbers may be of the whole slide.
+  const isKnown = data.length >= 2 && data.every(Number.isFinite) && text(item, '00480301') !== 'VOLUME';
+  if (found?.kind !== 'region' || !isKnown) return found;
+  const middle = (from: 0 | 1) => {
+    const all = data.filter((_, at) => at % 2 === from).slice(0, found.shape === 'CIRCLE' ? 1 : undefined);
+    return (Math.min(...all) + Math.max(...all)) / 2 - 0.5;
+  };
+  return { ...found, centre: [middle(0), middle(1)] };
 };
 
 /** By Value Type (0040,A040), PS3.3 §C.17.3.2.1. */
@@ -81,12 +98,8 @@ const VALUES: Readonly<Record<string, Read>> = {
   IMAGE: references,
   COMPOSITE: references,
   WAVEFORM: references,
-  SCOORD: region,
-  SCOORD3D: (item) => {
-    const found = region(item, new Map());
-    const points = Math.floor((item['00700022']?.Value?.length ?? 0) / 3);
-    return found?.kind === 'region' ? { ...found, points } : undefined;
-  },
+  SCOORD: regionOnImage,
+  SCOORD3D: (item) => region(item, 3),
   TCOORD: (item) => {
     const shape = text(item, '0040A130');
     return shape === undefined ? undefined : { kind: 'region', shape, points: 0 };

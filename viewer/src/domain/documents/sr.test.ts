@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { describeWithSharedData, sharedDataPath } from '../../../../gateway/test/setup/shared-data.ts';
 import type { Instance } from '../instance.ts';
 import { isStructuredReport, readStructuredReport, type SrBlock } from './sr.ts';
-import type { SrValue } from './sr-item.ts';
+import { valueOf, type SrValue } from './sr-item.ts';
 
 const code = (value: string, meaning: string, scheme = 'DCM') => [
   {
@@ -70,6 +70,24 @@ function lines(blocks: readonly SrBlock[]): string[] {
   });
 }
 
+test.each<[string, string, number[], Instance, readonly number[] | undefined]>([
+  ['a point', 'POINT', [10.5, 20.5], {}, [10, 20]],
+  ['a line', 'POLYLINE', [1, 2, 11, 22], {}, [5.5, 11.5]],
+  ['a circle: its own middle, not that of its two points', 'CIRCLE', [50, 60, 80, 60], {}, [49.5, 59.5]],
+  ['an ellipse: the ends of its axes', 'ELLIPSE', [10, 30, 50, 30, 30, 20, 30, 40], {}, [29.5, 29.5]],
+  ['no numbers', 'POINT', [], {}, undefined],
+  ['a number that is none', 'POINT', [NaN, 1], {}, undefined],
+  ['of a whole slide', 'POINT', [1, 1], { '00480301': { vr: 'CS', Value: ['VOLUME'] } }, undefined],
+])('PS3.3 C.18.6.1: the middle of %s', (_, shape, data, rest, centre) => {
+  const region = item('SCOORD', 'Region', {
+    '00700022': { vr: 'FL', Value: data },
+    '00700023': { vr: 'CS', Value: [shape] },
+    ...rest,
+  });
+  const value = valueOf(region, new Map());
+  expect(value.kind === 'region' && value.centre).toEqual(centre);
+});
+
 test('headings, facts and measurements stand in the order of the report; a site holds for its group', () => {
   const site = item('CODE', 'Finding Site', {
     '0040A043': { vr: 'SQ', Value: code('363698007', 'Finding Site', 'SCT') },
@@ -125,7 +143,9 @@ test('headings, facts and measurements stand in the order of the report; a site 
     'Summary: Grown.',
   ]);
   const [row] = document.blocks.flatMap((block) => (block.kind === 'measurements' ? block.rows : []));
-  expect(row!.references).toEqual([{ instance: '1.2.3', study: '1.9', series: '1.9.1', frames: [] }]);
+  expect(row!.references).toEqual([
+    { instance: '1.2.3', study: '1.9', series: '1.9.1', frames: [], point: [1.5, 2.5] },
+  ]);
 });
 
 let deep: Instance = text('Bottom', 'is not reached');

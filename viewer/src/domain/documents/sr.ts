@@ -1,5 +1,6 @@
 /** A Structured Report as a document: headings, facts and tables of measurements. (PS3.3 §C.17.3) */
 import { text, type Instance } from '../instance.ts';
+import type { ImagePoint } from '../space/geometry.ts';
 import { codeOf, isCode, type Code } from '../../../../schema/dicom/code.ts';
 import { placesOf, valueOf, type ObjectReference, type SrValue } from './sr-item.ts';
 
@@ -142,19 +143,24 @@ function readContainer(
   endRows();
 }
 
-/** Adds an item and those below it to the facts. */
+/** Adds an item and those below it to the facts. @param at `point` is the middle of the shape above the item */
 function readFact(
   item: Instance,
-  { depth, level }: { depth: number; level: number },
+  { depth, level, point }: { depth: number; level: number; point?: ImagePoint | undefined },
   { reading, facts }: { reading: Reading; facts: Fact[] },
 ): void {
-  const value = valueOf(item, reading.places);
+  const read = valueOf(item, reading.places);
+  const value: SrValue =
+    read.kind === 'references' && point
+      ? { ...read, references: read.references.map((one) => ({ ...one, point })) }
+      : read;
   if (value.kind === 'broken') reading.broken++;
   const name = codeOf(item, '0040A043');
   const relationship = text(item, '0040A010');
   facts.push({ ...(name && { name }), value, ...(relationship && { relationship }), depth });
+  const centre = value.kind === 'region' ? value.centre : undefined;
   for (const child of below(item, level + depth + 1, reading))
-    readFact(child, { depth: depth + 1, level }, { reading, facts });
+    readFact(child, { depth: depth + 1, level, point: centre }, { reading, facts });
 }
 
 /** Returns a body site and what is said of it: its side. */

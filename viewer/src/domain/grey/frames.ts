@@ -28,23 +28,35 @@ function isImage(instance: Instance): boolean {
 export function framesOf(name: { study: string; series: string }, instance: Instance): StackFrame[] {
   const uid = text(instance, '00080018');
   if (uid === undefined || !isImage(instance) || isVideo(instance)) return [];
-  const { [SHARED_GROUPS]: _shared, [PER_FRAME_GROUPS]: _perFrame, ...own } = instance;
-  const shared = { ...own, ...attributesOf(items(instance, SHARED_GROUPS)[0]) };
-  const perFrame = items(instance, PER_FRAME_GROUPS);
   const bytes = bytesOfFrame(instance);
-  const count = Math.max(1, number(instance, '00280008') ?? 1);
-  return Array.from({ length: count }, (_, index) => {
+  return metadataOfFrames(instance).map((metadata, index) => {
     const frame = { study: name.study, series: name.series, instance: uid, frame: index + 1 };
-    const metadata = perFrame[index] ? { ...shared, ...attributesOf(perFrame[index]) } : shared;
     return { id: frameId(frame), name: frame, metadata, bytes };
   });
 }
 
-/** Returns the attributes of all functional groups of one item: each group is a sequence of one item. */
+/** Returns the metadata of each frame of an instance. Frames without a functional group of their own share theirs. */
+export function metadataOfFrames(instance: Instance): Instance[] {
+  const count = Math.max(1, number(instance, '00280008') ?? 1);
+  if (!instance[SHARED_GROUPS] && !instance[PER_FRAME_GROUPS])
+    return Array.from({ length: count }, () => instance);
+  const { [SHARED_GROUPS]: _shared, [PER_FRAME_GROUPS]: _perFrame, ...own } = instance;
+  const shared = { ...own, ...attributesOf(items(instance, SHARED_GROUPS)[0]) };
+  const perFrame = items(instance, PER_FRAME_GROUPS);
+  return Array.from({ length: count }, (_, index) =>
+    perFrame[index] ? { ...shared, ...attributesOf(perFrame[index]) } : shared,
+  );
+}
+
+/**
+ * Returns the attributes of all functional groups of one item: each group is a sequence of one item. Groups of a vendor (odd
+ * numbers) may repeat standard attributes with other values, and do not count.
+ */
 function attributesOf(groups: Instance | undefined): Record<string, Attribute> {
   const found: Record<string, Attribute> = {};
   for (const [tag, { vr }] of Object.entries(groups ?? {})) {
-    if (vr === 'SQ') Object.assign(found, items(groups!, tag)[0]);
+    const isPrivate = parseInt(tag[3]!, 16) % 2 === 1;
+    if (vr === 'SQ' && !isPrivate) Object.assign(found, items(groups!, tag)[0]);
   }
   return found;
 }

@@ -6,6 +6,7 @@
 import { secondsOf, secondsOfDateTime } from '../dicom-time.ts';
 import { items } from '../../../../schema/dicom/dicom.ts';
 import { positive, text, type Instance } from '../instance.ts';
+import { metadataOfFrames } from './frames.ts';
 
 /** Why there is no SUV. */
 export type SuvGap =
@@ -20,20 +21,22 @@ const MOST_HALF_LIVES = 10;
 
 /** Returns the SUV of a series; undefined if it is no PET. @param instances all of the series: its scan begins with the earliest */
 export function suvOf(instances: readonly Instance[]): Suv | undefined {
-  const [first] = instances;
-  if (!first || text(first, '00080060') !== 'PT') return undefined;
+  if (instances[0] === undefined || text(instances[0], '00080060') !== 'PT') return undefined;
+  // An enhanced object has times and units in its functional groups.
+  const images = instances.flatMap(metadataOfFrames);
+  const first = images[0]!;
   const units = text(first, '00541001');
   const type = text(first, '00541006') ?? 'BW';
   if (units === 'GML' && type === 'BW') return { factor: 1 };
   if (units !== 'BQML') return { gap: 'units' };
   const weight = positive(first, '00101030');
   if (weight === undefined) return { gap: 'weight' };
-  const dose = doseOf(first, instances);
+  const dose = doseOf(first, images);
   return typeof dose === 'string' ? { gap: dose } : { factor: (weight * 1000) / dose };
 }
 
 /** Returns the dose in Bq at the time to which the values are corrected for decay. */
-function doseOf(first: Instance, instances: readonly Instance[]): number | SuvGap {
+function doseOf(first: Instance, images: readonly Instance[]): number | SuvGap {
   const corrected = (first['00280051']?.Value ?? []).map(String);
   if (!['ATTN', 'DECY'].every((one) => corrected.includes(one))) return 'corrections';
   const decay = text(first, '00541102');
@@ -44,7 +47,7 @@ function doseOf(first: Instance, instances: readonly Instance[]): number | SuvGa
   if (decay === 'ADMIN') return dose;
   const halfLife = positive(drug, '00181075');
   if (halfLife === undefined) return 'half-life';
-  const scan = scanBegin(first, instances);
+  const scan = scanBegin(first, images);
   if (scan === undefined) return 'scan-time';
   const elapsed = sinceInjection(first, drug, scan);
   if (elapsed === undefined || elapsed > MOST_HALF_LIVES * halfLife) return 'injection-time';
@@ -52,11 +55,12 @@ function doseOf(first: Instance, instances: readonly Instance[]): number | SuvGa
 }
 
 /** The time of the series; where that is later than an acquisition the series was made afterwards, and the earliest counts. */
-function scanBegin(first: Instance, instances: readonly Instance[]): number | undefined {
-  const acquired = instances.flatMap(
-    (instance) =>
-      secondsOf(instance, '00080022', '00080032') ??
-      secondsOfDateTime(instance, text(instance, '0008002A')) ??
+function scanBegin(first: Instance, images: readonly Instance[]): number | undefined {
+  const acquired = images.flatMap(
+    (image) =>
+      secondsOfDateTime(image, text(image, '00189074')) ??
+      secondsOf(image, '00080022', '00080032') ??
+      secondsOfDateTime(image, text(image, '0008002A')) ??
       [],
   );
   if (acquired.length === 0) return undefined;

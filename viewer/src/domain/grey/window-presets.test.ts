@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Instance } from '../instance.ts';
-import { fullWindow, presetsOf, type WindowPreset } from './window-presets.ts';
+import { fullWindow, lacksHounsfield, presetsOf, type WindowPreset } from './window-presets.ts';
 
 const metadata = (values: Record<string, readonly unknown[]>): Instance =>
   Object.fromEntries(Object.entries(values).map(([tag, Value]) => [tag, { vr: 'UN', Value }]));
@@ -20,7 +20,7 @@ test.each<[string, Record<string, readonly unknown[]>, string, number?]>([
     { '00080060': ['CR'], '00281050': [2048, 1800, 2300], '00281051': [4096, 900, 700] },
     'stored stored-2 stored-3 full',
   ],
-  ['windows that repeat', { '00281050': [40, 40, 60], '00281051': [400, 400, 400] }, 'stored stored-3 full'],
+  ['windows that repeat', { '00281050': [40, 40, 60], '00281051': [400, 400, 400] }, 'stored stored-2 full'],
   ['a window without a width', { '00281050': [40, 60], '00281051': [400] }, 'stored full'],
   ['a PET without SUV', { '00080060': ['PT'] }, 'stored full'],
   ['a PET with SUV', { '00080060': ['PT'] }, 'stored full suv-5 suv-7 suv-10 suv-15', 0.0002],
@@ -30,13 +30,36 @@ test.each<[string, Record<string, readonly unknown[]>, string, number?]>([
   expect(ids(presetsOf(metadata(values), suvFactor))).toBe(expected),
 );
 
-test('windows of the image have its explanations; the first one is that of each image', () => {
-  const values = { '00281050': [40, -600], '00281051': [400, 1500], '00281055': ['MEDIASTINUM', ' LUNG '] };
-  expect(presetsOf(metadata(values)).slice(0, 2)).toEqual([
-    { id: 'stored', explanation: 'MEDIASTINUM' },
-    { id: 'stored-2', explanation: 'LUNG', window: { centre: -600, width: 1500 } },
-  ]);
+test.each<[string, readonly number[], readonly string[], readonly unknown[]]>([
+  ['one', [40], ['STANDARD'], ['STANDARD']],
+  ['one without', [40], [], [undefined]],
+  ['two with explanations', [40, -600], ['MEDIASTINUM', ' LUNG '], ['MEDIASTINUM 1/2', 'LUNG 2/2']],
+  ['three, one with an explanation', [1, 2, 3], ['', 'LUNG'], ['1/3', 'LUNG 2/3', '3/3']],
+  ['two with the same explanation', [1, 2, 3], ['A', 'A', 'B'], ['1/3', '2/3', 'B 3/3']],
+  ['numbers are of those that are listed', [1, 1, 2], [], ['1/2', '2/2']],
+])('windows of the image have its explanations and numbers: %s', (_, centres, explanations, expected) => {
+  const values = { '00281050': centres, '00281051': centres.map(() => 400), '00281055': explanations };
+  const own = presetsOf(metadata(values)).filter(({ id }) => id.startsWith('stored'));
+  const words = own.map(
+    ({ explanation, nth }) =>
+      [explanation, nth && `${nth.number}/${nth.count}`].filter(Boolean).join(' ') || undefined,
+  );
+  expect(words).toEqual(expected);
+  // The first one is that of each image.
+  expect(own.map(({ window }) => window?.centre)).toEqual(
+    [undefined, ...new Set(centres)].filter((one) => one !== centres[0]),
+  );
 });
+
+test.each<[string, Record<string, readonly unknown[]>, boolean]>([
+  ['a CT', CT, false],
+  ['a CT without a rescale', { '00080060': ['CT'] }, true],
+  ['a CT in other units', { ...CT, '00281054': ['US'] }, true],
+  ['a capture in colours', { '00080060': ['CT'], '00280002': [3] }, false],
+  ['an MR', { '00080060': ['MR'] }, false],
+])('Hounsfield units are missing: %s', (_, values, expected) =>
+  expect(lacksHounsfield(metadata(values))).toBe(expected),
+);
 
 test('a PET’s window goes from nothing to the SUV: 5 SUV are 25,000 Bq/ml when one is 0.0002', () => {
   const window = presetsOf(metadata({ '00080060': ['PT'] }), 0.0002).find(

@@ -18,8 +18,10 @@ export interface WindowPreset {
   id: string;
   /** Undefined for `stored` and `full`, which depend on the image. */
   window?: PresetWindow;
-  /** Window Center & Width Explanation (0028,1055), in the words of the image. */
-  explanation?: string;
+  /** Window Center & Width Explanation (0028,1055), in the words of the image; undefined if two windows have the same. */
+  explanation?: string | undefined;
+  /** Its number, from 1, among several that the image has. */
+  nth?: { number: number; count: number };
 }
 
 /** Usual windows of CT: centre and width in Hounsfield units. */
@@ -50,19 +52,28 @@ function storedWindows(metadata: Instance): WindowPreset[] {
   const [centres, widths, explanations] = ['00281050', '00281051', '00281055'].map(
     (tag) => metadata[tag]?.Value ?? [],
   ) as [readonly unknown[], readonly unknown[], readonly unknown[]];
-  const stored = centres.map((centre, index) => ({
-    id: index === 0 ? 'stored' : `stored-${index + 1}`,
+  const all = centres.map((centre, index) => ({
     window: { centre: Number(centre), width: Number(widths[index]) },
     explanation: String(explanations[index] ?? '').trim() || undefined,
   }));
-  const others = stored.filter(
+  const [first, ...others] = all.filter(
     ({ window }, index) =>
-      index > 0 &&
-      Number.isFinite(window.centre) &&
-      window.width >= 1 &&
-      stored.findIndex((one) => sameWindow(one.window, window)) === index,
+      index === 0 ||
+      (Number.isFinite(window.centre) &&
+        window.width >= 1 &&
+        all.findIndex((one) => sameWindow(one.window, window)) === index),
   );
-  return [{ id: 'stored', explanation: stored[0]?.explanation }, ...others];
+  const stored: WindowPreset[] = [
+    { id: 'stored', explanation: first?.explanation },
+    ...others.map((one, index) => ({ id: `stored-${index + 2}`, ...one })),
+  ];
+  if (stored.length === 1) return stored;
+  const words = stored.map(({ explanation }) => explanation);
+  return stored.map((one, index) => ({
+    ...one,
+    explanation: words.filter((word) => word === words[index]).length === 1 ? words[index] : undefined,
+    nth: { number: index + 1, count: stored.length },
+  }));
 }
 
 function usualWindows(metadata: Instance, suvFactor: number | undefined): WindowPreset[] {
@@ -72,6 +83,11 @@ function usualWindows(metadata: Instance, suvFactor: number | undefined): Window
   if (modality === 'PT' && suvFactor !== undefined)
     return Object.entries(PET).map(([id, suv]) => ({ id, window: rangeWindow(0, suv / suvFactor) }));
   return [];
+}
+
+/** Returns true for a CT whose values are not known to be Hounsfield units: the usual windows of CT say nothing about it. */
+export function lacksHounsfield(metadata: Instance): boolean {
+  return text(metadata, '00080060') === 'CT' && !isColour(metadata) && !isHounsfield(metadata);
 }
 
 /** Rescale Type (0028,1054) may be missing where the values are Hounsfield units (PS3.3 §C.8.2.1). */

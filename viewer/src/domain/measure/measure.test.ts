@@ -73,6 +73,22 @@ describe('a length', () => {
   });
 });
 
+test.each<[string, Instance, number, number, string]>([
+  ['in millimetres', instance({ [SPACING]: [0.5, 0.5] }), 5, 3, 'mm'],
+  ['the longer one first, where rows are far apart', instance({ [SPACING]: [2, 0.5] }), 12, 5, 'mm'],
+  ['in pixels', {}, 10, 6, 'pixel'],
+  [
+    'in two regions of ultrasound',
+    ultrasound(region([0, 0, 99, 20], [0.1, 0.1]), region([0, 21, 99, 99], [0.2, 0.2])),
+    10,
+    6,
+    'pixel',
+  ],
+])('two diameters %s', (_what, metadata, value, short, unit) => {
+  const size = sizeOf('diameters', [[10, 20], [20, 20], [15, 17], [15, 23]], metadata); // prettier-ignore
+  expect(size).toEqual({ what: 'diameters', value, short, unit });
+});
+
 describe('an angle', () => {
   const RIGHT: ImagePoint[] = [
     [10, 0],
@@ -123,6 +139,22 @@ describe('an angle', () => {
   });
 });
 
+// prettier-ignore
+const COBB: readonly [what: string, points: ImagePoint[], metadata: Instance, degrees: number | undefined][] = [
+  ['lines that cross', [[0, 0], [10, 0], [0, 0], [10, 10]], {}, 45],
+  ['one of them drawn the other way', [[0, 0], [10, 0], [10, 30], [0, 20]], {}, 45],
+  ['lines side by side', [[0, 0], [10, 0], [20, 5], [0, 5]], {}, 0],
+  ['a right angle', [[0, 0], [10, 0], [3, 9], [3, 2]], {}, 90],
+  // Rows are √3 times as far apart as columns.
+  ['pixels that are not square', [[0, 0], [10, 0], [0, 0], [10, 10]], instance({ [SPACING]: [Math.sqrt(3), 1] }), 60],
+  ['a line without a length', [[0, 0], [10, 0], [4, 4], [4, 4]], {}, undefined],
+];
+test.each(COBB)('a Cobb angle: %s', (_what, points, metadata, degrees) => {
+  const size = sizeOf('cobb', points, metadata);
+  expect(size?.what).toBe(degrees === undefined ? undefined : 'angle');
+  if (size && degrees !== undefined) expect(size.value).toBeCloseTo(degrees, 6);
+});
+
 test.each<[Kind, number]>([
   ['rectangle', 24],
   ['ellipse', 24 * (Math.PI / 4)],
@@ -135,6 +167,18 @@ test.each<[Kind, number]>([
   for (const points of [corners, [...corners].reverse()])
     expect(sizeOf(kind, points, metadata)).toEqual({ what: 'area', value: area, unit: 'mm' });
   expect(sizeOf(kind, corners, {})).toMatchObject({ unit: 'pixel' });
+});
+
+test('an area that is drawn by hand, and its values; a line that crosses itself has none', () => {
+  const metadata = instance({ [SPACING]: [2, 0.5] });
+  const triangle: ImagePoint[] = [[0.5, 0.5], [6.5, 0.5], [0.5, 4.5]]; // prettier-ignore
+  expect(sizeOf('freehand', triangle, metadata)).toEqual({ what: 'area', value: 12, unit: 'mm' });
+  expect(sizeOf('freehand', triangle, {})).toEqual({ what: 'area', value: 12, unit: 'pixel' });
+  expect(sizeOf('freehand', [[0, 0], [4, 4], [4, 0], [0, 4]], metadata)).toBeUndefined(); // prettier-ignore
+  // Rows 1 to 4 have 5, 4, 2 and 1 pixels of it: 11 … 15, 21 … 24, 31, 32, 41.
+  const found = values('freehand', triangle);
+  expect(found).toMatchObject({ statistics: { count: 12, minimum: -78, maximum: -18 }, unit: 'HU' });
+  expect(values('freehand', triangle.map(([x, y]): ImagePoint => [x + 20, y]))).toEqual({ none: 'outside' }); // prettier-ignore
 });
 
 test('probes and arrows have no size', () => {

@@ -5,6 +5,7 @@ import { paddingOf } from '../grey/padding.ts';
 import type { Pixels } from '../grey/pixels.ts';
 import type { ImagePoint } from '../space/geometry.ts';
 import type { Kind } from './kinds.ts';
+import { partsWithin } from './outline.ts';
 
 export interface Statistics {
   /** Number of pixels. */
@@ -29,17 +30,18 @@ export function valueUnit(metadata: Instance): string | undefined {
   return text(metadata, '00080060') === 'CT' && isRescaled ? 'HU' : undefined;
 }
 
-/** Returns the values under a probe, or within a rectangle or an ellipse: of all pixels whose centre is in it. */
+/** Returns the values under a probe, or within a region: of all pixels whose centre is in it. */
 export function valuesOf(
   kind: Kind,
   points: readonly ImagePoint[],
   { pixels, metadata }: { pixels: Pixels; metadata: Instance },
 ): Values | undefined {
-  if (kind !== 'probe' && kind !== 'rectangle' && kind !== 'ellipse') return undefined;
+  if (kind !== 'probe' && kind !== 'rectangle' && kind !== 'ellipse' && kind !== 'freehand') return undefined;
   if (pixels.samples !== 1) return { none: 'colour' };
   // Values by a table (PS3.3 §C.11.1.1.1) are not those that the engine gives.
   if (items(metadata, '00283000').length > 0) return { none: 'unknown' };
-  const statistics = statisticsOf(inside(kind, points, pixels), paddingOf(metadata));
+  const found = kind === 'freehand' ? within(points, pixels) : inside(kind, points, pixels);
+  const statistics = statisticsOf(found, paddingOf(metadata));
   return statistics ? { statistics, unit: valueUnit(metadata) } : { none: 'outside' };
 }
 
@@ -60,6 +62,19 @@ function* inside(
       yield values[row * columns + column]! * slope + intercept;
     }
   }
+}
+
+/** Yields what each pixel within a closed line means. */
+function* within(
+  points: readonly ImagePoint[],
+  { columns, rows, values, slope, intercept }: Pixels,
+): Generator<number> {
+  const heights = points.map(([, row]) => row);
+  const last = Math.min(Math.max(...heights), rows - 1);
+  for (let row = Math.max(Math.ceil(Math.min(...heights)), 0); row <= last; row++)
+    for (const [from, to] of partsWithin(points, row))
+      for (let column = Math.max(Math.ceil(from), 0); column <= Math.min(to, columns - 1); column++)
+        yield values[row * columns + column]! * slope + intercept;
 }
 
 function pixelAt([column, row]: ImagePoint): [ImagePoint, ImagePoint] {

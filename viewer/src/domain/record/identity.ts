@@ -14,9 +14,13 @@ export interface ImageIdentity {
 }
 
 export interface IdentityComparison {
-  /** `unknown`: the image names nobody. */
-  outcome: 'same' | 'different' | 'unknown';
+  /**
+   * `different`: a part contradicts the record. `nameless`: the image has no name, and what else it says agrees. `unknown`:
+   * nothing contradicts, and nothing agrees.
+   */
+  outcome: 'same' | 'different' | 'nameless' | 'unknown';
   differs: readonly IdentityPart[];
+  agrees: readonly IdentityPart[];
   image: ImageIdentity;
 }
 
@@ -32,25 +36,57 @@ export function imageIdentity(instance: Instance): ImageIdentity {
 
 /**
  * Compares name, birth date and number. Another number alone is no difference when name and birth date agree: images from
- * another hospital keep the number that they had there.
+ * another hospital keep the number that they had there. What stands in the place of a name that was removed is no name; any
+ * other one counts, also where Patient Identity Removed (0012,0062) is YES.
  */
 export function compareIdentity(person: Person, instance: Instance): IdentityComparison {
   const image = imageIdentity(instance);
-  const name = image.name === undefined ? undefined : sameName(image.name, person.name);
-  const birthDate =
-    image.birthDate === undefined || person.birthDate === undefined
-      ? undefined
-      : image.birthDate.startsWith(person.birthDate.slice(0, 10));
-  const number =
-    image.number === undefined || person.mrns.length === 0 ? undefined : person.mrns.includes(image.number);
-  const confirmed = name === true && birthDate === true;
-  const differs: IdentityPart[] = [
-    ...(name === false ? (['name'] as const) : []),
-    ...(birthDate === false ? (['birthDate'] as const) : []),
-    ...(number === false && !confirmed ? (['number'] as const) : []),
-  ];
-  const known = [name, birthDate, number].some((agrees) => agrees !== undefined);
-  return { outcome: differs.length > 0 ? 'different' : known ? 'same' : 'unknown', differs, image };
+  const agreeing = {
+    name: nameAgrees(image, person, instance),
+    birthDate:
+      image.birthDate === undefined || person.birthDate === undefined
+        ? undefined
+        : image.birthDate.startsWith(person.birthDate.slice(0, 10)),
+    number:
+      image.number === undefined || person.mrns.length === 0
+        ? undefined
+        : person.mrns.includes(image.number) || (isPlaceholder(image.number) ? undefined : false),
+  };
+  const confirmed = agreeing.name && agreeing.birthDate;
+  if (confirmed && agreeing.number === false) agreeing.number = undefined;
+  const partsWith = (agrees: boolean) => PARTS.filter((part) => agreeing[part] === agrees);
+  const [differs, agrees] = [partsWith(false), partsWith(true)];
+  const outcome =
+    differs.length > 0
+      ? 'different'
+      : agrees.length === 0
+        ? 'unknown'
+        : agreeing.name === undefined
+          ? 'nameless'
+          : 'same';
+  return { outcome, differs, agrees, image };
+}
+
+const PARTS = ['name', 'birthDate', 'number'] as const satisfies readonly IdentityPart[];
+
+/** Words that programs for de-identification, and people, write in place of a name or a number. */
+const PLACEHOLDER =
+  /^(?:patient|subject|name|id)*(?:removed|anon|anonym(?:ous|us|e)?|anonymi[sz]ed?|anonimo|anonimizad[oa]|deidentified|redacted|withheld|masked|unknown|desconocid[oa]|none|noname|notavailable|x{3,}(?!x))+(?:patient|subject|name|id)*\d*$/;
+
+function isPlaceholder(value: string): boolean {
+  return PLACEHOLDER.test(foldedText(value).replace(/[^\p{L}\p{N}]/gu, ''));
+}
+
+/** Undefined for no name, a placeholder, the number again, and a code such as `CASE-017` where the identity was removed. */
+function nameAgrees(
+  { name, number }: ImageIdentity,
+  person: Person,
+  instance: Instance,
+): boolean | undefined {
+  if (name === undefined || isPlaceholder(name)) return undefined;
+  if (sameName(name, person.name)) return true;
+  const isCode = /\d/.test(name) && (name === number || text(instance, '00120062') === 'YES');
+  return isCode ? undefined : false;
 }
 
 /** True if one name has all words of the other; initials, accents, case and order do not count. */

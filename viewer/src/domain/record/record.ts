@@ -17,6 +17,8 @@ export interface Concept {
   text: string;
   system?: string;
   code?: string;
+  /** True where the record has no words of its own: the text is the name of the code, or the code. */
+  coded?: true;
 }
 
 export interface Allergy {
@@ -76,6 +78,8 @@ export interface Result {
   id: string;
   concept: Concept;
   value: string;
+  /** Parts of a value, where the record has none of the whole: such as the scores of a questionnaire. */
+  parts?: readonly { concept: Concept; value: string }[];
   date?: string;
   /** In words, as the record states it. */
   range?: string;
@@ -113,9 +117,12 @@ export interface TimelineEntry {
 
 export interface PatientRecord {
   person: Person;
-  allergies: readonly Allergy[];
-  problems: readonly Problem[];
-  medications: readonly Medication[];
+  /** Each undefined if it did not arrive: then nobody may read that there are none. */
+  allergies: readonly Allergy[] | undefined;
+  problems: readonly Problem[] | undefined;
+  medications: readonly Medication[] | undefined;
+  /** True if no visits were read: then nobody may read that there was none. */
+  visitsUnread?: boolean;
   studies: readonly Study[];
   reports: readonly Report[];
   timeline: readonly TimelineEntry[];

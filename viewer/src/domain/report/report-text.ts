@@ -1,6 +1,11 @@
 /** A report's plain text as headings and paragraphs. */
 
-export type ReportBlock = { kind: 'heading' | 'paragraph'; text: string };
+export interface ReportBlock {
+  kind: 'heading' | 'paragraph';
+  text: string;
+  /** Of a heading: true if a colon follows it. */
+  hasColon?: boolean;
+}
 
 /** A line of capitals, or one that ends with a colon, is a heading: `FINDINGS`, `Impression:`, `IMPRESSION: normal.` */
 const HEADING = /^(?:([\p{Lu}][\p{Lu}\d /()&-]{2,60}):?|([\p{Lu}][\p{L} /()&-]{2,40}):)$/u;
@@ -20,9 +25,10 @@ export function reportBlocks(text: string): ReportBlock[] {
     const heading = HEADING.exec(line);
     const withText = heading ? null : HEADING_WITH_TEXT.exec(line);
     if (line === '' || heading || withText) endParagraph();
-    if (heading) blocks.push({ kind: 'heading', text: heading[1] ?? heading[2]! });
+    if (heading)
+      blocks.push({ kind: 'heading', text: heading[1] ?? heading[2]!, hasColon: line.endsWith(':') });
     else if (withText) {
-      blocks.push({ kind: 'heading', text: withText[1]! });
+      blocks.push({ kind: 'heading', text: withText[1]!, hasColon: true });
       lines.push(withText[2]!);
     } else if (line !== '') lines.push(line);
   }

@@ -20,6 +20,12 @@ export interface Clip {
 
 const USUAL_RATE = 10;
 
+/** Parts of the true speed that are offered. */
+export const SPEEDS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4] as const;
+export const TRUE_SPEED = SPEEDS.indexOf(1);
+/** Fewer than this part of the images on the glass: some are skipped, and that is said. */
+export const LEAST_SHOWN = 0.9;
+
 /** True if the instance of a frame has several: a film, unless they are slices. */
 export function isMultiFrame({ metadata }: StackFrame): boolean {
   return (number(metadata, '00280008') ?? 1) > 1;

@@ -165,7 +165,8 @@ function withOthers(cells: Hanging['cells'], study: Study, series: readonly Seri
 function isView(metadata: Instance, { side, projection }: View): boolean {
   const code = text(items(metadata, '00540220')[0] ?? {}, '00080100');
   const coded = { 'R-10242': 'CC', '399162004': 'CC', 'R-10226': 'MLO', '399368009': 'MLO' }[code ?? ''];
-  const laterality = text(metadata, '00200062') ?? text(metadata, '00200060');
+  // Image Laterality, Frame Laterality of an enhanced object, and Laterality of the series.
+  const laterality = ['00200062', '00209072', '00200060'].map((tag) => text(metadata, tag)).find(Boolean);
   return laterality === side && (text(metadata, '00185101') ?? coded) === projection;
 }
 

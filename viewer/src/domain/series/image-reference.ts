@@ -1,5 +1,6 @@
 /** Images that a text or a document names, found among those of a series. */
 import { number } from '../instance.ts';
+import type { ImagePoint } from '../space/geometry.ts';
 import type { Stack, StackFrame } from './stacks.ts';
 
 export interface ImageReference {
@@ -13,6 +14,8 @@ export interface ImageReference {
   instance?: string;
   /** Numbers of frames in each image, from 1. */
   frames?: readonly [from: number, to: number];
+  /** The place on the image that is meant. */
+  point?: ImagePoint | undefined;
 }
 
 export interface Place {

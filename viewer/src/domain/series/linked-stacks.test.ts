@@ -163,6 +163,16 @@ describe('how two stacks are linked, and which image belongs to one', () => {
       expect(linkedIndex(link, 0, { index: first, offset: 0 }), `image ${first}`).toBe(second);
   });
 
+  test.each([
+    ['positions', made({ count: 5 }), made({ count: 5 }), undefined],
+    ['images without a position', unplaced(5), made({ count: 5 }), 'no-position'],
+    ['films', film, film, 'no-position'],
+    ['another plane', made({ count: 50 }), coronal, 'other-plane'],
+    ['other coordinates', made({ count: 5 }), made({ count: 5, from: 500 }), 'other-frame'],
+  ])('why it is by number: %s', (_name, a, b, gap) => {
+    expect(linkOf(a, b).gap).toBe(gap);
+  });
+
   test('the second leads as the first does', () => {
     const link = linkOf(made({ count: 208, step: 1.5 }), made({ count: 60, step: 5 }));
     expect(linkedIndex(link, 1, { index: 30, offset: 0 })).toBe(100);

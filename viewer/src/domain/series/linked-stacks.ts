@@ -7,10 +7,13 @@ import { dot, normalOf, planeOf, type Plane, type Vector } from '../space/geomet
 import { number, numbers, text, type Instance } from '../instance.ts';
 import type { Stack } from './stacks.ts';
 
-export type LinkedBy = 'position' | 'number';
+/** Why two stacks have no common positions. */
+export type LinkGap = 'no-position' | 'other-plane' | 'other-frame';
 
 export interface Link {
-  by: LinkedBy;
+  by: 'position' | 'number';
+  /** Why it is by number. */
+  gap?: LinkGap;
   /** Of the images of each stack, in their order. */
   places: readonly [readonly number[], readonly number[]];
 }
@@ -27,10 +30,14 @@ const SAME_PART = 0.01;
 /** Returns how two stacks scroll together. */
 export function linkOf(a: Stack, b: Stack): Link {
   const positions = positionsOf(a, b);
-  if (positions) return { by: 'position', places: positions };
+  if (typeof positions !== 'string') return { by: 'position', places: positions };
   const backwards = runAgainstEachOther(a, b);
   const second = partsOf(b);
-  return { by: 'number', places: [partsOf(a), backwards ? second.map((part) => 1 - part) : second] };
+  return {
+    by: 'number',
+    gap: positions,
+    places: [partsOf(a), backwards ? second.map((part) => 1 - part) : second],
+  };
 }
 
 /** Returns the image of the nearest place, from 0; of two that are as near, the first. */
@@ -76,19 +83,19 @@ export function isBeyond(
   return place < low - half * (1 + SAME_PART) || place > high + half * (1 + SAME_PART);
 }
 
-/** Returns the places along the common normal; undefined if there is none, or the stacks do not meet there. */
-function positionsOf(a: Stack, b: Stack): [number[], number[]] | undefined {
+/** Returns the places along the common normal, or why there are none that mean the same. */
+function positionsOf(a: Stack, b: Stack): [number[], number[]] | LinkGap {
   const [planes, others] = [planesOf(a), planesOf(b)];
-  if (!planes || !others) return undefined;
+  if (!planes || !others) return 'no-position';
   const normal = normalOf(planes[0]!);
   const frames = [a, b].map(({ frames: [first] }) => text(first!.metadata, '00200052'));
   const isSameFrame = frames[0] !== undefined && frames[0] === frames[1];
   const tilt = isSameFrame ? TILT_WITHIN_FRAME_DEGREES : TILT_DEGREES;
   // Slices that follow each other in the opposite direction are as parallel.
-  if (Math.abs(dot(normal, normalOf(others[0]!))) < Math.cos((tilt * Math.PI) / 180)) return undefined;
+  if (Math.abs(dot(normal, normalOf(others[0]!))) < Math.cos((tilt * Math.PI) / 180)) return 'other-plane';
   const places: [number[], number[]] = [placesOf(planes, normal), placesOf(others, normal)];
-  if (!places.every(isStack)) return undefined;
-  return isSameFrame || overlap(...places) >= OVERLAP ? places : undefined;
+  if (!places.every(isStack)) return 'no-position';
+  return isSameFrame || overlap(...places) >= OVERLAP ? places : 'other-frame';
 }
 
 /** Returns the planes of all images, each at the middle of its image; undefined if one has none. */

@@ -26,6 +26,14 @@ export function hasImages({ modality }: Pick<Series, 'modality'>): boolean {
   return content !== 'document' && content !== 'recording';
 }
 
+/** Of Video Endoscopic, Microscopic and Photographic Images (PS3.3 §A.32.5 to §A.32.7), and of single images too. */
+const OF_VIDEOS: ReadonlySet<string> = new Set(['ES', 'GM', 'XC']);
+
+/** Returns true for a series whose objects may be videos, of which a server draws no picture. */
+export function mayBeVideo({ modality }: Pick<Series, 'modality'>): boolean {
+  return OF_VIDEOS.has(modality);
+}
+
 /**
  * Counts the instances of a study by what they are. What the study has more than its series is of the first
  * series without a number. Undefined where no number is known.

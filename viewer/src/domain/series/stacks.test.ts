@@ -120,6 +120,29 @@ test.each<[string, Instance[], string[]]>([
     ),
     ['temporal 1: t1p0 t1p5', 'temporal 2: t2p0 t2p5'],
   ],
+  [
+    'b values, and a map without one that was computed of them',
+    [undefined, 1000, 0].flatMap((b, nth) =>
+      [0, 5].map((place) =>
+        image(`${b}p${place}`, nth, { ...z(place), '00189087': b === undefined ? [] : [b] }),
+      ),
+    ),
+    ['diffusion 0: 0p0 0p5', 'diffusion 1000: 1000p0 1000p5', 'undefinedp0 undefinedp5'],
+  ],
+  [
+    'two stacks of an enhanced object',
+    [1, 2].flatMap((stack) =>
+      [0, 5].map((place) =>
+        image(`s${stack}p${place}`, stack, { ...z(place + 2 * stack), '00209056': [`${stack}`] }),
+      ),
+    ),
+    ['stack 1: s1p0 s1p5', 'stack 2: s2p0 s2p5'],
+  ],
+  [
+    'not by stacks of single frames',
+    [1, 2, 3].map((n) => image(`i${n}`, n, { ...z(n), '00209056': [`${n}`] })),
+    ['i1 i2 i3'],
+  ],
 ])('a series is split: %s', (_, instances, expected) =>
   expect(told(stacksOf(NAME, instances))).toEqual(expected),
 );

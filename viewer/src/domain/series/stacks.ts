@@ -20,7 +20,9 @@ export interface Stack {
   /** Unique in its series. */
   key: string;
   /** The difference from the other stacks of its series; undefined for the only one. */
-  by?: { what: 'orientation' | 'size' | 'echo' | 'temporal' | 'kind'; value: string };
+  by?: { what: What; value: string };
+  /** All that distinguishes it from others of its series, where one attribute is not enough. */
+  split?: Split;
   frames: readonly StackFrame[];
   /** Millimetres between the centres of neighbouring pixels, of rows and columns; undefined if unknown. */
   spacing?: readonly [number, number];
@@ -32,6 +34,15 @@ export interface Stack {
 export interface Reformatted {
   plane: Orientation;
   slab?: Slab;
+  coarse?: Coarse;
+}
+
+/** Slices of a volume that are not there yet: each has the values of the nearest one that is. */
+export interface Coarse {
+  ready: number;
+  all: number;
+  /** Indexes of slices, ascending. */
+  missing: readonly number[];
 }
 
 /** Several slices in one image: of all values in a line through them the greatest (MIP), or the mean. */
@@ -41,16 +52,19 @@ export interface Slab {
   thickness: number;
 }
 
-type What = NonNullable<Stack['by']>['what'];
+/** Values by which the stacks of a series were divided. */
+export type Split = Readonly<Partial<Record<What, string>>>;
+
+type What = 'kind' | 'size' | 'orientation' | 'stack' | 'echo' | 'diffusion' | 'temporal';
 
 /** Frames on their way to a stack, with what was common to them so far. */
 interface Group {
   frames: readonly StackFrame[];
-  by: Partial<Record<What, string>>;
+  by: Split;
 }
 
 /** From the coarsest: what is named first decides whether images can be shown by one view at all. */
-const LEVELS: readonly What[] = ['kind', 'size', 'orientation', 'echo', 'temporal'];
+const LEVELS: readonly What[] = ['kind', 'size', 'orientation', 'stack', 'echo', 'diffusion', 'temporal'];
 
 /**
  * Returns the stacks of a series, the one with the most frames first; a series of documents has none. Frames are sorted
@@ -66,7 +80,9 @@ export function stacksOf(name: { study: string; series: string }, instances: rea
   groups = split(groups, 'kind', ({ metadata }) => (isColour(metadata) ? 'colour' : 'grey'));
   groups = split(groups, 'size', sizeOf);
   groups = groups.flatMap(splitOrientations);
+  groups = groups.flatMap(splitStackIds);
   groups = groups.flatMap((group) => splitRepeats(group, 'echo', echoTime));
+  groups = groups.flatMap((group) => splitRepeats(group, 'diffusion', bValue));
   groups = groups.flatMap((group) => splitRepeats(group, 'temporal', temporalPosition));
   const sorted = groups
     .map((group) => ({ ...group, frames: inReadingOrder(group.frames) }))
@@ -96,15 +112,27 @@ function splitOrientations(group: Group): Group[] {
   return found.map(({ frames }, index) => ({ frames, by: { ...group.by, orientation: names[index]! } }));
 }
 
+/** Splits by Stack ID (PS3.3 §C.7.6.16.2.2.2) of enhanced objects; not where it names single frames. */
+function splitStackIds(group: Group): Group[] {
+  const parts = groupBy(group.frames, ({ metadata }) => text(metadata, '00209056'));
+  if (parts.size < 2 || parts.has(undefined) || [...parts.values()].some(({ length }) => length < 2))
+    return [group];
+  return [...parts].map(([id, frames]) => ({ frames, by: { ...group.by, stack: id! } }));
+}
+
 /** Splits a group by a value where its positions repeat themselves, and do so no more within one value. */
 function splitRepeats(group: Group, what: What, value: (instance: Instance) => number | undefined): Group[] {
   if (!repeats(group.frames)) return [group];
   const parts = groupBy(group.frames, ({ metadata }) => value(metadata));
-  const helps = parts.size > 1 && !parts.has(undefined) && [...parts.values()].some((part) => !repeats(part));
+  const helps = parts.size > 1 && [...parts.values()].some((part) => !repeats(part));
   if (!helps) return [group];
+  // Images without a value, such as maps that were computed of the others, are a part of their own, at the end.
   return [...parts]
-    .sort(([a], [b]) => a! - b!)
-    .map(([of, frames]) => ({ frames, by: { ...group.by, [what]: String(of) } }));
+    .sort(([a = Infinity], [b = Infinity]) => a - b)
+    .map(([of, frames]) => ({
+      frames,
+      by: of === undefined ? group.by : { ...group.by, [what]: String(of) },
+    }));
 }
 
 /** Returns true if two frames lie in the same place. Frames without a place do not. */
@@ -139,24 +167,31 @@ function byNumber(a: StackFrame, b: StackFrame): number {
   return difference || a.name.frame - b.name.frame || a.name.instance.localeCompare(b.name.instance);
 }
 
-/** Returns the stacks, each with the coarsest attribute that none of the others shares. */
+/** Returns the stacks, each with the coarsest attribute that none of the others shares or, where there is none, with all. */
 function toStacks(groups: readonly Group[]): Stack[] {
-  const told = LEVELS.filter((what) => new Set(groups.map(({ by }) => by[what])).size > 1);
-  const chosen = groups.map(({ by }) => {
-    const isUnique = (what: What) => groups.filter((other) => other.by[what] === by[what]).length === 1;
-    const has = told.filter((what) => by[what] !== undefined);
-    const what = has.find(isUnique) ?? has.at(-1);
-    return what && { what, value: by[what]! };
+  const differing = (of: readonly Group[]) =>
+    LEVELS.filter((what) => new Set(of.map(({ by }) => by[what])).size > 1);
+  const told = differing(groups);
+  const isUnique = ({ by }: Group, what: What) =>
+    by[what] !== undefined && groups.filter((other) => other.by[what] === by[what]).length === 1;
+  const chosen = groups.map((group) => {
+    const what =
+      told.find((one) => isUnique(group, one)) ?? told.findLast((one) => group.by[one] !== undefined);
+    return what && { what, value: group.by[what]! };
   });
   const names = numbered(chosen.map((by) => `${by?.what} ${by?.value}`));
-  return groups.map(({ frames }, index): Stack => {
+  const unclear = groups.filter((group) => !told.some((what) => isUnique(group, what)));
+  const needed = differing(unclear);
+  return groups.map((group, index): Stack => {
     const by = chosen[index];
     const prefix = `${by?.what} `;
-    const spacing = commonSpacing(frames);
+    const spacing = commonSpacing(group.frames);
+    const split = needed.filter((what) => group.by[what] !== undefined).map((what) => [what, group.by[what]]);
     return {
-      key: frames[0]!.id,
+      key: group.frames[0]!.id,
       ...(by && { by: { what: by.what, value: names[index]!.slice(prefix.length) } }),
-      frames,
+      ...(needed.length > 1 && unclear.includes(group) && { split: Object.fromEntries(split) as Split }),
+      frames: group.frames,
       ...(spacing && { spacing }),
     };
   });
@@ -191,9 +226,16 @@ function echoTime(instance: Instance): number | undefined {
   return number(instance, '00180081') ?? number(instance, '00189082');
 }
 
-/** Temporal Position Identifier, its index in enhanced objects, or Trigger Time in milliseconds. */
+/** Diffusion b-value, s/mm². */
+function bValue(instance: Instance): number | undefined {
+  return number(instance, '00189087');
+}
+
+/** Temporal Position Identifier, its index and offset in enhanced objects, Trigger Time, Nominal Cardiac Trigger Delay Time. */
+const TEMPORAL = ['00200100', '00209128', '0020930D', '00181060', '00209153'];
+
 function temporalPosition(instance: Instance): number | undefined {
-  return number(instance, '00200100') ?? number(instance, '00209128') ?? number(instance, '00181060');
+  return TEMPORAL.map((tag) => number(instance, tag)).find((value) => value !== undefined);
 }
 
 function groupBy<Item, Key>(all: readonly Item[], keyOf: (item: Item) => Key): Map<Key, Item[]> {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { acquisitionTime, echoAndRepetition, slicePlace } from './image-facts.ts';
+import { acquired, echoAndRepetition, slicePlace } from './image-facts.ts';
 import type { Instance } from '../instance.ts';
 
 const metadata = (values: Record<string, readonly unknown[]>): Instance =>
@@ -24,10 +24,21 @@ test.each<[string, Record<string, readonly unknown[]>, object]>([
   expect(echoAndRepetition(metadata(values))).toEqual(expected),
 );
 
-test.each<[Record<string, readonly unknown[]>, string | undefined]>([
-  [{ '00080032': ['093215.250'] }, '09:32'],
-  [{ '0008002A': ['20260312141500'] }, '14:15'],
-  [{ '00080032': ['09:32:15'] }, '09:32'],
-  [{ '0008002A': ['20260312'] }, undefined],
-  [{}, undefined],
-])('the time of %j', (values, expected) => expect(acquisitionTime(metadata(values))).toBe(expected));
+const DATE = ['20260312'];
+test.each<[Record<string, readonly unknown[]>, string | undefined, string | undefined]>([
+  [{ '00080022': DATE, '00080032': ['093215.250'] }, '20260312', '09:32'],
+  [{ '00080022': DATE, '00080032': ['09:32:15'] }, '20260312', '09:32'],
+  [{ '0008002A': ['20260312141500'] }, '20260312', '14:15'],
+  [{ '0008002A': ['20260312'] }, '20260312', undefined],
+  // Date and time are of one moment: not the date of the series with the time of the acquisition.
+  [{ '00080021': ['20000101'], '0008002A': ['20260312141500'] }, '20260312', '14:15'],
+  [{ '00080022': DATE, '0008002A': ['20260312141500'] }, '20260312', '14:15'],
+  [{ '00080022': DATE, '0008002A': ['20260313001500'] }, '20260312', undefined],
+  // A frame has a time of its own.
+  [{ '00189074': ['20260313001500'], '0008002A': ['20260312235900'] }, '20260313', '00:15'],
+  [{ '00080021': DATE, '00080020': ['20260311'] }, '20260312', undefined],
+  [{ '00080020': ['20260311'], '00080032': ['093215'] }, '20260311', '09:32'],
+  [{}, undefined, undefined],
+])('an image of %j was acquired', (values, date, time) =>
+  expect(acquired(metadata(values))).toEqual({ date, time }),
+);

@@ -23,9 +23,21 @@ export function echoAndRepetition(metadata: Instance): { echo?: number; repetiti
   return { echo, repetition };
 }
 
-/** Returns the time of acquisition as `09:32`; undefined if the image has none. */
-export function acquisitionTime(metadata: Instance): string | undefined {
-  const time = text(metadata, '00080032') ?? text(metadata, '0008002A')?.slice(8) ?? '';
-  const [, hours, minutes] = /^(\d\d):?(\d\d)/.exec(time.trim()) ?? [];
+/**
+ * Returns when an image was acquired, as DICOM writes it and as `09:32`: of a frame its own time (PS3.3 §C.7.6.16.2.2), else
+ * that of the image. Without a time of acquisition the date is that of the series, or of the study.
+ */
+export function acquired(metadata: Instance): { date?: string | undefined; time?: string | undefined } {
+  const [frame, whole] = ['00189074', '0008002A'].map((tag) => text(metadata, tag)?.trim());
+  if (frame) return { date: frame.slice(0, 8), time: hoursOf(frame.slice(8)) };
+  const own = text(metadata, '00080022');
+  const date = own ?? whole?.slice(0, 8) ?? text(metadata, '00080021') ?? text(metadata, '00080020');
+  const ofWhole = whole?.startsWith(own ?? '') ? whole.slice(8) : undefined;
+  return { date, time: hoursOf(text(metadata, '00080032') ?? ofWhole) };
+}
+
+/** Hours and minutes; older images write colons between. */
+function hoursOf(time: string | undefined): string | undefined {
+  const [, hours, minutes] = /^(\d\d):?(\d\d)/.exec(time?.trim() ?? '') ?? [];
   return hours && `${hours}:${minutes}`;
 }

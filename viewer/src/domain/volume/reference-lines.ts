@@ -40,7 +40,7 @@ export function patientPoint(
 
 /** Returns the point of the image that is nearest to a point of the patient, and how far it is from the image's plane. */
 export function nearestPoint(
-  { position, row, column, spacing }: Rectangle,
+  { position, row, column, spacing }: Plane & Pick<Rectangle, 'spacing'>,
   point: Vector,
 ): { point: ImagePoint; distance: number } {
   const from = minus(point, position);

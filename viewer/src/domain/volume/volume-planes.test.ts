@@ -3,7 +3,16 @@ import { orientationMarks } from '../space/orientation.ts';
 import type { Stack } from '../series/stacks.ts';
 import type { Vector } from '../space/vectors.ts';
 import type { VolumeGeometry } from './volume.ts';
-import { axesOf, gridOf, nativePlane, PLANES, planeStack, slabRange, tiltOf } from './volume-planes.ts';
+import {
+  axesOf,
+  gridOf,
+  nativePlane,
+  PLANES,
+  planeStack,
+  sampleGridOf,
+  slabRange,
+  tiltOf,
+} from './volume-planes.ts';
 
 const geometry = (
   axes: readonly [Vector, Vector, Vector],
@@ -129,4 +138,52 @@ test('the tilt of a plane', () => {
   expect(tiltOf(AXIAL, 'coronal')).toBeCloseTo(0);
   expect(tiltOf(VOLUMES['tilted axial']!, 'axial')).toBeCloseTo((0.25 * 180) / Math.PI);
   expect(tiltOf(VOLUMES['tilted axial']!, 'sagittal')).toBeCloseTo(0);
+});
+
+test.each(Object.keys(VOLUMES))(
+  'points at which another volume is read are those of the image: %s',
+  (name) => {
+    const volume = VOLUMES[name]!;
+    for (const plane of PLANES) {
+      const { frames } = planeStack({ volume, key: 'v', plane, source });
+      for (const index of [0, 2, frames.length - 1]) {
+        const { origin, steps, size } = sampleGridOf(volume, { plane, index });
+        const { metadata } = frames[index]!;
+        const values = (tag: string) => metadata[tag]!.Value as number[];
+        const close = (found: readonly number[], expected: readonly number[]) =>
+          found.forEach((one, axis) => expect(one).toBeCloseTo(expected[axis]!, 9));
+        close(origin, values('00200032'));
+        const [spacing] = values('00280030') as [number];
+        close(
+          [...steps[0], ...steps[1]],
+          values('00200037').map((one) => one * spacing),
+        );
+        expect(size).toEqual([...values('00280011'), ...values('00280010'), 1]);
+      }
+    }
+  },
+);
+
+test('a slab is read at each of its slices', () => {
+  const slab = { mode: 'average', thickness: 5 } as const;
+  const { frames } = planeStack({ volume: AXIAL, key: 'v', plane: 'axial', source });
+  const { origin, steps, size, mode } = sampleGridOf(AXIAL, { plane: 'axial', index: 2, slab });
+  expect({ steps: steps[2], slices: size[2], mode }).toEqual({
+    steps: [0, 0, 2.5],
+    slices: 2,
+    mode: 'average',
+  });
+  expect(origin).toEqual(frames[2]!.metadata['00200032']!.Value);
+});
+
+test('while slices are missing the images are others, and say so', () => {
+  const coarse = { ready: 2, all: 3, missing: [1] };
+  const make = (of?: typeof coarse) =>
+    planeStack({ volume: AXIAL, key: 'v', plane: 'coronal', source, coarse: of });
+  expect(make(coarse).reformatted).toEqual({ plane: 'coronal', coarse });
+  expect(make().reformatted).toEqual({ plane: 'coronal' });
+  const ids = new Set(
+    [make(), make(coarse), make({ ...coarse, ready: 1 })].map(({ frames }) => frames[0]!.id),
+  );
+  expect(ids.size).toBe(3);
 });

@@ -5,9 +5,9 @@
 import type { StackFrame } from '../grey/frames.ts';
 import type { Orientation } from '../space/geometry.ts';
 import { number, type Instance } from '../instance.ts';
-import type { Reformatted, Slab, Stack } from '../series/stacks.ts';
+import type { Coarse, Reformatted, Slab, Stack } from '../series/stacks.ts';
 import { frameId } from '../study.ts';
-import { along, dot, type Vector } from '../space/vectors.ts';
+import { along, dot, minus, type Vector } from '../space/vectors.ts';
 import type { VolumeGeometry } from './volume.ts';
 
 export const PLANES: readonly Orientation[] = ['axial', 'coronal', 'sagittal'];
@@ -112,6 +112,11 @@ export function gridOf(volume: VolumeGeometry, plane: Orientation): PlaneGrid {
   };
 }
 
+/** Returns the index along an axis of the volume that an image of a plane has. */
+export function indexOf({ size }: VolumeGeometry, { axis, sign }: Direction, image: number): number {
+  return sign > 0 ? image : size[axis] - 1 - image;
+}
+
 /** Returns the slices of a slab, from the first to the last, of those that the volume has. */
 export function slabRange(
   volume: VolumeGeometry,
@@ -127,9 +132,11 @@ const OF_ONE_IMAGE = [
   '00080008',
   '00080016',
   '00080018',
+  '0008002A',
   '00080032',
   '00080033',
   '00180050',
+  '00189074',
   '00200013',
   '00201041',
   '00280008',
@@ -147,14 +154,18 @@ export interface PlaneOptions {
   slab?: Slab | undefined;
   /** The stack of the volume. */
   source: Stack;
+  /** Set while slices are missing. */
+  coarse?: Coarse | undefined;
 }
 
 /** Returns the images of a plane, each with the place that it has in the patient and 16 bits a pixel. */
 export function planeStack(options: PlaneOptions): Stack {
-  const { volume, plane, slab, source, key } = options;
+  const { volume, plane, slab, source, key, coarse } = options;
   const grid = gridOf(volume, plane);
-  const reformatted: Reformatted = { plane, ...(slab && { slab }) };
-  const name = [key, plane, ...(slab ? [slab.mode, slab.thickness] : [])].join('.');
+  const reformatted: Reformatted = { plane, ...(slab && { slab }), ...(coarse && { coarse }) };
+  // Each state of the volume has images of its own.
+  const state = [...(slab ? [slab.mode, slab.thickness] : []), ...(coarse ? [coarse.ready] : [])];
+  const name = [key, plane, ...state].join('.');
   const shared = sharedMetadata(options, grid);
   const corner = cornerOf(volume, grid);
   const frames = Array.from({ length: grid.count }, (_, index): StackFrame => {
@@ -191,12 +202,83 @@ function sharedMetadata({ volume, source }: PlaneOptions, grid: PlaneGrid): Inst
   };
 }
 
-/** Returns the rescale of the planes where slices have their own: that with the greatest slope. */
-function rescaleOf({ frames }: Stack): Instance {
-  const slopes = frames.map(({ metadata }) => number(metadata, '00281053') || 1);
-  const greatest = Math.max(...slopes);
-  if (slopes.every((slope) => slope === greatest)) return {};
-  return { '00281053': { vr: 'DS', Value: [greatest] } };
+/** Returns the rescale of the planes where slices have their own. */
+function rescaleOf(stack: Stack): Instance {
+  const { slope, intercept } = volumeRescale(stack);
+  const isCommon = stack.frames.every(({ metadata }) => {
+    const own = rescaleOfImage(metadata);
+    return own.slope === slope && own.intercept === intercept;
+  });
+  if (isCommon) return {};
+  return { '00281053': { vr: 'DS', Value: [slope] }, '00281052': { vr: 'DS', Value: [intercept] } };
+}
+
+/** Meaning of stored values: `value × slope + intercept` (PS3.3 §C.11.1). */
+interface Rescale {
+  slope: number;
+  intercept: number;
+}
+
+export function rescaleOfImage(metadata: Instance): Rescale {
+  return { slope: number(metadata, '00281053') || 1, intercept: number(metadata, '00281052') ?? 0 };
+}
+
+/**
+ * Returns the one rescale of a volume, whose slices may have their own: no value is smaller than it can store, nor finer than
+ * needed.
+ */
+export function volumeRescale({ frames }: Stack): Rescale {
+  const all = frames.map(({ metadata }) => rescaleOfImage(metadata));
+  return {
+    slope: Math.max(...all.map(({ slope }) => slope)),
+    intercept: Math.min(...all.map(({ intercept }) => intercept)),
+  };
+}
+
+/** Points in the patient at which another volume is read: those of a plane's image, for each slice of its slab. */
+export interface SampleGrid {
+  /** Of the first pixel. Millimetres, as all of it. */
+  origin: Vector;
+  /** From pixel to pixel to the right and down, and from slice to slice. */
+  steps: readonly [Vector, Vector, Vector];
+  /** Columns, rows, slices. */
+  size: readonly [number, number, number];
+  /** Of several slices. */
+  mode: Slab['mode'];
+}
+
+/** Returns the points of an image of a plane. @param index from 0 */
+export function sampleGridOf(
+  volume: VolumeGeometry,
+  { plane, slab, index }: { plane: Orientation; slab?: Slab | undefined; index: number },
+): SampleGrid {
+  const grid = gridOf(volume, plane);
+  const { axis } = grid.through;
+  const at = indexOf(volume, grid.through, index);
+  const { from, to } = slabRange(volume, { axis, at, thickness: slab?.thickness ?? 0 });
+  const through = alongAxis(volume, { axis, sign: 1 }, volume.spacing[axis]);
+  const first = indexOf(volume, grid.through, 0);
+  return {
+    origin: along(cornerOf(volume, grid), through, from - first),
+    steps: [alongAxis(volume, grid.right, grid.spacing), alongAxis(volume, grid.down, grid.spacing), through],
+    size: [grid.columns, grid.rows, to - from + 1],
+    mode: slab?.mode ?? 'mip',
+  };
+}
+
+/** Returns the same points in voxels of a volume: 0/0/0 is the centre of its first. */
+export function inVoxels({ origin, axes, spacing }: VolumeGeometry, grid: SampleGrid): SampleGrid {
+  const toVoxels = (vector: Vector): Vector => [
+    dot(vector, axes[0]) / spacing[0],
+    dot(vector, axes[1]) / spacing[1],
+    dot(vector, axes[2]) / spacing[2],
+  ];
+  const [right, down, through] = grid.steps;
+  return {
+    ...grid,
+    origin: toVoxels(minus(grid.origin, origin)),
+    steps: [toVoxels(right), toVoxels(down), toVoxels(through)],
+  };
 }
 
 /** Returns the centre of the first pixel of the first image. */

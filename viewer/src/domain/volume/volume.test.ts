@@ -77,7 +77,7 @@ test.each<[string, number, (at: number) => Changes, object]>([
   ['32 bits', 4, () => ({ '00280100': [32] }), { reason: 'colour' }],
   ['no position', 4, () => ({ '00200032': undefined }), { reason: 'place', image: 1 }],
   ['no spacing of pixels', 4, () => ({ '00280030': undefined }), { reason: 'place' }],
-  ['another spacing of pixels', 4, isAt(2, { '00280030': [0.8, 0.8] }), { reason: 'place' }],
+  ['another spacing of pixels', 4, isAt(2, { '00280030': [0.8, 0.8] }), { reason: 'spacing', image: 3 }],
   [
     'no frame of reference',
     4,

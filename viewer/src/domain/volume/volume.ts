@@ -1,6 +1,6 @@
 /** Whether the images of a stack make a volume, and where it lies. */
 import { planeOf, type Plane } from '../space/geometry.ts';
-import { number, text, type Instance } from '../instance.ts';
+import { number, numbers, text, type Instance } from '../instance.ts';
 import type { Stack } from '../series/stacks.ts';
 import { along, cross, dot, minus, unit, type Vector } from '../space/vectors.ts';
 
@@ -25,6 +25,8 @@ export interface NoVolume {
     | 'colour'
     /** Position, orientation or pixel spacing is missing. */
     | 'place'
+    /** Pixels of the image have another size than those of the first. */
+    | 'spacing'
     | 'orientation'
     | 'frame-of-reference'
     /** The distance to the next image is another than elsewhere: an image is missing, or the spacing changes. */
@@ -54,7 +56,8 @@ export function volumeOf({ frames, spacing }: Stack): VolumeGeometry | NoVolume 
   if (!all.every(isGrey)) return { reason: 'colour' };
   const planes = all.map(planeOf);
   const placeless = planes.indexOf(undefined);
-  if (placeless >= 0 || !spacing) return { reason: 'place', ...(placeless >= 0 && { image: placeless + 1 }) };
+  if (placeless >= 0) return { reason: 'place', image: placeless + 1 };
+  if (!spacing) return spacingGap(all);
   const frameOfReference = text(all[0]!, '00200052');
   const other = all.findIndex((one) => text(one, '00200052') !== frameOfReference);
   if (other >= 0 || frameOfReference === undefined)
@@ -71,6 +74,15 @@ export function volumeOf({ frames, spacing }: Stack): VolumeGeometry | NoVolume 
     spacing: [spacing[1], spacing[0], line.distance],
     frameOfReference,
   };
+}
+
+/** Says why images have no common spacing. */
+function spacingGap(all: readonly Instance[]): NoVolume {
+  const first = numbers(all[0]!, '00280030', 2);
+  const image = all.findIndex(
+    (one) => numbers(one, '00280030', 2)?.some((size, at) => size !== first?.[at]) ?? true,
+  );
+  return first && image > 0 ? { reason: 'spacing', image: image + 1 } : { reason: 'place' };
 }
 
 /** True if there is no volume. */

@@ -1,4 +1,5 @@
 /** Palettes of colour (PS3.3 §C.7.9), as Cornerstone takes them. */
+import { base64Bytes } from '../../domain/documents/inline-bytes.ts';
 import { numbers, text, type Attribute, type Instance } from '../../domain/instance.ts';
 
 const COLOURS = ['red', 'green', 'blue'] as const;
@@ -39,10 +40,7 @@ async function entriesOf(
   bulk: (url: string) => Promise<Uint8Array>,
 ): Promise<number[]> {
   if (Value) return Value.map(Number);
-  const bytes =
-    InlineBinary !== undefined
-      ? Uint8Array.from(atob(InlineBinary), (character) => character.charCodeAt(0))
-      : await bulk(BulkDataURI ?? '');
+  const bytes = InlineBinary !== undefined ? base64Bytes(InlineBinary) : await bulk(BulkDataURI ?? '');
   if (bits === 8) return [...bytes];
   return Array.from({ length: bytes.length >> 1 }, (_, at) => bytes[2 * at]! | (bytes[2 * at + 1]! << 8));
 }

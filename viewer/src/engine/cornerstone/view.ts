@@ -86,10 +86,14 @@ export class CornerstoneView implements View {
     this.#update();
   }
 
-  /** Reads ahead when the first image is on the glass, or is known not to come: on a slow line its decoder comes before. */
+  /**
+   * Reads ahead when the first image is on the glass, or is known not to come: on a slow line its decoder comes before.
+   * Coarse planes are soon others, and computing them would hold up the slices.
+   */
   #aim(): void {
     const stack = this.#opened?.stack;
-    if (stack) this.#store.aim(this, { stack, index: this.#wanted, alone: !this.#begun });
+    const isAlone = !this.#begun || stack?.reformatted?.coarse !== undefined;
+    if (stack) this.#store.aim(this, { stack, index: this.#wanted, alone: isAlone });
   }
 
   #begin(): void {

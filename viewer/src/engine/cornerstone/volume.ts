@@ -3,6 +3,8 @@ import { Trouble } from '../../data/trouble.ts';
 import { number } from '../../domain/instance.ts';
 import type { Stack } from '../../domain/series/stacks.ts';
 import type { FrameId } from '../../domain/study.ts';
+import { loadingOrder } from '../../domain/volume/coarse.ts';
+import { rescaleOfImage, volumeRescale } from '../../domain/volume/volume-planes.ts';
 import type { FrameStore } from '../../pixels/frame-store.ts';
 import { addImages, imageIdOf, storedValues } from './images.ts';
 
@@ -35,10 +37,12 @@ export function loadSlices(stack: Stack, store: FrameStore, listener: SliceListe
 
 class SliceLoading {
   readonly #stack: Stack;
+  /** The same images in the order in which they are loaded: the frame store reads ahead in that. */
+  readonly #inOrder: Stack;
   readonly #store: FrameStore;
   readonly #listener: SliceListener;
   readonly #rescale: (at: number, values: ArrayLike<number>) => Values;
-  /** Indexes of slices that are not there yet. */
+  /** Indexes of slices that are not there yet, in the order in which they are loaded. */
   readonly #missing: Set<number>;
   readonly #decoding = new Set<number>();
   readonly #told = new Map<number, Trouble>();
@@ -51,7 +55,9 @@ class SliceLoading {
     this.#store = store;
     this.#listener = listener;
     this.#rescale = rescaleOf(stack);
-    this.#missing = new Set(stack.frames.keys());
+    const order = loadingOrder(stack.frames.length);
+    this.#inOrder = { ...stack, frames: order.map((at) => stack.frames[at]!) };
+    this.#missing = new Set(order);
     this.#end = store.subscribe(() => this.#update());
     this.#update();
   }
@@ -79,7 +85,8 @@ class SliceLoading {
     const aim = [...this.#missing].find(isNeeded);
     if (aim === undefined || aim === this.#aim) return;
     this.#aim = aim;
-    this.#store.aim(this, { stack: this.#stack, index: aim });
+    const index = this.#inOrder.frames.indexOf(this.#stack.frames[aim]!);
+    this.#store.aim(this, { stack: this.#inOrder, index });
   }
 
   async #take(at: number): Promise<void> {
@@ -117,14 +124,10 @@ class SliceLoading {
   }
 }
 
-/** Returns what makes the stored values of a slice those of the volume: one rescale, that with the greatest slope. */
+/** Returns what makes the stored values of a slice those of the volume, which have one rescale. */
 function rescaleOf(stack: Stack): (at: number, values: ArrayLike<number>) => Values {
-  const rescales = stack.frames.map(({ metadata }) => ({
-    slope: number(metadata, '00281053') || 1,
-    intercept: number(metadata, '00281052') ?? 0,
-  }));
-  const slope = Math.max(...rescales.map((one) => one.slope));
-  const { intercept } = rescales[rescales.length >> 1]!;
+  const rescales = stack.frames.map(({ metadata }) => rescaleOfImage(metadata));
+  const { slope, intercept } = volumeRescale(stack);
   const signed = isSigned(stack);
   const [least, most] = signed ? [-32_768, 32_767] : [0, 65_535];
   return (at, values) => {

@@ -1,19 +1,22 @@
-import { clipOf, frameAt, isMultiFrame, rateOf, timingOf } from '../../domain/series/film-timing.ts';
+import {
+  clipOf,
+  frameAt,
+  isMultiFrame,
+  LEAST_SHOWN,
+  rateOf,
+  SPEEDS,
+  timingOf,
+  TRUE_SPEED,
+} from '../../domain/series/film-timing.ts';
 import type { Stack } from '../../domain/series/stacks.ts';
 import type { Cell } from '../../state/stage/cell.svelte.ts';
 import { onePer } from '../../state/browser/one-per.ts';
 
-/** Parts of the true speed. */
-export const SPEEDS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4] as const;
-const TRUE_SPEED = SPEEDS.indexOf(1);
-
 /** The rate that was reached is counted over this time. Milliseconds. */
 const COUNTED = 1000;
-/** Fewer than this part of the images on the glass: some are skipped. */
-const SKIPS = 0.9;
 
 /** Plays the images of a cell. Time goes on as it does: images that do not come onto the glass in time are skipped. */
-export class Player {
+class Player {
   readonly cell: Cell;
   playing = $state(false);
   /** True while the next image has not arrived: then the film waits. */
@@ -134,7 +137,7 @@ export class Player {
     seen.since = now - COUNTED / 2;
     const count = (seen.times.length * 1000) / COUNTED;
     // One image more or less is a matter of where the second begins.
-    this.reached = count < this.rate * SKIPS - 1 ? count : undefined;
+    this.reached = count < this.rate * LEAST_SHOWN - 1 ? count : undefined;
   }
 }
 

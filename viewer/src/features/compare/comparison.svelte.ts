@@ -7,6 +7,7 @@ import type { Address } from '../../state/browser/address.ts';
 import { troubleOf } from '../../state/browser/trouble-of.ts';
 import type { Page } from '../../ui/context.ts';
 import { LinkedScroll } from './linked-scroll.svelte.ts';
+import { LinkedView } from './linked-view.svelte.ts';
 import { onePer } from '../../state/browser/one-per.ts';
 
 /** Why nothing was opened: there is no comparable study, its images are not stored, or the record does not have it. */
@@ -20,12 +21,14 @@ class Comparison {
   trouble = $state.raw<Trouble>();
   nothing = $state<Nothing>();
   readonly scroll: LinkedScroll;
+  readonly view: LinkedView;
   readonly #page: Page;
   #request: AbortController | undefined;
 
   constructor(page: Page) {
     this.#page = page;
     this.scroll = new LinkedScroll(page.workspace);
+    this.view = new LinkedView(page.workspace, this.scroll);
   }
 
   /** The study that is shown beside. */

@@ -1,7 +1,9 @@
+import type { LinkGap } from '../../domain/series/linked-stacks.ts';
 import type { Study } from '../../domain/study.ts';
 import { dayOf, spanOf } from '../../messages/dates.ts';
 import { m } from '../../messages/compiled/messages.js';
 import type { LinkedScroll } from './linked-scroll.svelte.ts';
+import { LINKED_PARTS, type LinkedPart, type LinkedView } from './linked-view.svelte.ts';
 
 /** Returns the day of a study. */
 export function dayWords({ started }: Study): string {
@@ -24,12 +26,44 @@ export function roleWords(study: Study, opened: Study): { role: string; span?: s
   return { role: isLater ? m.compareLater() : m.comparePrior(), ...(words && { span: words }) };
 }
 
-/** Returns how two images scroll together; undefined while there are no two. */
-export function linkWords({ link, linked, offset }: LinkedScroll): string | undefined {
+/** Names of the switches. */
+export const LINK_NAMES: Record<LinkedPart, () => string> = {
+  zoom: m.commandLinkZoom,
+  window: m.commandLinkWindow,
+  rotation: m.commandLinkRotation,
+};
+const PARTS: Record<LinkedPart | 'scroll', () => string> = {
+  scroll: m.linkedScroll,
+  zoom: m.linkedZoom,
+  window: m.linkedWindow,
+  rotation: m.linkedRotation,
+};
+const GAPS: Record<LinkGap, () => string> = {
+  'no-position': m.compareGapPosition,
+  'other-plane': m.compareGapPlane,
+  'other-frame': m.compareGapFrame,
+};
+
+/** Returns what two images have in common, what not, and why; undefined while there are no two. */
+export function linkWords({ scroll, view }: { scroll: LinkedScroll; view: LinkedView }): string | undefined {
+  const { link, linked, offset } = scroll;
   if (!link) return undefined;
-  if (!linked) return m.compareLinkOff();
-  const isApart = offset !== 0;
-  if (link.by === 'number') return isApart ? m.compareLinkedByNumberApart() : m.compareLinkedByNumber();
-  if (!isApart) return m.compareLinkedByPosition();
-  return m.compareLinkedByPositionApart({ offset: Math.round(Math.abs(offset)) });
+  const isOn = (part: LinkedPart | 'scroll') => (part === 'scroll' ? linked : view.parts.has(part));
+  const all = ['scroll', ...LINKED_PARTS] as const;
+  const hasUnit = view.valueFactor !== undefined;
+  const listed = (parts: readonly (typeof all)[number][]) => parts.map((part) => PARTS[part]()).join(', ');
+  const on = listed(all.filter((part) => isOn(part) && (part !== 'window' || hasUnit)));
+  const off = listed(all.filter((part) => !isOn(part)));
+  if (!all.some(isOn)) return m.compareLinkOff();
+  const mm = Math.round(Math.abs(offset));
+  return [
+    on && m.compareLinked({ what: on }),
+    linked && link.gap && GAPS[link.gap](),
+    linked && offset !== 0 && (link.gap ? m.compareApartNumber() : m.compareApart({ offset: mm })),
+    isOn('zoom') && !view.inMillimetres && m.compareGapSpacing(),
+    isOn('window') && !hasUnit && m.compareGapUnit(),
+    off && m.compareLinkedOff({ what: off }),
+  ]
+    .filter(Boolean)
+    .join(' · ');
 }

@@ -1,6 +1,7 @@
 /** Reports, files, recordings and videos of a study: they take the place of images in series that have none. */
 import type { Feature } from '../../ui/feature.ts';
 import DocumentView from './DocumentView.svelte';
+import PointedAt from './PointedAt.svelte';
 import VideosBeside from './VideosBeside.svelte';
 
 export const documents: Feature = {
@@ -9,4 +10,5 @@ export const documents: Feature = {
     component: DocumentView,
   },
   below: VideosBeside,
+  overlay: PointedAt,
 };

@@ -1,8 +1,20 @@
+import Save from '@lucide/svelte/icons/share';
 import { m } from '../../messages/compiled/messages.js';
-import type { Feature } from '../../ui/feature.ts';
+import { videoOf } from '../../state/stage/shown-video.svelte.ts';
+import { itemsOf, type Feature } from '../../ui/feature.ts';
 import DownloadDialog from './DownloadDialog.svelte';
-import DownloadTool from './DownloadTool.svelte';
 import { downloadsOf } from './downloads-of.svelte.ts';
+
+/** Ids of commands that save files, or open them: of this feature and of others. */
+const ITEMS = [
+  'download.picture',
+  'download.video',
+  'download.files',
+  'package.make',
+  'print.pages',
+  'files.save',
+  'files.open',
+];
 
 /** Saves the image on the screen as a PNG, and images as DICOM files. */
 export const download: Feature = {
@@ -13,7 +25,10 @@ export const download: Feature = {
       keys: ['d'],
       group: 'page',
       // While another image is wanted, the one on the glass is not what the person means.
-      enabled: () => page.workspace.active.shown !== undefined && !page.workspace.active.behind,
+      enabled: () => {
+        const { shown, behind } = page.workspace.active;
+        return videoOf(page.workspace.active).shown !== undefined || (shown !== undefined && !behind);
+      },
       run: () => (downloadsOf(page).open = 'picture'),
     },
     {
@@ -25,6 +40,8 @@ export const download: Feature = {
       run: () => (downloadsOf(page).open = 'files'),
     },
   ],
-  tools: DownloadTool,
+  tools: (page) => [
+    { id: 'save', icon: Save, name: m.save, does: { items: () => itemsOf(page, ITEMS) }, end: true },
+  ],
   dialog: DownloadDialog,
 };

@@ -8,7 +8,7 @@ class Downloads {
   readonly saving: Saving;
 
   constructor(page: Page) {
-    this.saving = new Saving(page.workspace.imaging.images);
+    this.saving = new Saving(page.workspace.imaging);
   }
 }
 

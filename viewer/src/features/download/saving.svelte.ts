@@ -1,13 +1,11 @@
 import { Trouble } from '../../data/trouble.ts';
-import type { ImageSource } from '../../data/source.ts';
+import { fileMeta } from '../../domain/dicom/frame-places.ts';
+import type { ListedFile } from '../../domain/files/dicomdir.ts';
+import { uidOf } from '../../domain/files/document.ts';
+import { text } from '../../domain/instance.ts';
 import type { Series, Study } from '../../domain/study.ts';
-import { saveBlob } from '../../ui/controls/save-blob.ts';
-
-/** The file handle of a browser in which a person can choose a file to write into. */
-interface FileHandle {
-  createWritable(): Promise<WritableStream<Uint8Array>>;
-}
-type PickFile = (options: { suggestedName: string }) => Promise<FileHandle>;
+import type { Imaging } from '../../state/stage/imaging.ts';
+import { saveZip, type ZippedFile } from '../../ui/controls/save-zip.ts';
 
 type Phase = 'idle' | 'running' | 'done' | 'part' | 'cancelled' | 'nothing' | 'disk';
 
@@ -21,19 +19,23 @@ export class Saving {
   count = $state<number>();
   /** Why files are missing. */
   trouble = $state.raw<Trouble>();
-  readonly #images: Pick<ImageSource, 'instances'>;
+  readonly #imaging: Pick<Imaging, 'images' | 'metadataOf'>;
   #running: AbortController | undefined;
 
-  constructor(images: Pick<ImageSource, 'instances'>) {
-    this.#images = images;
+  constructor(imaging: Pick<Imaging, 'images' | 'metadataOf'>) {
+    this.#imaging = imaging;
   }
 
   cancel(): void {
     this.#running?.abort();
   }
 
-  /** Saves series of a study. In browsers where a file can be chosen it is written while it comes; else it is kept whole. */
-  async save(study: Study, series: readonly Series[], name: string): Promise<void> {
+  /** Saves series of a study. @param isMedium for a zip with a table of contents, as on a disc */
+  async save(
+    study: Study,
+    series: readonly Series[],
+    { name, isMedium }: { name: string; isMedium: boolean },
+  ): Promise<void> {
     const running = (this.#running = new AbortController());
     this.phase = 'running';
     this.done = this.bytes = 0;
@@ -42,7 +44,9 @@ export class Saving {
       ? series.reduce((sum, one) => sum + one.numberOfInstances!, 0)
       : undefined;
     try {
-      await this.#write(this.#files(study, series, running.signal), name, running.signal);
+      const { signal } = running;
+      const files = this.#files(study, series, { isMedium, signal });
+      await saveZip(files, name, { signal, isWanted: () => this.done > 0 });
       this.phase = this.trouble ? (this.done > 0 ? 'part' : 'nothing') : 'done';
     } catch (error) {
       const isCancelled =
@@ -52,41 +56,49 @@ export class Saving {
   }
 
   /** Yields the files. An error ends them, so that the zip has those that came. */
-  async *#files(study: Study, series: readonly Series[], signal: AbortSignal) {
+  async *#files(
+    study: Study,
+    series: readonly Series[],
+    { isMedium, signal }: How,
+  ): AsyncGenerator<ZippedFile> {
+    const listed: ListedFile[] = [];
     for (const [index, one] of series.entries()) {
       const at = one.location ?? study.location;
       if (!at) continue;
+      const name = { study: study.uid, series: one.uid };
       let number = 0;
       try {
-        for await (const input of this.#images.instances(at, { study: study.uid, series: one.uid }, signal)) {
-          const folder = `series-${one.number ?? `${index + 1}-without-number`}`;
+        const instances = isMedium ? await this.#imaging.metadataOf(at, name, signal) : [];
+        for await (const input of this.#imaging.images.instances(at, name, signal)) {
           number++;
           this.done++;
           this.bytes += input.length;
-          yield { name: `${folder}/${String(number).padStart(5, '0')}.dcm`, input };
+          const folder = `series-${one.number ?? `${index + 1}-without-number`}`;
+          const path = isMedium
+            ? ['DICOM', numbered('S', index + 1), numbered('I', number)]
+            : [folder, `${String(number).padStart(5, '0')}.dcm`];
+          yield { name: path.join('/'), input };
+          const meta = isMedium && fileMeta(input);
+          const of = (uid: string) => instances.find((instance) => text(instance, '00080018') === uid);
+          if (meta) listed.push({ path, meta, metadata: of(meta.uid) ?? instances[0] ?? {} });
         }
       } catch (error) {
         signal.throwIfAborted();
         this.trouble = error instanceof Trouble ? error : new Trouble('server', String(error));
-        return;
+        break;
       }
     }
-  }
-
-  async #write(
-    files: AsyncIterable<{ name: string; input: Uint8Array<ArrayBuffer> }>,
-    name: string,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const pick = (window as { showSaveFilePicker?: PickFile }).showSaveFilePicker;
-    // Asked for first: browsers allow it right after the click alone.
-    const file = pick && (await pick.call(window, { suggestedName: name }));
-    const { makeZip } = await import('client-zip');
-    // Nothing is compressed, since images that can be are already.
-    const stream = makeZip(files);
-    if (file) return stream.pipeTo(await file.createWritable(), { signal });
-    const blob = await new Response(stream).blob();
-    signal.throwIfAborted();
-    if (this.done > 0) saveBlob(new Blob([blob], { type: 'application/zip' }), name);
+    if (!isMedium) return;
+    const { writeDicomdir } = await import('../../domain/files/dicomdir.ts');
+    yield { name: 'DICOMDIR', input: writeDicomdir(listed, uidOf(crypto.randomUUID())) };
   }
 }
+
+interface How {
+  /** True for a zip as it is written on a disc: with a table of contents. */
+  isMedium: boolean;
+  signal: AbortSignal;
+}
+
+/** Names on a medium have at most eight characters (PS3.10 §8.5). */
+const numbered = (letter: string, number: number): string => letter + String(number).padStart(7, '0');

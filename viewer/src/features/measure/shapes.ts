@@ -1,8 +1,9 @@
 /** Measurements as lines on the glass. All points are CSS pixels of the glass. */
 import type { ImagePoint } from '../../domain/space/geometry.ts';
 import type { Kind } from '../../domain/measure/kinds.ts';
+import type { Measurement } from '../../domain/measure/measurement.ts';
+import type { GlassPoint } from '../../ui/controls/labels.ts';
 
-type GlassPoint = readonly [x: number, y: number];
 export type ToGlass = (point: ImagePoint) => GlassPoint | undefined;
 
 const ELLIPSE_POINTS = 64;
@@ -16,9 +17,19 @@ export function pathOf(kind: Kind, points: readonly ImagePoint[], toGlass: ToGla
     .join('');
 }
 
+/** Returns the points beside which a measurement is labelled: of an arrow its tail, of others their outline. */
+export function shapeOf({ kind, points }: Measurement, toGlass: ToGlass): GlassPoint[] {
+  return kind === 'arrow' ? onGlass(points.slice(1), toGlass) : outlines(kind, points, toGlass).flat();
+}
+
+/** Returns where points are on the glass, those that are there. */
+export function onGlass(points: readonly ImagePoint[], toGlass: ToGlass): GlassPoint[] {
+  return points.map(toGlass).filter((one) => one !== undefined);
+}
+
 /** Returns the lines of a measurement, each by its points. */
 function outlines(kind: Kind, points: readonly ImagePoint[], toGlass: ToGlass): GlassPoint[][] {
-  const drawn = (line: readonly ImagePoint[]) => line.map(toGlass).filter((one) => one !== undefined);
+  const drawn = (line: readonly ImagePoint[]) => onGlass(line, toGlass);
   const [first, second] = points;
   if (!first) return [];
   if (kind === 'probe') {
@@ -31,8 +42,13 @@ function outlines(kind: Kind, points: readonly ImagePoint[], toGlass: ToGlass): 
       const corners: ImagePoint[] = [first, [second[0], first[1]], second, [first[0], second[1]], first];
       return [drawn(corners)];
     }
+    case 'freehand':
+      return [drawn([...points, first])];
     case 'ellipse':
       return [drawn(ellipse(first, second))];
+    case 'cobb':
+    case 'diameters':
+      return [drawn(points.slice(0, 2)), drawn(points.slice(2))].filter((line) => line.length === 2);
     case 'arrow': {
       const [tip, tail] = drawn(points);
       return tip && tail ? [[tail, tip], arrowHead(tip, tail)] : [];
@@ -66,47 +82,4 @@ export function crossAt([x, y]: GlassPoint): GlassPoint[][] {
     [[x, y - CROSS], [x, y - 3]], // prettier-ignore
     [[x, y + 3], [x, y + CROSS]], // prettier-ignore
   ];
-}
-
-interface Box {
-  left: number;
-  top: number;
-  width: number;
-  height: number;
-}
-
-const GAP = 16;
-const EDGE = 4;
-
-/**
- * Returns where a label stands: beside a region, or beside an end of lines, so that it does not cover what is measured.
- * Where no side has room it is moved into the glass.
- */
-export function labelPlace(
-  points: readonly GlassPoint[],
-  label: { width: number; height: number },
-  { isRegion, ...glass }: { isRegion: boolean; width: number; height: number },
-): Box {
-  const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
-  const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-  const besideOf = (x: number) => (isRegion ? (top + bottom) / 2 : ys[xs.indexOf(x)]!) - label.height / 2;
-  const centre = (left + right) / 2 - label.width / 2;
-  const places = [
-    { left: right + GAP, top: besideOf(right) },
-    { left: left - GAP - label.width, top: besideOf(left) },
-    { left: centre, top: bottom + GAP },
-    { left: centre, top: top - GAP - label.height },
-  ];
-  const hasRoom = (at: { left: number; top: number }) =>
-    at.left >= EDGE &&
-    at.top >= EDGE &&
-    at.left + label.width <= glass.width - EDGE &&
-    at.top + label.height <= glass.height - EDGE;
-  const within = (at: number, size: number, most: number) => Math.max(Math.min(at, most - EDGE - size), EDGE);
-  const found = places.find(hasRoom) ?? places[0]!;
-  return {
-    left: within(found.left, label.width, glass.width),
-    top: within(found.top, label.height, glass.height),
-    ...label,
-  };
 }

@@ -1,6 +1,6 @@
 import type { ImagePoint } from '../../domain/space/geometry.ts';
 import { text } from '../../domain/instance.ts';
-import { POINTS, type Kind } from '../../domain/measure/kinds.ts';
+import { isComplete, type Kind } from '../../domain/measure/kinds.ts';
 import { patientPointsOf, type Measurement } from '../../domain/measure/measurement.ts';
 import { sizeOf } from '../../domain/measure/sizes.ts';
 import { valuesOf } from '../../domain/measure/values.ts';
@@ -29,7 +29,7 @@ export function taken(cell: Cell, kind: Kind, points: readonly ImagePoint[]): Me
     frame,
     points,
     patientPoints: patientPointsOf(points, image.metadata),
-    ...(points.length === POINTS[kind]
+    ...(isComplete(kind, points.length)
       ? { size: sizeOf(kind, points, image.metadata), values: valuesOn(cell, kind, { frame, points }) }
       : { size: undefined, values: undefined }),
     place: { series: text(image.metadata, '00200011'), stack: stack.key, image: index + 1 },

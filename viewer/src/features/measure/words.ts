@@ -1,20 +1,12 @@
 /** Measurements in words. */
-import { POINTS, type Kind } from '../../domain/measure/kinds.ts';
+import { isComplete } from '../../domain/measure/kinds.ts';
 import type { Measurement } from '../../domain/measure/measurement.ts';
 import type { Scale } from '../../domain/measure/scale.ts';
 import type { Size } from '../../domain/measure/sizes.ts';
 import type { Values } from '../../domain/measure/values.ts';
 import { getLocale } from '../../messages/compiled/runtime.js';
 import { m } from '../../messages/compiled/messages.js';
-
-export const KIND_NAMES: Readonly<Record<Kind, () => string>> = {
-  length: m.measureLength,
-  angle: m.measureAngle,
-  rectangle: m.measureRectangle,
-  ellipse: m.measureEllipse,
-  probe: m.measureProbe,
-  arrow: m.measureArrow,
-};
+import { KIND_NAMES } from '../../ui/controls/kind-names.ts';
 
 const LENGTHS: Record<Scale['unit'], (value: { value: string }) => string> = {
   mm: m.sizeMm,
@@ -39,8 +31,9 @@ function plain(value: number): string {
 
 function sizeLine(size: Size): string {
   if (size.what === 'angle') return m.sizeDegrees({ value: digits(size.value, 1) });
-  const words = (size.what === 'length' ? LENGTHS : AREAS)[size.unit];
-  return words({ value: digits(size.value, 1) });
+  const words = (size.what === 'area' ? AREAS : LENGTHS)[size.unit];
+  const value = digits(size.value, 1);
+  return words({ value: size.what === 'diameters' ? `${value} × ${digits(size.short, 1)}` : value });
 }
 
 function valueLines(values: Values): string[] {
@@ -59,7 +52,9 @@ function valueLines(values: Values): string[] {
 /** Returns what a measurement says, a line for each part. */
 export function linesOf({ kind, points, size, values, note }: Measurement): string[] {
   if (kind === 'arrow') return note ? [note] : [];
-  if (kind === 'angle' && points.length === POINTS.angle && !size) return [m.sizeNone()];
+  if (kind === 'freehand' && isComplete(kind, points.length) && !size) return [m.sizeCrossed()];
+  if ((kind === 'angle' || kind === 'cobb') && isComplete(kind, points.length) && !size)
+    return [m.sizeNone()];
   return [...(size ? [sizeLine(size)] : []), ...(values ? valueLines(values) : [])];
 }
 

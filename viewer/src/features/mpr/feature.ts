@@ -4,17 +4,17 @@ import { m } from '../../messages/compiled/messages.js';
 import type { Command } from '../../commands/registry.ts';
 import type { Page } from '../../ui/context.ts';
 import type { Feature } from '../../ui/feature.ts';
+import Coarse from './Coarse.svelte';
 import Loading from './Loading.svelte';
 import { mprOf, nextThickness, PlaneCell, switchMode, type Mpr } from './mpr.svelte.ts';
 import Refused from './Refused.svelte';
-import Tools from './Tools.svelte';
 
 export const mpr: Feature = {
   commands: ({ workspace, levels }) => {
     const planes = mprOf(workspace);
     return [openCommand(planes, { workspace, levels }), ...slabCommands(planes)];
   },
-  tools: Tools,
+  overlay: Coarse,
   below: Refused,
   view: { shows: (cell) => cell instanceof PlaneCell && cell.mpr.phase === 'loading', component: Loading },
 };

@@ -2,7 +2,6 @@
 import type { Feature } from '../../ui/feature.ts';
 import { m } from '../../messages/compiled/messages.js';
 import Lines from './Lines.svelte';
-import Tools from './Tools.svelte';
 
 export const reference: Feature = {
   commands: ({ workspace: { crosshair } }) => [
@@ -15,6 +14,5 @@ export const reference: Feature = {
       run: () => (crosshair.on = !crosshair.on),
     },
   ],
-  tools: Tools,
   overlay: Lines,
 };

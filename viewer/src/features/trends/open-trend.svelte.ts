@@ -1,5 +1,7 @@
+import type { RecordSource } from '../../data/source.ts';
 import type { Trouble } from '../../data/trouble.ts';
-import type { Concept, Result, Trend } from '../../domain/record/record.ts';
+import type { Result, Trend } from '../../domain/record/record.ts';
+import { codesOf } from '../../domain/record/trend-codes.ts';
 import { troubleOf } from '../../state/browser/trouble-of.ts';
 import type { Page } from '../../ui/context.ts';
 import { onePer } from '../../state/browser/one-per.ts';
@@ -32,8 +34,7 @@ class OpenTrend {
     const { signal } = (this.#asking = new AbortController());
     this.trends = this.trouble = undefined;
     try {
-      const asked = codesOf(this.result).map((code) => this.#page.records.trend(patient, code, signal));
-      const trends = (await Promise.all(asked)).flat().filter(({ points }) => points.length > 0);
+      const trends = await trendsOf(this.#page.records, { patient, result: this.result }, signal);
       if (!signal.aborted) this.trends = trends;
     } catch (error) {
       if (!signal.aborted) this.trouble = troubleOf(error);
@@ -46,19 +47,19 @@ class OpenTrend {
   }
 }
 
+/** Asks for the values of a result over time. @throws Trouble */
+export async function trendsOf(
+  records: Pick<RecordSource, 'trend'>,
+  { patient, result }: { patient: string; result: Result },
+  signal: AbortSignal,
+): Promise<readonly Trend[]> {
+  const asked = [...codesOf(result)].map(async ([code, concept]) => {
+    const trends = await records.trend(patient, code, signal);
+    // It is named as on the timeline, whatever the server calls it.
+    return trends.filter(({ points }) => points.length > 0).map((trend) => ({ ...trend, concept }));
+  });
+  return (await Promise.all(asked)).flat();
+}
+
 /** Returns the trend of a page, which has one at a time. */
 export const openTrendOf = onePer((page: Page) => new OpenTrend(page));
-
-/**
- * Returns what a trend is asked by: the codes of the numbers of a result (those of its parts, for a blood pressure), or else
- * its own; none where the record gives it no code.
- */
-export function codesOf({ concept, measures = [] }: Result): readonly string[] {
-  const measured = measures.flatMap((one) => codeOf(one.concept) ?? []);
-  return [...new Set(measured.length > 0 ? measured : (codeOf(concept) ?? []))];
-}
-
-/** A code with its system, as a search parameter of type token has it (FHIR R4 §3.1.1.4.10). */
-function codeOf({ system, code }: Concept): string | undefined {
-  return code === undefined || system === undefined ? code : `${system}|${code}`;
-}

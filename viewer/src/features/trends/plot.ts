@@ -5,11 +5,11 @@ import { axisWidth } from '../../ui/controls/plot-axis.ts';
 import type { Flag } from '../../messages/plain/codes.ts';
 import type { TimeRange } from './time.ts';
 
-export interface PlotPoint {
+export interface PlotRow {
   /** Seconds since 1970; ascending in a plot. */
   at: number;
-  value: number;
-  flag: Flag | undefined;
+  /** One for each line. */
+  points: readonly ({ value: number; flag: Flag | undefined } | undefined)[];
 }
 
 /** CSS colours. */
@@ -20,6 +20,12 @@ export interface PlotColours {
   accent: string;
   band: string;
   flagged: string;
+  ground: string;
+}
+
+interface UsualRange {
+  low?: number;
+  high?: number;
 }
 
 /** Between the axes. */
@@ -30,16 +36,17 @@ export interface PlotArea {
 }
 
 export interface PlotOptions {
-  points: readonly PlotPoint[];
-  /** The usual range; open where a limit is missing. */
-  usual: { low?: number; high?: number } | undefined;
+  /** At least one; the first has as many points as there are lines. */
+  rows: readonly PlotRow[];
+  /** The usual ranges; open where a limit is missing. */
+  usual: readonly UsualRange[];
   range: TimeRange;
   colours: PlotColours;
   /** CSS font of the axes. */
   font: string;
   /** BCP 47. */
   language: string;
-  /** The pointer came near a point. */
+  /** The pointer came near a row. */
   onRead(index: number): void;
   /** A part of the time was chosen with the pointer; undefined: all of it, by a double click. */
   onRange(range: TimeRange | undefined): void;
@@ -50,6 +57,8 @@ export interface PlotOptions {
 /** Pixels of the page. */
 const RADIUS = 4.5;
 const FLAGGED_RADIUS = 6.5;
+/** Of the second line. */
+const DASH = [6, 4];
 
 export class Plot {
   readonly #plot: uPlot;
@@ -58,8 +67,11 @@ export class Plot {
 
   constructor(element: HTMLElement, size: { width: number; height: number }, options: PlotOptions) {
     this.#options = options;
-    const { points, range } = options;
-    const data: uPlot.AlignedData = [points.map(({ at }) => at), points.map(({ value }) => value)];
+    const { rows, range } = options;
+    const data: uPlot.AlignedData = [
+      rows.map(({ at }) => at),
+      ...rows[0]!.points.map((_, line) => rows.map(({ points }) => points[line]?.value ?? null)),
+    ];
     this.#plot = new uPlot(this.#uPlotOptions(size), data, element);
     this.setRange(range);
   }
@@ -72,7 +84,7 @@ export class Plot {
     this.#plot.setScale('x', { min: from, max: to });
   }
 
-  /** Marks the point that is read. */
+  /** Marks the row that is read. */
   setRead(index: number): void {
     this.#read = index;
     this.#plot.redraw(false);
@@ -83,14 +95,13 @@ export class Plot {
   }
 
   #uPlotOptions(size: { width: number; height: number }): uPlot.Options {
-    const { colours, usual, points, onRead, onRange, onLaid, font } = this.#options;
-    const values = points.map(({ value }) => value);
+    const { colours, usual, rows, onRead, onRange, onLaid, font } = this.#options;
     // What is usual is on the chart with the values.
     const all = [
-      ...values,
-      ...(usual?.low === undefined ? [] : [usual.low]),
-      ...(usual?.high === undefined ? [] : [usual.high]),
+      ...rows.flatMap(({ points }) => points.flatMap((point) => point?.value ?? [])),
+      ...usual.flatMap(({ low, high }) => [low ?? [], high ?? []].flat()),
     ];
+    const line = { stroke: colours.accent, width: 2, spanGaps: true, points: { show: false } };
     const axis = {
       stroke: colours.quiet,
       font,
@@ -120,9 +131,9 @@ export class Plot {
           values: (_plot, splits) => splits.map((one) => one.toLocaleString(this.#options.language)),
         },
       ],
-      series: [{}, { stroke: colours.accent, width: 2, points: { show: false } }],
+      series: [{}, ...rows[0]!.points.map((_, index) => (index === 0 ? line : { ...line, dash: DASH }))],
       hooks: {
-        drawClear: [(plot) => this.#drawUsual(plot)],
+        drawClear: [(plot) => usual.forEach((one) => this.#drawUsual(plot, one))],
         draw: [
           (plot) => {
             this.#drawPoints(plot);
@@ -158,9 +169,9 @@ export class Plot {
     return splits.map((seconds) => format.format(seconds * 1000));
   }
 
-  #drawUsual({ ctx, bbox, valToPos }: uPlot): void {
-    const { usual, colours } = this.#options;
-    if (!usual || (usual.low === undefined && usual.high === undefined)) return;
+  #drawUsual({ ctx, bbox, valToPos }: uPlot, usual: UsualRange): void {
+    const { colours } = this.#options;
+    if (usual.low === undefined && usual.high === undefined) return;
     const inside = (y: number) => Math.min(Math.max(y, bbox.top), bbox.top + bbox.height);
     const top = usual.high === undefined ? bbox.top : inside(valToPos(usual.high, 'y', true));
     const bottom = usual.low === undefined ? bbox.top + bbox.height : inside(valToPos(usual.low, 'y', true));
@@ -181,30 +192,39 @@ export class Plot {
   }
 
   #drawPoints({ ctx, bbox, valToPos }: uPlot): void {
-    const { points, colours } = this.#options;
-    const ratio = devicePixelRatio;
+    const { rows, colours } = this.#options;
     ctx.save();
-    points.forEach(({ at, value, flag }, index) => {
-      const [x, y] = [valToPos(at, 'x', true), valToPos(value, 'y', true)];
+    ctx.lineWidth = 2 * devicePixelRatio;
+    // The line before may have been dashed.
+    ctx.setLineDash([]);
+    rows.forEach(({ at, points }, index) => {
+      const x = valToPos(at, 'x', true);
       if (x < bbox.left - 1 || x > bbox.left + bbox.width + 1) return;
-      ctx.fillStyle = flag ? colours.flagged : colours.accent;
-      ctx.fill(shapeOf(flag, x, y));
-      if (index !== this.#read) return;
-      ctx.strokeStyle = colours.ink;
-      ctx.lineWidth = 2 * ratio;
-      ctx.beginPath();
-      ctx.arc(x, y, (FLAGGED_RADIUS + 4) * ratio, 0, 2 * Math.PI);
-      ctx.stroke();
+      points.forEach((point, line) => {
+        if (!point) return;
+        const y = valToPos(point.value, 'y', true);
+        const shape = shapeOf(point.flag ?? (line === 0 ? 'circle' : 'square'), x, y);
+        ctx.fillStyle = ctx.strokeStyle = point.flag ? colours.flagged : colours.accent;
+        // Points of the second line are hollow, whatever their shape.
+        if (line > 0) ctx.fillStyle = colours.ground;
+        ctx.fill(shape);
+        if (line > 0) ctx.stroke(shape);
+        if (index !== this.#read) return;
+        ctx.strokeStyle = colours.ink;
+        ctx.beginPath();
+        ctx.arc(x, y, (FLAGGED_RADIUS + 4) * devicePixelRatio, 0, 2 * Math.PI);
+        ctx.stroke();
+      });
     });
     ctx.restore();
   }
 }
 
-/** A circle for a usual value; up for high, down for low, a diamond for any other flag. */
-function shapeOf(flag: Flag | undefined, x: number, y: number): Path2D {
-  const r = (flag ? FLAGGED_RADIUS : RADIUS) * devicePixelRatio;
+/** A circle or a square for a usual value; up for high, down for low, a diamond for any other flag. */
+function shapeOf(shape: Flag | 'circle' | 'square', x: number, y: number): Path2D {
+  const r = (shape === 'circle' || shape === 'square' ? RADIUS : FLAGGED_RADIUS) * devicePixelRatio;
   const path = new Path2D();
-  if (!flag) {
+  if (shape === 'circle') {
     path.arc(x, y, r, 0, 2 * Math.PI);
     return path;
   }
@@ -225,7 +245,13 @@ function shapeOf(flag: Flag | undefined, x: number, y: number): Path2D {
       [0, r],
       [-r, 0],
     ],
-  }[flag] as [number, number][];
+    square: [
+      [-r, -r],
+      [r, -r],
+      [r, r],
+      [-r, r],
+    ],
+  }[shape] as [number, number][];
   for (const [dx, dy] of corners) path.lineTo(x + dx, y + dy);
   path.closePath();
   return path;

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { Concept, Result } from '../../domain/record/record.ts';
+import { DIASTOLIC, SYSTOLIC } from '../../domain/record/blood-pressure.ts';
+import type { Concept, Result, Trend } from '../../domain/record/record.ts';
+import { codesOf } from '../../domain/record/trend-codes.ts';
 import { groupsOf, type Mark } from './marks.ts';
-import { codesOf } from './open-trend.svelte.ts';
+import { chartsOf, rowsOf } from './lines.ts';
 import { moved, secondsOf, wholeRange, within, zoomed } from './time.ts';
 
 const DAY = 86_400;
@@ -43,6 +45,41 @@ test('marks that are too close are one; those outside are none', () => {
   ]);
 });
 
+describe('lines of a chart', () => {
+  const trend = (code: string, unit: string, ...points: [date: string, value: number][]): Trend => ({
+    concept: { text: code, code },
+    unit,
+    points: points.map(([date, value]) => ({ date, value, flags: [] })),
+  });
+
+  test.each<[string, string[]]>([
+    ['the two values of a blood pressure, in any order', [`${SYSTOLIC} a+${DIASTOLIC} a`, 'x a']],
+    ['the other one is missing', [`${DIASTOLIC} a`]],
+    ['they have two units', [`${SYSTOLIC} a`, `${DIASTOLIC} b`]],
+    ['each unit has both', [`${SYSTOLIC} a+${DIASTOLIC} a`, `${SYSTOLIC} b+${DIASTOLIC} b`]],
+  ])('%s', (_what, expected) => {
+    const all = expected.flatMap((names) => names.split('+').reverse());
+    const charts = chartsOf(all.map((name) => trend(...(name.split(' ') as [string, string]))));
+    const names = charts.map((lines) => lines.map((one) => `${one.concept.code} ${one.unit}`).join('+'));
+    expect(names).toEqual(expected);
+  });
+
+  test('values of one time are a row, but not where there are several; half a pressure is one too', () => {
+    const rows = rowsOf([
+      trend('a', 'mm', ['2026-03-02', 3], ['2026-02-01', 5], ['2026-03-01', 1], ['2026-03-01', 2]),
+      trend('b', 'mm', ['2026-02-01', 50], ['2026-03-01', 20], ['2026-03-03', 40]),
+    ]);
+    expect(rows.map(({ points }) => points.map((point) => point?.value))).toEqual([
+      [5, 50],
+      [1, undefined],
+      [2, undefined],
+      [undefined, 20],
+      [3, undefined],
+      [undefined, 40],
+    ]);
+  });
+});
+
 describe('a trend is asked for by', () => {
   const concept = (code?: string, system?: string): Concept => ({
     text: 'a measurement',
@@ -66,5 +103,5 @@ describe('a trend is asked for by', () => {
     ],
     ['its own code, for a value in words', result(concept('a')), ['a']],
     ['nothing, without a code', result(concept(), concept()), []],
-  ])('%s', (_what, of, expected) => expect(codesOf(of)).toEqual(expected));
+  ])('%s', (_what, of, expected) => expect([...codesOf(of).keys()]).toEqual(expected));
 });

@@ -1,6 +1,11 @@
-import { fullWindow, presetsOf, sameWindow, type WindowPreset } from '../../domain/grey/window-presets.ts';
-import { suvOf } from '../../domain/grey/suv.ts';
-import type { Cell } from '../../state/stage/cell.svelte.ts';
+import {
+  fullWindow,
+  lacksHounsfield,
+  presetsOf,
+  sameWindow,
+  type WindowPreset,
+} from '../../domain/grey/window-presets.ts';
+import { suvOf, type SuvGap } from '../../domain/grey/suv.ts';
 import type { Workspace } from '../../state/stage/workspace.svelte.ts';
 import type { Page } from '../../ui/context.ts';
 import { onePer } from '../../state/browser/one-per.ts';
@@ -8,8 +13,8 @@ import { onePer } from '../../state/browser/one-per.ts';
 /** The windows of the image in the active cell, and which of them is chosen. */
 class WindowChoice {
   readonly #workspace: Workspace;
-  /** The full range that was chosen last: it belongs to one image, and stays while others are shown. */
-  #full = $state.raw<{ cell: Cell; window: object }>();
+  /** Ids of what was chosen, by the window that was set by it: several choices may have equal values. */
+  readonly #ids = new WeakMap<object, string>();
   readonly #suv = $derived.by(() => suvOf(this.#workspace.active.instances));
   readonly presets = $derived.by(() => {
     const { shown, view } = this.#workspace.active;
@@ -20,27 +25,34 @@ class WindowChoice {
     this.#workspace = workspace;
   }
 
-  /** Undefined while the person's own window is set. */
-  get chosen(): WindowPreset | undefined {
-    const { active } = this.#workspace;
-    const { window } = active;
-    const id = !window
-      ? 'stored'
-      : this.#full?.cell === active && this.#full.window === window
-        ? 'full'
-        : undefined;
-    return this.presets.find((one) => (id ? one.id === id : one.window && sameWindow(one.window, window!)));
+  /** Why a PET has no windows in SUV; undefined for one that has, and for other images. */
+  get suvGap(): SuvGap | undefined {
+    return this.#workspace.active.shown && this.#suv?.gap;
   }
 
-  choose(preset: WindowPreset): void {
+  /** Why the usual windows of a CT are not offered. */
+  get lacksHounsfield(): boolean {
+    const { shown } = this.#workspace.active;
+    return shown !== undefined && lacksHounsfield(shown.image.metadata);
+  }
+
+  /** The choice; of a window that the address named, the only one that has its values; undefined for any other window. */
+  get chosen(): WindowPreset | undefined {
+    const { window } = this.#workspace.active;
+    const id = window ? this.#ids.get(window) : 'stored';
+    const able = this.presets.filter((one) =>
+      window && one.window ? sameWindow(one.window, window) : one.id === id,
+    );
+    return able.find((one) => one.id === id) ?? (able.length === 1 ? able[0] : undefined);
+  }
+
+  choose({ id, window }: WindowPreset): void {
     const { active } = this.#workspace;
-    if (preset.id === 'stored') return active.setWindow(undefined);
-    if (preset.window) return active.setWindow(preset.window);
-    const pixels = active.view?.pixels();
-    const window = pixels && active.shown && fullWindow(active.shown.image.metadata, pixels);
-    if (!window) return;
-    active.setWindow(window);
-    this.#full = { cell: active, window: active.window! };
+    const pixels = id === 'full' ? active.view?.pixels() : undefined;
+    const set = pixels && active.shown ? fullWindow(active.shown.image.metadata, pixels) : window;
+    if (!set && id !== 'stored') return;
+    active.setWindow(set);
+    if (active.window) this.#ids.set(active.window, id);
   }
 
   /** Chooses the next window of the list, or the one before; the first after the person's own. */

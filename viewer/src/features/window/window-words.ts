@@ -13,11 +13,11 @@ const NAMES: Record<string, () => string> = {
   'ct-angio': m.windowAngio,
 };
 
-/** Returns the name of a window: `Lung`, `SUV 0–7`, or the image's own word for it. */
-export function windowWords({ id, explanation }: WindowPreset): string {
+/** Returns the name of a window: `Lung`, `SUV 0–7`, or the image's own word for it; its number if it has none. */
+export function windowWords({ id, explanation, nth }: WindowPreset): string {
   if (explanation !== undefined) return m.windowOfImage({ explanation });
+  if (nth) return m.windowOfImageNumber(nth);
   const [kind, value] = id.split('-');
   if (kind === 'suv') return m.windowSuv({ most: value! });
-  if (kind === 'stored' && value) return m.windowStoredOther({ number: value });
   return NAMES[id]?.() ?? id;
 }

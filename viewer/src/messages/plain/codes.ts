@@ -71,7 +71,8 @@ export function unitWords(unit: string | undefined): string {
       .replace('{1.73_m2}', '1.73m2')
       .replace(/\{[^}]*\}/g, '')
       .replace(/10\*(\d)/, (_, power: string) => `10${'⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(power)]!}`)
-      .replace(/\bu(?=[LlgmM])/, 'µ')
+      .replace(/\[i?u\]/i, 'IU')
+      .replace(/\bu(?=[LlgmMI])/, 'µ')
       .replace(/m2\b/, 'm²')
   );
 }

@@ -1,6 +1,6 @@
 /**
  * Plain names for what clinicians name by codes. A name comes from a table, or there is none: what is not in a table, and
- * what could mean two things, stays as the record says it.
+ * what could mean two things, stays as the record says it, unless only a laboratory would say it so.
  */
 import { foldedText } from '../../../../schema/fhir/folded-text.ts';
 import { m } from '../compiled/messages.js';
@@ -16,6 +16,8 @@ export interface Coded {
   text: string;
   system?: string;
   code?: string;
+  /** True if the text is that of the code. */
+  coded?: true;
 }
 
 /** The subject of a study, as the record and its images state it. */
@@ -25,16 +27,33 @@ export interface Imaged {
   series: readonly { bodySite?: string }[];
 }
 
-/** Returns the plain name of a measurement; undefined if its code is in no table. */
-export function plainObservation({ system, code }: Coded): string | undefined {
+/**
+ * Parts of the names that LOINC gives (its Users' Guide, chapter 2), which nobody says: properties in brackets, systems,
+ * methods, and the abbreviations of short names (`Ferritin SerPl-mCnc`).
+ */
+const LOINC_NAME =
+  /[[\]]|\b(serum|plasma|SerPl\w*|Bld)\b|\b(in|of) \w+ by \w|\bby (automated|manual|test|calculat)|\w\/(volume|mass|time)\b|\/.?1\.73|[a-z]{4}\.[a-z]{4}|-[a-z]Cnc\b/i;
+
+/** Returns the plain name of a result: that of a table, or the record's own words, or `Laboratory result`. */
+export function plainResult(concept: Coded): string {
+  const isSaid = concept.text !== '' && !concept.coded && !LOINC_NAME.test(concept.text);
+  return named(concept) ?? (isSaid ? concept.text : m.laboratoryResult());
+}
+
+/** Returns the plain name of a report; undefined if it stays as the record says it. */
+export function plainReport(concept: Coded): string | undefined {
+  return named(concept) ?? (LOINC_NAME.test(concept.text) ? m.kindReport() : undefined);
+}
+
+/** Returns the name of a result for the wording. */
+export function nameFor(concept: Coded, wording: Wording): string {
+  return wording === 'plain' ? plainResult(concept) : concept.text;
+}
+
+function named({ system, code }: Coded): string | undefined {
   return system === LOINC && code !== undefined && Object.hasOwn(OBSERVATIONS, code)
     ? OBSERVATIONS[code]![getLocale()]
     : undefined;
-}
-
-/** Returns the name of a measurement for the wording. */
-export function nameFor(concept: Coded, wording: Wording): string {
-  return (wording === 'plain' ? plainObservation(concept) : undefined) ?? concept.text;
 }
 
 /** DICOM modalities (PS3.3 §C.7.3.1.1.1) that accompany images and are none of their own. */

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { overwriteGetLocale } from '../compiled/runtime.js';
 import { flagOf, flagWords, statusWords, unitWords } from './codes.ts';
-import { nameFor, plainObservation, plainStudy, type Imaged } from './names.ts';
+import { nameFor, plainReport, plainResult, plainStudy, type Imaged } from './names.ts';
 import { OBSERVATIONS } from './observations.ts';
 import { REGIONS } from './regions.ts';
 import { plainVisit } from './visits.ts';
@@ -69,9 +69,9 @@ describe('measurements', () => {
     ['8867-4', 'Pulse', 'Pulso'],
   ])('LOINC %s is %s', (code, en, es) => {
     speak('en');
-    expect(plainObservation({ text: 'as recorded', system: LOINC, code })).toBe(en);
+    expect(plainResult({ text: 'as recorded', system: LOINC, code })).toBe(en);
     speak('es');
-    expect(plainObservation({ text: 'as recorded', system: LOINC, code })).toBe(es);
+    expect(plainResult({ text: 'as recorded', system: LOINC, code })).toBe(es);
   });
 
   test.each([
@@ -81,6 +81,31 @@ describe('measurements', () => {
     { text: 'Glucose' },
     { text: 'Glucose', system: LOINC, code: 'constructor' },
   ])('%o stays as the record says it', (concept) => expect(nameFor(concept, 'plain')).toBe('Glucose'));
+
+  test.each([
+    { text: 'Ferritin [Mass/volume] in Serum or Plasma', system: LOINC, code: '0-0' },
+    { text: 'Peanut IgE Ab in Serum' },
+    { text: 'Ferritin SerPl-mCnc' },
+    { text: 'Specific gravity of Urine by Test strip' },
+    { text: 'MCV by Automated count' },
+    { text: 'Hemoglobin A1c/Hemoglobin.total in Blood' },
+    { text: 'Glomerular filtration rate/\u200b1.73 sq M' },
+    { text: '' },
+    // The record has no words of its own.
+    { text: 'Ferritin', system: LOINC, code: '0-0', coded: true as const },
+    { text: '0-0', system: LOINC, code: '0-0', coded: true as const },
+  ])('%o is a laboratory result', (concept) => {
+    expect(plainResult(concept)).toBe('Laboratory result');
+    expect(nameFor(concept, 'clinical')).toBe(concept.text);
+    speak('es');
+    expect(plainResult(concept)).toBe('Resultado de laboratorio');
+  });
+
+  test.each([
+    ['Comprehensive metabolic 2000 panel - Serum or Plasma', 'Report'],
+    ['CT chest with contrast, staging', undefined],
+    ['CT Chest WO contrast', undefined],
+  ])('the report %s is %s', (text, plain) => expect(plainReport({ text })).toBe(plain));
 
   test('clinicians read what the record says', () => {
     const glucose = { text: 'Glucose [Mass/volume] in Serum or Plasma', system: LOINC, code: '2345-7' };
@@ -131,6 +156,8 @@ test.each([
   ['kg/m2', 'kg/m²'],
   ['umol/L', 'µmol/L'],
   ['mg/dL', 'mg/dL'],
+  ['u[IU]/mL', 'µIU/mL'],
+  ['[iU]/L', 'IU/L'],
   ['U/L', 'U/L'],
   ['{score}', ''],
   [undefined, ''],

@@ -2,7 +2,7 @@
 import type { FrameBytes, ImageSource } from '../../data/source.ts';
 import { Trouble } from '../../data/trouble.ts';
 import type { FrameName, ImageLocation } from '../../domain/study.ts';
-import { gridOf, slabRange, type PlaneOptions } from '../../domain/volume/volume-planes.ts';
+import { gridOf, indexOf, slabRange, type PlaneOptions } from '../../domain/volume/volume-planes.ts';
 import type { PlaneImage } from './reformat.ts';
 import type { VoxelStore } from './voxel-store.ts';
 
@@ -36,7 +36,7 @@ export class PlaneSource implements Pick<ImageSource, 'frame'> {
 
 function planeImage({ volume, plane, slab }: PlaneOptions, index: number): PlaneImage {
   const { right, down, through, columns, rows, spacing } = gridOf(volume, plane);
-  const at = through.sign > 0 ? index : volume.size[through.axis] - 1 - index;
+  const at = indexOf(volume, through, index);
   const { from, to } = slabRange(volume, { axis: through.axis, at, thickness: slab?.thickness ?? 0 });
   return {
     right,

@@ -1,14 +1,20 @@
 /** Holds the voxels of a volume apart from the page, and computes images of it. */
+import type { SampleGrid } from '../../domain/volume/volume-planes.ts';
+import { Slices } from './missing-slices.ts';
 import { reformat, type PlaneImage, type Voxels } from './reformat.ts';
+import { sample } from './sample.ts';
+
+/** A question: an image of a plane, or values at points that are given in voxels. */
+export type Computed = { image: PlaneImage } | { grid: SampleGrid };
 
 export type ToWorker =
   | { do: 'begin'; size: readonly [number, number, number]; signed: boolean }
   | { do: 'slice'; at: number; values: Voxels }
-  | { do: 'plane'; image: PlaneImage };
+  | { do: 'compute'; what: Computed };
 
-/** The values of a plane's image; undefined if it cannot be computed. */
+/** Values by rows; undefined if they cannot be computed. */
 export interface FromWorker {
-  values?: Voxels;
+  values?: Voxels | Float32Array;
   error?: string;
 }
 
@@ -19,6 +25,7 @@ const page = globalThis as {
 
 let size: readonly [number, number, number] = [0, 0, 0];
 let voxels: Voxels = new Int16Array(0);
+let slices = new Slices(0);
 let failure: string | undefined;
 
 page.onmessage = ({ data }) => {
@@ -26,10 +33,11 @@ page.onmessage = ({ data }) => {
     case 'begin':
       return begin(data);
     case 'slice':
-      if (failure === undefined) voxels.set(data.values, data.at * size[0] * size[1]);
-      return;
-    case 'plane':
-      return answer(data.image);
+      if (failure !== undefined) return;
+      voxels.set(data.values, data.at * size[0] * size[1]);
+      return slices.add(data.at);
+    case 'compute':
+      return answer(data.what);
   }
 };
 
@@ -37,6 +45,7 @@ function begin({ size: wanted, signed }: Extract<ToWorker, { do: 'begin' }>): vo
   size = wanted;
   const count = size[0] * size[1] * size[2];
   try {
+    slices = new Slices(size[2]);
     voxels = signed ? new Int16Array(count) : new Uint16Array(count);
   } catch (error) {
     // There is not enough memory.
@@ -44,9 +53,11 @@ function begin({ size: wanted, signed }: Extract<ToWorker, { do: 'begin' }>): vo
   }
 }
 
-function answer(image: PlaneImage): void {
+function answer(what: Computed): void {
   if (failure !== undefined) return page.postMessage({ error: failure });
-  const values = reformat({ voxels, size }, image);
+  const volume = { voxels, size };
+  slices.fill(volume);
+  const values = 'image' in what ? reformat(volume, what.image) : sample(volume, what.grid);
   // A slice as it was acquired is a part of the volume, and stays there.
   const own = values.buffer === voxels.buffer ? values.slice() : values;
   page.postMessage({ values: own }, [own.buffer]);

@@ -1,12 +1,13 @@
 /** The voxels of one volume, in a worker. */
 import { Trouble } from '../../data/trouble.ts';
 import type { PlaneImage, Voxels } from './reformat.ts';
-import type { FromWorker, ToWorker } from './volume-worker.ts';
+import type { SampleGrid } from '../../domain/volume/volume-planes.ts';
+import type { Computed, FromWorker, ToWorker } from './volume-worker.ts';
 
 interface Asked {
-  image: PlaneImage;
+  what: Computed;
   signal: AbortSignal;
-  resolve: (values: Voxels) => void;
+  resolve: (values: Voxels | Float32Array) => void;
   reject: (reason: unknown) => void;
 }
 
@@ -30,20 +31,30 @@ export class VoxelStore {
   }
 
   /**
-   * Computes an image of a plane. One is computed at a time, in the order in which they are asked for.
+   * Computes an image of a plane; slices that are not there have the values of the nearest one. One image is computed at a
+   * time, in the order in which they are asked for.
    * @throws Trouble `memory`, or the reason of the signal
    */
-  plane(image: PlaneImage, signal: AbortSignal): Promise<Voxels> {
-    if (this.#failure) return Promise.reject(this.#failure);
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ image, signal, resolve, reject });
-      this.#next();
-    });
+  plane(image: PlaneImage, signal: AbortSignal): Promise<Voxels | Float32Array> {
+    return this.#compute({ image }, signal);
+  }
+
+  /** Returns stored values at points that are given in voxels, by rows; NaN outside. @throws as `plane` */
+  sample(grid: SampleGrid, signal: AbortSignal): Promise<Voxels | Float32Array> {
+    return this.#compute({ grid }, signal);
   }
 
   close(): void {
     this.#worker.terminate();
     this.#fail(new Trouble('not-found', 'the volume is closed'));
+  }
+
+  #compute(what: Computed, signal: AbortSignal): Promise<Voxels | Float32Array> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ what, signal, resolve, reject });
+      this.#next();
+    });
   }
 
   #tell(message: ToWorker, transfer: Transferable[] = []): void {
@@ -59,7 +70,7 @@ export class VoxelStore {
       return this.#next();
     }
     this.#current = next;
-    this.#tell({ do: 'plane', image: next.image });
+    this.#tell({ do: 'compute', what: next.what });
   }
 
   #answered({ values, error }: FromWorker): void {

@@ -31,7 +31,7 @@ export const EXAMPLES: readonly Example[] = [
   Patient(id: $id) {
     name { given family }
     birthDate
-    ConditionList { code { text } onsetDateTime }
+    ConditionList { code { text coding { display } } onsetDateTime }
     ImagingStudyList {
       started
       description
@@ -70,7 +70,7 @@ export const EXAMPLES: readonly Example[] = [
     DiagnosticReportList {
       effectiveDateTime
       status
-      code { text }
+      code { text coding { display } }
       conclusion
       ImagingStudyList { id description started numberOfInstances }
     }
@@ -92,7 +92,7 @@ export const EXAMPLES: readonly Example[] = [
       fhirpath: "interpretation.coding.where(code = 'H' or code = 'L').exists()"
     ) {
       effectiveDateTime
-      code { coding { display } }
+      code { text coding { display } }
       valueQuantity { value unit }
       interpretation { coding { code } }
       referenceRange { low { value } high { value } }

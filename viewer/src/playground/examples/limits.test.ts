@@ -48,6 +48,13 @@ test.each([
     DEMO,
     'A sign-in here is for one patient. A token of a backend service, with system/*.rs, gives all.',
   ],
+  [
+    'nobody yet, where an analyst can sign in',
+    OF_SEVERAL,
+    undefined,
+    { ...DEMO, analyst: 'Practitioner/analyst' },
+    'A sign-in here is for one patient. Sign in as analyst: that gives all.',
+  ],
   ['nobody yet, where users sign in for several', OF_SEVERAL, undefined, EHR, undefined],
   ['no token is needed', OF_SEVERAL, undefined, { access: 'none' }, undefined],
 ] as const)('%s', (_case, which, granted, facts, limit) => {

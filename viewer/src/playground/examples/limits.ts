@@ -11,7 +11,7 @@ import type { Example } from './examples.ts';
 export function limitOf(
   { scopes, whose }: Pick<Example, 'scopes' | 'whose'>,
   granted: Pick<Granted, 'scope' | 'patient'> | undefined,
-  { access, severalPatients }: Pick<PageFacts, 'access' | 'severalPatients'>,
+  { access, severalPatients, analyst }: Pick<PageFacts, 'access' | 'severalPatients' | 'analyst'>,
 ): string | undefined {
   if (granted?.scope !== undefined) {
     const permissions = parseScopes(granted.scope);
@@ -24,9 +24,11 @@ export function limitOf(
   const why = granted
     ? 'The token is for one patient: the answer has no other.'
     : 'A sign-in here is for one patient.';
-  const how = severalPatients
-    ? 'Sign in for all patients that you may see.'
-    : 'A token of a backend service, with system/*.rs, gives all.';
+  const how = analyst
+    ? 'Sign in as analyst: that gives all.'
+    : severalPatients
+      ? 'Sign in for all patients that you may see.'
+      : 'A token of a backend service, with system/*.rs, gives all.';
   return `${why} ${how}`;
 }
 

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { parseFhirJson } from '../../../../schema/fhir/decimal.ts';
 import type { GraphqlError } from '../answer.ts';
-import { beginWith, chartOf, choicesFor, kindsFor, type ChartChoice } from './charts.ts';
+import { chartOf, choicesFor, kindsFor, type ChartChoice } from './charts.ts';
+import { firstChoice } from './first-choice.ts';
 import { tableOf, type Cell, type Column, type Data } from './lists.ts';
 import { viewerLink } from './pictures.ts';
 import { problemsOf } from './problems.ts';
@@ -127,10 +128,10 @@ describe('charts', () => {
   });
 
   test.each<[Column[], string[]]>([
-    [COLUMNS, ['time', 'average', 'count']],
+    [COLUMNS, ['time', 'average', 'sum', 'count']],
     [
       [COLUMNS[0]!, COLUMNS[2]!],
-      ['average', 'count'],
+      ['average', 'sum', 'count'],
     ],
     [[COLUMNS[0]!], ['count']],
     [[], []],
@@ -148,9 +149,9 @@ describe('charts', () => {
       ['1970-01', 'b', 'CT', '2024-02'],
       ['1970-01', 'c', 'MR', '2024-03'],
     ];
-    expect(beginWith('time', { columns, rows })).toBe(3);
-    expect(beginWith('count', { columns, rows })).toBe(2);
-    expect(beginWith('count', { columns, rows: rows.slice(0, 1) })).toBe(0);
+    expect(firstChoice({ columns: [...columns, COLUMNS[2]!], rows }, 'time').by).toBe(3);
+    expect(firstChoice({ columns, rows }, 'count').by).toBe(2);
+    expect(firstChoice({ columns, rows: rows.slice(0, 1) }, 'count').by).toBe(0);
   });
 
   test('take numbers from columns of numbers, and dates from columns of dates', () => {

@@ -1,7 +1,7 @@
-/** The content of a chart of a list: numbers over time, numbers by category, or the number of each value. */
+/** The content of a chart of a list: numbers over time, numbers by category, or the count of each value. */
 import { momentOf, numberOf, textOf, valuesOf, type Cell, type Column, type ResultTable } from './lists.ts';
 
-export type ChartKind = 'time' | 'average' | 'count';
+export type ChartKind = 'time' | 'average' | 'sum' | 'count';
 
 export interface ChartChoice {
   kind: ChartKind;
@@ -30,6 +30,7 @@ export interface Chart {
 /** Bars that are told apart. */
 const MOST_BARS = 30;
 const NOTHING = '(no value)';
+const ORDER = new Intl.Collator('en', { numeric: true });
 
 /** Returns the columns among which a chart of a kind has a choice. */
 export function choicesFor(
@@ -40,23 +41,20 @@ export function choicesFor(
     columns.flatMap((column, at) => (suits(column) ? [at] : []));
   const of = kind === 'count' ? [] : where(({ type }) => type === 'number');
   if (kind === 'time') return { by: where(({ type }) => type === 'date'), of };
-  return { by: where(({ type }) => kind === 'count' || type !== 'number'), of };
+  return { by: where((column) => kind === 'count' || column.type !== 'number' || isOrdinal(column)), of };
 }
 
-/**
- * Returns the column that a chart begins with: of dates the one with most of them, as the date of birth of one patient says
- * nothing; of categories the one with fewest, but more than one.
- */
-export function beginWith(kind: ChartKind, { columns, rows }: ResultTable): number {
-  const { by } = choicesFor(kind, columns);
-  const different = new Map(by.map((at) => [at, new Set(rows.map((cells) => cells[at])).size]));
-  const order = [...by].sort((a, b) => different.get(a)! - different.get(b)!);
-  return (kind === 'time' ? order.at(-1) : order.find((at) => different.get(at)! > 1)) ?? by[0]!;
+/** Names of numbers that are categories with an order: SQL gives the year of a date as a number. */
+const ORDINAL = /(^|[._ (])(year|quarter|month|week|day|hour|decade|age|age_group)\)?$/i;
+
+/** Returns true for numbers that are an axis rather than a measure. */
+export function isOrdinal({ name, type }: Column): boolean {
+  return type === 'number' && ORDINAL.test(name);
 }
 
 /** Returns the kinds of charts that the columns of a list allow. */
 export function kindsFor(columns: readonly Column[]): ChartKind[] {
-  const kinds: ChartKind[] = ['time', 'average', 'count'];
+  const kinds: ChartKind[] = ['time', 'average', 'sum', 'count'];
   return kinds.filter((kind) => {
     const { by, of } = choicesFor(kind, columns);
     return by.length > 0 && (kind === 'count' || of.length > 0);
@@ -82,10 +80,10 @@ export function chartOf({ columns, rows }: ResultTable, { kind, by, of }: ChartC
       isOneRowEach: true,
     };
   }
-  const isDate = columns[by]!.type === 'date';
+  const isOrdered = columns[by]!.type === 'date' || isOrdinal(columns[by]!);
   const { bars, isOneRowEach } = barsOf(rows, { kind, by, of }, columns[by]!);
-  const values = isOneRowEach ? ofName : `Average of ${ofName}`;
-  bars.sort((a, b) => (isDate ? a.label.localeCompare(b.label) : b.value - a.value));
+  const values = isOneRowEach ? ofName : `${kind === 'sum' ? 'Sum' : 'Average'} of ${ofName}`;
+  bars.sort((a, b) => (isOrdered ? ORDER.compare(a.label, b.label) : b.value - a.value));
   return {
     kind,
     title: `${kind === 'count' ? 'Rows' : values} by ${byName}`,
@@ -109,14 +107,14 @@ function barsOf(rows: ResultTable['rows'], { kind, by, of }: ChartChoice, column
   }
   const bars = [...groups].map(([label, { sum, count }]): Mark => ({
     label,
-    value: kind === 'count' ? count : sum / count,
+    value: kind === 'count' ? count : kind === 'sum' ? sum : sum / count,
     at: undefined,
   }));
   return { bars, isOneRowEach: [...groups.values()].every(({ count }) => count === 1) };
 }
 
-/** Dates are counted by year. */
-function labelOf(cell: Cell, isDate: boolean): string {
+/** Returns a value as it is named on an axis: dates are counted by year. */
+export function labelOf(cell: Cell, isDate: boolean): string {
   if (cell === null || cell === '') return NOTHING;
   if (typeof cell === 'boolean') return cell ? 'yes' : 'no';
   return isDate ? textOf(cell).slice(0, 4) : textOf(cell);

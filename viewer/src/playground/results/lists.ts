@@ -70,6 +70,25 @@ export function withEachOnce({ columns, rows }: ResultTable): ResultTable {
   return { columns, rows: rows.map((cells) => cells.map(once)) };
 }
 
+/**
+ * Returns a table in which a concept without a text is named by its first display, where the answer has that. It is for
+ * reading: files have what the answer has.
+ */
+export function withNames(table: ResultTable): ResultTable {
+  const { columns, rows } = table;
+  const displays = columns.map(({ name }) =>
+    /(^|\.)text$/.test(name)
+      ? columns.findIndex((other) => other.name === name.replace(/text$/, 'coding.display'))
+      : -1,
+  );
+  if (displays.every((at) => at < 0)) return table;
+  const named = (cell: Cell, at: number, cells: readonly Cell[]): Cell => {
+    const display = cells[displays[at]!] ?? null;
+    return cell ?? (textOf(display).split(BETWEEN).find(Boolean) || null);
+  };
+  return { columns, rows: rows.map((cells) => cells.map(named)) };
+}
+
 /** Returns true for data in which every value is null; an empty list is a value. */
 export function isNothing(data: unknown): boolean {
   if (Array.isArray(data)) return data.length > 0 && data.every(isNothing);

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { GraphqlAnswer } from '../answer.ts';
 import { listsOf, nameOf } from './lists.ts';
-import { cutOf, isStreamed } from './paged.ts';
+import { cutOf, isStreamed, pageQuery } from './paged.ts';
 
 const ROWS = [{ resource: { id: 'a' } }, { resource: { id: 'b' } }];
 const of = (query: string, data: GraphqlAnswer['data'], name: string, variables = {}) => {
@@ -137,3 +137,34 @@ test.each([
   ['{ XConnection { ed', false],
   ['GET /fhir/X', false],
 ])('the rows of %s are a stream: %s', (query, isStream) => expect(isStreamed({ query })).toBe(isStream));
+
+test.each<[string, string, Record<string, unknown>, string | undefined]>([
+  ['takes a cursor', '{ X { edges { id } } }', {}, '{ X(_cursor: "c") { edges { id } _next: next } }'],
+  [
+    'has another cursor',
+    '{ X(_cursor: "b", _count: 2) { edges { id } } }',
+    {},
+    '{ X(_count: 2, _cursor: "c") { edges { id } _next: next } }',
+  ],
+  [
+    'is in a fragment',
+    '{ ...F } fragment F on Query { X { edges { id } } }',
+    {},
+    '{ ...F } fragment F on Query { X(_cursor: "c") { edges { id } _next: next } }',
+  ],
+  ['is no page', '{ X { rows { id } } }', {}, undefined],
+])('the query of a page %s', (_what, query, variables, wanted) => {
+  const steps = [
+    { field: 'X', isList: false },
+    { field: query.includes('rows') ? 'rows' : 'edges', isList: true },
+  ];
+  const paged = pageQuery({ query, variables }, { steps, count: 1 }, 'c');
+  expect(paged?.query.replaceAll(/\s+/g, ' ')).toBe(wanted);
+});
+
+test('a list within a list has no pages that can be followed', () => {
+  const steps = ['P', 'X', 'edges'].map((field, at) => ({ field, isList: at !== 1 }));
+  expect(
+    pageQuery({ query: '{ P { X { edges { id } } } }', variables: {} }, { steps, count: 1 }),
+  ).toBeUndefined();
+});

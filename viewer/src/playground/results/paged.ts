@@ -3,8 +3,10 @@ import {
   getOperationAST,
   Kind,
   parse,
+  print,
   valueFromASTUntyped,
   visit,
+  type ArgumentNode,
   type DocumentNode,
   type FieldNode,
   type SelectionSetNode,
@@ -32,13 +34,14 @@ const CONNECTION = /Connection$/;
 
 /** Returns how a list is cut; undefined if it is whole, or nothing says that it is not. */
 export function cutOf(
-  { asked, json }: Pick<Answer, 'asked' | 'json'>,
+  { asked, json, isCut }: Pick<Answer, 'asked' | 'json' | 'isCut'>,
   { steps }: ResultList,
 ): Cut | undefined {
+  if (isCut && steps.length === 1) return { total: undefined, isCertain: true, isFirst: true };
   const names = steps.map(({ field }) => field);
   const last = names.at(-1);
   if (last === undefined) return undefined;
-  const fields = fieldsOf(asked, names);
+  const fields = fieldsOf(operationOf(asked.query, asked.operationName), names);
   const name = fields.at(-1)?.name.value ?? last;
   const isPage = PAGES.includes(name);
   const field = isPage ? fields.at(-2) : fields.at(-1);
@@ -77,6 +80,83 @@ export function isStreamed({ query, operationName }: Pick<Asked, 'query' | 'oper
   return !isNested;
 }
 
+/** The alias by which a page is asked for the cursor of the next one. */
+const NEXT = '_next';
+
+/**
+ * Returns the query of a page of a list that says where the next one begins; undefined for a list whose pages cannot be
+ * followed: one within another list, or of a field without pages.
+ * @param cursor of the page; undefined: the query begins where it did
+ */
+export function pageQuery(asked: Asked, { steps }: ResultList, cursor?: string): Asked | undefined {
+  const operation = operationOf(asked.query, asked.operationName);
+  const way = fieldsOf(
+    operation,
+    steps.map(({ field }) => field),
+  );
+  const field = way.at(-2);
+  if (!field || !isPlain(steps) || !PAGES.includes(way.at(-1)!.name.value)) return undefined;
+  const variables = { ...asked.variables };
+  const given = field.arguments?.find(({ name }) => name.value === '_cursor');
+  const isVariable = given?.value.kind === Kind.VARIABLE;
+  if (cursor !== undefined && given?.value.kind === Kind.VARIABLE) variables[given.value.name.value] = cursor;
+  const others = field.arguments?.filter((one) => one !== given || cursor === undefined || isVariable) ?? [];
+  const paged: FieldNode = {
+    ...field,
+    arguments: cursor === undefined || isVariable ? others : [...others, cursorArgument(cursor)],
+    selectionSet: {
+      ...field.selectionSet!,
+      selections: [...field.selectionSet!.selections, aliased('next', NEXT)],
+    },
+  };
+  const replace = (node: FieldNode) => (node === field ? paged : undefined);
+  return { ...asked, variables, query: print(visit(operation.document!, { Field: { leave: replace } })) };
+}
+
+/** Returns the cursor that `pageQuery` asked for, and takes it out of the answer; undefined on the last page. */
+export function takeNext(data: unknown, { steps }: ResultList): string | undefined {
+  const names = steps.map(({ field }) => field);
+  const holder = holdersOf(data, names)[0] as Record<string, unknown> | undefined;
+  const next = holder?.[NEXT];
+  if (holder) delete holder[NEXT];
+  return typeof next === 'string' ? next : undefined;
+}
+
+/** Returns the address of the next page of a Bundle that was read by REST; undefined without one. */
+export function nextPage({ json }: Pick<Answer, 'json'>, list: ResultList): string | undefined {
+  const holder = holdersOf(
+    json?.data,
+    list.steps.map(({ field }) => field),
+  )[0];
+  if (!holder || !isPlain(list.steps) || list.steps.at(-1)?.field !== 'entry' || !isBundle(holder))
+    return undefined;
+  const link = nextOf(holder['link']);
+  return isNode(link) && typeof link['url'] === 'string' ? link['url'] : undefined;
+}
+
+/** Returns true if all rows of a list can be read: as a stream, or page by page. */
+export function canReadAll(answer: Pick<Answer, 'asked' | 'json' | 'isCut'>, list: ResultList): boolean {
+  return (
+    !!answer.isCut ||
+    isStreamed(answer.asked) ||
+    !!pageQuery(answer.asked, list) ||
+    nextPage(answer, list) !== undefined
+  );
+}
+
+/** True for a list that is within no other one. */
+const isPlain = (steps: ResultList['steps']) => steps.slice(0, -1).every(({ isList }) => !isList);
+
+const nameNode = (value: string) => ({ kind: Kind.NAME, value }) as const;
+
+function cursorArgument(cursor: string): ArgumentNode {
+  return { kind: Kind.ARGUMENT, name: nameNode('_cursor'), value: { kind: Kind.STRING, value: cursor } };
+}
+
+function aliased(name: string, alias: string): FieldNode {
+  return { kind: Kind.FIELD, name: nameNode(name), alias: nameNode(alias) };
+}
+
 /** Returns the objects that hold a list. */
 function holdersOf(data: unknown, names: readonly string[]): Node[] {
   const inner = (values: readonly unknown[]) => values.flat(Infinity).filter(isNode);
@@ -99,10 +179,12 @@ function nextOf(link: unknown): unknown {
   return [link].flat().find((one) => isNode(one) && one['relation'] === 'next') ?? null;
 }
 
-function operationOf(
-  query: string,
-  operationName: string | undefined,
-): { document?: DocumentNode; selections?: SelectionSetNode | undefined } {
+interface Operation {
+  document?: DocumentNode;
+  selections?: SelectionSetNode | undefined;
+}
+
+function operationOf(query: string, operationName: string | undefined): Operation {
   try {
     const document = parse(query);
     return { document, selections: getOperationAST(document, operationName)?.selectionSet };
@@ -113,8 +195,7 @@ function operationOf(
 }
 
 /** Returns the fields of a query on the way to a list, by the names of the answer; none where there is no such way. */
-function fieldsOf({ query, operationName }: Asked, names: readonly string[]): FieldNode[] {
-  const { document, selections } = operationOf(query, operationName);
+function fieldsOf({ document, selections }: Operation, names: readonly string[]): FieldNode[] {
   const inSet = (set: SelectionSetNode | undefined, name: string): FieldNode[] =>
     (set?.selections ?? []).flatMap((one): FieldNode[] => {
       if (one.kind === Kind.FIELD) return (one.alias ?? one.name).value === name ? [one] : [];

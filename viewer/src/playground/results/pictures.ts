@@ -25,3 +25,9 @@ export function viewerLink(url: unknown, facts: PageFacts): string | undefined {
   if (!found) return undefined;
   return `${gateway}app/?${formatAddress({ tenant: tenantIn(facts), study: found[1]!, series: found[2]! })}`;
 }
+
+/** Returns the address in the viewer of the study that a cell names; undefined for another column, or an empty cell. */
+export function studyLink(column: string, cell: unknown, facts: PageFacts): string | undefined {
+  if (!/(^|\.)study_id$/.test(column) || typeof cell !== 'string' || cell === '') return undefined;
+  return `${facts.gateway}app/?${formatAddress({ tenant: tenantIn(facts), study: cell })}`;
+}

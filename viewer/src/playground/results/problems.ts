@@ -56,7 +56,7 @@ export function problemsOf({ json, status }: Answer): Problem[] {
       code,
       paths: [],
       count: 0,
-      remedy: remedyOf(code, status),
+      remedy: typeof extensions?.['remedy'] === 'string' ? extensions['remedy'] : remedyOf(code, status),
     };
     const field = path.filter((step) => typeof step === 'string').join('.');
     if (field && !problem.paths.includes(field)) problem.paths.push(field);

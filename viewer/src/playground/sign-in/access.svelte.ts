@@ -7,7 +7,7 @@ import { Tokens } from '../../state/sign-in/tokens.ts';
 import type { PageFacts } from '../page-facts.ts';
 import { keepLastSignIn, lastSignIn, WHY_LOST } from './last-sign-in.ts';
 import { pastedGrant } from './pasted-token.ts';
-import { scopesFor } from './scopes.ts';
+import { ANALYST_SCOPE, scopesFor } from './scopes.ts';
 
 /** The id with which the page is registered. */
 const CLIENT_ID = 'playground';
@@ -91,6 +91,8 @@ export class Access {
       const launch = { redirectUri: this.#page, returnTo: '', scope };
       const authorization = await beginLaunch(known, launch, this.#storage);
       keepLastSignIn(this.#storage, { step: 'begun', scope });
+      const { analyst } = this.#facts;
+      if (analyst && scope === ANALYST_SCOPE) authorization.searchParams.set('login_hint', analyst);
       location.assign(authorization);
     });
   }

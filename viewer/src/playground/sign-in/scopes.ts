@@ -23,6 +23,9 @@ export function scopesFor(whose: Whose, parts: readonly Part[]): string {
   return [...launch, ...types.map((type) => `${whose}/${type}.rs`), 'online_access'].join(' ');
 }
 
+/** Scopes of an analyst. The policy names the user by `fhirUser`, so the token must have it. */
+export const ANALYST_SCOPE = `openid fhirUser ${scopesFor('user', [])}`;
+
 const LEVELS: Record<string, string> = {
   patient: 'one patient',
   user: 'all patients that the user may see',

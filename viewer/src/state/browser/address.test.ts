@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { changedAddress, formatAddress, isNewPage, parseAddress, type Address } from './address.ts';
 
 const FULL =
-  'tenant=open&patient=p&study=1.2&series=1.2.3&stack=axial&layout=1x2&screen=stage&image=87&window=40%2F400&beside=7.8%2F7.8.9%2F12';
+  'tenant=open&study=1.2&series=1.2.3&stack=axial&layout=1x2&screen=stage&image=87&window=40%2F400&beside=7.8%2F7.8.9%2F12';
 
 describe('the address', () => {
   test('what is written is read again', () => {
@@ -17,9 +17,15 @@ describe('the address', () => {
   });
 
   test('the same place has the same words, whatever was known first', () =>
-    expect(String(formatAddress({ image: 3, study: '1.2', patient: 'p', tenant: 'open' }))).toBe(
-      'tenant=open&patient=p&study=1.2&image=3',
+    expect(String(formatAddress({ image: 3, study: '1.2', tenant: 'open' }))).toBe(
+      'tenant=open&study=1.2&image=3',
     ));
+
+  test('a patient is read, and not written', () => {
+    const address = parseAddress(new URLSearchParams('tenant=open&patient=p&study=1.2'));
+    expect(address.patient).toBe('p');
+    expect(String(formatAddress(address))).toBe('tenant=open&study=1.2');
+  });
 
   test.each([
     ['', { tenant: 'demo' }],
@@ -39,16 +45,16 @@ describe('the address', () => {
     expect(parseAddress(new URLSearchParams('tenant=open'), 'hospital').tenant).toBe('open');
   });
 
-  const whole = parseAddress(new URLSearchParams(FULL));
+  const whole = { ...parseAddress(new URLSearchParams(FULL)), patient: 'p' };
   test.each<[string, Partial<Address>, string]>([
     ['another image', { image: 3 }, FULL.replace('87', '3')],
     [
       'another series has other images',
       { series: '1.2.4' },
-      'tenant=open&patient=p&study=1.2&series=1.2.4&layout=1x2&screen=stage&beside=7.8%2F7.8.9%2F12',
+      'tenant=open&study=1.2&series=1.2.4&layout=1x2&screen=stage&beside=7.8%2F7.8.9%2F12',
     ],
-    ['another study', { study: '9' }, 'tenant=open&patient=p&study=9&screen=stage'],
-    ['another patient', { patient: 'q' }, 'tenant=open&patient=q'],
+    ['another study', { study: '9' }, 'tenant=open&study=9&screen=stage'],
+    ['another patient', { patient: 'q' }, 'tenant=open'],
     ['the same patient', { patient: 'p' }, FULL],
   ])('%s', (_name, changes, expected) => {
     expect(new URLSearchParams(expected).toString().split('&').sort()).toEqual(

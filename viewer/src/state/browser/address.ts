@@ -6,6 +6,7 @@ export type Screen = 'patient' | 'timeline' | 'stage';
 
 export interface Address {
   tenant: string;
+  /** Known to this tab: read of links of earlier versions, and never written. */
   patient?: string;
   /** Study Instance UID, or the id of its resource. */
   study?: string;
@@ -60,10 +61,10 @@ export function parseAddress(query: URLSearchParams, home = 'demo'): Address {
   });
 }
 
-/** Writes an address as a query string's parameters: the same place always in the same words. */
+/** Writes an address, without its patient, as a query string's parameters: the same place always in the same words. */
 export function formatAddress(address: Address): URLSearchParams {
-  const { tenant, patient, study, series, stack, layout, screen, image, window, beside } = address;
-  const texts = definedOnly({ tenant, patient, study, series, stack, layout, screen });
+  const { tenant, study, series, stack, layout, screen, image, window, beside } = address;
+  const texts = definedOnly({ tenant, study, series, stack, layout, screen });
   const query = new URLSearchParams(texts as Record<string, string>);
   if (image !== undefined) query.set('image', String(image));
   if (window) query.set('window', `${rounded(window.centre)}/${rounded(window.width)}`);

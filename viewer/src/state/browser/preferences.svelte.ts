@@ -11,7 +11,9 @@ const KEY = 'viewer.preferences';
 export class Preferences {
   language = $state<Locale>('en');
   theme = $state<Theme>('system');
-  wording = $state<Wording>('plain');
+  /** The words of a person who has not chosen. */
+  usualWording = $state<Wording>('plain');
+  #wording = $state<Wording>();
   /** The person's division of the stage for a modality. */
   layouts = $state.raw<Readonly<Record<string, Layout>>>({});
   readonly #storage: Storage | undefined;
@@ -28,15 +30,21 @@ export class Preferences {
     const stored = parsed(storage?.getItem(KEY));
     this.language = firstLocale([stored['language'], ...languages]) ?? 'en';
     if (stored['theme'] === 'light' || stored['theme'] === 'dark') this.theme = stored['theme'];
-    if (stored['wording'] === 'clinical') this.wording = 'clinical';
+    if (stored['wording'] === 'plain' || stored['wording'] === 'clinical') this.#wording = stored['wording'];
     this.layouts = layoutsOf(stored['layouts']);
     overwriteGetLocale(() => this.language);
   }
 
+  get wording(): Wording {
+    return this.#wording ?? this.usualWording;
+  }
+
   /** Changes choices, and keeps them. */
   set(changes: Partial<Pick<Preferences, 'language' | 'theme' | 'wording' | 'layouts'>>): void {
-    Object.assign(this, changes);
-    const { language, theme, wording, layouts } = this;
+    const { wording = this.#wording, ...others } = changes;
+    this.#wording = wording;
+    Object.assign(this, others);
+    const { language, theme, layouts } = this;
     try {
       this.#storage?.setItem(KEY, JSON.stringify({ language, theme, wording, layouts }));
     } catch {

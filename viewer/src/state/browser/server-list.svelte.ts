@@ -11,6 +11,11 @@ export class ServerList {
     this.list = servers.list;
   }
 
+  /** False where people cannot add servers. */
+  get canAdd(): boolean {
+    return this.#servers.canAdd;
+  }
+
   /** Adds a server, or replaces the one with this id. @returns what is wrong with the entry; undefined if it was kept */
   keep(entry: ServerEntry, replaced?: string): EntryFault | undefined {
     return this.#changed(() => this.#servers.keep(entry, replaced));

@@ -63,6 +63,13 @@ test.each([
   expect(servers.list).toHaveLength(3);
 });
 
+test('where people cannot add servers, none that was added before counts', () => {
+  servers.keep(EHR);
+  const own = new Servers({ gateway: GATEWAY, tenants: ['demo'], onlyOwn: true, storage: kept });
+  expect(own.list.map(({ id }) => id)).toEqual(['demo']);
+  expect([own.canAdd, own.keep(EHR)]).toEqual([false, 'not-kept']);
+});
+
 test('a browser that refuses its storage has the tenants, and says that an entry is not kept', () => {
   const full = {
     ...storage(),

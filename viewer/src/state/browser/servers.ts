@@ -36,6 +36,8 @@ export interface ServersOptions {
   gateway?: string | undefined;
   /** Its tenants that the list shows; others open by their address. */
   tenants?: readonly string[] | undefined;
+  /** True when the page opens these only. */
+  onlyOwn?: boolean | undefined;
   /** Has names and addresses only; never a token. Undefined where the browser refuses it. */
   storage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | undefined;
 }
@@ -44,10 +46,13 @@ export class Servers {
   readonly #gateway: string | undefined;
   readonly #tenants: readonly string[];
   readonly #storage: ServersOptions['storage'];
+  /** False where the operator of the page has not allowed other servers. */
+  readonly canAdd: boolean;
 
   constructor(options: ServersOptions) {
     this.#gateway = options.gateway;
     this.#tenants = options.tenants ?? ['demo'];
+    this.canAdd = !options.onlyOwn;
     this.#storage = 'storage' in options ? options.storage : storageIfAllowed('localStorage');
   }
 
@@ -77,15 +82,16 @@ export class Servers {
 
   /** Adds a server, or replaces the one with this id. @returns what is wrong with the entry; undefined if it was kept */
   keep(entry: ServerEntry, replaced?: string): EntryFault | undefined {
-    const base = baseOf(entry.fhirBase);
     if (entry.name.trim() === '') return 'no-name';
-    if (base === undefined) return 'no-address';
-    if (!isPrivate(base)) return 'not-https';
+    const base = baseOf(entry.fhirBase);
+    if (base === undefined || !isPrivate(base)) return addressFault(entry.fhirBase);
     const before = this.#added;
     const place = before.findIndex(({ id }) => id === replaced);
     if (this.byBase(base) && this.byBase(base)?.id !== replaced) return 'known-already';
     const clientId = entry.clientId?.trim() || undefined;
     const kept: ServerEntry = { name: entry.name.trim(), fhirBase: base, clientId };
+    // It would open in place of the tenant of this gateway with that id.
+    if (this.#tenants.includes(addedServer(kept).id)) return 'known-already';
     return this.#store(place < 0 ? [...before, kept] : before.with(place, addedServer(kept)));
   }
 
@@ -99,6 +105,7 @@ export class Servers {
   }
 
   get #added(): Server[] {
+    if (!this.canAdd) return [];
     try {
       const stored: unknown = JSON.parse(this.#storage?.getItem(KEY) ?? '[]');
       return Array.isArray(stored) ? stored.filter(isEntry).map(addedServer) : [];
@@ -109,7 +116,7 @@ export class Servers {
 
   #store(entries: readonly ServerEntry[]): 'not-kept' | undefined {
     const kept = entries.map(({ name, fhirBase, clientId }) => ({ name, fhirBase, clientId }));
-    if (!this.#storage) return 'not-kept';
+    if (!this.#storage || !this.canAdd) return 'not-kept';
     try {
       this.#storage.setItem(KEY, JSON.stringify(kept));
       return undefined;
@@ -151,6 +158,13 @@ function baseOf(address: string): string | undefined {
   const { protocol, username, password, search, hash, href } = new URL(address.trim());
   if (!/^https?:$/.test(protocol) || username || password || search || hash) return undefined;
   return href.replace(/\/+$/, '');
+}
+
+/** Returns why an address cannot be that of a server. */
+export function addressFault(address: string): 'no-address' | 'not-https' | undefined {
+  const base = baseOf(address);
+  if (base === undefined) return 'no-address';
+  return isPrivate(base) ? undefined : 'not-https';
 }
 
 /** Returns true for an address whose requests nobody else can read. */

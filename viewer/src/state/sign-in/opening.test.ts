@@ -67,7 +67,7 @@ function open(query: string, page: Partial<PageOpening> = {}): Promise<Opened> {
     server: servers.byId('demo'),
     redirectUri: APP,
     returnTo: 'tenant=demo&study=1.2',
-    hasLeft: false,
+    waits: false,
     storage: tab,
     ...page,
   });
@@ -92,7 +92,7 @@ describe('SMART App Launch 2.2 §2.0.7 launches', () => {
     expect(asked).toMatchObject({
       client_id: 'viewer',
       redirect_uri: APP,
-      scope: 'launch/patient patient/*.rs online_access',
+      scope: 'openid fhirUser launch/patient patient/*.rs online_access',
       aud: `${GATEWAY}demo/fhir`,
       code_challenge_method: 'S256',
     });
@@ -105,7 +105,7 @@ describe('SMART App Launch 2.2 §2.0.7 launches', () => {
     const asked = await leaving(`?iss=${iss}&launch=xyz`);
     expect(asked.get('aud')).toBe(`${GATEWAY}other/fhir`);
     expect(asked.get('launch')).toBe('xyz');
-    expect(asked.get('scope')).toBe('launch patient/*.rs online_access');
+    expect(asked.get('scope')).toBe('openid fhirUser launch patient/*.rs online_access');
   });
 
   test('by an EHR that the user has added: with the id of the viewer there', async () => {
@@ -115,14 +115,42 @@ describe('SMART App Launch 2.2 §2.0.7 launches', () => {
     expect(asked.get('aud')).toBe('https://ehr.example/r4');
   });
 
-  test('by a server that is not in the list: refused, without a request to it', async () => {
-    const opened = await open('?iss=https://evil.example/r4&launch=xyz');
-    expect(opened).toMatchObject({
-      phase: 'signed-out',
-      problem: { kind: 'unknown-server', server: 'https://evil.example/r4' },
-    });
-    expect((opened as { problem: Error }).problem.message).toContain('add it in the settings');
+  test('by a server that is not in the list: waits, without a request to it, until the user trusts it', async () => {
+    const unknown = { kind: 'unknown-server', server: 'https://ehr.example/r4' };
+    expect(await open('?iss=https://ehr.example/r4&launch=xyz')).toMatchObject({ problem: unknown });
+    // A reload: the launch does not stay in the address.
+    expect(await open('')).toMatchObject({ phase: 'signed-out', problem: unknown });
     expect(seen).toEqual([]);
+    servers.keep({ name: 'EHR', fhirBase: 'https://ehr.example/r4' });
+    const asked = await leaving('');
+    expect([asked.get('aud'), asked.get('launch')]).toEqual(['https://ehr.example/r4', 'xyz']);
+    expect((await leaving('')).has('launch')).toBe(false);
+  });
+
+  test('another server in the address ends the wait', async () => {
+    await open('?iss=https://ehr.example/r4&launch=xyz');
+    expect((await leaving('?tenant=demo')).get('aud')).toBe(`${GATEWAY}demo/fhir`);
+    expect((await leaving('')).get('aud')).toBe(`${GATEWAY}demo/fhir`);
+  });
+
+  test('a server that does not answer at first: the launch goes on when it does', async () => {
+    answer = () => json({}, 503);
+    const iss = encodeURIComponent(`${GATEWAY}other/fhir`);
+    expect(await open(`?iss=${iss}&launch=xyz`)).toMatchObject({ problem: { kind: 'unreachable' } });
+    answer = () => undefined;
+    expect((await leaving('')).get('launch')).toBe('xyz');
+  });
+
+  test.each([
+    'http://ehr.example/r4',
+    'ehr.example',
+    'javascript:alert(1)',
+    'https://u:p@ehr.example/r4',
+    '',
+  ])('by %j: refused', async (iss) => {
+    const opened = await open(`?iss=${encodeURIComponent(iss)}&launch=xyz`);
+    expect(opened).toMatchObject({ phase: 'signed-out', problem: { kind: 'refused-server' } });
+    expect([seen, tab.values.size]).toEqual([[], 0]);
   });
 
   test('a code gives tokens, and the page comes back to where it was; no storage has a token', async () => {
@@ -134,6 +162,21 @@ describe('SMART App Launch 2.2 §2.0.7 launches', () => {
     });
     expect([...tab.values.values()].join()).not.toMatch(/access-1|refresh-1/);
     expect(tab.values.size).toBe(1);
+  });
+
+  test.each([
+    ['the token response', { fhirUser: 'Practitioner/d1' }],
+    ['an id_token, whoever has signed it', { id_token: `e30.${btoa('{"fhirUser":"Practitioner/d1"}')}.x` }],
+  ])('who the user is comes from %s', async (_, identity) => {
+    const tokens = { access_token: 'access-1', token_type: 'Bearer', expires_in: 60, ...identity };
+    answer = (path) => (path.endsWith('/token') ? json(tokens) : undefined);
+    expect(await signedIn()).toMatchObject({ phase: 'ready', grant: { fhirUser: 'Practitioner/d1' } });
+  });
+
+  test('a server without OpenID Connect is not asked who the user is', async () => {
+    answer = (path) =>
+      path.includes('.well-known') ? json({ ...SMART, capabilities: ['launch-ehr'] }) : undefined;
+    expect((await leaving('')).get('scope')).toBe('launch/patient patient/*.rs online_access');
   });
 
   test.each([
@@ -158,6 +201,16 @@ describe('SMART App Launch 2.2 §2.0.7 launches', () => {
     expect(await open('')).toMatchObject({ phase: 'signed-out', problem: { kind: 'unreachable' } });
   });
 
+  test('a page whose site has no server says so; one whose address names a server says that it does not answer', async () => {
+    answer = () => json({}, 404);
+    expect(await open('', { isGuess: true })).toMatchObject({ problem: { kind: 'no-server' } });
+    expect(await open('')).toMatchObject({ problem: { kind: 'unreachable' } });
+    const iss = encodeURIComponent(`${GATEWAY}other/fhir`);
+    expect(await open(`?iss=${iss}&launch=1`, { isGuess: true })).toMatchObject({
+      problem: { kind: 'unreachable' },
+    });
+  });
+
   test('a configuration that the page brings along is not asked for; that of another server is', async () => {
     const configured = {
       fhirBase: `${GATEWAY}demo/fhir`,
@@ -170,7 +223,7 @@ describe('SMART App Launch 2.2 §2.0.7 launches', () => {
   });
 
   test('after signing out the page waits for the user', async () => {
-    expect(await open('?signed-out=', { hasLeft: true })).toMatchObject({ phase: 'signed-out' });
+    expect(await open('?signed-out=', { waits: true })).toMatchObject({ phase: 'signed-out' });
   });
 });
 

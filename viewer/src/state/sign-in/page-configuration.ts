@@ -8,6 +8,8 @@ export interface PageConfiguration {
   tenants: readonly string[];
   /** The tenant of an address that names none. */
   defaultTenant?: string;
+  /** True when people cannot add other servers. */
+  onlyOwn?: true;
   /** SMART configuration of the tenant that the address names. */
   smart?: { tenant: string; configuration: SmartServer };
 }

@@ -1,15 +1,18 @@
 import { basesOf, imagesOf, sourcesOf, type ServerAddress } from '../../data/sources.ts';
 import type { ImageSource, RecordSource } from '../../data/source.ts';
+import type { SharingRules } from '../../domain/shared-link.ts';
 import type { ImageLocation } from '../../domain/study.ts';
+import type { Call } from '../../data/trace.ts';
 import { Transport } from '../../data/transport.ts';
 import { memoryStorage, storageIfAllowed } from '../browser/browser-storage.ts';
-import { forgetSignIn, openPage, unreachable } from './opening.ts';
+import { forgetSignIn, openPage, unreachable, type PageOpening } from './opening.ts';
 import type { Server, Servers } from '../browser/servers.ts';
 import { SignInProblem } from './sign-in-problem.ts';
-import type { TabStorage } from './smart-answer.ts';
+import { forgetPending, isAnswer } from './smart-answer.ts';
 import type { Grant } from './smart-launch.ts';
 import type { Known, SmartServer } from './smart-server.ts';
 import { Tokens } from './tokens.ts';
+import { beginAnewIfKept, goBackWith, isUnanswered, leaveFor, takeAnswer } from './way-back.ts';
 
 /** The query parameter of the page after signing out: `not-revoked` if the server has not confirmed it. */
 const SIGNED_OUT = 'signed-out';
@@ -34,9 +37,10 @@ export class Session {
   #grant = $state.raw<Grant>();
   #tokens: Tokens | undefined;
   #data: ReturnType<typeof sourcesOf> | undefined;
+  #transport: Transport | undefined;
   readonly #redirectUri: string;
   readonly #configured: SessionOptions['configured'];
-  readonly #storage: TabStorage = storageIfAllowed('sessionStorage') ?? memoryStorage();
+  readonly #storage = storageIfAllowed('sessionStorage') ?? memoryStorage();
 
   constructor({ servers, redirectUri, configured }: SessionOptions) {
     this.servers = servers;
@@ -63,6 +67,20 @@ export class Session {
     return this.#grant?.patient;
   }
 
+  /** True if the token says that the user is a clinician. */
+  get isClinician(): boolean {
+    return /(^|\/)Practitioner(Role)?\//.test(this.#grant?.fhirUser ?? '');
+  }
+
+  /** The last requests for data, oldest first. */
+  get calls(): readonly Readonly<Call>[] {
+    return this.#transport?.trace.calls ?? [];
+  }
+
+  get sharing(): SharingRules | undefined {
+    return this.server?.isOwn ? this.#known?.smart.share : undefined;
+  }
+
   get records(): RecordSource {
     return this.#ready.records;
   }
@@ -80,75 +98,93 @@ export class Session {
   /**
    * Opens the page: finishes a sign-in that the browser returns from, or starts one if a token is needed. After an error or a
    * sign-out it waits for the user.
-   * @param server that the address names
-   * @param returnTo the query string to come back to
    * @param restore called with the query string that the page had before the sign-in, before anything is shown
    */
-  async open(server: Server | undefined, returnTo: string, restore: (query: string) => void): Promise<void> {
-    const address = new URL(window.location.href);
+  async open(
+    asked: Pick<PageOpening, 'server' | 'isGuess' | 'returnTo'>,
+    restore: (query: string) => void,
+  ): Promise<void> {
+    const address = takeAnswer(this.#storage);
     const signedOut = address.searchParams.get(SIGNED_OUT);
     this.phase = 'opening';
     this.problem = undefined;
     this.left = signedOut !== null;
     // The authorization code and the launch id must not stay in the browser's history.
-    if (/[?&](state|launch)=/.test(address.search)) history.replaceState(null, '', address.pathname);
+    if (/[?&](state|launch)=/.test(window.location.search)) history.replaceState(null, '', address.pathname);
+    if (isAnswer(address) && goBackWith(address, this.#storage)) return;
     const opened = await openPage({
+      ...asked,
       address,
-      server,
-      returnTo,
       servers: this.servers,
       storage: this.#storage,
       redirectUri: this.#redirectUri,
-      hasLeft: this.left,
+      waits: this.left || isUnanswered(),
       configured: this.#configured,
     });
     if (opened.phase === 'leaving') {
-      // Replaces the history entry: otherwise the Back button would start another sign-in.
-      window.location.replace(opened.to);
+      if (opened.returnTo !== undefined) restore(opened.returnTo);
+      leaveFor(opened.to, opened.isSilent, this.#storage);
       return;
     }
     this.#known = opened.known;
     if (opened.phase === 'ready') this.#begin(opened.known, opened.grant);
     else if (opened.problem) this.problem = opened.problem;
-    else if (signedOut === 'not-revoked') this.problem = notRevoked();
+    else if (signedOut === 'not-revoked')
+      this.problem = new SignInProblem('not-revoked', 'the server did not confirm the sign-out');
     if (opened.returnTo !== undefined) restore(opened.returnTo);
     this.phase = opened.phase;
   }
 
-  /** Sends the browser to the authorization server. @param returnTo the query string to come back to */
-  async signIn(returnTo: string): Promise<void> {
-    const launch = { redirectUri: this.#redirectUri, returnTo };
+  /**
+   * Sends the browser to the authorization server.
+   * @param returnTo the query string to come back to
+   * @param idToken of the user, who need not sign in again
+   */
+  async signIn(returnTo: string, idToken?: string): Promise<void> {
+    const launch = { redirectUri: this.#redirectUri, returnTo, idToken };
     try {
       const { beginLaunch } = await import('./smart-launch.ts');
-      window.location.assign(await beginLaunch(this.#known!, launch, this.#storage));
+      leaveFor(await beginLaunch(this.#known!, launch, this.#storage), false, this.#storage);
     } catch (error) {
       this.problem = unreachable(error);
+      this.phase = 'signed-out';
     }
+  }
+
+  /** Ends the access to this patient, and lets the user choose another one. @param returnTo as for `signIn` */
+  async chooseAnother(returnTo: string): Promise<void> {
+    // Other servers know by their own session who the user is.
+    const idToken = this.server?.isOwn ? this.#grant?.idToken : undefined;
+    this.#grant = undefined;
+    this.phase = 'opening';
+    forgetPending(this.#storage);
+    await this.#tokens?.end();
+    await this.signIn(returnTo, idToken);
   }
 
   /** Revokes the tokens and reloads the page, which clears its memory. @param returnTo the query string of the page then */
   async signOut(returnTo: string): Promise<void> {
     this.#grant = undefined;
     this.phase = 'signed-out';
+    forgetPending(this.#storage);
     if (this.server) forgetSignIn(this.server, this.#storage);
     const isRevoked = (await this.#tokens?.end()) ?? true;
     const query = new URLSearchParams(returnTo);
     query.set(SIGNED_OUT, isRevoked ? '' : 'not-revoked');
+    beginAnewIfKept();
     window.location.assign(`?${query}`);
   }
 
   #begin(known: Known, grant: Grant | undefined): void {
     this.#tokens = new Tokens(known, grant, () => {
       this.#grant = undefined;
-      this.problem = new SignInProblem(
-        'ended',
-        'Your session has ended. Nothing was lost: sign in to go on where you were.',
-      );
+      this.problem = new SignInProblem('ended', 'the session has ended');
       this.phase = 'signed-out';
     });
     const { fhirBase, isOwn } = known.server;
     const address: ServerAddress = { fhirBase, hasGraph: isOwn };
-    this.#data = sourcesOf(address, new Transport(basesOf(address), { credentials: this.#tokens }));
+    this.#transport = new Transport(basesOf(address), { credentials: this.#tokens });
+    this.#data = sourcesOf(address, this.#transport);
     this.#grant = grant;
   }
 
@@ -156,11 +192,4 @@ export class Session {
     if (!this.#data) throw new Error('The session is not ready.');
     return this.#data;
   }
-}
-
-function notRevoked(): SignInProblem {
-  return new SignInProblem(
-    'not-revoked',
-    'You have signed out here, but the server did not confirm it: its access ends by itself. Close the browser if others use it.',
-  );
 }

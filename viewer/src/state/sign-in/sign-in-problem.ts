@@ -2,6 +2,10 @@
 export type SignInProblemKind =
   /** The page was opened by a server that is not in the list. */
   | 'unknown-server'
+  /** The page was opened by an address that cannot be that of a server. */
+  | 'refused-server'
+  /** The site of the page has no server, and the address names none. */
+  | 'no-server'
   /** The server does not answer, or does not say how to sign in. */
   | 'unreachable'
   /** The user, or somebody for the user, has not allowed the access. */
@@ -20,11 +24,11 @@ export class SignInProblem extends Error {
   /** Address of the server that it is about, where the user needs it. */
   readonly server: string | undefined;
 
-  /** @param message one sentence in English that says what to do */
+  /** @param message in English; where the playground shows it, one sentence that says what to do */
   constructor(
     kind: SignInProblemKind,
     message: string,
-    { server, cause }: { server?: string; cause?: unknown } = {},
+    { server, cause }: { server?: string | undefined; cause?: unknown } = {},
   ) {
     super(message, { cause });
     this.name = 'SignInProblem';

@@ -25,6 +25,12 @@ export function keepPending(state: string, pending: Pending, storage: TabStorage
   storage.setItem(KEY + state, JSON.stringify(pending));
 }
 
+/** Forgets the launches whose answers have not come: they may name a patient. */
+export function forgetPending(storage: Pick<Storage, 'length' | 'key' | 'removeItem'>): void {
+  const keys = Array.from({ length: storage.length }, (_, index) => storage.key(index));
+  for (const key of keys) if (key?.startsWith(KEY)) storage.removeItem(key);
+}
+
 /** Returns true if the URL is an authorization response. */
 export function isAnswer({ searchParams }: URL): boolean {
   return searchParams.has('state') && (searchParams.has('code') || searchParams.has('error'));

@@ -7,7 +7,7 @@ import { kindOf } from '../../data/transport.ts';
 import { Trouble } from '../../data/trouble.ts';
 import { SignInProblem } from './sign-in-problem.ts';
 import { keepPending, type Pending, type TabStorage } from './smart-answer.ts';
-import type { Known } from './smart-server.ts';
+import { isOpenId, type Known } from './smart-server.ts';
 
 /** An access token with the other data of the token response. */
 export interface Grant {
@@ -19,9 +19,14 @@ export interface Grant {
   patient?: string;
   /** Granted scopes. */
   scope?: string;
+  /** Reference of the user's resource (SMART App Launch 2.2 §4.5). It chooses words, and gives access to nothing. */
+  fhirUser?: string;
+  idToken?: string;
 }
 
 const SCOPE = 'launch/patient patient/*.rs online_access';
+/** Asks who the user is. */
+const IDENTITY = 'openid fhirUser';
 
 export interface Launch {
   redirectUri: string;
@@ -32,6 +37,8 @@ export interface Launch {
   scope?: string;
   /** Asks the server to show no page (`prompt=none`, OpenID Connect Core §3.1.2.1). */
   isSilent?: boolean;
+  /** The id_token of the user, who need not sign in again (`id_token_hint`, OpenID Connect Core §3.1.2.1). */
+  idToken?: string | undefined;
 }
 
 /** Starts a launch. @returns the URL of the authorization request */
@@ -40,7 +47,8 @@ export async function beginLaunch(
   launch: Launch,
   storage: TabStorage,
 ): Promise<URL> {
-  const { redirectUri, returnTo, isSilent = false, scope = SCOPE } = launch;
+  const { redirectUri, returnTo, isSilent = false, idToken } = launch;
+  const { scope = isOpenId(smart) ? `${IDENTITY} ${SCOPE}` : SCOPE } = launch;
   const verifier = oauth.generateRandomCodeVerifier();
   const state = oauth.generateRandomState();
   const { fhirBase } = server;
@@ -58,6 +66,7 @@ export async function beginLaunch(
     code_challenge_method: 'S256',
     ...(launch.launch === undefined ? {} : { launch: launch.launch }),
     ...(isSilent && { prompt: 'none' }),
+    ...(idToken === undefined ? {} : { id_token_hint: idToken }),
   };
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
   return url;
@@ -75,7 +84,8 @@ export async function completeLaunch(known: Known, answer: URL, pending: Pending
       ...([as, client, oauth.None(), parameters, pending.redirectUri, pending.verifier] as const),
       options,
     );
-    return grantOf(await oauth.processAuthorizationCodeResponse(as, client, response));
+    const { answer, ...identity } = await identityOf(response);
+    return { ...grantOf(await oauth.processAuthorizationCodeResponse(as, client, answer)), ...identity };
   } catch (error) {
     if (error instanceof Trouble) throw error;
     // Without the cause: it holds the answer, and so perhaps tokens.
@@ -113,7 +123,8 @@ export async function refresh(known: Known, grant: Grant): Promise<Grant | undef
       grant.refreshToken,
       options,
     );
-    return { ...grant, ...grantOf(await oauth.processRefreshTokenResponse(as, client, response)) };
+    const { answer, ...identity } = await identityOf(response);
+    return { ...grant, ...grantOf(await oauth.processRefreshTokenResponse(as, client, answer)), ...identity };
   } catch (error) {
     if (error instanceof Trouble) throw error;
     return undefined;
@@ -145,7 +156,7 @@ export async function revoke(known: Known, { refreshToken, token }: Grant): Prom
 }
 
 function endpointsOf({ server, smart }: Known) {
-  const { capabilities: _, ...endpoints } = smart;
+  const { capabilities: _capabilities, share: _share, ...endpoints } = smart;
   const as: oauth.AuthorizationServer = { ...endpoints, issuer: smart.issuer ?? server.fhirBase };
   const { hostname } = new URL(smart.token_endpoint ?? server.fhirBase);
   const options = {
@@ -167,6 +178,35 @@ async function answering(url: string, init: RequestInit): Promise<Response> {
   if (status === 429 || status >= 500)
     throw new Trouble(kindOf(status), `the authorization server answered ${status}`, { status });
   return response;
+}
+
+/**
+ * Takes the identity of the user out of a token response. It came from the token endpoint itself and gives access to
+ * nothing, so no sign-in fails because of it.
+ */
+async function identityOf(
+  response: Response,
+): Promise<{ answer: Response } & Pick<Grant, 'fhirUser' | 'idToken'>> {
+  const body: unknown = await response
+    .clone()
+    .json()
+    .catch(() => undefined);
+  const { id_token: idToken, ...tokens } = (body ?? {}) as Record<string, unknown>;
+  const fhirUser = tokens['fhirUser'] ?? claimsOf(idToken)['fhirUser'];
+  return {
+    answer: typeof idToken === 'string' ? new Response(JSON.stringify(tokens), response) : response,
+    ...(typeof fhirUser === 'string' && { fhirUser }),
+    ...(typeof idToken === 'string' && { idToken }),
+  };
+}
+
+function claimsOf(jwt: unknown): Record<string, unknown> {
+  const [, payload = ''] = typeof jwt === 'string' ? jwt.split('.') : [];
+  try {
+    return JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
 }
 
 function grantOf(tokens: oauth.TokenEndpointResponse): Grant {

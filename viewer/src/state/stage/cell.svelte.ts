@@ -1,8 +1,10 @@
 import { Trouble } from '../../data/trouble.ts';
 import type { Place } from '../../domain/series/image-reference.ts';
+import { startsInverted } from '../../domain/grey/inverted.ts';
 import type { Instance } from '../../domain/instance.ts';
 import { openingIndex, openingPlace, within } from '../../domain/series/opening-place.ts';
-import { hasImages } from '../../domain/series/series-content.ts';
+import type { ImagePoint } from '../../domain/space/geometry.ts';
+import { hasImages, mayBeVideo } from '../../domain/series/series-content.ts';
 import type { Stack, StackFrame } from '../../domain/series/stacks.ts';
 import type { FrameId, Series, Study } from '../../domain/study.ts';
 import type { Camera, Shown, View, Window } from '../../engine/port.ts';
@@ -20,6 +22,8 @@ export interface Start {
   /** SOP Instance UID, in a series of documents. */
   document?: string;
   window?: Window;
+  /** The place on the image that `find` finds. */
+  point?: ImagePoint | undefined;
 }
 
 /** An image that is on the glass. Everything written on it comes from here. */
@@ -28,10 +32,22 @@ export interface ShownImage extends Shown {
   image: StackFrame;
 }
 
+/** Window, camera and inversion as somebody has set them; undefined for those of the images. */
+export interface Setting {
+  window: Window | undefined;
+  camera: Camera | undefined;
+  inverted: boolean | undefined;
+}
+
 /** The picture that stands in for an image until it is there. */
 export const PREVIEW = { width: 512, height: 512 };
 const NEUTRAL: Camera = { zoom: 1, pan: [0, 0], rotation: 0, flipped: false };
 const ZOOM = { least: 0.1, most: 30 };
+
+/** Returns the zoom that a cell takes in place of a smaller or larger one. */
+export function zoomWithin(zoom: number): number {
+  return Math.min(Math.max(zoom, ZOOM.least), ZOOM.most);
+}
 
 /** One place of the stage: the series that is open in it, the image that is wanted, and the one that is shown. */
 export class Cell {
@@ -56,6 +72,8 @@ export class Cell {
   ready = $state(0);
   /** The window that the person has set. */
   window = $state.raw<Window>();
+  /** A place on an image that is pointed at for a moment. */
+  pointed = $state.raw<{ frame: FrameId; point: ImagePoint }>();
   readonly preview = new Picture();
   /** True while images follow one another by themselves: one that is late by a moment is not said to be loading. */
   playing = $state(false);
@@ -78,17 +96,27 @@ export class Cell {
     return this.stack?.frames.length ?? 0;
   }
 
+  /** As it is set, which may not be drawn yet. */
+  get camera(): Camera {
+    return this.#camera ?? this.shown?.camera ?? NEUTRAL;
+  }
+
   /** True while something else is on the glass than what is wanted. */
   get behind(): boolean {
     return this.shown !== undefined && (this.shown.index !== this.wanted || this.shown.stack !== this.stack);
   }
 
-  /** Opens a series. Its preview is asked for in parallel with its metadata. */
+  /**
+   * Opens a series. Its preview is asked for in parallel with its metadata; where that may be refused because it is a video,
+   * when they say that it is none.
+   */
   async open(study: Study, series: Series, start: Start = {}): Promise<void> {
     this.close();
     this.study = study;
     this.series = series;
     this.#start = start;
+    // Another one may be set while the series is opened.
+    this.window = start.window;
     const at = series.location ?? study.location;
     if (!at) {
       this.trouble = { trouble: new Trouble('not-found', 'no archive has this series') };
@@ -97,13 +125,14 @@ export class Cell {
     const name = { study: study.uid, series: series.uid };
     const opening = (this.#opening = new AbortController());
     this.opening = true;
-    if (hasImages(series))
+    const preview = () =>
       void this.preview.load((signal) => this.#imaging.images.rendered(at, name, PREVIEW, signal));
+    if (hasImages(series) && !mayBeVideo(series)) preview();
     try {
       const opened = await this.#imaging.openSeries(at, name, opening.signal);
       if (opening.signal.aborted) return opened.close();
-      this.window = start.window;
       this.adopt(opened, start);
+      if (mayBeVideo(series) && this.count > 0 && !this.shown) preview();
     } catch (error) {
       if (!opening.signal.aborted) this.#failed(troubleOf(error), () => this.open(study, series, start));
     } finally {
@@ -123,6 +152,7 @@ export class Cell {
     if (!place) return this.preview.close();
     this.placed = found !== undefined || start.image !== undefined;
     this.#put(place.stack, place.index);
+    if (found && start.point) this.pointAt(start.point);
   }
 
   /** Shows another stack of the series. @param index the middle if it is not given, of a film the beginning */
@@ -137,7 +167,7 @@ export class Cell {
     this.trouble = undefined;
     this.view?.setStack(stack, this.wanted);
     if (this.window) this.view?.setWindow(this.window);
-    if (this.#inverted !== undefined) this.view?.setInverted(this.#inverted);
+    this.#applyInverted();
     if (this.#camera) this.view?.setCamera(this.#camera);
   }
 
@@ -189,22 +219,56 @@ export class Cell {
   }
 
   setCamera(change: (camera: Camera) => Partial<Camera>): void {
-    const camera = this.#camera ?? this.shown?.camera ?? NEUTRAL;
-    const changed = { ...camera, ...change(camera) };
-    const zoom = Math.min(Math.max(changed.zoom, ZOOM.least), ZOOM.most);
-    this.#camera = { ...changed, zoom };
+    const changed = { ...this.camera, ...change(this.camera) };
+    this.#camera = { ...changed, zoom: zoomWithin(changed.zoom) };
     this.view?.setCamera(this.#camera);
   }
 
+  /** Shows the whole image that is wanted, and points at a place on it. */
+  pointAt(point: ImagePoint | undefined): void {
+    this.setCamera(() => ({ zoom: 1, pan: [0, 0] }));
+    const frame = this.stack?.frames[this.wanted]?.id;
+    this.pointed = point && frame !== undefined ? { frame, point } : undefined;
+  }
+
   invert(): void {
-    this.#inverted = !(this.#inverted ?? this.shown?.inverted ?? false);
-    this.view?.setInverted(this.#inverted);
+    this.setInverted(!this.#isInverted);
+  }
+
+  setInverted(inverted: boolean): void {
+    if (inverted === this.#inverted) return;
+    this.#inverted = inverted;
+    this.view?.setInverted(inverted);
+  }
+
+  get #isInverted(): boolean {
+    return this.#inverted ?? this.shown?.inverted ?? false;
   }
 
   /** Window, camera and inversion as the images have them. */
   reset(): void {
     this.window = this.#camera = this.#inverted = undefined;
     this.view?.reset();
+    this.#applyInverted();
+  }
+
+  /** Inverts as the person has done, or else what is read so; the view begins without. */
+  #applyInverted(): void {
+    const first = this.stack?.frames[0];
+    if (this.#inverted ?? (first && startsInverted(first.metadata))) this.view?.setInverted(true);
+  }
+
+  get setting(): Setting {
+    return { window: this.window, camera: this.#camera, inverted: this.#inverted };
+  }
+
+  set setting({ window, camera, inverted }: Setting) {
+    this.reset();
+    if (window) this.setWindow(window);
+    if (camera) this.setCamera(() => camera);
+    if (inverted === undefined) return;
+    this.#inverted = inverted;
+    this.view?.setInverted(inverted);
   }
 
   /** Shows the picture that the server draws of the wanted frame, for frames that this browser cannot decode. */
@@ -242,7 +306,7 @@ export class Cell {
     clearTimeout(this.#retry);
     this.preview.close();
     this.study = this.series = this.stack = this.shown = this.trouble = this.window = undefined;
-    this.document = this.#start = undefined;
+    this.document = this.#start = this.pointed = undefined;
     this.#camera = this.#inverted = undefined;
     this.stacks = [];
     this.instances = [];

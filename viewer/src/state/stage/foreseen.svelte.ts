@@ -28,6 +28,7 @@ export class Foreseen {
   readonly #picture = new Picture();
   #study = $state<string>();
   #image = $state.raw<ForeseenImage>();
+  #inverted = $state(false);
   #first: FirstImage | undefined;
   #goOn!: () => void;
 
@@ -41,6 +42,7 @@ export class Foreseen {
     if (study === undefined || !UID.test(study)) return this.#goOn();
     if (study === this.#study) return;
     this.#study = study;
+    this.#inverted = false;
     const find: NamedImage['find'] = (stacks) => openingPlace(stacks, { stack, image });
     void this.#show({ study, series }, { find, window }).then(this.#goOn);
     // The stage asks again, and says it if the engine does not come.
@@ -50,6 +52,11 @@ export class Foreseen {
   /** The picture of a study; undefined while it has not come, and for any other study. */
   urlOf(study: string | undefined): string | undefined {
     return this.isOf(study) ? this.#picture.url : undefined;
+  }
+
+  /** True if the picture is one of images that are read black on white, as far as that is known. */
+  get inverted(): boolean {
+    return this.#inverted;
   }
 
   /** The image of a study, as `urlOf`. */
@@ -88,6 +95,7 @@ export class Foreseen {
   /** Ends when the image is on the screen, or nothing shall wait for it. One that does not come is the stage's to tell. */
   async #draw(named: NamedImage, picture: Promise<void>): Promise<void> {
     const first = await this.#imaging.firstImage(named).catch(() => undefined);
+    if (named.study === this.#study) this.#inverted = first?.inverted ?? false;
     // On a slow line the picture is through before this comes; else it is sooner when it is alone.
     if (!first?.isSlow()) await picture;
     if (!first || named.study !== this.#study) return first?.close();

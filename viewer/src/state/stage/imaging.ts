@@ -6,6 +6,7 @@ import type { Place } from '../../domain/series/image-reference.ts';
 import type { Slab, Stack } from '../../domain/series/stacks.ts';
 import type { FrameId, ImageLocation } from '../../domain/study.ts';
 import type { VolumeGeometry } from '../../domain/volume/volume.ts';
+import type { SampleGrid } from '../../domain/volume/volume-planes.ts';
 import type { Engine, Window } from '../../engine/port.ts';
 
 /** A series whose frames can be asked for. */
@@ -32,8 +33,13 @@ export interface OpenedVolume {
   progress(): VolumeProgress;
   /** Called when `progress` has changed. @returns a function that ends it */
   onProgress(listener: () => void): () => void;
-  /** Returns the images of a plane. They can be shown when all slices are there. */
+  /** Returns the images of a plane, as far as slices are there: they keep what is missing when they are asked for. */
   plane(plane: Orientation, slab?: Slab): OpenedSeries;
+  /**
+   * Returns its values at points in the patient, by rows, after the rescale; NaN outside. All slices have to be there.
+   * @throws Trouble, or the reason of the signal
+   */
+  sample(grid: SampleGrid, signal: AbortSignal): Promise<Float32Array>;
   /** Asks again for the slices that have failed. */
   again(): void;
   close(): void;
@@ -41,6 +47,8 @@ export interface OpenedVolume {
 
 export interface VolumeProgress {
   ready: number;
+  /** Slices that are there, and those that have failed. */
+  tried: number;
   all: number;
   /** `image`: from 1. */
   trouble?: { trouble: Trouble; image: number };
@@ -70,6 +78,8 @@ export interface FirstImage {
   /** From 1. */
   image: number;
   count: number;
+  /** True if it is read black on white. */
+  inverted?: boolean;
   /** True if it comes compressed, for a slow line, as far as that is known now. */
   isSlow(): boolean;
   /** Asks for it, and draws it in full quality. @returns undefined for an image that waits for the engine */
@@ -81,6 +91,8 @@ export interface FirstImage {
 /** The parts with which the stage shows images. The app makes it of an image source, the frame store and the engine. */
 export interface Imaging {
   images: Omit<ImageSource, 'series'>;
+  /** Reads the metadata of a series alone. @throws Trouble */
+  metadataOf: ImageSource['series'];
   /** Reads the metadata of a series, splits its images into stacks, and tells the frame store where they are. */
   openSeries(
     at: ImageLocation,

@@ -2,7 +2,9 @@ import type { ImagePoint } from '../../domain/space/geometry.ts';
 import type { Kind } from '../../domain/measure/kinds.ts';
 import type { Measurement } from '../../domain/measure/measurement.ts';
 import type { FrameId } from '../../domain/study.ts';
+import { onePer } from '../browser/one-per.ts';
 import type { Pointer } from './pointer.ts';
+import type { Workspace } from './workspace.svelte.ts';
 
 /** A measurement on its way: the points that are set, and the one that still moves. */
 export interface Draft {
@@ -14,7 +16,7 @@ export interface Draft {
 const MOST_STEPS = 100;
 
 /** A person's measurements on this page. They are in memory alone, and go with the patient. */
-export class Measurements {
+class Measurements {
   all = $state.raw<readonly Measurement[]>([]);
   /** Id of the measurement whose points can be moved. */
   selected = $state<string>();
@@ -75,6 +77,13 @@ export class Measurements {
     this.#joined = joined;
   }
 
+  /** Adds those that are not there yet, in one step. @returns how many these are */
+  restore(found: readonly Measurement[]): number {
+    const added = found.filter(({ id }) => this.all.every((one) => one.id !== id));
+    if (added.length > 0) this.#set([...this.all, ...added]);
+    return added.length;
+  }
+
   remove(id: string): void {
     if (!this.all.some((one) => one.id === id)) return;
     this.#set(this.all.filter((one) => one.id !== id));
@@ -123,3 +132,6 @@ export class Measurements {
     if (!isThere(this.noting)) this.noting = undefined;
   }
 }
+
+/** Returns the measurements on a workspace. */
+export const measurementsOf = onePer(({ pointer }: Workspace) => new Measurements(pointer));

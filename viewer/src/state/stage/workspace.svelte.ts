@@ -139,7 +139,7 @@ export class Workspace {
    */
   showImage(study: Study, reference: ImageReference, from?: Cell): void {
     const find = (stacks: readonly Stack[]) => placeOf(reference, stacks);
-    const start = { find, document: reference.instance };
+    const start = { find, document: reference.instance, point: reference.point };
     const series = inOrder(study).find(({ uid }) => uid === reference.series) ?? longest(inOrder(study));
     if (!series) return;
     this.restore();
@@ -149,6 +149,7 @@ export class Workspace {
       const place = find(open.stacks);
       if (place) open.show(place);
       else open.document = reference.instance;
+      open.pointAt(place && reference.point);
       return;
     }
     const isSame = study.uid === this.study?.uid;

@@ -13,12 +13,14 @@ export interface Fact {
   high?: boolean;
 }
 
+/** Lists are undefined if they did not arrive. */
 export interface Facts {
-  allergies: readonly Fact[];
-  problems: readonly Fact[];
-  medications: readonly Fact[];
-  /** Its date in words; undefined if no visit is on record. */
+  allergies: readonly Fact[] | undefined;
+  problems: readonly Fact[] | undefined;
+  medications: readonly Fact[] | undefined;
+  /** Its date; undefined if no visit is on record, or none was read. */
   lastVisit?: string;
+  visitsUnread?: boolean;
 }
 
 /** Returns what the banner says of a record: the allergies with high risk first, the problems and medications that are active. */
@@ -30,24 +32,25 @@ export function factsOf(record: PatientRecord, wording: Wording): Facts {
     .sort()
     .at(-1);
   return {
-    allergies: [...record.allergies]
-      .sort((a, b) => Number(b.high) - Number(a.high))
+    allergies: record.allergies
+      ?.toSorted((a, b) => Number(b.high) - Number(a.high))
       .map(({ id, concept, high }) => ({ id, text: concept.text, high })),
     problems: record.problems
-      .filter(({ active }) => active)
+      ?.filter(({ active }) => active)
       .map(({ id, concept, onset }) => ({
         id,
         text: concept.text,
         note: onset && m.since({ date: dayOf(onset) }),
       })),
     medications: record.medications
-      .filter(({ active }) => active)
+      ?.filter(({ active }) => active)
       .map(({ id, concept, authored }) => ({
         id,
         text: concept.text,
         note: authored && m.prescribed({ date: inWords(authored) }),
       })),
-    lastVisit: lastVisit && inWords(lastVisit),
+    lastVisit,
+    visitsUnread: record.visitsUnread,
   };
 }
 
@@ -58,14 +61,16 @@ const GENDERS: Record<string, () => string> = {
   unknown: m.genderUnknown,
 };
 
-/** Describes a person in a few words: `54 y · female · born 1 May 1972 · MRN …4711`. */
-export function personWords({ gender, birthDate, mrns }: PatientRecord['person']): string {
+/** Returns the end of a medical record number: `MRN …4711`. */
+export const mrnWords = (mrn: string): string => m.mrn({ end: mrn.slice(-4) });
+
+/** Describes a person in a few words: `54 y · female · born 1 May 1972`. */
+export function personWords({ gender, birthDate }: PatientRecord['person']): string {
   const age = ageOn(birthDate, today());
   return [
     age === undefined ? '' : m.age({ age }),
     gender === undefined ? '' : (GENDERS[gender]?.() ?? gender),
     birthDate === undefined ? '' : m.born({ date: dayOf(birthDate) }),
-    mrns[0] !== undefined ? m.mrn({ end: mrns[0].slice(-4) }) : '',
   ]
     .filter(Boolean)
     .join(' · ');

@@ -1,7 +1,8 @@
 /** Lines of the texts on an image. Numbers have a point in every language, as scanners write them. */
 import type { SlicePlace } from '../../domain/space/image-facts.ts';
-import type { Suv, SuvGap } from '../../domain/grey/suv.ts';
+import type { Suv } from '../../domain/grey/suv.ts';
 import { m } from '../../messages/compiled/messages.js';
+import { suvGapWords } from '../controls/suv-words.ts';
 
 const short = (value: number): string => String(Math.round(value * 100) / 100);
 
@@ -31,19 +32,9 @@ export function windowWords(
   if (!window) return [];
   const words = `W ${Math.round(window.width)} L ${Math.round(window.centre)}`;
   if (!suv) return [words];
-  if (suv.factor === undefined) return [words, m.suvNotShown({ reason: GAPS[suv.gap]() })];
+  if (suv.factor === undefined) return [words, suvGapWords(suv.gap)];
   // PS3.3 §C.11.2.1.2: the value at which the image is white.
   const most = (window.centre - 0.5 + (window.width - 1) / 2) * suv.factor;
   const least = (window.centre - 0.5 - (window.width - 1) / 2) * suv.factor;
   return [words, m.suvWindow({ least: least.toFixed(1), most: most.toFixed(1) })];
 }
-
-const GAPS: Record<SuvGap, () => string> = {
-  units: m.suvGapUnits,
-  corrections: m.suvGapCorrections,
-  weight: m.suvGapWeight,
-  dose: m.suvGapDose,
-  'half-life': m.suvGapHalfLife,
-  'injection-time': m.suvGapInjectionTime,
-  'scan-time': m.suvGapScanTime,
-};

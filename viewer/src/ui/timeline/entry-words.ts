@@ -3,7 +3,7 @@ import type { Study } from '../../domain/study.ts';
 import { dayOf } from '../../messages/dates.ts';
 import { m } from '../../messages/compiled/messages.js';
 import { modalityNames, type Wording } from '../../messages/modalities.ts';
-import { ACCOMPANYING, plainObservation, plainStudy } from '../../messages/plain/names.ts';
+import { ACCOMPANYING, plainReport, plainResult, plainStudy } from '../../messages/plain/names.ts';
 import { plainVisit } from '../../messages/plain/visits.ts';
 
 const KINDS: Record<EntryKind, () => string> = {
@@ -33,11 +33,11 @@ export function plainTitle(entry: TimelineEntry, studies: readonly Study[]): str
   if (study) return others.length === 0 ? plainStudy(study) : undefined;
   if (entry.kind === 'encounter') return plainVisit(entry.title);
   const [report, ...more] = entry.reports;
-  if (report?.concept.text === entry.title && more.length === 0) return plainObservation(report.concept);
+  if (report?.concept.text === entry.title && more.length === 0) return plainReport(report.concept);
   const concepts = distinct(entry.results.map(({ concept }) => concept));
   // A title of its own, such as that of a report, is no list of results.
   if (concepts.length === 0 || entry.title !== concepts.map(({ text }) => text).join(', ')) return undefined;
-  return [...new Set(concepts.map((concept) => plainObservation(concept) ?? concept.text))].join(', ');
+  return [...new Set(concepts.map(plainResult))].join(', ');
 }
 
 function distinct(concepts: readonly Concept[]): Concept[] {
@@ -58,8 +58,6 @@ export function searchWords(entry: TimelineEntry, studies: readonly Study[], wor
     kindWords(entry.kind, studies, wording),
     ...studies.flatMap(({ modalities, accession = '' }) => [...modalities, accession]),
     ...entry.reports.flatMap(({ concept, text }) => [concept.text, text]),
-    ...entry.results.map(
-      ({ concept, value }) => `${concept.text} ${plainObservation(concept) ?? ''} ${value}`,
-    ),
+    ...entry.results.map(({ concept, value }) => `${concept.text} ${plainResult(concept)} ${value}`),
   ].join(' ');
 }

@@ -1,17 +1,22 @@
+import { DIASTOLIC, SYSTOLIC } from '../../domain/record/blood-pressure.ts';
 import type { Result } from '../../domain/record/record.ts';
+import type { Wording } from '../../messages/modalities.ts';
 import { unitWords } from '../../messages/plain/codes.ts';
-
-/** LOINC codes of the two values of a blood pressure. */
-const [SYSTOLIC, DIASTOLIC] = ['8480-6', '8462-4'];
+import { nameFor } from '../../messages/plain/names.ts';
 
 /** Returns a value as people write it: `128/82 mmHg` for a blood pressure, a unit as it is read aloud. */
-export function valueWords({ value, measures = [] }: Result): string {
+export function valueWords({ value, parts, measures = [] }: Result, wording: Wording): string {
   const [upper, lower] = [SYSTOLIC, DIASTOLIC].map((code) =>
     measures.find(({ concept }) => concept.code === code),
   );
   if (upper && lower && upper.unit === lower.unit)
     return `${upper.value}/${lower.value} ${unitWords(upper.unit)}`;
-  return measures.length === 1 ? rangeWords(value) : value;
+  if (!parts) return measures.length === 1 ? rangeWords(value) : value;
+  const words = parts.map((part) => {
+    const isNumber = /^[\d-]/.test(part.value);
+    return `${nameFor(part.concept, wording)} ${isNumber ? rangeWords(part.value) : part.value}`;
+  });
+  return words.join(', ');
 }
 
 /** Returns a value or a reference range with its unit, the last word unless that is a number, as people write it. */

@@ -65,9 +65,22 @@ test.each<[Partial<Result>, string]>([
   // Words, and limits of ranges, are the record's.
   [{ value: 'Never smoked' }, 'Never smoked'],
   [{ value: '< 5 mg/dL' }, '< 5 mg/dL'],
+  [
+    {
+      value: 'Pain score [KOOS] 61 {score}, Answer Yes',
+      parts: [
+        {
+          concept: { text: 'Pain score [KOOS]', system: 'http://loinc.org', code: '72102-7' },
+          value: '61 {score}',
+        },
+        { concept: { text: 'Answer' }, value: 'Yes' },
+      ],
+    },
+    'Knee: pain 61, Answer Yes',
+  ],
   // Half a blood pressure is none.
   [{ value: '128 mm[Hg]', measures: [measure('8480-6', 128, 'mm[Hg]')] }, '128 mmHg'],
-])('%o is written %s', (more, words) => expect(valueWords(result('1', more))).toBe(words));
+])('%o is written %s', (more, words) => expect(valueWords(result('1', more), 'plain')).toBe(words));
 
 test('a range has its unit as people write it', () => {
   expect(rangeWords('4 – 10 10*3/uL')).toBe('4 – 10 10³/µL');
