@@ -15,6 +15,11 @@ import { Fault, toFault } from '../schema/fault/fault.ts';
 import type { TrustedManifest } from '../schema/graphql/trusted-manifest.ts';
 import type { Tenant } from '../schema/tenant/tenant.ts';
 import { nothingAtPath } from '../schema/fault/refusals.ts';
+import {
+  answerAccessList,
+  keepsAccessList,
+  type AccessListRequestOptions,
+} from './audit/access-list-requests.ts';
 import { auditRequests, type AuditEvents } from './audit/request-audit.ts';
 import { addAuthorization, decorateRequests, type PassOn } from './http/authorization-hook.ts';
 import { faultHandler, nameResourceMetadata, sendFault, styleOf } from './http/fault-reply.ts';
@@ -57,6 +62,8 @@ import {
 } from './smart/discovery/discovery-routes.ts';
 import { startPage, type StartPageOptions } from './pages/start-page.ts';
 import type { Tenants } from './tenants/loading/settings.ts';
+import { shareRoutes } from './share/routes.ts';
+import type { Shares } from './share/shares.ts';
 import type { Traces } from './traces/traces.ts';
 import type { GraphExecutor } from './settings.ts';
 import { viewerConfiguration } from './pages/viewer-configuration.ts';
@@ -73,6 +80,8 @@ export interface AppDeps extends Partial<Pick<StartPageOptions, 'version' | 'peo
   tenants: Tenants;
   authorizer: Authorizer;
   capabilities: Capabilities;
+  /** Links by which people share; without it, there is nothing at their paths. */
+  shares?: Shares;
   /** Routes below `/oauth` of tenants whose authorization server is ours; without it, these paths answer 501. */
   oauth?: FastifyPluginAsync;
   clinical: Subgraph &
@@ -82,7 +91,9 @@ export interface AppDeps extends Partial<Pick<StartPageOptions, 'version' | 'peo
   imaging: Subgraph & { open: OpenStudies; rendered: RenderPicture; loading?(): readonly object[] } & Pick<
       Readiness,
       'awaySources'
-    >;
+    > &
+    Pick<AccessListRequestOptions, 'studyImages'>;
+  recordHolds: AccessListRequestOptions['recordHolds'];
   /** Starts the federated graph over both subgraphs; by default `federatedServer`, which starts it at once. */
   startGraph?: typeof federatedServer;
   /** In UTF-8. */
@@ -103,6 +114,10 @@ export interface AppDeps extends Partial<Pick<StartPageOptions, 'version' | 'peo
   separateMetricsPort?: boolean;
   /** Takes audit events (IA-30); without it they are dropped. */
   audit?: AuditEvents;
+  /** Lists who has looked at the data of a patient; without it, no tenant has such lists. */
+  accessList?: AccessListRequestOptions['list'];
+  /** Milliseconds since the epoch. */
+  now?: () => number;
   /** Evaluates FHIRPath of callers; by default the gateway creates its own pool. */
   expressions?: ExpressionPool;
   limits?: Limits;
@@ -117,10 +132,14 @@ export interface AppDeps extends Partial<Pick<StartPageOptions, 'version' | 'peo
   redis?: RateOptions['redis'];
   /** Limits of the load; without them, no request is refused because of it. */
   load?: LoadLimits;
+  /** Is told of each request of a tenant. @returns the refusal while its data are being made */
+  visited?: (tenant: Tenant) => Fault | undefined;
   /** Passes requests on to the first of several processes; without it, this one answers all. */
   passOn?: PassOn;
   /** Default `compiled`. */
   graphExecutor?: GraphExecutor;
+  /** True when the viewer opens the tenants of this gateway only. */
+  viewerOnlyOwn?: boolean;
   /** Milliseconds from which on a GraphQL operation is logged as slow; by default none is. */
   slowOperation?: number;
 }
@@ -221,7 +240,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   app.setNotFoundHandler((request, reply) => sendFault(baseUrl, 'json', nothingAtPath(), { request, reply }));
 
   await app.register(errorsPage());
-  const viewer = viewerConfiguration(tenants, authorizer, baseUrl);
+  const viewer = viewerConfiguration(tenants, authorizer, { baseUrl, onlyOwn: deps.viewerOnlyOwn });
   await app.register(viewerFiles(join(deps.pagesDirectory, 'viewer'), baseUrl, viewer));
   const playgroundDirectory = join(deps.pagesDirectory, 'playground');
   await app.register(playgroundFiles(playgroundDirectory));
@@ -262,26 +281,35 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     baseUrl,
     render: imaging.rendered,
   });
+  const { accessList: list, recordHolds, now = Date.now } = deps;
+  const { studyImages } = imaging;
+  const accesses = answerAccessList({ baseUrl, list, now, studyImages, recordHolds });
+  const listsAccesses = (tenant: Tenant) => keepsAccessList(tenant, list);
   for (const base of ['/:tenant', '/dyn/:encoded']) {
     await app.register(
       async (tenant) => {
-        const authorization = { tenants, authorizer, capabilities, baseUrl, documents, passOn };
-        addAuthorization(tenant, { ...authorization, limitTenantLoad });
+        const { shares, visited } = deps;
+        const authorization = { tenants, authorizer, capabilities, shares, baseUrl, documents, passOn };
+        addAuthorization(tenant, { ...authorization, limitTenantLoad, visited });
         tenant.addHook('onRequest', limitRate);
         addLinkHeaders(tenant, capabilities);
         if (deps.selfTest) {
           await tenant.register(selfTestRoutes(deps.selfTest.run, deps.selfTest.operatorKey));
         }
         const { claims } = clinical;
-        await tenant.register(discoveryRoutes({ authorizer, baseUrl, started, claims }));
+        await tenant.register(discoveryRoutes({ authorizer, baseUrl, started, claims, listsAccesses }));
         await tenant.register(graphqlRoutes(graphs, { limits, trusted }));
         await tenant.register(fhirGraphqlRoutes(graphs, { limits, expressions, trusted }));
         await tenant.register(mcp);
         await tenant.register(playground(playgroundDirectory, baseUrl, authorizer));
-        await tenant.register(clinical.routes);
+        await tenant.register(async (record) => {
+          record.addHook('preHandler', accesses);
+          await record.register(clinical.routes);
+        });
         if (deps.operations) await tenant.register(deps.operations);
         await tenant.register(imaging.routes);
         await tenant.register(wadoLinkRoutes({ baseUrl, capabilities, openStudies: imaging.open }));
+        if (shares) await tenant.register(shareRoutes({ baseUrl, shares }));
         if (deps.oauth) await tenant.register(deps.oauth);
         else
           tenant.all(

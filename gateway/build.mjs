@@ -71,11 +71,12 @@ async function server(step) {
   for (const name of readdirSync(prepared)) if (name.endsWith('.json')) rmSync(join(prepared, name));
 }
 
-/** Builds the viewer and the playground, and compresses their files. */
+/** Builds the viewer, the page of take-along packages beside it, and the playground, and compresses their files. */
 async function pages(step) {
   const vite = (name, config) =>
     step(name, 'vite/bin/vite.js', ['build', join(root, 'viewer'), '--logLevel', 'warn', ...config]);
   await vite('viewer', []);
+  await vite('page of packages', ['--config', join(root, 'viewer/package.config.ts')]);
   await vite('playground', ['--config', join(root, 'viewer/playground.config.ts')]);
   const built = ['viewer', 'playground'].map((name) => join(dist, name));
   await precompress(built, join(root, 'node_modules/.cache/precompressed'));

@@ -15,7 +15,7 @@ const PROGRAMS =
  * and one that asks for the `module` of CommonJS to find out that it runs in Node.
  */
 const PACKAGES =
-  /^(better-sqlite3.*|sharp|@cornerstonejs\/.*|piscina|pino|ioredis|@apollo\/utils\.createhash)$/;
+  /^(better-sqlite3.*|@duckdb\/.*|sharp|@cornerstonejs\/.*|piscina|pino|ioredis|@apollo\/utils\.createhash)$/;
 
 /** Packages of which a module reads a part by `require`, when it first needs it. */
 const REQUIRED = /^(fhirpath|@lhncbc\/ucum-lhc)$/;

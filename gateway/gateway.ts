@@ -1,9 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { sealingKey, type Access } from '../schema/access/access.ts';
 import type { ExpressionPool } from '../schema/expressions/pool.ts';
-import { measuredFetch, type MeasureCall } from '../schema/access/source-calls.ts';
 import type { CountLookup } from '../schema/process/cache-lookups.ts';
-import type { ChooseDispatcher } from '../schema/outbound/choose-dispatcher.ts';
 import type { Tenant } from '../schema/tenant/tenant.ts';
 import {
   clinicalSubgraph,
@@ -13,6 +11,8 @@ import {
 import { SourceAnswers } from '../subgraphs/clinical/sources/source-answers.ts';
 import type { FirstSeen } from '../subgraphs/imaging/cache/first-seen.ts';
 import { declaredImagingRoutes, imagingSubgraph, type ImagingDeps } from '../subgraphs/imaging/app.ts';
+import { join } from 'node:path';
+import { allRoutes, analysisPart, noAnalysis, withDefinitions } from './analysis/analysis-part.ts';
 import type { UnclearReason } from './identity/resolve-identity.ts';
 import type { ServiceName } from './federation/request/service-name.ts';
 import { patientDirectory } from './joins/record-directory.ts';
@@ -26,14 +26,17 @@ import { recordFunctions, remoteRecord } from './split/record-functions.ts';
 import { remoteGraph } from './split/remote-graph.ts';
 import { workAnswers } from './split/shared-work.ts';
 import { selfTest } from './self-test/self-test.ts';
+import { openShares, sharedPatients } from './share/open-shares.ts';
+import { sqliteShareState } from './share/state/share-state.ts';
 import { authorizer } from './smart/authorize.ts';
 import { capabilities, capabilitySealer } from './smart/capability/capability-admission.ts';
-import { ownAccess } from './smart/server/own-access.ts';
+import { identifiedGrants, ownAccess } from './smart/server/own-access.ts';
 import { oauthRoutes } from './smart/server/routes.ts';
 import { authorizationServer } from './smart/server/server.ts';
 import { peopleOfRecord } from './smart/server/sign-in/people.ts';
 import type { UpstreamDeps } from './smart/token/upstream.ts';
 import type { SharedState } from './state/shared-state.ts';
+import { beginnings } from './tenants/loading/beginnings.ts';
 
 export interface PartsOptions extends Omit<UpstreamDeps, 'onUnclear'> {
   /** Public base URL with its path prefix. */
@@ -43,8 +46,6 @@ export interface PartsOptions extends Omit<UpstreamDeps, 'onUnclear'> {
   /** SEALING_KEY: the first key seals, all keys open. */
   secrets: readonly string[];
   log: FastifyBaseLogger;
-  /** Returns the dispatcher for the archives and EHRs of a tenant (`outboundConnections`). */
-  dispatcher?: ChooseDispatcher;
   /** The proxy in front of the gateway, if it may fetch answers from archives itself. */
   proxy?: ImagingDeps['proxy'];
   /** Evaluates FHIRPath of callers; by default each subgraph creates its own pool. */
@@ -57,8 +58,6 @@ export interface PartsOptions extends Omit<UpstreamDeps, 'onUnclear'> {
   /** Counts identities of which a part is withheld. */
   onUnclear?: (reason: UnclearReason) => void;
   onContradiction?: ImagingDeps['onContradiction'];
-  /** Measures the calls to sources, those of authorization too. */
-  measure?: MeasureCall | undefined;
   /** Counts hits of caches. */
   countLookup?: CountLookup | undefined;
   /** Milliseconds that a request waits for a record that is being loaded. */
@@ -78,7 +77,7 @@ export function gatewayParts(options: PartsOptions) {
   const subgraphs = options.split
     ? remoteSubgraphs(options, options.split)
     : localSubgraphs(options, { outside, sealer });
-  const { clinical, imaging, openRecord, mayHold } = subgraphs;
+  const { clinical, imaging, openRecord, mayHold, analysis } = subgraphs;
   const studies = recordStudies(openRecord, mayHold);
   const record = peopleOfRecord(openRecord, outside);
   const server = authorizationServer({
@@ -103,16 +102,32 @@ export function gatewayParts(options: PartsOptions) {
     studyOwners: { ofImages: imaging.studyOwner, ofRecord: studies.subject },
     onInsecure: (tenant, reason) => log.warn({ tenant, reason }, 'an insecure tenant is used'),
   });
+  const shares = openShares({
+    secrets: options.secrets,
+    now,
+    openState: () => shared.shares ?? sqliteShareState(join(dataDir, 'share', 'state.sqlite'), now),
+    grantOf: sharedPatients({
+      authorizer: authorization,
+      identified: identifiedGrants({ identity: record.identity, now }),
+    }),
+    openRecord,
+    openStudies: imaging.open,
+  });
   return {
     clinical,
     imaging,
     server,
+    shares,
     operations: subgraphs.operations,
     authorizer: authorization,
     capabilities: capabilities(sealer, authorization, now),
     oauth: oauthRoutes(server, baseUrl),
     people: record.people,
     reachable: reachability(outside),
+    /** Tells if a record may have resources of a type, of any patient. */
+    recordHolds: (tenant: Tenant, access: Access, type: string) => openRecord(tenant, access).holds(type),
+    // The others of several processes have folders of their own.
+    ...beginnings({ clinical, imaging, analysis, shares }, options.ownDir === undefined),
     selfTest: selfTest({ ...outside, own: server, record, images: imaging.checks }),
     /** Closes what only a tenant used that was replaced. @param inUse all tenants that are still used */
     release(tenant: Tenant, inUse: readonly Tenant[]): void {
@@ -120,16 +135,17 @@ export function gatewayParts(options: PartsOptions) {
       server.release(tenant);
     },
     async close(): Promise<void> {
+      shares.close();
       await Promise.all([subgraphs.close(), server.close()]);
     },
   };
 }
 
 /** Creates the calls to systems outside, measured. */
-function outsideOf({ fetch: choose, now, measure, log, onUnclear }: PartsOptions): UpstreamDeps {
-  const measured = (own: typeof fetch) => (measure ? measuredFetch(own, measure) : own);
+function outsideOf({ dispatcher, now, measure, log, onUnclear }: PartsOptions): UpstreamDeps {
   return {
-    fetch: (tenant, tls) => measured(choose(tenant, tls)),
+    dispatcher,
+    measure,
     now,
     onUnclear: (tenant, reason) => {
       log.warn({ tenant: tenant.key, reason }, 'withheld: it is not clear whose a record number is');
@@ -157,17 +173,24 @@ function localSubgraphs(options: PartsOptions, means: Means) {
   const records = requestRecords(clinical);
   const { mayHold, joins } = clinical;
   const imaging = imagingPart(options, means, { open: records.open, joins, mayHold });
+  const ownDir = options.ownDir ?? options.dataDir;
+  const analysis = analysisPart({ ...options, ownDir, outside: means.outside, clinical, imaging });
   return {
-    clinical: records.subgraph,
+    clinical: { ...records.subgraph, routes: withDefinitions(clinical.routes, analysis) },
     imaging,
+    analysis,
     openRecord: records.open,
     mayHold,
-    operations: clinical.operations(imaging.imagesOfPatient),
+    operations: allRoutes(clinical.operations(imaging.imagesOfPatient), analysis.routes),
     release(tenant: Tenant, inUse: readonly Tenant[]): void {
       clinical.release(tenant, inUse);
       imaging.release(tenant, inUse);
+      analysis.release(tenant, inUse);
     },
-    close: () => Promise.all([clinical.close(), imaging.close()]),
+    async close(): Promise<void> {
+      await analysis.close();
+      await Promise.all([clinical.close(), imaging.close()]);
+    },
   };
 }
 
@@ -232,10 +255,12 @@ function remoteSubgraphs(options: PartsOptions, urls: SplitUrls) {
   const record = remoteRecord(links.clinical);
   const images = remoteImages(links.imaging);
   const declared = declaredClinicalRoutes(baseUrl);
+  const operations = forwarded(declared.operations(images.imagesOfPatient), links.clinical);
+  const analysis = noAnalysis(baseUrl);
   return {
     clinical: {
       ...remoteGraph(links.clinical),
-      routes: forwarded(declared.routes, links.clinical),
+      routes: withDefinitions(forwarded(declared.routes, links.clinical), analysis),
       claims: record.claims,
       /** The record is loaded by its own process. */
       prepare: async () => undefined,
@@ -249,7 +274,8 @@ function remoteSubgraphs(options: PartsOptions, urls: SplitUrls) {
       prepare: async () => undefined,
       loading: () => [],
     },
-    operations: forwarded(declared.operations(images.imagesOfPatient), links.clinical),
+    analysis,
+    operations: allRoutes(operations, analysis.routes),
     openRecord: record.open,
     mayHold: mayHoldElsewhere,
     /** Each process closes its own. */

@@ -1,5 +1,5 @@
 /**
- * Compresses the files of pages at build time, with Brotli at its highest quality and with gzip, beside each file. It
+ * Compresses the files of pages at build time, with Brotli, at its highest quality but for the largest, and with gzip, beside each file. It
  * is plain JavaScript, as the build.
  */
 import { createHash } from 'node:crypto';
@@ -20,7 +20,7 @@ const ENCODERS = {
   br: (bytes) =>
     promisify(brotliCompress)(bytes, {
       params: {
-        [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
+        [constants.BROTLI_PARAM_QUALITY]: bytes.length > RARE ? 9 : constants.BROTLI_MAX_QUALITY,
         [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
       },
     }),
@@ -28,6 +28,8 @@ const ENCODERS = {
 };
 
 const COMPRESSED = /\.(js|css|wasm|json|svg|webmanifest)$/;
+/** A file of more bytes is not part of a page that opens, and would take longer than all others. */
+const RARE = 4_000_000;
 /** Bytes of a file for which a compressed form saves packets. */
 const WORTH_COMPRESSING = 1400;
 

@@ -8,10 +8,15 @@ import type { FastifyBaseLogger } from 'fastify';
 import { ExpressionPool } from '../schema/expressions/pool.ts';
 import { trustedManifest } from '../schema/graphql/trusted-manifest.ts';
 import { tlsParts, type Tenant } from '../schema/tenant/tenant.ts';
+import { mistakesOf } from '../subgraphs/analysis/routes/catalogue.ts';
 import { sharedFirstSeen } from '../subgraphs/imaging/cache/shared-first-seen.ts';
 import { buildApp } from './app.ts';
+import { AccessList } from './audit/access-list.ts';
 import { auditSinks } from './audit/sinks.ts';
 import { buildDemoImages } from './demo/images.ts';
+import { buildPopulation } from './demo/population/build.ts';
+import { populationEnvironment } from './demo/population/environment.ts';
+import { isPopulation, PopulationOnDemand } from './demo/population/on-demand.ts';
 import { onceASecond } from './demo/progress.ts';
 import { demoSecret } from './demo/secret.ts';
 import { clinicalProcess, gatewayParts, imagingProcess, type PartsOptions } from './gateway.ts';
@@ -21,7 +26,7 @@ import { outboundConnections } from './outbound/connections.ts';
 import { metricsServer } from './http/metrics-server.ts';
 import { metrics } from './http/metrics.ts';
 import { processLogger } from './http/logger.ts';
-import { firstRequestCommands } from './pages/first-request.ts';
+import { greeting } from './pages/greeting.ts';
 import { askedCheck, checkTenant, COMMAND } from './self-test/command.ts';
 import type { Settings } from './settings.ts';
 import { serveSubgraph, subgraphOf } from './split/serve-subgraph.ts';
@@ -29,6 +34,7 @@ import { countedCache } from './state/cache.ts';
 import { sharedState } from './state/shared-state.ts';
 import { WatchedTenants, type TenantChanges } from './tenants/loading/watched-tenants.ts';
 import { notPrepared } from './tenants/loading/not-prepared.ts';
+import { storeProgress } from './tenants/loading/store-progress.ts';
 import type { Traces } from './traces/traces.ts';
 import { oneOfSeveral } from './workers/one-of-several.ts';
 import { passOnTo, serveOthers } from './workers/pass-on.ts';
@@ -62,16 +68,19 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   const demo = {
     images: join(dataDir, 'demo', 'images'),
     patients: join(root, 'gateway', 'demo', 'patients'),
+    population: join(dataDir, 'demo', 'population'),
     secret: join(dataDir, 'demo', 'secret'),
   };
   const expressions = new ExpressionPool();
   const tenants = new WatchedTenants({
     directory: settings.tenantsDir,
+    baseUrl,
     environment: {
       ...process.env,
       VIEWER_URL: `${baseUrl}/app/`,
       DEMO_IMAGES: demo.images,
       DEMO_PLAYGROUND_URL: `${baseUrl}/demo/playground`,
+      ...populationEnvironment(demo.population, baseUrl),
       // Created only when a tenant refers to it.
       get DEMO_SECRET() {
         return demoSecret(demo.secret);
@@ -79,6 +88,7 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     },
     demo,
     mockAllowed: settings.mockAllowed,
+    analysisMistakes: mistakesOf,
     dynamic: settings.dynamicTenants,
     dynamicHosts: settings.dynamicHosts,
     expressions,
@@ -119,6 +129,9 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   const hasImages = split ? subgraph === 'imaging' : isFirst;
   const buildImagesFor = async (some: readonly Tenant[]) => {
     if (hasImages && some.some(usesDemo)) await buildDemoImages({ target: demo.images, onProgress });
+    // A process of its own sees no visits, and a check is none.
+    if ((subgraph || checking) && some.some((tenant) => isPopulation(tenant, demo.population)))
+      await buildPopulation(demo.population);
   };
   // A check writes only what its tenant needs.
   const prepared = tenants.all.filter(({ key }) => !checking || key === checking.key);
@@ -141,8 +154,9 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     seen: sharedFirstSeen(redis.client, () => Date.now() / 1000),
   };
   const connections = outboundConnections({ ...settings, log, tenants: tenants.all });
-  const openAudit = () => {
+  const openAudit = (accessList?: AccessList) => {
     const audit = auditSinks({
+      accessList,
       baseUrl,
       // Not through the logger: it writes later, and drops lines when nobody reads them.
       stdout: (lines) => process.stdout.write(lines),
@@ -154,6 +168,10 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     process.once('exit', audit.record.flush);
     return audit;
   };
+  // Each of several gateways, or of three processes, has seen a part of the accesses only.
+  const isOneList = !redis && !split;
+  if (!isOneList && !subgraph && tenants.all.some(({ audit }) => audit.keep > 0))
+    log.warn('audit.keep is left out: gateways with REDIS_URL, and three processes, have no list in common.');
   const options: PartsOptions = {
     ...connections,
     now: Date.now,
@@ -208,9 +226,18 @@ export async function serve(settings: Settings, root: string): Promise<void> {
   redis?.onChange((reachable) => {
     if (reachable) server.renew();
   });
-  const stores = prepared.map((tenant) =>
-    clinical.prepare(tenant, storeProgress(log, tenant.key)).catch(notPrepared(log, tenant)),
-  );
+  const population = new PopulationOnDemand({
+    folder: demo.population,
+    prepare: parts.prepare,
+    log,
+    isReady: checking !== undefined || split !== undefined,
+  });
+  const atOnce = (tenant: Tenant) => !population.waits(tenant);
+  const stores = prepared
+    .filter(atOnce)
+    .map((tenant) =>
+      clinical.prepare(tenant, storeProgress(log, tenant.key)).catch(notPrepared(log, tenant)),
+    );
 
   if (checking) {
     await Promise.all(stores);
@@ -219,8 +246,11 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     );
   }
 
-  watch(parts.release, (tenant) => Promise.all([clinical.prepare(tenant), parts.imaging.prepare(tenant)]));
-  const audit = openAudit();
+  watch(parts.release, (tenant) => population.prepare(tenant));
+  const accessList = isOneList
+    ? new AccessList({ file: join(dataDir, 'accesses.sqlite'), secrets, now: Date.now, log })
+    : undefined;
+  const audit = openAudit(accessList);
   const { shutdownDelaySeconds: delaySeconds } = settings;
   const shutdown = new GracefulShutdown({ delaySeconds, exit: process.exit, log });
   const schemaFile = (name: string) => readFileSync(join(root, 'schema', name));
@@ -240,14 +270,17 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     traces,
     separateMetricsPort: settings.metricsPort !== undefined,
     audit: audit.record,
+    accessList,
     expressions,
     selfTest: { run: parts.selfTest, operatorKey: settings.operatorKey },
     trustedProxies: settings.trustedProxies,
     ready: () => shutdown.isReady,
     ...(redis && { redis }),
+    visited: (tenant) => population.visited(tenant),
     ...(several && !isFirst && { passOn: { to: passOnTo(several.socket), isShared: redis !== undefined } }),
     load: settings,
     graphExecutor: settings.graphExecutor,
+    viewerOnlyOwn: settings.viewerOnlyOwn,
     slowOperation: settings.slowOperation,
   });
   const metricsApp = settings.metricsPort === undefined || !isFirst ? undefined : metricsServer(measured);
@@ -257,14 +290,14 @@ export async function serve(settings: Settings, root: string): Promise<void> {
     passedOn?.close();
     await app.close();
     await Promise.all([parts.close(), audit.close(), metricsApp?.close()]);
-    await Promise.all([redis?.close(), expressions.close(), traces?.close()]);
+    await Promise.all([accessList?.close(), redis?.close(), expressions.close(), traces?.close()]);
   };
   shutdown.serves(app.server, close);
   stop = (signal) => shutdown.begin(signal);
   await metricsApp?.listen({ host, port: settings.metricsPort });
   // It takes a part of all connections at once: their requests must not wait until it has read everything.
-  const folders = tenants.all.map((tenant) => parts.imaging.prepare(tenant));
-  if (!isFirst) await Promise.race([Promise.all([...stores, ...folders]), delay(LONGEST_PREPARATION)]);
+  const folders = parts.begin(tenants.all.filter(atOnce));
+  if (!isFirst) await Promise.all([Promise.race([Promise.all(stores), delay(LONGEST_LOAD)]), ...folders]);
   await app.listen({ host, port });
   if (several && isFirst) passedOn = await serveOthers(app, several.socket);
   if (isFirst) server.keepSweeping(() => tenants.all);
@@ -287,42 +320,11 @@ async function openTraces(...options: ConstructorParameters<typeof Traces>): Pro
   return new Traces(...options);
 }
 
-/** Milliseconds after which a process besides the first serves although a folder or a store is not read. */
-const LONGEST_PREPARATION = 60_000;
+/** Milliseconds after which a process besides the first serves although a store is not loaded. */
+const LONGEST_LOAD = 60_000;
 
 /** Milliseconds for which the greeting waits until all folders are read. */
 const GREETING_PATIENCE = 10_000;
-
-/** Milliseconds between two lines of the log about a load. */
-const STORE_REPORT = 5_000;
-
-/** Returns a callback that writes into the log how far a store is. The load of a small one is not worth a line. */
-function storeProgress(log: Pick<FastifyBaseLogger, 'info'>, tenant: string): (progress: object) => void {
-  let last = Date.now();
-  return (progress) => {
-    if (Date.now() - last < STORE_REPORT) return;
-    last = Date.now();
-    log.info({ tenant, ...progress }, 'store: loading');
-  };
-}
-
-/**
- * Says where the pages are, and a first request.
- * @param secretFile file with the demonstration's secret; undefined when the demonstration is not served
- */
-function greeting(baseUrl: string, secretFile: string | undefined): string {
-  const pages = `
-SMART Imaging Gateway
-  Start page  ${baseUrl}/
-  Viewer      ${baseUrl}/app/`;
-  if (secretFile === undefined) return pages;
-  return `${pages}
-  Playground  ${baseUrl}/demo/playground
-
-A token, and a first request:
-${firstRequestCommands(baseUrl, secretFile)}
-`;
-}
 
 /** Opens the store that several gateways share, if there is one: its client is not loaded without. */
 async function redisAt(url: string | undefined) {

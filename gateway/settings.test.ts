@@ -17,6 +17,7 @@ test('an empty environment gives settings for a laptop', () => {
     dimseCacheBytes: 4096 * 1024 * 1024,
     exportBytes: 10 * 1024 ** 3,
     exportSeconds: 7200,
+    viewerOnlyOwn: false,
     dynamicTenants: true,
     dynamicHosts: new Set(),
     mockAllowed: true,
@@ -41,6 +42,7 @@ describe('variables set', () => {
       { EXPORT_MB: '1', EXPORT_HOURS: '0.5' },
       { exportBytes: 1024 ** 2, exportSeconds: 1800 },
     ],
+    ['a viewer of this gateway alone', { VIEWER_SERVERS: 'own' }, { viewerOnlyOwn: true }],
     ['SM-15 dynamic tenants off at a public base URL', { BASE_URL: 'https://h' }, { dynamicTenants: false }],
     [
       'SM-15 dynamic tenants on at a public base URL with DYN_TENANTS',

@@ -68,6 +68,7 @@ export const environment = z.object({
   DIMSE_CACHE_MB: z.coerce.number('must be a number').int().min(0).default(4096),
   EXPORT_MB: z.coerce.number('must be a number').int().min(0).default(10_240),
   EXPORT_HOURS: z.coerce.number('must be a number of hours').positive().max(168).default(2),
+  VIEWER_SERVERS: z.enum(['any', 'own'], 'must be any or own').default('any'),
   DYN_TENANTS: z.enum(['on', 'off'], 'must be on or off').optional(),
   DYN_ALLOWED_HOSTS: list,
   HTTPS_PROXY: proxy,
@@ -164,6 +165,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     httpsProxy: read.HTTPS_PROXY,
     httpProxy: read.HTTP_PROXY,
     noProxy: read.NO_PROXY,
+    /** True when the viewer opens the tenants of this gateway only. */
+    viewerOnlyOwn: read.VIEWER_SERVERS === 'own',
     dynamicTenants: read.DYN_TENANTS ? read.DYN_TENANTS === 'on' : LOCAL_NAMES.has(new URL(baseUrl).hostname),
     dynamicHosts: new Set(read.DYN_ALLOWED_HOSTS.map((host) => host.toLowerCase())),
     /** Addresses and networks of the proxies before us whose `X-Forwarded-For` is trusted. */
@@ -195,20 +198,22 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     /** Port of `/metrics`, on the same host; undefined for the main port. */
     metricsPort: read.METRICS_PORT,
     /** Destination of traces, and the part of them that is exported; undefined: there are no traces. */
-    traces:
-      read.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
-        ? undefined
-        : {
-            /** Base URL of a collector that takes OTLP over HTTP, without a slash at the end. */
-            endpoint: withoutSlash(read.OTEL_EXPORTER_OTLP_ENDPOINT),
-            serviceName: read.OTEL_SERVICE_NAME,
-            /** Part, from 0 to 1, of the traces that begin here; a caller's own trace is exported if the caller says so. */
-            ratio: read.OTEL_TRACES_SAMPLER_ARG,
-          },
+    traces: tracesOf(read),
     /** Processes that share the port. */
     workers: read.WORKERS,
     /** Seconds after SIGTERM in which the server still listens while readiness answers 503. */
     shutdownDelaySeconds: read.SHUTDOWN_DELAY_SECONDS,
+  };
+}
+
+function tracesOf(read: z.infer<typeof environment>) {
+  if (read.OTEL_EXPORTER_OTLP_ENDPOINT === undefined) return undefined;
+  return {
+    /** Base URL of a collector that takes OTLP over HTTP, without a slash at the end. */
+    endpoint: withoutSlash(read.OTEL_EXPORTER_OTLP_ENDPOINT),
+    serviceName: read.OTEL_SERVICE_NAME,
+    /** Part, from 0 to 1, of the traces that begin here; a caller's own trace is exported if the caller says so. */
+    ratio: read.OTEL_TRACES_SAMPLER_ARG,
   };
 }
 

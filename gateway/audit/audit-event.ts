@@ -103,6 +103,8 @@ function entities({
   patients,
   tool,
   rows,
+  tables,
+  share,
   isHandedOver,
   request,
   outcome,
@@ -121,6 +123,15 @@ function entities({
   if (tool !== undefined) {
     const description = 'Tool that an assistant called by the Model Context Protocol';
     found.push({ type: entityType('4', 'Other'), name: tool, description });
+  }
+  if (share !== undefined) {
+    const { id, event, recipient } = share;
+    found.push({
+      type: SYSTEM_OBJECT,
+      what: { identifier: { value: id } },
+      description: `SMART Health Link: ${event}`,
+      detail: recipient === undefined ? undefined : [{ type: 'recipient', valueString: recipient }],
+    });
   }
   if (patient !== undefined) {
     const what = { reference: `Patient/${patient}` };
@@ -141,8 +152,9 @@ function entities({
   }
   if (action === 'search') {
     const text = Buffer.from(query ?? type ?? '').toString('base64');
-    const detail = Object.entries({ patients, rows }).flatMap(([type, count]) =>
-      count === undefined ? [] : [{ type, valueString: `${count}` }],
+    const said = { patients, rows, tables: tables?.join(', ') };
+    const detail = Object.entries(said).flatMap(([type, value]) =>
+      value === undefined ? [] : [{ type, valueString: `${value}` }],
     );
     found.push({
       type: SYSTEM_OBJECT,

@@ -14,10 +14,12 @@ export interface DeliveryOptions {
   /** Milliseconds before the first retry; doubled for each further one, up to a minute. */
   backOff: number;
   log: FaultLog;
+  /** Name of the records in the log (default: audit records). */
+  name?: string;
   count(fate: Fate, records: number): void;
 }
 
-export type Delivery = ReturnType<typeof delivery>;
+export type Delivery<Line = string> = ReturnType<typeof delivery<Line>>;
 
 const LONGEST_PAUSE = 60_000;
 
@@ -25,12 +27,12 @@ const LONGEST_PAUSE = 60_000;
  * Delivers records in the background, one batch at a time. A destination that fails is tried again with growing pauses
  * while new records queue. No request waits for its record or fails because of it (IA-30).
  */
-export function delivery(
-  deliver: (lines: string[]) => Promise<readonly Delivered[]>,
+export function delivery<Line = string>(
+  deliver: (lines: Line[]) => Promise<readonly Delivered[]>,
   options: DeliveryOptions,
 ) {
-  const { most, batch, backOff, log, count } = options;
-  const waiting: string[] = [];
+  const { most, batch, backOff, log, name = 'audit records', count } = options;
+  const waiting: Line[] = [];
   let working: Promise<void> | undefined;
   let dropped = 0;
   let failures = 0;
@@ -43,7 +45,7 @@ export function delivery(
     count('dropped', records);
   };
   const tellDropped = (): void => {
-    if (dropped > 0) log.error({ records: dropped }, 'audit records were dropped');
+    if (dropped > 0) log.error({ records: dropped }, `${name} were dropped`);
     dropped = 0;
   };
   const pause = (): Promise<void> =>
@@ -69,12 +71,11 @@ export function delivery(
       if (recorded) count('recorded', recorded);
       if (rejected) {
         count('rejected', rejected);
-        log.error({ records: rejected }, 'audit records were refused by their destination');
+        log.error({ records: rejected }, `${name} were refused by their destination`);
       }
       if (fates.includes('again')) {
         // Logged once per outage, not once per attempt.
-        if (failures++ === 0)
-          log.error({ err, waiting: waiting.length }, 'audit records cannot be delivered');
+        if (failures++ === 0) log.error({ err, waiting: waiting.length }, `${name} cannot be delivered`);
         await pause();
       } else failures = 0;
       tellDropped();
@@ -90,7 +91,7 @@ export function delivery(
 
   return {
     /** Queues a record; never waits and never throws. */
-    add(line: string): void {
+    add(line: Line): void {
       if (waiting.length >= most || closing) return drop(1);
       waiting.push(line);
       start();

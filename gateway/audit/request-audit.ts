@@ -21,7 +21,12 @@ export interface AuditEvents {
 }
 
 /** Tenant of the records of requests whose configuration in the URL was refused (SM-15). */
-const REFUSED_DYNAMIC: AuditedTenant = { key: 'dyn', path: 'dyn', dynamic: false, audit: { type: 'stdout' } };
+const REFUSED_DYNAMIC: AuditedTenant = {
+  key: 'dyn',
+  path: 'dyn',
+  dynamic: false,
+  audit: { type: 'stdout', keep: 0 },
+};
 
 const STATE = Symbol('audit');
 interface State {

@@ -5,6 +5,7 @@ import { tenantBase } from '../../schema/http/request.ts';
 import type { AuditConfig } from '../../schema/tenant/tenant.ts';
 import type { AuditEvent } from '../../schema/access/audit.ts';
 import type { FaultLog } from '../../schema/fault/log-fault.ts';
+import type { AccessList } from './access-list.ts';
 import { AuditLines } from './audit-lines.ts';
 import type { Delivery, Fate } from './delivery.ts';
 import { delivery } from './delivery.ts';
@@ -22,6 +23,8 @@ export interface AuditSinksDeps {
   /** Seconds since the epoch. */
   now: () => number;
   log: FaultLog;
+  /** Takes the accesses that patients can list, besides. */
+  accessList?: Pick<AccessList, 'add'> | undefined;
   /** Registry of the metric that counts records. */
   registry?: Registry;
   /** Records that may wait for one destination. */
@@ -99,6 +102,7 @@ export function auditSinks(deps: AuditSinksDeps): {
   const record = (tenant: AuditedTenant, event: AuditEvent): void => {
     // The path of a dynamic tenant is a secret (SM-14); its key is a hash.
     const { audit, dynamic, key, path } = tenant;
+    deps.accessList?.add(tenant, event);
     const base = tenantBase(baseUrl, { path: dynamic ? `dyn/${key}` : path });
     const line = lines.of(event, base);
     if (audit.type !== 'stdout') return destinationOf(tenant, audit).add(line);

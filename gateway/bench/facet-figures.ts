@@ -1,26 +1,15 @@
 /** Facets of all Observations, and of those of half of the patients, through the whole gateway's record. */
-import { join } from 'node:path';
 import type { Access } from '../../schema/access/access.ts';
 import { parseScopes } from '../../schema/access/scopes.ts';
-import { parseTenant } from '../../schema/tenant/tenant.ts';
-import type { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
+import { openBuiltRecord } from './built-record.ts';
 import type { Population } from './data/synthea-copies.ts';
 import { duration, median, type Figure } from './measure.ts';
 
-const root = join(import.meta.dirname, '../..');
 const ROUNDS = 9;
 
 /** @param directory with the folders `records`, and `new` for data */
 export async function facetFigures(directory: string, { patients }: Population): Promise<Figure[]> {
-  const app = join(root, 'dist/subgraphs/clinical/app.js');
-  const subgraphOf = ((await import(app)) as { clinicalSubgraph: typeof clinicalSubgraph }).clinicalSubgraph;
-  const subgraph = subgraphOf({ dataDir: join(directory, 'new'), baseUrl: 'http://localhost' });
-  const images = { type: 'folder', path: '.', lookup: 'all-studies-on-server' };
-  const clinical = { type: 'store', path: join(directory, 'records') };
-  const { tenant } = parseTenant(
-    { authorization: { type: 'mock' }, clinical, images },
-    { key: 't', path: 't', dynamic: false, directory: '/', environment: {} },
-  );
+  const { subgraph, tenant } = await openBuiltRecord(directory);
   const half = patients.filter((_, at) => at % 2 === 0).map((id) => ({ id }));
   const access = (reach: Access['patients']): Access => ({
     tenant: 't',
@@ -28,7 +17,6 @@ export async function facetFigures(directory: string, { patients }: Population):
     permissions: parseScopes('system/*.rs'),
     expires: Date.now() / 1000 + 3_600,
   });
-  await subgraph.prepare(tenant);
   const time = async (reach: Access['patients'], code: string, params: [string, string][] = []) => {
     const times: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {

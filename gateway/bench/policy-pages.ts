@@ -2,8 +2,7 @@
 import { join } from 'node:path';
 import type { Access } from '../../schema/access/access.ts';
 import { parseScopes } from '../../schema/access/scopes.ts';
-import { parseTenant } from '../../schema/tenant/tenant.ts';
-import type { clinicalSubgraph } from '../../subgraphs/clinical/app.ts';
+import { openBuiltRecord } from './built-record.ts';
 import type { Figure } from './measure.ts';
 import type { Population } from './data/synthea-copies.ts';
 
@@ -40,22 +39,13 @@ async function rowsPerSecond(
   name: 'new' | 'old',
   { patients }: Population,
 ): Promise<number> {
-  const app = join(checkout, 'dist/subgraphs/clinical/app.js');
-  const subgraphOf = ((await import(app)) as { clinicalSubgraph: typeof clinicalSubgraph }).clinicalSubgraph;
-  const subgraph = subgraphOf({ dataDir: join(directory, name), baseUrl: 'http://localhost' });
-  const images = { type: 'folder', path: '.', lookup: 'all-studies-on-server' };
-  const clinical = { type: 'store', path: join(directory, 'records') };
-  const { tenant } = parseTenant(
-    { authorization: { type: 'mock' }, clinical, images },
-    { key: 't', path: 't', dynamic: false, directory: '/', environment: {} },
-  );
+  const { subgraph, tenant } = await openBuiltRecord(directory, { checkout, name });
   const access: Access = {
     tenant: 't',
     patients: patients.filter((_, at) => at % 2 === 0).map((id) => ({ id })),
     permissions: parseScopes('patient/*.rs'),
     expires: Date.now() / 1000 + 3_600,
   };
-  await subgraph.prepare(tenant);
   let [rows, cursor]: [number, string | undefined] = [0, undefined];
   const begun = performance.now();
   for (let page = 0; page < PAGES[name]; page++) {

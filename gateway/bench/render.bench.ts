@@ -1,9 +1,11 @@
-/** Rendering of CT slices, thumbnails from the cache, and the delay of the event loop meanwhile. */
+/** Rendering of CT slices beside sharp alone, thumbnails from the cache, and the delay of the event loop meanwhile. */
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Pool } from 'undici';
+import sharp from 'sharp';
+import { Pool, type Dispatcher } from 'undici';
+import { processorTime, workedBy } from '../test/setup/processor-time.ts';
 import { startBuiltServer } from './built-server.ts';
 import { ctInstanceUid, ctSeriesUid, ctStudyUid, writeCtFiles } from './data/ct-files.ts';
 import { alternate, median, type Figure } from './measure.ts';
@@ -14,6 +16,7 @@ const AT_ONCE = 8;
 const PICTURES = 300;
 const THUMBNAILS = 4000;
 const ROUNDS = 5;
+const RENDERED = 'rendered?window=40,400,linear';
 
 export async function bench(): Promise<Figure[]> {
   const directory = await mkdtemp(join(tmpdir(), 'render-'));
@@ -53,7 +56,7 @@ export async function bench(): Promise<Figure[]> {
       await Promise.all(Array.from({ length: AT_ONCE }, client));
       return count / ((performance.now() - start) / 1000);
     };
-    const rendered = speed(PICTURES, 'rendered?window=40,400,linear');
+    const rendered = speed(PICTURES, RENDERED);
     const delays: number[] = [];
     const measured = async () => {
       await server.memory();
@@ -65,7 +68,23 @@ export async function bench(): Promise<Figure[]> {
       { pictures: measured, thumbnails: speed(THUMBNAILS, 'thumbnail') },
       ROUNDS,
     );
+    const one = async () => {
+      const before = workedBy(server.pid);
+      for (let at = 0; at < PICTURES; at++) await ask(`${paths[at % SLICES]!}/${RENDERED}`);
+      return (workedBy(server.pid) - before) / PICTURES;
+    };
+    const pixels = await eightBits(
+      await pool.request({
+        path: `${paths[0]!}/${RENDERED}`,
+        method: 'GET',
+        headers: { accept: 'image/png' },
+      }),
+    );
+    const cost = await alternate({ sharp: () => sharpAlone(pixels), ours: one }, ROUNDS);
     return [
+      { what: 'rendered 512 × 512 CT, processor', value: cost.ours.median, unit: 'ms' },
+      { what: '… beside sharp with the same 8-bit pixels', value: cost.ours.ratio, unit: '×', atMost: 3 },
+      { what: '… bytes of the JPEG', value: (await ask(`${paths[0]!}/${RENDERED}`)) / 1000, unit: 'kB' },
       {
         what: 'rendered 512 × 512 CT, eight at once',
         value: result.pictures.median,
@@ -80,6 +99,23 @@ export async function bench(): Promise<Figure[]> {
     server.stop();
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** Returns the shades of a picture in a format without loss. */
+async function eightBits({ body }: Dispatcher.ResponseData): Promise<Buffer> {
+  return sharp(Buffer.from(await body.arrayBuffer()))
+    .toColourspace('b-w')
+    .raw()
+    .toBuffer();
+}
+
+/** Encodes shades as JPEG of the same quality; returns the milliseconds of processor for a picture. */
+async function sharpAlone(pixels: Buffer): Promise<number> {
+  const raw = { width: SIZE, height: SIZE, channels: 1 } as const;
+  const all = async () => {
+    for (let at = 0; at < PICTURES; at++) await sharp(pixels, { raw }).jpeg({ quality: 90 }).toBuffer();
+  };
+  return (await processorTime(all)) / PICTURES;
 }
 
 /** Draws a body with noise into the pixels of a slice: uniform pixels would be encoded in no time. */

@@ -8,6 +8,10 @@ const HEAD = `# Results of the benchmarks
 
 Written by \`npm run bench\`, one part for each benchmark, with the machine on which it ran. Figures of different parts, or of
 different machines, cannot be compared: other load changes them by a third and more. Ratios are of one run, alternated.
+
+Of the federated request there are two figures. \`peers\` sends one prepared text with known tokens, again and again: an app in
+production. \`cold\` sends a text, an id or a token that the gateway has not seen: analysts, and apps that write values into their
+texts. Whoever cites a figure says which of the two it is; where both may be meant, it is the one of \`cold\`.
 `;
 
 export const TABLE_HEAD = '| benchmark | figure | must be | |\n|---|---:|---:|---|\n';

@@ -15,6 +15,8 @@ export interface SteadyJob {
   part: number;
   /** Of each of the two measurements. */
   seconds: number;
+  /** Process of the server. */
+  pid: number;
 }
 
 export interface SteadyResult {
@@ -24,10 +26,14 @@ export interface SteadyResult {
   /** Milliseconds from the time when a request was due until its answer was complete. */
   p50: number;
   p99: number;
+  p999: number;
   /** Answers in a second at that rate. */
   answered: number;
   /** Milliseconds by which the client itself was late, p99. */
   delay99: number;
+  /** Milliseconds of the server's processor for a request, with all connections busy and at the rate. */
+  costBusy: number;
+  costAtRate: number;
 }
 
 /** Measures once. @param directory for the job @throws when an answer is no 200 */

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { sharedDataPresent } from '../test/setup/shared-data.ts';
 import { alternate, duration, median, type Figure } from './measure.ts';
+import { exportFigures } from './export-figures.ts';
 import { facetFigures } from './facet-figures.ts';
 import { policyRate } from './policy-pages.ts';
 import { startWholeGateway, statusOf, writeOpenTenant, type WholeGateway } from './whole-gateway.ts';
@@ -32,6 +33,19 @@ const SEARCHES: Record<string, { query: string; atMost: number; timesOld: number
   'code:not': { query: 'Observation?code:not=http://loinc.org|8302-2', atMost: 30, timesOld: 15 },
 };
 
+/** Totals, and what is included. `$n` is another number in each round: an answer that is kept costs nothing. */
+const COUNTS: Record<string, string> = {
+  'count of half by date': 'Observation?_summary=count&date=gt2012-05-05T10:00:$n',
+  'count of all by date': 'Observation?_summary=count&date=gt1900-01-01T10:00:$n',
+  'count of none by date': 'Observation?_summary=count&date=gt2100-01-01T10:00:$n',
+  'count by code and date':
+    'Observation?_summary=count&code=http://loinc.org|8302-2&date=gt2012-05-05T10:00:$n',
+  'count by category and date': 'Observation?_summary=count&category=laboratory&date=gt2012-05-05T10:00:$n',
+  'page with its total': 'Observation?_total=accurate&date=gt2012-05-05T10:00:$n',
+  '_revinclude of a page of reports': 'Observation?_revinclude=DiagnosticReport:result&_offset=$n',
+  '_revinclude of all that fits': 'Patient?_revinclude=Observation:patient&_offset=$n',
+};
+
 export async function bench(): Promise<Figure[]> {
   if (!sharedDataPresent) return [];
   const directory = await mkdtemp(join(tmpdir(), 'store-bench-'));
@@ -48,6 +62,7 @@ export async function bench(): Promise<Figure[]> {
     servers.push(current);
     const figures = await loadFigures(current, population, begun);
     figures.push(...(await searchFigures(current, old, population)));
+    figures.push(...(await countFigures(current)));
     figures.push(...(await pageFigures(current)));
     figures.push({
       what: 'store: memory after the searches',
@@ -59,6 +74,7 @@ export async function bench(): Promise<Figure[]> {
     figures.push({ what: 'store: first answer of a later start', value: seconds, unit: 's', atMost: 2 });
     figures.push(...(await facetFigures(directory, population)));
     figures.push(...(await policyRate(directory, population, OLD)));
+    figures.push(...(await exportFigures(directory, population)));
     return figures;
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
@@ -145,6 +161,15 @@ async function searchFigures(
     unit: 'ms',
     atMost: 50,
   });
+  return figures;
+}
+
+async function countFigures(server: WholeGateway): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const [name, query] of Object.entries(COUNTS)) {
+    const value = await medianOf((round) => ask(server, query.replace('$n', String(10 + round))), ROUNDS);
+    figures.push({ what: `store: ${name}`, value, unit: 'ms', atMost: 50 });
+  }
   return figures;
 }
 

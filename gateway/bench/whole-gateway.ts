@@ -103,14 +103,14 @@ export async function startSplitGateway(checkout: string, directory: string): Pr
   };
 }
 
-/** Writes a tenant `t`, open to everybody, over the FHIR data in `records` and the empty folder `images`. */
-export async function writeOpenTenant(directory: string): Promise<void> {
+/** Writes a tenant `t`, open to everybody, over the FHIR data in `records` and the empty folder `images`. @param keys of `images` */
+export async function writeOpenTenant(directory: string, keys: object = {}): Promise<void> {
   await mkdir(join(directory, 'tenants'));
   await mkdir(join(directory, 'images'));
   const tenant = {
     authorization: { type: 'mock', disableAuthzChecks: true },
     clinical: { type: 'store', path: join(directory, 'records') },
-    images: { type: 'folder', path: join(directory, 'images'), lookup: 'all-studies-on-server' },
+    images: { type: 'folder', path: join(directory, 'images'), lookup: 'all-studies-on-server', ...keys },
   };
   await writeFile(join(directory, 'tenants/t.json'), JSON.stringify(tenant));
 }

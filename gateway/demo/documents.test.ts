@@ -1,9 +1,10 @@
 import dicomParser, { type DataSet } from 'dicom-parser';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ALL_DEMO_IMAGES } from '../test/setup/demo-images.ts';
+import { NODULE, SIZE, SPACING } from './chest-anatomy.ts';
 import { FREQUENCY, SENSITIVITY } from './electrocardiogram.ts';
 import { pdfDocument } from './encapsulated-pdf.ts';
 import { demographicsById, patientBundles, reportText } from './patients.ts';
@@ -16,12 +17,15 @@ const HEART = 'whitfield-us-heart-2026';
 const ECG = path(HEART, 2);
 const PDF = path(HEART, 900);
 const OBJECT = path('castellanos-ct-chest-2025', 99);
+const STATE = path('castellanos-ct-chest-2026', 902);
+const KEY_IMAGES = path('castellanos-ct-chest-2026', 903);
+const SEGMENTATION = path('castellanos-ct-chest-2026', 800);
 const read = (file: string): DataSet => dicomParser.parseDicom(readFileSync(file));
 
 /** Of Debian's dicom3tools. */
 const VALIDATOR = '/usr/bin/dciodvfy';
 
-test.runIf(existsSync(VALIDATOR)).each([ECG, PDF, OBJECT])('%s is valid for dciodvfy', (file) => {
+test.each([ECG, PDF, OBJECT, SEGMENTATION, STATE, KEY_IMAGES])('%s is valid for dciodvfy', (file) => {
   const complaints = execFileSync('sh', ['-c', `${VALIDATOR} "$0" 2>&1`, file], { encoding: 'utf8' });
   expect(complaints.split('\n').filter((line) => /^(Error|Warning)/.test(line))).toEqual([]);
 });
@@ -90,6 +94,22 @@ describe('the report as PDF', () => {
     const [, length] = /\/Length (\d+)/.exec(pdf)!;
     expect(/stream\n([^]*?)\nendstream/.exec(pdf)![1]).toHaveLength(Number(length));
   });
+});
+
+test('the presentation state has its circle round the nodule, in the part of the image that it shows', () => {
+  const dataset = read(STATE);
+  const [annotation] = dataset.elements['x00700001']!.items!;
+  const [graphic] = annotation!.dataSet!.elements['x00700009']!.items!;
+  const [x, y, edge] = [0, 1, 2].map((index) => graphic!.dataSet!.float('x00700022', index)!);
+  // From 0/0, the outer corner of the first pixel, to the middle of the phantom.
+  expect((x! - SIZE / 2) * SPACING).toBeCloseTo(NODULE.x, 3);
+  expect((y! - SIZE / 2) * SPACING).toBeCloseTo(NODULE.y, 3);
+  expect((edge! - x!) * SPACING).toBeGreaterThan(9 / 2);
+  const [area] = dataset.elements['x0070005a']!.items!;
+  const corner = (tag: string) => [0, 1].map((index) => area!.dataSet!.int32(tag, index)!);
+  const [from, to] = [corner('x00700052'), corner('x00700053')];
+  for (const [axis, middle] of [x!, y!].entries())
+    expect(Math.abs((from[axis]! + to[axis]!) / 2 - middle)).toBeLessThanOrEqual(1);
 });
 
 test('the test object has its rods and its bar at the stated distances', () => {

@@ -1,4 +1,4 @@
-/** The requests of `docs/examples.md`, with a token of the demonstration: each shows what the page says. */
+/** The requests of `docs/examples.md`, with the token of an analyst of the demonstration: each shows what the page says. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startDemoGateway, type DemoGateway } from '../test/clients/demo-gateway.ts';
@@ -17,7 +17,7 @@ let gateway: DemoGateway;
 let token: string;
 beforeAll(async () => {
   gateway = await startDemoGateway();
-  token = await gateway.token();
+  token = await gateway.analystToken();
   // The graph starts with the first request.
   await shown('A report with its images');
 }, 60_000);
@@ -61,7 +61,7 @@ describe('docs/examples.md', () => {
     expect(report).toMatchObject({
       status: 'final',
       basedOn: [{ resource: { status: 'completed' } }],
-      ImagingStudyList: [{ id: castellanos('2026'), series: { length: 5 } }],
+      ImagingStudyList: [{ id: castellanos('2026'), series: { length: 8 } }],
       priors: [{ id: 'demo-castellanos-report-rb25-104417' }],
     });
   });
@@ -163,8 +163,18 @@ describe('docs/examples.md', () => {
     );
   });
 
+  test('Women with diabetes and their CT', async () => {
+    const { count, edges } = await shown<{
+      count: number;
+      edges: { resource: { subject: { reference: string } } }[];
+    }>('Women with diabetes and their CT');
+    expect(count).toBe(edges.length);
+    const patients = new Set(edges.map(({ resource }) => resource.subject.reference));
+    expect([...patients]).toEqual(['Patient/87a339d0-8cae-418e-89c7-8651e6aab3c6']);
+  });
+
   test('has no other requests', () => {
-    expect(requests.size).toBe(9);
-    expect(page.match(/```graphql/g)).toHaveLength(9);
+    expect(requests.size).toBe(10);
+    expect(page.match(/```graphql/g)).toHaveLength(10);
   });
 });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,7 +17,9 @@ import {
 } from './patients.ts';
 import { instancesOf, phantomFiles } from './phantom.ts';
 import { reidentify } from './reidentify.ts';
-import { reportFile } from './reports.ts';
+import { presentationStateFile } from './presentation-state.ts';
+import { phantomImage, reportFile } from './reports.ts';
+import { segmentationFile } from './segmentation.ts';
 import { IMAGE_PACKAGES, packageVersion, readPackageFile } from './sources.ts';
 import { demoStudies, studyUid, type DemoSeries, type DemoStudy } from './stories.ts';
 import type { Code } from './structured-report.ts';
@@ -51,20 +53,32 @@ const PARTS = [
   'phantom',
   'chest-anatomy',
   'reports',
+  'presentation-state',
   'structured-report',
   'electrocardiogram',
   'encapsulated-pdf',
+  'segmentation',
   'test-object',
 ];
 
 /** Returns the number of files of a series. */
 export function seriesLength(series: DemoSeries): number {
-  if ('report' in series || 'recording' in series || 'pdf' in series) return 1;
   if ('testObject' in series) return series.testObject;
-  return 'phantom' in series ? instancesOf(series.phantom) : series.files.length;
+  if ('phantom' in series) return instancesOf(series.phantom);
+  return 'package' in series ? series.files.length : 1;
 }
 
-function* seriesFiles(study: DemoStudy, series: DemoSeries, patient: Demographics): Generator<Buffer> {
+/** @param folder of the study, with the series before this one */
+function* seriesFiles(
+  study: DemoStudy,
+  series: DemoSeries,
+  patient: Demographics,
+  folder: string,
+): Generator<Buffer> {
+  if ('segmentationOf' in series) {
+    yield segmentationOf({ study, patient }, series, folder);
+    return;
+  }
   if ('phantom' in series) {
     const provenance = 'Pixels: synthetic phantom, computed; no person was imaged.';
     yield* phantomFiles(series.phantom, (instance) =>
@@ -101,13 +115,39 @@ function* seriesFiles(study: DemoStudy, series: DemoSeries, patient: Demographic
   }
 }
 
+/** Returns the segmentation of a series that is in the folder of its study already. */
+function segmentationOf(
+  { study, patient }: { study: DemoStudy; patient: Demographics },
+  series: Extract<DemoSeries, { segmentationOf: unknown }>,
+  folder: string,
+): Buffer {
+  const of = study.series.find(({ number }) => number === series.segmentationOf);
+  if (!of || !('phantom' in of)) throw new Error(`study ${study.key}: no phantom ${series.segmentationOf}`);
+  const imageOf = (instance: number) => phantomImage(study.key, of.number, instance);
+  const provenance = 'Computed by thresholds from the images, for demonstration.';
+  const identity = identityElements({ patient, study }, series, 1, { provenance });
+  return segmentationFile(of.phantom, filesOf(join(folder, `series-${of.number}`)), imageOf, identity);
+}
+
+function* filesOf(folder: string): Generator<Buffer> {
+  for (const name of readdirSync(folder).sort()) yield readFileSync(join(folder, name));
+}
+
 /** Returns the file of a series without pixels. */
 function documentFile(
   { study, patient }: { study: DemoStudy; patient: Demographics },
-  series: Extract<DemoSeries, { report: unknown } | { recording: unknown } | { pdf: unknown }>,
+  series: Extract<
+    DemoSeries,
+    { report: unknown } | { presentation: unknown } | { recording: unknown } | { pdf: unknown }
+  >,
   identity: readonly Element[],
 ): Buffer {
   if ('report' in series) return reportFile(series.report, study, identity);
+  if ('presentation' in series) {
+    const { presentation } = series;
+    const image = phantomImage(study.key, presentation.series, presentation.instance);
+    return presentationStateFile(presentation, image, study, identity);
+  }
   if ('recording' in series) return electrocardiogramFile(series.recording, study, identity);
   const who = `${patient.name.replaceAll('^', ' ')}, born ${patient.birthDate}, ${patient.patientId}`;
   const text = `${who}\n\n${reportText(patientBundles(), studyUid(study.key))}`;
@@ -135,7 +175,7 @@ async function write(folder: string, onProgress: DemoImagesOptions['onProgress']
       const draft = `${seriesFolder}.draft`;
       await mkdir(draft, { recursive: true });
       let instance = 0;
-      for (const bytes of seriesFiles(study, series, patient)) {
+      for (const bytes of seriesFiles(study, series, patient, join(folder, study.key))) {
         instance += 1;
         await writeFile(join(draft, `${String(instance).padStart(4, '0')}.dcm`), bytes);
         onProgress?.(++done, all, study.description);

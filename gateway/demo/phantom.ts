@@ -50,7 +50,7 @@ function smooth(image: Int16Array, rows: Float32Array): void {
 }
 
 /** Returns the position in mm of a slice along the patient's axis (LPS z); slice 0 is the uppermost. */
-function slicePosition({ spacing }: PhantomReconstruction, index: number): number {
+export function slicePosition({ spacing }: PhantomReconstruction, index: number): number {
   return TOP - spacing * (index + 0.5);
 }
 
@@ -132,6 +132,13 @@ function imageElements(
 function file(image: Int16Array, elements: Element[]): Buffer {
   const bytes = new Uint8Array(image.buffer, image.byteOffset, image.byteLength);
   return writeDicomFile(EXPLICIT_LITTLE_ENDIAN, elements, { vr: 'OW', bytes, encapsulated: false });
+}
+
+/** Returns the pixels of one of these files, in HU. */
+export function pixelsOfPhantom(file: Buffer): Int16Array {
+  // Pixel Data come last.
+  const stored = new Int16Array(new Uint8Array(file.subarray(-2 * SIZE * SIZE)).buffer);
+  return stored.map((value) => value + INTERCEPT);
 }
 
 /** Returns the number of instances of a reconstruction: a localizer is one image. */

@@ -24,6 +24,19 @@ describe('the Structured Reports', () => {
     expect(text).toContain(`(CT image,"${demoUid('instance', study, 2, instance)}")`);
   });
 
+  test('key images of this study and of the one before', () => {
+    const text = dump('castellanos-ct-chest-2026', 903);
+    expect(text).toContain('Key Object Selection Document');
+    expect(text).toContain('(113000,DCM,"Of Interest")');
+    const images = [
+      ['castellanos-ct-chest-2026', 2, 87],
+      ['castellanos-ct-chest-2026', 3, 22],
+      ['castellanos-ct-chest-2025', 2, 25],
+    ] as const;
+    for (const [study, series, instance] of images)
+      expect(text).toContain(`(CT image,"${demoUid('instance', study, series, instance)}")`);
+  });
+
   test('the dose of the CT: its total is that of its acquisitions', () => {
     const text = dump('castellanos-ct-chest-2026', 901);
     expect(text).toContain('X-Ray Radiation Dose SR Document');

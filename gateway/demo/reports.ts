@@ -1,13 +1,21 @@
 import { NODULE, SIZE, SPACING } from './chest-anatomy.ts';
 import type { Element } from './dicom-file.ts';
 import { CT_IMAGE_STORAGE } from './phantom.ts';
-import { demoUid, studyUid, type DemoStudy, type DoseReport, type NoduleReport } from './stories.ts';
+import {
+  demoUid,
+  studyUid,
+  type DemoStudy,
+  type DoseReport,
+  type KeyImages,
+  type NoduleReport,
+} from './stories.ts';
 import {
   code,
   container,
   dateTime,
   line,
   image,
+  KEY_OBJECT_SELECTION,
   measurement,
   personName,
   structuredReportFile,
@@ -15,6 +23,7 @@ import {
   uidReference,
   type Code,
   type ContentItem,
+  type ImageReference,
 } from './structured-report.ts';
 
 type Study = Pick<DemoStudy, 'key' | 'date' | 'time'>;
@@ -29,22 +38,40 @@ const OBSERVES = { relationship: 'HAS OBS CONTEXT' } as const;
 
 /** Writes a report as a DICOM file. @param identity patient, study, series and instance */
 export function reportFile(
-  report: NoduleReport | DoseReport,
+  report: NoduleReport | DoseReport | KeyImages,
   study: Study,
   identity: readonly Element[],
 ): Buffer {
+  if (report.kind === 'key-images') return keyImagesFile(report, identity);
   return report.kind === 'nodule' ? noduleFile(report, study, identity) : doseFile(report, study, identity);
+}
+
+/** Returns the reference to an image of the phantom. @param study its key */
+export function phantomImage(study: string, series: number, instance: number): ImageReference {
+  return {
+    sopClass: CT_IMAGE_STORAGE,
+    studyUid: studyUid(study),
+    seriesUid: demoUid('series', study, series),
+    sopInstance: demoUid('instance', study, series, instance),
+  };
+}
+
+/** Key Object Selection (PS3.16 TID 2010). */
+function keyImagesFile({ words, images }: KeyImages, identity: readonly Element[]): Buffer {
+  const evidence = images.map(([study, series, instance]) => phantomImage(study, series, instance));
+  const root = container(dcm('113000', 'Of Interest'), [
+    code(dcm('121005', 'Observer Type'), dcm('121006', 'Person'), OBSERVES),
+    personName(dcm('121008', 'Person Observer Name'), 'Tanaka^Haruto', OBSERVES),
+    text(dcm('113012', 'Key Object Description'), words),
+    ...evidence.map((reference) => image(reference)),
+  ]);
+  return structuredReportFile({ sopClass: KEY_OBJECT_SELECTION, template: '2010', root, evidence }, identity);
 }
 
 /** Measurement Report (PS3.16 TID 1500) with one group (TID 1501), which the next study's report continues. */
 function noduleFile(report: NoduleReport, study: Study, identity: readonly Element[]): Buffer {
   const { series, instance, longAxis, shortAxis } = report;
-  const measured = {
-    sopClass: CT_IMAGE_STORAGE,
-    studyUid: studyUid(study.key),
-    seriesUid: demoUid('series', study.key, series),
-    sopInstance: demoUid('instance', study.key, series, instance),
-  };
+  const measured = phantomImage(study.key, series, instance);
   const column = NODULE.x / SPACING + SIZE / 2;
   const row = NODULE.y / SPACING + SIZE / 2;
   const diameter = (name: Code, value: number, [dx, dy]: readonly [number, number]): ContentItem => {

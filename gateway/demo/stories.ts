@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Recording } from './electrocardiogram.ts';
 import type { PhantomReconstruction } from './phantom.ts';
+import type { NodulePresentation } from './presentation-state.ts';
 import type { ImagePackage } from './sources.ts';
 
 /** Attributes that the story sets because they are missing or wrong in the source. */
@@ -33,14 +34,24 @@ export interface DoseReport {
   length: number;
 }
 
+/** Images that somebody chose, and why. */
+export interface KeyImages {
+  kind: 'key-images';
+  words: string;
+  images: readonly (readonly [study: string, series: number, instance: number])[];
+}
+
 /** One series: pixels from example files of a package or computed, or an object without pixels. */
 export type DemoSeries = { number: number; description: string } & (
   | { package: ImagePackage; files: readonly string[]; set?: Corrections }
   | { phantom: PhantomReconstruction }
   /** The test object, with this number of slices. */
   | { testObject: number }
-  | { report: NoduleReport | DoseReport }
+  | { report: NoduleReport | DoseReport | KeyImages }
+  | { presentation: NodulePresentation }
   | { recording: Recording }
+  /** A segmentation of a series of the study, by its number. */
+  | { segmentationOf: number }
   /** The report of the record as PDF, with this title. */
   | { pdf: string }
 );
@@ -137,6 +148,7 @@ export const demoStudies: readonly DemoStudy[] = [
         description: 'Lung 6 mm, synthetic phantom',
         phantom: { kind: 'lung', slices: 52, spacing: 6, noduleRadius: 4.5, seed: 3 },
       },
+      { number: 800, description: 'Segmentation by threshold, computed', segmentationOf: 2 },
       {
         number: 900,
         description: 'Measurements',
@@ -146,6 +158,24 @@ export const demoStudies: readonly DemoStudy[] = [
         number: 901,
         description: 'Radiation dose, invented',
         report: { kind: 'dose', ctdiVol: 2.1, length: 312 },
+      },
+      {
+        number: 902,
+        description: 'Nodule in the lung window',
+        presentation: { kind: 'nodule', series: 2, instance: 87, text: 'Nodule 1: 9 mm' },
+      },
+      {
+        number: 903,
+        description: 'Key images',
+        report: {
+          kind: 'key-images',
+          words: 'Nodule 1 has grown',
+          images: [
+            ['castellanos-ct-chest-2026', 2, 87],
+            ['castellanos-ct-chest-2026', 3, 22],
+            ['castellanos-ct-chest-2025', 2, 25],
+          ],
+        },
       },
     ],
   },

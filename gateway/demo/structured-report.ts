@@ -136,29 +136,37 @@ export function identityOfDocument(identity: readonly Element[]): Element[] {
   return identity.filter(({ tag }) => !OF_IMAGES.has(tag) && tag >>> 16 !== 0x0028);
 }
 
+export const KEY_OBJECT_SELECTION = '1.2.840.10008.5.1.4.1.1.88.59';
+
 /**
- * Writes a Structured Report (Explicit VR Little Endian), the same on every machine.
+ * Writes a Structured Report or a Key Object Selection (Explicit VR Little Endian), the same on every machine.
  * @param identity patient, study, series and instance, as `identityElements` gives them
  */
 export function structuredReportFile(report: StructuredReport, identity: readonly Element[]): Buffer {
   const { sopClass, template, root, evidence } = report;
+  const isSelection = sopClass === KEY_OBJECT_SELECTION;
   return writeDicomFile(EXPLICIT_LITTLE_ENDIAN, [
     ...identityOfDocument(identity),
     ...encoded(root),
     element(0x00080016, 'UI', sopClass),
-    element(0x00080060, 'CS', 'SR'),
+    element(0x00080060, 'CS', isSelection ? 'KO' : 'SR'),
     element(0x00080070, 'LO', 'SMART Imaging Gateway'),
     element(0x00081090, 'LO', 'Synthetic chest phantom'),
     element(0x00081111, 'SQ', []),
     element(0x00181000, 'LO', 'DEMO-1'),
     element(0x00181020, 'LO', '1'),
-    element(0x0040a372, 'SQ', []),
     ...(evidence.length > 0 ? [element(0x0040a375, 'SQ', evidence.map(evidenceItem))] : []),
-    element(0x0040a491, 'CS', 'COMPLETE'),
-    element(0x0040a493, 'CS', 'UNVERIFIED'),
+    ...(isSelection ? [] : STATUS),
     element(0x0040a504, 'SQ', [[element(0x00080105, 'CS', 'DCMR'), element(0x0040db00, 'CS', template)]]),
   ]);
 }
+
+/** Module SR Document General has it, and Key Object Document has it not. */
+const STATUS = [
+  element(0x0040a372, 'SQ', []),
+  element(0x0040a491, 'CS', 'COMPLETE'),
+  element(0x0040a493, 'CS', 'UNVERIFIED'),
+];
 
 function evidenceItem(reference: ImageReference): Element[] {
   const series = [

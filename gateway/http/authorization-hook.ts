@@ -20,10 +20,6 @@ declare module 'fastify' {
     /** Public base of the whole server. */
     baseUrl: string;
   }
-  interface FastifyContextConfig {
-    /** Returns true for a tenant that has the route. Without it, every tenant has it. */
-    isOffered?(tenant: Tenant): boolean;
-  }
 }
 
 const ACCESS = Symbol('access');
@@ -74,22 +70,27 @@ export function addAuthorization(
     tenants: Tenants;
     authorizer: Authorizer;
     capabilities?: Capabilities;
+    /** Admits requests by the capability of a shared link (IA-36). */
+    shares?: { admit(tenant: Tenant, request: FastifyRequest): Promise<Access> } | undefined;
     baseUrl: string;
     documents?: (tenant: Tenant) => DocumentRules;
     /** Passes requests on that another process has to answer. */
     passOn?: PassOn | undefined;
+    /** Is told of each request of a tenant. @returns the refusal while its data are being made */
+    visited?: ((tenant: Tenant) => Fault | undefined) | undefined;
     /** Refuses a request of a tenant that has too many. */
     limitTenantLoad?: LimitTenantLoad;
   },
 ): void {
-  const { tenants, authorizer, capabilities, baseUrl, documents, passOn } = deps;
+  const { tenants, authorizer, capabilities, shares, baseUrl, documents, passOn } = deps;
   app.addHook('onRoute', ({ url, config }) => {
     if (!config?.open && !config?.serves) throw new Error(`The route ${url} does not say what it serves.`);
   });
   const access = (request: FastifyRequest, capability: string | undefined): Awaitable<Access> => {
     if (capability !== undefined) {
-      if (!capabilities) throw noLongerValid();
-      return capabilities.admit(request.tenant, request);
+      const admission = request.routeOptions.config.shared ? shares : capabilities;
+      if (!admission) throw noLongerValid();
+      return admission.admit(request.tenant, request);
     }
     // A mock tenant ignores the token (SM-11).
     const token = request.tenant.authorization.type === 'mock' ? undefined : bearerToken(request.raw);
@@ -120,7 +121,9 @@ export function addAuthorization(
       requireShortHeaders(request.headers);
       if (passOn && needsFirstProcess(request, passOn.isShared))
         return passOn.to(request, reply).then(() => false);
+      const missing = deps.visited?.(known);
       if (request.routeOptions.config.open) return true;
+      if (missing) throw missing;
       return andThen(access(request, capability), (authorized) => {
         request.access = authorized;
         return true;

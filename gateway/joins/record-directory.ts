@@ -5,14 +5,13 @@ import { Fault } from '../../schema/fault/fault.ts';
 import { DICOM_UID_SYSTEM, uidFromToken } from '../../schema/fhir/fhir.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { patientRecord } from '../identity/patient-record.ts';
-import { holderOf, resolveIdentity, type UnclearReason } from '../identity/resolve-identity.ts';
+import { resolveIdentity, type UnclearReason } from '../identity/resolve-identity.ts';
 import type { UpstreamDeps } from '../smart/token/upstream.ts';
 import { joinedReads } from './joined-reads.ts';
+import { numberOwners } from './number-owners.ts';
 import { escaped, ifFound, recordLookup, type ClinicalRecord } from './record-lookup.ts';
 import { ACCESSION_HOLDERS, accessionNumbersOf } from './accessions.ts';
 
-/** Records that one number may lead to, before it is unclear whose it is. */
-const MOST_HOLDERS = 10;
 /** UIDs in one search: the length of a URL is limited. */
 const MOST_UIDS = 50;
 /** If a search for the UIDs of one request finds more studies than this, its answer is refused. */
@@ -24,6 +23,7 @@ export function patientDirectory(
   { now, onUnclear }: Pick<UpstreamDeps, 'now' | 'onUnclear'> = { now: Date.now },
 ) {
   const read = joinedReads(open);
+  const owners = numberOwners(open, now);
   return {
     async read(tenant: Tenant, access: Access, patientId: string): Promise<PatientIdentity | undefined> {
       const patient = await ifFound(read(tenant, access, patientId));
@@ -34,13 +34,10 @@ export function patientDirectory(
       return ifFound(resolveIdentity(record, { lookup, onUnclear: unclear, now: now() }));
     },
 
-    async find(tenant: Tenant, access: Access, mrn: string, system?: string): Promise<string | undefined> {
-      const token = [system, mrn].flatMap((text) => (text === undefined ? [] : escaped(text))).join('|');
-      const search = { params: [['identifier', token]] as const, count: MOST_HOLDERS };
-      const { resources, next } = await open(tenant, access).search('Patient', search);
-      if (next !== undefined) return undefined;
-      const holders = resources.flatMap((one) => patientRecord({ ...one }, one.id ?? '') ?? []);
-      return holderOf(mrn, holders, now())?.id;
+    find(tenant: Tenant, access: Access, mrn: string, system?: string): Promise<string | undefined> {
+      return system === undefined
+        ? owners.find(tenant, access, mrn)
+        : owners.findOne(tenant, access, mrn, `${escaped(system)}|${escaped(mrn)}`);
     },
 
     accessionNumbers(tenant: Tenant, access: Access, patientId: string): Promise<readonly string[]> {

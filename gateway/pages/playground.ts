@@ -8,6 +8,7 @@ import { Fault } from '../../schema/fault/fault.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { redirectToCanonicalHost } from '../http/canonical-host.ts';
 import type { Authorizer } from '../smart/authorize.ts';
+import { analystsOf, PLAYGROUND } from '../smart/server/sign-in/demonstration.ts';
 import { isOwn } from '../smart/discovery/ehr-configuration.ts';
 import { BUILT_FILES, sendBuiltPage } from './built-page.ts';
 import { DEMO_CLIENT } from './first-request.ts';
@@ -61,9 +62,11 @@ export function playground(
         gateway,
         access: accessTo(tenant),
         isDemonstration: hasClient(tenant, DEMO_CLIENT),
+        analysis: tenant.analysis.enabled,
         explains: tenant.graphql.explain,
-        // Tokens of our own server are for one patient; an EHR decides whom its users may see.
+        // Tokens of our own server are for one patient, but for analysts; an EHR decides whom its users may see.
         severalPatients: !isOwn(tenant.authorization),
+        ...analystFact(tenant, baseUrl),
         ...(smart && { smart }),
       });
       return sendBuiltPage(request, reply, page);
@@ -74,7 +77,13 @@ export function playground(
 /** No token is needed, or by sign-in where the page is a registered app, or one that another program got. */
 function accessTo(tenant: Tenant): 'none' | 'sign-in' | 'pasted' {
   if (tenant.authorization.type === 'mock') return 'none';
-  return hasClient(tenant, 'playground') ? 'sign-in' : 'pasted';
+  return hasClient(tenant, PLAYGROUND) ? 'sign-in' : 'pasted';
+}
+
+/** The account that the page signs in as when the start page leads to it. */
+function analystFact(tenant: Tenant, baseUrl: string): { analyst?: string } {
+  const [analyst] = accessTo(tenant) === 'sign-in' ? analystsOf(tenant, baseUrl) : [];
+  return analyst ? { analyst: analyst.account } : {};
 }
 
 const hasClient = ({ authorization }: Tenant, id: string): boolean =>

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import type { TlsConfig } from '../../schema/outbound/tls.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import { expiringCache } from '../smart/token/expiring-cache.ts';
-import type { UpstreamDeps } from '../smart/token/upstream.ts';
+import { send, type UpstreamDeps } from '../smart/token/upstream.ts';
 
 /** Seconds for which a server is not asked again, however many people open the page. */
 const KEPT_SECONDS = 60;
@@ -34,12 +34,13 @@ export type Reachable = (tenant: Tenant) => Promise<boolean>;
  * Returns a function that tells whether all servers of a tenant can be reached. Each is asked at most once a minute, for its
  * headers and without credentials: any answer counts.
  */
-export function reachability({ fetch, now }: UpstreamDeps): Reachable {
-  const kept = expiringCache<{ isReached: boolean }>(1000, now);
+export function reachability(outside: UpstreamDeps): Reachable {
+  const kept = expiringCache<{ isReached: boolean }>(1000, outside.now);
   const answers = async (tenant: Tenant, { url, tls }: Address): Promise<void> => {
     const signal = AbortSignal.timeout(PATIENCE);
     if (!url.startsWith('dimse:')) {
-      await fetch(tenant, tls)(url, { method: 'HEAD', redirect: 'manual', signal });
+      const { body } = await send(outside, tenant, { url, method: 'HEAD', tls, signal });
+      await body.dump();
       return;
     }
     const { hostname, port } = new URL(url);

@@ -1,5 +1,6 @@
 import { tenantBase } from '../../schema/http/request.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
+import { analystsOf } from '../smart/server/sign-in/demonstration.ts';
 import type { Person } from '../smart/server/sign-in/identify.ts';
 import { escaped, isolated } from '../smart/server/sign-in/page.ts';
 import { firstRequest, requestCommand } from './first-request.ts';
@@ -28,6 +29,8 @@ export interface StartFacts {
 }
 
 const TITLE = 'SMART Imaging Gateway';
+/** The tenant of the shipped population. */
+const POPULATION = 'population';
 const MOST_PEOPLE = 20;
 
 /** Tells whether anybody may use a tenant: without a token, or by a sign-in without a password. */
@@ -81,17 +84,21 @@ function ways(facts: StartFacts, lead: Tenant): string {
   const way = (href: string, title: string, text: string) =>
     `<li><a href="${href}"><strong>${title}</strong>${text}</a>`;
   const signIn = lead.authorization.type === 'embedded' ? ' Sign in with one click, without a password.' : '';
-  const { visitor } = facts;
+  const { visitor, tenants, baseUrl } = facts;
+  const hasAnalyst = (tenant: Tenant) => analystsOf(tenant, baseUrl).length > 0;
+  const analyst = tenants.find((tenant) => tenant.key === POPULATION && hasAnalyst(tenant));
   const open = withoutToken(facts, lead);
-  // The sign-in is for one patient.
+  // The sign-in of a person is for one patient.
   const all = [
+    hasAnalyst(lead) && 'sign in there as analyst',
     open && open !== lead && `the tenant <code>${escaped(open.key)}</code> needs no token`,
-    visitor && '<code>npm start</code> prints the command for a token',
+    !hasAnalyst(lead) && visitor && '<code>npm start</code> prints the command for a token',
   ].filter(Boolean);
   const ofAll = all.length > 0 ? ` For all patients: ${all.join('; ')}.` : '';
-  return `<nav aria-label="Three ways"><ul class="ways">
+  return `<nav aria-label="Ways"><ul class="ways">
 ${way(`app/?tenant=${path(lead)}`, 'Open the viewer', `A record with its images.${signIn}`)}
 ${way(`${path(lead)}/playground`, 'Open the playground', `For analysts and developers: write a query, see its answer as a table or chart.${ofAll}`)}
+${analyst ? way(`${path(analyst)}/playground?analyst`, 'Sign in as analyst', 'One click: questions over 1,000 invented patients, who are made at the first visit.') : ''}
 ${way('#request', 'Make a request', `A ready-made command${visitor ? ' with its token' : ''}.`)}</ul></nav>`;
 }
 

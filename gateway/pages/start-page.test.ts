@@ -136,9 +136,27 @@ describe('a demonstration', () => {
     const token = 'npm start prints the command for a token.';
     expect(await way({ open: MOCK })).toBe(analysts);
     expect(await way({ demo })).toBe(`${analysts} For all patients: ${token}`);
+    const user = 'https://gateway.example.org/imaging/demo/fhir/Practitioner/analyst';
+    const withUser = { ...demo.authorization, policy: [...policy, { user, patients: ['p1', 'p2'] }] };
+    expect(await way({ demo: { ...demo, authorization: withUser } })).toBe(
+      `${analysts} For all patients: sign in there as analyst.`,
+    );
     expect(await way({ ...files, demo })).toBe(
       `${analysts} For all patients: the tenant open needs no token; ${token}`,
     );
+  });
+
+  test('leads an analyst to the population by one click', async () => {
+    const user = 'https://gateway.example.org/imaging/population/fhir/Practitioner/analyst';
+    const population = (row: object) => ({
+      ...MOCK,
+      authorization: { type: 'embedded', policy: [{ patients: ['p1'], ...row }] },
+    });
+    const link = 'href="population/playground?analyst"';
+    expect((await visit({ ...files, population: population({ user }) })).body).toContain(link);
+    const ofOther = { user: 'https://ehr.example.org/fhir/Practitioner/analyst' };
+    for (const row of [ofOther, { client_id: 'backend' }])
+      expect((await visit({ ...files, population: population(row) })).body).not.toContain(link);
   });
 
   test('without a token for visitors, has a request that needs none', async () => {
@@ -187,7 +205,7 @@ describe('whether servers can be reached', () => {
     });
 
   test('any answer counts, by HTTP and by a connection of DIMSE', async () => {
-    const reachable = reachability({ fetch: () => fetch, now: Date.now });
+    const reachable = reachability({ dispatcher: () => undefined, now: Date.now });
     const closed = await freePort();
     const tenants = [
       archive(portOf(web)),
@@ -201,7 +219,7 @@ describe('whether servers can be reached', () => {
 
   test('a server is asked once a minute, without credentials, whoever opens the page', async () => {
     let now = 0;
-    const reachable = reachability({ fetch: () => fetch, now: () => now });
+    const reachable = reachability({ dispatcher: () => undefined, now: () => now });
     asked.length = 0;
     const visits = () => Promise.all(Array.from({ length: 20 }, () => reachable(archive(portOf(web)))));
     await visits();

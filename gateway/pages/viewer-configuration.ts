@@ -16,6 +16,8 @@ export interface ViewerConfiguration {
   tenants: string[];
   /** The tenant of an address without one. */
   defaultTenant?: string;
+  /** True when people cannot add other servers. */
+  onlyOwn?: true;
   /** SMART configuration of the tenant in the address; absent when it is not known at once. */
   smart?: { tenant: string; configuration: SmartConfiguration };
 }
@@ -24,7 +26,7 @@ export interface ViewerConfiguration {
 export function viewerConfiguration(
   tenants: Tenants,
   authorizer: Pick<Authorizer, 'smartConfiguration'>,
-  baseUrl: string,
+  { baseUrl, onlyOwn = false }: { baseUrl: string; onlyOwn?: boolean | undefined },
 ): (query: URLSearchParams) => Promise<ViewerConfiguration> {
   const keysOf = () => tenants.all.map(({ key }) => key);
   const defaultOf = (keys: readonly string[]) => (keys.includes('demo') ? 'demo' : keys[0]);
@@ -44,6 +46,7 @@ export function viewerConfiguration(
       base: `${baseUrl.replace(/\/+$/, '')}/`,
       tenants: keys,
       defaultTenant,
+      ...(onlyOwn && { onlyOwn }),
       ...(tenant && found && { smart: { tenant: tenant.key, configuration: found } }),
     };
   };

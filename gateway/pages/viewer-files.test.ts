@@ -18,13 +18,13 @@ const { precompress } = (await import(new URL('../precompress.mjs', import.meta.
 
 const BASE = 'https://gateway.example.org/imaging';
 const tenant = (key: string, authorization: object) =>
-  ({ key, path: key, authorization }) as unknown as Tenant;
+  ({ key, path: key, authorization, share: { enabled: false } }) as unknown as Tenant;
 const own = tenant('demo', { type: 'embedded', modes: ['app-launch'] });
 const mock = tenant('open', { type: 'mock' });
 const tenants = { all: [own, mock] } as unknown as Tenants;
 const discovered: SmartConfiguration = { issuer: 'https://a.example.org/</script><b>', capabilities: [] };
 const smartConfiguration = vi.fn(async () => discovered);
-const configured = viewerConfiguration(tenants, { smartConfiguration }, BASE);
+const configured = viewerConfiguration(tenants, { smartConfiguration }, { baseUrl: BASE });
 const of = (query: string) => configured(new URLSearchParams(query));
 
 describe('the configuration in the page of the viewer', () => {
@@ -47,6 +47,11 @@ describe('the configuration in the page of the viewer', () => {
     ['tenant=__proto__', undefined],
   ])('for ?%s it is that of %s', async (query, key) => {
     expect((await of(query)).smart?.tenant).toBe(key);
+  });
+
+  test('says where people cannot add other servers', async () => {
+    const alone = viewerConfiguration(tenants, { smartConfiguration }, { baseUrl: BASE, onlyOwn: true });
+    expect(await alone(new URLSearchParams())).toMatchObject({ onlyOwn: true });
   });
 
   test('leaves the sign-in out when the EHR does not answer, or not at once: the viewer asks then', async () => {
@@ -118,6 +123,11 @@ describe('the files of the viewer', () => {
     writeFileSync(join(folder, 'assets/a-Bx1.js'), script);
     expect(await precompress([folder], cache)).toBe(2);
     expect(String(brotliDecompressSync(readFileSync(join(folder, 'assets/a-Bx1.js.br'))))).toBe(script);
+  });
+
+  test('the address of shared links leads to their page, also below a prefix, and is not kept', async () => {
+    const { statusCode, headers } = await get('/share');
+    expect([statusCode, headers.location, headers['cache-control']]).toEqual([302, 'app/shared', 'no-store']);
   });
 
   test.each(['/app/', '/app/?tenant=demo', '/app/record/1?tenant=demo'])(

@@ -2,7 +2,7 @@ import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CACHE_CONTROL } from '../../schema/http/cache-control.ts';
+import { CACHE_CONTROL, setCacheControl } from '../../schema/http/cache-control.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import { redirectToCanonicalHost } from '../http/canonical-host.ts';
 import { BUILT_FILES, sendBuiltPage } from './built-page.ts';
@@ -10,7 +10,7 @@ import { withFacts } from './page-facts.ts';
 import type { ViewerConfiguration } from './viewer-configuration.ts';
 
 /**
- * Serves the viewer at `/app/`: built files are immutable and compressed by the build, the page is revalidated, every other
+ * Serves the viewer at `/app/`, and leads from `/share`, the address of shared links, to it: built files are immutable and compressed by the build, the page is revalidated, every other
  * path gives the page.
  * @param configuration returns what the page says about this gateway, from the query of its address
  */
@@ -22,6 +22,8 @@ export function viewerFiles(
   return async (app) => {
     app.addHook('onRequest', redirectToCanonicalHost(baseUrl));
     app.get('/app', (_request, reply) => reply.redirect('/app/', 308));
+    // What is after the "#" of a shared link, which browsers keep, stays with the browser.
+    app.get('/share', (_request, reply) => setCacheControl(reply, 'noStore').redirect('app/shared', 302));
     if (!existsSync(join(directory, 'index.html'))) {
       app.get('/app/*', () => {
         throw new Fault('not_found', 'The viewer is not built; `npm run build` builds it.');

@@ -10,7 +10,7 @@ import type {
   SmartConfiguration,
 } from '../smart/discovery/ehr-configuration.ts';
 import { endpointOf } from '../smart/discovery/ehr-configuration.ts';
-import type { UpstreamDeps } from '../smart/token/upstream.ts';
+import type { Sent, UpstreamDeps } from '../smart/token/upstream.ts';
 import { clockText } from '../../schema/outbound/oauth-refusal.ts';
 import { Failing, NotTried } from './check.ts';
 import { credentials, requirePair, tokenRefusal } from './client.ts';
@@ -45,7 +45,7 @@ export class EhrChecks {
       throw new NotTried('the tenant file names issuer and jwksUri, so that discovery is not used');
     }
     const url = `${config.fhirBaseUrl}/.well-known/smart-configuration`;
-    const { status, json } = await this.#probe('the discovery document', url, { signal });
+    const { status, json } = await this.#probe('the discovery document', { url, signal });
     if (status !== 200) {
       throw new Failing(
         `${url} answered ${status}: authorization.fhirBaseUrl is not the base of a SMART server`,
@@ -72,7 +72,8 @@ export class EhrChecks {
     const { fields, headers } = await credentials(client, method, endpoint, this.#outside.now());
     const body = new URLSearchParams({ grant_type: 'client_credentials', ...fields });
     if (config.scope) body.set('scope', config.scope);
-    const answer = await this.#probe('the token endpoint', endpoint, {
+    const answer = await this.#probe('the token endpoint', {
+      url: endpoint,
       method: 'POST',
       headers,
       body,
@@ -97,7 +98,8 @@ export class EhrChecks {
         ? { fields: {}, headers: { authorization: `Bearer ${this.#ownToken()}` } }
         : await credentials(client, method, this.#endpoint(config, 'token_endpoint'), this.#outside.now());
     const body = new URLSearchParams({ token: MADE_UP, token_type_hint: 'access_token', ...fields });
-    const { status, json, refusal } = await this.#probe('the introspection endpoint', url, {
+    const { status, json, refusal } = await this.#probe('the introspection endpoint', {
+      url,
       method: 'POST',
       headers,
       body,
@@ -148,7 +150,7 @@ export class EhrChecks {
     signal: AbortSignal,
   ): Promise<void> {
     const url = config.jwksUri ?? this.#endpoint(config, 'jwks_uri');
-    const { status, json } = await this.#probe('the key set', url, { signal });
+    const { status, json } = await this.#probe('the key set', { url, signal });
     const { keys } = json ?? {};
     if (status === 200 && Array.isArray(keys) && keys.length > 0) return;
     throw new Failing(`${url} answered ${status} and no keys: no token can be verified`);
@@ -184,8 +186,8 @@ export class EhrChecks {
     return this.#token;
   }
 
-  async #probe(endpoint: string, url: string, init: RequestInit & { signal: AbortSignal }): Promise<Probed> {
-    const answer = await probe({ outside: this.#outside, tenant: this.#tenant }, endpoint, url, init);
+  async #probe(endpoint: string, sent: Omit<Sent, 'tls'>): Promise<Probed> {
+    const answer = await probe({ outside: this.#outside, tenant: this.#tenant }, endpoint, sent);
     if (answer.clock !== undefined) this.#clocks.push({ endpoint, seconds: answer.clock });
     return answer;
   }
@@ -198,10 +200,10 @@ export class EhrChecks {
 export async function readPatient(
   { outside, tenant, base }: { outside: UpstreamDeps; tenant: Tenant; base: string },
   patientId: string | undefined,
-  init: RequestInit & { signal: AbortSignal },
+  sent: Omit<Sent, 'url' | 'tls'>,
 ): Promise<PatientIdentity> {
   const url = patientId === undefined ? `${base}/Patient?_count=1` : `${base}/Patient/${patientId}`;
-  const { status, json } = await probe({ outside, tenant }, 'the FHIR server', url, init);
+  const { status, json } = await probe({ outside, tenant }, 'the FHIR server', { ...sent, url });
   const answered = `${new URL(base).host} answered ${status}`;
   if (status === 401)
     throw new Failing(`${answered}: it does not take the access token that its token endpoint gave`);

@@ -1,6 +1,7 @@
 import { Fault } from '../../schema/fault/fault.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
-import type { UpstreamDeps } from '../smart/token/upstream.ts';
+import type { Dispatcher } from 'undici';
+import { bodyOf, headersOf, send, type Sent, type UpstreamDeps } from '../smart/token/upstream.ts';
 import { Failing } from './check.ts';
 import { clockDifference, refusalReason, secretsOf } from '../../schema/outbound/oauth-refusal.ts';
 import { connectionFailure } from './failure-reasons.ts';
@@ -26,40 +27,36 @@ const LARGEST_ANSWER = 1 << 20;
  * @throws Failing when it cannot be reached, redirects, or answers too much
  */
 export async function probe(
-  { outside: { fetch, now }, tenant }: { outside: UpstreamDeps; tenant: Tenant },
+  { outside, tenant }: { outside: UpstreamDeps; tenant: Tenant },
   endpoint: string,
-  url: string,
-  init: RequestInit & { signal: AbortSignal },
+  sent: Omit<Sent, 'tls'>,
 ): Promise<Probed> {
-  let response: Response;
+  let response: Dispatcher.ResponseData;
   let text: string;
+  const { now } = outside;
   const asked = now();
   let answered = asked;
   try {
-    response = await fetch(tenant, tenant.authorization.tls)(url, {
-      ...init,
-      redirect: 'manual',
-      headers: { accept: 'application/json, application/fhir+json;q=0.9', ...init.headers },
-    });
+    response = await send(outside, tenant, { ...sent, tls: tenant.authorization.tls });
     answered = now();
     text = await limitedText(response, endpoint);
   } catch (error) {
     if (error instanceof Failing) throw error;
-    const cause = (error as Error).cause ?? error;
-    const reason = cause instanceof Fault ? cause.message : connectionFailure(error);
+    const reason = error instanceof Fault ? error.message : connectionFailure(error);
     throw new Failing(
-      `${endpoint} at ${new URL(url).host} cannot be reached: ${reason ?? 'the connection failed'}`,
+      `${endpoint} at ${new URL(sent.url).host} cannot be reached: ${reason ?? 'the connection failed'}`,
     );
   }
-  const { status, headers } = response;
+  const status = response.statusCode;
+  const headers = headersOf(response);
   if (status >= 300 && status < 400) {
     throw new Failing(`${endpoint} redirects (${status}): give the address that it redirects to`);
   }
   const json = object(text);
   const error = json?.['error'];
   const exchange = { asked, answered };
-  const sent = init.body instanceof URLSearchParams ? init.body : new URLSearchParams();
-  const secrets = secretsOf(sent, new Headers(init.headers).get('authorization'));
+  const form = sent.body instanceof URLSearchParams ? sent.body : new URLSearchParams();
+  const secrets = secretsOf(form, new Headers(sent.headers).get('authorization'));
   const refusal = refusalReason({ status, headers, json }, exchange, secrets);
   const clock = clockDifference(headers, exchange);
   return {
@@ -71,10 +68,10 @@ export async function probe(
   };
 }
 
-async function limitedText(response: Response, endpoint: string): Promise<string> {
+async function limitedText(response: Dispatcher.ResponseData, endpoint: string): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of bodyOf(response)) {
     chunks.push(chunk as Uint8Array);
     size += (chunk as Uint8Array).length;
     if (size > LARGEST_ANSWER) throw new Failing(`${endpoint} answers more than a megabyte`);

@@ -3,6 +3,7 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { MockAgent } from 'undici';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseTenant, type Tenant } from '../../schema/tenant/tenant.ts';
 import { authorizationServer, type AuthorizationServer } from '../test/authorization-server.ts';
@@ -26,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 const connections = (hosts: string[]) =>
-  outboundConnections({ dynamicHosts: new Set(hosts), log: console }).fetch;
+  outboundConnections({ dynamicHosts: new Set(hosts), log: console }).dispatcher;
 
 beforeEach(() => {
   clock = Date.now();
@@ -49,7 +50,7 @@ beforeEach(() => {
     sub: 'u',
     fhirUser: 'Practitioner/7',
   });
-  auth = authorizer({ fetch: connections([]), now: () => clock, baseUrl: BASE });
+  auth = authorizer({ dispatcher: connections([]), now: () => clock, baseUrl: BASE });
 });
 
 function tenant(authorization: object = {}, more: object = {}): Tenant {
@@ -282,6 +283,83 @@ describe('IA-8 Backend Services', () => {
   });
 });
 
+describe('IA-8 a policy for users', () => {
+  const USER = 'https://ehr.example.org/fhir/Practitioner/7';
+  const policy = [
+    { user: USER, patients: ['p1'], studies: ['1.2'] },
+    { user: USER, client_id: 'notebook', patients: ['p2'] },
+    { user: 'https://ehr.example.org/fhir/Practitioner/70', patients: ['p3'] },
+    { client_id: 'b', patients: ['p4'] },
+  ];
+  const modes = ['app-launch', 'backend-services'];
+  const user = { scope: 'user/ImagingStudy.rs user/Patient.rs', fhirUser: USER, client_id: 'app' };
+  beforeEach(() => {
+    for (const id of ['p2', 'p3', 'p4']) server.patients.set(id, { resourceType: 'Patient', id });
+  });
+
+  test.each<[string, Record<string, unknown>, object[]]>([
+    ['the user', user, [{ id: 'p1', studies: ['1.2'] }]],
+    [
+      'the user in the app that a row names',
+      { ...user, client_id: 'notebook' },
+      [{ id: 'p1', studies: ['1.2'] }, { id: 'p2' }],
+    ],
+    ['the user without a known app', { ...user, client_id: undefined }, [{ id: 'p1' }]],
+    ['another user', { ...user, fhirUser: 'https://ehr.example.org/fhir/Practitioner/8' }, []],
+    ['a relative user', { ...user, fhirUser: 'Practitioner/7' }, []],
+    ['the same user of another server', { ...user, fhirUser: USER.replace('ehr', 'other') }, []],
+    ['another case', { ...user, fhirUser: USER.toUpperCase() }, []],
+    ['a subject that looks like the user', { ...user, fhirUser: undefined, sub: USER }, []],
+    ['no user', { ...user, fhirUser: undefined }, []],
+    ['the app of a backend row', { ...user, fhirUser: undefined, client_id: 'b' }, []],
+    [
+      'system scopes with the client of a row for a user',
+      { ...user, scope: 'system/*.rs', client_id: 'notebook' },
+      [],
+    ],
+    [
+      'system scopes with the client of a backend row',
+      { ...user, scope: 'system/*.rs', client_id: 'b' },
+      [{ id: 'p4' }],
+    ],
+  ])('%s', async (_who, token, patients) => {
+    server.tokens.set('u', token);
+    const access = await ask('u', tenant({ modes, policy }));
+    expect(access.patients).toHaveLength(patients.length);
+    expect(access.patients).toMatchObject(patients);
+  });
+
+  test('IA-9 only user/ scopes count for them, and a patient in context stays the only one', async () => {
+    server.tokens.set('u', { ...user, scope: `${user.scope} patient/*.cruds` });
+    const { permissions } = await ask('u', tenant({ modes, policy }));
+    expect(permissions.map(({ level, type }) => `${level}/${type}`)).toEqual([
+      'user/ImagingStudy',
+      'user/Patient',
+    ]);
+    server.tokens.set('launched', { ...user, patient: 'p2' });
+    expect((await ask('launched', tenant({ modes, policy }))).patients).toMatchObject([{ id: 'p2' }]);
+  });
+
+  test.each<[string, Record<string, unknown>, object]>([
+    ['patient/ scopes without a patient', { ...user, scope: 'patient/*.rs' }, { modes, policy }],
+    ['IA-4 App Launch is off', user, { modes: ['backend-services'], policy }],
+  ])('%s: refused', async (_why, token, authorization) => {
+    server.tokens.set('u', token);
+    expect(await code(ask('u', tenant(authorization)))).toBe('insufficient_scope');
+  });
+
+  test.each(['p1', 'p2', 'p3'])(
+    'IA-9 the EHR is not asked for more patients than the policy names: %s',
+    async (patient) => {
+      server.tokens.set('u', user);
+      const of = tenant({ modes, policy });
+      const access = await ask('u', of);
+      const named = () => ({ patients: [patient], studies: [], runs: true });
+      expect(await auth.reach(of, access, named)).toBe(access);
+    },
+  );
+});
+
 describe('SM-9 caches', () => {
   test('a cached token needs no call', async () => {
     await ask('good');
@@ -370,31 +448,34 @@ describe('SM-9 caches', () => {
         { length: 30 },
         (_, i) => `patient/Type${'ABCDEFGHIJKLMNOPQRSTUVWXYZABCD'[i]}.rs`,
       ).join(' ');
-      const auth = authorizer({
-        baseUrl: BASE,
-        now: () => clock,
-        fetch: () =>
-          ((url: string) =>
-            Promise.resolve(
-              Response.json(
-                String(url).endsWith('introspect')
-                  ? {
-                      active: true,
-                      scope: long,
-                      patient: `p${Math.random()}`,
-                      client_id: 'app',
-                      sub: crypto.randomUUID(),
-                      exp: in_(9999),
-                    }
-                  : {
-                      access_token: 'x',
-                      expires_in: 9999,
-                      token_endpoint: 'http://a/token',
-                      introspection_endpoint: 'http://a/introspect',
-                    },
-              ),
-            )) as unknown as typeof fetch,
-      });
+      const agent = new MockAgent();
+      const answers = {
+        statusCode: 200,
+        responseOptions: { headers: { 'content-type': 'application/json' } },
+      };
+      const intercepted = { path: () => true, method: () => true };
+      agent
+        .get(() => true)
+        .intercept(intercepted)
+        .reply(({ path }) => {
+          const introspection = {
+            active: true,
+            scope: long,
+            patient: `p${Math.random()}`,
+            client_id: 'app',
+            sub: crypto.randomUUID(),
+            exp: in_(9999),
+          };
+          const other = {
+            access_token: 'x',
+            expires_in: 9999,
+            token_endpoint: 'http://a/token',
+            introspection_endpoint: 'http://a/introspect',
+          };
+          return { ...answers, data: path.endsWith('introspect') ? introspection : other };
+        })
+        .persist();
+      const auth = authorizer({ baseUrl: BASE, now: () => clock, dispatcher: () => agent });
       const all = {
         images: { type: 'dicom-web', lookup: 'all-studies-on-server', endpoint: 'http://127.0.0.1:1/' },
       };
@@ -515,7 +596,7 @@ describe('other types of tenants', () => {
     const t = { ...tenant(), key: 'dyn:1', dynamic: true };
     expect(await code(ask('good', t))).toBe('not_implemented');
     expect(server.calls['configuration']).toBe(0);
-    auth = authorizer({ fetch: connections(['127.0.0.1']), now: () => clock, baseUrl: BASE });
+    auth = authorizer({ dispatcher: connections(['127.0.0.1']), now: () => clock, baseUrl: BASE });
     expect(await code(ask('good', t))).toBe('allowed');
   });
 });

@@ -2,6 +2,7 @@ import type { Endpoint, ImagingStudy, Observation } from 'fhir/r4.js';
 import type { Access, PatientIdentity } from '../../schema/access/access.ts';
 import type { RecordOperation } from '../../schema/access/audit.ts';
 import { Fault } from '../../schema/fault/fault.ts';
+import type { Parameters } from '../../schema/fhir/search/search-request.ts';
 import type { StudyKeys, StudyLinks } from '../../schema/fhir/study-match.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { Abortable } from '../../schema/process/request-end.ts';
@@ -30,6 +31,7 @@ interface StudyOfPatient extends StudyKeys {
 
 interface StudyImages {
   studiesOf(patientId: string): Promise<Partly<{ studies: readonly StudyOfPatient[] }>>;
+  patientsWith(params: Parameters, among?: readonly string[]): Promise<readonly string[]>;
   measurements(studyUid: string): Promise<Partly<{ observations: readonly Observation[] }>>;
   priors(links: StudyLinks, args: Priors): Promise<Partly<{ priors: readonly StudyKeys[] }>>;
 }
@@ -74,6 +76,8 @@ export function imageFunctions(imaging: ServedImages): Record<string, ServedFunc
   return {
     studiesOf: async (caller, { patientId }: { patientId: string }) =>
       partlyToWire(await imagesOf(caller).studiesOf(patientId)),
+    patientsWith: (caller, { params, among }: { params: Parameters; among?: readonly string[] }) =>
+      imagesOf(caller).patientsWith(params, among),
     measurements: async (caller, { studyUid }: { studyUid: string }) =>
       partlyToWire(await imagesOf(caller).measurements(studyUid)),
     priors: async (caller, { links, args }: { links: StudyLinks; args: Priors }) =>
@@ -125,6 +129,7 @@ export function remoteImages(link: SubgraphLink): ServedImages {
         partlyFromWire(await link.call<Partly<T, WireFault>>(name, caller, asked));
       return {
         studiesOf: (patientId) => ask('studiesOf', { patientId }),
+        patientsWith: (params, among) => link.call('patientsWith', caller, { params, among }),
         measurements: (studyUid) => ask('measurements', { studyUid }),
         priors: (links, args) => ask('priors', { links, args }),
       };

@@ -1,4 +1,5 @@
 import { sharedOneUse } from '../smart/capability/one-use.ts';
+import { redisShareState } from '../share/state/redis-share-state.ts';
 import { redisState } from '../smart/server/state/redis-state.ts';
 import { sharedKeys } from '../smart/server/state/shared-keys.ts';
 import { redisCache } from './cache.ts';
@@ -22,6 +23,8 @@ export function sharedState(redis: SharedRedis, secrets: readonly string[], now:
     links: sharedOneUse(redis),
     /** Codes, tokens, sessions, grants, registered clients and used assertions of our own authorization servers. */
     state: redisState(redis, sealed, now),
+    /** Links by which people share (IA-36). */
+    shares: redisShareState(redis, now),
     /** Keys of our own authorization servers. */
     shareKeys: sharedKeys(redis, sealed),
   };

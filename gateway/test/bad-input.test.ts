@@ -179,9 +179,9 @@ describe('unknown names: an error that names the nearest', () => {
     ['{ ConditionList(_filter: "cod eq x") { id } }', 'invalid_request', /Did you mean code\?/],
     ['{ ImagingStudyList(_sort: ["startet"]) { id } }', 'unsupported_parameter', /Did you mean started\?/],
     [
-      '{ PatientList(_has: ["ImagingStudy:patient:modality=CT"]) { id } }',
+      '{ PatientList(_has: ["ImagingStudy:endpoint:modality=CT"]) { id } }',
       'unsupported_parameter',
-      /^Patient cannot be searched by studies.*ImagingStudyConnection below each Patient/,
+      /^Patient is not searched by studies here.*ImagingStudy\?patient\._has/,
     ],
     [
       '{ PatientList(_has: ["Observation:encounter:code=1"]) { id } }',

@@ -54,6 +54,7 @@ beforeAll(async () => {
       const sources = {
         clinical: { type: 'store', path: patients },
         images: { type: 'folder', path: images, lookup: 'all-studies-on-server' },
+        organization: { name: 'Test hospital' },
       };
       const smart = { type: 'smart-on-fhir', fhirBaseUrl: ehr.fhirBaseUrl, client: ehr.client };
       return {
@@ -63,6 +64,7 @@ beforeAll(async () => {
           authorization: smart,
           clinical: sources.clinical,
           images: { ...sources.images, retrieve: 'bearer-capability' },
+          organization: sources.organization,
         },
         own: { authorization: { type: 'embedded' }, ...sources },
       };
@@ -105,7 +107,12 @@ const kept = ({ statusCode, headers }: LightMyRequestResponse) => [statusCode, h
 /** Returns the `Cache-Control` that a successful GET of a route must have. */
 function cacheControlOf(pattern: string): string {
   if (/^\/:tenant\/(dicomweb|wado-uri|wado\/:capability)/.test(pattern)) return PRIVATE;
-  if (/\/fhir\/metadata$|\/\.well-known\/|^\/schema\.graphql$|smart-style/.test(pattern)) return PUBLIC;
+  if (
+    /\/fhir\/(metadata|OperationDefinition\/.*)$|\/\.well-known\/|^\/schema\.graphql$|smart-style/.test(
+      pattern,
+    )
+  )
+    return PUBLIC;
   return pattern === '/errors' ? REVALIDATE : NO_STORE;
 }
 
@@ -113,12 +120,25 @@ describe('DW-14 Cache-Control of answers', () => {
   /** Routes that a plain GET cannot read. */
   const NOTHING = /\/oauth\/|\*$|\/_search$|self-test$|graphql$|capability|^\/app|\/(playground|mcp)$|links$/;
 
-  /** Endpoints cannot be searched, the base of an API is no resource, and operations need parameters. */
-  const REFUSED: Record<string, number> = {
+  /**
+   * Endpoints cannot be searched, the base of an API is no resource, operations need parameters, and a tenant that shares
+   * nothing has no links. The address of a link leads to the page that opens it.
+   */
+  const NOT_200: Record<string, number> = {
+    '/share': 302,
+    '/:tenant/share': 404,
+    '/:tenant/shl/:link/f/:ticket': 404,
     '/:tenant/fhir/Patient/$everything': 400,
     '/:tenant/fhir/Observation/$lastn': 400,
     '/:tenant/fhir/Patient/$export': 400,
     '/:tenant/fhir/Group/:id/$export': 400,
+    // A tenant without tables.
+    '/:tenant/fhir/$sql-run': 404,
+    '/:tenant/fhir/$sql-export': 404,
+    '/:tenant/fhir/$sql-export-status/:job': 404,
+    '/:tenant/fhir/$sql-export-result/:job': 404,
+    '/:tenant/fhir/OperationDefinition/sql-run': 404,
+    '/:tenant/fhir/OperationDefinition/sql-export': 404,
     '/:tenant/fhir/$export-status/:job': 404,
     '/:tenant/fhir/$export-file/:job/:file': 404,
     '/:tenant/fhir/Endpoint': 405,
@@ -140,8 +160,8 @@ describe('DW-14 Cache-Control of answers', () => {
         : '';
       const studies = pattern.endsWith('/Patient/:id/ImagingStudy') && { id: 'p1' };
       const answer = await get(urlOf(pattern, 'open', { ...VALUES, id, ...studies }) + question);
-      const refused = REFUSED[pattern];
-      const expected = refused ? [refused, NO_STORE] : [200, cacheControlOf(pattern)];
+      const other = NOT_200[pattern];
+      const expected = other ? [other, NO_STORE] : [200, cacheControlOf(pattern)];
       expect([pattern, ...kept(answer)]).toEqual([pattern, ...expected]);
       if (expected[1] === PRIVATE) {
         expect([pattern, answer.headers['vary']]).toEqual([

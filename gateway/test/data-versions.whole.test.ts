@@ -101,7 +101,7 @@ describe('DATA_DIR', () => {
   test('an index of another version is built again', () => {
     const index = join(folder, 'index.sqlite');
     openDatabase(index, '/images').exec("INSERT INTO meta VALUES ('complete', '1')").close();
-    for (const other of [1, 1000]) {
+    for (const other of [1, 4, 1000]) {
       format('index.sqlite', other);
       const database = openDatabase(index, '/images');
       expect(database.prepare("SELECT 1 FROM meta WHERE name = 'complete'").get()).toBeUndefined();

@@ -49,7 +49,7 @@ beforeAll(async () => {
   const { people, identity } = peopleOfRecord((tenant, access) => clinical.open(tenant, access));
   const server = authorizationServer({ baseUrl, dataDir, people, now: Date.now, onError: console.error });
   const tenantAuthorizer = authorizer({
-    fetch: () => fetch,
+    dispatcher: () => undefined,
     now: Date.now,
     baseUrl,
     own: {

@@ -78,7 +78,7 @@ export async function startGatewayAlone(
   });
   const baseUrl = 'http://localhost';
   const tenantAuthorizer = authorizer({
-    fetch: () => fetch,
+    dispatcher: () => undefined,
     now: Date.now,
     baseUrl,
     onInsecure: (tenant, reason) => insecure.push([tenant, reason]),
@@ -94,6 +94,7 @@ export async function startGatewayAlone(
     ),
     clinical: standInClinical(options.broken),
     imaging: standInImaging(options.broken),
+    recordHolds: async () => true,
     supergraphSdl: sdl('supergraph'),
     apiSdl: sdl('api'),
     pagesDirectory: '/nowhere',

@@ -43,7 +43,7 @@ describe('SM-9 each call to an EHR that many requests share', () => {
     ehr.hanging.clear();
     ehr.hung.length = 0;
     tenantAuthorizer = authorizer({
-      fetch: () => fetch,
+      dispatcher: () => undefined,
       now: () => clock,
       baseUrl: 'https://img.example.org',
     });

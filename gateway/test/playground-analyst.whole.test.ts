@@ -33,7 +33,7 @@ test('a page of a longer list says so, and all rows are downloaded', async () =>
   await saveShot(page, 'playground-analyst-cut');
   const [file] = await Promise.all([
     page.waitForEvent('download'),
-    page.getByRole('button', { name: 'Download all rows (CSV)' }).click(),
+    page.getByRole('button', { name: 'Download all rows as CSV' }).click(),
   ]);
   expect(file.suggestedFilename()).toBe('ObservationConnection.edges-all.csv');
   const [header, ...lines] = (await readFile(await file.path(), 'utf8')).trimEnd().split('\r\n');
@@ -47,7 +47,7 @@ test('a page of a longer list says so, and all rows are downloaded', async () =>
 
 test('rows that do not come to their end are no file', async () => {
   await ask(LABS);
-  const button = page.getByRole('button', { name: 'Download all rows (CSV)' });
+  const button = page.getByRole('button', { name: 'Download all rows as CSV' });
   await button.waitFor();
   await page.route('**/demo/graphql', (route) => route.abort());
   await button.click();
@@ -66,11 +66,11 @@ test('rows that do not come to their end are no file', async () => {
 test('on a small laptop an error is read in full, and the plan says that no source was asked', async () => {
   await page.getByRole('button', { name: 'Plan', exact: true }).click();
   await page.getByText('Tell plan and calls of the next query').click();
-  await ask('query Wrong { PatientList(_has: ["ImagingStudy:patient:modality=CT"]) { id } }');
+  await ask('query Wrong { PatientList(_has: ["ImagingStudy:endpoint:modality=CT"]) { id } }');
   await page.getByText('the query was refused before').waitFor();
   await page.getByRole('button', { name: 'Results', exact: true }).click();
   const errors = page.getByRole('alert', { name: 'Errors' });
-  await errors.getByText('Patient cannot be searched by studies').waitFor();
+  await errors.getByText('Only patients are searched by studies').waitFor();
   const { top, bottom } = await errors.evaluate((one) => one.getBoundingClientRect());
   expect(bottom - top).toBeGreaterThan(50);
   expect(bottom).toBeLessThan(LAPTOP.height);

@@ -1,14 +1,12 @@
 /** The examples of the playground: each runs on the demonstration and answers its question, by GraphQL and by REST. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXAMPLES, variablesOf } from '../../viewer/src/playground/examples/examples.ts';
 import { DEMO_PATIENT } from '../pages/first-request.ts';
 import { startDemoGateway, type DemoGateway } from './clients/demo-gateway.ts';
 
 let gateway: DemoGateway;
-let token: string;
 beforeAll(async () => {
   gateway = await startDemoGateway();
-  token = await gateway.token();
 }, 60_000);
 afterAll(() => gateway?.close());
 
@@ -52,20 +50,25 @@ const ANSWERS: Record<string, { graph: readonly string[]; rest?: string }> = {
   },
 };
 
-const headers = () => ({ authorization: `Bearer ${token}`, 'content-type': 'application/json' });
+describe.each(['token', 'analystToken'] as const)('by the %s of the demonstration', (whose) => {
+  let headers: Record<string, string>;
+  beforeAll(async () => {
+    headers = { authorization: `Bearer ${await gateway[whose]()}`, 'content-type': 'application/json' };
+  });
 
-test.each(EXAMPLES)('$question', async (example) => {
-  const expected = ANSWERS[example.id]!;
-  const variables = JSON.parse(variablesOf(example, DEMO_PATIENT) || '{}') as object;
-  const body = JSON.stringify({ query: example.query, variables });
-  const answer = await fetch(`${gateway.tenant}/graphql`, { method: 'POST', headers: headers(), body });
-  const text = await answer.text();
-  expect(text).not.toContain('"errors"');
-  for (const part of expected.graph) expect(text).toContain(part);
-  expect(example.rest === undefined).toBe(expected.rest === undefined);
-  if (example.rest === undefined) return;
-  const url = `${gateway.tenant}${example.rest.replace('{id}', DEMO_PATIENT)}`;
-  const read = await fetch(url, { headers: headers() });
-  expect(read.status).toBe(200);
-  expect(await read.text()).toContain(expected.rest);
+  test.each(EXAMPLES)('$question', async (example) => {
+    const expected = ANSWERS[example.id]!;
+    const variables = JSON.parse(variablesOf(example, DEMO_PATIENT) || '{}') as object;
+    const body = JSON.stringify({ query: example.query, variables });
+    const answer = await fetch(`${gateway.tenant}/graphql`, { method: 'POST', headers, body });
+    const text = await answer.text();
+    expect(text).not.toContain('"errors"');
+    for (const part of expected.graph) expect(text).toContain(part);
+    expect(example.rest === undefined).toBe(expected.rest === undefined);
+    if (example.rest === undefined) return;
+    const url = `${gateway.tenant}${example.rest.replace('{id}', DEMO_PATIENT)}`;
+    const read = await fetch(url, { headers });
+    expect(read.status).toBe(200);
+    expect(await read.text()).toContain(expected.rest);
+  });
 });

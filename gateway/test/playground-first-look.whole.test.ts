@@ -170,7 +170,7 @@ test('examples that the token does not answer in full are marked before they run
   await mark('Which CT studies are there since a date?', 'A sign-in here is for one patient.');
   await playground.openSignIn();
   await page.getByRole('checkbox', { name: 'Images' }).check();
-  await page.getByRole('dialog').getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Sign in', exact: true }).click();
   await playground.choose(HELEN);
   await mark('How did a result change', 'A token with patient/Observation.rs gives it.');
   await mark('Which CT studies are there since a date?', 'The token is for one patient');

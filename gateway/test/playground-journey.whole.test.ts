@@ -97,7 +97,7 @@ const ROWS: Readonly<Record<string, { list: string; count: number; rows: Record<
       {
         'code.text': CT_2026,
         'ImagingStudyList.started': '2026-10-14',
-        'ImagingStudyList.numberOfInstances': '263',
+        'ImagingStudyList.numberOfInstances': '266',
       },
     ],
   },
@@ -138,7 +138,7 @@ const ROWS: Readonly<Record<string, { list: string; count: number; rows: Record<
     rows: [
       {
         'resource.description': CT_2026,
-        'resource.numberOfInstances': '263',
+        'resource.numberOfInstances': '266',
         'resource.subject.reference': `Patient/${DEMO_PATIENT}`,
       },
       { 'resource.description': CT_2025, 'resource.started': '2025-11-06' },
@@ -209,7 +209,7 @@ const cellsOf = (line: string) =>
 
 interface Result {
   effectiveDateTime: string;
-  code: { coding: [{ display: string }] };
+  code: { text: string; coding: [{ display: string }] };
   valueQuantity: { value: number; unit: string };
   interpretation: [{ coding: [{ code: string }] }];
   referenceRange: [{ low: { value: number } | null; high: { value: number } | null }];
@@ -235,6 +235,7 @@ test('a table is sorted, searched and downloaded', async () => {
   const [header, ...lines] = csv.text.trimEnd().split('\r\n').map(cellsOf);
   expect(header).toEqual([
     'effectiveDateTime',
+    'code.text',
     'code.coding.display',
     'valueQuantity.value',
     'valueQuantity.unit',
@@ -246,6 +247,7 @@ test('a table is sorted, searched and downloaded', async () => {
     data.Patient.ObservationList.map((result) =>
       [
         result.effectiveDateTime,
+        result.code.text,
         result.code.coding[0].display,
         result.valueQuantity.value,
         result.valueQuantity.unit,

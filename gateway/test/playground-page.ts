@@ -72,7 +72,7 @@ export class PlaygroundPage implements AsyncDisposable {
   /** Signs in as one of the demonstration's people. */
   async signIn(person: string): Promise<void> {
     await this.openSignIn();
-    await this.page.getByRole('dialog').getByRole('button', { name: 'Sign in' }).click();
+    await this.page.getByRole('dialog').getByRole('button', { name: 'Sign in', exact: true }).click();
     await this.choose(person);
   }
 

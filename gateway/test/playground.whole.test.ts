@@ -215,7 +215,7 @@ testEach(
     const asked: string[] = [];
     page.on('request', (request) => request.url().endsWith('/oauth/token') && asked.push(request.url()));
     await playground.openSignIn();
-    await page.getByRole('dialog').getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Sign in', exact: true }).click();
     await page.getByRole('button', { name: 'Samir Haddad' }).waitFor();
     await playground.goto(address);
     const keys = (await page.evaluate('Object.keys(sessionStorage)')) as string[];

@@ -52,7 +52,7 @@ beforeAll(async () => {
     directory: patientDirectory((tenant, access) => clinical.open(tenant, access)),
   });
   const record = peopleOfRecord((tenant, access) => clinical.open(tenant, access));
-  const outside = { fetch: connections.fetch, now: Date.now };
+  const outside = { dispatcher: connections.dispatcher, now: Date.now };
   const own = ownServer({
     baseUrl,
     dataDir,

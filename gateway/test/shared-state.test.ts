@@ -48,7 +48,7 @@ async function gateway(secrets = SECRETS) {
   });
   const shared = sharedState(connection, secrets, now);
   const tenantAuthorizer = authorizer({
-    fetch: () => fetch,
+    dispatcher: () => undefined,
     now,
     baseUrl: 'http://localhost',
     shared: shared.cache,

@@ -4,6 +4,7 @@ import type { Bundle } from 'fhir/r4.js';
 import { exportJWK, generateKeyPair } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ExpressionPool } from '../../schema/expressions/pool.ts';
+import { populationEnvironment } from '../demo/population/environment.ts';
 import { readTenants } from '../tenants/loading/tenants.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { buildTestGateway, type TestGateway } from './test-gateway.ts';
@@ -58,7 +59,14 @@ beforeAll(async () => {
     tenants: (demo) =>
       readTenants({
         directory: shipped,
-        environment: { ...environment, DEMO_IMAGES: demo.images },
+        environment: {
+          ...environment,
+          ...populationEnvironment('/nowhere', 'http://localhost'),
+          // The population is not made for these tests.
+          POPULATION_RECORDS: demo.patients,
+          POPULATION_IMAGES: demo.images,
+          DEMO_IMAGES: demo.images,
+        },
         demo,
         mockAllowed: true,
         dynamic: false,

@@ -101,6 +101,7 @@ export function standInImaging(broken: Breakage = {}): AppDeps['imaging'] {
       Patient: { __resolveReference: ({ id }: { id: string }) => ({ id }), ImagingStudyList: studies },
     }),
     open: (_tenant, access) => ({ access, find: async () => ({}) }),
+    studyImages: () => ({ studiesOf: async () => ({ studies: [], failed: [] }) }),
     rendered: async () => ({ headers: {}, body: new Uint8Array() }),
     async routes(app) {
       app.setErrorHandler((error, request, reply) => {

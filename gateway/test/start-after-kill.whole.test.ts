@@ -77,7 +77,7 @@ test('a start after SIGKILL makes nothing again, and is as fast as any later sta
   const before = await made();
   expect(
     Object.keys(before).filter((path) => /\.sqlite$|content-version$|\.build-hash$/.test(path)),
-  ).toHaveLength(6);
+  ).toHaveLength(7);
 
   const killed = await start();
   expect(killed.child.log()).not.toMatch(/Building|demonstration images/);

@@ -1,5 +1,5 @@
 /**
- * A visitor of the demonstration's start page goes its three ways in a real Chromium without the internet: on a desktop and at
+ * A visitor of the demonstration's start page goes its four ways in a real Chromium without the internet: on a desktop and at
  * 390 pixels, in light and dark, without scripts.
  */
 import { readFileSync } from 'node:fs';
@@ -41,11 +41,16 @@ const way = (page: Page, name: RegExp) => page.getByRole('navigation').getByRole
 const isTooWide = (page: Page) => page.evaluate<boolean>('document.documentElement.scrollWidth > innerWidth');
 
 describe.each(Object.keys(VIEWPORTS) as (keyof typeof VIEWPORTS)[])('the start page on a %s', (name) => {
-  test('has its three ways on the first screen, nothing beside the screen, and is accessible in light and dark', async () => {
+  test('has its four ways on the first screen, nothing beside the screen, and is accessible in light and dark', async () => {
     for (const colorScheme of [undefined, 'dark'] as const) {
       await using visited = await open(name, colorScheme && { colorScheme });
       const { page, complaints, elsewhere } = visited;
-      for (const title of [/^Open the viewer/, /^Open the playground/, /^Make a request/]) {
+      for (const title of [
+        /^Open the viewer/,
+        /^Open the playground/,
+        /^Sign in as analyst/,
+        /^Make a request/,
+      ]) {
         const box = (await way(page, title).boundingBox())!;
         expect(box.y + box.height).toBeLessThan(VIEWPORTS[name].height);
       }
@@ -67,7 +72,7 @@ describe.each(Object.keys(VIEWPORTS) as (keyof typeof VIEWPORTS)[])('the start p
     await way(page, /^Open the viewer/).click();
     await page.getByRole('button', { name: HELEN }).click(SLOW);
     await page.getByRole('button', { name: 'Allow' }).click();
-    await page.waitForURL(/\/app\/\?tenant=demo&patient=/, SLOW);
+    await page.waitForURL(/\/app\/\?tenant=demo/, SLOW);
     await page.getByText('Castellanos').first().waitFor(SLOW);
   });
 
@@ -97,10 +102,10 @@ describe.each(Object.keys(VIEWPORTS) as (keyof typeof VIEWPORTS)[])('the start p
     expect(await page.evaluate('navigator.clipboard.readText()')).toBe(command);
   });
 
-  test('without scripts, has the three ways, the command as text, and a link that is answered', async () => {
+  test('without scripts, has the four ways, the command as text, and a link that is answered', async () => {
     await using visited = await open(name, { javaScriptEnabled: false });
     const { page } = visited;
-    expect(await way(page, /./).count()).toBe(3);
+    expect(await way(page, /./).count()).toBe(4);
     expect(await page.getByRole('button').count()).toBe(0);
     expect(await page.getByRole('region', { name: 'Command' }).innerText()).toMatch(
       /^curl -s http\S+ -H "authorization: Bearer \S+"/,
@@ -123,6 +128,7 @@ test('the shipped sandboxes are folded, and marked when they cannot be reached',
     'demo',
     'hardcoded-patient',
     'open',
+    'population',
     expect.stringMatching(/^delayed/),
   ]);
   await page.locator('summary').click();

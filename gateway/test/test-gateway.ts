@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { trustedManifest } from '../../schema/graphql/trusted-manifest.ts';
+import type { Tenant } from '../../schema/tenant/tenant.ts';
 import type { ImagingDeps } from '../../subgraphs/imaging/app.ts';
 import { foldersIndexed } from '../../subgraphs/imaging/test/subgraph.ts';
 import { buildApp, type AppDeps } from '../app.ts';
@@ -51,6 +52,9 @@ export interface TestGateway {
   selfTest(key: string): ReturnType<SelfTest>;
   /** Forgets cached image searches. */
   forget(): void;
+  /** The parts of which it is made, and their tenants. */
+  parts: ReturnType<typeof gatewayParts>;
+  tenantOf(key: string): Tenant;
   close(): Promise<void>;
 }
 
@@ -75,7 +79,7 @@ export async function buildTestGateway(
     onContradiction,
     measured,
     secrets = ['a secret of the test gateway, long enough'],
-    connections = { fetch: () => fetch },
+    connections = { dispatcher: () => undefined },
     limits = {},
     waitForFolders = true,
   }: {
@@ -98,10 +102,10 @@ export async function buildTestGateway(
     /** SEALING_KEY. */
     secrets?: readonly string[];
     measured?: Metrics;
-    connections?: Pick<PartsOptions, 'fetch' | 'dispatcher'>;
+    connections?: Pick<PartsOptions, 'dispatcher'>;
     /** False for tests of folders: each answers 503 until it is indexed. Those that are not there are not waited for. */
     waitForFolders?: boolean;
-    limits?: Pick<AppDeps, 'load' | 'redis' | 'slowOperation' | 'graphExecutor'>;
+    limits?: Pick<AppDeps, 'load' | 'redis' | 'slowOperation' | 'graphExecutor' | 'accessList' | 'traces'>;
   } = {},
 ): Promise<TestGateway> {
   const dataDir = await mkdtemp(join(tmpdir(), 'test-gateway-'));
@@ -155,6 +159,8 @@ export async function buildTestGateway(
     selfTest: (key) => parts.selfTest(loaded.byKey(key)),
     sweep: () => parts.server.sweep(loaded.all),
     forget: () => (split?.imaging ?? parts.imaging).invalidate(),
+    parts,
+    tenantOf: (key) => loaded.byKey(key),
     async close() {
       await app.close();
       await Promise.all([parts.close(), split?.close()]);

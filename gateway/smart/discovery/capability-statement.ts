@@ -2,6 +2,8 @@ import type { CapabilityStatement, CapabilityStatementRestResource } from 'fhir/
 import { STUDY_INCLUDES, STUDY_REFERENCES, STUDY_REVINCLUDES } from '../../../schema/fhir/joined-types.ts';
 import { fhirBase } from '../../../schema/http/request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import { MADO_OPERATION } from './mado-operation.ts';
+import { SQL_OPERATIONS, sqlOperationPath } from './sql-operations.ts';
 import type { SmartConfiguration } from './ehr-configuration.ts';
 
 const OAUTH_URIS = 'http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris';
@@ -29,9 +31,33 @@ const IMAGING_STUDY: CapabilityStatementRestResource['searchParam'] = [
   { name: 'subject', type: 'reference' },
 ];
 
+/** Accesses to the data of a patient. */
+const ACCESS_LIST: CapabilityStatementRestResource = {
+  type: 'AuditEvent',
+  interaction: [{ code: 'read' }, { code: 'search-type' }],
+  searchParam: [
+    { name: 'date', type: 'date' },
+    { name: 'patient', type: 'reference' },
+  ],
+};
+
 const RECORD_INCLUDES = Object.keys({ ...STUDY_INCLUDES, ...STUDY_REFERENCES }).map(
   (code) => `ImagingStudy:${code}`,
 );
+
+/** Published questions. The tables are ViewDefinitions, which R4 does not know, so that none can be listed here. */
+const QUESTIONS: CapabilityStatementRestResource = {
+  type: 'Library',
+  interaction: [{ code: 'read' }, { code: 'search-type' }],
+  searchParam: [
+    { name: '_id', type: 'token' },
+    { name: 'name', type: 'string' },
+    { name: 'url', type: 'uri' },
+  ],
+};
+
+const sqlOperations = (base: string) =>
+  SQL_OPERATIONS.map((name) => ({ name, definition: `${base}/${sqlOperationPath(name)}` }));
 
 /** The parts of a CapabilityStatement that do not come from the tenant. */
 export interface StatementParts {
@@ -43,14 +69,19 @@ export interface StatementParts {
   record: readonly CapabilityStatementRestResource[];
   /** Start of this server: the statement is valid since then. */
   started: Date;
+  /** True if patients can list who has looked, as AuditEvents. */
+  accessList?: boolean;
 }
 
 /** Returns the tenant's CapabilityStatement (SM-4). */
 export function capabilityStatement(
   tenant: Tenant,
-  { baseUrl, smart, record, started }: StatementParts,
+  { baseUrl, smart, record, started, accessList = false }: StatementParts,
 ): CapabilityStatement {
   const hasRecord = record.length > 0;
+  // A store is not asked here whether it has AuditEvents of its own.
+  const hasSql = tenant.analysis.enabled;
+  const hasOwnEvents = !accessList && tenant.clinical.type === 'fhir';
   return {
     resourceType: 'CapabilityStatement',
     status: 'active',
@@ -69,7 +100,11 @@ export function capabilityStatement(
         mode: 'server',
         security: security(tenant, smart),
         resource: [
-          ...record,
+          ...record.filter(
+            ({ type }) => (type !== 'AuditEvent' || hasOwnEvents) && !(hasSql && type === 'Library'),
+          ),
+          ...(hasSql ? [QUESTIONS] : []),
+          ...(accessList ? [ACCESS_LIST] : []),
           { type: 'Endpoint', interaction: [{ code: 'read' }] } satisfies CapabilityStatementRestResource,
           {
             type: 'ImagingStudy',
@@ -77,12 +112,17 @@ export function capabilityStatement(
             searchInclude: ['*', 'ImagingStudy:endpoint', ...(hasRecord ? RECORD_INCLUDES : [])],
             ...(hasRecord && { searchRevInclude: [...STUDY_REVINCLUDES] }),
             searchParam: IMAGING_STUDY,
+            // It is 501 where nobody answers for it.
+            ...(tenant.organization && {
+              operation: [{ name: 'mado', definition: `${fhirBase(baseUrl, tenant)}/${MADO_OPERATION}` }],
+            }),
           } satisfies CapabilityStatementRestResource,
         ].sort((a, b) => a.type.localeCompare(b.type)),
         ...(hasRecord && { compartment: ['http://hl7.org/fhir/CompartmentDefinition/patient'] }),
         interaction: [{ code: 'batch' }],
         operation: [
           { name: 'graphql', definition: 'http://hl7.org/fhir/OperationDefinition/Resource-graphql' },
+          ...(hasSql ? sqlOperations(fhirBase(baseUrl, tenant)) : []),
         ],
       },
     ],

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import { parseTenant } from '../../../schema/tenant/tenant.ts';
 import { discoveryRoutes } from './discovery-routes.ts';
+import { smartConfigurationOf } from './smart-configuration.ts';
 
 const { tenant } = parseTenant(
   {
@@ -12,6 +13,26 @@ const { tenant } = parseTenant(
   },
   { key: 't', path: 't', dynamic: false, directory: '/', environment: {} },
 );
+
+test.each([
+  [undefined, undefined],
+  [{ enabled: false, maxDays: 3 }, undefined],
+  [{ enabled: true }, { maxDays: 30, maxUses: 20, passcode: 'required' }],
+  [
+    { enabled: true, maxDays: 7, maxUses: 2, passcode: 'optional' },
+    { maxDays: 7, maxUses: 2, passcode: 'optional' },
+  ],
+])('IA-36 with share %j the SMART configuration says %j of links', async (share, said) => {
+  const file = {
+    authorization: { type: 'embedded' },
+    images: { type: 'folder', path: '.', lookup: 'all-studies-on-server' },
+    ...(share && { share }),
+  };
+  const origin = { key: 't', path: 't', dynamic: false, directory: '/', environment: {} };
+  const authorizer = { smartConfiguration: async () => ({ capabilities: [] }) };
+  const found = await smartConfigurationOf(parseTenant(file, origin).tenant, authorizer, 'http://x');
+  expect(found['share']).toEqual(said);
+});
 
 // R4 §3.1.0.9
 test.each<[query: string, status: number, answer: string]>([

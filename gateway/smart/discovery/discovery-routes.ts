@@ -4,11 +4,13 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { nothingAtPath } from '../../../schema/fault/refusals.ts';
 import { FHIR_JSON } from '../../../schema/fhir/fhir.ts';
 import { requireFhirJson } from '../../../schema/fhir/fhir-format.ts';
-import { resourceOfApi, tenantBase } from '../../../schema/http/request.ts';
+import { fhirBase, resourceOfApi, tenantBase } from '../../../schema/http/request.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { Tenants } from '../../tenants/loading/settings.ts';
 import type { Authorizer } from '../authorize.ts';
 import { capabilityStatement, type StatementParts } from './capability-statement.ts';
+import { MADO_OPERATION, madoOperation } from './mado-operation.ts';
+import { SQL_OPERATIONS, sqlOperation, sqlOperationPath } from './sql-operations.ts';
 import { protectedResource, smartConfigurationOf, unlessFault } from './smart-configuration.ts';
 import { isOwn } from './ehr-configuration.ts';
 
@@ -22,9 +24,14 @@ export interface DiscoveryOptions {
   started: Date;
   /** Returns what the source of a tenant's record does: the same array until that changes. */
   claims(tenant: Tenant): Promise<StatementParts['record']>;
+  /** True for a tenant whose patients can list who has looked. */
+  listsAccesses?(tenant: Tenant): boolean;
 }
 
-/** Returns the routes `/fhir/metadata` and `/fhir/.well-known/smart-configuration` (SM-1). They need no token. */
+/**
+ * Returns the routes `/fhir/metadata` and `/fhir/.well-known/smart-configuration` (SM-1), and the definitions of our own
+ * operations. They need no token.
+ */
 export function discoveryRoutes(options: DiscoveryOptions): FastifyPluginAsync {
   const { authorizer, baseUrl } = options;
   const statement = statements(options);
@@ -38,6 +45,23 @@ export function discoveryRoutes(options: DiscoveryOptions): FastifyPluginAsync {
       discovered(reply, tenant).type(FHIR_JSON).header('vary', 'Accept');
       return text;
     });
+    app.get(`/fhir/${MADO_OPERATION}`, { config }, async ({ tenant, headers }, reply) => {
+      requireFhirJson(headers.accept, undefined);
+      discovered(reply, tenant).type(FHIR_JSON).header('vary', 'Accept');
+      return JSON.stringify(madoOperation(fhirBase(baseUrl, tenant)));
+    });
+    for (const code of SQL_OPERATIONS) {
+      const isOffered = ({ analysis }: Tenant) => analysis.enabled;
+      app.get(
+        `/fhir/${sqlOperationPath(code)}`,
+        { config: { ...config, isOffered } },
+        async ({ tenant, headers }, reply) => {
+          requireFhirJson(headers.accept, undefined);
+          discovered(reply, tenant).type(FHIR_JSON).header('vary', 'Accept');
+          return JSON.stringify(sqlOperation(code, fhirBase(baseUrl, tenant)));
+        },
+      );
+    }
     app.get('/fhir/.well-known/smart-configuration', { config }, async ({ tenant }, reply) => {
       discovered(reply, tenant).type('application/json');
       return JSON.stringify(await smartConfigurationOf(tenant, authorizer, baseUrl));
@@ -55,7 +79,7 @@ function requireStatement(mode = 'full'): void {
 }
 
 /** Returns a function that writes the CapabilityStatement of a tenant; again only when one of its parts has changed. */
-function statements({ authorizer, baseUrl, started, claims }: DiscoveryOptions) {
+function statements({ authorizer, baseUrl, started, claims, listsAccesses }: DiscoveryOptions) {
   const written = new WeakMap<Tenant, { record: object; endpoints: string; text: string }>();
   return async (tenant: Tenant): Promise<string> => {
     // The statement is valid without what another server did not answer for.
@@ -66,7 +90,8 @@ function statements({ authorizer, baseUrl, started, claims }: DiscoveryOptions) 
     const endpoints = JSON.stringify(smart);
     const last = written.get(tenant);
     if (last?.record === record && last.endpoints === endpoints) return last.text;
-    const text = JSON.stringify(capabilityStatement(tenant, { baseUrl, smart, record, started }));
+    const parts = { baseUrl, smart, record, started, accessList: listsAccesses?.(tenant) ?? false };
+    const text = JSON.stringify(capabilityStatement(tenant, parts));
     written.set(tenant, { record, endpoints, text });
     return text;
   };

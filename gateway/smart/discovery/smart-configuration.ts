@@ -25,7 +25,12 @@ export async function smartConfigurationOf(
 ): Promise<SmartConfiguration> {
   const config = tenant.authorization;
   if (config.type === 'mock') return MOCK;
-  if (isOwn(config)) return withImaging(await authorizer.smartConfiguration(tenant, config), config);
+  if (isOwn(config)) {
+    const document = withImaging(await authorizer.smartConfiguration(tenant, config), config);
+    const { enabled, ...rules } = tenant.share;
+    // Our own member (RFC 8414 §2): the viewer offers links only where there are some.
+    return enabled ? { ...document, share: rules } : document;
+  }
   const document = await authorizer.smartConfiguration(tenant, config);
   // A tenant that accepts no token does not advertise imaging.
   if (quirksOf(config).insecure && !config.allowInsecureQuirks) return document;

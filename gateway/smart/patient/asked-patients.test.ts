@@ -34,7 +34,7 @@ beforeEach(() => {
   ehr.readers.set('p1', new Set(['doctor', 'both']));
   ehr.readers.set('p2', new Set(['doctor', 'both']));
   ehr.readers.set('p3', new Set(['nurse']));
-  auth = authorizer({ fetch: () => fetch, now: () => clock, baseUrl: 'https://img.example.org' });
+  auth = authorizer({ dispatcher: () => undefined, now: () => clock, baseUrl: 'https://img.example.org' });
   tenant = parseTenant(
     {
       authorization: {

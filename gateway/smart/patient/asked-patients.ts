@@ -12,6 +12,7 @@ import { quirksOf } from '../token/quirks.ts';
 import type { ExternalConfig } from '../discovery/ehr-configuration.ts';
 import type { UpstreamDeps } from '../token/upstream.ts';
 import { call } from '../token/upstream.ts';
+import { rowsOfUser } from '../../../schema/access/policy-rows.ts';
 import { ownersOfStudies, type StudyOwners } from './study-owners.ts';
 
 const READABLE_SECONDS = 60;
@@ -119,6 +120,8 @@ export function askedPatients(
         ? permissions.filter(({ level }) => level !== 'system')
         : permissions.filter(({ level }) => level === 'user');
     if (open.length === 0 || patients === 'all' || token === undefined) return undefined;
+    // The policy alone decides for its users (IA-9).
+    if (rowsOfUser(config.policy, access.user, access.client).length > 0) return undefined;
     const asked = named();
     return asked.runs ? extended({ tenant, config, access, patients, token }, asked, open) : undefined;
   };

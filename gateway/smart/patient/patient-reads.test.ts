@@ -1,6 +1,7 @@
 /** Identities of many patients: some searches instead of a read for each (SM-9, IA-8). */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { getGlobalDispatcher } from 'undici';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { PatientGrant } from '../../../schema/access/access.ts';
 import { parseTenant } from '../../../schema/tenant/tenant.ts';
@@ -65,7 +66,7 @@ const tenantOf = (fhirBaseUrl: string, more: object) =>
 describe('patients that are read at the same time', () => {
   const readAll = async (ids: readonly string[]) => {
     const read = patientReads();
-    const outside = { fetch: () => fetch, now: Date.now };
+    const outside = { dispatcher: () => undefined, now: Date.now };
     const asker = { outside, tenant: tenantOf(base(), {}), fhirBaseUrl: base(), token: async () => 'token' };
     return Promise.allSettled(ids.map((id) => read('t own', asker, id)));
   };
@@ -118,12 +119,13 @@ describe('IA-8 a policy of 2,150 patients', () => {
 
   test('asks the EHR in some searches, and then from memory', async () => {
     // The record is at the other server; only it counts.
-    const through: typeof fetch = (url, init) =>
-      fetch(
-        String(url).includes('/fhir/Patient') ? String(url).replace(server.fhirBaseUrl, base()) : String(url),
-        init,
-      );
-    const auth = authorizer({ fetch: () => through, now: Date.now, baseUrl: 'https://img.example.org' });
+    const through = getGlobalDispatcher().compose((dispatch) => (options, handler) => {
+      const { pathname } = new URL(server.fhirBaseUrl);
+      if (!options.path.startsWith(`${pathname}/Patient`)) return dispatch(options, handler);
+      const other = new URL(options.path.replace(pathname, base()));
+      return dispatch({ ...options, origin: other.origin, path: other.pathname + other.search }, handler);
+    });
+    const auth = authorizer({ dispatcher: () => through, now: Date.now, baseUrl: 'https://img.example.org' });
     server.tokens.set('backend', { scope: 'system/*.rs', client_id: 'b', exp: Date.now() / 1000 + 3600 });
     const tenant = tenantOf(server.fhirBaseUrl, {
       client: server.client,

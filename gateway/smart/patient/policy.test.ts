@@ -45,7 +45,7 @@ beforeEach(() => {
   }
   ehr.tokens.set('nameless', { scope: 'system/*.rs', exp: clock / 1000 + 3600 });
   ehr.tokens.set('launched', { scope: 'patient/*.rs', patient: 'p7', exp: clock / 1000 + 3600 });
-  auth = authorizer({ fetch: () => fetch, now: () => clock, baseUrl: 'https://img.example.org' });
+  auth = authorizer({ dispatcher: () => undefined, now: () => clock, baseUrl: 'https://img.example.org' });
 });
 
 async function ask(token: string, more: object = {}, dynamic = false) {
@@ -159,8 +159,8 @@ describe('IA-8 policy as a decision service', () => {
 
   test('SM-15 a dynamic tenant’s service is called through the guard', async () => {
     const dynamicHosts = new Set([new URL(ehr.url).host]);
-    const { fetch } = outboundConnections({ dynamicHosts, log: console });
-    auth = authorizer({ fetch, now: () => clock, baseUrl: 'https://img.example.org' });
+    const { dispatcher } = outboundConnections({ dynamicHosts, log: console });
+    auth = authorizer({ dispatcher, now: () => clock, baseUrl: 'https://img.example.org' });
     expect(await code(ask('a', {}, true))).toBe('not_implemented');
     expect(questions).toEqual([]);
   });

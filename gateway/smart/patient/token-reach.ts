@@ -6,6 +6,7 @@ import type { AuthorizationConfig } from '../../../schema/tenant/tenant.ts';
 import type { ExternalConfig } from '../discovery/ehr-configuration.ts';
 import type { ActiveToken } from '../token/introspect.ts';
 import { quirksOf } from '../token/quirks.ts';
+import { rowsOfUser } from '../../../schema/access/policy-rows.ts';
 import { grantsOf, type PolicyRow } from './policy.ts';
 
 /** Patients in reach, and the token's scopes that count for them. */
@@ -40,8 +41,8 @@ export interface ReachOptions {
 }
 
 /**
- * Returns the reach of a token by one grant, never a mix of two (IA-9): App Launch scopes with the token's patient, or system
- * scopes with the client's policy, each only in a tenant with that mode (IA-4, IA-6, IA-8).
+ * Returns the reach of a token by one grant, never a mix of two (IA-9): App Launch scopes with the token's patient, system
+ * scopes with the client's policy, or `user/` scopes with the user's, each only in a tenant with that mode (IA-4, IA-6, IA-8).
  * @throws Fault `insufficient_scope` when no scope of the token counts; `not_implemented` for a policy service that was not
  *   asked
  */
@@ -59,7 +60,10 @@ export function reachOf(
   if (system.length > 0) {
     return { permissions: system, patients: grantsOf(decided ?? rowsOf(token.client_id, config.policy)) };
   }
-  const open = asked === 'user' ? launched.filter(({ level }) => level === 'user') : asked ? launched : [];
+  const ofUser = launched.filter(({ level }) => level === 'user');
+  const rows = ofUser.length > 0 ? rowsOfUser(config.policy, token.fhirUser, token.client_id) : [];
+  if (rows.length > 0) return { permissions: ofUser, patients: grantsOf(rows) };
+  const open = asked === 'user' ? ofUser : asked ? launched : [];
   if (open.length > 0) return { permissions: open, patients: [] };
   if (launched.length > 0)
     throw short(
@@ -104,7 +108,7 @@ function rowsOf(client: string | undefined, policy: ReachConfig['policy']): read
       service: 'authorization',
     });
   }
-  return policy.filter((row) => client !== undefined && row.client_id === client);
+  return policy.filter((row) => client !== undefined && row.client_id === client && row.user === undefined);
 }
 
 const short = (message: string, scope: string) => new Fault('insufficient_scope', message, { scope });

@@ -34,14 +34,7 @@ const ACCESS_SECONDS = 60;
 export function ownAccess({ server, identity, now }: OwnAccessDeps) {
   // Tokens of one app have the same scopes, and share one list.
   const permissionsOf = memoized<readonly Permission[]>(parseScopes, { entries: 1000 });
-  const identities = expiringCache<{ found?: PatientIdentity }>(10_000, now);
-  const identified = async (tenant: Tenant, grant: PatientGrant): Promise<readonly PatientGrant[]> => {
-    const { found } = await identities.get(`${tenant.cacheKey}\0${grant.id}`, async () => {
-      const patient = await identity(tenant, grant.id);
-      return { value: patient ? { found: patient } : {}, seconds: patient ? IDENTITY_SECONDS : 3 };
-    });
-    return found ? [{ ...grant, identity: found }] : [];
-  };
+  const identified = identifiedGrants({ identity, now });
   const accessOf = async (tenant: Tenant, token: OwnToken, value: string): Promise<Access> => {
     requireUnbound(token);
     const ehr = await server.ehrOf(tenant);
@@ -74,5 +67,17 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
     return accessOf(tenant, token, value).catch((error: unknown) => {
       throw namingCaller(error, callerOf(token));
     });
+  };
+}
+
+/** Returns a function that adds the identity to a grant, by which images are found; none without the patient. */
+export function identifiedGrants({ identity, now }: Pick<OwnAccessDeps, 'identity' | 'now'>) {
+  const identities = expiringCache<{ found?: PatientIdentity }>(10_000, now);
+  return async (tenant: Tenant, grant: PatientGrant): Promise<readonly PatientGrant[]> => {
+    const { found } = await identities.get(`${tenant.cacheKey}\0${grant.id}`, async () => {
+      const patient = await identity(tenant, grant.id);
+      return { value: patient ? { found: patient } : {}, seconds: patient ? IDENTITY_SECONDS : 3 };
+    });
+    return found ? [{ ...grant, identity: found }] : [];
   };
 }

@@ -50,6 +50,14 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
   // Whether a user is still signed in at an EHR is for the EHR to say.
   const isSilent = ({ oidc }: KoaContextWithOIDC) =>
     !options.identify.delegation && oidc.promptPending('none');
+  // An app that has an id_token knows its user. The provider has verified it in this request, and asks for a sign-in if it is
+  // of another user; it does not do so when an interaction is resumed, which counts only from the consent on.
+  const isHinted = ({ oidc }: KoaContextWithOIDC) =>
+    !options.identify.delegation &&
+    oidc.params?.['id_token_hint'] !== undefined &&
+    (oidc.entities.IdTokenHint !== undefined || oidc.result?.consent !== undefined);
+  const keepsUser = (ctx: KoaContextWithOIDC) =>
+    ctx.oidc.account !== undefined && (isSilent(ctx) || isHinted(ctx));
   const { modes } = tenant.authorization;
   const levels: ScopeLevel[] = modes.includes('app-launch') ? ['patient', 'user'] : [];
   const backendLevels: ScopeLevel[] = modes.includes('backend-services') ? ['system'] : [];
@@ -80,7 +88,7 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
     },
     renderError: providerErrors(baseUrl),
     interactions: {
-      policy: policy(isSilent),
+      policy: policy(keepsUser, isSilent),
       url: (_ctx, interaction) => `${new URL(issuer).pathname}/interaction/${interaction.uid}`,
     },
     extraParams: {
@@ -176,16 +184,20 @@ function usable(modes: Tenant['authorization']['modes']) {
 
 /**
  * Asks for sign-in and consent every time: the next person at this screen may be another one. A silent request shows no page
- * and gets what the user of this session has consented to, or an error.
+ * and gets what the user of this session has consented to, or an error. A request with an id_token of this session's user asks
+ * for the patient and the consent alone; the provider refuses to keep another user (OpenID Connect Core §3.1.2.1).
  */
-function policy(isSilent: (ctx: KoaContextWithOIDC) => boolean): interactionPolicy.DefaultPolicy {
+function policy(
+  keepsUser: (ctx: KoaContextWithOIDC) => boolean,
+  isSilent: (ctx: KoaContextWithOIDC) => boolean,
+): interactionPolicy.DefaultPolicy {
   const prompts = interactionPolicy.base();
   const { Check } = interactionPolicy;
   const login = new Check(
     'who',
     'the user has to sign in',
     'login_required',
-    (ctx) => !ctx.oidc.result?.login && !(isSilent(ctx) && ctx.oidc.account),
+    (ctx) => !ctx.oidc.result?.login && !keepsUser(ctx),
   );
   const consent = new Check(
     'agreed',

@@ -80,7 +80,7 @@ export function authorizationServer(deps: AuthorizationServerDeps) {
   const { baseUrl, dataDir, now, onError } = deps;
   const directory = join(dataDir, 'oauth');
   const state = deps.state ?? sqliteState(join(directory, 'state.sqlite'), now);
-  const demonstrated = demonstration(deps.people, now);
+  const demonstrated = demonstration(deps.people, now, baseUrl);
   const registration = acceptsRegistrations(baseUrl);
   const servers = boundedCache<Promise<Served>>({ entries: MOST_TENANTS });
 

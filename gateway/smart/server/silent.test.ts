@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { set } from './test/requests.ts';
 import { SmartApp, type Choices } from './test/smart-app.ts';
-import { Browser, REDIRECT, startServer, type Started } from './test/started.ts';
+import { Browser, REDIRECT, startServer, ticked, type Started } from './test/started.ts';
 
 const SCOPE = 'openid launch/patient patient/Observation.rs patient/Condition.rs online_access';
 const clock = { ahead: 0 };
@@ -159,6 +159,64 @@ describe('is refused', () => {
     const answer = await silent(browser);
     clock.ahead = 0;
     expect(answer.searchParams.get('error')).toBe('consent_required');
+  });
+});
+
+describe('OpenID Connect Core §3.1.2.1 id_token_hint', () => {
+  /** A clinician opens a record, and the app gives its access back. @returns the id_token */
+  async function hintOf(browser: Browser): Promise<string> {
+    const { app, tokens } = await consented(browser, { account: 'Practitioner/d1', patient: 'p1' });
+    await app.revoke(tokens.refresh_token!);
+    return tokens.id_token!;
+  }
+
+  test('the same user opens the record of another patient without a sign-in, after a consent', async () => {
+    const browser = new Browser(started.issuer);
+    const app = new SmartApp(started);
+    const choice = await browser.open(await app.url(SCOPE, { id_token_hint: await hintOf(browser) }));
+    expect(choice.html).toContain('Choose a patient');
+    const consent = await browser.submit(choice, [['patient', 'p2']]);
+    const boxes = ticked(consent).map((box): [string, string] => ['scope', box]);
+    const { url } = await browser.submit(consent, [...boxes, ['step', 'allow']]);
+    expect(await app.exchange(new URL(url))).toMatchObject({ patient: 'p2' });
+    const again = new SmartApp(started);
+    expect(await again.exchange(await silent(browser, { app: again }))).toMatchObject({ patient: 'p2' });
+  });
+
+  test.each<[string, (browser: Browser) => Promise<Browser>]>([
+    ['another browser', async () => new Browser(started.issuer)],
+    [
+      'a browser where another user has signed in',
+      async (browser) => {
+        await consented(browser);
+        return browser;
+      },
+    ],
+  ])('%s asks who it is', async (_, other) => {
+    const browser = new Browser(started.issuer);
+    const hint = await hintOf(browser);
+    const page = await (
+      await other(browser)
+    ).open(await new SmartApp(started).url(SCOPE, { id_token_hint: hint }));
+    expect(page.html).toContain('name="account"');
+  });
+
+  test('of another user: the sign-in is not passed by resuming without it', async () => {
+    const hint = await hintOf(new Browser(started.issuer));
+    const browser = new Browser(started.issuer);
+    await consented(browser);
+    const page = await browser.open(await new SmartApp(started).url(SCOPE, { id_token_hint: hint }));
+    const interaction = new URL(page.url).pathname.split('/').at(-1)!;
+    const resumed = await browser.open(`${started.issuer}/authorize/${interaction}`);
+    expect(resumed.html).toContain('name="account"');
+  });
+
+  test('one that is not of this server is refused', async () => {
+    const browser = new Browser(started.issuer);
+    const { url } = await browser.open(
+      await new SmartApp(started).url(SCOPE, { id_token_hint: `${await hintOf(browser)}x` }),
+    );
+    expect(new URL(url).searchParams.get('error')).toBe('invalid_request');
   });
 });
 

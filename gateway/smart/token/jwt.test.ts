@@ -49,7 +49,7 @@ beforeEach(async () => {
   up = true;
   keysStatus = 200;
   clock = Date.now();
-  auth = authorizer({ fetch: () => fetch, now: () => clock, baseUrl: BASE });
+  auth = authorizer({ dispatcher: () => undefined, now: () => clock, baseUrl: BASE });
 });
 
 const now = () => Math.floor(clock / 1000);

@@ -1,6 +1,7 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { outboundConnections } from '../../outbound/connections.ts';
@@ -33,7 +34,7 @@ beforeEach(async () => {
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   url = `http://${host}/`;
   outside = {
-    fetch: outboundConnections({ dynamicHosts: new Set([host]), log: console }).fetch,
+    dispatcher: outboundConnections({ dynamicHosts: new Set([host]), log: console }).dispatcher,
     now: Date.now,
   };
 });
@@ -71,6 +72,44 @@ describe.each([false, true])('a connection that ends before the answer (dynamic 
     await expect(ask(url, { method: 'GET' })).rejects.toMatchObject({ code: 'unavailable' });
     expect(asked).toEqual(['POST', 'GET', 'GET']);
   });
+});
+
+test.each([
+  ['gzip', gzipSync],
+  ['br', brotliCompressSync],
+  ['deflate', deflateSync],
+])(
+  'RFC 9110 §8.4.1 reads an answer that comes with the coding %s, although none was asked for',
+  async (coding, encode) => {
+    const headers: IncomingHttpHeaders[] = [];
+    const compressing = createServer((request, response) => {
+      headers.push(request.headers);
+      response.writeHead(200, { 'content-encoding': coding }).end(encode('{"ok":true}'));
+    });
+    await new Promise<void>((done) => compressing.listen(0, '127.0.0.1', done));
+    const base = `http://127.0.0.1:${(compressing.address() as AddressInfo).port}`;
+    expect(await call(outside, tenant(false), base)).toEqual({ status: 200, json: { ok: true } });
+    expect(headers[0]).toMatchObject({ 'user-agent': 'smart-imaging-gateway' });
+    compressing.closeAllConnections();
+    await new Promise((done) => compressing.close(done));
+  },
+);
+
+test('follows no redirect: a token would go to another server', async () => {
+  const paths: (string | undefined)[] = [];
+  const moved = createServer((request, response) => {
+    paths.push(request.url);
+    response.writeHead(307, { location: '/there' }).end();
+  });
+  await new Promise<void>((done) => moved.listen(0, '127.0.0.1', done));
+  const base = `http://127.0.0.1:${(moved.address() as AddressInfo).port}`;
+  await expect(call(outside, tenant(false), `${base}/here`, form())).rejects.toMatchObject({
+    code: 'unavailable',
+    cause: expect.objectContaining({ message: expect.stringMatching(/answered 307/) }),
+  });
+  expect(paths).toEqual(['/here']);
+  moved.closeAllConnections();
+  await new Promise((done) => moved.close(done));
 });
 
 test('SM-9 waits 3 s for the begin and 5 s for the end of an answer; longer for a request that cannot be repeated', async () => {

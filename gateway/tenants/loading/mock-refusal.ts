@@ -9,13 +9,16 @@ import type { TenantSettings } from './settings.ts';
 export function mockRefusal(tenant: Tenant, { demo, mockAllowed }: TenantSettings): string | undefined {
   const { type } = tenant.authorization;
   if ((type !== 'mock' && type !== 'embedded') || mockAllowed) return undefined;
-  const demoImages = tenant.images.every(
-    (source) => source.type === 'folder' && `${source.path}${sep}`.startsWith(`${demo.images}${sep}`),
-  );
-  const demoRecords =
-    tenant.clinical.type === 'none' ||
-    (tenant.clinical.type === 'store' && tenant.clinical.path === demo.patients);
-  return demoImages && demoRecords
+  const { images, patients, population } = demo;
+  const isOurs = (path: string) =>
+    [images, patients, population].some(
+      (folder) => folder !== undefined && `${path}${sep}`.startsWith(folder + sep),
+    );
+  const { clinical } = tenant;
+  const ours =
+    tenant.images.every((source) => source.type === 'folder' && isOurs(source.path)) &&
+    (clinical.type === 'none' || (clinical.type === 'store' && isOurs(clinical.path)));
+  return ours
     ? undefined
     : `${type} authorization over other data than the demonstration’s needs HOST on loopback, or ALLOW_MOCK=1`;
 }

@@ -1,19 +1,23 @@
 import type { ExpressionPool } from '../../../schema/expressions/pool.ts';
-import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import type { AnalysisConfig, Tenant } from '../../../schema/tenant/tenant.ts';
 
 export interface TenantSettings {
   /** Folder of the tenant files. */
   directory: string;
+  /** Public base of the gateway: addresses of shared links have a largest length. */
+  baseUrl?: string;
   /** Variables for `{ "$env": NAME }`. */
   environment: Readonly<Record<string, string | undefined>>;
   /** The demonstration's data: a mock tenant with this data alone is harmless at any address (SM-11). */
-  demo: { images: string; patients: string };
+  demo: { images: string; patients: string; population?: string };
   /** True when mock tenants may load with other data: `HOST` is loopback, or `ALLOW_MOCK=1`. */
   mockAllowed: boolean;
   /** True when `/dyn/{encoded}` is answered (SM-15). */
   dynamic: boolean;
   /** Private hosts (`name` or `name:port`) that a dynamic tenant may reach. */
   dynamicHosts: ReadonlySet<string>;
+  /** Returns what is wrong with the tables and questions of a tenant, each with the path of its key. */
+  analysisMistakes?(analysis: AnalysisConfig): { path: string; reason: string }[];
   /** Checks the paths of a dynamic tenant. */
   expressions: ExpressionPool;
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { ExpressionPool } from '../../../schema/expressions/pool.ts';
 import { documentIdOf } from '../../../schema/graphql/trusted-manifest.ts';
+import { populationEnvironment } from '../../demo/population/environment.ts';
 import { readTenants } from './tenants.ts';
 import type { TenantSettings } from './settings.ts';
 
@@ -19,8 +20,9 @@ const base: TenantSettings = {
     DEMO_SECRET: 'made once for each installation',
     DEMO_PLAYGROUND_URL: 'http://localhost:4000/demo/playground',
     VIEWER_URL: 'http://localhost:4000/app/',
+    ...populationEnvironment('/data/demo/population', 'http://localhost:4000'),
   },
-  demo: { images: '/data/demo/images', patients },
+  demo: { images: '/data/demo/images', patients, population: '/data/demo/population' },
   mockAllowed: true,
   dynamic: true,
   dynamicHosts: new Set(['pacs.example.org', '127.0.0.1:8042']),
@@ -65,7 +67,7 @@ describe('the shipped tenants', () => {
         .map((name) => name.replace('.json', ''))
         .sort(),
     );
-    expect(all).toHaveLength(14);
+    expect(all).toHaveLength(15);
     expect(warnings).toEqual([]);
     expect(skipped).toEqual([]);
   });
@@ -74,7 +76,7 @@ describe('the shipped tenants', () => {
     const { all, skipped, byKey } = readTenants({ ...base, mockAllowed: false });
     expect(skipped.map(({ key }) => key)).toEqual(['open-dimse', 'siim-hackathon']);
     expect(all.map(({ key }) => key)).toEqual(
-      expect.arrayContaining(['demo', 'open', 'delayed', 'hardcoded-patient']),
+      expect.arrayContaining(['demo', 'open', 'delayed', 'hardcoded-patient', 'population']),
     );
     expect(await fault(async () => byKey('open-dimse'))).toBe('not_found');
   });
@@ -121,6 +123,77 @@ describe('reading tenant files', () => {
       `hospital.json: authorization.tls.ca: ${path}/ca.pem has no certificate in PEM format`,
       'hospital.json: images[1].tls.certificate: /nowhere/c.pem cannot be read (ENOENT)',
     ]);
+  });
+
+  test('IA-36 refuses names of paths of shared links, and links with an address that is too long', () => {
+    const reserved = ['docs', 'share', 'shared', 'shl'];
+    const share = { enabled: true };
+    const path = directory({
+      ...Object.fromEntries(reserved.map((name) => [`${name}.json`, mock])),
+      'long-name.json': { ...mock, share },
+      'long-name-2.json': mock,
+    });
+    // 128 characters for a name of 8: the address of `long-name` has one more.
+    const baseUrl = `https://${'x'.repeat(128 - 43 - '/12345678/shl/'.length - 'https://'.length)}`;
+    const text = message(() => readTenants({ ...base, directory: path, baseUrl }));
+    for (const name of reserved) expect(text).toContain(`${name}.json: (root): cannot be a tenant`);
+    expect(text).toContain('long-name.json: share.enabled: the address of a link would have 129 characters');
+    expect(text).not.toContain('long-name-2');
+    const short = directory({ '12345678.json': { ...mock, share } });
+    expect(readTenants({ ...base, directory: short, baseUrl }).warnings).toEqual([]);
+  });
+
+  test('reads the tables and questions of a tenant, and says what is wrong with them', () => {
+    const analysis = { enabled: true, views: ['lesions.txt'], questions: ['tally.sql'] };
+    const path = directory({
+      'a.json': { ...mock, analysis },
+      'b.json': { ...mock, analysis: { ...analysis, views: ['nothing.txt'] } },
+      'c.json': { ...mock, analysis: { enabled: true, views: ['tally.sql'] } },
+      'lesions.txt': { name: 'lesions' },
+      'tally.sql': 'SELECT 1',
+    });
+    const text = message(() => readTenants({ ...base, directory: path }));
+    expect(text.split('\n').slice(1)).toEqual([
+      expect.stringMatching(/^b\.json: analysis\.views\[0\]: the file cannot be read \(ENOENT\)$/),
+      expect.stringMatching(/^c\.json: analysis\.views\[0\]: the file .*JSON/),
+    ]);
+    for (const name of ['b.json', 'c.json']) rmSync(join(path, name));
+    const [tenant] = readTenants({ ...base, directory: path }).all;
+    expect(tenant!.analysis).toMatchObject({
+      definitions: [{ name: 'lesions' }],
+      statements: ['SELECT 1'],
+      questions: [join(path, 'tally.sql')],
+    });
+    writeFileSync(join(path, 'lesions.txt'), '{}');
+    const [changed] = readTenants({ ...base, directory: path }).all;
+    expect(changed!.cacheKey).not.toBe(tenant!.cacheKey);
+    const analysisMistakes = () => [{ path: 'analysis.views[0]', reason: 'is wrong' }];
+    expect(message(() => readTenants({ ...base, directory: path, analysisMistakes }))).toContain(
+      'a.json: analysis.views[0]: is wrong',
+    );
+  });
+
+  test('warns of a tenant that has no tables although it should', () => {
+    const clinical = { type: 'fhir', baseUrl: 'https://ehr.example.org/fhir' };
+    const path = directory({ 'a.json': { ...mock, clinical, analysis: { enabled: true } } });
+    const { warnings } = readTenants({ ...base, directory: path });
+    expect(warnings).toEqual([expect.stringMatching(/^a\.json: analysis\.enabled has no effect\./)]);
+    const client = { client_id: 'a', client_secret: { $env: 'CLIENT_SECRET' } };
+    const fetched = {
+      ...mock,
+      authorization: { type: 'smart-on-fhir', fhirBaseUrl: clinical.baseUrl, client },
+      analysis: { enabled: true, source: 'bulk' },
+    };
+    const environment = { CLIENT_SECRET: 'a secret of this test' };
+    const other = readTenants({ ...base, environment, directory: directory({ 'a.json': fetched }) });
+    expect(other.warnings).toEqual([]);
+  });
+
+  test('IA-36 warns of a tenant that cannot share although it should', () => {
+    const authorization = { type: 'smart-on-fhir', fhirBaseUrl: 'https://ehr.example.org/fhir' };
+    const path = directory({ 'a.json': { authorization, images: web, share: { enabled: true } } });
+    const { warnings } = readTenants({ ...base, directory: path });
+    expect(warnings).toEqual([expect.stringMatching(/^a\.json: share\.enabled has no effect\. .*token/)]);
   });
 
   test('names TENANTS_DIR when the directory does not exist', () => {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { trustedManifest, type TrustedManifest } from '../../../schema/graphql/trusted-manifest.ts';
@@ -6,6 +7,7 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { parseTenant, TenantError, tlsParts } from '../../../schema/tenant/tenant.ts';
 import { readTls, TlsError } from '../../../schema/outbound/tls.ts';
 import { SettingsError } from '../../settings.ts';
+import { cannotShare, LONGEST_MANIFEST, manifestLength } from '../../share/shareable.ts';
 import { parseJson } from '../../../schema/process/json-mistake.ts';
 import { clientKeyMistake } from './client-key.ts';
 import { dynamicTenants, unknownTenant } from './dynamic-tenants.ts';
@@ -13,7 +15,9 @@ import { mockRefusal } from './mock-refusal.ts';
 import type { Tenants, TenantSettings } from './settings.ts';
 
 /** First segments of paths that cannot be keys of tenants. */
-const RESERVED = new Set(['app', 'dyn', 'errors', 'health', 'metrics', 'schema.graphql', '.well-known']);
+const RESERVED = new Set(
+  'app docs dyn errors health metrics schema.graphql share shared shl .well-known'.split(' '),
+);
 const KEY = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 const KEY_RULE =
   'its name must begin with a letter or digit and have only letters, digits, "_", "." and "-", 64 at most';
@@ -69,9 +73,16 @@ export function readTenantFile(
 ): ReadFile | { wrong: readonly string[] } {
   try {
     const { tenant, literalSecrets } = readTenant(settings, name, name.slice(0, -'.json'.length));
-    const warnings = literalSecrets.map(
-      (path) => `${name}: ${path} holds a secret; use { "$env": … } instead.`,
-    );
+    const unshared = tenant.share.enabled ? cannotShare(tenant) : undefined;
+    const warnings = [
+      ...literalSecrets.map((path) => `${name}: ${path} holds a secret; use { "$env": … } instead.`),
+      ...(tenant.analysis.enabled && tenant.clinical.type === 'fhir' && tenant.analysis.source !== 'bulk'
+        ? [
+            `${name}: analysis.enabled has no effect. Its record is another FHIR server; tables need one that is kept here, or its export (analysis.source).`,
+          ]
+        : []),
+      ...(unshared === undefined ? [] : [`${name}: share.enabled has no effect. ${unshared}`]),
+    ];
     return { tenant, warnings, skipped: mockRefusal(tenant, settings) };
   } catch (error) {
     if (!(error instanceof TenantError)) throw error;
@@ -106,7 +117,12 @@ function readTenant(settings: TenantSettings, name: string, key: string) {
   });
   const { trustedDocumentsFile: file } = tenant.graphql;
   if (file !== undefined) tenant.graphql.documents = readDocuments(file);
-  const issues = keyMistakes(tenant);
+  if (tenant.analysis.enabled) readAnalysis(tenant);
+  const issues = [
+    ...keyMistakes(tenant),
+    ...addressMistakes(tenant, settings),
+    ...(settings.analysisMistakes?.(tenant.analysis) ?? []),
+  ];
   if (issues.length > 0) throw new TenantError(issues);
   return { tenant, literalSecrets };
 }
@@ -128,6 +144,14 @@ function keyMistakes(tenant: Tenant): { path: string; reason: string }[] {
   return [...(mistake ? [{ path: 'authorization.client.jwkPrivate', reason: mistake }] : []), ...ofTls];
 }
 
+/** Refuses links whose address would be longer than receivers take: nobody could open them. */
+function addressMistakes({ share, key }: Tenant, { baseUrl }: TenantSettings) {
+  const length = share.enabled && baseUrl !== undefined ? manifestLength(baseUrl, key) : 0;
+  if (length <= LONGEST_MANIFEST) return [];
+  const reason = `the address of a link would have ${length} characters, and may have ${LONGEST_MANIFEST}: use a shorter BASE_URL or name of the tenant`;
+  return [{ path: 'share.enabled', reason }];
+}
+
 /** Reads the trusted documents of an operator (FG-13). @throws TenantError that names the wrong part */
 function readDocuments(file: string): TrustedManifest {
   const wrong = (reason: string) => new TenantError([{ path: 'graphql.trustedDocumentsFile', reason }]);
@@ -138,14 +162,28 @@ function readDocuments(file: string): TrustedManifest {
   throw wrong(`the file is no manifest of trusted documents: ${place}: ${message}`);
 }
 
-function readJson(file: string, wrong: (reason: string) => TenantError): unknown {
-  let text: string;
+/** Reads the tables and questions of a tenant. @throws TenantError that names a file which cannot be read */
+function readAnalysis(tenant: Tenant): void {
+  const { analysis } = tenant;
+  const wrong = (path: string) => (reason: string) =>
+    new TenantError([{ path: `analysis.${path}`, reason: `the file ${reason}` }]);
+  const { views, questions } = analysis;
+  analysis.definitions = views.map((file, index) => readJson(file, wrong(`views[${index}]`)));
+  analysis.statements = questions.map((file, index) => readText(file, wrong(`questions[${index}]`)));
+  // Other views make other tables.
+  if (views.length > 0)
+    tenant.cacheKey += `.${hash('sha256', JSON.stringify(analysis.definitions), 'base64url').slice(0, 22)}`;
+}
+
+const readJson = (file: string, wrong: (reason: string) => TenantError): unknown =>
+  parseJson(readText(file, wrong), wrong);
+
+function readText(file: string, wrong: (reason: string) => TenantError): string {
   try {
-    text = readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch (error) {
     throw wrong(`cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
-  return parseJson(text, wrong);
 }
 
 const wrongFile = (reason: string) => new TenantError([{ path: '', reason }]);

@@ -179,6 +179,14 @@ test('what a replaced tenant used is closed after its last request', () => {
   expect(happened()).toEqual(['released a; used: /3']);
 });
 
+test('a change of the views that a tenant names is a change of the tenant', () => {
+  const analysis = { enabled: true, views: ['view.txt'] };
+  const { put, tenants } = start({ 'a.json': { ...at('/1'), analysis }, 'view.txt': { name: 'one' } });
+  put('view.txt', { name: 'two' });
+  tenants.look(true);
+  expect(tenants.byKey('a').analysis.definitions).toEqual([{ name: 'two' }]);
+});
+
 test('a change of the documents that a tenant names is a change of the tenant', () => {
   const manifest = (body: string) => ({
     format: 'apollo-persisted-query-manifest',

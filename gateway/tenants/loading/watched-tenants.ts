@@ -134,7 +134,9 @@ export class WatchedTenants implements Tenants {
 
   #stampOf(name: string, tenant: Tenant | undefined): string {
     const hash = createHash('sha256');
-    for (const file of [join(this.#settings.directory, name), tenant?.graphql.trustedDocumentsFile]) {
+    const { views = [], questions = [] } = tenant?.analysis ?? {};
+    const named = [tenant?.graphql.trustedDocumentsFile, ...views, ...questions];
+    for (const file of [join(this.#settings.directory, name), ...named]) {
       try {
         if (file !== undefined) hash.update(readFileSync(file)).update('\0');
       } catch (error) {

@@ -15,6 +15,14 @@ export const SMALL: PixelDescription = {
   numberOfFrames: 1,
 };
 
+/** What kind of object it is; a secondary capture by default. */
+interface ObjectKind {
+  sopClass: string;
+  modality: string;
+}
+
+const SECONDARY_CAPTURE: ObjectKind = { sopClass: '1.2.840.10008.5.1.4.1.1.7', modality: 'OT' };
+
 /**
  * Writes a Part 10 file of the instance `{studyUid}.1.1` with the given description, whether or not its pixels agree.
  * @param pixels native bytes, or the fragments of an encapsulated stream, the Basic Offset Table first
@@ -22,17 +30,18 @@ export const SMALL: PixelDescription = {
 export function imageObject(
   studyUid: string,
   transferSyntax: string,
-  described: PixelDescription,
+  described: PixelDescription & { kind?: ObjectKind },
   pixels: Uint8Array | readonly Uint8Array[],
 ): Buffer {
+  const { sopClass, modality } = described.kind ?? SECONDARY_CAPTURE;
   const us = (tag: number, value: number) => ({ tag, vr: 'US', value: [value] });
   const fragments = pixels instanceof Uint8Array ? undefined : pixels;
   return writeDicomFile(
     transferSyntax,
     [
-      { tag: 0x00080016, vr: 'UI', value: '1.2.840.10008.5.1.4.1.1.7' },
+      { tag: 0x00080016, vr: 'UI', value: sopClass },
       { tag: 0x00080018, vr: 'UI', value: `${studyUid}.1.1` },
-      { tag: 0x00080060, vr: 'CS', value: 'OT' },
+      { tag: 0x00080060, vr: 'CS', value: modality },
       { tag: 0x00100020, vr: 'LO', value: 'BAD' },
       { tag: 0x0020000d, vr: 'UI', value: studyUid },
       { tag: 0x0020000e, vr: 'UI', value: `${studyUid}.1` },

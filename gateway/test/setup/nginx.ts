@@ -57,7 +57,7 @@ const ACCEL = join(import.meta.dirname, '../../../k8s/components/accel/nginx');
 
 /**
  * Starts nginx with the configuration that operators get (k8s/components/accel), with other addresses.
- * @param directory for its files
+ * @param directory for its files, among them `access.log`
  * @param archive endpoint of the archive that it may reach
  * @param gateway URL without a path
  */
@@ -75,6 +75,7 @@ export async function startAccelNginx(
       .replaceAll('orthanc:8042', host)
       .replaceAll('/dicom-web/', `${pathname}/`)
       .replaceAll('/etc/nginx/accel', directory)
+      .replace('/dev/stdout', `${directory}/access.log`)
       .replace('listen 8080', `listen 127.0.0.1:${port}`),
   );
   return { url: `http://127.0.0.1:${port}`, ...nginx };

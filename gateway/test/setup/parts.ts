@@ -10,12 +10,15 @@ const parts: Readonly<Record<string, string>> = {
   orthanc: '/usr/sbin/Orthanc',
   'orthanc-dicomweb': '/usr/share/orthanc/plugins/libOrthancDicomWeb.so',
   dcmtk: '/usr/bin/storescu',
+  dicom3tools: '/usr/bin/dciodvfy',
   'libgdcm-tools': '/usr/bin/gdcmconv',
   chromium: '/usr/bin/chromium',
+  ffmpeg: '/usr/bin/ffmpeg',
   'redis-server': '/usr/bin/redis-server',
   kustomize: '/usr/bin/kustomize',
   'nginx-light': '/usr/sbin/nginx',
   openssl: '/usr/bin/openssl',
+  'python3-pydicom': '/usr/lib/python3/dist-packages/pydicom/__init__.py',
   tinyproxy: '/usr/bin/tinyproxy',
 };
 

@@ -15,6 +15,10 @@ export interface SmallStudy {
   modality?: string;
   /** DICOM date of the study. Default 20240101. */
   date?: string;
+  /** DICOM time of the study. */
+  time?: string;
+  /** Timezone Offset From UTC. */
+  zone?: string;
   /** Number of the series. Default 1. */
   series?: number;
   /** Default 1. */
@@ -52,9 +56,11 @@ export function smallObjects(study: SmallStudy): Buffer[] {
         { tag: 0x00080016, vr: 'UI', value: '1.2.840.10008.5.1.4.1.1.7' },
         { tag: 0x00080018, vr: 'UI', value: `${studyUid}.${series}.${index + 1}` },
         { tag: 0x00080020, vr: 'DA', value: date },
+        ...text(0x00080030, 'TM', study.time),
         { tag: 0x00080060, vr: 'CS', value: modality },
         ...text(0x00080050, 'SH', accessionNumber),
         ...(study.accessionIssuer ? [issuerSequence(study.accessionIssuer)] : []),
+        ...text(0x00080201, 'SH', study.zone),
         ...text(0x00081030, 'LO', study.description),
         ...text(0x00180015, 'CS', study.bodyPart),
         { tag: 0x00100010, vr: 'PN', value: 'Test^Person' },

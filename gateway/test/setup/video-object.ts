@@ -9,6 +9,8 @@ const DESCRIBED = {
   samplesPerPixel: 3,
   photometricInterpretation: 'YBR_PARTIAL_420',
   numberOfFrames: 15,
+  // Video Endoscopic Image Storage.
+  kind: { sopClass: '1.2.840.10008.5.1.4.1.1.77.1.1.1', modality: 'ES' },
 };
 
 /** Bytes that begin as a stream of this type does, and are no video otherwise. Of an even length. */

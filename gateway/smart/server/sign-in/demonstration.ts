@@ -1,3 +1,5 @@
+import { Fault } from '../../../../schema/fault/fault.ts';
+import { tenantBase } from '../../../../schema/http/request.ts';
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
 import { expiringCache } from '../../token/expiring-cache.ts';
 import type { Identify, Person, User } from './identify.ts';
@@ -13,27 +15,42 @@ const FRESH_SECONDS = 60;
  * Returns the sign-in of `embedded` tenants, which are demonstrations: users choose who they are, without a password. A
  * patient can open the own record, a clinician all records.
  * @param now milliseconds since the epoch
+ * @param baseUrl of the gateway, with which the users of a policy begin
  */
-export function demonstration(people: People, now: () => number): Identify {
+export function demonstration(people: People, now: () => number, baseUrl: string): Identify {
   const known = expiringCache<readonly Person[]>(100, now);
-  const everybody = (tenant: Tenant) =>
+  const everybody = async (tenant: Tenant) =>
     known.get(tenant.cacheKey, async () => ({ value: await people(tenant), seconds: FRESH_SECONDS }));
+  const analyst = (tenant: Tenant, account: unknown) =>
+    analystsOf(tenant, baseUrl).find((each) => each.account === account);
   const user = async (tenant: Tenant, account: string): Promise<User | undefined> => {
+    const ofPolicy = analyst(tenant, account);
+    if (ofPolicy) return ofPolicy;
     const person = (await everybody(tenant)).find(({ reference }) => reference === account);
     return person && { account: person.reference, name: person.name, fhirUser: person.reference };
   };
   return {
     user,
     async ask(tenant, { app, action }) {
-      const all = await everybody(tenant);
-      const clinicians = all.filter((person) => !isPatient(person));
+      const analysts = analystsOf(tenant, baseUrl);
+      // An analyst can sign in while the record is being loaded.
+      const all = await everybody(tenant).catch((error: unknown) => {
+        if (analysts.length > 0 && error instanceof Fault && error.code === 'unavailable') return [];
+        throw error;
+      });
       const body = `<p>To open <b>${isolated(app)}</b>, sign in as one of the demonstration’s people. There are no passwords: nobody here is real.
 <form method="post" action="${escaped(action)}">
-<h2>A patient, with their own record</h2>${choices('account', all.filter(isPatient))}
-${clinicians.length > 0 ? `<h2>A clinician, with anybody’s record</h2>${choices('account', clinicians)}` : ''}
+${part('An analyst, with the records of many patients', analysts.map(asPerson))}
+${part('A patient, with their own record', all.filter(isPatient))}
+${part(
+  'A clinician, with anybody’s record',
+  all.filter((person) => !isPatient(person)),
+)}
 <p class="actions"><button name="step" value="deny" class="quiet">Cancel</button></form>`;
       return { html: page('Sign in', body) };
     },
+    // Only a page of this gateway asks so: nobody else gets the code.
+    atOnce: (tenant, { client, hint }) => (client === PLAYGROUND ? analyst(tenant, hint) : undefined),
     answer: (tenant, form) => user(tenant, form.get('account') ?? ''),
     async patients(tenant, { account }) {
       const patients = (await everybody(tenant)).filter(isPatient);
@@ -42,5 +59,26 @@ ${clinicians.length > 0 ? `<h2>A clinician, with anybody’s record</h2>${choice
     },
   };
 }
+
+/** The client that the playground of a tenant is. */
+export const PLAYGROUND = 'playground';
+
+/** Returns the users of a tenant's own policy: analysts, who choose no patient. */
+export function analystsOf(tenant: Tenant, baseUrl: string): User[] {
+  const { type, policy } = tenant.authorization;
+  if (type !== 'embedded' || !Array.isArray(policy)) return [];
+  const base = `${tenantBase(baseUrl, tenant)}/fhir/`;
+  const users = policy.flatMap(({ user }) => (user?.startsWith(base) ? [user.slice(base.length)] : []));
+  return [...new Set(users)].map((account) => ({ account, name: 'Analyst', fhirUser: account }));
+}
+
+const asPerson = ({ account, name }: User): Person => ({
+  id: account.slice(account.indexOf('/') + 1),
+  reference: account,
+  name,
+});
+
+const part = (title: string, people: readonly Person[]): string =>
+  people.length === 0 ? '' : `<h2>${title}</h2>${choices('account', people)}`;
 
 const isPatient = ({ reference }: Person) => reference.startsWith('Patient/');

@@ -49,6 +49,8 @@ export type Asked = { html: string } | { location: string } | SignInError;
 export interface Identify {
   /** Returns the page, or the URL, where the user signs in. */
   ask(tenant: Tenant, question: Question): Promise<Asked>;
+  /** Returns the user whom a request of an own page names, and who needs no page: undefined for all others. */
+  atOnce?(tenant: Tenant, request: { client: string; hint: unknown }): User | undefined;
   /** Returns the user that a posted form identifies; undefined when it identifies none. */
   answer(tenant: Tenant, form: URLSearchParams): Promise<User | undefined>;
   /** Returns a user who has signed in; undefined when there is no such user any more. */

@@ -59,7 +59,9 @@ export class InteractionSteps {
   async show(uid: string, request: IncomingMessage, response: ServerResponse): Promise<Step> {
     const interaction = await this.#find(uid, request, response);
     const app = await this.#app(interaction);
+    const known = this.#atOnce(interaction);
     if (interaction.prompt.name === 'login') {
+      if (known) return this.#signIn(interaction, { user: known }, { request, response });
       const { login_hint: hint } = interaction.params;
       const asked = await this.#identify.ask(this.#server.tenant, {
         uid,
@@ -166,8 +168,9 @@ export class InteractionSteps {
     }
     const { patient, ...rest } = context;
     const asked = { user, patient, scopes, action: this.#action(interaction.uid) };
-    if (form.get('step') !== 'allow') return { html: consentPage(app, asked), ...app };
-    const ticked = new Set(form.getAll('scope'));
+    const isAtOnce = this.#atOnce(interaction)?.account === user.account;
+    if (form.get('step') !== 'allow' && !isAtOnce) return { html: consentPage(app, asked), ...app };
+    const ticked = new Set(isAtOnce ? scopes : form.getAll('scope'));
     const granted = scopes.filter((scope) => NO_DATA.includes(scope) || ticked.has(scope));
     if (opensNothing(granted) && !opensNothing(scopes)) {
       return { html: consentPage(app, { ...asked, ticked }), ...app };
@@ -292,6 +295,12 @@ export class InteractionSteps {
     } catch (error) {
       throw (error as Error).name === 'SessionNotFound' ? new NoInteraction() : error;
     }
+  }
+
+  /** Returns the user who needs no page, for a request that names them. */
+  #atOnce({ params }: Interaction): User | undefined {
+    const { client_id: client, login_hint: hint } = params;
+    return this.#identify.atOnce?.(this.#server.tenant, { client: String(client), hint });
   }
 
   /** Returns the requested scopes that the app may get. */

@@ -20,6 +20,7 @@ const DATA: Record<string, string> = {
   CareTeam: 'who is in the care team',
   Coverage: 'insurance',
   Device: 'implants and devices',
+  AuditEvent: 'who has looked at the record',
 };
 
 const OTHERS: Record<string, string> = {

@@ -47,7 +47,7 @@ export class SmartApp {
     if (this.id === 'secret-app' || this.id === 'limited-backend') return oauth.ClientSecretBasic(SECRET);
     if (this.id === 'confidential-rs')
       return oauth.PrivateKeyJwt({ key: RS384.privateKey, kid: 'key-RS384' });
-    if (this.id === 'public-app') return oauth.None();
+    if (this.id === 'public-app' || this.id === 'playground') return oauth.None();
     return oauth.PrivateKeyJwt({ key: ES384.privateKey, kid: 'key-ES384' });
   }
 
