@@ -5,7 +5,7 @@ const TEST = String.raw`\.test\.ts$|/test/`;
 /** Code that starts real servers and finds the shared data: the tests of every part may use it. */
 const TEST_SETUP = '^gateway/test/setup/';
 /** The composition root, tests of the whole system and benchmarks know every part. */
-const SEES_ALL = String.raw`^gateway/(serve|gateway|app)\.ts$|^(gateway|viewer|conformance)/(test|bench)/`;
+const SEES_ALL = String.raw`^gateway/(serve|gateway|app|analysis/[a-z-]+)\.ts$|^(gateway|viewer|conformance)/(test|bench)/`;
 /** Run on a developer's machine only, with what is installed there. */
 const DEVELOPERS = String.raw`^schema/(generate|contract)/|^schema/process/thread-compiler|^gateway/bundle|^(gateway|viewer)/bench/|\.bench\.ts$|${TEST}`;
 
@@ -15,6 +15,7 @@ const PARTS = {
   gateway: ['schema'],
   'subgraphs/clinical': ['schema'],
   'subgraphs/imaging': ['schema'],
+  'subgraphs/analysis': ['schema'],
   viewer: ['schema'],
   // A package of its own, which is published without the server.
   conformance: [],
@@ -62,7 +63,7 @@ const EXCEPTIONS = [
 
 const parts = Object.entries(PARTS).map(([part, others]) => ({
   name: `${part.replace('subgraphs/', '')}-imports-no-other-part`,
-  comment: `${part}/ may import ${['itself', ...others].join(' and ')}; only gateway/gateway.ts and serve.ts know all parts.`,
+  comment: `${part}/ may import ${['itself', ...others].join(' and ')}; only gateway/gateway.ts, serve.ts, app.ts and the roots of gateway/analysis/ know all parts.`,
   severity: 'error',
   from: { path: `^${part}/`, pathNot: SEES_ALL },
   to: {
@@ -132,7 +133,7 @@ const VIEWER = [
     path: 'features/([^/]+)/',
     itself: 'features/$1/',
     may: [
-      String.raw`ui/(controls/|(context|feature)\.ts$)`,
+      String.raw`ui/(controls/|(context|feature)\.ts$|stage/((IdentityBar|Overlay)\.svelte|reports-of\.ts)$)`,
       'commands/',
       'state/',
       'domain/',

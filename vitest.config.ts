@@ -6,6 +6,7 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { CHROMIUM } from './gateway/test/setup/chromium.ts';
 import { emulate } from './viewer/test/setup/emulate.ts';
+import { judgeVideo } from './viewer/test/setup/judge-video.ts';
 
 /** Tests that replace modules: in a shared process these would be replaced for the next file too. */
 const ISOLATED = ['subgraphs/imaging/fhir/once.test.ts'];
@@ -72,6 +73,9 @@ export default defineConfig({
             'bits-ui',
             'graphql',
             'hyparquet-writer',
+            'jose',
+            'lean-qr',
+            'mediabunny',
             'uplot',
             'vitest-browser-svelte',
             '@tanstack/table-core',
@@ -93,7 +97,7 @@ export default defineConfig({
             headless: true,
             provider: playwright({ launchOptions: CHROMIUM }),
             instances: [{ browser: 'chromium' }],
-            commands: { emulate },
+            commands: { emulate, judgeVideo },
             // One page for all files; each test opens the viewer anew.
             isolate: false,
             fileParallelism: false,

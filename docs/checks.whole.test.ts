@@ -93,6 +93,7 @@ const IMPORTS: readonly (readonly [rule: string, file: string, text: string])[] 
     'subgraphs/imaging/facts/a.ts',
     `export const b = await import('../../../gateway/file.ts');\n`,
   ],
+  ['analysis-imports-no-other-part', 'subgraphs/analysis/sql/a.ts', imports('../../imaging/facts/file.ts')],
   ['viewer-imports-no-other-part', 'viewer/src/a.ts', imports('../../gateway/file.ts')],
   ['conformance-imports-no-other-part', 'conformance/a.ts', imports('../schema/file.ts')],
   [

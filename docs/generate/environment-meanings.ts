@@ -31,6 +31,9 @@ export const ENVIRONMENT_MEANINGS: Readonly<Record<keyof z.input<typeof environm
     text: 'Key of 32 characters or more that encrypts capabilities, links and shared state. A comma-separated list rotates keys: the first one encrypts, all of them decrypt.',
   },
   ALLOW_MOCK: { text: '`1` allows tenants without tokens on a public address.' },
+  VIEWER_SERVERS: {
+    text: '`own`: the [viewer](deployment.md#the-viewer) opens the tenants of this gateway only. `any`: people may add other servers, and trust one that launches it.',
+  },
   DYN_TENANTS: {
     fallback: '`on` when `BASE_URL` is a localhost name, otherwise `off`',
     text: '`on` allows tenants in the URL (`/dyn/{base64url(JSON)}`).',

@@ -55,10 +55,14 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
     'A study that the clinical record and an archive both have is one ImagingStudy, read by either id. Halves that name different patients are not joined.',
   'IA-35':
     'A study whose series lie in several archives has an endpoint at each series; a study that cannot be retrieved has none.',
+  'IA-36':
+    'A link opens exactly the studies and resources that it was made for, with passcode, end, number of uses and revocation. It is off unless the tenant turns it on.',
   'IA-38':
     'A list is never silently wider or shorter than what was asked: what was left out or could not be had is an outcome or an error.',
 
   // DICOMweb and image sources
+  'IA-47':
+    'A study has a manifest as a FHIR document (`$mado`), with every series and instance that the caller may retrieve.',
   'DW-1': 'QIDO-RS searches for studies, series and instances, at every path of the standard.',
   'DW-2':
     'QIDO-RS matches every attribute that the standard requires, by keyword or tag, with wildcards, ranges and lists.',
@@ -160,6 +164,8 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
     'The API is compared with that of the last release: what breaks clients is refused, unless it was deprecated and its date has passed.',
   'FG-35':
     'The supergraph can be a file that is read again when it changes. A wrong one is rejected, and no request fails while the graph is replaced.',
+  'FG-38':
+    '`$export` takes the parameters of Bulk Data 3.0: the time up to which, elements, and a search for each type, within the same rights. What it does not do is refused.',
 
   // SMART on FHIR
   'SM-1': 'SMART configuration and CapabilityStatement need no token and can be read from any origin.',

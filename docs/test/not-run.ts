@@ -18,6 +18,7 @@ export const NOT_RUN: readonly (readonly [page: string, begin: string, instead: 
   ['docs/examples.md', 'graphql ', 'gateway/demo/examples.whole.test.ts'],
   ['docs/assistants.md', 'json { "mcpServers"', 'gateway/test/mcp/mcp.whole.test.ts'],
   ['docs/assistants.md', 'json {\n  "mcpServers"', 'gateway/test/mcp/mcp.whole.test.ts'],
+  ['docs/fhir-operations.md', 'http POST', 'subgraphs/clinical/export/export-parameters.test.ts'],
   ['docs/graphql-cost.md', 'json {\n  "query"', 'gateway/test/explain.test.ts'],
   ['docs/graphql-cost.md', 'json {\n  "extensions"', 'gateway/test/explain.test.ts'],
   ['docs/graphql-cost.md', 'json {\n  "format"', 'gateway/test/trusted-documents.test.ts'],
