@@ -223,7 +223,12 @@ export class Analysis {
     const reason = error instanceof Error ? error.message : String(error);
     if (reason === this.#logged) return;
     this.#logged = reason;
-    this.#settings.log.warn({ err: error }, 'analysis: the tables cannot be made anew');
+    // Only a failure of this server has a stack.
+    const isOurs = !(error instanceof Fault) || error.code === 'internal';
+    this.#settings.log.warn(
+      isOurs ? { err: error } : { code: error.code, reason },
+      'analysis: the tables cannot be made anew',
+    );
   }
 
   /** Keeps the newest dataset. A first one that is being made is waited for, for a short time. */

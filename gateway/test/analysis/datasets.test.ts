@@ -62,7 +62,7 @@ function tables(
   studies: () => AsyncIterable<readonly FoundStudy[]>,
   more: Partial<AnalysisSettings> & { version?: () => Promise<string> } = {},
 ) {
-  const warnings: string[] = [];
+  const warnings: object[] = [];
   const sources: AnalysisSources = {
     version: more.version ?? (async () => 'one'),
     record: async () => ({
@@ -82,10 +82,7 @@ function tables(
     refreshMinutes: 15,
     sources,
     threads,
-    log: {
-      info: () => undefined,
-      warn: (details) => warnings.push(String((details as { err: Error }).err.message)),
-    },
+    log: { info: () => undefined, warn: (details) => warnings.push(details) },
     ...more,
   });
   opened.push(analysis);
@@ -169,7 +166,8 @@ test('a build that fails leaves the last tables, and says why once', async () =>
   [version, failing] = ['two', true];
   await analysis.refresh();
   await analysis.refresh();
-  expect(warnings).toEqual(['The archive is away.']);
+  // Without a stack: nothing is wrong with this server.
+  expect(warnings).toEqual([{ code: 'unavailable', reason: 'The archive is away.' }]);
   expect(readdirSync(join(folder, 'datasets'))).toEqual(before);
   const reach = await analysis.reach(access);
   reach.release();
@@ -208,7 +206,9 @@ test('a value that its column cannot have leaves the last tables', async () => {
   await analysis.refresh();
   [version, json] = ['two', JSON.stringify({ ...JSON.parse(json), numberOfSeries: 'many' })];
   await analysis.refresh();
-  expect(warnings).toHaveLength(1);
+  expect(warnings).toEqual([
+    { code: 'invalid_request', reason: expect.stringContaining('A value is no INTEGER.') },
+  ]);
   (await analysis.reach(access)).release();
 });
 

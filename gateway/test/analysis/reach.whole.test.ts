@@ -73,7 +73,7 @@ beforeAll(async () => {
     imaging,
     folder: join(directory, 'analysis'),
     settingsOf: () => ({ views: VIEWS, refreshMinutes: 15, instances: false }),
-    log: { info: () => undefined, warn: (details) => console.error(details) },
+    log: { info: () => undefined, warn: console.error },
     wait: 60_000,
   });
 });
