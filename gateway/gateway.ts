@@ -172,9 +172,12 @@ function localSubgraphs(options: PartsOptions, means: Means) {
   });
   const records = requestRecords(clinical);
   const { mayHold, joins } = clinical;
-  const imaging = imagingPart(options, means, { open: records.open, joins, mayHold });
+  const directory = patientDirectory(records.open, means.outside);
+  const imaging = imagingPart(options, means, { open: records.open, joins, mayHold, directory });
   const ownDir = options.ownDir ?? options.dataDir;
-  const analysis = analysisPart({ ...options, ownDir, outside: means.outside, clinical, imaging });
+  const { outside } = means;
+  const { read: identityOf } = directory;
+  const analysis = analysisPart({ ...options, ownDir, outside, clinical, imaging, identityOf });
   return {
     clinical: { ...records.subgraph, routes: withDefinitions(clinical.routes, analysis) },
     imaging,
@@ -219,6 +222,7 @@ function clinicalPart(
 interface JoinedRecord {
   open(tenant: Tenant, access: Access): StudiesRecord;
   joins: NonNullable<ImagingDeps['record']>;
+  directory: ReturnType<typeof patientDirectory>;
   mayHold(tenant: Tenant, type: string): boolean;
 }
 
@@ -240,7 +244,7 @@ function imagingPart(options: PartsOptions, { outside, sealer }: Means, record: 
     proxy,
     now: () => outside.now() / 1000,
     capability: sealer.seal,
-    directory: patientDirectory(record.open, outside),
+    directory: record.directory,
     record: record.joins,
     recordStudies: recordStudies(record.open, record.mayHold),
     onContradiction,
@@ -321,7 +325,8 @@ export function imagingProcess(options: PartsOptions, urls: SplitUrls) {
   const link = linkTo('clinical', options, urls);
   const { open, joins } = remoteRecord(link);
   const means = { outside: outsideOf(options), sealer: sealerOf(options) };
-  const imaging = imagingPart(options, means, { open, joins, mayHold: mayHoldElsewhere });
+  const directory = patientDirectory(open, means.outside);
+  const imaging = imagingPart(options, means, { open, joins, mayHold: mayHoldElsewhere, directory });
   return {
     service: 'imaging' as const,
     schema: imaging.schema,

@@ -2,7 +2,12 @@ import { join } from 'node:path';
 import type { FastifyBaseLogger, FastifyPluginAsync } from 'fastify';
 import { Fault } from '../../schema/fault/fault.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
-import { analysisElsewhere, analysisSubgraph, type AnalysisSubgraph } from '../../subgraphs/analysis/app.ts';
+import {
+  analysisElsewhere,
+  analysisSubgraph,
+  type AnalysisDependencies,
+  type AnalysisSubgraph,
+} from '../../subgraphs/analysis/app.ts';
 import type { ClinicalSubgraph } from '../../subgraphs/clinical/app.ts';
 import type { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
 import { ownRequests } from '../smart/token/own-requests.ts';
@@ -32,10 +37,16 @@ export interface AnalysisPartOptions {
   now: () => number;
   clinical: Pick<ClinicalSubgraph, 'tables' | 'jobs' | 'prepare' | 'discard'>;
   imaging: Pick<ReturnType<typeof imagingSubgraph>, 'tables'>;
+  identityOf: AnalysisDependencies['identityOf'];
 }
 
 /** Creates SQL over the record and the images of this process. */
-export function analysisPart({ clinical, imaging, ...options }: AnalysisPartOptions): AnalysisPart {
+export function analysisPart({
+  clinical,
+  imaging,
+  identityOf,
+  ...options
+}: AnalysisPartOptions): AnalysisPart {
   const { baseUrl, ownDir, outside, now, log } = options;
   const analyses = new Analyses({
     folder: join(ownDir, 'analysis'),
@@ -59,6 +70,7 @@ export function analysisPart({ clinical, imaging, ...options }: AnalysisPartOpti
         yield studies.map(({ json }) => json);
     },
     members: clinical.tables.members,
+    identityOf,
     jobs: clinical.jobs(),
     now,
   });

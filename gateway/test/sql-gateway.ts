@@ -25,10 +25,10 @@ export interface SqlGateway {
   /** @param path below `/fhir` of the tenant with tables, or an address */
   ask(path: string, token: string, init?: RequestInit): Promise<Response>;
   /** Asks until the tables are made. */
-  sql(text: string, token: string, query?: string): Promise<Response>;
+  sql(text: string, token: string, query?: string, operation?: string): Promise<Response>;
 }
 
-/** Starts a gateway with the demonstration's data: the tenant `clinic` has tables, the tenant `off` has none. */
+/** Starts a gateway with the demonstration's data: `clinic` has tables, `off` has none, `unbound` has a token for all. */
 export async function startSqlGateway(): Promise<SqlGateway> {
   const audited: AuditEvent[] = [];
   const gateway = await buildTestGateway(
@@ -51,6 +51,11 @@ export async function startSqlGateway(): Promise<SqlGateway> {
       return {
         clinic: { authorization, ...data, analysis: { enabled: true } },
         off: { authorization: { type: 'mock', disableAuthzChecks: true }, ...data },
+        unbound: {
+          authorization: { type: 'mock', disableAuthzChecks: true },
+          ...data,
+          analysis: { enabled: true },
+        },
       };
     },
     undefined,
@@ -60,7 +65,10 @@ export async function startSqlGateway(): Promise<SqlGateway> {
   const ask: SqlGateway['ask'] = (path, token, init = {}) =>
     fetch(path.startsWith('http') ? path : `${gateway.baseUrl}/clinic/fhir/${path}`, {
       ...init,
-      headers: { ...(init.headers as Record<string, string>), authorization: `Bearer ${token}` },
+      headers: {
+        ...(init.headers as Record<string, string>),
+        ...(token && { authorization: `Bearer ${token}` }),
+      },
       redirect: 'manual',
     });
   return {
@@ -75,10 +83,10 @@ export async function startSqlGateway(): Promise<SqlGateway> {
       });
       return ((await answer.json()) as { access_token: string }).access_token;
     },
-    async sql(text, token, query = '') {
+    async sql(text, token, query = '', operation = '$sql-run') {
       const sent = { method: 'POST', headers: { 'content-type': 'application/sql' }, body: text };
       for (;;) {
-        const answer = await ask(`$sql-run${query}`, token, sent);
+        const answer = await ask(operation + query, token, sent);
         if (answer.status !== 503) return answer;
         expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
         await new Promise((resolve) => setTimeout(resolve, 500));

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { balpAuditEvent } from '../audit/audit-event.ts';
 import { isSplit } from './split-arrangement.ts';
-import { HELEN, QUESTION, refusalOf, rowsOf, startSqlGateway, type SqlGateway } from './sql-gateway.ts';
+import { GEORGE, HELEN, QUESTION, refusalOf, rowsOf, startSqlGateway, type SqlGateway } from './sql-gateway.ts';
 
 let started: SqlGateway;
 beforeAll(async () => {
@@ -127,6 +127,24 @@ describe('discovery', () => {
     const answer = await ask('ViewDefinition', await tokenOf('narrow', 'system/Patient.r'));
     expect(await answer.json()).toMatchObject({ resourceType: 'Bundle', total: 14 });
   });
+
+  test(
+    'by a token that reaches all, it is about the patients who are named',
+    { timeout: 60_000 },
+    async () => {
+      const unbound = `${started.gateway.baseUrl}/unbound/fhir`;
+      for (const patient of [HELEN, GEORGE]) {
+        const found = await rowsOf(
+          await sql('SELECT id FROM imaging_study', '', `?patient=${patient}`, `${unbound}/$sql-run`),
+        );
+        const studies = await ask(`${unbound}/ImagingStudy?patient=${patient}`, '');
+        const { entry } = (await studies.json()) as { entry: { resource: { id: string } }[] };
+        expect(found.map(({ id }) => id).toSorted()).toEqual(
+          entry.map(({ resource }) => resource.id).toSorted(),
+        );
+      }
+    },
+  );
 
   test('a tenant without tables has nothing at these paths', async () => {
     for (const path of ['$sql-run', '$sql-export-status/1', 'OperationDefinition/sql-run'])

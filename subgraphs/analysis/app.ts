@@ -14,7 +14,7 @@ import { Workplace, type WorkplaceOptions } from './routes/workplace.ts';
 import { SqlQueries } from './sql/queries.ts';
 
 export interface AnalysisDependencies
-  extends Pick<ExportOptions, 'members' | 'jobs'>, Pick<WorkplaceOptions, 'search' | 'now'> {
+  extends Pick<ExportOptions, 'members' | 'identityOf' | 'jobs'>, Pick<WorkplaceOptions, 'search' | 'now'> {
   /** Public base of the whole server. */
   baseUrl: string;
   /** Folder for what queries put aside, of this process alone. */
@@ -33,7 +33,7 @@ export interface AnalysisSubgraph {
 
 /** Composes the tables of analysts with the processes that answer questions about them. */
 export function analysisSubgraph(dependencies: AnalysisDependencies) {
-  const { baseUrl, folder, tablesOf, search, members, jobs, now } = dependencies;
+  const { baseUrl, folder, tablesOf, search, members, identityOf, jobs, now } = dependencies;
   const queries = new SqlQueries(folder);
   const catalogueOf = catalogues(baseUrl);
   const workplace = new Workplace({
@@ -48,7 +48,7 @@ export function analysisSubgraph(dependencies: AnalysisDependencies) {
     },
   });
   return {
-    routes: analysisRoutes({ baseUrl, catalogueOf, workplace, queries, members, jobs }),
+    routes: analysisRoutes({ baseUrl, catalogueOf, workplace, queries, members, identityOf, jobs }),
     definitions: answerDefinitions(baseUrl, catalogueOf),
     /** Ends what has a reach open, before it is removed. */
     forget: (file: string): void => queries.forget(file),
@@ -70,6 +70,7 @@ export function analysisElsewhere(baseUrl: string, refusal: () => Fault): Analys
     baseUrl,
     catalogueOf: refused,
     members: refused,
+    identityOf: refused,
     workplace: absentHere(),
     queries: absentHere(),
     jobs: absentHere(),

@@ -1,7 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { requirePatient, type Access, type PatientGrant } from '../../../schema/access/access.ts';
+import {
+  requirePatient,
+  type Access,
+  type PatientGrant,
+  type PatientIdentity,
+} from '../../../schema/access/access.ts';
 import { ALLOWED, outcomeOf, type Operation } from '../../../schema/access/audit.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { parseReference } from '../../../schema/fhir/fhir.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { clientLeft } from '../../../schema/http/client-left.ts';
@@ -25,6 +31,8 @@ export interface RunOptions {
   queries: Pick<SqlQueries, 'answer'>;
   /** Returns the members of a Group whom the caller reaches. @throws Fault as a read of the Group */
   members(tenant: Tenant, access: Access, group: string): Promise<readonly PatientGrant[]>;
+  /** Returns who a patient of the record is; undefined for an unknown one. @throws Fault as a read of the Patient */
+  identityOf(tenant: Tenant, access: Access, patientId: string): Promise<PatientIdentity | undefined>;
 }
 
 /** Parameters of both operations. */
@@ -162,11 +170,12 @@ function limitOf(given: readonly Given[]): number | undefined {
 
 /**
  * Returns the access to the patients that are named alone; the whole one where none is.
- * @throws Fault `forbidden` for a patient out of reach, `not_found` for a Group that the caller does not see
+ * @throws Fault `forbidden` for a patient out of reach, `not_found` for a Group that the caller does not see, and, by a token
+ * that reaches all, for a patient who is not in the record
  */
 export async function narrowed(
   { tenant, access, given }: { tenant: Tenant; access: Access; given: readonly Given[] },
-  { members }: Pick<RunOptions, 'members'>,
+  { members, identityOf }: Pick<RunOptions, 'members' | 'identityOf'>,
 ): Promise<Access> {
   const patients = textsOf(given, 'patient', 'reference').map((text) => idIn(text, 'Patient'));
   const groups = textsOf(given, 'group', 'reference').map((text) => idIn(text, 'Group'));
@@ -177,7 +186,15 @@ export async function narrowed(
   const inGroups = new Map(ofGroups.flat().map((grant) => [grant.id, grant]));
   const both = groups.length === 0 ? named : named.filter(({ id }) => inGroups.has(id));
   const grants = patients.length === 0 ? [...inGroups.values()] : both;
-  return { ...access, patients: [...new Map(grants.map((grant) => [grant.id, grant])).values()] };
+  const once = [...new Map(grants.map((grant) => [grant.id, grant])).values()];
+  if (access.patients !== 'all') return { ...access, patients: once };
+  // A token that reaches all patients identifies none, and images are found by who a patient is.
+  const identified = once.map(async (grant) => {
+    const identity = await identityOf(tenant, access, grant.id);
+    if (!identity) throw noSuchResource();
+    return { ...grant, identity };
+  });
+  return { ...access, patients: await Promise.all(identified) };
 }
 
 /** @param reference `Patient/1`, an address, or the id alone */

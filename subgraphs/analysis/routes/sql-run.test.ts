@@ -75,7 +75,13 @@ describe('a statement as the body', () => {
   test('is about the members of a Group', async () => {
     await post('SELECT 1 AS x', '?group=Group/g');
     await post('SELECT 1 AS x', '?group=g&patient=p1&patient=p2');
-    expect(sql.reached).toEqual([[{ id: 'p2' }], [{ id: 'p2' }]]);
+    const bob = { id: 'p2', identity: { id: 'p2', identifier: [] } };
+    expect(sql.reached).toEqual([[bob], [bob]]);
+  });
+
+  test('is about no patient who is not in the record', async () => {
+    expect((await post('SELECT 1 AS x', '?patient=nobody')).statusCode).toBe(404);
+    expect(sql.reached).toEqual([]);
   });
 
   test.each([

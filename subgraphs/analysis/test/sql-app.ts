@@ -83,6 +83,7 @@ export async function startSqlApp({
     async *search(_caller, type) {
       yield sql.found[type] ?? [];
     },
+    identityOf: async (_tenant, _access, id) => (id === 'nobody' ? undefined : { id, identifier: [] }),
     members: async (_tenant, access) => {
       if (access.patients === 'all') return [{ id: 'p2' }];
       throw new Fault('not_found', 'no such Group');
