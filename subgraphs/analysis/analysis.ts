@@ -220,11 +220,12 @@ export class Analysis {
     const isWaiting = error instanceof Fault && error.details.retryAfter !== undefined;
     this.#failure =
       error instanceof Fault && (isWaiting || error.code === 'not_implemented') ? error : unmade(error);
-    const reason = error instanceof Error ? error.message : String(error);
-    if (reason === this.#logged) return;
-    this.#logged = reason;
-    // Only a failure of this server has a stack.
+    // Only a failure of this server has a stack. The reason of another one may tell how far it is, and so change.
     const isOurs = !(error instanceof Fault) || error.code === 'internal';
+    const reason = error instanceof Error ? error.message : String(error);
+    const once = isOurs ? reason : `${error.code} ${error.details.service}`;
+    if (once === this.#logged) return;
+    this.#logged = once;
     this.#settings.log.warn(
       isOurs ? { err: error } : { code: error.code, reason },
       'analysis: the tables cannot be made anew',

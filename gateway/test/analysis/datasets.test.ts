@@ -155,9 +155,9 @@ test('the last tables answer while new ones are made, and nothing is made of the
 });
 
 test('a build that fails leaves the last tables, and says why once', async () => {
-  let [version, failing] = ['one', false];
+  let [version, failing, asked] = ['one', false, 0];
   const studies = async function* () {
-    if (failing) throw new Fault('unavailable', 'The archive is away.', { retryAfter: 10 });
+    if (failing) throw new Fault('unavailable', `The archive is away: ${++asked}`, { retryAfter: 10 });
     yield [study];
   };
   const { analysis, warnings, folder } = tables(studies, { version: async () => version });
@@ -167,7 +167,7 @@ test('a build that fails leaves the last tables, and says why once', async () =>
   await analysis.refresh();
   await analysis.refresh();
   // Without a stack: nothing is wrong with this server.
-  expect(warnings).toEqual([{ code: 'unavailable', reason: 'The archive is away.' }]);
+  expect(warnings).toEqual([{ code: 'unavailable', reason: 'The archive is away: 1' }]);
   expect(readdirSync(join(folder, 'datasets'))).toEqual(before);
   const reach = await analysis.reach(access);
   reach.release();
