@@ -172,12 +172,10 @@ function localSubgraphs(options: PartsOptions, means: Means) {
   });
   const records = requestRecords(clinical);
   const { mayHold, joins } = clinical;
-  const directory = patientDirectory(records.open, means.outside);
-  const imaging = imagingPart(options, means, { open: records.open, joins, mayHold, directory });
+  const imaging = imagingPart(options, means, { open: records.open, joins, mayHold });
   const ownDir = options.ownDir ?? options.dataDir;
-  const { outside } = means;
-  const { read: identityOf } = directory;
-  const analysis = analysisPart({ ...options, ownDir, outside, clinical, imaging, identityOf });
+  const { read: identityOf } = patientDirectory(records.open, means.outside);
+  const analysis = analysisPart({ ...options, ownDir, ...means, clinical, imaging, identityOf });
   return {
     clinical: { ...records.subgraph, routes: withDefinitions(clinical.routes, analysis) },
     imaging,
@@ -222,7 +220,6 @@ function clinicalPart(
 interface JoinedRecord {
   open(tenant: Tenant, access: Access): StudiesRecord;
   joins: NonNullable<ImagingDeps['record']>;
-  directory: ReturnType<typeof patientDirectory>;
   mayHold(tenant: Tenant, type: string): boolean;
 }
 
@@ -244,7 +241,7 @@ function imagingPart(options: PartsOptions, { outside, sealer }: Means, record: 
     proxy,
     now: () => outside.now() / 1000,
     capability: sealer.seal,
-    directory: record.directory,
+    directory: patientDirectory(record.open, outside),
     record: record.joins,
     recordStudies: recordStudies(record.open, record.mayHold),
     onContradiction,
@@ -325,8 +322,7 @@ export function imagingProcess(options: PartsOptions, urls: SplitUrls) {
   const link = linkTo('clinical', options, urls);
   const { open, joins } = remoteRecord(link);
   const means = { outside: outsideOf(options), sealer: sealerOf(options) };
-  const directory = patientDirectory(open, means.outside);
-  const imaging = imagingPart(options, means, { open, joins, mayHold: mayHoldElsewhere, directory });
+  const imaging = imagingPart(options, means, { open, joins, mayHold: mayHoldElsewhere });
   return {
     service: 'imaging' as const,
     schema: imaging.schema,

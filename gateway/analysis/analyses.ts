@@ -14,6 +14,9 @@ import type { imagingSubgraph } from '../../subgraphs/imaging/app.ts';
 
 type ImageTables = ReturnType<typeof imagingSubgraph>['tables'];
 
+/** Milliseconds after which the first datasets are made, unless a question begins them. */
+const AFTER_START = 20_000;
+
 /** The subgraphs of this process. */
 interface Subgraphs {
   clinical: { tables: Omit<ClinicalSubgraph['tables'], 'searched' | 'members'> };
@@ -49,6 +52,7 @@ export class Analyses {
   readonly #threads = new AnalysisThreads(threadModule('build-thread', import.meta.url));
   readonly #fetched: BulkRecords | undefined;
   #hasFolders = false;
+  #beginning: NodeJS.Timeout | undefined;
   /** By `cacheKey`: another configuration has tables of its own. */
   readonly #opened = new Map<string, Analysis>();
 
@@ -72,7 +76,7 @@ export class Analyses {
     for (const path of [this.queries, this.#tenants]) mkdirSync(path, { recursive: true, mode: 0o700 });
   }
 
-  /** Removes what is of no tenant any more, and makes the first datasets. */
+  /** Removes what is of no tenant any more. Makes the first datasets a little later: not beside the first requests. */
   begin(tenants: readonly Tenant[]): void {
     this.#makeFolders();
     const own = tenants.filter((tenant) => this.#options.settingsOf(tenant));
@@ -85,7 +89,11 @@ export class Analyses {
       .catch((err: unknown) =>
         this.#options.log.warn({ err }, 'analysis: old data of EHRs were not removed'),
       );
-    for (const tenant of own) this.of(tenant)?.begin();
+    // Views that cannot be used are found at the start.
+    for (const tenant of own) this.of(tenant);
+    this.#beginning = setTimeout(() => {
+      for (const analysis of this.#opened.values()) analysis.begin();
+    }, AFTER_START).unref();
   }
 
   /**
@@ -144,6 +152,7 @@ export class Analyses {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#beginning);
     await Promise.all([
       this.#threads.close(),
       this.#fetched?.close(),

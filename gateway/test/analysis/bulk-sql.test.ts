@@ -159,6 +159,7 @@ test('a token of a person gets no tables, and data of tenants that are gone are 
   });
   try {
     analyses.begin([tenant]);
+    analyses.of(tenant)!.begin();
     await vi.waitFor(() => expect(readdirSync(own)).toEqual([expect.stringMatching(/^clinic@/)]));
     const analysis = analyses.of(tenant)!;
     const person = accessOf('patient/*.rs', ['ana']);
