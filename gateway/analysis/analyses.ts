@@ -26,7 +26,7 @@ interface Subgraphs {
 }
 
 /** The settings of a tenant: key `analysis` of its file. */
-interface TenantSettings extends Pick<AnalysisSettings, 'views' | 'refreshMinutes'> {
+interface TenantSettings extends Pick<AnalysisSettings, 'views' | 'dicom' | 'refreshMinutes'> {
   /** True where archives are asked for their instances, which only folders have at hand. */
   instances: boolean;
   /** True where the record is fetched from an EHR. */
@@ -106,10 +106,11 @@ export class Analyses {
     if (known ?? !settings) return known;
     this.#makeFolders();
     const { log, onRemoved, now, wait } = this.#options;
-    const { views, refreshMinutes } = settings;
+    const { views, dicom, refreshMinutes } = settings;
     const analysis = new Analysis({
       folder: join(this.#tenants, tenant.cacheKey),
       views,
+      dicom,
       refreshMinutes,
       sources: this.#sourcesOf(tenant, settings, () => void analysis.refresh()),
       threads: this.#threads,

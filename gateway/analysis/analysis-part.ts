@@ -53,8 +53,8 @@ export function analysisPart({
     clinical,
     imaging,
     fetched: { folder: join(ownDir, 'bulk'), requests: ownRequests(outside), clinical, log },
-    settingsOf({ analysis: { enabled, definitions: views, refreshMinutes, instances, source } }) {
-      return enabled ? { views, refreshMinutes, instances, isFetched: source === 'bulk' } : undefined;
+    settingsOf({ analysis: { enabled, definitions: views, dicom, refreshMinutes, instances, source } }) {
+      return enabled ? { views, dicom, refreshMinutes, instances, isFetched: source === 'bulk' } : undefined;
     },
     onRemoved: (file) => sql.forget(file),
     now,

@@ -7,6 +7,8 @@ import { buildTestGateway, type TestGateway } from './test-gateway.ts';
 export const HELEN = '87a339d0-8cae-418e-89c7-8651e6aab3c6';
 export const GEORGE = 'demo-george-whitfield';
 export const SAMIR = 'demo-samir-haddad';
+/** Keywords of which the tenants `unbound` and `archive` have columns. */
+export const DICOM = ['SliceThickness', 'PixelSpacing', 'StudyDate', 'Manufacturer', 'BitsAllocated'];
 const PASSWORD = 'a-secret-of-this-test';
 
 /** CT studies of women with a diagnosis, with their last HbA1c: of `docs/analyse-data.md`. */
@@ -28,9 +30,11 @@ export interface SqlGateway {
   sql(text: string, token: string, query?: string, operation?: string): Promise<Response>;
 }
 
-/** Starts a gateway with the demonstration's data: `clinic` has tables, `off` has none, `unbound` has a token for all. */
+/** Starts a gateway with the demonstration's data: `clinic` has tables, `off` has none, `unbound` has a token for
+ * all, and `archive` too, with the images of `off` as its archive. */
 export async function startSqlGateway(): Promise<SqlGateway> {
   const audited: AuditEvent[] = [];
+  const port = await freePort();
   const gateway = await buildTestGateway(
     ({ images, patients }) => {
       const data = {
@@ -54,13 +58,23 @@ export async function startSqlGateway(): Promise<SqlGateway> {
         unbound: {
           authorization: { type: 'mock', disableAuthzChecks: true },
           ...data,
-          analysis: { enabled: true },
+          analysis: { enabled: true, dicom: DICOM },
+        },
+        archive: {
+          authorization: { type: 'mock', disableAuthzChecks: true },
+          clinical: data.clinical,
+          images: {
+            type: 'dicom-web',
+            endpoint: `http://127.0.0.1:${port}/off/dicomweb`,
+            lookup: 'studies-by-mrn',
+          },
+          analysis: { enabled: true, instances: true, dicom: DICOM },
         },
       };
     },
     undefined,
     (_tenant, event) => void audited.push(event),
-    { port: await freePort() },
+    { port },
   );
   const ask: SqlGateway['ask'] = (path, token, init = {}) =>
     fetch(path.startsWith('http') ? path : `${gateway.baseUrl}/clinic/fhir/${path}`, {

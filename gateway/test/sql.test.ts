@@ -2,7 +2,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { balpAuditEvent } from '../audit/audit-event.ts';
 import { isSplit } from './split-arrangement.ts';
-import { GEORGE, HELEN, QUESTION, refusalOf, rowsOf, startSqlGateway, type SqlGateway } from './sql-gateway.ts';
+import {
+  DICOM,
+  GEORGE,
+  HELEN,
+  QUESTION,
+  refusalOf,
+  rowsOf,
+  startSqlGateway,
+  type SqlGateway,
+} from './sql-gateway.ts';
+
+type Attributes = Record<string, { Value?: unknown[] } | undefined>;
 
 let started: SqlGateway;
 beforeAll(async () => {
@@ -143,6 +154,42 @@ describe('discovery', () => {
           entry.map(({ resource }) => resource.id).toSorted(),
         );
       }
+    },
+  );
+
+  test(
+    'attributes of objects are those of their metadata, of a folder and of an archive',
+    { timeout: 60_000 },
+    async () => {
+      const studies = await fetch(`${started.gateway.baseUrl}/off/dicomweb/studies?PatientID=*`);
+      const [{ '0020000D': uid }] = (await studies.json()) as [Attributes];
+      const study = uid!.Value![0] as string;
+      const metadata = await fetch(`${started.gateway.baseUrl}/off/dicomweb/studies/${study}/metadata`);
+      const expected = ((await metadata.json()) as Attributes[]).map((object) => ({
+        id: object['00080018']!.Value![0],
+        SliceThickness: object['00180050']?.Value?.[0] ?? null,
+        PixelSpacing: object['00280030']?.Value ?? null,
+        StudyDate: String(object['00080020']!.Value![0]).replace(/(....)(..)(..)/, '$1-$2-$3'),
+        Manufacturer: object['00080070']?.Value?.[0] ?? null,
+        BitsAllocated: object['00280100']?.Value?.[0] ?? null,
+      }));
+      expect(expected[0]).toMatchObject({
+        SliceThickness: expect.any(Number),
+        PixelSpacing: [expect.any(Number), expect.any(Number)],
+      });
+      const question = `SELECT id, ${DICOM.join(', ')} FROM imaging_instance WHERE study_id = '${study}'`;
+      const byId = (one: { id?: unknown }, other: { id?: unknown }) =>
+        String(one.id) < String(other.id) ? -1 : 1;
+      for (const tenant of ['unbound', 'archive']) {
+        const answer = await sql(question, '', '', `${started.gateway.baseUrl}/${tenant}/fhir/$sql-run`);
+        expect([tenant, (await rowsOf(answer)).toSorted(byId)]).toEqual([tenant, expected.toSorted(byId)]);
+      }
+      const view = await ask(`${started.gateway.baseUrl}/unbound/fhir/ViewDefinition/imaging-instance`, '');
+      const { select } = (await view.json()) as { select: [{ column: { name: string; type: string }[] }] };
+      expect(select[0].column.find(({ name }) => name === 'PixelSpacing')).toMatchObject({
+        type: 'decimal',
+        collection: true,
+      });
     },
   );
 

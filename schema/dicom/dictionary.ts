@@ -8,6 +8,7 @@ const keywords = new Map<string, string>();
 const vrs = new Map<string, string>();
 const tags = new Map<string, string>();
 const usOrSs = new Set<string>();
+const several = new Set<string>();
 
 for (const [key, entry] of Object.entries(dictionary)) {
   // Private elements, (gggg,"CREATOR",ee), are left out: their tag depends on the creator.
@@ -17,6 +18,7 @@ for (const [key, entry] of Object.entries(dictionary)) {
   const keyword = entry.name.replace(/^RETIRED_/, '');
   keywords.set(tag, keyword);
   if (entry.vr === 'xs') usOrSs.add(tag);
+  if (entry.vm !== '1') several.add(tag);
   vrs.set(tag, AMBIGUOUS[entry.vr] ?? entry.vr);
   // A retired attribute never takes the keyword from one in use.
   if (!tags.has(keyword) || !entry.name.startsWith('RETIRED_')) tags.set(keyword, tag);
@@ -41,6 +43,20 @@ export function tagOf(keywordOrTag: string): string | undefined {
 /** Returns the keyword of a tag (PS3.6); undefined for private and unknown tags. */
 export function keywordOf(tag: string): string | undefined {
   return keywords.get(dictionaryTag(tag.toUpperCase()));
+}
+
+/** Returns true for an attribute that may have several values (PS3.6, column VM). */
+export function hasSeveralValues(tag: string): boolean {
+  return several.has(dictionaryTag(tag));
+}
+
+/** VRs whose values a row of a table cannot have: bytes, sequences, and those of unknown type. */
+const NO_TEXTS: ReadonlySet<string> = new Set(['OB', 'OD', 'OF', 'OL', 'OV', 'OW', 'SQ', 'UN']);
+
+/** Returns true for the keyword of an attribute with texts, numbers or dates. */
+export function isPlainKeyword(keyword: string): boolean {
+  const tag = tags.get(keyword);
+  return tag !== undefined && !NO_TEXTS.has(vrs.get(tag)!);
 }
 
 /** Returns true when the group number is odd (PS3.5 §7.8). */

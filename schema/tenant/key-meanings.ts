@@ -180,6 +180,8 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
     'Files of SQL with annotations (`-- @title: …`), relative to the tenant file: published questions, which are served as `Library`.',
   'analysis.instances':
     'Fills `imaging_instance` for archives too, by a request for the metadata of each study; folders have it anyway.',
+  'analysis.dicom':
+    'Keywords of DICOM attributes (PS3.6), such as `SliceThickness`: columns of `imaging_instance` besides those that it has. A folder is read anew when the list changes.',
   audit: 'The destination of audit records.',
   'audit.type': 'Lines on standard output, a file, or a FHIR server.',
   'audit.path': 'File to append to, relative to the tenant file.',

@@ -4,6 +4,7 @@ import { OBJECT_ELEMENTS, UID } from '../dicom/dicom.ts';
 import { ORDER_ACCESSION_TYPES } from '../fhir/accession-types.ts';
 import { FHIR_ID } from '../fhir/fhir.ts';
 import { networkOf } from '../outbound/network.ts';
+import { analysisFile } from './analysis-file.ts';
 import { registeredClient } from './registered-client.ts';
 
 /** Schema of a tenant file, applied after `//key` comments and `$env` references are resolved. */
@@ -166,9 +167,6 @@ export const CONNECTIONS = {
 /** Seconds. */
 const READER_TIMEOUT = 120;
 
-/** Minutes between two looks whether the tables of analysts are still those of the data. */
-const REFRESH_MINUTES = 15;
-
 const imageSource = {
   lookup: z
     .enum(['all-studies-on-server', 'studies-by-mrn', 'studies-by-accession', 'studies-by-identifier'])
@@ -324,25 +322,7 @@ export const tenantFile = z.strictObject({
       passcode: z.enum(['required', 'optional']).default('required'),
     })
     .default({ enabled: false, maxDays: 30, maxUses: 20, passcode: 'required' }),
-  /** SQL on FHIR: tables of the record and the images. */
-  analysis: z
-    .strictObject({
-      enabled: z.boolean().default(false),
-      source: z.enum(['record', 'bulk']).default('record'),
-      group: z.string().regex(FHIR_ID, 'must be a FHIR id').optional(),
-      refreshMinutes: z.number().min(1).max(10_080).default(REFRESH_MINUTES),
-      views: z.array(z.string().min(1)).max(200).default([]),
-      questions: z.array(z.string().min(1)).max(1000).default([]),
-      instances: z.boolean().default(false),
-    })
-    .default({
-      enabled: false,
-      source: 'record',
-      refreshMinutes: REFRESH_MINUTES,
-      views: [],
-      questions: [],
-      instances: false,
-    }),
+  analysis: analysisFile,
   audit: audit.default({ type: 'stdout', keep: 0 }),
 });
 

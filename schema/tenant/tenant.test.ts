@@ -323,6 +323,26 @@ test.each<[string, object, string[]]>([
   expect(issues({ ...parts, images: web, analysis: { enabled: true, source: 'bulk' } })).toEqual(expected);
 });
 
+test.each<[dicom: string[], expected: string[]]>([
+  [['SliceThickness', 'PixelSpacing', 'KVP'], []],
+  [
+    ['slice_thickness'],
+    ['analysis.dicom[0]: must be a DICOM keyword, such as SliceThickness, of texts, numbers or dates'],
+  ],
+  [
+    ['PixelData'],
+    ['analysis.dicom[0]: must be a DICOM keyword, such as SliceThickness, of texts, numbers or dates'],
+  ],
+  [
+    ['ReferencedImageSequence'],
+    ['analysis.dicom[0]: must be a DICOM keyword, such as SliceThickness, of texts, numbers or dates'],
+  ],
+  [['Rows'], ['analysis.dicom[0]: is a column already']],
+  [['KVP', 'KVP'], ['analysis.dicom: must not name a keyword twice']],
+])('columns of instances: %j', (dicom, expected) => {
+  expect(issues({ authorization: mock, images: web, analysis: { enabled: true, dicom } })).toEqual(expected);
+});
+
 describe('an archive by DIMSE (DW-16)', () => {
   test.each([
     ['dimse://pacs.example.org:104', true],

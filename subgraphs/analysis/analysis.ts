@@ -11,7 +11,8 @@ import { Reaches } from './reaches.ts';
 import { rightsTo } from './rights.ts';
 import type { AnalysisSources } from './sources.ts';
 import type { AnalysisThreads, RunningBuild } from './threads.ts';
-import { HIDDEN_TABLES, OTHER_TABLES, tablesOf, type TableColumn } from './views/tables.ts';
+import type { TableColumn } from './views/column-types.ts';
+import { HIDDEN_TABLES, otherTables, tablesOf } from './views/tables.ts';
 import type { ViewDefinition } from './views/view-definition.ts';
 
 /** A table of a tenant, whoever asks. */
@@ -45,6 +46,8 @@ export interface AnalysisSettings {
   folder: string;
   /** ViewDefinitions of the tenant, besides our own. */
   views: readonly unknown[];
+  /** Keywords of DICOM attributes: columns of `imaging_instance` besides those that it has (default: none). */
+  dicom?: readonly string[] | undefined;
   /** Minutes between two looks whether the data have changed. */
   refreshMinutes: number;
   sources: AnalysisSources;
@@ -88,19 +91,20 @@ export class Analysis {
 
   /** @throws ViewDefinitionError for views that cannot be used */
   constructor(settings: AnalysisSettings) {
-    const { folder, views, now, onRemoved = () => undefined } = settings;
+    const { folder, views, dicom = [], now, onRemoved = () => undefined } = settings;
     this.#settings = settings;
     const made = tablesOf(views);
+    const others = otherTables(dicom);
     this.tables = [
       ...made.map(({ name, view, definition }) => ({ name, columns: described(view.columns), definition })),
-      ...Object.entries(OTHER_TABLES).map(([name, columns]) => {
+      ...Object.entries(others).map(([name, columns]) => {
         return { name, columns: described(columns), definition: undefined };
       }),
     ];
     this.#form = hashOf([
       made.map(({ name, key, definition }) => [name, key, definition]),
       HIDDEN_TABLES,
-      OTHER_TABLES,
+      others,
     ]);
     this.#datasets = new Datasets(join(folder, 'datasets'), now);
     this.#reaches = new Reaches(join(folder, 'reaches'), onRemoved);
@@ -204,10 +208,10 @@ export class Analysis {
   }
 
   async #build(folder: string): ReturnType<Parameters<Datasets['build']>[1]> {
-    const { views, sources, threads } = this.#settings;
+    const { views, dicom = [], sources, threads } = this.#settings;
     const [record, indexes] = await Promise.all([sources.record(), sources.indexes()]);
     const feeds = { studies: () => sources.studies(), instances: () => sources.instances() };
-    this.#running = threads.build({ folder, views, record, indexes }, feeds, this.#closing.signal);
+    this.#running = threads.build({ folder, views, dicom, record, indexes }, feeds, this.#closing.signal);
     try {
       return await this.#running.tables;
     } finally {

@@ -3,13 +3,8 @@ import { Fault } from '../../schema/fault/fault.ts';
 import type { DuckDb } from './engine.ts';
 import { ParquetTable, sqlTypeText, type TableFile } from './parquet-tables.ts';
 import { rowMaker, TableRows, type RowsOfView } from './rows.ts';
-import {
-  HIDDEN_TABLES,
-  OTHER_TABLES,
-  RESOURCE_ID,
-  type TableColumn,
-  type ViewTable,
-} from './views/tables.ts';
+import type { TableColumn } from './views/column-types.ts';
+import { HIDDEN_TABLES, otherTables, RESOURCE_ID, type ViewTable } from './views/tables.ts';
 import type { Values } from './views/values.ts';
 
 /** A record, as the clinical subgraph gives it to the build. */
@@ -23,11 +18,8 @@ export interface RecordFeed {
   close(): void;
 }
 
-/** An instance of the index of images. */
-export type InstanceRow = Record<
-  (typeof OTHER_TABLES)['imaging_instance'][number]['name'],
-  string | number | undefined
->;
+/** An instance of the index of images: its values by the names of their columns. */
+export type InstanceRow = Readonly<Record<string, Values>>;
 
 /** The ways from the record to studies, by the rules of docs/joins.md: rows of `link_step` and `link_end`. */
 export interface LinkWays {
@@ -69,6 +61,8 @@ export interface BuildOptions {
   /** Folder of the dataset; it exists. */
   folder: string;
   tables: readonly ViewTable[];
+  /** Keywords of `analysis.dicom`. */
+  dicom?: readonly string[];
   signal?: AbortSignal | undefined;
 }
 
@@ -150,7 +144,8 @@ class Build {
     }
     await this.#finish(compartment);
     const ofStudy = { type: 'ImagingStudy', key: 'study_id' };
-    await this.#other('imaging_instance', OTHER_TABLES.imaging_instance, images?.instances(), ofStudy);
+    const { imaging_instance: columns } = otherTables(this.#options.dicom ?? []);
+    await this.#other('imaging_instance', columns, images?.instances(), ofStudy);
     const { steps = [], ends = [] } = images?.links() ?? {};
     await this.#other('link_step', HIDDEN_TABLES.link_step, steps);
     await this.#other('link_end', HIDDEN_TABLES.link_end, ends);

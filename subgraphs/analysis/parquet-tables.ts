@@ -9,8 +9,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDb } from './engine.ts';
 import type { Batch } from './rows.ts';
-import type { ColumnValue, SqlType } from './views/column-types.ts';
-import type { TableColumn } from './views/tables.ts';
+import type { ColumnValue, SqlType, TableColumn } from './views/column-types.ts';
 
 /** Rows of one file: so many are in memory before they are written. */
 const ROWS_OF_FILE = 400_000;

@@ -1,7 +1,6 @@
-import { CONVERSIONS, type ColumnValue } from './views/column-types.ts';
+import { CONVERSIONS, type ColumnValue, type TableColumn } from './views/column-types.ts';
 import { ViewValueError } from './views/findings.ts';
 import { listOf, type Values } from './views/values.ts';
-import type { TableColumn } from './views/tables.ts';
 import type { CompiledView } from './views/view-steps.ts';
 
 /** Rows that are written at once: a vector of DuckDB. */

@@ -19,6 +19,8 @@ export interface FoundInstance {
   frames?: number | null | undefined;
   rows?: number | null | undefined;
   columns?: number | null | undefined;
+  /** The attributes of `analysis.dicom`, as DICOM JSON. */
+  more?: string | null | undefined;
 }
 
 /** The part of a type that a search by the caller's token finds. */

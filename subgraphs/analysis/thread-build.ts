@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { DicomJson } from '../../schema/dicom/dicom.ts';
 import type { JoinRule } from '../../schema/fhir/accession-types.ts';
 import type { StudyKeys } from '../../schema/fhir/study-match.ts';
 import {
@@ -15,7 +16,9 @@ import { loadEngine } from './engine.ts';
 import { errorOf, failedBy, type Failed } from './failed.ts';
 import type { FoundInstance, FoundStudy } from './sources.ts';
 import type { FeedMessage, ThreadBuild } from './threads.ts';
+import { dicomColumns, dicomValue, type DicomColumn } from './views/dicom-columns.ts';
 import { tablesOf } from './views/tables.ts';
+import type { Values } from './views/values.ts';
 
 /** The other parts, as a build reads them. The composition root of the thread gives them. */
 export interface BuildParts {
@@ -70,7 +73,8 @@ async function built(task: ThreadBuild, parts: BuildParts): Promise<readonly Bui
   const connection = await instance.connect();
   const feed = new TenantFeed(task, parts);
   try {
-    const options = { duckdb, connection, folder: task.folder, tables: tablesOf(task.views) };
+    const { folder, dicom } = task;
+    const options = { duckdb, connection, folder, tables: tablesOf(task.views), dicom };
     return await buildDataset(options, { record: feed.record, images: feed.images });
   } finally {
     feed.record?.close();
@@ -86,6 +90,8 @@ class TenantFeed {
   readonly images: ImageFeed;
   readonly #task: ThreadBuild;
   readonly #parts: BuildParts;
+  /** Columns of instances that the tenant has asked for. */
+  readonly #dicom: readonly DicomColumn[];
   readonly #links: LinkFinder | undefined;
   /** Types whose resources the finder of ways still needs. */
   readonly #unread: Set<string>;
@@ -99,6 +105,7 @@ class TenantFeed {
   constructor(task: ThreadBuild, parts: BuildParts) {
     this.#task = task;
     this.#parts = parts;
+    this.#dicom = dicomColumns(task.dicom);
     const record = task.record && parts.openRecord(task.record.file);
     this.#links = task.record && parts.links(task.record.joins);
     this.#unread = new Set(task.record ? parts.linkedTypes : []);
@@ -169,7 +176,7 @@ class TenantFeed {
 
   /** Returns an instance of a study that a search finds; undefined for others, and for copies. */
   #instance(one: FoundInstance, seen: Set<string> | undefined): InstanceRow | undefined {
-    const { id, study_id, series_id, sop_class, number, frames, rows, columns } = one;
+    const { id, study_id, series_id, sop_class, number, frames, rows, columns, more } = one;
     this.#count();
     if (!this.#patients.has(study_id)) return undefined;
     if (seen) {
@@ -188,7 +195,12 @@ class TenantFeed {
       frames: integer(frames),
       rows: integer(rows),
       columns: integer(columns),
+      ...(more ? this.#attributes(JSON.parse(more) as DicomJson) : undefined),
     };
+  }
+
+  #attributes(attributes: DicomJson): Record<string, Values> {
+    return Object.fromEntries(this.#dicom.map((column) => [column.name, dicomValue(column, attributes)]));
   }
 
   #ways(): LinkWays {

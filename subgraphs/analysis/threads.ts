@@ -24,6 +24,8 @@ export interface BuildTask {
   folder: string;
   /** ViewDefinitions of the tenant, besides our own. */
   views: readonly unknown[];
+  /** Keywords of `analysis.dicom`. */
+  dicom: readonly string[];
   record: { file: string; joins: JoinRule } | undefined;
   indexes: readonly string[];
 }

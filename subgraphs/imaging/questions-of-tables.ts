@@ -2,9 +2,9 @@ import type { Access } from '../../schema/access/access.ts';
 import { Fault } from '../../schema/fault/fault.ts';
 import type { Abortable } from '../../schema/process/request-end.ts';
 import type { Tenant } from '../../schema/tenant/tenant.ts';
-import { allInstances, allStudies, instanceRow, studyIds } from './fhir/all-studies.ts';
+import { allInstances, allMetadata, allStudies, instanceRow, studyIds } from './fhir/all-studies.ts';
 import type { ResourceOptions } from './fhir/find.ts';
-import type { Sources } from './sources/open.ts';
+import { tagsForAnalysts, type Sources } from './sources/open.ts';
 import type { OpenImaging } from './study/authorized-studies.ts';
 
 interface Means {
@@ -31,7 +31,11 @@ export function questionsOfTables({ open, sources, options }: Means) {
       allStudies(() => open(tenant, access, over), options),
     allStudies: (tenant: Tenant) => allStudies(() => all(tenant), options),
     async *allInstances(tenant: Tenant) {
-      for await (const rows of allInstances(() => all(tenant), options)) yield rows.map(instanceRow);
+      const tags = tagsForAnalysts(tenant);
+      const opened = () => all(tenant);
+      // Rows of a search have few attributes.
+      const found = tags.length > 0 ? allMetadata(opened) : allInstances(opened, options);
+      for await (const rows of found) yield rows.map((row) => instanceRow(row, tags));
     },
     /** Returns the databases that have the instances of the tenant's folders; undefined if not all of its sources are folders. */
     async indexFiles(tenant: Tenant): Promise<readonly string[] | undefined> {

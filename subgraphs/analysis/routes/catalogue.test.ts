@@ -12,6 +12,7 @@ const mistakes = (definitions: readonly unknown[], statements: readonly string[]
   mistakesOf({
     views: definitions.map((_, index) => `/views/${index}.json`),
     definitions,
+    dicom: [],
     questions: statements.map((_, index) => `/questions/q${index}.sql`),
     statements,
   }).map(({ path, reason }) => `${path}: ${reason}`);

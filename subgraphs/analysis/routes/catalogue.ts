@@ -3,12 +3,13 @@ import { basename } from 'node:path';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { AnalysisConfig } from '../../../schema/tenant/tenant.ts';
 import { sqlTypeText } from '../parquet-tables.ts';
-import { OTHER_TABLES, tablesOf, type TableColumn } from '../views/tables.ts';
+import type { TableColumn } from '../views/column-types.ts';
+import { otherTables, tablesOf } from '../views/tables.ts';
 import type { ViewDefinition } from '../views/view-definition.ts';
 import { AnnotationError, publishedQuestion } from './published-question.ts';
 
 /** The parts of a tenant's configuration that say which tables and questions it has. */
-export type Described = Pick<AnalysisConfig, 'views' | 'definitions' | 'questions' | 'statements'>;
+export type Described = Pick<AnalysisConfig, 'views' | 'definitions' | 'dicom' | 'questions' | 'statements'>;
 
 /** A ViewDefinition as it is served. R4 has no such resource. */
 export type ServedView = ViewDefinition & Pick<Resource, 'id'> & { name: string; url: string };
@@ -35,7 +36,7 @@ export class Catalogue {
     this.#base = base;
     const tables = [
       ...tablesOf(described.definitions).map(({ view, ...table }) => ({ ...table, columns: view.columns })),
-      ...Object.entries(OTHER_TABLES).map(([name, columns]) => {
+      ...Object.entries(otherTables(described.dicom)).map(([name, columns]) => {
         return { name, columns, definition: definitionOf(name, columns) };
       }),
     ];
@@ -92,7 +93,13 @@ export class Catalogue {
 /** Returns the FHIR id of a table. */
 const idOf = (name: string): string => name.replaceAll('_', '-').slice(0, 64);
 
-const FHIR_TYPES: Partial<Record<TableColumn['sqlType'], string>> = { VARCHAR: 'string', INTEGER: 'integer' };
+const FHIR_TYPES: Partial<Record<TableColumn['sqlType'], string>> = {
+  VARCHAR: 'string',
+  INTEGER: 'integer',
+  BIGINT: 'integer64',
+  DOUBLE: 'decimal',
+  DATE: 'date',
+};
 
 /** Describes a table that no view makes, so that all tables are listed in one form. */
 function definitionOf(name: string, columns: readonly TableColumn[]): ViewDefinition {
@@ -104,10 +111,11 @@ function definitionOf(name: string, columns: readonly TableColumn[]): ViewDefini
     resource: 'ImagingStudy',
     select: [
       {
-        column: columns.map(({ name: column, sqlType, description }) => ({
+        column: columns.map(({ name: column, sqlType, collection, description }) => ({
           name: column,
           path: '{}',
           type: FHIR_TYPES[sqlType]!,
+          ...(collection && { collection }),
           description,
         })),
       },

@@ -3,6 +3,15 @@ import { dateRange } from '../../../schema/fhir/date-range.ts';
 /** Types of columns, as DuckDB names them. A column with `collection: true` is a list of one of them. */
 export type SqlType = 'VARCHAR' | 'BOOLEAN' | 'INTEGER' | 'BIGINT' | 'DOUBLE' | 'DATE' | 'TIMESTAMP';
 
+/** A column of a table. */
+export interface TableColumn {
+  name: string;
+  sqlType: SqlType;
+  /** True when a value is a list. */
+  collection: boolean;
+  description: string | undefined;
+}
+
 /**
  * Column types of FHIR's primitive types; texts for all others.
  *

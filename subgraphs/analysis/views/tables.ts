@@ -1,18 +1,10 @@
 import { readFileSync } from 'node:fs';
-import type { SqlType } from './column-types.ts';
+import type { SqlType, TableColumn } from './column-types.ts';
 import { compileView } from './compile-view.ts';
+import { dicomColumns } from './dicom-columns.ts';
 import { ViewDefinitionError } from './findings.ts';
 import type { ViewDefinition } from './view-definition.ts';
 import type { CompiledView } from './view-steps.ts';
-
-/** A column of a table. */
-export interface TableColumn {
-  name: string;
-  sqlType: SqlType;
-  /** True when a value is a list. */
-  collection: boolean;
-  description: string | undefined;
-}
 
 /** A table that is made by a view. */
 export interface ViewTable {
@@ -60,8 +52,8 @@ export const HIDDEN_TABLES = {
   ],
 } as const satisfies Record<string, readonly TableColumn[]>;
 
-/** Tables that no view makes: the index of images, and the joins of docs/joins.md, which are made for each caller. */
-export const OTHER_TABLES = {
+/** See `otherTables`. */
+const OTHER_TABLES = {
   imaging_instance: [
     column('id', 'VARCHAR', 'SOP Instance UID'),
     column('patient_id', 'VARCHAR'),
@@ -81,6 +73,18 @@ export const OTHER_TABLES = {
     column('rule', 'VARCHAR', 'uid or accession'),
   ],
 } as const satisfies Record<string, readonly TableColumn[]>;
+
+/**
+ * Returns the columns of the tables that no view makes: the index of images, and the joins of docs/joins.md, which are made
+ * for each caller.
+ * @param dicom keywords of `analysis.dicom`
+ */
+export function otherTables(
+  dicom: readonly string[],
+): Record<keyof typeof OTHER_TABLES, readonly TableColumn[]> {
+  const { imaging_instance, study_link } = OTHER_TABLES;
+  return { imaging_instance: [...imaging_instance, ...dicomColumns(dicom)], study_link };
+}
 
 /** Returns our own tables. Each call compiles them anew: a compiled view serves one caller at a time. */
 export function ownTables(): ViewTable[] {

@@ -1,4 +1,5 @@
 import { number, Tag, text, type DicomJson } from '../../../schema/dicom/dicom.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
 import { writeFhirJson } from '../../../schema/fhir/decimal.ts';
 import type { StudyKeys } from '../../../schema/fhir/study-match.ts';
 import type { AuthorizedStudies } from '../study/authorized-studies.ts';
@@ -50,7 +51,21 @@ export async function* allStudies(
   }
 }
 
-/** Gives the rows of all instances of these studies, with their patients, some studies at a time. */
+/** Gives the metadata of all instances that a search finds, study by study. @throws Fault as `studyIds` */
+export async function* allMetadata(open: () => AuthorizedStudies): AsyncGenerator<readonly DicomJson[]> {
+  for (const studyUid of await studyIds(open())) {
+    try {
+      const metadata = await open().read({ studyUid }, 'metadata', (study) => study.encodedMetadata({}));
+      const json = await metadata.encoded('', 'identity');
+      yield JSON.parse(Buffer.from(json).toString()) as DicomJson[];
+    } catch (error) {
+      // A study of the record alone, or one that was deleted meanwhile.
+      if (!(error instanceof Fault) || error.code !== 'not_found') throw error;
+    }
+  }
+}
+
+/** Gives the rows of all instances that a search finds, some studies at a time. @throws Fault as `studyIds` */
 export async function* allInstances(
   open: () => AuthorizedStudies,
   options: ResourceOptions,
@@ -75,8 +90,8 @@ const named = (ids: readonly string[]) => ({
   count: Infinity,
 });
 
-/** Returns an instance as a row of the tables of analysts. */
-export function instanceRow(row: DicomJson) {
+/** Returns an instance as a row of the tables of analysts. @param tags attributes that they have besides */
+export function instanceRow(row: DicomJson, tags: readonly string[]) {
   return {
     id: text(row, Tag.SOPInstanceUID)!,
     study_id: text(row, Tag.StudyInstanceUID)!,
@@ -86,5 +101,6 @@ export function instanceRow(row: DicomJson) {
     frames: number(row, Tag.NumberOfFrames),
     rows: number(row, Tag.Rows),
     columns: number(row, Tag.Columns),
+    more: JSON.stringify(Object.fromEntries(tags.flatMap((tag) => (row[tag] ? [[tag, row[tag]]] : [])))),
   };
 }

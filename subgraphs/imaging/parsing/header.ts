@@ -10,7 +10,7 @@ import { withFile, type ParsedFile } from './open-file.ts';
 
 /** The part of a file that the index needs. */
 export type Header =
-  | { kind: 'instance'; transferSyntax: string; attributes: DicomJson }
+  | { kind: 'instance'; transferSyntax: string; attributes: DicomJson; more?: DicomJson | undefined }
   /** Not DICOM, or a DICOMDIR: not served, and not an error. */
   | { kind: 'other' }
   /** DICOM that cannot be served. The reason contains no value of the file. */
@@ -28,15 +28,18 @@ export interface HeadersTask {
   paths: readonly string[];
   /** Elements and values that an object may have. */
   objectElements: number;
+  /** Tags of attributes to read besides HEADER_TAGS. */
+  more?: readonly string[] | undefined;
 }
 
 /** Reads headers of files, in the order of their paths. */
-export async function readHeaders({ paths, objectElements }: HeadersTask): Promise<Header[]> {
+export async function readHeaders({ paths, objectElements, more = [] }: HeadersTask): Promise<Header[]> {
+  const wanted = new Set(more);
   const window = Buffer.allocUnsafeSlow(WINDOW);
   const headers: Header[] = [];
   for (const path of paths) {
     try {
-      headers.push(await readHeader(path, window, objectElements));
+      headers.push(await readHeader(path, window, { objectElements, more: wanted }));
     } catch (error) {
       headers.push({ kind: 'unreadable', code: String((error as NodeJS.ErrnoException).code) });
     }
@@ -46,7 +49,12 @@ export async function readHeaders({ paths, objectElements }: HeadersTask): Promi
 
 /** Reads the header of an open file. @throws errors of the file system */
 export function readOpenHeader({ fd, objectElements }: ParsedFile): Promise<Header> {
-  return headerOfFile(fd, Buffer.allocUnsafeSlow(WINDOW), objectElements);
+  return headerOfFile(fd, Buffer.allocUnsafeSlow(WINDOW), { objectElements });
+}
+
+interface Wanted {
+  objectElements: number;
+  more?: ReadonlySet<string>;
 }
 
 /**
@@ -55,28 +63,33 @@ export function readOpenHeader({ fd, objectElements }: ParsedFile): Promise<Head
  * @param window reused from call to call
  * @throws errors of the file system
  */
-async function readHeader(path: string, window: Buffer, objectElements: number): Promise<Header> {
+async function readHeader(path: string, window: Buffer, wanted: Wanted): Promise<Header> {
   // Does not follow a link that replaced the file after it was listed.
   const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
-    return await headerOfFile(fd, window, objectElements);
+    return await headerOfFile(fd, window, wanted);
   } finally {
     closeSync(fd);
   }
 }
 
-async function headerOfFile(fd: number, window: Buffer, objectElements: number): Promise<Header> {
+async function headerOfFile(fd: number, window: Buffer, { objectElements, more }: Wanted): Promise<Header> {
   try {
     const { size } = fstatSync(fd);
     if (size === 0) return { kind: 'damaged', reason: 'The file is empty.' };
     const bytes = new Bytes({ fd, size }, window);
     const budget = new Budget(objectElements);
-    const into = (tag: string): boolean => HEADER_TAGS.has(tag);
+    const into = (tag: string): boolean => HEADER_TAGS.has(tag) || more?.has(tag) === true;
     const options = { until: isPixelData, into, budget, partial: true };
     return await withFile(
       bytes,
       options,
-      (file) => (file ? headerOf(bytes, file, budget) : { kind: 'other' }),
+      (file) => {
+        if (!file) return { kind: 'other' };
+        const header = headerOf(bytes, file, budget);
+        if (header.kind === 'instance' && more?.size) header.more = moreOf(file, more);
+        return header;
+      },
       { fd, size },
     );
   } catch (error) {
@@ -107,6 +120,17 @@ function rowAttributes({ bytes, elements, encoding }: DicomFile): DicomJson {
   } catch (error) {
     if (!(error instanceof OverBudget)) throw error;
     throw new DamagedFile('The attributes by which it is searched have too many values.', { cause: error });
+  }
+}
+
+/** Returns attributes for analysts. Too many of their values leave them out: the object is served as without them. */
+function moreOf({ bytes, elements, encoding }: DicomFile, tags: ReadonlySet<string>): DicomJson | undefined {
+  const wanted = elements.filter(({ tag }) => tags.has(tag));
+  try {
+    return dicomJson(bytes, wanted, encoding, new Budget(ROW_ELEMENTS));
+  } catch (error) {
+    if (error instanceof OverBudget) return undefined;
+    throw error;
   }
 }
 

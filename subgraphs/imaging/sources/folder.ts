@@ -66,7 +66,7 @@ export interface FolderSource extends ImagingSource {
  */
 export async function openFolder(options: FolderOptions): Promise<FolderSource> {
   const root = resolve(options.path);
-  return new Folder(root, openDatabase(options.indexFile, root), options);
+  return new Folder(root, openDatabase(options.indexFile, root, options.more), options);
 }
 
 class Folder implements FolderSource {
@@ -120,7 +120,7 @@ class Folder implements FolderSource {
     this.#index = new FolderIndex(database);
     this.#search = new IndexSearch(database);
     const { signal } = this.#closing;
-    const { log, onProgress, emptyIsAway = EMPTY_IS_AWAY, confirmAfter } = options;
+    const { log, more, onProgress, emptyIsAway = EMPTY_IS_AWAY, confirmAfter } = options;
     if (options.watch ?? true) this.#watcher = new FolderWatcher(root, log, (paths) => this.#enqueue(paths));
     this.#presence = new FolderPresence({
       path: root,
@@ -135,6 +135,7 @@ class Folder implements FolderSource {
       index: this.#index,
       presence: this.#presence,
       log,
+      more,
       onProgress,
       signal,
       parsing,

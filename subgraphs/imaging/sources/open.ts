@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { boundedCache } from '../../../schema/cache/bounded-cache.ts';
 import { OBJECT_ELEMENTS } from '../../../schema/dicom/dicom.ts';
+import { tagOf } from '../../../schema/dicom/dictionary.ts';
 import type { ExpressionPool } from '../../../schema/expressions/pool.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { ChooseDispatcher } from '../../../schema/outbound/choose-dispatcher.ts';
@@ -194,6 +195,7 @@ export class Sources {
       path: config.path,
       emptyIsAway: config.emptyIsAway,
       indexFile,
+      more: tagsForAnalysts(tenant),
       // Tenants with the same folder share it: the line has the tenant that opened it.
       log: log.child({ tenant: tenant.key, folder: config.path }),
       pixels,
@@ -228,9 +230,15 @@ function sourceKey(tenant: Tenant, config: ImagesConfig): string {
   if (objectElements !== OBJECT_ELEMENTS) identity.push(String(objectElements));
   const connections = config.type !== 'folder' && JSON.stringify(config.connections);
   if (connections && connections !== JSON.stringify(CONNECTIONS[config.type])) identity.push(connections);
+  const more = config.type === 'folder' ? tagsForAnalysts(tenant) : [];
+  if (more.length > 0) identity.push(`more ${more.join()}`);
   if (config.emptyIsAway !== EMPTY_IS_AWAY) identity.push(`empty ${config.emptyIsAway}`);
   return hashOf(identity);
 }
+
+/** Returns the attributes that the tables of a tenant have of each object, besides those of every index. */
+export const tagsForAnalysts = ({ analysis: { enabled, dicom } }: Tenant): string[] =>
+  enabled ? dicom.map((keyword) => tagOf(keyword)!).sort() : [];
 
 const hashOf = (identity: readonly string[]): string =>
   createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32);

@@ -61,8 +61,9 @@ CREATE TABLE stale (StudyInstanceUID TEXT PRIMARY KEY) WITHOUT ROWID;
  * Opens the index of a folder. Creates an empty one if it is missing, damaged, or of another version or folder.
  * @param file path of the SQLite file, whose directory is created
  * @param root absolute path of the folder
+ * @param more tags of attributes of instances for `instancesIn`: another list needs another file
  */
-export function openDatabase(file: string, root: string): Sqlite.Database {
+export function openDatabase(file: string, root: string, more: readonly string[] = []): Sqlite.Database {
   mkdirSync(dirname(file), { recursive: true });
   try {
     const database = connect(file);
@@ -77,6 +78,7 @@ export function openDatabase(file: string, root: string): Sqlite.Database {
   for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
   const database = connect(file);
   database.exec(SCHEMA);
+  if (more.length > 0) database.exec('ALTER TABLE file ADD COLUMN more TEXT');
   database.prepare("INSERT INTO meta VALUES ('root', ?)").run(root);
   database.pragma(`user_version = ${VERSION}`);
   return temporary(database);

@@ -48,6 +48,7 @@ export class FolderIndex {
   readonly #database: Database.Database;
   readonly #statements: ReturnType<typeof statements>;
   #complete = false;
+  #more: Database.Statement | undefined;
   /** Id of this opening of the index. Change counts of another opening are not comparable. */
   readonly #opened = randomUUID();
   #changes = 0;
@@ -113,7 +114,9 @@ export class FolderIndex {
     const kept = (!copies || wasKept) && !otherPatient;
     const json = JSON.stringify(rowOf('instance', attributes));
     const values = [studyUid, seriesUid, patientId, issuer, ...columnValues('instance', attributes), json];
-    this.seen(Number(this.#statements.putInstance.run(...base, kept ? 1 : 0, ...values).lastInsertRowid));
+    const id = Number(this.#statements.putInstance.run(...base, kept ? 1 : 0, ...values).lastInsertRowid);
+    if (header.more) this.#putMore(id, header.more);
+    this.seen(id);
     if (!kept) this.#statements.stale.run(studyUid);
     if (kept) {
       if (!study || file.path < study.source) this.#putStudy(file.path, attributes);
@@ -121,6 +124,12 @@ export class FolderIndex {
       if (series === undefined || file.path < series) this.#putSeries(file.path, attributes);
     }
     return otherPatient ? 'other-patient' : copies ? 'duplicate' : 'instance';
+  }
+
+  /** Only an index with such attributes has their column. */
+  #putMore(id: number, more: DicomJson): void {
+    this.#more ??= this.#database.prepare('UPDATE file SET more = ? WHERE id = ?');
+    this.#more.run(JSON.stringify(more), id);
   }
 
   #remove(path: string): void {

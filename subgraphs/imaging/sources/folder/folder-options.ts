@@ -8,6 +8,8 @@ export interface FolderOptions {
   path: string;
   /** Path of the index below DATA_DIR, one file for each folder. */
   indexFile: string;
+  /** Tags of attributes that the index has besides its own, for the tables of analysts. An index has them for always. */
+  more?: readonly string[] | undefined;
   log: FolderLog;
   /** Decodes and compresses. Stays open when the folder closes (default: a new pool). */
   pixels?: PixelPool;

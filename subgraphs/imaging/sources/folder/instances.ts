@@ -10,6 +10,8 @@ export interface IndexedRow {
   frames: number | null;
   rows: number | null;
   columns: number | null;
+  /** Attributes that the index has for analysts, as DICOM JSON. */
+  more?: string | null;
 }
 
 /**
@@ -19,10 +21,12 @@ export interface IndexedRow {
 export function* instancesIn(file: string): Generator<IndexedRow> {
   const db = new Database(file, { readonly: true, fileMustExist: true });
   try {
+    const hasMore =
+      db.prepare("SELECT 1 FROM pragma_table_info('file') WHERE name = 'more'").get() !== undefined;
     yield* db
       .prepare<[], IndexedRow>(
         `SELECT SOPInstanceUID AS id, StudyInstanceUID AS study_id, SeriesInstanceUID AS series_id,
-           SOPClassUID AS sop_class, InstanceNumber AS number, NumberOfFrames AS frames, Rows AS rows, Columns AS columns
+           SOPClassUID AS sop_class, InstanceNumber AS number, NumberOfFrames AS frames, Rows AS rows, Columns AS columns${hasMore ? ', more' : ''}
          FROM file WHERE kept = 1`,
       )
       .iterate();

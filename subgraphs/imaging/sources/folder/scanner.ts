@@ -27,6 +27,8 @@ export interface ScannerOptions {
   presence: Pick<FolderPresence, 'isThere' | 'believesGone'>;
   log: FolderLog;
   parsing: Parsing;
+  /** Tags of attributes that the index has besides its own. */
+  more?: readonly string[] | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
   /** Called for every directory that a walk enters, with its path relative to the folder. */
   onDirectory?: ((directory: string) => void) | undefined;
@@ -325,10 +327,10 @@ export class Scanner {
 
   /** Reads headers. If the thread fails, each file is read separately, and one at which it fails again is damaged. */
   async #headersOf(paths: readonly string[]): Promise<Header[]> {
-    const { root, parsing } = this.#options;
+    const { root, parsing, more } = this.#options;
     const { threads, objectElements } = parsing;
     const read = (some: readonly string[]): Promise<Header[]> =>
-      threads.run('headers', { paths: some.map((path) => join(root, path)), objectElements });
+      threads.run('headers', { paths: some.map((path) => join(root, path)), objectElements, more });
     try {
       return await read(paths);
     } catch (error) {
