@@ -127,8 +127,8 @@ class Build {
         written.push(await this.#open(name, [...view.columns, ...more], { type, key }));
       }
       const all = [...written, compartment];
-      const views = made.map(({ view, key }, index) => {
-        return { view, rows: written[index]!.rows, addsId: key === RESOURCE_ID };
+      const views = made.map(({ name: table, view, key }, index) => {
+        return { view, table, rows: written[index]!.rows, addsId: key === RESOURCE_ID };
       });
       const add = adder(type, views, compartment.rows);
       // The images say more of a study than the record, and name its studies too.

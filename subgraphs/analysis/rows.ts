@@ -71,22 +71,31 @@ function notOfType(column: TableColumn & { path?: string }): ViewValueError {
 export interface RowsOfView {
   view: CompiledView;
   rows: TableRows;
+  /** Of a table: errors name it, and the resource. */
+  table?: string;
   /** True when each row has one more column at its end: the id of its resource. */
   addsId?: boolean;
 }
 
-/** Returns a function that makes the rows of all views of a resource. @throws ViewValueError that names the resource */
+/** Returns a function that makes the rows of all views of a resource. @throws ViewValueError for one that a view cannot take */
 export function rowMaker(views: readonly RowsOfView[]): (resource: unknown) => void {
   let id: Values;
-  const sinks = views.map(({ view, rows, addsId }) => {
+  const sinks = views.map(({ view, rows, table, addsId }) => {
     const sink = addsId
       ? (row: readonly Values[]) => rows.add([...row, id])
       : (row: readonly Values[]) => rows.add(row);
-    return { view, sink };
+    return { view, table, sink };
   });
   return (resource) => {
     ({ id } = resource as { id?: string });
-    for (const { view, sink } of sinks) view.rows(resource, sink);
+    for (const { view, table, sink } of sinks) {
+      try {
+        view.rows(resource, sink);
+      } catch (error) {
+        if (table === undefined || !(error instanceof ViewValueError)) throw error;
+        throw new ViewValueError(`${table} of ${view.resource}/${String(id)}`, error.message);
+      }
+    }
   };
 }
 

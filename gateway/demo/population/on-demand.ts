@@ -16,13 +16,19 @@ export interface PopulationOptions {
   log: Pick<Logger, 'error'>;
   /** True when nothing waits for a visit. */
   isReady: boolean;
+  /** Milliseconds since the epoch (default: the clock). */
+  now?: () => number;
 }
+
+/** Milliseconds after which a population that could not be made is tried again. */
+const AGAIN = 60_000;
 
 /** The population of the demonstration, which is made at the first visit of its tenant: a start does not wait for it. */
 export class PopulationOnDemand {
   readonly #options: PopulationOptions;
   #making: Promise<void> | undefined;
   #isReady: boolean;
+  #failedAt: number | undefined;
   #progress: readonly [done: number, total: number] | undefined;
 
   constructor(options: PopulationOptions) {
@@ -43,8 +49,16 @@ export class PopulationOnDemand {
   /** Counts a visit. @returns the refusal of requests for data, until they are there */
   visited(tenant: Tenant): Fault | undefined {
     if (!this.waits(tenant)) return undefined;
+    const { log, now = Date.now } = this.#options;
+    const left = this.#failedAt === undefined ? 0 : this.#failedAt + AGAIN - now();
+    if (left > 0) return notMade(left / 1000);
+    this.#failedAt = undefined;
+    const failed = notPrepared(log, tenant);
     this.#making ??= this.#make(tenant)
-      .catch(notPrepared(this.#options.log, tenant))
+      .catch((error: unknown) => {
+        this.#failedAt = now();
+        failed(error);
+      })
       .finally(() => (this.#making = undefined));
     const [done, total] = this.#progress ?? [0, 0];
     const far = total === 0 ? '' : `: ${done.toLocaleString('en')} of ${total.toLocaleString('en')} images`;
@@ -61,4 +75,10 @@ export class PopulationOnDemand {
     await this.#options.prepare(tenant);
     this.#isReady = true;
   }
+}
+
+function notMade(retryAfter: number): Fault {
+  const message =
+    'The population could not be made. The operator finds the reason in the log; it is tried again in a minute.';
+  return new Fault('unavailable', message, { retryAfter });
 }

@@ -30,7 +30,7 @@ type Answered = Partial<Omit<BulkAnswer, 'body'>> & { body?: AsyncIterable<Uint8
 export const ANA = { resourceType: 'Patient', id: 'ana' };
 export const FLU = { resourceType: 'Condition', id: 'flu', status: 'active' };
 export const COUGH = { resourceType: 'Condition', id: 'cough', status: 'active' };
-/** What a store has of them. */
+/** The same by id, with what a store shows of each. */
 export const ALL = { 'Patient/ana': undefined, 'Condition/flu': 'active', 'Condition/cough': 'active' };
 
 /** Returns bytes in small chunks, so that lines are cut. */
@@ -41,7 +41,7 @@ export async function* chunks(text: string, size = 7): AsyncGenerator<Uint8Array
 
 class BulkEhr {
   now = Date.parse('2026-11-01T00:00:00Z');
-  /** What an export gives: all of it, or what has changed, as the test decides. */
+  /** The answer of an export: all of it, or what has changed, as the test decides. */
   output: TestResource[] = [ANA, FLU, COUGH];
   deleted: string[] = [];
   errors: string[] = [];

@@ -7,7 +7,7 @@ import { expect } from 'vitest';
 import type { Fault } from '../../../schema/fault/fault.ts';
 import { SqlQueries, type SqlAnswer, type SqlLimits, type SqlRequest } from '../sql/queries.ts';
 
-/** What no caller may see: it is in `secret`, in the file of another caller, and in a file of its own. */
+/** A text that no caller may see: it is in `secret`, in the file of another caller, and in a file of its own. */
 export const CANARY = 'canary-7f3a9c';
 
 /** Tables of the caller, with rows that are easy to tell. */
