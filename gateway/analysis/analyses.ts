@@ -71,7 +71,7 @@ export class Analyses {
     const { folder } = this.#options;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     chmodSync(folder, 0o700);
-    // What processes that were killed have left.
+    // Processes that were killed have left files.
     rmSync(this.queries, { recursive: true, force: true });
     for (const path of [this.queries, this.#tenants]) mkdirSync(path, { recursive: true, mode: 0o700 });
   }

@@ -100,7 +100,7 @@ export class AnalysisThreads {
       const answer = await running;
       signal.throwIfAborted();
       if ('tables' in answer) return answer.tables;
-      // What a feed has thrown says more than the message that the thread got of it.
+      // The error of a feed says more than the message that the thread got of it.
       throw feeding.failure() ?? errorOf(answer);
     } finally {
       this.#stops.delete(stopped);

@@ -111,7 +111,7 @@ export class Engine {
       'sql' in view ? await this.#checked(view.sql, names) : { tables: [view.table], parameters: [] };
     if (parameters.length > 0)
       throw new QueryError('statement', `The view "${name}" has parameters; only the question may.`);
-    // What was checked is one SELECT, whatever else its text has.
+    // The checked statement is one SELECT, whatever else its text has.
     const sql = 'sql' in view ? view.sql : `SELECT * FROM ${NAME}.main."${view.table}"`;
     await this.#connection.run(`CREATE OR REPLACE TEMP VIEW "${name}" AS ${sql}`);
     names.add(name, tables);

@@ -126,7 +126,7 @@ export class QueryProcess {
     if (asked.hasBegun) asked.body.destroy(fault);
     else asked.failed(fault);
     this.#pipe.write(frame(FRAME.stop, ''));
-    // What is on its way is read and dropped.
+    // Frames that are on their way are read and dropped.
     this.#pipe.resume();
     setTimeout(() => this.#asked === asked && this.kill(), STOPPED_AFTER).unref();
   }
