@@ -39,8 +39,12 @@ export function comparison(criterion: Criterion, now: number): Statement {
   switch (parameter.type) {
     case 'composite':
       return each((value, into) => composite(criterion, value, { now, binds: into }));
-    case 'token':
-      return each(tokenCompare(criterion));
+    case 'token': {
+      if (modifier === 'text') return each(stringPrefix);
+      if (modifier === 'of-type') return each(typedIdentifier);
+      const { systems } = parameter;
+      return { sql: tokens(values, binds, systems ? { systems } : {}), binds };
+    }
     case 'string':
       return each(
         modifier === 'exact' ? stringExact : modifier === 'contains' ? stringContains : stringPrefix,
@@ -51,19 +55,13 @@ export function comparison(criterion: Criterion, now: number): Statement {
       return among('value', modifier === 'above' ? uris.flatMap(uriAndAbove) : uris);
     }
     case 'reference':
-      if (modifier === 'identifier') return each((value, into) => token(value, into, { systems: [] }));
+      if (modifier === 'identifier') return { sql: tokens(values, binds, { systems: [] }), binds };
       return among('target', referenceTargets(criterion));
     case 'date':
       return dates(criterion, now, (end) => end);
     default:
       return each((value, into) => quantity(parameter.code, value, into));
   }
-}
-
-function tokenCompare({ modifier, parameter: { systems } }: Criterion): Compare {
-  if (modifier === 'text') return stringPrefix;
-  if (modifier === 'of-type') return typedIdentifier;
-  return (value, binds) => token(value, binds, systems ? { systems } : {});
 }
 
 interface TokenColumns {
@@ -73,14 +71,39 @@ interface TokenColumns {
   columns?: string;
 }
 
-function token(text: string, binds: Bind[], { systems, columns = '' }: TokenColumns): string {
-  const { system, value } = readToken(text);
-  const isImplied = systems?.includes(system ?? '') ?? value !== undefined;
-  const inSystem =
-    isImplied || system === '' ? `${columns}system IN (?, '${IMPLIED_SYSTEM}')` : `${columns}system = ?`;
-  if (value === undefined) return push(binds, inSystem, system!);
-  const compared = push(binds, `${columns}code IN (?, ?)`, foldCode(value), exactCode(value));
-  return system === undefined ? compared : push(binds, `${compared} AND ${inSystem}`, system);
+/** Compares with any of some tokens. Those of one system are one set: the index finds a hundred of them one by one. */
+function tokens(
+  texts: readonly string[],
+  binds: Bind[],
+  { systems, columns = '' }: TokenColumns = {},
+): string {
+  /** The codes of each system; undefined: any code. */
+  const bySystem = new Map<string | undefined, (string | undefined)[]>();
+  for (const { system, value } of texts.map(readToken)) {
+    const codes = bySystem.get(system);
+    if (codes) codes.push(value);
+    else bySystem.set(system, [value]);
+  }
+  const inSystem = (system: string, mayBeImplied: boolean): string => {
+    const isImplied = systems?.includes(system) ?? mayBeImplied;
+    const compared = isImplied || system === '' ? `IN (?, '${IMPLIED_SYSTEM}')` : '= ?';
+    return push(binds, `${columns}system ${compared}`, system);
+  };
+  const alternatives = [...bySystem].flatMap(([system, values]) => {
+    const any = values.includes(undefined) ? [inSystem(system!, false)] : [];
+    const codes = values.filter((value) => value !== undefined);
+    if (codes.length === 0) return any;
+    const compared = `${columns}code ${oneOfCodes(codes, binds)}`;
+    return [...any, system === undefined ? compared : `${compared} AND ${inSystem(system, true)}`];
+  });
+  return alternatives.join(' OR ');
+}
+
+/** Returns the comparison with codes in both of their forms. */
+function oneOfCodes(codes: readonly string[], binds: Bind[]): string {
+  const forms = codes.flatMap((code) => [foldCode(code), exactCode(code)]);
+  // One code is the usual search, which needs no JSON.
+  return codes.length === 1 ? push(binds, 'IN (?, ?)', ...forms) : oneOf(forms, binds);
 }
 
 /** Compares an identifier with its type: `system|code|value`, all of them (R4 §3.1.1.4.10). */
@@ -109,7 +132,7 @@ function composite(
     throw new Fault('invalid_request', `${parameter.code} takes a value for each part: ${form}.`);
   }
   const { systems } = first;
-  const compared = token(head, binds, { columns: 'head_', ...(systems && { systems }) });
+  const compared = tokens([head], binds, { columns: 'head_', ...(systems && { systems }) });
   const { sql, binds: more } = comparison({ parameter: tail, values }, now);
   return push(binds, `(${compared} AND (${sql}))`, ...more);
 }
