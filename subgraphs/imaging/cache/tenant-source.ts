@@ -18,7 +18,7 @@ import type { PatientKey } from '../facts/identifiers.ts';
 import { unlessAway } from '../sources/empty-archive.ts';
 import { inTime, TimeBudget } from '../sources/timeout.ts';
 import type { OpenedSource, TenantImages } from '../sources/open.ts';
-import type { ImagingSource, SourceQuery, Target } from '../sources/source.ts';
+import type { CountedBy, ImagingSource, SourceQuery, StudyCount, Target } from '../sources/source.ts';
 import { SEARCH_TTL, type Rows, type StudyCache } from './study-cache.ts';
 import type { PendingRetrievals } from '../sources/pending-retrievals.ts';
 
@@ -93,6 +93,12 @@ export class TenantSource {
   async generation(): Promise<string | undefined> {
     const { source } = await this.#images.open();
     return source.generation?.();
+  }
+
+  /** Counts all studies by the values of an attribute; undefined if the source has no index of them. */
+  async counts(by: CountedBy): Promise<readonly StudyCount[] | undefined> {
+    const { source } = await this.#images.open();
+    return source.counts && this.shared(this.load((one) => one.counts!(by)));
   }
 
   /** Returns the version of a target, without a question to a source that has no versions. */

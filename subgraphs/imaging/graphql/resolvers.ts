@@ -28,7 +28,6 @@ import type { StudyKeys, StudyLinks } from '../../../schema/fhir/study-match.ts'
 import { graphqlType, isResourceType } from '../../../schema/fhir/tables.ts';
 import { andThen, type Awaitable } from '../../../schema/process/awaitable.ts';
 import { copyWith } from '../../../schema/process/copy-with.ts';
-import { selects } from '../../../schema/graphql/selects.ts';
 import {
   instanceFacts,
   instancesOf,
@@ -147,13 +146,18 @@ export function imagingResolvers(
     field<{ id: string }>((source, args, facts, { report, info }) => {
       const patient = of?.(source);
       const search = searchOf(args, patient);
-      const needsAll = write === connection && selects(info, [['facets']]);
-      const asked = needsAll ? copyWith(search, { resources: true as const }) : search;
+      const { imaging } = facts;
+      const withAll = copyWith(search, { resources: true as const });
       return andThen(prepared(facts, patient), () =>
-        andThen(findStudies(facts.imaging, asked, options), (results) => {
+        andThen(findStudies(imaging, search, options), (results) => {
           report(failedIn(results.all, results.failed));
+          const facets = studyFacets({
+            resources: results.resources,
+            counts: (by) => imaging.counts(by),
+            find: async () => (await findStudies(imaging, withAll, options)).resources!,
+          });
           return andThen(pageWithRows(results, facts, { info, path }), (page) =>
-            write({ ...results, page }, args, search),
+            write({ ...results, page, facets }, args, search),
           );
         }),
       );
@@ -280,7 +284,7 @@ function listed(
 const joinedLists = new Derivation<readonly FoundStudy[], readonly Joined[]>();
 
 function connection(
-  { page, total, resources = [] }: Results,
+  { page, total, facets }: Results & { facets: unknown },
   _args: Args,
   search: ImagingStudySearch,
 ): object {
@@ -291,7 +295,7 @@ function connection(
     offset,
     pagesize: size,
     ...mapNeighbours(neighbours({ offset, size, total }), encodeCursor),
-    facets: studyFacets(resources),
+    facets,
     edges: page.map((found) => ({ mode: 'match', resource: joined(found) })),
   };
 }

@@ -33,11 +33,13 @@ import { awayFault } from './source-state.ts';
 import { stampOf } from './stored/stamp.ts';
 import type {
   BulkData,
+  CountedBy,
   Frames,
   ImagingSource,
   InstanceTarget,
   SourceQuery,
   StoredInstance,
+  StudyCount,
   Target,
 } from './source.ts';
 
@@ -153,6 +155,11 @@ class Folder implements FolderSource {
   async search(query: SourceQuery, signal?: AbortSignal): Promise<DicomJson[]> {
     await this.#ready(signal);
     return this.#search.rows(query);
+  }
+
+  async counts(by: CountedBy, signal?: AbortSignal): Promise<StudyCount[]> {
+    await this.#ready(signal);
+    return this.#search.counts(by);
   }
 
   get isFirstRead(): boolean {

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { DicomJson } from '../../../schema/dicom/dicom.ts';
+import type { DicomElement, DicomJson } from '../../../schema/dicom/dicom.ts';
 import type { ObjectMetadata } from '../parsing/object-metadata.ts';
 import type { InstanceTarget, Level, Target } from '../facts/target.ts';
 import type { FrameBytes } from '../multipart/frame-bytes.ts';
@@ -26,6 +26,19 @@ export interface SourceQuery {
   onlyUids?: true;
   limit?: number;
   offset?: number;
+}
+
+/** An attribute of studies or of their series, by whose values studies are counted. */
+export interface CountedBy {
+  level: 'study' | 'series';
+  tag: string;
+}
+
+/** Studies with the same values of an attribute. */
+export interface StudyCount {
+  /** The element as the study has it, or each of its series; undefined: it has none. No order, and no element twice. */
+  elements: readonly (DicomElement | undefined)[];
+  studies: number;
 }
 
 /** One instance as a stream of Part 10 bytes (PS3.10). */
@@ -90,6 +103,9 @@ export interface ImagingSource {
    * when the source cannot tell.
    */
   generation?(): string | undefined;
+
+  /** Counts all studies by the values of an attribute. Left out by sources that have no index. */
+  counts?(by: CountedBy, signal?: AbortSignal): Promise<readonly StudyCount[]>;
 
   /** Path of the SQLite file that has the instances of a folder (`instancesIn`). Left out by other sources. */
   readonly indexFile?: string;

@@ -6,7 +6,7 @@ import { LoopTurns } from '../../../schema/process/event-loop.ts';
 import type { Abortable } from '../../../schema/process/request-end.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { MetadataCache } from '../cache/metadata-cache.ts';
-import type { Target } from '../sources/source.ts';
+import type { CountedBy, StudyCount, Target } from '../sources/source.ts';
 import { AuditTrail } from './audit-trail.ts';
 import type { CallerArchive } from './caller-archive.ts';
 import { countsOf, partsOf, unionOf } from './contents.ts';
@@ -115,6 +115,15 @@ export class AuthorizedStudies {
       () => (joined && this.#mayJoin ? this.#join.list(patients, filter) : this.#list(patients, filter)),
       ({ records, alone = [] }) => [...records, ...alone].map((one) => one.patientId),
     );
+  }
+
+  /**
+   * Counts all studies of the caller by the values of an attribute, in the index of the one folder that has them. It is part
+   * of a search that was recorded.
+   * @returns undefined where they have to be looked at
+   */
+  async counts(by: CountedBy): Promise<readonly StudyCount[] | undefined> {
+    return this.isOneFolder ? this.#archives[0]!.counts(by) : undefined;
   }
 
   /**

@@ -11,7 +11,7 @@ import { isLimited } from '../authorization/patient-keys.ts';
 import { ReachedRows } from '../authorization/reached-rows.ts';
 import type { WithholdingOptions } from '../authorization/withholding.ts';
 import type { Rows } from '../cache/study-cache.ts';
-import type { Level } from '../sources/source.ts';
+import type { CountedBy, Level, StudyCount } from '../sources/source.ts';
 import { TenantSource, type TenantSourceOptions } from '../cache/tenant-source.ts';
 import type { TenantImages } from '../sources/open.ts';
 import { studyRecord, studyRecords } from './study-records.ts';
@@ -126,6 +126,13 @@ export class CallerArchive {
       if (!studyUids) return records;
       return records.filter(({ study }) => studyUids.includes(text(study, Tag.StudyInstanceUID)!));
     });
+  }
+
+  /** Counts the studies of the caller by the values of an attribute; undefined if the index of the source cannot tell which are theirs. */
+  async counts(by: CountedBy): Promise<readonly StudyCount[] | undefined> {
+    const { constraints } = this.#maySearch();
+    const isOfAll = this.access.patients === 'all' && !constraints && !this.decision.mayWithhold;
+    return isOfAll ? this.#source.counts(by) : undefined;
   }
 
   #reachesOf(patients: WantedPatients): Awaitable<readonly Reach[] | undefined> {

@@ -1,8 +1,8 @@
 import type Database from 'better-sqlite3';
 import { boundedCache, memoized } from '../../../../schema/cache/bounded-cache.ts';
-import { Tag, type DicomJson } from '../../../../schema/dicom/dicom.ts';
+import { Tag, type DicomElement, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { mapInTurns, turns } from '../../../../schema/process/event-loop.ts';
-import type { InstanceTarget, Level, SourceQuery, Target } from '../source.ts';
+import type { CountedBy, InstanceTarget, Level, SourceQuery, StudyCount, Target } from '../source.ts';
 import type { IndexedObject } from './indexed-object.ts';
 import { grouped } from '../../facts/study-rows.ts';
 import { condition, type Condition, type Restriction } from './matching.ts';
@@ -75,6 +75,15 @@ const STUDY_COUNTS = `SELECT count(*) AS seriesOfStudy, coalesce(sum(instances),
     ORDER BY r.Modality)) AS modalities
   FROM served WHERE StudyInstanceUID = ?`;
 
+/** Numbers of studies with the same elements of an attribute, whose JSON path is the parameter. */
+const COUNTS: Record<CountedBy['level'], string> = {
+  study: `SELECT json_array(s.json -> ?) AS elements, count(*) AS studies
+    FROM study s WHERE EXISTS (SELECT 1 ${SERVED_STUDY}) GROUP BY elements`,
+  series: `SELECT elements, count(*) AS studies FROM (
+    SELECT json_group_array(DISTINCT r.json -> ?) AS elements
+    FROM series r WHERE EXISTS (SELECT 1 ${SERVED_SERIES}) GROUP BY r.StudyInstanceUID) GROUP BY elements`,
+};
+
 const SERIES_OF_STUDY =
   'SELECT SeriesInstanceUID AS seriesUid FROM series WHERE StudyInstanceUID = ? ORDER BY SeriesNumber, SeriesInstanceUID';
 
@@ -145,6 +154,15 @@ export class IndexSearch {
       if (seen === end) break;
     }
     return found;
+  }
+
+  /** Counts the studies that have served files by the values of an attribute. */
+  counts({ level, tag }: CountedBy): StudyCount[] {
+    const rows = this.#all(COUNTS[level], [`$."${tag}"`]) as { elements: string; studies: number }[];
+    return rows.map(({ elements, studies }) => {
+      const found = JSON.parse(elements) as (DicomElement | null)[];
+      return { elements: found.map((one) => one ?? undefined), studies };
+    });
   }
 
   /**
