@@ -104,11 +104,16 @@ export function imagingSubgraph(deps: ImagingDeps) {
   const firstSeen = deps.shared?.seen ?? openFirstSeen(dataDir, now);
   const { dispatcher, recordStudies, onContradiction } = deps;
   const common = { directory, now, log, dispatcher, recordStudies, onContradiction, measure, ...caches };
-  const open: OpenImaging = (tenant, access, over, audit) => {
-    const request = { tenant, access, over, audit, calls: access.calls, ...common };
-    const archives = sources.of(tenant).map((images) => new CallerArchive(images, request));
-    return new AuthorizedStudies(archives, request);
-  };
+  const opening =
+    (caches: () => Pick<typeof common, 'cache' | 'metadata'>): OpenImaging =>
+    (tenant, access, over, audit) => {
+      const request = { tenant, access, over, audit, calls: access.calls, ...common, ...caches() };
+      const archives = sources.of(tenant).map((images) => new CallerArchive(images, request));
+      return new AuthorizedStudies(archives, request);
+    };
+  const open = opening(() => common);
+  // All images of a tenant would take the place of what callers use.
+  const openUnkept = opening(() => ({ cache: new StudyCache(), metadata: new MetadataCache(threads) }));
   const pictures = new Pictures({
     render: (task) => pixels.runPrepared('render', task),
     rasterize: (task) => pixels.runPrepared('rasterize', task),
@@ -130,7 +135,7 @@ export function imagingSubgraph(deps: ImagingDeps) {
     open,
     routes: imagingRoutes({ ...options, open, pictures, proxy: deps.proxy }),
     ...questionsOfRecord({ open, options }),
-    tables: questionsOfTables({ open, sources, options }),
+    tables: questionsOfTables({ open, openUnkept, sources, options }),
     /** Renders an image as the rendered resources of WADO-RS do (DW-8). */
     rendered(
       { tenant, access, signal, audit }: Caller,

@@ -9,17 +9,19 @@ import type { OpenImaging } from './study/authorized-studies.ts';
 
 interface Means {
   open: OpenImaging;
+  /** As `open`, without the caches of callers: what it finds is kept as long as it is used. */
+  openUnkept: OpenImaging;
   sources: Sources;
   options: ResourceOptions;
 }
 
 /** Questions for the tables of analysts: about all images of a tenant, whoever may see them; and which a caller may see. */
-export function questionsOfTables({ open, sources, options }: Means) {
+export function questionsOfTables({ open, openUnkept, sources, options }: Means) {
   const everything = new WeakMap<Tenant, Tenant>();
   const all = (tenant: Tenant) => {
     let whole = everything.get(tenant);
     if (!whole) everything.set(tenant, (whole = unrestricted(tenant)));
-    return open(whole, ofGateway(whole));
+    return openUnkept(whole, ofGateway(whole));
   };
   const opened = async (tenant: Tenant) =>
     Promise.all(sources.of(tenant).map(async (images) => (await images.open()).source));
@@ -28,7 +30,7 @@ export function questionsOfTables({ open, sources, options }: Means) {
     studyIds: (tenant: Tenant, access: Access) => studyIds(open(tenant, access)),
     /** Gives the studies that a search by the token finds; it records nothing (IA-30). @throws Fault as `studyIds` */
     searchedStudies: (tenant: Tenant, access: Access, over?: Abortable) =>
-      allStudies(() => open(tenant, access, over), options),
+      allStudies(() => openUnkept(tenant, access, over), options),
     allStudies: (tenant: Tenant) => allStudies(() => all(tenant), options),
     async *allInstances(tenant: Tenant) {
       const tags = tagsForAnalysts(tenant);
