@@ -13,7 +13,8 @@ import { request } from 'undici';
 import { processorTimeOf, workedBy } from '../test/setup/processor-time.ts';
 import { smallObjects } from '../test/setup/small-objects.ts';
 import { buildProduct } from './built-server.ts';
-import { duration, median, type Figure } from './measure.ts';
+import { atFixedRate, quantile } from './fixed-rate.ts';
+import { alternate, duration, median, type Figure } from './measure.ts';
 import { startWholeGateway, type WholeGateway } from './whole-gateway.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -23,9 +24,14 @@ const MODALITIES = ['CT', 'MR'];
 const CODES = 20;
 /** Resources of a patient besides patient and diagnosis. */
 const MORE = { Observation: 34, Encounter: 6, Procedure: 6 } as const;
+/** Patients of the Group `some`. */
+const OF_GROUP = Math.min(1_000, PATIENTS);
 /** Questions of a kind; the first ones warm up. */
 const ROUNDS = 10;
 const WARM = 3;
+/** Frames that are asked for beside questions, and how often with and without these. */
+const FRAMES = { rate: 50, seconds: 8, connections: 16 };
+const PAIRS = 5;
 /** Milliseconds after which nothing that was begun for a question works any more. */
 const SETTLED = 200;
 /** Milliseconds for which a gateway leaves its start alone before it makes tables; a little less. */
@@ -47,7 +53,9 @@ export async function bench(): Promise<Figure[]> {
     // The index of a folder is another one after a restart, so that the tables are made anew, and nothing else is.
     server = await start();
     const figures = await costOfTables(server, directory);
+    figures.push(...(await costOfReaches(server)));
     figures.push(...(await statements(server)));
+    figures.push(await framesBesideQuestions(server));
     for (const search of SEARCHES) figures.push(await costOf(server, search));
     return figures;
   } finally {
@@ -78,6 +86,24 @@ async function costOfTables(server: WholeGateway, directory: string): Promise<Fi
     { what: 'tables are made, processor', value: seconds, unit: 's', atMost: 25 },
     { what: '… most memory of the gateway meanwhile', value: peak, unit: 'MB', atMost: 600 },
   ];
+}
+
+/** Asks for the rows of a Group, and for all, before anybody else: the files with the rows of these callers are made. */
+async function costOfReaches({ origin, pid }: WholeGateway): Promise<Figure[]> {
+  const count = 'SELECT count(*) FROM imaging_study';
+  const first = async (what: string, parameters: string, atMost: number): Promise<Figure[]> => {
+    let wall = 0;
+    const cost = await processorTimeOf(pid, async () => {
+      wall = await duration(() => rowsOf(origin, count, parameters));
+      await sleep(SETTLED);
+    });
+    return [
+      { what: `rows of ${what}, first time, processor`, value: cost / 1000, unit: 's', atMost },
+      { what: '… wall clock', value: wall / 1000, unit: 's' },
+    ];
+  };
+  const figures = await first('all patients', '', 5);
+  return [...figures, ...(await first(`${OF_GROUP} patients`, '?group=Group/some', 1))];
 }
 
 /** Questions, each with the milliseconds that its answer may take. */
@@ -119,16 +145,46 @@ async function statements({ origin, pid }: WholeGateway): Promise<Figure[]> {
   return figures;
 }
 
-const asked = (origin: string, sql: string) =>
-  request(`${origin}/t/fhir/$sql-run`, {
+/** Compares how long frames take while two clients ask without a pause, and while nobody does. */
+async function framesBesideQuestions({ origin }: WholeGateway): Promise<Figure> {
+  const frames = async (): Promise<number> => {
+    const { latencies } = await atFixedRate(FRAMES, async (_, number) => {
+      const study = `1.2.3.${number % PATIENTS}.0`;
+      const path = `studies/${study}/series/${study}.1/instances/${study}.1.1/frames/1`;
+      const { statusCode, body } = await request(`${origin}/t/dicomweb/${path}`);
+      await body.dump();
+      if (statusCode !== 200) throw new Error(`${path}: ${statusCode}`);
+    });
+    return quantile(latencies, 0.95);
+  };
+  const beside = async (): Promise<number> => {
+    let isOver = false;
+    const client = async (): Promise<void> => {
+      for (let number = 0; !isOver; number++)
+        await rowsOf(origin, STATEMENTS[number % STATEMENTS.length]!.sql);
+    };
+    const clients = [client(), client()];
+    try {
+      return await frames();
+    } finally {
+      isOver = true;
+      await Promise.all(clients);
+    }
+  };
+  const { beside: found } = await alternate({ alone: frames, beside }, PAIRS);
+  return { what: 'frames beside two questions, p95', value: found.ratio, unit: '×', atMost: 1.2 };
+}
+
+const asked = (origin: string, sql: string, parameters = '') =>
+  request(`${origin}/t/fhir/$sql-run${parameters}`, {
     method: 'POST',
     headers: { 'content-type': 'application/sql' },
     body: sql,
   });
 
 /** Sends a statement. @returns the number of rows */
-async function rowsOf(origin: string, sql: string): Promise<number> {
-  const answer = await asked(origin, sql);
+async function rowsOf(origin: string, sql: string, parameters?: string): Promise<number> {
+  const answer = await asked(origin, sql, parameters);
   if (answer.statusCode !== 200) throw new Error(`${sql}: ${(await answer.body.text()).slice(0, 300)}`);
   let rows = 0;
   for await (const part of answer.body as AsyncIterable<Buffer>)
@@ -213,7 +269,12 @@ async function writePopulation(directory: string): Promise<void> {
   const images = join(directory, 'images');
   const record = join(directory, 'record.ndjson');
   const people = Array.from({ length: PATIENTS }, (_, patient) => patient);
-  await pipeline(Readable.from(people.map(linesOf)), createWriteStream(record));
+  const member = people
+    .slice(0, OF_GROUP)
+    .map((patient) => ({ entity: { reference: `Patient/p${patient}` } }));
+  const group = { resourceType: 'Group', id: 'some', type: 'person', actual: true, member };
+  const lines = [...people.map(linesOf), `${JSON.stringify(group)}\n`];
+  await pipeline(Readable.from(lines), createWriteStream(record));
   for (const patient of people) {
     const folder = join(images, String(patient % 100), `p${patient}`);
     await mkdir(folder, { recursive: true });

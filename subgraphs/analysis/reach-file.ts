@@ -26,7 +26,7 @@ export interface ReachTask {
   /** Logical ids of the patients in reach; undefined: all. */
   patients: readonly string[] | undefined;
   /** Ids of the studies in reach; undefined: no table of them is made. */
-  studies: readonly string[] | undefined;
+  studies: readonly string[] | 'all' | undefined;
   /** Of types that granular scopes narrow: the ids that they find. */
   granular: Readonly<Record<string, readonly string[]>>;
   /** Types of the resources whose studies are shown, and of those on the way; undefined: no `study_link`. */
@@ -88,7 +88,7 @@ class ReachFile {
   async write(): Promise<void> {
     const { patients, studies, granular, tables, links } = this.#task;
     if (patients) await this.#set('patients', patients);
-    if (studies) await this.#set('studies', studies);
+    if (studies && studies !== 'all') await this.#set('studies', studies);
     for (const [type, ids] of Object.entries(granular)) await this.#set(`ids of ${type}`, ids);
     for (const table of tables) await this.#copy(table);
     if (links) await this.#link(links);
@@ -107,9 +107,14 @@ class ReachFile {
 
   async #copy({ name, columns, files, of }: ReachTable): Promise<void> {
     const key = quoted(of.key);
-    const conditions = of.type === 'ImagingStudy' ? [isIn(key, 'studies')] : this.#conditions(of.type, key);
+    const conditions = of.type === 'ImagingStudy' ? this.#ofStudies(key) : this.#conditions(of.type, key);
     const rows = `SELECT ${columns.map(quoted).join(', ')} FROM ${this.#parquet(files)}`;
     await this.#connection.run(`CREATE TABLE ${quoted(name)} AS ${rows}${where(conditions)}`);
+  }
+
+  /** Returns the condition that a study is in reach. @param id column of its id */
+  #ofStudies(id: string): string[] {
+    return this.#task.studies === 'all' ? [] : [isIn(id, 'studies')];
   }
 
   /** Returns the conditions that a resource of the record is in reach. @param id column of its id */
@@ -130,6 +135,11 @@ class ReachFile {
     const { hidden, patients } = this.#task;
     const step = this.#parquet(hidden.link_step);
     const end = this.#parquet(hidden.link_end);
+    const inReach = [
+      '(NOT stop.own OR (way.type = way.at_type AND way.id = way.at_id))',
+      ...this.#ofStudies('stop.study_id'),
+      ...(patients ? [isIn('stop.patient_id', 'patients')] : []),
+    ];
     await this.#connection.run(`CREATE TABLE study_link AS
       WITH RECURSIVE way (type, id, at_type, at_id) AS (
         SELECT DISTINCT type, id, type, id
@@ -142,9 +152,7 @@ class ReachFile {
           AND ((step.read AND ${this.#isOf(read, 'step.to_type', 'step.to_id')})
             OR (NOT step.read AND ${this.#isOf(found, 'step.to_type', 'step.to_id')})))
       SELECT way.type AS type, way.id AS resource_id, stop.patient_id, stop.study_id, max(stop.rule) AS rule
-      FROM way JOIN ${end} AS stop ON stop.type = way.at_type AND stop.id = way.at_id
-      WHERE (NOT stop.own OR (way.type = way.at_type AND way.id = way.at_id))
-        AND ${isIn('stop.study_id', 'studies')}${patients ? ` AND ${isIn('stop.patient_id', 'patients')}` : ''}
+      FROM way JOIN ${end} AS stop ON stop.type = way.at_type AND stop.id = way.at_id${where(inReach)}
       GROUP BY ALL ORDER BY ALL`);
   }
 

@@ -43,7 +43,7 @@ export async function rightsTo(dataset: Dataset, access: Access, sources: Analys
   const linked = studies && linksOf(access, reaches);
   const patients = access.patients === 'all' ? undefined : access.patients.map(({ id }) => id);
   return {
-    key: keyOf([dataset.version, patients?.toSorted(), studies?.toSorted(), linked, granularKeys(reaches)]),
+    key: keyOf([dataset.version, patients?.toSorted(), sorted(studies), linked, granularKeys(reaches)]),
     tables: [...tables.map(({ name }) => name), ...(linked ? ['study_link'] : [])],
     async task(file) {
       const narrowed = [...reaches].flatMap(([type, { granular }]) => (granular ? [{ type, granular }] : []));
@@ -92,6 +92,8 @@ function readableOf(access: Access, type: string, searchable: TypeReach | undefi
   const isSame = searchable?.granular !== undefined && JSON.stringify(read) === JSON.stringify(searched);
   return isSame ? [{ type, narrowed: true }] : [];
 }
+
+const sorted = (studies: ReachTask['studies']) => (studies === 'all' ? studies : studies?.toSorted());
 
 const granularKeys = (reaches: ReadonlyMap<string, TypeReach>) =>
   [...reaches].map(([type, { granular }]) => [type, granular?.key]).toSorted();

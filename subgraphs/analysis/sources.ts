@@ -65,6 +65,6 @@ export interface AnalysisSources {
   instances(): AsyncIterable<readonly FoundInstance[]>;
   /** Returns how a token finds a type of the record; undefined when its search is refused. */
   reachOf(access: Access, type: string): Promise<TypeReach | undefined>;
-  /** Returns the ids of the studies that a search by the token finds now. @throws Fault like that search */
-  studyIds(access: Access): Promise<readonly string[]>;
+  /** Returns the ids of the studies that a search by the token finds now; `all` for all that there are. @throws Fault like that search */
+  studyIds(access: Access): Promise<readonly string[] | 'all'>;
 }

@@ -26,8 +26,15 @@ export function questionsOfTables({ open, openUnkept, sources, options }: Means)
   const opened = async (tenant: Tenant) =>
     Promise.all(sources.of(tenant).map(async (images) => (await images.open()).source));
   return {
-    /** Returns the ids of the studies that a search finds; it records nothing (IA-30). @throws Fault as `studyIds` */
-    studyIds: (tenant: Tenant, access: Access) => studyIds(open(tenant, access)),
+    /**
+     * Returns the ids of the studies that a search finds; without a look at the archives `all`, for a token that reaches all.
+     * It records nothing (IA-30).
+     * @throws Fault as `studyIds`
+     */
+    async studyIds(tenant: Tenant, access: Access): Promise<readonly string[] | 'all'> {
+      const imaging = open(tenant, access);
+      return imaging.findsAll ? 'all' : studyIds(imaging);
+    },
     /** Gives the studies that a search by the token finds; it records nothing (IA-30). @throws Fault as `studyIds` */
     searchedStudies: (tenant: Tenant, access: Access, over?: Abortable) =>
       allStudies(() => openUnkept(tenant, access, over), options),

@@ -19,7 +19,7 @@ interface WholeStudy {
 }
 
 /**
- * Returns the ids of all studies that a search finds.
+ * Returns the ids of all studies that a search finds, also of those of the record alone.
  * @throws Fault like that search; the first one of a source that did not answer: its studies would be missing
  */
 export async function studyIds(imaging: AuthorizedStudies): Promise<readonly string[]> {

@@ -174,6 +174,11 @@ export class AuthorizedStudies {
     return this.#trail.retrieved(target, part, { run: () => work(study), owner: () => study.patientId() });
   }
 
+  /** True if a search finds all studies of the tenant, whosesoever they are. */
+  get findsAll(): boolean {
+    return this.#archives.every((archive) => archive.findsAll);
+  }
+
   /** True if one question in this process finds the studies of any number of patients. */
   get isLocal(): boolean {
     return this.#archives.every(({ findsTogether }) => findsTogether);

@@ -128,11 +128,15 @@ export class CallerArchive {
     });
   }
 
-  /** Counts the studies of the caller by the values of an attribute; undefined if the index of the source cannot tell which are theirs. */
-  async counts(by: CountedBy): Promise<readonly StudyCount[] | undefined> {
+  /** True if a search finds all studies of the source, whosesoever they are. */
+  get findsAll(): boolean {
     const { constraints } = this.#maySearch();
-    const isOfAll = this.access.patients === 'all' && !constraints && !this.decision.mayWithhold;
-    return isOfAll ? this.#source.counts(by) : undefined;
+    return this.access.patients === 'all' && !constraints && !this.decision.mayWithhold;
+  }
+
+  /** Counts all studies by the values of an attribute; undefined if the caller does not find all, or the source has no index. */
+  async counts(by: CountedBy): Promise<readonly StudyCount[] | undefined> {
+    return this.findsAll ? this.#source.counts(by) : undefined;
   }
 
   #reachesOf(patients: WantedPatients): Awaitable<readonly Reach[] | undefined> {
