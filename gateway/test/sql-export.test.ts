@@ -86,6 +86,26 @@ describe.skipIf(isSplit)('$sql-export', () => {
     expect((await ask(status, token)).status).toBe(404);
   });
 
+  test('files of a view of the request need the scopes that it needed', { timeout: 60_000 }, async () => {
+    const token = await tokenOf('analyst');
+    await rowsOf(await sql('SELECT 1 AS one', token));
+    const view = {
+      resourceType: 'ViewDefinition',
+      resource: 'Observation',
+      select: [{ column: [{ name: 'id', path: 'id' }] }],
+    };
+    const part = [{ name: 'subjectResource', resource: view }];
+    const { status, result } = await finished(await begin(token, [{ name: 'subject', part }]), token);
+    const { parameter } = (await (await ask(result, token)).json()) as { parameter: Part[] };
+    const file = parameter.find(({ name }) => name === 'output')!.part![1]!.valueUri!;
+    const others = await tokenOf('analyst', 'system/Patient.rs');
+    const own = await tokenOf('analyst', 'system/Observation.rs');
+    for (const url of [status, result, file]) {
+      expect((await ask(url, others)).status).toBe(404);
+      expect((await ask(url, own, { redirect: 'manual' })).status).toBe(url === status ? 303 : 200);
+    }
+  });
+
   test('writes Parquet in Hive folders, with a manifest', { timeout: 60_000 }, async () => {
     const token = await tokenOf('analyst');
     await rowsOf(await sql('SELECT 1 AS one', token));

@@ -86,7 +86,7 @@ export async function startExport(
     const described = {
       kind: KIND,
       request: `${base}/$sql-export`,
-      reach: reachOf(reached, catalogue, tables.tables),
+      reach: reachOf(reached, whole, typesOf(catalogue, tables.tables)),
       seconds: KEPT,
       details: { tracking: asked.tracking, format, names: [...questions.keys()] } satisfies Details,
     } as const;
@@ -168,15 +168,19 @@ function together(questions: readonly Question[]): Question {
   };
 }
 
-function reachOf(access: Access, { types }: Catalogue, tables: readonly string[]): JobReach {
+/** Returns what a token has to reach that asks for the files: everything that could be in them. @param types of the tables */
+function reachOf(access: Access, { inline }: Question, types: readonly string[]): JobReach {
   const { patients } = access;
-  const reached = new Set([...types].filter(([name]) => tables.includes(name)).map(([, type]) => type));
+  const reached = new Set([...types, ...inline.map(({ view }) => view.resource)]);
   return {
     patients:
       patients === 'all' ? 'all' : patients.map(({ id, studies }) => ({ id, ...(studies && { studies }) })),
     types: [...reached].map((type) => ({ type, ...requireScope(access, type, 's') })),
   };
 }
+
+const typesOf = ({ types }: Catalogue, tables: readonly string[]): string[] =>
+  [...types].filter(([name]) => tables.includes(name)).map(([, type]) => type);
 
 /** Tells how far an export is; at its end, where its result is, also that of one that failed. */
 export async function exportStatus(
