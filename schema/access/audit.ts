@@ -58,11 +58,11 @@ export interface AuditEvent extends Operation {
 export const ALLOWED: Outcome = { kind: 'allowed' };
 export const CLIENT_LEFT: Outcome = { kind: 'left' };
 
-/** Returns the outcome of an operation that threw an error. */
-export function outcomeOf(error: unknown): Outcome {
+/** Returns the outcome of an operation that threw an error. @param hasBegun true when the client has a part of the answer */
+export function outcomeOf(error: unknown, { hasBegun = false } = {}): Outcome {
   if (isOfLeft(error)) return CLIENT_LEFT;
   const { code, status } = toFault(error);
-  return { kind: status < 500 ? 'denied' : 'failed', code };
+  return { kind: status < 500 && !hasBegun ? 'denied' : 'failed', code };
 }
 
 /** Parameters whose values are codes or dates, which identify no person. */

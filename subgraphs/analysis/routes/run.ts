@@ -62,7 +62,7 @@ export async function answerRun(
     const answer = await answerOf({ tenant, access: reached, question, tables }, asked, options, signal);
     void answer.ended.then(({ rows, fault }) => {
       tables.release();
-      const outcome = fault ? outcomeOf(fault) : ALLOWED;
+      const outcome = fault ? outcomeOf(fault, { hasBegun: true }) : ALLOWED;
       audit?.({ ...operationOf(reached, question), tables: tables.named(answer.tables), rows, outcome });
     });
     return send(request, reply, { answer, time: tables.time });

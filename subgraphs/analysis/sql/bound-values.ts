@@ -1,4 +1,5 @@
 import { DuckDBDateValue, DuckDBTimestampValue, type DuckDBPreparedStatement } from '@duckdb/node-api';
+import { dateRange } from '../../../schema/fhir/date-range.ts';
 import { QueryError } from './finding.ts';
 import type { ParameterType, SqlParameter } from './query.ts';
 
@@ -26,15 +27,15 @@ const BIND: Readonly<
     return /^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(text) && Number.isFinite(Number(text));
   },
   date: (statement, index, text) => {
-    const at = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : NaN;
-    if (!Number.isNaN(at)) statement.bindDate(index, new DuckDBDateValue(at / DAY));
-    return !Number.isNaN(at);
+    const at = /^\d{4}-\d\d-\d\d$/.test(text) ? dateRange(text)?.low : undefined;
+    if (at !== undefined) statement.bindDate(index, new DuckDBDateValue(at / DAY));
+    return at !== undefined;
   },
   dateTime: (statement, index, text) => {
     const isWhole = /^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,3})?(Z|[+-]\d\d:\d\d))?$/.test(text);
-    const at = isWhole ? Date.parse(text) : NaN;
-    if (!Number.isNaN(at)) statement.bindTimestamp(index, new DuckDBTimestampValue(BigInt(at) * 1000n));
-    return !Number.isNaN(at);
+    const at = isWhole ? dateRange(text)?.low : undefined;
+    if (at !== undefined) statement.bindTimestamp(index, new DuckDBTimestampValue(BigInt(at) * 1000n));
+    return at !== undefined;
   },
 };
 

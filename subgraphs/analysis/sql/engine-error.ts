@@ -1,5 +1,8 @@
 import { QueryError, SENTENCES } from './finding.ts';
 
+/** A result that has broken off between its rows: of the reason the engine says nothing. */
+export class LateError extends Error {}
+
 /** Errors of the engine that are about the statement or its values. Their text tells the caller what to change. */
 const TOLD =
   /^(Binder|Catalog|Parser|Syntax|Conversion|Invalid Input|Out of Range|Mismatch Type|Not implemented|Constraint|Sequence) Error: /;
@@ -16,6 +19,7 @@ const LONGEST = 400;
  */
 export function toldOf(error: unknown): QueryError {
   if (error instanceof QueryError) return error;
+  if (error instanceof LateError) return new QueryError('statement', SENTENCES.late);
   const text = error instanceof Error ? error.message : String(error);
   if (/call stack/.test(text)) return new QueryError('statement', SENTENCES.deep);
   if (/^INTERRUPT/.test(text)) return new QueryError('statement', SENTENCES.time);

@@ -1,7 +1,8 @@
 import { DuckDBInstance, ResultReturnType, type DuckDBConnection, type DuckDBResult } from '@duckdb/node-api';
 import { bindValues, checkParameters } from './bound-values.ts';
 import { QueryError, SENTENCES } from './finding.ts';
-import { ROW_FORMATS, type Column, type Output, type Rows } from './formats.ts';
+import { LateError } from './engine-error.ts';
+import { distinctNames, ROW_FORMATS, type Column, type Output, type Rows } from './formats.ts';
 import { engineParameters } from './named-parameters.ts';
 import { writeParquet } from './parquet.ts';
 import type { NamedView, ProcessSettings, SqlQuestion } from './query.ts';
@@ -69,10 +70,9 @@ export class Engine {
 
   /**
    * Answers a question. The head is written with the first rows.
-   * @returns the number of rows
    * @throws QueryError for a statement or parameters that are refused; errors of the engine
    */
-  async answer(question: SqlQuestion, output: Output): Promise<number> {
+  async answer(question: SqlQuestion, output: Output): Promise<void> {
     const { views = [] } = question;
     const sql = engineParameters(question.sql);
     const names = new Names(question);
@@ -85,7 +85,7 @@ export class Engine {
       try {
         bindValues(prepared, statement.parameters, question.parameters);
         const result = await prepared.stream();
-        return await this.#write(question, statement, { result, output });
+        await this.#write(question, statement, { result, output });
       } finally {
         prepared.destroySync();
       }
@@ -139,7 +139,7 @@ export class Engine {
     { format, header, limit = Infinity }: SqlQuestion,
     { tables }: Statement,
     { result, output }: { result: DuckDBResult; output: Output },
-  ): Promise<number> {
+  ): Promise<void> {
     const columns = columnsOf(result);
     const written = format === 'parquet' ? undefined : ROW_FORMATS[format](columns, header);
     const chunks = chunksOf(result, limit);
@@ -154,12 +154,11 @@ export class Engine {
       for (let row = 0; row < count; row++) {
         text += write(row, rows++);
         if (text.length < PIECE) continue;
-        await output.write(text);
+        await output.write(text, rows);
         text = '';
       }
     }
-    await output.write(text + written.foot);
-    return rows;
+    await output.write(text + written.foot, rows);
   }
 }
 
@@ -190,7 +189,7 @@ async function* chunksOf(result: DuckDBResult, limit: number): AsyncGenerator<Ro
     const chunk = await result.fetchChunk();
     if (!chunk || chunk.rowCount === 0) {
       // After an error the library gives no more rows, as at the end, and says no word.
-      if (result.returnType === ResultReturnType.INVALID) throw new Error('The result has not ended.');
+      if (result.returnType === ResultReturnType.INVALID) throw new LateError();
       return;
     }
     const count = Math.min(left, chunk.rowCount);
@@ -208,13 +207,7 @@ async function* withFirst(
   yield* others;
 }
 
-/** Returns the columns of a result. A name that is there already gets a number: `id`, `id:1`. */
+/** Returns the columns of a result, each with a name of its own. */
 function columnsOf(result: DuckDBResult): Column[] {
-  const names = new Set<string>();
-  return result.columnNames().map((asked, at) => {
-    let name = asked;
-    for (let number = 1; names.has(name); number++) name = `${asked}:${number}`;
-    names.add(name);
-    return { name, type: result.columnType(at) };
-  });
+  return distinctNames(result.columnNames()).map((name, at) => ({ name, type: result.columnType(at) }));
 }

@@ -41,6 +41,7 @@ export const SENTENCES = {
   memory:
     'The query needed more memory than it may have. Ask for less: fewer rows or columns before they are grouped, sorted or joined.',
   failed: 'The engine could not answer this statement. Write it in another way.',
+  late: 'A later row could not be computed: a value has another type than a cast needs (TRY_CAST gives null for it), or there is too little memory. Ask for less, or without this value.',
   deep: 'The statement is nested too deeply.',
   time: 'The query took too long. Ask for less: fewer rows before they are grouped, sorted or joined.',
   disk: 'There is no room on the disk of the server for what the query has to put aside. Ask for less, or try again later.',

@@ -29,7 +29,7 @@ test.each<[type: string, expression: string, json: string, csv: string, parquet:
   ['VARCHAR', `'a "b", c'`, '"a \\"b\\", c"', '"a ""b"", c"', 'a "b", c'],
   ['VARCHAR with lines', `'a' || chr(10) || 'é€😀'`, '"a\\né€😀"', '"a\né€😀"', 'a\né€😀'],
   ['VARCHAR, a formula', `'=1+1'`, '"=1+1"', "'=1+1", '=1+1'],
-  ['NULL', 'NULL::VARCHAR', 'null', '', null],
+  ['NULL', 'NULL::VARCHAR', 'null', '""', null],
   ['BOOLEAN', 'true', 'true', 'true', true],
   ['INTEGER', '-7', '-7', '-7', -7],
   ['BIGINT', '9007199254740993', '9007199254740993', '9007199254740993', 9007199254740993n],
@@ -45,7 +45,7 @@ test.each<[type: string, expression: string, json: string, csv: string, parquet:
     '170141183460469231731687303715884105727',
     '170141183460469231731687303715884105727',
     '170141183460469231731687303715884105727',
-    1.7014118346046923e38,
+    NONE,
   ],
   ['DECIMAL', '9.890::DECIMAL(10,3)', '9.890', '9.890', 9.89],
   [
@@ -207,6 +207,30 @@ describe('an answer', () => {
     const joined = 'SELECT * FROM (SELECT 1 AS id, 2 AS "id:1") a, (SELECT 3 AS id) b';
     expect(await asking.read(joined)).toBe('{"id":1,"id:1":2,"id:2":3}\n');
     expect((await parquet(joined)).rows).toEqual([{ id: 1, 'id:1': 2, 'id:2': 3 }]);
+  });
+
+  test('in Parquet has names that differ in more than case, and whole sums', async () => {
+    const sql = 'SELECT 1 AS id, sum(x) AS ID FROM (VALUES (9007199254740992), (1)) t(x)';
+    expect(await asking.read(sql)).toBe('{"id":1,"ID":9007199254740993}\n');
+    expect((await parquet(sql)).rows).toEqual([{ id: 1, 'ID:1': 9_007_199_254_740_993n }]);
+    await expect(parquet('SELECT sum(9223372036854775807) AS x FROM range(2)')).rejects.toMatchObject({
+      message: SENTENCES.parquet,
+    });
+  });
+
+  test.each(['row(1, 2)', "{'__proto__': 1}"])(
+    'is not made of %s, whose values have no names',
+    async (value) => {
+      for (const format of ['ndjson', 'csv'] as const)
+        await expect(asking.ask(`SELECT ${value} AS x`, { format })).rejects.toMatchObject({
+          code: 'unprocessable',
+          message: expect.stringMatching(/^A row of values without names/),
+        });
+    },
+  );
+
+  test('in CSV has no empty line for a row', async () => {
+    expect(await asking.read('SELECT NULL AS x FROM range(2)', { format: 'csv' })).toBe('x\r\n""\r\n""\r\n');
   });
 
   test('is Parquet that Snappy compresses, of many rows', async () => {

@@ -6,8 +6,8 @@ import { csvWriter, jsonWriter } from './values.ts';
 /** Takes an answer piece by piece. */
 export interface Output {
   begin(head: SqlHead): void;
-  /** Resolves when there is room for more. */
-  write(piece: string | Uint8Array): Promise<void>;
+  /** Resolves when there is room for more. @param rows number of all rows so far */
+  write(piece: string | Uint8Array, rows: number): Promise<void>;
 }
 
 /** Some rows of a result. */
@@ -20,6 +20,17 @@ export interface Rows {
 export interface Column {
   name: string;
   type: DuckDBType;
+}
+
+/** Returns the names, of which one that is there already gets a number: `id`, `id:1`. @param keyOf names with one key are the same */
+export function distinctNames(names: readonly string[], keyOf = (name: string) => name): string[] {
+  const known = new Set<string>();
+  return names.map((asked) => {
+    let name = asked;
+    for (let number = 1; known.has(keyOf(name)); number++) name = `${asked}:${number}`;
+    known.add(keyOf(name));
+    return name;
+  });
 }
 
 /** A format of rows that is written row by row. */
@@ -52,7 +63,8 @@ export const ROW_FORMATS = {
         withVectors(chunk, (cells) => {
           let line = '';
           for (let at = 0; at < writers.length; at++) line += (at === 0 ? '' : ',') + writers[at]!(cells(at));
-          return `${line}\r\n`;
+          // Readers take an empty line for none.
+          return `${line || '""'}\r\n`;
         }),
       foot: '',
     };

@@ -1,13 +1,11 @@
 import type { Finding } from './finding.ts';
 
 /** Kinds of messages on the pipe to the process of a query, by one letter. */
-export const FRAME = { query: 'q', stop: 's', head: 'h', data: 'd', end: 'e' } as const;
+export const FRAME = { query: 'q', stop: 's', head: 'h', data: 'd', rows: 'r', end: 'e' } as const;
 type Kind = (typeof FRAME)[keyof typeof FRAME];
 
 /** The last message about a question. */
 export interface EndFrame {
-  /** Rows that were written. */
-  rows: number;
   /** Something is wrong: others are missing. */
   finding?: Finding;
   /** The process ends now. */

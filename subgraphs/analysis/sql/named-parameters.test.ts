@@ -10,6 +10,8 @@ test.each([
   ['with a cast', ':a::DATE', '$a::DATE'],
   ['as a cast', 'CAST(:a AS DATE)', 'CAST($a AS DATE)'],
   ['in a list', '[:a, :b]', '[$a, $b]'],
+  ['in a list with its word', 'ARRAY[:a, array[:b]]', 'ARRAY[$a, array[$b]]'],
+  ['in a list, after SIMILAR TO', '[id SIMILAR TO :p]', '[id SIMILAR TO $p]'],
   ['in a list, after a word', '[CASE WHEN :a THEN :b END]', '[CASE WHEN $a THEN $b END]'],
   ['as a member', '{code: :code}', '{code: $code}'],
   ['after a cast', 'x::INTEGER = :n', 'x::INTEGER = $n'],

@@ -1,6 +1,6 @@
 /** Words after which a value begins, although they look like a name. */
 const BEFORE_VALUE = new Set(
-  'and between by case distinct else from having ilike in is like limit not offset on or over select then values when where'.split(
+  'and array between by case distinct else escape from having ilike in is like limit not offset on or over select then to values when where'.split(
     ' ',
   ),
 );

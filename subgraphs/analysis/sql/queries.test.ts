@@ -173,7 +173,7 @@ describe('time', () => {
     );
     const failed = new Promise((resolve) => body.on('error', resolve));
     body.resume();
-    expect(await failed).toMatchObject({ code: 'unprocessable', message: SENTENCES.failed });
-    expect(await ended).toMatchObject({ fault: { message: SENTENCES.failed } });
+    expect(await failed).toMatchObject({ code: 'unprocessable', message: SENTENCES.late });
+    expect(await ended).toMatchObject({ fault: { message: SENTENCES.late } });
   });
 });

@@ -19,7 +19,7 @@ const HEAP = 256;
 
 /** The end of an answer. */
 export interface SqlEnd {
-  /** Rows that were written. */
+  /** Rows that were given. */
   rows: number;
   /** The reason why others are missing. */
   fault?: Fault;
@@ -37,6 +37,8 @@ interface Answer {
 interface Asked {
   body: Readable;
   hasBegun: boolean;
+  /** Rows that were given so far. */
+  rows: number;
   /** The reason why the answer is not wanted any more. */
   stopped?: Fault;
   began(head: SqlHead): void;
@@ -97,7 +99,7 @@ export class QueryProcess {
   ask(question: SqlQuestion, signal: AbortSignal): Answer {
     const body = new Readable({ read: () => void this.#pipe.resume() });
     const stop = () => this.#stop(signal.reason as Fault);
-    const asked: Asked = { body, hasBegun: false, began: nothing, failed: nothing, ended: nothing };
+    const asked: Asked = { body, hasBegun: false, rows: 0, began: nothing, failed: nothing, ended: nothing };
     const began = new Promise<{ head: SqlHead; body: Readable }>((resolve, failed) => {
       Object.assign(asked, { began: (head: SqlHead) => resolve({ head, body }), failed });
     });
@@ -144,30 +146,31 @@ export class QueryProcess {
     const asked = this.#asked;
     if (!asked) return;
     if (kind === FRAME.data && !asked.stopped && !asked.body.push(content)) this.#pipe.pause();
+    if (kind === FRAME.rows && !asked.stopped) asked.rows = Number(content.toString());
     if (kind === FRAME.head) {
       asked.hasBegun = true;
       asked.began(JSON.parse(content.toString()) as SqlHead);
     }
     if (kind !== FRAME.end) return;
-    const { rows, finding, isLast } = JSON.parse(content.toString()) as EndFrame;
+    const { finding, isLast } = JSON.parse(content.toString()) as EndFrame;
     if (isLast) this.#isEnded = true;
-    this.#finish({ rows, ...(finding && { fault: faultOf(finding) }) });
+    this.#finish(finding && faultOf(finding));
   }
 
   #endWith(signal: NodeJS.Signals | null): void {
     // It, or the system, ends it so when it has taken too much memory.
     const message = signal === 'SIGKILL' ? SENTENCES.memory : SENTENCES.failed;
-    this.#finish({ rows: 0, fault: faultOf({ kind: 'statement', message }) });
+    this.#finish(faultOf({ kind: 'statement', message }));
   }
 
-  #finish(end: { rows: number; fault?: Fault }): void {
+  #finish(found: Fault | undefined): void {
     const asked = this.#asked;
     if (!asked) return;
     this.#asked = undefined;
-    const fault = asked.stopped ?? end.fault;
+    const fault = asked.stopped ?? found;
     if (!asked.hasBegun) asked.failed(fault ?? faultOf({ kind: 'statement', message: SENTENCES.failed }));
     else if (fault) asked.body.destroy(fault);
     else asked.body.push(null);
-    asked.ended({ rows: end.rows, ...(fault && { fault }) });
+    asked.ended({ rows: asked.rows, ...(fault && { fault }) });
   }
 }

@@ -15,6 +15,11 @@ describe('a statement', () => {
       `WITH last AS (SELECT patient_id, arg_max(value, effective) AS value FROM observation GROUP BY 1) SELECT p.id, last.value, row_number() OVER (ORDER BY p.id) AS n FROM patient p JOIN last ON last.patient_id = p.id ORDER BY 1`,
       '{"id":"p1","value":9.89,"n":1}\n{"id":"p2","value":null,"n":2}\n',
     ],
+    [
+      'an order by all columns',
+      'SELECT gender, id FROM patient ORDER BY ALL DESC LIMIT 1',
+      '{"gender":"male","id":"p2"}\n',
+    ],
     ['names of any case', 'SELECT ID FROM Patient ORDER BY 1 LIMIT 1', '{"id":"p1"}\n'],
     [
       'a name of its own for a table',
@@ -108,6 +113,12 @@ describe('a statement', () => {
       'DELETE FROM patient',
       'Only SELECT is answered: nothing else can be done here.',
     ],
+    [
+      'columns by an expression',
+      "SELECT COLUMNS('i.*') FROM patient",
+      'Line 1: COLUMNS is not available; name the columns.',
+    ],
+    ['parameters that differ in case', 'SELECT :x,\n :X', 'The parameters :x and :X differ in case only.'],
     ['a table function', "SELECT * FROM read_csv('x')", /^Line 1: "read_csv" is not a table\./],
     ['a value that is none', "SELECT 'abc'::INTEGER", /Could not convert string 'abc' to INT32/],
     ['characters before its place', "SELECT 'é€\n😀', nme FROM patient", /^Line 2: Referenced column "nme"/],
@@ -152,6 +163,8 @@ describe('a parameter', () => {
     ['boolean', 'yes', 'true or false'],
     ['date', '2025-12', 'a whole date, as 2026-11-30'],
     ['date', '2025-13-01', 'a whole date, as 2026-11-30'],
+    ['date', '2026-02-30', 'a whole date, as 2026-11-30'],
+    ['dateTime', '2026-02-30T11:00:00Z', 'a date with time and time zone, as 2026-11-30T08:00:00Z'],
     ['dateTime', '2025-12-26T11:00:00', 'a date with time and time zone, as 2026-11-30T08:00:00Z'],
   ])('%s %j is refused', async (type, given, said) => {
     const asked = asking.ask('SELECT :p', { parameters: { p: value(type, given) } });

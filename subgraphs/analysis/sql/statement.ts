@@ -124,7 +124,12 @@ class Check {
       const { right, child, ...first } = others;
       this.visit(Object.values(first), inner);
       this.visit([right, child], new Set([...inner, lower(tree['cte_name'])]));
-    } else this.visit(Object.values(others), inner);
+    } else if (tree['type'] === 'ORDER_MODIFIER')
+      this.visit(
+        (tree['orders'] as Tree[]).filter((order) => !isAll(order)),
+        inner,
+      );
+    else this.visit(Object.values(others), inner);
   }
 
   /** Visits common table expressions: each may use those before it. @returns the scope of what follows them */
@@ -187,6 +192,9 @@ class Check {
   #checkParameter(tree: Tree): void {
     const name = String(tree['identifier']);
     if (!/^[A-Za-z_]\w*$/.test(name)) this.#refuse(tree, 'write a parameter with its name, as in :code.');
+    // The engine takes both as one.
+    const other = [...this.parameters].find((one) => one !== name && lower(one) === lower(name));
+    if (other) this.#refuse(tree, `the parameters :${other} and :${name} differ in case only.`);
     this.parameters.add(name);
   }
 
@@ -195,6 +203,12 @@ class Check {
     const said = line ? sentence : sentence[0]!.toUpperCase() + sentence.slice(1);
     throw new QueryError('statement', `${line}${said}`);
   }
+}
+
+/** Tells whether an order is ORDER BY ALL, which the parser writes as COLUMNS. */
+function isAll({ expression }: Tree): boolean {
+  const { class: kind, columns, expr } = expression as Tree;
+  return kind === 'STAR' && columns === true && !expr;
 }
 
 const lower = (name: unknown): string => String(name).toLowerCase();

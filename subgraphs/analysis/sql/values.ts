@@ -113,6 +113,13 @@ function composedWriter(type: DuckDBType): Write {
       return (value) => `[${(value as DuckDBListValue | DuckDBArrayValue).items.map(item).join(',')}]`;
     }
     case Id.STRUCT: {
+      // The library has the members in an object, by their names.
+      const names = new Set(type.entryNames);
+      if (names.size < type.entryNames.length || names.has('') || names.has('__proto__'))
+        throw new QueryError(
+          'statement',
+          "A row of values without names of their own cannot be written: name them, as in {'first': 1, 'second': 2}.",
+        );
       const members = type.entryNames.map((name, at) => {
         const [key, write] = [JSON.stringify(name), jsonWriter(type.entryTypes[at]!)];
         return ({ entries }: DuckDBStructValue) => `${key}:${write(entries[name] ?? null)}`;
