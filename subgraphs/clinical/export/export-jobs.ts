@@ -116,7 +116,7 @@ export class ExportJobs {
   ): Promise<string> {
     await this.sweep();
     const owner = ownerOf(access);
-    this.#requireRoom(owner);
+    this.#requireRoom(owner, kind);
     const id = randomBytes(16).toString('hex');
     const began = this.#now();
     const job: Job = {
@@ -144,7 +144,7 @@ export class ExportJobs {
     return id;
   }
 
-  #requireRoom(owner: string): void {
+  #requireRoom(owner: string, kind: JobKind): void {
     if (this.#closed) throw new Fault('unavailable', 'The server is stopping.', { retryAfter: 5 });
     const own = [...this.#jobs.values()].filter((job) => job.owner === owner);
     const ownRunning = own.filter(({ id }) => this.#running.has(id));
@@ -156,17 +156,25 @@ export class ExportJobs {
         details,
       );
     }
-    if (own.length >= KEPT_OF_CLIENT || this.#bytes >= this.#limits.bytes) {
+    if (own.length >= KEPT_OF_CLIENT || !this.#hasRoom(kind)) {
       const message =
         'The files of earlier exports take too much room. Delete exports that are no longer needed.';
       throw new Fault('too_many_requests', message, details);
     }
   }
 
-  /** Bytes of all files, those that are being written included. */
-  get #bytes(): number {
-    const kept = [...this.#jobs.values()].flatMap(({ files }) => files.map(({ bytes }) => bytes));
-    const written = [...this.#running.values()].map(({ bytes }) => bytes);
+  /** Tells whether there is room for so many bytes more. A caller makes the files of SQL as large as it likes: they get the half. */
+  #hasRoom(kind: JobKind, more = 1): boolean {
+    const { bytes } = this.#limits;
+    const hasShare = kind === 'export' || this.#bytesOf(kind) + more <= bytes / 2;
+    return hasShare && this.#bytesOf() + more <= bytes;
+  }
+
+  /** Returns the bytes of all files of a kind, or of all, those that are being written included. */
+  #bytesOf(kind?: JobKind): number {
+    const jobs = [...this.#jobs.values()].filter((job) => kind === undefined || job.kind === kind);
+    const kept = jobs.flatMap(({ files }) => files.map(({ bytes }) => bytes));
+    const written = jobs.map(({ id }) => this.#running.get(id)?.bytes ?? 0);
     return [...kept, ...written].reduce((sum, bytes) => sum + bytes, 0);
   }
 
@@ -175,7 +183,7 @@ export class ExportJobs {
     const output: ExportOutput = {
       folder: this.#folders.path(job.id),
       takeRoom: (bytes) => {
-        if (this.#bytes + bytes > this.#limits.bytes) throw tooLarge();
+        if (!this.#hasRoom(job.kind ?? 'export', bytes)) throw tooLarge();
         running.bytes += bytes;
       },
     };
@@ -295,6 +303,6 @@ export class ExportJobs {
 function tooLarge(): Fault {
   return new Fault(
     'too_large',
-    'There is no room for the files of this export: ask for less with _type or _since, or delete earlier exports.',
+    'There is no room for the files of this export: ask for less, for example with _type, _since or WHERE, or delete earlier exports.',
   );
 }

@@ -3,6 +3,7 @@ import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Fault } from '../../../schema/fault/fault.ts';
+import { ExportJobs } from './export-jobs.ts';
 import { at, ExportFixture, LIMITS } from '../test/export-fixture.ts';
 
 let fixture: ExportFixture;
@@ -113,6 +114,31 @@ describe('how it ends', () => {
     expect(answer.body).toContain('no room');
     // What has failed takes no room.
     expect((await fixture.kickOff()).statusCode).toBe(202);
+  });
+
+  it('files of SQL have half of the room, so that others have the rest', async () => {
+    const folder = join(fixture.folder, '../of-sql');
+    const jobs = new ExportJobs({ folder, limits: { ...LIMITS, bytes: 1000 }, now: () => fixture.now });
+    const access = fixture.client('system/*.rs', ['ana'], 'sql');
+    const states: unknown[] = [];
+    for (const [kind, bytes] of [
+      ['sql-export', 501],
+      ['sql-export', 500],
+      ['export', 501],
+      ['export', 500],
+    ] as const) {
+      const described = { kind, request: '/', reach: { patients: [{ id: 'ana' }], types: [] } } as const;
+      const id = await jobs.start(access, described, async ({ takeRoom }) => {
+        takeRoom(bytes);
+        return [{ name: 'rows', type: 'rows', count: 1, bytes }];
+      });
+      const ended = async () => expect((await jobs.find(access, id, kind)).running).toBeUndefined();
+      await vi.waitFor(ended, WAIT);
+      states.push((await jobs.find(access, id, kind)).state);
+    }
+    expect(states).toEqual(['failed', 'complete', 'failed', 'complete']);
+    await jobs.close();
+    await rm(folder, { recursive: true });
   });
 
   it('a file that is not as it was written is not given out', async () => {
