@@ -50,7 +50,8 @@ export async function bench(): Promise<Figure[]> {
     server = await start();
     await tablesMade(directory);
     await server.stop();
-    // The index of a folder is another one after a restart, so that the tables are made anew, and nothing else is.
+    // They are made anew, and nothing else is.
+    await rm(join(directory, 'data/analysis'), { recursive: true });
     server = await start();
     const figures = await costOfTables(server, directory);
     figures.push(...(await costOfReaches(server)));

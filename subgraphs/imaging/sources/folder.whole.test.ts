@@ -772,8 +772,27 @@ test('DW-17 changes its generation with every change of served files, and has no
   renameSync(path, `${path}-away`);
   expect(source.generation!()).toBeUndefined();
   renameSync(`${path}-away`, path);
-  const again = await open(path);
-  expect([first, second, source.generation!()]).not.toContain(again.generation!());
+  const another = await open(path);
+  expect([first, second, source.generation!()]).not.toContain(another.generation!());
+});
+
+test('keeps its generation over a restart, unless files have changed meanwhile', async () => {
+  const indexFile = join(scratch, 'generation.sqlite');
+  const object = (number: number) => smallObjects({ studyUid: `1.2.8.${number}`, patientId: 'MRN' })[0]!;
+  const path = folder({ 'a.dcm': object(1) });
+  const generationAfterOpening = async () => {
+    const source = await open(path, { indexFile });
+    const generation = source.generation!();
+    await source.close();
+    return generation;
+  };
+  const first = await generationAfterOpening();
+  expect(await generationAfterOpening()).toBe(first);
+  put(join(path, 'b.dcm'), object(2));
+  const second = await generationAfterOpening();
+  expect(second).not.toBe(first);
+  put(join(path, 'b.dcm'), object(3));
+  expect([first, second]).not.toContain(await generationAfterOpening());
 });
 
 describe('test data', () => {

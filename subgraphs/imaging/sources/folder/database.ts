@@ -98,7 +98,8 @@ function connect(file: string): Sqlite.Database {
 
 function temporary(database: Sqlite.Database): Sqlite.Database {
   database.exec(
-    'CREATE TEMP TABLE seen (id INTEGER PRIMARY KEY); CREATE TEMP TABLE gone (id INTEGER PRIMARY KEY)',
+    `CREATE TEMP TABLE seen (id INTEGER PRIMARY KEY); CREATE TEMP TABLE gone (id INTEGER PRIMARY KEY);
+     INSERT OR IGNORE INTO meta VALUES ('generation', hex(randomblob(16)))`,
   );
   return database;
 }

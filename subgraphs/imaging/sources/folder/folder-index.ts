@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type Database from 'better-sqlite3';
 import { Tag, text, type DicomJson } from '../../../../schema/dicom/dicom.ts';
 import { dateRange } from '../../../../schema/fhir/date-range.ts';
@@ -49,9 +48,6 @@ export class FolderIndex {
   readonly #statements: ReturnType<typeof statements>;
   #complete = false;
   #more: Database.Statement | undefined;
-  /** Id of this opening of the index. Change counts of another opening are not comparable. */
-  readonly #opened = randomUUID();
-  #changes = 0;
 
   constructor(database: Database.Database) {
     this.#database = database;
@@ -81,15 +77,14 @@ export class FolderIndex {
     this.#statements.see.run(id);
   }
 
-  /** Returns a text that changes with every change of the index, by this or another process. */
+  /** Returns a text that changes with every change of the index, by this or another process; a restart is none. */
   generation(): string {
-    // SQLite counts what other connections have committed.
-    return `${this.#opened} ${this.#statements.dataVersion.get() as number} ${this.#changes}`;
+    return this.#statements.generation.get() as string;
   }
 
   /** Adds a new or changed file. Must be called within `transaction`. */
   put(file: FoundFile, header: ReadHeader): Outcome {
-    this.#changes++;
+    this.#statements.changed.run();
     const before = this.#statements.at.get(file.path) as KeptRow | undefined;
     if (before) this.#remove(file.path);
     const base = [file.path, file.size, file.mtime, file.ctime];
@@ -179,8 +174,8 @@ export class FolderIndex {
   forgetGone(): void {
     const { study, stale, keep, first } = this.#statements;
     const studies = `SELECT DISTINCT StudyInstanceUID FROM file WHERE state = 2 AND ${GONE}`;
-    this.#changes++;
     this.transaction(() => {
+      this.#statements.changed.run();
       const studyUids = this.#database.prepare(studies).pluck().all() as string[];
       this.#database.exec(`DELETE FROM file WHERE ${GONE}`);
       for (const studyUid of studyUids) {
@@ -234,9 +229,9 @@ export class FolderIndex {
    * @param headers of `firstFiles`, without files that cannot be read now
    */
   refresh(studyUid: string, headers: ReadonlyMap<string, DicomJson>): void {
-    this.#changes++;
     this.transaction(() => {
-      const { first, firstOfSeries, keep } = this.#statements;
+      const { first, firstOfSeries, keep, changed } = this.#statements;
+      changed.run();
       const source = first.get(studyUid) as string | null;
       const header = source === null ? undefined : headers.get(source);
       // The file is unreadable or has changed. The rows stay as they are until the next walk.
@@ -332,7 +327,8 @@ function statements(database: Database.Database) {
   const instance = columns('instance');
   return {
     complete: database.prepare("SELECT 1 FROM meta WHERE name = 'complete'"),
-    dataVersion: database.prepare('PRAGMA data_version').pluck(),
+    generation: database.prepare("SELECT value FROM meta WHERE name = 'generation'").pluck(),
+    changed: database.prepare("UPDATE meta SET value = hex(randomblob(16)) WHERE name = 'generation'"),
     find: database.prepare(`SELECT ${KNOWN} FROM file WHERE path = ?`),
     at: database.prepare(
       `SELECT kept, StudyInstanceUID || ' ' || SeriesInstanceUID || ' ' || SOPInstanceUID AS uids FROM file WHERE path = ?`,
