@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { MOST_PATIENTS } from '../../schema/fhir/search/patient-sets.ts';
 import { authorizationServer, type AuthorizationServer } from './authorization-server.ts';
 import { freePort } from './setup/free-port.ts';
 import { Random } from './setup/random.ts';
@@ -281,6 +282,27 @@ test.each<[what: string, token: string, type: string, pairs: Pairs, status: numb
 ])('refused: %s', async (_, token, type, pairs, status) => {
   const answer = await request({ tenant: 'policy', token }, type, pairs);
   expect(answer.statusCode, answer.body).toBe(status);
+});
+
+test.each<[type: string, pair: Pairs[number]]>([
+  ['Patient', [`${HAS}:modality`, 'CT,MR']],
+  ['ImagingStudy', ['subject:Patient.gender', 'female,male']],
+  ['Condition', [`patient.${HAS.replace('patient', 'subject')}:modality`, 'CT,MR']],
+])('more patients than a set may have are refused: %s?%s', async (type, pair) => {
+  const usual = { ...MOST_PATIENTS };
+  Object.assign(MOST_PATIENTS, { local: 3, remote: 2 });
+  try {
+    for (const tenant of type === 'Condition' ? ['open'] : ['open', 'remote']) {
+      const answer = await request({ tenant }, type, [pair]);
+      expect([answer.statusCode, answer.body]).toEqual([
+        413,
+        expect.stringMatching(/more than \d patients: ask for fewer, or use \$sql-run/),
+      ]);
+    }
+  } finally {
+    Object.assign(MOST_PATIENTS, usual);
+  }
+  expect((await request({ tenant: 'open' }, type, [pair])).statusCode).toBe(200);
 });
 
 test('images that do not answer are no images that are not there', async () => {
