@@ -78,11 +78,12 @@ export async function buildDataset(options: BuildOptions, sources: BuildSources)
   }
 }
 
-/** Returns true for an error of a disk without room, of Node or of DuckDB. */
+/** Returns true for an error of a disk without room, an exhausted quota or a file of the largest size, of Node or of DuckDB. */
 export function isDiskFull(error: unknown): boolean {
   const { code, message } = error as { code?: unknown; message?: unknown };
   return (
-    code === 'ENOSPC' || code === 'EDQUOT' || /no space left on device|disk quota/i.test(String(message))
+    ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(String(code)) ||
+    /no space left on device|disk quota|file too large/i.test(String(message))
   );
 }
 

@@ -8,7 +8,7 @@ const TOLD =
   /^(Binder|Catalog|Parser|Syntax|Conversion|Invalid Input|Out of Range|Mismatch Type|Not implemented|Constraint|Sequence) Error: /;
 /** Something like the path of a file: a slash or a drive, and two names. */
 const PATH = /(?<![\w.:])(?:[A-Za-z]:)?(?:[\\/][^\s\\/"'();,]+){2,}|\bfile:\S+/g;
-const DISK = /No space left|max_temp_directory_size/;
+const DISK = /No space left|Disk quota|File too large|max_temp_directory_size/;
 const MEMORY = /^Out of Memory/;
 /** Characters of a sentence of the engine. It may repeat a value. */
 const LONGEST = 400;
