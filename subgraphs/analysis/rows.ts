@@ -5,11 +5,15 @@ import type { CompiledView } from './views/view-steps.ts';
 
 /** Rows that are written at once: a vector of DuckDB. */
 const ROWS_TOGETHER = 2048;
+/** Size of rows that are written before there are so many: the engine has a copy of each value. */
+const SIZE_TOGETHER = 2 ** 24;
 
 /** Some rows of one table, column by column. */
 export interface Batch {
   columns: ColumnValue[][];
   rows: number;
+  /** Characters of texts; each other value counts as one. */
+  size: number;
 }
 
 /** Takes the rows of a table. The columns are the caller's again after the call. */
@@ -28,7 +32,7 @@ export class TableRows {
     this.#write = write;
     this.#columns = columns;
     this.#converters = columns.map(converterOf);
-    this.#batch = { columns: columns.map(() => []), rows: 0 };
+    this.#batch = { columns: columns.map(() => []), rows: 0, size: 0 };
   }
 
   /** Adds a row of values as FHIR JSON has them. @throws ViewValueError for one that its column cannot have */
@@ -39,8 +43,9 @@ export class TableRows {
       const converted = value === undefined || value === null ? null : this.#converters[index]!(value);
       if (converted === undefined) throw notOfType(this.#columns[index]!);
       columns[index]![rows] = converted;
+      this.#batch.size += sizeOf(converted);
     }
-    if (++this.#batch.rows === ROWS_TOGETHER) this.flush();
+    if (++this.#batch.rows === ROWS_TOGETHER || this.#batch.size > SIZE_TOGETHER) this.flush();
   }
 
   /** Writes the rows that are left. */
@@ -49,8 +54,13 @@ export class TableRows {
     if (rows === 0) return;
     for (const values of columns) values.length = rows;
     this.#write(this.#batch);
-    this.#batch.rows = 0;
+    this.#batch.rows = this.#batch.size = 0;
   }
+}
+
+function sizeOf(value: ColumnValue): number {
+  if (typeof value === 'string') return value.length;
+  return Array.isArray(value) ? value.reduce<number>((sum, one) => sum + sizeOf(one as ColumnValue), 1) : 1;
 }
 
 function converterOf({ sqlType, collection }: TableColumn): Convert {

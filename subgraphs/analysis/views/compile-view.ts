@@ -60,6 +60,8 @@ class ViewCompiler {
       this.#report('select', 'At least one select is needed.');
     }
     const part = this.#selects(select, 'select', place);
+    if (this.#findings.length === 0 && part.columns.length === 0)
+      this.#report('select', 'At least one column is needed.');
     this.#findDuplicates(part.columns);
     if (this.#findings.length > 0) throw new ViewDefinitionError(this.#findings);
     return viewOf(this.#resource, part, conditions, this.#slots);

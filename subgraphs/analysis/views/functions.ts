@@ -3,7 +3,17 @@ import { boundary } from './dates.ts';
 import { ExpressionError } from './findings.ts';
 import { distinct, union } from './operators.ts';
 import { element, isPrimitive, ofType, type Compiled, type Evaluate } from './shapes.ts';
-import { collectionOf, flatMap, isEmpty, listOf, single, truth, type Values } from './values.ts';
+import {
+  collectionOf,
+  flatMap,
+  isEmpty,
+  joined,
+  listOf,
+  single,
+  together,
+  truth,
+  type Values,
+} from './values.ts';
 
 /** A call of a function in an expression. */
 export interface Call {
@@ -146,7 +156,7 @@ export const FUNCTIONS: ReadonlyMap<string, FhirPathFunction> = new Map<string, 
     }, 'boolean'),
   ],
   ['union', combined(union)],
-  ['combine', combined((left, right) => collectionOf([...listOf(left), ...listOf(right)]))],
+  ['combine', combined((left, right) => collectionOf(together(left, right)))],
   ['lowBoundary', boundaryOf('low')],
   ['highBoundary', boundaryOf('high')],
   ['startsWith', ofText([1, 1], (text, start) => text.startsWith(String(start)), 'boolean')],
@@ -157,7 +167,13 @@ export const FUNCTIONS: ReadonlyMap<string, FhirPathFunction> = new Map<string, 
   ['upper', ofText([0, 0], (text) => text.toUpperCase())],
   ['lower', ofText([0, 0], (text) => text.toLowerCase())],
   ['trim', ofText([0, 0], (text) => text.trim())],
-  ['replace', ofText([2, 2], (text, part, other) => text.split(String(part)).join(String(other)))],
+  [
+    'replace',
+    ofText([2, 2], (text, part, other) => {
+      const [first = '', ...others] = text.split(String(part));
+      return joined(first, others, String(other));
+    }),
+  ],
   [
     'substring',
     ofText([1, 2], (text, start, length) => {
@@ -185,10 +201,10 @@ export const FUNCTIONS: ReadonlyMap<string, FhirPathFunction> = new Map<string, 
         return {
           type: 'string',
           // Of nothing the standard's tests want an empty text.
-          run: (focus, scope) =>
-            listOf(input.run(focus, scope))
-              .map(textOf)
-              .join(textOf(single(separator(focus, scope)) ?? '')),
+          run: (focus, scope) => {
+            const [first = '', ...others] = listOf(input.run(focus, scope)).map(textOf);
+            return joined(first, others, textOf(single(separator(focus, scope)) ?? ''));
+          },
         };
       },
     },

@@ -1,6 +1,16 @@
 import { compareDates } from './dates.ts';
 import { ExpressionError } from './findings.ts';
-import { collectionOf, isEmpty, isSame, listOf, single, truth, type Values } from './values.ts';
+import {
+  collectionOf,
+  isEmpty,
+  isSame,
+  joined,
+  listOf,
+  single,
+  together,
+  truth,
+  type Values,
+} from './values.ts';
 
 /** A binary operator on two collections. @param areDates the operands are dates or times by their types */
 export type Operator = (left: Values, right: Values, areDates: boolean) => Values;
@@ -50,11 +60,13 @@ const textOf = (values: Values): string => {
   return typeof value === 'string' ? value : '';
 };
 
+const concatenated = (left: Values, right: Values): Values => joined(textOf(left), [textOf(right)]);
+
 /** Returns the values of both without duplicates. */
 export function union(left: Values, right: Values): Values {
   if (left === undefined && !Array.isArray(right)) return right;
   if (right === undefined && !Array.isArray(left)) return left;
-  return distinct([...listOf(left), ...listOf(right)]);
+  return distinct(together(left, right));
 }
 
 /** Returns the values without duplicates. */
@@ -107,7 +119,7 @@ export const OPERATORS: Readonly<
   '|': { run: union, type: 'either' },
   '+': {
     run: (left, right, areDates) =>
-      isText(left) && isText(right) ? textOf(left) + textOf(right) : sum(left, right, areDates),
+      isText(left) && isText(right) ? concatenated(left, right) : sum(left, right, areDates),
     type: 'number',
   },
   '-': { run: arithmetic((one, other) => one - other), type: 'number' },
@@ -115,5 +127,5 @@ export const OPERATORS: Readonly<
   '/': { run: arithmetic((one, other) => one / other), type: 'number' },
   div: { run: arithmetic((one, other) => Math.trunc(one / other)), type: 'number' },
   mod: { run: arithmetic((one, other) => one % other), type: 'number' },
-  '&': { run: (left, right) => textOf(left) + textOf(right), type: 'string' },
+  '&': { run: concatenated, type: 'string' },
 };

@@ -18,6 +18,29 @@ export function listOf(values: Values): readonly unknown[] {
 /** Returns the collection of a list. */
 export const collectionOf = (list: readonly unknown[]): Values => (list.length > 1 ? list : list[0]);
 
+/** Values of a collection, and characters of a text, that an expression may make. */
+const MOST = { values: 100_000, characters: 1_000_000 };
+
+/** Refuses to make a collection or a text that is too large, before it is made. @throws ExpressionError */
+function requireSize(kind: keyof typeof MOST, size: number): void {
+  if (size > MOST[kind])
+    throw new ExpressionError(`An expression may make ${MOST[kind].toLocaleString('en')} ${kind}.`);
+}
+
+/** Returns the values of both, one after the other. @throws ExpressionError for too many */
+export function together(left: Values, right: Values): readonly unknown[] {
+  const [all, others] = [listOf(left), listOf(right)];
+  requireSize('values', all.length + others.length);
+  return [...all, ...others];
+}
+
+/** Returns a text and what follows it. @throws ExpressionError for a long one */
+export function joined(text: string, others: readonly string[], separator = ''): string {
+  const sum = others.reduce((length, one) => length + one.length + separator.length, text.length);
+  requireSize('characters', sum);
+  return [text, ...others].join(separator);
+}
+
 /** Returns the only value; undefined for none. @throws ExpressionError for several */
 export function single(values: Values): unknown {
   if (!Array.isArray(values)) return values;
@@ -38,8 +61,9 @@ export function flatMap(values: Values, take: (value: unknown) => Values): Value
   const all: unknown[] = [];
   for (const value of values) {
     const taken = take(value);
-    if (Array.isArray(taken)) all.push(...taken);
-    else if (taken !== undefined) all.push(taken);
+    if (taken === undefined) continue;
+    requireSize('values', all.length + listOf(taken).length);
+    for (const one of listOf(taken)) all.push(one);
   }
   return collectionOf(all);
 }

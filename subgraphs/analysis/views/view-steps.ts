@@ -51,6 +51,9 @@ export interface Part {
   link(offset: number, next: Step): Step;
 }
 
+/** Times that a path of `repeat` may lead on. */
+const DEEPEST = 200;
+
 const NOTHING: Part = { columns: [], link: (_, next) => next };
 
 /** A loop: where it starts, and where it puts its values. */
@@ -127,7 +130,8 @@ export function forEach({ from, to, path }: Loop, run: Evaluate, orNull: boolean
 export function repeat({ from, to, path }: Loop, paths: readonly Evaluate[], body: Part): Part {
   const link = (offset: number, next: Step): Step => {
     const step = body.link(offset, next);
-    const visit = (state: State, focus: unknown, place: { index: number }): void => {
+    const visit = (state: State, focus: unknown, place: { index: number; depth: number }): void => {
+      if (++place.depth > DEEPEST) throw new ExpressionError(`It leads on more than ${DEEPEST} times.`);
       for (const run of paths) {
         state.at = path;
         for (const value of listOf(run(focus, scopeOf(state, from)))) {
@@ -137,8 +141,9 @@ export function repeat({ from, to, path }: Loop, paths: readonly Evaluate[], bod
           visit(state, value, place);
         }
       }
+      place.depth--;
     };
-    return (state) => visit(state, state.focus[from], { index: 0 });
+    return (state) => visit(state, state.focus[from], { index: 0, depth: 0 });
   };
   return { columns: body.columns, link };
 }
