@@ -1,5 +1,6 @@
 import { DuckDBInstance, ResultReturnType, type DuckDBConnection, type DuckDBResult } from '@duckdb/node-api';
 import { bindValues, checkParameters } from './bound-values.ts';
+import { isUsableAfter, toldOf } from './engine-error.ts';
 import { QueryError, SENTENCES } from './finding.ts';
 import { LateError } from './engine-error.ts';
 import { distinctNames, ROW_FORMATS, type Column, type Output, type Rows } from './formats.ts';
@@ -107,14 +108,24 @@ export class Engine {
   async #name(view: NamedView, names: Names): Promise<void> {
     const { name } = view;
     if (!/^[A-Za-z]\w*$/.test(name)) throw new QueryError('statement', 'A view has a wrong name.');
-    const { tables, parameters } =
-      'sql' in view ? await this.#checked(view.sql, names) : { tables: [view.table], parameters: [] };
+    try {
+      const { sql, tables } = 'sql' in view ? await this.#checkedView(view.sql, names) : rowsOf(view.table);
+      await this.#connection.run(`CREATE OR REPLACE TEMP VIEW "${name}" AS ${sql}`);
+      names.add(name, tables);
+    } catch (error) {
+      if (!isUsableAfter(error)) throw error;
+      const { kind, message } = toldOf(error);
+      throw new QueryError(kind, `View "${name}": ${message}`);
+    }
+  }
+
+  async #checkedView(text: string, names: Names): Promise<{ sql: string; tables: readonly string[] }> {
+    const sql = engineParameters(text);
+    const { tables, parameters } = await this.#checked(sql, names);
     if (parameters.length > 0)
-      throw new QueryError('statement', `The view "${name}" has parameters; only the question may.`);
+      throw new QueryError('statement', 'It has parameters; only the question may have them.');
     // The checked statement is one SELECT, whatever else its text has.
-    const sql = 'sql' in view ? view.sql : `SELECT * FROM ${NAME}.main."${view.table}"`;
-    await this.#connection.run(`CREATE OR REPLACE TEMP VIEW "${name}" AS ${sql}`);
-    names.add(name, tables);
+    return { sql, tables };
   }
 
   close(): void {
@@ -182,6 +193,8 @@ const LOCK = [
   'SET enable_external_access = false',
   'SET lock_configuration = true',
 ];
+
+const rowsOf = (table: string) => ({ sql: `SELECT * FROM ${NAME}.main."${table}"`, tables: [table] });
 
 /** Reads a result to its end, or until there are enough rows. */
 async function* chunksOf(result: DuckDBResult, limit: number): AsyncGenerator<Rows, undefined> {
