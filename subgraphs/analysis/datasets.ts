@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuiltTable } from './build.ts';
+import { unopened } from './failed.ts';
 
 /** The description of a dataset, beside its tables. */
 export interface DatasetManifest {
@@ -53,7 +54,10 @@ export class Datasets {
 
   /** Returns the newest complete dataset; undefined when there is none yet. */
   async current(): Promise<Dataset | undefined> {
-    this.#current ??= this.#newest();
+    this.#current ??= this.#newest().catch((error: unknown) => {
+      this.#current = undefined;
+      throw unopened(error);
+    });
     return this.#current;
   }
 
@@ -124,13 +128,13 @@ export class Datasets {
   async #newest(): Promise<Dataset | undefined> {
     // Left by a process that was killed.
     await rm(join(this.#root, BUILDING), { recursive: true, force: true });
-    const names = await readdir(this.#root).catch(() => []);
+    const names = await readdir(this.#root).catch(noneIfMissing([]));
     for (const version of names
       .filter((name) => VERSION.test(name))
       .sort()
       .reverse()) {
       const folder = join(this.#root, version);
-      const text = await readFile(join(folder, MANIFEST), 'utf8').catch(() => undefined);
+      const text = await readFile(join(folder, MANIFEST), 'utf8').catch(noneIfMissing(undefined));
       if (text !== undefined) return { ...(JSON.parse(text) as DatasetManifest), folder };
     }
     return undefined;
@@ -153,3 +157,11 @@ export class Datasets {
     await rm(this.#root, { recursive: true, force: true });
   }
 }
+
+/** Returns a handler of errors that takes nothing for what is not there. @throws all other errors */
+const noneIfMissing =
+  <T>(none: T) =>
+  (error: NodeJS.ErrnoException): T => {
+    if (error.code === 'ENOENT') return none;
+    throw error;
+  };

@@ -12,6 +12,15 @@ export function failedBy(error: unknown): Failed {
   return { failed: { message, code: error.code, retryAfter: error.details.retryAfter } };
 }
 
+/** Returns the fault of tables whose files cannot be opened. A failure that is one already stays. */
+export function unopened(cause: unknown): Fault {
+  if (cause instanceof Fault) return cause;
+  return new Fault('unavailable', 'The tables cannot be opened now. Try again.', { retryAfter: 5, cause });
+}
+
+export const isFailed = (answer: unknown): answer is Failed =>
+  typeof answer === 'object' && answer !== null && 'failed' in answer;
+
 /** Returns the error of a failure: a Fault where it was one. */
 export function errorOf({ failed: { message, code, retryAfter } }: Failed): Error {
   return code === undefined ? new Error(message) : new Fault(code, message, { retryAfter });
