@@ -47,9 +47,9 @@ export interface AnalysesOptions
 export class Analyses {
   /** Folder for the processes that answer queries: empty at the start. */
   readonly queries: string;
+  readonly threads = new AnalysisThreads(threadModule('build-thread', import.meta.url));
   readonly #options: AnalysesOptions;
   readonly #tenants: string;
-  readonly #threads = new AnalysisThreads(threadModule('build-thread', import.meta.url));
   readonly #fetched: BulkRecords | undefined;
   #hasFolders = false;
   #beginning: NodeJS.Timeout | undefined;
@@ -113,7 +113,7 @@ export class Analyses {
       dicom,
       refreshMinutes,
       sources: this.#sourcesOf(tenant, settings, () => void analysis.refresh()),
-      threads: this.#threads,
+      threads: this.threads,
       log: {
         info: (details, message) => log.info({ tenant: tenant.key, ...details }, message),
         warn: (details, message) => log.warn({ tenant: tenant.key, ...details }, message),
@@ -155,7 +155,7 @@ export class Analyses {
   async close(): Promise<void> {
     clearTimeout(this.#beginning);
     await Promise.all([
-      this.#threads.close(),
+      this.threads.close(),
       this.#fetched?.close(),
       ...[...this.#opened.values()].map((one) => one.close()),
     ]);

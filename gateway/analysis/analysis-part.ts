@@ -63,6 +63,7 @@ export function analysisPart({
   const sql = analysisSubgraph({
     baseUrl,
     folder: analyses.queries,
+    threads: analyses.threads,
     tablesOf: (tenant) => analyses.of(tenant),
     async *search({ tenant, access, signal }, type) {
       if (type !== 'ImagingStudy') return yield* clinical.tables.searched(tenant, { access, type, signal });

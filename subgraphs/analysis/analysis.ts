@@ -118,12 +118,11 @@ export class Analysis {
 
   /**
    * Returns the rows of a caller.
-   * @throws Fault `forbidden` for a token without patients, `insufficient_scope` for one that may search nothing, `unavailable`
-   * before the first dataset is complete, `not_implemented` without the engine, and those of a search of studies
+   * @param signal ends the wait
+   * @throws Fault `insufficient_scope` for a token that may search nothing, `unavailable` before the first dataset is complete,
+   * `not_implemented` without the engine, and those of a search of studies
    */
   async reach(access: Access, signal?: AbortSignal): Promise<Reach> {
-    if (access.patients !== 'all' && access.patients.length === 0)
-      throw new Fault('forbidden', 'The token gives access to no patient.');
     const { fetched } = this.#settings.sources;
     fetched?.requireAccess(access);
     await loadEngine();
@@ -133,8 +132,10 @@ export class Analysis {
     try {
       const { key, tables, task } = await rightsTo(dataset, access, this.#settings.sources);
       signal?.throwIfAborted();
-      const lease = await this.#reaches.take(key, async (file) =>
-        this.#settings.threads.reach(await task(file)),
+      const lease = await this.#reaches.take(
+        key,
+        async (file, left) => this.#settings.threads.reach(await task(file), left),
+        signal,
       );
       return { ...lease, tables, time: new Date(dataset.time) };
     } finally {

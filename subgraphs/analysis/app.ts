@@ -10,8 +10,10 @@ import { Catalogue } from './routes/catalogue.ts';
 import { answerDefinitions } from './routes/definitions.ts';
 import type { ExportOptions } from './routes/export.ts';
 import { analysisRoutes } from './routes/routes.ts';
+import { clientOf } from './routes/run.ts';
 import { Workplace, type WorkplaceOptions } from './routes/workplace.ts';
 import { SqlQueries } from './sql/queries.ts';
+import type { AnalysisThreads } from './threads.ts';
 
 export interface AnalysisDependencies
   extends Pick<ExportOptions, 'members' | 'identityOf' | 'jobs'>, Pick<WorkplaceOptions, 'search' | 'now'> {
@@ -19,6 +21,8 @@ export interface AnalysisDependencies
   baseUrl: string;
   /** Folder for what queries put aside, of this process alone. */
   folder: string;
+  /** Those of the process: the creator closes them. */
+  threads: Pick<AnalysisThreads, 'inline'>;
   /** Returns the tables of a tenant; undefined for one without. */
   tablesOf(tenant: Tenant): { reach(access: Access, signal?: AbortSignal): Promise<Reach> } | undefined;
 }
@@ -33,13 +37,15 @@ export interface AnalysisSubgraph {
 
 /** Composes the tables of analysts with the processes that answer questions about them. */
 export function analysisSubgraph(dependencies: AnalysisDependencies) {
-  const { baseUrl, folder, tablesOf, search, members, identityOf, jobs, now } = dependencies;
+  const { baseUrl, folder, threads, tablesOf, search, members, identityOf, jobs, now } = dependencies;
   const queries = new SqlQueries(folder);
   const catalogueOf = catalogues(baseUrl);
   const workplace = new Workplace({
     folder,
     now,
     search,
+    admit: (caller) => queries.admit(clientOf(caller)),
+    makeTables: (task, feeds, signal) => threads.inline(task, feeds, signal),
     forget: (file) => queries.forget(file),
     async reach({ tenant, access, signal }) {
       const tables = tablesOf(tenant);

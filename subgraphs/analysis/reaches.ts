@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { boundedCache } from '../../schema/cache/bounded-cache.ts';
+import { LEFT } from '../../schema/fault/left.ts';
+import { unopened } from './failed.ts';
 
 /** Reaches that are kept. */
 const MOST = 16;
@@ -15,6 +17,8 @@ export interface ReachLease {
 interface Kept {
   file: string;
   made: Promise<void>;
+  /** Aborts when nobody waits for it any more. */
+  left: AbortController;
   uses: number;
   isOver: boolean;
 }
@@ -41,31 +45,55 @@ export class Reaches {
   /**
    * Returns the file for some rights.
    * @param key of the rights and the data
-   * @param make makes the file, when there is none
+   * @param make makes the file, when there is none. Its signal aborts when nobody waits for it any more
+   * @param signal ends the wait
    */
-  async take(key: string, make: (file: string) => Promise<void>): Promise<ReachLease> {
-    let kept = this.#kept.get(key);
-    if (!kept) {
-      const file = join(this.#folder, `${randomUUID()}.duckdb`);
-      kept = { file, made: this.#emptied().then(() => make(file)), uses: 0, isOver: false };
-      this.#kept.set(key, kept);
-    }
+  async take(
+    key: string,
+    make: (file: string, signal: AbortSignal) => Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<ReachLease> {
+    signal?.throwIfAborted();
+    const kept = this.#kept.get(key) ?? this.#making(key, make);
     kept.uses++;
     let isReleased = false;
     const release = (): void => {
       if (isReleased) return;
       isReleased = true;
-      kept.uses--;
+      if (--kept.uses === 0) kept.left.abort(LEFT);
       this.#removeUnused(kept);
     };
+    let leave = release;
+    const leaving = new Promise<never>((_, reject) => {
+      leave = () => {
+        release();
+        reject(signal!.reason as Error);
+      };
+    });
+    signal?.addEventListener('abort', leave);
     try {
-      await kept.made;
+      await Promise.race([kept.made, leaving]);
       return { file: kept.file, release };
     } catch (error) {
-      if (this.#kept.peek(key) === kept) this.#kept.delete(key);
       release();
+      // It was dropped in the moment in which this caller came.
+      if (error === LEFT && !signal?.aborted) return await this.take(key, make, signal);
       throw error;
+    } finally {
+      signal?.removeEventListener('abort', leave);
     }
+  }
+
+  #making(key: string, make: (file: string, signal: AbortSignal) => Promise<void>): Kept {
+    const file = join(this.#folder, `${randomUUID()}.duckdb`);
+    const left = new AbortController();
+    const made = this.#emptied().then(() => make(file, left.signal));
+    const kept: Kept = { file, made, left, uses: 0, isOver: false };
+    this.#kept.set(key, kept);
+    made.catch(() => {
+      if (this.#kept.peek(key) === kept) this.#kept.delete(key);
+    });
+    return kept;
   }
 
   /** Forgets all: the data, or the tenant, are others. */
@@ -75,15 +103,22 @@ export class Reaches {
 
   /** Removes what an earlier process has left. */
   #emptied(): Promise<void> {
-    this.#opened ??= rm(this.#folder, { recursive: true, force: true }).then(async () => {
-      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    });
+    this.#opened ??= rm(this.#folder, { recursive: true, force: true })
+      .then(async () => void (await mkdir(this.#folder, { recursive: true, mode: 0o700 })))
+      .catch((error: unknown) => {
+        this.#opened = undefined;
+        throw unopened(error);
+      });
     return this.#opened;
   }
 
   #removeUnused(kept: Kept): void {
     if (!kept.isOver || kept.uses > 0) return;
     this.#onRemoved(kept.file);
-    void rm(kept.file, { force: true }).catch(() => undefined);
+    // One that nobody waits for may still be made.
+    void kept.made
+      .catch(() => undefined)
+      .then(() => rm(kept.file, { force: true }))
+      .catch(() => undefined);
   }
 }

@@ -17,6 +17,9 @@ export interface Rights {
   task(file: string): Promise<ReachTask>;
 }
 
+/** Returns true where no patient is in reach: of a token without any, and of patients without a common one. */
+export const isOfNobody = ({ patients }: Access): boolean => patients !== 'all' && patients.length === 0;
+
 /** A table whose rows are in reach with a resource. */
 type Reachable = BuiltTable & { of: NonNullable<BuiltTable['of']> };
 
@@ -28,14 +31,21 @@ export async function rightsTo(dataset: Dataset, access: Access, sources: Analys
   const all = dataset.tables.filter((table): table is Reachable => table.of !== undefined);
   const types = [...new Set([...all.map(({ of }) => of.type), ...joinedTypes, 'ImagingStudy'])];
   const reaches = new Map<string, TypeReach>();
+  // Of nobody there are the tables, without rows: searches would be refused.
+  const isEmpty = isOfNobody(access);
+  const maySearch = (type: string): boolean => permitting(access.permissions, type, 's').length > 0;
+  const reachOf = async (type: string) => {
+    if (!isEmpty) return sources.reachOf(access, type);
+    return maySearch(type) ? {} : undefined;
+  };
   await Promise.all(
     types.map(async (type) => {
-      const reach = await sources.reachOf(access, type);
+      const reach = await reachOf(type);
       if (reach) reaches.set(type, reach);
     }),
   );
-  const maySearchStudies = permitting(access.permissions, 'ImagingStudy', 's').length > 0;
-  const studies = maySearchStudies ? await sources.studyIds(access) : undefined;
+  const studyIds = () => (isEmpty ? [] : sources.studyIds(access));
+  const studies = maySearch('ImagingStudy') ? await studyIds() : undefined;
   const isInReach = ({ of }: Reachable): boolean =>
     of.type === 'ImagingStudy' ? studies !== undefined : reaches.has(of.type);
   const tables = all.filter(isInReach);

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DicomJson } from '../../schema/dicom/dicom.ts';
@@ -13,9 +12,10 @@ import {
   type RecordFeed,
 } from './build.ts';
 import { loadEngine } from './engine.ts';
-import { errorOf, failedBy, type Failed } from './failed.ts';
+import { failedBy, type Failed } from './failed.ts';
+import { isGivenUp, pulled } from './feeds.ts';
 import type { FoundInstance, FoundStudy } from './sources.ts';
-import type { FeedMessage, ThreadBuild } from './threads.ts';
+import type { ThreadBuild } from './threads.ts';
 import { dicomColumns, dicomValue, type DicomColumn } from './views/dicom-columns.ts';
 import { tablesOf } from './views/tables.ts';
 import type { Values } from './views/values.ts';
@@ -136,7 +136,7 @@ class TenantFeed {
     for (const type of this.#unread) exhaust(this.record?.texts(type) ?? []);
     this.#links?.complete((type, id) => this.record?.text(type, id));
     this.#objects = new Map([...(this.#links?.objectUids() ?? [])].map((uid) => [uid, []]));
-    for await (const batch of this.#pulled<FoundStudy>('studies')) {
+    for await (const batch of pulled<FoundStudy>(this.#task.feeds, 'studies')) {
       for (const { json, keys } of batch) {
         this.#count();
         const study = JSON.parse(json) as { series?: { uid?: string }[] };
@@ -166,7 +166,7 @@ class TenantFeed {
         if (row) yield row;
       }
     }
-    for await (const batch of this.#pulled<FoundInstance>('instances')) {
+    for await (const batch of pulled<FoundInstance>(this.#task.feeds, 'instances')) {
       for (const one of batch) {
         const row = this.#instance(one, seen);
         if (row) yield row;
@@ -211,23 +211,10 @@ class TenantFeed {
     return ways ?? { steps: [], ends: [] };
   }
 
-  /** Asks for the batches of a feed, one after the other. */
-  async *#pulled<T>(name: string): AsyncGenerator<readonly T[]> {
-    const { feeds } = this.#task;
-    for (;;) {
-      feeds.postMessage(name);
-      const [message] = (await once(feeds, 'message')) as [FeedMessage];
-      if ('end' in message) return;
-      if ('failed' in message) throw errorOf(message);
-      yield message.batch as readonly T[];
-    }
-  }
-
   /** @throws Error when the build is given up */
   #count(): void {
-    const { state } = this.#task;
-    const count = Atomics.add(state, 1, 1);
-    if (count % LOOK_AFTER === 0 && Atomics.load(state, 0) === 1) throw new Error('The build was given up.');
+    const count = Atomics.add(this.#task.state, 1, 1);
+    if (count % LOOK_AFTER === 0 && isGivenUp(this.#task)) throw new Error('The build was given up.');
   }
 }
 

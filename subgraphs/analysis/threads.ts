@@ -1,22 +1,28 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import { Semaphore } from '../../schema/concurrency/semaphore.ts';
 import { serverStopping } from '../../schema/fault/refusals.ts';
 import type { JoinRule } from '../../schema/fhir/accession-types.ts';
 import { threadLimits, threadOptions } from '../../schema/process/thread-limits.ts';
 import { threadModule } from '../../schema/process/thread-module.ts';
 import type { BuiltTable } from './build.ts';
-import { errorOf, failedBy, type Failed } from './failed.ts';
+import { errorOf, isFailed, type Failed } from './failed.ts';
+import { giveBatches, type Clock, type Feeds, type FromCreator } from './feeds.ts';
+import { tooCostly, type InlineTask } from './inline-tables.ts';
 import type { ReachTask } from './reach-file.ts';
 
 /** Megabytes of JavaScript heap of a thread: a build keeps the ways of the record to studies. */
-const HEAP = 512;
+const HEAP = { build: 512, reach: 512, inline: 256 };
 /** Milliseconds without work after which a thread ends, and gives its memory back. */
 const IDLE = 2_000;
-/** Milliseconds in which a build that is given up may end by itself, so that its engine is closed in order. */
-const STOPPED_AFTER = 5_000;
+/** Milliseconds in which work that is given up may end by itself, so that its engine is closed in order. */
+const STOPPED_AFTER = { build: 5_000, inline: 1_000 };
+/** Milliseconds for which a thread may work on the tables of a request. The time of its searches does not count. */
+const INLINE_TIME = 30_000;
 
 /** Threads of each kind. A large reach does not stop the others. */
-const AT_ONCE = { build: 1, reach: 2 };
+const AT_ONCE = { build: 1, reach: 2, inline: 2 };
+type Kind = keyof typeof AT_ONCE;
 
 /** The data of which a thread builds a dataset. */
 export interface BuildTask {
@@ -30,18 +36,8 @@ export interface BuildTask {
   indexes: readonly string[];
 }
 
-/** The same with what a thread gets besides. */
-export interface ThreadBuild extends BuildTask {
-  /** Gives the batches of a feed, of which it is asked for one after the other by its name. */
-  feeds: MessagePort;
-  /** Shared with the one who waits: whether the build is given up; resources, studies and instances so far. */
-  state: Int32Array;
-}
-
-/** A batch of a feed, its end, or a failure. */
-export type FeedMessage = { batch: readonly unknown[] } | { end: true } | Failed;
-
-type Feeds = Readonly<Record<string, () => AsyncIterable<readonly unknown[]>>>;
+/** The same with what a thread gets besides. The state counts resources, studies and instances. */
+export type ThreadBuild = BuildTask & FromCreator;
 
 /** A build that runs. */
 export interface RunningBuild {
@@ -50,18 +46,33 @@ export interface RunningBuild {
   progress(): number;
 }
 
+/** The batches of work in a thread, and the signal that gives it up. */
+interface Fed {
+  feeds: Feeds;
+  state: Int32Array;
+  signal: AbortSignal;
+  clock?: Clock;
+}
+
 /**
- * Threads of all tenants, in which datasets and reaches are made. The creator closes them.
+ * Threads of all tenants, in which datasets, reaches and the tables of requests are made. The creator closes them.
  * @param module exports `build`, which takes a `ThreadBuild`: a dataset is made of what only the composition root knows
  */
 export class AnalysisThreads {
-  readonly #modules: Readonly<Record<keyof typeof AT_ONCE, URL>>;
-  readonly #pools = new Map<keyof typeof AT_ONCE, Piscina>();
+  readonly #modules: Readonly<Record<Kind, URL>>;
+  readonly #inlineTime: number;
+  readonly #turns = { reach: new Semaphore(AT_ONCE.reach), inline: new Semaphore(AT_ONCE.inline) };
+  readonly #pools = new Map<Kind, Piscina>();
   readonly #stops = new Set<() => Promise<void>>();
   #closed = false;
 
-  constructor(module: URL) {
-    this.#modules = { build: module, reach: threadModule('reach-thread', import.meta.url) };
+  /** @param inlineTime milliseconds for which a thread may work on the tables of a request (default: 30,000) */
+  constructor(module: URL, inlineTime = INLINE_TIME) {
+    const [reach, inline] = ['reach-thread', 'inline-thread'].map((name) =>
+      threadModule(name, import.meta.url),
+    ) as [URL, URL];
+    this.#modules = { build: module, reach, inline };
+    this.#inlineTime = inlineTime;
   }
 
   /**
@@ -70,26 +81,64 @@ export class AnalysisThreads {
    * @param signal gives it up
    */
   build(task: BuildTask, feeds: Feeds, signal: AbortSignal): RunningBuild {
-    const state = new Int32Array(new SharedArrayBuffer(8));
-    return { tables: this.#built(task, { feeds, state, signal }), progress: () => Atomics.load(state, 1) };
+    const state = newState();
+    const built = this.#fed<{ tables: readonly BuiltTable[] }>('build', task, { feeds, state, signal });
+    return { tables: built.then(({ tables }) => tables), progress: () => Atomics.load(state, 1) };
   }
 
-  async #built(
-    task: BuildTask,
-    { feeds, state, signal }: { feeds: Feeds; state: Int32Array; signal: AbortSignal },
-  ): Promise<readonly BuiltTable[]> {
+  /**
+   * Makes the file of a reach.
+   * @param signal drops it while it waits for a thread; one that is being made is made
+   * @throws Fault `unavailable` when the disk is full
+   */
+  async reach(task: ReachTask, signal: AbortSignal): Promise<void> {
+    const done = await this.#turns.reach.acquire(signal);
+    try {
+      const failed = await this.#run<Failed | undefined>('reach', task, {});
+      if (failed) throw errorOf(failed);
+    } finally {
+      done();
+    }
+  }
+
+  /**
+   * Makes the tables of a request.
+   * @param feeds the resources of each table, by its name
+   * @param signal gives it up
+   * @throws Fault `unprocessable` for wrong views, and for those that need too much; the error of a feed
+   */
+  async inline(task: InlineTask, feeds: Feeds, signal: AbortSignal): Promise<void> {
+    const done = await this.#turns.inline.acquire(signal);
+    const { clock, late, stop } = clockOf(this.#inlineTime);
+    const over = AbortSignal.any([signal, late]);
+    try {
+      await this.#fed('inline', task, { feeds, state: newState(), signal: over, clock });
+    } catch (error) {
+      throw isOutOfMemory(error) ? tooCostly('memory', error) : error;
+    } finally {
+      stop();
+      done();
+    }
+  }
+
+  /** Runs work that takes batches of this thread. */
+  async #fed<Answer>(
+    kind: keyof typeof STOPPED_AFTER,
+    task: object,
+    { feeds, state, signal, clock }: Fed,
+  ): Promise<Answer> {
     const { port1, port2 } = new MessageChannel();
-    const feeding = giveBatches(port1, feeds, signal);
+    const feeding = giveBatches(port1, feeds, { signal, clock });
     const ending = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     const stop = (): void => {
       Atomics.store(state, 0, 1);
-      timer ??= setTimeout(() => ending.abort(), STOPPED_AFTER);
+      timer ??= setTimeout(() => ending.abort(), STOPPED_AFTER[kind]);
     };
     signal.addEventListener('abort', stop);
-    const asked: ThreadBuild = { ...task, feeds: port2, state };
+    const given: FromCreator = { feeds: port2, state };
     const run = { transferList: [port2], signal: ending.signal };
-    const running = this.#run<{ tables: readonly BuiltTable[] } | Failed>('build', asked, run);
+    const running = this.#run<Answer | Failed>(kind, { ...task, ...given }, run);
     const stopped = async (): Promise<void> => {
       stop();
       await running.catch(() => undefined);
@@ -99,9 +148,12 @@ export class AnalysisThreads {
       if (signal.aborted) stop();
       const answer = await running;
       signal.throwIfAborted();
-      if ('tables' in answer) return answer.tables;
       // The error of a feed says more than the message that the thread got of it.
-      throw feeding.failure() ?? errorOf(answer);
+      if (isFailed(answer)) throw feeding.failure() ?? errorOf(answer);
+      return answer;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
     } finally {
       this.#stops.delete(stopped);
       signal.removeEventListener('abort', stop);
@@ -110,14 +162,8 @@ export class AnalysisThreads {
     }
   }
 
-  /** Makes the file of a reach. @throws Fault `unavailable` when the disk is full */
-  async reach(task: ReachTask): Promise<void> {
-    const failed = await this.#run<Failed | undefined>('reach', task, {});
-    if (failed) throw errorOf(failed);
-  }
-
   async #run<Answer>(
-    name: keyof typeof AT_ONCE,
+    name: Kind,
     task: unknown,
     options: { transferList?: MessagePort[]; signal?: AbortSignal },
   ): Promise<Answer> {
@@ -131,14 +177,14 @@ export class AnalysisThreads {
     }
   }
 
-  #started(name: keyof typeof AT_ONCE): Piscina {
+  #started(name: Kind): Piscina {
     const pool = new Piscina({
       filename: this.#modules[name].href,
       name,
       minThreads: 0,
       maxThreads: AT_ONCE[name],
       idleTimeout: IDLE,
-      resourceLimits: threadLimits(HEAP),
+      resourceLimits: threadLimits(HEAP[name]),
       execArgv: threadOptions(this.#modules[name]),
     });
     pool.on('error', () => undefined);
@@ -152,35 +198,31 @@ export class AnalysisThreads {
   }
 }
 
-/** Answers a thread that asks for the batches of feeds. */
-function giveBatches(
-  port: MessagePort,
-  feeds: Feeds,
-  signal: AbortSignal,
-): { failure(): unknown; close(): void } {
-  const open = new Map<string, AsyncIterator<readonly unknown[]>>();
-  let failure: unknown;
-  const next = async (name: string): Promise<FeedMessage> => {
-    signal.throwIfAborted();
-    let feed = open.get(name);
-    if (!feed) open.set(name, (feed = feeds[name]!()[Symbol.asyncIterator]()));
-    const { done, value } = await feed.next();
-    return done ? { end: true } : { batch: value };
-  };
-  port.on('message', (name: string) => {
-    void next(name)
-      .catch((error: unknown) => {
-        failure ??= error;
-        return failedBy(error);
-      })
-      .then((message) => port.postMessage(message));
-  });
-  port.unref();
-  return {
-    failure: () => failure,
-    close() {
-      port.close();
-      for (const feed of open.values()) void feed.return?.().catch(() => undefined);
+const newState = (): Int32Array => new Int32Array(new SharedArrayBuffer(8));
+
+const isOutOfMemory = (error: unknown): boolean =>
+  (error as { code?: unknown }).code === 'ERR_WORKER_OUT_OF_MEMORY';
+
+/** Makes a clock that runs. @returns also a signal that aborts when it has run for so long */
+function clockOf(milliseconds: number): { clock: Clock; late: AbortSignal; stop(): void } {
+  const over = new AbortController();
+  let [left, since, isStopped] = [milliseconds, 0, false];
+  let timer: NodeJS.Timeout | undefined;
+  const clock = {
+    pause() {
+      clearTimeout(timer);
+      left -= performance.now() - since;
+    },
+    go() {
+      if (isStopped) return;
+      since = performance.now();
+      timer = setTimeout(() => over.abort(tooCostly('time')), left);
     },
   };
+  clock.go();
+  const stop = (): void => {
+    isStopped = true;
+    clearTimeout(timer);
+  };
+  return { clock, late: over.signal, stop };
 }

@@ -1,4 +1,5 @@
 /** Datasets of a tenant over time: built in a thread, replaced, given up, left behind. */
+import { DuckDBInstance } from '@duckdb/node-api';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,7 +61,7 @@ let count = 0;
 /** Opens the tables of a tenant, whose studies come when `studies` gives them. */
 function tables(
   studies: () => AsyncIterable<readonly FoundStudy[]>,
-  more: Partial<AnalysisSettings> & { version?: () => Promise<string> } = {},
+  more: Partial<AnalysisSettings & Pick<AnalysisSources, 'version' | 'studyIds'>> = {},
 ) {
   const warnings: object[] = [];
   const sources: AnalysisSources = {
@@ -73,7 +74,7 @@ function tables(
     studies,
     async *instances() {},
     reachOf: async () => ({}),
-    studyIds: async () => ['1.2'],
+    studyIds: more.studyIds ?? (async () => ['1.2']),
   };
   const folder = more.folder ?? join(root, `tenant-${++count}`);
   const analysis = new Analysis({
@@ -171,6 +172,8 @@ test('a build that fails leaves the last tables, and says why once', async () =>
   expect(readdirSync(join(folder, 'datasets'))).toEqual(before);
   const reach = await analysis.reach(access);
   reach.release();
+  // The first reach has begun a look of its own.
+  await analysis.refresh();
   failing = false;
   await analysis.refresh();
   expect(readdirSync(join(folder, 'datasets'))).not.toEqual(before);
@@ -251,6 +254,25 @@ test('tables are there after a restart, and go with their tenant', async () => {
   (await again.reach(access)).release();
   await again.remove();
   expect(existsSync(folder)).toBe(false);
+});
+
+test('of nobody there are the same tables, without rows', async () => {
+  const refused = () => Promise.reject(new Fault('forbidden', 'The token gives access to no patient.'));
+  const { analysis } = tables(one, { studyIds: refused });
+  await analysis.refresh();
+  const reach = await analysis.reach({ ...access, patients: [] });
+  const instance = await DuckDBInstance.create(reach.file, { access_mode: 'READ_ONLY' });
+  const connection = await instance.connect();
+  for (const table of reach.tables) {
+    const read = await connection.runAndReadAll(`SELECT * FROM ${table}`);
+    expect([table, read.getRows()]).toEqual([table, []]);
+  }
+  connection.closeSync();
+  instance.closeSync();
+  expect(reach.tables).toEqual(
+    expect.arrayContaining(['patient', 'condition', 'imaging_study', 'study_link']),
+  );
+  reach.release();
 });
 
 test('at most sixteen reaches are kept', async () => {

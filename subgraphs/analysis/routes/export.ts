@@ -19,6 +19,7 @@ import { KIND, type JobReach, type Jobs } from './jobs.ts';
 import { Context, questionOf, subjectOf, SUBJECTS, type Question } from './question.ts';
 import {
   answerOf,
+  clientOf,
   FILTERS,
   FORMAT,
   narrowed,
@@ -76,12 +77,16 @@ export async function startExport(
     isPartitioned: asked.isPartitioned,
     answer: (question, limit, over) => {
       const one = { tenant, access: reached, question, tables: { ...tables, release: () => undefined } };
-      return answerOf(one, { format: limit === 0 ? 'ndjson' : format, header, limit }, options, over);
+      const asked = { format: limit === 0 ? 'ndjson' : format, header, limit } as const;
+      const ask = () => answerOf(one, asked, options, over);
+      // The check is in the turn of the request.
+      return limit === 0 ? ask() : options.queries.inTurn(clientOf(one), ask);
     },
   };
   const operation = operationOf(reached, whole);
   try {
     for (const question of questions.values()) await requireAnswer(plan, question, signal);
+    tables.endTurn();
     const base = fhirBase(options.baseUrl, tenant);
     const described = {
       kind: KIND,
@@ -171,7 +176,7 @@ function together(questions: readonly Question[]): Question {
 /** Returns what a token has to reach that asks for the files: everything that could be in them. @param types of the tables */
 function reachOf(access: Access, { inline }: Question, types: readonly string[]): JobReach {
   const { patients } = access;
-  const reached = new Set([...types, ...inline.map(({ view }) => view.resource)]);
+  const reached = new Set([...types, ...inline.map(({ resource }) => resource)]);
   return {
     patients:
       patients === 'all' ? 'all' : patients.map(({ id, studies }) => ({ id, ...(studies && { studies }) })),

@@ -27,6 +27,8 @@ const SQL = 'application/sql';
 const JSON_TYPES = ['application/fhir+json', 'application/json'];
 /** Parameters of one resource, those in its parts included. */
 const MOST = 1_000;
+/** Objects and lists within each other, in a body. */
+const DEEPEST = 200;
 
 /** Makes an app read statements of SQL, and JSON objects. Another body is refused by the handler, not parsed. */
 export function readStatementsAndJson(app: FastifyInstance): void {
@@ -34,8 +36,10 @@ export function readStatementsAndJson(app: FastifyInstance): void {
   app.addContentTypeParser(SQL, { parseAs: 'string' }, (_request, body, done) => done(null, body));
   app.addContentTypeParser(JSON_TYPES, { parseAs: 'string' }, (_request, body, done) => {
     const parsed = parsedObject(String(body));
-    if (parsed) done(null, parsed);
-    else done(new Fault('invalid_request', 'The body is no JSON object.'));
+    if (!parsed) done(new Fault('invalid_request', 'The body is no JSON object.'));
+    else if (isDeeper(parsed, DEEPEST))
+      done(new Fault('invalid_request', `The body nests deeper than ${DEEPEST} levels.`));
+    else done(null, parsed);
   });
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
 }
@@ -47,6 +51,11 @@ function parsedObject(text: string): Json | undefined {
   } catch {
     return undefined;
   }
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((one) => isDeeper(one, levels - 1));
 }
 
 /**

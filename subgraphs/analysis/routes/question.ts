@@ -1,9 +1,6 @@
 import type { Library } from 'fhir/r4.js';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { NamedView, SqlParameter } from '../sql/query.ts';
-import { compileView } from '../views/compile-view.ts';
-import { ViewDefinitionError } from '../views/findings.ts';
-import type { CompiledView } from '../views/view-steps.ts';
 import type { Catalogue, Found } from './catalogue.ts';
 import { oneText, parametersOf, resourcesOf, type Given, type Json } from './given.ts';
 import { readLibrary, type SqlLibrary } from './library.ts';
@@ -15,7 +12,10 @@ const DEEPEST = 10;
 /** A table of the request alone: its rows are made of what searches by the caller's token find. */
 export interface InlineTable {
   name: string;
-  view: CompiledView;
+  /** Type of the resources. */
+  resource: string;
+  /** The ViewDefinition. It is checked where its rows are made. */
+  definition: Json;
 }
 
 /** A question with all that it needs besides the rows. */
@@ -151,7 +151,9 @@ export class Context {
   table(definition: Json): InlineTable {
     const known = this.#tables.get(definition);
     if (known) return known;
-    const table = { name: `inline_${this.#tables.size + 1}`, view: compiled(definition) };
+    const { resource } = definition;
+    const type = typeof resource === 'string' ? resource : '';
+    const table = { name: `inline_${this.#tables.size + 1}`, resource: type, definition };
     this.#tables.set(definition, table);
     return table;
   }
@@ -212,16 +214,6 @@ class Tables {
       throw new Fault('unprocessable', `The table "${name}" is a question with parameters, and no view.`);
     this.add(library, [...above, canonical]);
     this.views.push({ name, sql: library.sql });
-  }
-}
-
-/** @throws Fault `unprocessable` with all findings */
-function compiled(definition: Json): CompiledView {
-  try {
-    return compileView(definition);
-  } catch (error) {
-    if (!(error instanceof ViewDefinitionError)) throw error;
-    throw new Fault('unprocessable', error.message, { cause: error });
   }
 }
 

@@ -14,6 +14,7 @@ import { clientLeft } from '../../../schema/http/client-left.ts';
 import { parseAccept, takes } from '../../../schema/http/media-ranges.ts';
 import { endIdleReader } from '../../../schema/http/reader-timeout.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
+import { isOfNobody } from '../rights.ts';
 import type { SqlAnswer, SqlQueries, SqlRequest } from '../sql/queries.ts';
 import { SQL_FORMATS, type SqlFormat } from '../sql/query.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -28,7 +29,7 @@ export interface RunOptions {
   catalogueOf(tenant: Tenant): Catalogue;
   /** Opens the rows of a caller. */
   workplace: Workplace;
-  queries: Pick<SqlQueries, 'answer'>;
+  queries: Pick<SqlQueries, 'answer' | 'inTurn'>;
   /** Returns the members of a Group whom the caller reaches. @throws Fault as a read of the Group */
   members(tenant: Tenant, access: Access, group: string): Promise<readonly PatientGrant[]>;
   /** Returns who a patient of the record is; undefined for an unknown one. @throws Fault as a read of the Patient */
@@ -72,6 +73,10 @@ export async function answerRun(
   }
 }
 
+/** Returns the name of a client, whose turns are counted. */
+export const clientOf = ({ tenant, access }: { tenant: Tenant; access: Access }): string =>
+  `${tenant.key}\n${access.client ?? ''}\n${access.client === undefined ? access.user : ''}`;
+
 /** Puts a question to its tables, which are given back when it fails. */
 export async function answerOf(
   {
@@ -91,7 +96,6 @@ export async function answerOf(
     return await queries.answer(
       {
         reach: tables.file,
-        client: `${tenant.key}\n${access.client ?? ''}\n${access.client === undefined ? access.user : ''}`,
         sql,
         parameters,
         tables: open,
@@ -169,14 +173,15 @@ function limitOf(given: readonly Given[]): number | undefined {
 }
 
 /**
- * Returns the access to the patients that are named alone; the whole one where none is.
- * @throws Fault `forbidden` for a patient out of reach, `not_found` for a Group that the caller does not see, and, by a token
- * that reaches all, for a patient who is not in the record
+ * Returns the access to the patients that are named alone, which may be none; the whole one where none is named.
+ * @throws Fault `forbidden` for a token without patients, and for a patient out of reach, `not_found` for a Group that the
+ * caller does not see, and, by a token that reaches all, for a patient who is not in the record
  */
 export async function narrowed(
   { tenant, access, given }: { tenant: Tenant; access: Access; given: readonly Given[] },
   { members, identityOf }: Pick<RunOptions, 'members' | 'identityOf'>,
 ): Promise<Access> {
+  if (isOfNobody(access)) throw new Fault('forbidden', 'The token gives access to no patient.');
   const patients = textsOf(given, 'patient', 'reference').map((text) => idIn(text, 'Patient'));
   const groups = textsOf(given, 'group', 'reference').map((text) => idIn(text, 'Group'));
   if (patients.length + groups.length === 0) return access;

@@ -79,6 +79,18 @@ describe('a statement as the body', () => {
     expect(sql.reached).toEqual([[bob], [bob]]);
   });
 
+  test('is about nobody where a Group has none of the patients who are named', async () => {
+    for (const scope of ['system/*.rs', 'system/Patient.rs']) {
+      sql.access = accessOf(scope);
+      const answer = await post('SELECT 1 AS x', '?group=g&patient=p1');
+      expect([answer.statusCode, sql.reached.pop()]).toEqual([200, []]);
+    }
+    sql.access = accessOf('system/*.rs', []);
+    for (const query of ['', '?group=g', '?patient=p1'])
+      expect((await post('SELECT 1 AS x', query)).statusCode).toBe(403);
+    expect(sql.reached).toEqual([]);
+  });
+
   test('is about no patient who is not in the record', async () => {
     expect((await post('SELECT 1 AS x', '?patient=nobody')).statusCode).toBe(404);
     expect(sql.reached).toEqual([]);
@@ -140,6 +152,8 @@ describe('a statement as the body', () => {
     const answers = await Promise.all([1, 2, 3].map((number) => post(`SELECT ${number} AS x`)));
     expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 429]);
     expect(answers[2]!.headers['retry-after']).toBe('2');
+    // Nothing was made for it.
+    expect(sql.reached).toHaveLength(2);
   });
 
   test('other kinds of bodies are 415', async () => {

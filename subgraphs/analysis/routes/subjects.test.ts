@@ -107,6 +107,18 @@ describe('a subject', () => {
     expect(sql.reached).toEqual([]);
   });
 
+  test('a ViewDefinition of the request has no rows of nobody', async () => {
+    sql.found = { Patient: [{ resourceType: 'Patient', id: 'x' }] };
+    const nobody = ['Patient/p1', 'Group/g'].map((reference) => {
+      const [type] = reference.split('/');
+      return { name: type!.toLowerCase(), valueReference: { reference } };
+    });
+    const answer = await run(inline(VIEW), ...nobody);
+    expect([answer.statusCode, answer.body]).toEqual([200, '']);
+    sql.access = accessOf('system/Observation.rs');
+    expect((await run(inline(VIEW), ...nobody)).statusCode).toBe(403);
+  });
+
   test('a question whose table is in context, beside one of the tenant', async () => {
     sql.found = { Patient: [{ resourceType: 'Patient', id: 'p1', birthDate: '1980-02-03' }] };
     const view = library('SELECT id, born FROM q WHERE born IS NOT NULL', {
@@ -139,6 +151,25 @@ describe('a subject', () => {
     expect(codes.map(({ statusCode }) => statusCode)).toEqual([404, 404, 400, 400]);
   });
 
+  test('a view with a mistake is named, and has no parameters', async () => {
+    const asked = (text: string) =>
+      run(inline(library('SELECT * FROM v', { relatedArtifact: [dependsOn('v', 'http://a')] })), {
+        name: 'context',
+        resource: library(text, { url: 'http://a' }),
+      });
+    for (const [text, sentence] of [
+      ['SELECT :x AS x', 'View "v": It has parameters; only the question may have them.'],
+      ['SELECT 1\nFROM nothing', 'View "v": Line 2: there is no table "nothing" for you.'],
+      ['SELECT weight AS x FROM (SELECT 1 AS y)', expect.stringMatching(/^View "v": .*weight/)],
+    ]) {
+      const answer = await asked(text as string);
+      expect([answer.statusCode, said(answer)]).toEqual([422, sentence]);
+    }
+    // With the statement they have the size of one.
+    expect((await asked(`SELECT '${'x'.repeat(66_000)}' AS x`)).statusCode).toBe(413);
+    expect((await asked('SELECT 1 AS x')).body).toBe('{"x":1}\n');
+  });
+
   test('of more than 50,000 resources is 422', async () => {
     const patient = { resourceType: 'Patient', id: 'x' };
     sql.found = { Patient: Array.from({ length: 50_001 }, () => patient) };
@@ -158,6 +189,39 @@ describe('a subject', () => {
       'a wrong view',
       422,
       () => run(inline({ ...VIEW, select: [{ column: [{ name: 'x', path: 'birthDate.' }] }] })),
+    ],
+    ['a view without columns', 422, () => run(inline({ ...VIEW, select: [{ column: [] }] }))],
+    [
+      'a view that leads on without end',
+      422,
+      () => {
+        sql.found = { Patient: [{ resourceType: 'Patient', id: 'x' }] };
+        return run(inline({ ...VIEW, select: [{ repeat: ['$this'], column: [{ name: 'x', path: 'id' }] }] }));
+      },
+    ],
+    [
+      'a view with very many parts',
+      422,
+      () => {
+        sql.found = { Patient: [{ resourceType: 'Patient', id: 'x' }] };
+        const parts = Array.from({ length: 15_000 }, () => ({ forEach: 'id', select: [] }));
+        return run(inline({ ...VIEW, select: [...VIEW.select, ...parts] }));
+      },
+    ],
+    [
+      'a view that is nested too deeply',
+      400,
+      () => {
+        const open = '{"select":['.repeat(20_000);
+        const select = `${open}{"column":[]}${']}'.repeat(20_000)}`;
+        const view = JSON.stringify({ ...VIEW, select: ['here'] }).replace('"here"', select);
+        return sql.app.inject({
+          method: 'POST',
+          url: '/t/fhir/$sql-run',
+          headers: { 'content-type': 'application/fhir+json' },
+          payload: `{"resourceType":"Parameters","parameter":[{"name":"subjectResource","resource":${view}}]}`,
+        });
+      },
     ],
     ['a Library without SQL', 422, () => run(inline({ ...library(''), content: [] }))],
     [

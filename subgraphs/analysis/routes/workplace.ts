@@ -1,23 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, copyFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Access } from '../../../schema/access/access.ts';
-import { missingScopes, scopesMissing } from '../../../schema/access/scopes.ts';
-import { Semaphore } from '../../../schema/concurrency/semaphore.ts';
+import { missingScopes, requireScope, scopesMissing } from '../../../schema/access/scopes.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
-import { loadEngine, type DuckDb } from '../engine.ts';
-import { ParquetTable } from '../parquet-tables.ts';
-import { makeRows, TableRows } from '../rows.ts';
-import { ViewValueError } from '../views/findings.ts';
 import type { Reach } from '../analysis.ts';
+import { isOfNobody } from '../rights.ts';
+import type { AnalysisThreads } from '../threads.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { InlineTable, Question } from './question.ts';
 
 /** Resources of which a request may have its own tables made. */
 const MOST_RESOURCES = 50_000;
-/** Requests whose own tables are made at one time. */
-const AT_ONCE = 2;
 
 export interface Caller {
   tenant: Tenant;
@@ -34,6 +29,9 @@ export interface OpenedTables {
   time: Date;
   /** Names tables for the audit: one that a request brings is what it is made of. */
   named(tables: readonly string[]): string[];
+  /** Ends the turn in which it was opened. */
+  endTurn(): void;
+  /** Gives it back, and ends the turn. */
   release(): void;
 }
 
@@ -42,6 +40,10 @@ export interface WorkplaceOptions {
   folder: string;
   /** Returns the rows of a caller. @throws Fault as `Analysis.reach` */
   reach(caller: Caller): Promise<Reach>;
+  /** Takes a turn for a caller. @throws Fault as `SqlQueries.admit` */
+  admit(caller: Caller): () => void;
+  /** Makes tables of ViewDefinitions that nobody has checked. @throws Fault as `AnalysisThreads.inline` */
+  makeTables: AnalysisThreads['inline'];
   /** Gives all that a search by the caller's token finds, page by page. @throws Fault as that search */
   search(caller: Caller, type: string): AsyncIterable<readonly unknown[]>;
   /** Ends what has a database open. */
@@ -53,18 +55,36 @@ export interface WorkplaceOptions {
 /** Opens the tables of questions: the caller's rows, and those that a request has made for itself. */
 export class Workplace {
   readonly #options: WorkplaceOptions;
-  readonly #making = new Semaphore(AT_ONCE);
 
   constructor(options: WorkplaceOptions) {
     this.#options = options;
   }
 
   /**
-   * Opens the tables of a question.
-   * @throws Fault as `Analysis.reach`; `insufficient_scope` for a table that the token may not search; `unprocessable` for
-   *   too many resources, and for one that a view cannot take
+   * Opens the tables of a question, in a turn that begins before anything is made.
+   * @throws Fault as `Analysis.reach` and `AnalysisThreads.inline`; `too_many_requests`; `insufficient_scope` for a table that
+   *   the token may not search; `unprocessable` for too many resources
    */
   async open(caller: Caller, question: Question, catalogue: Catalogue): Promise<OpenedTables> {
+    const endTurn = this.#options.admit(caller);
+    try {
+      const { release, ...opened } = await this.#opened(caller, question, catalogue);
+      const releaseAll = (): void => {
+        release();
+        endTurn();
+      };
+      return { ...opened, endTurn, release: releaseAll };
+    } catch (error) {
+      endTurn();
+      throw error;
+    }
+  }
+
+  async #opened(
+    caller: Caller,
+    question: Question,
+    catalogue: Catalogue,
+  ): Promise<Omit<OpenedTables, 'endTurn'>> {
     const { inline, views, isOpen } = question;
     const own = new Set(inline.map(({ name }) => name));
     const needed = views.flatMap((view) => ('table' in view && !own.has(view.table) ? [view.table] : []));
@@ -77,7 +97,7 @@ export class Workplace {
       if (reach && inline.length === 0)
         return { ...reach, named: (tables) => [...tables], release: () => reach.release() };
       const file = await this.#made(caller, inline, reach);
-      const types = new Map(inline.map(({ name, view }) => [name, view.resource]));
+      const types = new Map(inline.map(({ name, resource }) => [name, resource]));
       return {
         file,
         tables: [...(reach?.tables ?? []), ...own],
@@ -97,58 +117,43 @@ export class Workplace {
 
   /** Makes a database: the caller's rows, if any are needed, and the tables of the request. */
   async #made(caller: Caller, inline: readonly InlineTable[], reach: Reach | undefined): Promise<string> {
-    const duckdb = await loadEngine();
-    const done = await this.#making.acquire(caller.signal);
     const file = join(this.#options.folder, `inline-${randomUUID()}.duckdb`);
+    const left = { resources: MOST_RESOURCES };
+    const tables = inline.map(({ name, definition }) => ({ name, definition }));
+    const feeds = inline.map(
+      ({ name, resource }) => [name, () => limited(this.#found(caller, resource), left)] as const,
+    );
     try {
-      if (reach) await copyFile(reach.file, file);
-      await this.#write(caller, inline, { duckdb, file });
+      const task = { file, copyOf: reach?.file, tables };
+      await this.#options.makeTables(task, Object.fromEntries(feeds), caller.signal);
       return file;
     } catch (error) {
       await removed(file);
-      if (!(error instanceof ViewValueError)) throw error;
-      throw new Fault('unprocessable', error.message, { cause: error });
-    } finally {
-      done();
+      throw error;
     }
   }
 
-  async #write(
-    caller: Caller,
-    inline: readonly InlineTable[],
-    { duckdb, file }: { duckdb: DuckDb; file: string },
-  ): Promise<void> {
-    const settings = { threads: '1', memory_limit: '256MB' };
-    const instance = await duckdb.DuckDBInstance.create(file, settings);
-    try {
-      await chmod(file, 0o600);
-      const connection = await instance.connect();
-      const left = { resources: MOST_RESOURCES };
-      for (const { name, view } of inline) {
-        const table = new ParquetTable({ duckdb, connection, folder: `${file}.rows` }, name, view.columns);
-        await table.open();
-        const rows = new TableRows(view.columns, (batch) => table.append(batch));
-        await makeRows(limited(this.#options.search(caller, view.resource), left), [{ view, rows }]);
-        table.keep();
-      }
-      connection.closeSync();
-    } finally {
-      instance.closeSync();
-    }
+  /** Gives what a search finds: of nobody it would be refused for another reason than its scope. */
+  #found(caller: Caller, type: string): AsyncIterable<readonly unknown[]> {
+    const { access } = caller;
+    if (isOfNobody(access)) requireScope(access, type, 's');
+    return isOfNobody(access) ? nothing() : this.#options.search(caller, type);
   }
 }
 
-/** Gives the resources of pages one by one, as long as there are not too many. */
+async function* nothing(): AsyncGenerator<never> {}
+
+/** Gives pages, as long as they have not too many resources. */
 async function* limited(
   pages: AsyncIterable<readonly unknown[]>,
   left: { resources: number },
-): AsyncGenerator<unknown> {
+): AsyncGenerator<readonly unknown[]> {
   for await (const page of pages) {
     if ((left.resources -= page.length) < 0) {
       const message = `A view of a request is made of at most ${MOST_RESOURCES} resources. Name patients, or ask the tables that there are.`;
       throw new Fault('unprocessable', message);
     }
-    yield* page;
+    yield page;
   }
 }
 
@@ -160,5 +165,6 @@ export function tableClosed(access: Access, { name, type }: { name: string; type
 }
 
 const removed = async (file: string): Promise<void> => {
-  for (const path of [file, `${file}.wal`, `${file}.rows`]) await rm(path, { recursive: true, force: true });
+  for (const suffix of ['', '.wal', '.tmp', '.rows'])
+    await rm(file + suffix, { recursive: true, force: true });
 };

@@ -46,6 +46,7 @@ export const SENTENCES = {
   time: 'The query took too long. Ask for less: fewer rows before they are grouped, sorted or joined.',
   disk: 'There is no room on the disk of the server for what the query has to put aside. Ask for less, or try again later.',
   parquet: 'Parquet has no form for a value of this answer. Cast it to VARCHAR, or ask for another format.',
+  start: 'The server cannot start a query now. Try again later.',
   tables: 'The tables cannot be opened now. Try again.',
   engine:
     'This server has no engine for SQL. Its operator installs the optional package @duckdb/node-api: npm ci without --omit=optional.',

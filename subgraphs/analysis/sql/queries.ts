@@ -41,8 +41,6 @@ const AGAIN = 2;
 export interface SqlRequest extends SqlQuestion {
   /** The DuckDB file with the rows of the caller. */
   reach: string;
-  /** The client, of which two questions are answered at once. */
-  client: string;
 }
 
 export interface SqlAnswer extends SqlHead {
@@ -73,20 +71,56 @@ export class SqlQueries {
   }
 
   /**
-   * Answers one question. Resolves with its first rows.
+   * Takes a turn for a client: before any work for its question, and until the answer has ended.
+   * @returns a function that ends the turn; later calls do nothing
+   * @throws Fault `too_many_requests`
+   */
+  admit(client: string): () => void {
+    if (this.#isClosed) throw serverStopping();
+    const { client: most, all } = this.#limits;
+    const own = this.#running.get(client) ?? 0;
+    const sum = [...this.#running.values()].reduce((one, other) => one + other, 0);
+    if (own >= most) throw tooMany(`A client may have ${most} queries at once.`);
+    if (sum >= all) throw tooMany('Too many queries are being answered.');
+    this.#running.set(client, own + 1);
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      const count = this.#running.get(client)! - 1;
+      if (count > 0) this.#running.set(client, count);
+      else this.#running.delete(client);
+    };
+  }
+
+  /** Answers a question in a turn of its own. @throws Fault as `admit`, and that of the answer */
+  async inTurn(client: string, answer: () => Promise<SqlAnswer>): Promise<SqlAnswer> {
+    const end = this.admit(client);
+    try {
+      const answered = await answer();
+      void answered.ended.then(end);
+      return answered;
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
+  /**
+   * Answers one question of a client who has a turn. Resolves with its first rows.
    * @param signal of the caller: an answer that nobody reads is given up
    * @throws Fault `invalid_request` for parameters, `too_large` for a long text, `unprocessable` for what is refused or takes
-   * too long or too much, `too_many_requests`, `unavailable` when the reach cannot be opened, `not_implemented` without an
+   * too long or too much, `unavailable` when the reach cannot be opened or no process be started, `not_implemented` without an
    * engine
    */
-  async answer({ reach, client, ...question }: SqlRequest, signal?: AbortSignal): Promise<SqlAnswer> {
+  async answer({ reach, ...question }: SqlRequest, signal?: AbortSignal): Promise<SqlAnswer> {
     const { text, first, whole } = this.#limits;
-    if (Buffer.byteLength(question.sql) > text)
+    const texts = [question.sql, ...(question.views ?? []).map((view) => ('sql' in view ? view.sql : ''))];
+    if (texts.reduce((sum, one) => sum + Buffer.byteLength(one), 0) > text)
       throw new Fault(
         'too_large',
-        `A statement may have ${text / 1024} kB; send lists as parameters or join them.`,
+        `A statement and its views may have ${text / 1024} kB; send lists as parameters or join them.`,
       );
-    const release = this.#admit(client);
     const process = this.#processFor(reach);
     const ending = new AbortController();
     const stop = (fault: Fault) => () => ending.abort(fault);
@@ -99,7 +133,6 @@ export class SqlQueries {
     void ended.then(() => {
       [firstTimer, wholeTimer].forEach(clearTimeout);
       signal?.removeEventListener('abort', left);
-      release();
       this.#keep(process);
     });
     const { head, body } = await began;
@@ -121,23 +154,9 @@ export class SqlQueries {
     await Promise.all([...this.#processes].map(({ closed }) => closed));
   }
 
-  /** @returns a function that ends the turn @throws Fault `too_many_requests` */
-  #admit(client: string): () => void {
-    if (this.#isClosed) throw serverStopping();
-    const { client: most, all } = this.#limits;
-    const own = this.#running.get(client) ?? 0;
-    const sum = [...this.#running.values()].reduce((one, other) => one + other, 0);
-    if (own >= most) throw tooMany(`A client may have ${most} queries at once.`);
-    if (sum >= all) throw tooMany('Too many queries are being answered.');
-    this.#running.set(client, own + 1);
-    return () => {
-      const count = this.#running.get(client)! - 1;
-      if (count > 0) this.#running.set(client, count);
-      else this.#running.delete(client);
-    };
-  }
-
+  /** @throws Fault `unavailable` when the system cannot start one */
   #processFor(reach: string): QueryProcess {
+    if (this.#isClosed) throw serverStopping();
     const idle = [...this.#processes].filter(({ isIdle }) => isIdle);
     const found = idle.find((process) => process.reach === reach);
     if (found) {
@@ -149,7 +168,7 @@ export class SqlQueries {
     }
     if (this.#processes.size >= this.#limits.all) idle[0]?.kill();
     const { memory } = this.#limits;
-    const process = new QueryProcess(this.#folder, { reach, memory, threads: THREADS });
+    const process = QueryProcess.start(this.#folder, { reach, memory, threads: THREADS });
     this.#processes.add(process);
     void process.closed.then(() => {
       this.#processes.delete(process);

@@ -1,13 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable, type Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import type { Fault } from '../../../schema/fault/fault.ts';
+import { Fault } from '../../../schema/fault/fault.ts';
 import { threadOptions } from '../../../schema/process/thread-limits.ts';
 import { threadModule } from '../../../schema/process/thread-module.ts';
-import { faultOf, SENTENCES } from './finding.ts';
+import { faultOf, SENTENCES, type Finding } from './finding.ts';
 import { FRAME, frame, FrameReader, type EndFrame } from './frames.ts';
 import type { ProcessSettings, SqlHead, SqlQuestion } from './query.ts';
 
@@ -48,6 +48,42 @@ interface Asked {
 
 const nothing = (): void => undefined;
 
+const UNSTARTED: Finding = { kind: 'unavailable', message: SENTENCES.start };
+
+/** The parts of a process that was started. */
+interface Started {
+  child: ChildProcess;
+  pipe: Duplex;
+  scratch: string;
+}
+
+/** @throws the error of the system */
+function started(folder: string, settings: Omit<ProcessSettings, 'scratch'>): Started {
+  const scratch = mkdtempSync(join(folder, 'query-'));
+  try {
+    const options = [`--max-old-space-size=${HEAP}`, ...threadOptions(WORKER), fileURLToPath(WORKER)];
+    const child = spawn(process.execPath, [...options, JSON.stringify({ ...settings, scratch })], {
+      env: {},
+      cwd: scratch,
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    });
+    // Without files left, Node gives a process without pipes, and tells its error later.
+    child.on('error', nothing);
+    const [, , , pipe] = (child.stdio as ChildProcess['stdio'] | undefined) ?? [];
+    if (!pipe) throw new Error('The process has no pipe.');
+    return { child, pipe: pipe as Duplex, scratch };
+  } catch (error) {
+    rmSync(scratch, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Returns why a process has ended without an answer. */
+function endOf(signal: NodeJS.Signals | null): Finding {
+  // It, or the system, ends it so when it has taken too much memory.
+  return { kind: 'statement', message: signal === 'SIGKILL' ? SENTENCES.memory : SENTENCES.failed };
+}
+
 /**
  * A process that answers questions to one reach, one at a time. It has no environment, and a folder of its own, which goes
  * with it. It runs with the user of the server: another one could not open a file that only the server may read.
@@ -62,29 +98,36 @@ export class QueryProcess {
   #asked: Asked | undefined;
   #isEnded = false;
 
-  /** @param folder in which the folder of this process is made */
-  constructor(folder: string, settings: Omit<ProcessSettings, 'scratch'>) {
-    this.reach = settings.reach;
-    const scratch = mkdtempSync(join(folder, 'query-'));
-    const options = [`--max-old-space-size=${HEAP}`, ...threadOptions(WORKER), fileURLToPath(WORKER)];
-    this.#child = spawn(process.execPath, [...options, JSON.stringify({ ...settings, scratch })], {
-      env: {},
-      cwd: scratch,
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-    });
-    this.#pipe = this.#child.stdio[3] as Duplex;
-    this.#pipe.on('data', (chunk: Buffer) => this.#read(chunk));
+  private constructor(reach: string, { child, pipe, scratch }: Started) {
+    this.reach = reach;
+    this.#child = child;
+    this.#pipe = pipe;
+    pipe.on('data', (chunk: Buffer) => this.#read(chunk));
     // The end of the process says more.
-    this.#pipe.on('error', () => undefined);
-    this.closed = new Promise<NodeJS.Signals | null>((resolve) => {
-      this.#child.once('exit', (_code, signal) => resolve(signal));
-      this.#child.once('error', () => resolve(null));
-    }).then((signal) => {
+    pipe.on('error', () => undefined);
+    this.closed = new Promise<Finding>((resolve) => {
+      child.once('exit', (_code, signal) => resolve(endOf(signal)));
+      child.once('error', () => resolve(UNSTARTED));
+    }).then((finding) => {
       this.#isEnded = true;
-      this.#pipe.destroy();
-      this.#endWith(signal);
+      pipe.destroy();
+      this.#finish(faultOf(finding));
       return rm(scratch, { recursive: true, force: true });
     });
+  }
+
+  /**
+   * Starts a process.
+   * @param folder in which the folder of this process is made
+   * @throws Fault `unavailable` when the system has no room or no process left
+   */
+  static start(folder: string, settings: Omit<ProcessSettings, 'scratch'>): QueryProcess {
+    try {
+      return new QueryProcess(settings.reach, started(folder, settings));
+    } catch (cause) {
+      const { code, message, details } = faultOf(UNSTARTED);
+      throw new Fault(code, message, { ...details, cause });
+    }
   }
 
   /** True when it can be asked. */
@@ -155,12 +198,6 @@ export class QueryProcess {
     const { finding, isLast } = JSON.parse(content.toString()) as EndFrame;
     if (isLast) this.#isEnded = true;
     this.#finish(finding && faultOf(finding));
-  }
-
-  #endWith(signal: NodeJS.Signals | null): void {
-    // It, or the system, ends it so when it has taken too much memory.
-    const message = signal === 'SIGKILL' ? SENTENCES.memory : SENTENCES.failed;
-    this.#finish(faultOf({ kind: 'statement', message }));
   }
 
   #finish(found: Fault | undefined): void {

@@ -30,14 +30,16 @@ export async function writeReach(file: string, statements: readonly string[] = R
   instance.closeSync();
 }
 
+type Others = Partial<SqlRequest & { client: string }>;
+
 export interface Asking {
   folder: string;
   reach: string;
   queries: SqlQueries;
-  /** Asks, with defaults for all but the statement. */
-  ask(sql: string, others?: Partial<SqlRequest>, signal?: AbortSignal): Promise<SqlAnswer>;
+  /** Asks in a turn of its own, with defaults for all but the statement. */
+  ask(sql: string, others?: Others, signal?: AbortSignal): Promise<SqlAnswer>;
   /** Asks, and reads the whole answer as a text. */
-  read(sql: string, others?: Partial<SqlRequest>): Promise<string>;
+  read(sql: string, others?: Others): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -47,19 +49,20 @@ export async function startAsking(limits: Partial<SqlLimits> = {}, statements = 
   const reach = join(folder, 'reach.duckdb');
   await writeReach(reach, statements);
   const queries = new SqlQueries(folder, limits);
-  const ask: Asking['ask'] = (sql, others, signal) =>
-    queries.answer(
-      {
-        reach,
-        client: 'app',
-        sql,
-        tables: ['patient', 'observation'],
-        parameters: {},
-        format: 'ndjson',
-        header: true,
-        ...others,
-      },
-      signal,
+  const ask: Asking['ask'] = (sql, { client = 'app', ...others } = {}, signal) =>
+    queries.inTurn(client, () =>
+      queries.answer(
+        {
+          reach,
+          sql,
+          tables: ['patient', 'observation'],
+          parameters: {},
+          format: 'ndjson',
+          header: true,
+          ...others,
+        },
+        signal,
+      ),
     );
   return {
     folder,

@@ -9,6 +9,7 @@ import { Fault } from '../../../schema/fault/fault.ts';
 import { absentHere } from '../../../schema/http/answered-elsewhere.ts';
 import { parseTenant, type Tenant } from '../../../schema/tenant/tenant.ts';
 import { analysisSubgraph, type AnalysisDependencies } from '../app.ts';
+import { AnalysisThreads } from '../threads.ts';
 import { writeReach } from './reach.ts';
 
 /** Time of the rows of the stand-in. */
@@ -35,6 +36,8 @@ export interface SqlApp {
   reached: Access['patients'][];
   /** Replaces what a search finds. */
   found: Record<string, readonly object[]>;
+  /** Takes the place of a search. */
+  search: AnalysisDependencies['search'] | undefined;
   close(): Promise<void>;
 }
 
@@ -52,19 +55,25 @@ export const accessOf = (scope: string, patients: Access['patients'] = 'all'): A
 export async function startSqlApp({
   questions = {},
   fault,
+  inlineTime,
 }: {
   /** Published questions by the names of their files. */
   questions?: Readonly<Record<string, string>>;
   /** Thrown by the stand-in. */
   fault?: () => Fault | undefined;
+  /** Of `AnalysisThreads`. */
+  inlineTime?: number;
 } = {}): Promise<SqlApp> {
   const folder = mkdtempSync(join(tmpdir(), 'sql-routes-'));
   const file = join(folder, 'reach.duckdb');
   await writeReach(file, ROWS);
   let taken = 0;
+  // No dataset is built here.
+  const threads = new AnalysisThreads(new URL('none.ts', import.meta.url), inlineTime);
   const dependencies: AnalysisDependencies = {
     baseUrl: 'http://localhost',
     folder,
+    threads,
     now: () => Date.parse('2026-12-01T00:00:00Z'),
     jobs: absentHere(),
     tablesOf: () => ({
@@ -80,8 +89,9 @@ export async function startSqlApp({
         return { file, tables, time: TIME, release: () => void taken-- };
       },
     }),
-    async *search(_caller, type) {
-      yield sql.found[type] ?? [];
+    async *search(caller, type) {
+      if (sql.search) yield* sql.search(caller, type);
+      else yield sql.found[type] ?? [];
     },
     identityOf: async (_tenant, _access, id) => (id === 'nobody' ? undefined : { id, identifier: [] }),
     members: async (_tenant, access) => {
@@ -108,9 +118,11 @@ export async function startSqlApp({
     taken: () => taken,
     reached: [],
     found: {},
+    search: undefined,
     async close() {
       await app.close();
       await subgraph.close();
+      await threads.close();
       rmSync(folder, { recursive: true });
     },
   };
