@@ -179,9 +179,11 @@ describe('an export that fails', () => {
     await of.bulk.refresh();
     of.ehr.now += HOUR;
     of.ehr.output = [{ ...FLU, status: 'resolved' }];
-    of.ehr.deleted = ['Condition/cough', 'urn:uuid:1'];
+    of.ehr.deleted = ['Condition/cough'];
+    of.ehr.instead = ({ url }) =>
+      url.endsWith('/deleted') ? { body: '{"resourceType":"Bundle"}\n{"resource' } : undefined;
     await of.bulk.refresh();
-    expect(of.log[0]).toContain('deleted: line 2 has an entry that deletes no resource');
+    expect(of.log[0]).toContain('deleted: line 2 is not JSON, or is cut off');
     expect(of.store.loaded).toEqual(ALL);
   });
 

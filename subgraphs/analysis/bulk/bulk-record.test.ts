@@ -53,6 +53,32 @@ describe('data', () => {
     expect(of.log).toEqual([]);
   });
 
+  it('stay where a resource of another server was deleted, or none that can be found', async () => {
+    await of.bulk.refresh();
+    of.ehr.now += HOUR;
+    of.ehr.output = [{ ...FLU, status: 'resolved' }];
+    of.ehr.deleted = [
+      'https://other.example.org/fhir/Condition/flu',
+      'Condition?code=1',
+      `${BASE}/Condition/cough`,
+    ];
+    await of.bulk.refresh();
+    expect(of.store.loaded).toEqual({ 'Patient/ana': undefined, 'Condition/flu': 'resolved' });
+    expect(of.log).toEqual([expect.stringMatching(/deleted .*"entries":2/)]);
+  });
+
+  it.each([
+    ['to come', '2099-01-01T00:00:00Z', '2026-11-01T00:00:00.000Z'],
+    ['of long ago', '2001-01-01T00:00:00Z', '2001-01-01T00:00:00Z'],
+  ])('of a time %s are of no later one than that of our question', async (_what, transactionTime, since) => {
+    of.ehr.manifest = (made) => ({ ...made, transactionTime });
+    await of.bulk.refresh();
+    expect(of.bulk.time).toEqual(new Date(since));
+    of.ehr.now += HOUR;
+    await of.bulk.refresh();
+    expect(of.kickOffs.at(-1)).toContain(`&_since=${encodeURIComponent(since)}`);
+  });
+
   it('stay the same files when nothing has changed, with a later time', async () => {
     await of.bulk.refresh();
     const files = () => readdirSync(join(of.folder, 'record'), { recursive: true }).sort();
@@ -121,6 +147,15 @@ describe('files', () => {
       { reference: 'Patient/ana' },
       { reference: references[1] },
     ]);
+  });
+
+  it('may begin with a byte order mark', async () => {
+    const [first, second] = [FLU, COUGH].map((one) => JSON.stringify(one));
+    of.ehr.instead = ({ url }) =>
+      url.endsWith('/file/Condition') ? { body: `\ufeff${first}\n${second}\n` } : undefined;
+    await of.bulk.refresh();
+    expect(of.log).toEqual([]);
+    expect(of.store.loaded).toEqual(ALL);
   });
 
   it('of a resource larger than a chunk, and of Windows, are read', async () => {

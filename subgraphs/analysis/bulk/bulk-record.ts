@@ -240,7 +240,10 @@ export class BulkRecord {
     await download.tellIssues();
     await download.save(folder);
     const { types } = this.#settings;
-    const of = { source: this.#source, types, time: manifest.transactionTime, run };
+    const { transactionTime } = manifest;
+    // Where the clock of the EHR is wrong, changes from now on must not be before the time of the data.
+    const time = Date.parse(transactionTime) > began ? new Date(began).toISOString() : transactionTime;
+    const of = { source: this.#source, types, time, run };
     const state = { ...of, wholeAt: since === undefined ? began : this.#state!.wholeAt };
     if (since === undefined) await this.#versions.replace(state);
     else await this.#versions.add(state, await download.deleted());

@@ -73,9 +73,14 @@ export class Download {
 
   /** Returns the resources that are deleted. */
   async deleted(): Promise<IdsByType> {
+    const { log, tenant } = this.#settings;
     const deleted: IdsByType = new Map();
+    const options = { base: this.#server.base, most: MOST_DELETED };
     for (const file of this.#manifest.deleted) {
-      await this.#each(file, 'deleted', (bytes) => readDeleted(bytes, deleted, MOST_DELETED));
+      const read = (bytes: AsyncIterable<Uint8Array>) => readDeleted(bytes, deleted, options);
+      const entries = await this.#each(file, 'deleted', read);
+      const message = 'the EHR says of resources that are not its own, or not named, that they were deleted';
+      if (entries > 0) log.warn({ tenant: tenant.key, entries }, message);
     }
     return deleted;
   }

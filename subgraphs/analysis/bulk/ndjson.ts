@@ -40,24 +40,27 @@ async function* linesOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Lines>
     length += chunk.length;
     if (length > LONGEST_LINE) throw new LineError(first, `has more than ${LONGEST_LINE} bytes`);
     if (end < 0) continue;
-    const lines = Buffer.concat(rest).toString('utf8').split('\n');
+    const lines = textOf(rest, first).split('\n');
     yield { first, lines };
     first += lines.length;
     rest = [chunk.subarray(end + 1)];
     length = chunk.length - end - 1;
   }
-  if (length > 0) yield { first, lines: [Buffer.concat(rest).toString('utf8')] };
+  if (length > 0) yield { first, lines: [textOf(rest, first)] };
 }
 
-/** Yields the resources of NDJSON with their numbers. @throws LineError */
-async function* resourcesOf(
+/** Some programs begin a file with a byte order mark. */
+const textOf = (bytes: readonly Uint8Array[], first: number): string => {
+  const text = Buffer.concat(bytes).toString('utf8');
+  return first === 1 && text.startsWith('\ufeff') ? text.slice(1) : text;
+};
+
+/** Yields the lines that are not empty, with their numbers. @throws LineError for one that is too long */
+async function* filledLines(
   bytes: AsyncIterable<Uint8Array>,
-): AsyncGenerator<{ line: number; text: string; resource: object }> {
+): AsyncGenerator<{ line: number; text: string }> {
   for await (const { first, lines } of linesOf(bytes)) {
-    for (const [index, text] of lines.entries()) {
-      const line = first + index;
-      if (text.trim() !== '') yield { line, text, resource: parsed(text, line) };
-    }
+    for (const [index, text] of lines.entries()) if (text.trim() !== '') yield { line: first + index, text };
   }
 }
 
@@ -111,33 +114,43 @@ export type IdsByType = Map<string, Set<string>>;
 
 /**
  * Adds the resources that a file of Bundles says are deleted (Bulk Data Access 3.0, `deleted`).
+ * @param base of the server: resources of others are not meant
  * @param most ids that there may be
+ * @returns number of the entries that name no resource of the server
  * @throws LineError for a line that is no such Bundle, or one too many
  */
 export async function readDeleted(
   bytes: AsyncIterable<Uint8Array>,
   deleted: IdsByType,
-  most: number,
-): Promise<void> {
+  { base, most }: { base: string; most: number },
+): Promise<number> {
   let count = [...deleted.values()].reduce((sum, { size }) => sum + size, 0);
-  for await (const { line, resource } of resourcesOf(bytes)) {
-    for (const { type, id } of deletionsOf(resource, line)) {
-      if (++count > most) throw new LineError(line, `is after ${most} deleted resources`);
-      const ids = deleted.get(type) ?? new Set();
-      deleted.set(type, ids.add(id));
+  let skipped = 0;
+  for await (const { line, text } of filledLines(bytes)) {
+    for (const entry of entriesOf(parsed(text, line), line)) {
+      const target = deletionOf(entry, base);
+      if (!target) skipped++;
+      else if (++count > most) throw new LineError(line, `is after ${most} deleted resources`);
+      else deleted.set(target.type, (deleted.get(target.type) ?? new Set()).add(target.id));
     }
   }
+  return skipped;
 }
 
-function deletionsOf(bundle: object, line: number): { type: string; id: string }[] {
+function entriesOf(bundle: object, line: number): readonly unknown[] {
   const { resourceType, entry = [] } = bundle as { resourceType?: unknown; entry?: unknown };
-  if (resourceType !== 'Bundle' || !Array.isArray(entry)) throw new LineError(line, 'is not a Bundle');
-  return entry.map((one: { request?: { method?: unknown; url?: unknown } } | null) => {
-    const { method, url } = one?.request ?? {};
-    const target = method === 'DELETE' && typeof url === 'string' ? parseReference(url) : undefined;
-    if (target) return target;
-    throw new LineError(line, 'has an entry that deletes no resource');
-  });
+  if (resourceType === 'Bundle' && Array.isArray(entry)) return entry;
+  throw new LineError(line, 'is not a Bundle');
+}
+
+/** Returns the resource that an entry deletes, by its type and id; undefined for one of another server, or none. */
+function deletionOf(entry: unknown, base: string): ReturnType<typeof parseReference> {
+  const { request } = (entry ?? {}) as { request?: { method?: unknown; url?: unknown } | null };
+  const { method, url } = request ?? {};
+  if (method !== 'DELETE' || typeof url !== 'string') return undefined;
+  const own = url.startsWith(`${base}/`) ? url.slice(base.length + 1) : url;
+  const target = parseReference(own);
+  return target && own.startsWith(`${target.type}/`) ? target : undefined;
 }
 
 /** An issue of an OperationOutcome, for the operator. */
@@ -152,8 +165,8 @@ const LONGEST_TEXT = 200;
 /** Reads the first issues of a file of OperationOutcomes. @throws LineError */
 export async function readIssues(bytes: AsyncIterable<Uint8Array>, most: number): Promise<Issue[]> {
   const issues: Issue[] = [];
-  for await (const { resource } of resourcesOf(bytes)) {
-    issues.push(...issuesOf(resource));
+  for await (const { line, text } of filledLines(bytes)) {
+    issues.push(...issuesOf(parsed(text, line)));
     if (issues.length >= most) break;
   }
   return issues.slice(0, most);

@@ -8,7 +8,7 @@ export interface RecordState {
   /** The EHR, and the Group: of another one they say nothing. */
   source: string;
   types: readonly string[];
-  /** FHIR instant up to which they have all changes: `transactionTime` of the last export. */
+  /** FHIR instant up to which they have all changes: `transactionTime` of the last export, but not after its begin. */
   time: string;
   /** Milliseconds since the epoch at which the last export of everything began. */
   wholeAt: number;
