@@ -218,3 +218,71 @@ describe('an export that fails', () => {
     );
   });
 });
+
+describe('an export that failed in part, as the EHR says', () => {
+  const outcome = (...issue: object[]) => JSON.stringify({ resourceType: 'OperationOutcome', issue });
+  const says = (body: string) => {
+    of.ehr.errors = ['errors'];
+    of.ehr.instead = ({ url }) => (url.endsWith('/file/errors') ? { body } : undefined);
+  };
+  const failed = { severity: 'error', code: 'exception', diagnostics: 'Condition could not be exported' };
+  const warning = outcome({ severity: 'warning', code: 'informational', diagnostics: 'left out' });
+
+  it.each([
+    ['everything', 8 * 24 * HOUR],
+    ['changes', HOUR],
+  ])('of %s: the data and their time stay, and it is asked for again', async (_what, later) => {
+    await of.bulk.refresh();
+    of.ehr.now += later;
+    of.ehr.output = [ANA];
+    says(outcome(failed));
+    await of.bulk.refresh();
+    await of.bulk.refresh();
+    expect(of.log).toHaveLength(1);
+    expect(of.log[0]).toContain('the data from before are used');
+    expect(of.log[0]).toContain('it says of it: Condition could not be exported');
+    expect(of.store.loaded).toEqual(ALL);
+    expect(of.bulk.time).toEqual(new Date('2026-11-01T00:00:00Z'));
+    of.ehr.instead = undefined;
+    of.ehr.errors = [];
+    of.ehr.output = [ANA, { ...FLU, status: 'resolved' }, COUGH];
+    await of.bulk.refresh();
+    expect(of.kickOffs).toHaveLength(4);
+    expect(of.kickOffs[3]).toBe(of.kickOffs[2]);
+    expect(of.store.loaded).toEqual({ ...ALL, 'Condition/flu': 'resolved' });
+  });
+
+  it.each([
+    ['fatal', outcome({ severity: 'fatal', code: 'not-supported' })],
+    ['after many warnings', `${`${warning}\n`.repeat(100)}${outcome(failed)}`],
+    ['without a severity', outcome({ diagnostics: 'broken' })],
+    ['in JSON over several lines', JSON.stringify(JSON.parse(outcome(failed)), null, 2)],
+  ])('%s', async (_what, body) => {
+    says(body);
+    await of.bulk.refresh();
+    expect(of.log).toEqual([expect.stringContaining('the EHR gave no export')]);
+    expect(of.store.loaded).toEqual({});
+  });
+
+  it.each([
+    [
+      'warnings and information',
+      `${warning}\n${outcome({ severity: 'information', code: 'informational' })}`,
+      2,
+    ],
+    [
+      'what it does not support',
+      outcome({ severity: 'error', code: 'not-supported', diagnostics: '_type' }),
+      1,
+    ],
+    ['a file that is not NDJSON', '<html>\n</html>', 1],
+    ['another resource', JSON.stringify(ANA), 0],
+  ])('%s do not count', async (_what, body, told) => {
+    says(body);
+    await of.bulk.refresh();
+    expect(of.log).toHaveLength(told);
+    expect(of.log.join()).not.toContain('gave no export');
+    expect(of.log.join()).not.toContain('html');
+    expect(of.store.loaded).toEqual(ALL);
+  });
+});

@@ -11,7 +11,7 @@ import { LineError, readDeleted, readIssues, saveResources, type IdsByType } fro
 const MOST_BYTES = 50 * 1024 ** 3;
 /** Deleted resources of one export, whose ids are kept in memory. */
 const MOST_DELETED = 1_000_000;
-/** Issues of the EHR that are told in the log. */
+/** Issues in a file of the EHR that are told in the log. */
 const MOST_ISSUES = 20;
 /** Attempts to download a file, and milliseconds between them. */
 const ATTEMPTS = 3;
@@ -44,12 +44,19 @@ export class Download {
     this.#ending = ending;
   }
 
-  /** Tells in the log what the EHR says of the export. */
+  /**
+   * Tells in the log what the EHR says of the export.
+   * @throws Fault `bad_gateway` when it says that data are missing
+   */
   async tellIssues(): Promise<void> {
     const { log, tenant } = this.#settings;
     for (const file of this.#manifest.error) {
-      const issues = await this.#each(file, 'errors', (bytes) => readIssues(bytes, MOST_ISSUES));
-      for (const issue of issues) log.warn({ tenant: tenant.key, ...issue }, 'the EHR says of its export');
+      const read = (bytes: AsyncIterable<Uint8Array>) => readIssues(bytes, MOST_ISSUES);
+      const { failures, others, unreadable: lines } = await this.#each(file, 'errors', read);
+      if (failures.length > 0)
+        throw unusable(`it says of it: ${failures.map(({ text }) => text).join('; ')}`);
+      for (const issue of others) log.warn({ tenant: tenant.key, ...issue }, 'the EHR says of its export');
+      if (lines > 0) log.warn({ tenant: tenant.key, lines }, 'a file of errors of the EHR is no NDJSON');
     }
   }
 

@@ -156,21 +156,52 @@ function deletionOf(entry: unknown, base: string): ReturnType<typeof parseRefere
 /** An issue of an OperationOutcome, for the operator. */
 export interface Issue {
   severity: string;
+  code: string | undefined;
   text: string;
 }
 
 /** Longest text of an issue. */
 const LONGEST_TEXT = 200;
+/** Matches a line that is not JSON: one of those of an OperationOutcome that is written in several. */
+const SAYS_FAILED = /"severity"\s*:\s*"(error|fatal)"/i;
 
-/** Reads the first issues of a file of OperationOutcomes. @throws LineError */
-export async function readIssues(bytes: AsyncIterable<Uint8Array>, most: number): Promise<Issue[]> {
-  const issues: Issue[] = [];
-  for await (const { line, text } of filledLines(bytes)) {
-    issues.push(...issuesOf(parsed(text, line)));
-    if (issues.length >= most) break;
-  }
-  return issues.slice(0, most);
+/** Content of a file of OperationOutcomes. */
+interface Issues {
+  /** The first ones that say that data are missing. */
+  failures: Issue[];
+  /** The first ones of the others. */
+  others: Issue[];
+  /** Number of the lines that are not JSON. */
+  unreadable: number;
 }
+
+/**
+ * Reads a file of OperationOutcomes (Bulk Data Access 3.0, `error`): errors, warnings and information.
+ * @param most issues of each kind that are kept
+ */
+export async function readIssues(bytes: AsyncIterable<Uint8Array>, most: number): Promise<Issues> {
+  const read: Issues = { failures: [], others: [], unreadable: 0 };
+  for await (const { text } of filledLines(bytes)) {
+    let issues: Issue[];
+    try {
+      issues = issuesOf(JSON.parse(text));
+    } catch {
+      read.unreadable++;
+      issues = SAYS_FAILED.test(text) ? [{ severity: 'error', code: undefined, text: UNREADABLE }] : [];
+    }
+    for (const issue of issues) {
+      const kept = isFailure(issue) ? read.failures : read.others;
+      if (kept.length < most) kept.push(issue);
+    }
+  }
+  return read;
+}
+
+const UNREADABLE = 'an error in a line that is not JSON';
+
+/** Returns true unless a parameter or type is meant that the server does not have: it may leave these out (`handling=lenient`). */
+const isFailure = ({ severity, code }: Issue): boolean =>
+  /^fatal$/i.test(severity) || (/^error$/i.test(severity) && code !== 'not-supported');
 
 /** Returns the issues of an OperationOutcome; none of anything else. */
 export function issuesOf(outcome: unknown): Issue[] {
@@ -179,8 +210,12 @@ export function issuesOf(outcome: unknown): Issue[] {
   return issue.map((one: Record<string, unknown> | null) => {
     const { severity, code, diagnostics, details } = one ?? {};
     const { text } = (details ?? {}) as { text?: unknown };
-    const said = [text, diagnostics, code].find((value) => typeof value === 'string') ?? '';
-    return { severity: typeof severity === 'string' ? severity : 'error', text: shortened(String(said)) };
+    const [said = ''] = [text, diagnostics, code].filter((value) => typeof value === 'string');
+    return {
+      severity: typeof severity === 'string' ? severity : 'error',
+      code: typeof code === 'string' ? code : undefined,
+      text: shortened(said),
+    };
   });
 }
 

@@ -45,6 +45,8 @@ class BulkEhr {
   output: TestResource[] = [ANA, FLU, COUGH];
   deleted: string[] = [];
   errors: string[] = [];
+  /** Of its errors. */
+  severity = 'warning';
   /** Status answers before the manifest. */
   waits: Answered[] = [];
   /** Answers a request in the place of the EHR. */
@@ -71,7 +73,8 @@ class BulkEhr {
     if (path === '/status/1') return this.waits.shift() ?? { body: JSON.stringify(this.#manifest()) };
     const [, name = ''] = /^\/file\/(.+)$/.exec(path) ?? [];
     if (name === 'deleted') return { body: this.deleted.map((url) => bundle(url)).join('\n') };
-    if (name === 'errors') return { body: this.errors.map((text) => outcome(text)).join('\n') };
+    if (name === 'errors')
+      return { body: this.errors.map((text) => outcome(this.severity, text)).join('\n') };
     return {
       body: this.#of(name)
         .map((one) => `${JSON.stringify(one)}\n`)
@@ -103,8 +106,8 @@ const bundle = (url: string): string =>
     type: 'transaction',
     entry: [{ request: { method: 'DELETE', url } }],
   });
-const outcome = (text: string): string =>
-  JSON.stringify({ resourceType: 'OperationOutcome', issue: [{ severity: 'warning', details: { text } }] });
+const outcome = (severity: string, text: string): string =>
+  JSON.stringify({ resourceType: 'OperationOutcome', issue: [{ severity, details: { text } }] });
 
 /** A store: of the files of a record, the last version of each resource. */
 export class TestStore {
