@@ -139,6 +139,8 @@ describe('the patients whose tokens find a resource by search', () => {
       { resourceType: 'Condition', subject: { reference: 'https://x/Patient/ana' } },
       [],
     ],
+    ['nobody of a list', { resourceType: 'Condition', subject: { reference: ['Patient/ana'] } }, []],
+    ['nobody of what is no reference', { resourceType: 'Condition', subject: { reference: { a: 1 } } }, []],
     ['nobody of what is shared', { resourceType: 'Practitioner', id: 'dr' }, []],
     ['nobody of what is never shown', { resourceType: 'List', subject: ana }, []],
     [

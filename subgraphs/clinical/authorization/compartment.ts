@@ -53,7 +53,7 @@ export class Compartment {
     // As above: the parameter `subject` of these types consists of the same element.
     const element = this.#patientElement(type);
     const reference = element && (resource as WithPatient)[element]?.reference;
-    if (reference !== undefined && ONE_PATIENT.test(reference)) return [reference.slice('Patient/'.length)];
+    if (isOnePatient(reference)) return [reference.slice('Patient/'.length)];
     return ['patient', 'subject']
       .flatMap((code) => this.referenced(resource, code))
       .map(parseReference)
@@ -71,10 +71,10 @@ export class Compartment {
     if (binding === undefined) return [];
     const element = binding === 'patient' ? this.#patientElement(type) : undefined;
     const reference = element && (resource as WithPatient)[element]?.reference;
-    if (reference !== undefined && ONE_PATIENT.test(reference)) return [reference.slice('Patient/'.length)];
+    if (isOnePatient(reference)) return [reference.slice('Patient/'.length)];
     const targets = new Set(this.referenced(resource, binding));
     return [...targets]
-      .filter((target) => ONE_PATIENT.test(target) && this.includes(resource, new Set([target])))
+      .filter((target) => isOnePatient(target) && this.includes(resource, new Set([target])))
       .map((target) => target.slice('Patient/'.length));
   }
 
@@ -88,14 +88,19 @@ export class Compartment {
     return this.#patientElements.get(type);
   }
 
-  /** Returns the literal targets (`Patient/1`) of a reference parameter in this resource. */
+  /** Returns the literal targets (`Patient/1`) of a reference parameter in this resource: none where it is not valid FHIR. */
   referenced(resource: Resource, code: string): string[] {
     const key = `${resource.resourceType} ${code}`;
     if (!this.#indexers.has(key)) {
       const parameter = searchParameter(resource.resourceType, code);
       this.#indexers.set(key, parameter && compileIndexer(parameter, resource.resourceType));
     }
-    return this.#indexers.get(key)?.rows(resource).reference ?? [];
+    try {
+      return this.#indexers.get(key)?.rows(resource).reference ?? [];
+    } catch (error) {
+      if (error instanceof TypeError) return [];
+      throw error;
+    }
   }
 }
 
@@ -103,6 +108,9 @@ type PatientElement = 'patient' | 'subject';
 type WithPatient = Resource & { [element in PatientElement]?: Reference };
 
 const ONE_PATIENT = /^Patient\/[A-Za-z0-9\-.]{1,64}$/;
+/** A damaged resource may have anything there. */
+const isOnePatient = (reference: unknown): reference is string =>
+  typeof reference === 'string' && ONE_PATIENT.test(reference);
 const ONE_ELEMENT = /^(\w+)\.(patient|subject)(?:\.where\(resolve\(\) is Patient\))?$/;
 
 /** Also true for a subject with only an identifier or display: it is a person, but an unknown one. */
