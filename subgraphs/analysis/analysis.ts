@@ -203,6 +203,9 @@ export class Analysis {
       if (dataset === before) return;
       this.#reaches.clear();
       log.info({ tables: dataset.tables.length, rows: rowsOf(dataset) }, 'analysis: the tables are made');
+      for (const { name: table, refused } of dataset.tables)
+        if (refused)
+          log.warn({ table, ...refused }, 'analysis: a table is without values of damaged resources');
     } catch (error) {
       if (!this.#closing.signal.aborted) this.#failed(error);
     }

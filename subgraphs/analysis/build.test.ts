@@ -9,7 +9,7 @@ import { Datasets } from './datasets.ts';
 import { loadEngine } from './engine.ts';
 import { RESOURCES } from './test/resources.ts';
 import { objectsOf } from './test/view-objects.ts';
-import { ownTables } from './views/tables.ts';
+import { ownTables, tablesOf } from './views/tables.ts';
 
 const record: RecordFeed = {
   texts: (type) => RESOURCES.filter((one) => one.resourceType === type).map((one) => JSON.stringify(one)),
@@ -51,19 +51,23 @@ const images: ImageFeed = {
 let root: string;
 let tables: BuiltTable[];
 
-async function build(folder: string, sources = { record, images }): Promise<BuiltTable[]> {
+async function build(
+  folder: string,
+  sources = { record, images },
+  views = ownTables(),
+): Promise<BuiltTable[]> {
   const duckdb = await loadEngine();
   const instance = await duckdb.DuckDBInstance.create(':memory:');
   const connection = await instance.connect();
-  return buildDataset({ duckdb, connection, folder, tables: ownTables() }, sources).finally(() => {
+  return buildDataset({ duckdb, connection, folder, tables: views }, sources).finally(() => {
     connection.closeSync();
     instance.closeSync();
   });
 }
 
-async function rowsOf(name: string): Promise<Record<string, unknown>[]> {
-  const { files } = tables.find((table) => table.name === name)!;
-  const { buffer, byteOffset, byteLength } = await readFile(join(root, files[0]!.path));
+async function rowsOf(name: string, of = tables, folder = root): Promise<Record<string, unknown>[]> {
+  const { files } = of.find((table) => table.name === name)!;
+  const { buffer, byteOffset, byteLength } = await readFile(join(folder, files[0]!.path));
   return parquetReadObjects({ file: buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer });
 }
 
@@ -110,6 +114,73 @@ describe('the tables of a dataset', () => {
       type: 'TIMESTAMP',
       description: undefined,
     });
+  });
+});
+
+describe('damaged resources', () => {
+  const observation = { resourceType: 'Observation', status: 'final', code: { text: 'x' } };
+  const two = [{ reference: 'Encounter/1' }, { reference: 'Encounter/2' }];
+  const damaged = [
+    { ...observation, id: 'o1', valueQuantity: { value: 1, unit: 'mg' } },
+    { ...observation, id: 'o2', valueQuantity: { value: '5', unit: 'mg' } },
+    { ...observation, id: 'o3', encounter: two },
+    { ...observation, id: 'o4', subject: [[null]], code: { text: { en: 'x' } } },
+    { resourceType: 'Patient', id: 'p1', gender: ['male', 'female'], name: [{ family: 'Sol' }] },
+    { resourceType: 'Condition', id: 'c1', clinicalStatus: two, code: { coding: [5, { code: 'J10' }] } },
+  ];
+  const view = (name: string, more: object) => ({
+    resourceType: 'ViewDefinition',
+    name,
+    resource: 'Observation',
+    select: [{ column: [{ name: 'id', path: 'getResourceKey()' }] }],
+    ...more,
+  });
+  const own = [
+    view('without_encounter', { where: [{ path: 'encounter.single().empty()' }] }),
+    view('by_encounter', {
+      select: [
+        { column: [{ name: 'id', path: 'getResourceKey()' }] },
+        { forEachOrNull: 'encounter.single()', column: [{ name: 'text', path: 'reference' }] },
+      ],
+    }),
+  ];
+  let folder: string;
+  let made: BuiltTable[];
+
+  beforeAll(async () => {
+    folder = join(root, 'damaged');
+    const texts = (type: string) =>
+      damaged.filter((one) => one.resourceType === type).map((one) => JSON.stringify(one));
+    made = await build(folder, { record: { ...record, texts }, images }, tablesOf(own));
+  });
+
+  const refusedIn = (name: string) => made.find((table) => table.name === name)!.refused;
+
+  it('are in the tables, without the values that these cannot have', async () => {
+    const rows = await rowsOf('observation', made, folder);
+    expect(rows).toMatchObject([
+      { id: 'o1', value: 1, unit: 'mg' },
+      { id: 'o2', value: null, unit: 'mg' },
+      { id: 'o3', encounter_id: null, code_text: 'x' },
+      { id: 'o4', patient_id: null, code_text: null },
+    ]);
+    expect(await rowsOf('patient', made, folder)).toMatchObject([{ id: 'p1', gender: null, family: 'Sol' }]);
+    expect(await rowsOf('condition', made, folder)).toMatchObject([{ code: null }, { code: 'J10' }]);
+  });
+
+  it('are left out where a condition fails, and have no rows of a list that cannot be read', async () => {
+    const idsOf = async (name: string) => (await rowsOf(name, made, folder)).map(({ id }) => id);
+    expect(await idsOf('without_encounter')).toEqual(['o1', 'o2', 'o4']);
+    expect(await idsOf('by_encounter')).toEqual(['o1', 'o2', 'o3', 'o4']);
+    for (const name of ['without_encounter', 'by_encounter'])
+      expect(refusedIn(name)).toMatchObject({ values: 1, first: 'Observation/o3' });
+  });
+
+  it('are counted for each table, with the first one', () => {
+    const at = expect.stringMatching(/^select\[0\]\.column\[\d+\]\.path$/);
+    expect(refusedIn('observation')).toEqual({ values: 3, first: 'Observation/o2', at });
+    expect(refusedIn('patient')).toEqual({ values: 1, first: 'Patient/p1', at });
+    expect(refusedIn('encounter')).toBeUndefined();
   });
 });
 

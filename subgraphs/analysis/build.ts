@@ -2,7 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { Fault } from '../../schema/fault/fault.ts';
 import type { DuckDb } from './engine.ts';
 import { ParquetTable, sqlTypeText, type TableFile } from './parquet-tables.ts';
-import { rowMaker, TableRows, type RowsOfView } from './rows.ts';
+import { rowMaker, TableRows, type Refused, type RowsOfView } from './rows.ts';
 import type { TableColumn } from './views/column-types.ts';
 import { HIDDEN_TABLES, otherTables, RESOURCE_ID, type ViewTable } from './views/tables.ts';
 import type { Values } from './views/values.ts';
@@ -50,6 +50,8 @@ export interface BuiltTable {
   rows: number;
   bytes: number;
   files: readonly TableFile[];
+  /** Values of damaged resources, which are null or left out. */
+  refused?: Refused | undefined;
 }
 
 /** Resources between two looks whether a file is full, or the build is given up. */
@@ -68,7 +70,7 @@ export interface BuildOptions {
 
 /**
  * Writes all tables of a dataset as Parquet files.
- * @throws Fault `unavailable` when the disk is full; ViewValueError for a resource that a view cannot take
+ * @throws Fault `unavailable` when the disk is full
  */
 export async function buildDataset(options: BuildOptions, sources: BuildSources): Promise<BuiltTable[]> {
   try {
@@ -105,6 +107,7 @@ const ID_COLUMN: TableColumn = {
 /** A table that is being written. */
 interface Written extends Pick<BuiltTable, 'name' | 'of'> {
   columns: readonly TableColumn[];
+  refused: Refused;
   file: ParquetTable;
   rows: TableRows;
 }
@@ -128,8 +131,9 @@ class Build {
         written.push(await this.#open(name, [...view.columns, ...more], { type, key }));
       }
       const all = [...written, compartment];
-      const views = made.map(({ name: table, view, key }, index) => {
-        return { view, table, rows: written[index]!.rows, addsId: key === RESOURCE_ID };
+      const views = made.map(({ view, key }, index) => {
+        const { rows, refused } = written[index]!;
+        return { view, rows, refused, addsId: key === RESOURCE_ID };
       });
       const add = adder(type, views, compartment.rows);
       // The images say more of a study than the record, and name its studies too.
@@ -196,10 +200,11 @@ class Build {
   async #open(name: string, columns: readonly TableColumn[], of?: BuiltTable['of']): Promise<Written> {
     const file = new ParquetTable(this.#options, name, columns);
     await file.open();
-    return { name, of, columns, file, rows: new TableRows(columns, (batch) => file.append(batch)) };
+    const rows = new TableRows(columns, (batch) => file.append(batch));
+    return { name, of, columns, file, rows, refused: { values: 0, first: undefined, at: undefined } };
   }
 
-  async #finish({ name, of, columns, file, rows }: Written): Promise<void> {
+  async #finish({ name, of, columns, file, rows, refused }: Written): Promise<void> {
     rows.flush();
     const files = await file.finish();
     const described = columns
@@ -210,7 +215,8 @@ class Build {
       });
     const sum = (of: (file: TableFile) => number): number => files.reduce((all, one) => all + of(one), 0);
     const size = { rows: sum((one) => one.rows), bytes: sum((one) => one.bytes) };
-    this.#built.push({ name, of, columns: described, ...size, files });
+    const damaged = refused.values > 0 ? refused : undefined;
+    this.#built.push({ name, of, columns: described, ...size, files, refused: damaged });
   }
 }
 

@@ -49,8 +49,24 @@ describe('a value of FHIR JSON in a column', () => {
     ['DOUBLE', '1'],
     ['VARCHAR', { a: 1 }],
     ['DATE', 2020],
+    ['BIGINT', '1.0'],
+    ['BIGINT', ''],
+    ['BIGINT', true],
   ])('%s cannot be %j', (sqlType, value) => {
     expect(() => gathered(column(sqlType)).table.add([value])).toThrow(ViewValueError);
+  });
+
+  it('is null where its column cannot have it and that is only to be told', () => {
+    const { table, rows } = gathered([...column('DOUBLE'), ...column('VARCHAR', true)]);
+    let refused = 0;
+    table.add(['1', ['x', {}]], () => refused++);
+    table.add([1, ['x']], () => refused++);
+    table.flush();
+    expect(rows).toEqual([
+      [null, null],
+      [1, ['x']],
+    ]);
+    expect(refused).toBe(2);
   });
 
   it('may be a list', () => {
@@ -61,6 +77,15 @@ describe('a value of FHIR JSON in a column', () => {
     table.flush();
     expect(rows).toEqual([[['CT', 'SR']], [['CT']], [null]]);
   });
+});
+
+it('names the resource that a view cannot take', async () => {
+  const path = 'value.ofType(Quantity).value';
+  const column = [{ name: 'value', path, type: 'decimal' }];
+  const view = compileView({ resource: 'Observation', select: [{ column }] });
+  const resource = { resourceType: 'Observation', id: 'o', valueQuantity: { value: '5' } };
+  const making = makeRows([resource], [{ view, rows: gathered(view.columns).table }]);
+  await expect(making).rejects.toThrow('Observation/o: select[0].column[0].path: A value is no DOUBLE.');
 });
 
 it('makes the rows of a stream, many at a time', async () => {

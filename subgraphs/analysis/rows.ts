@@ -1,7 +1,7 @@
 import { CONVERSIONS, type ColumnValue, type TableColumn } from './views/column-types.ts';
 import { ViewValueError } from './views/findings.ts';
 import { listOf, type Values } from './views/values.ts';
-import type { CompiledView } from './views/view-steps.ts';
+import type { CompiledView, Refuse } from './views/view-steps.ts';
 
 /** Rows that are written at once: a vector of DuckDB. */
 const ROWS_TOGETHER = 2048;
@@ -35,15 +35,23 @@ export class TableRows {
     this.#batch = { columns: columns.map(() => []), rows: 0, size: 0 };
   }
 
-  /** Adds a row of values as FHIR JSON has them. @throws ViewValueError for one that its column cannot have */
-  add(row: readonly Values[]): void {
+  /**
+   * Adds a row of values as FHIR JSON has them.
+   * @param refused is told of each value that its column cannot have, which is then null
+   * @throws ViewValueError for such a value, where there is no `refused`
+   */
+  add(row: readonly Values[], refused?: Refuse): void {
     const { columns, rows } = this.#batch;
     for (let index = 0; index < columns.length; index++) {
       const value = row[index];
       const converted = value === undefined || value === null ? null : this.#converters[index]!(value);
-      if (converted === undefined) throw notOfType(this.#columns[index]!);
-      columns[index]![rows] = converted;
-      this.#batch.size += sizeOf(converted);
+      if (converted === undefined) {
+        const column = this.#columns[index]!;
+        if (!refused) throw new ViewValueError(placeOf(column), `A value is no ${column.sqlType}.`);
+        refused(placeOf(column));
+      }
+      columns[index]![rows] = converted ?? null;
+      this.#batch.size += sizeOf(converted ?? null);
     }
     if (++this.#batch.rows === ROWS_TOGETHER || this.#batch.size > SIZE_TOGETHER) this.flush();
   }
@@ -72,17 +80,23 @@ function converterOf({ sqlType, collection }: TableColumn): Convert {
   };
 }
 
-function notOfType(column: TableColumn & { path?: string }): ViewValueError {
-  const { path = column.name, sqlType } = column;
-  return new ViewValueError(path, `A value is no ${sqlType}.`);
+/** Returns the place of a column in its view; its name, if no view makes it. */
+const placeOf = ({ name, path = name }: TableColumn & { path?: string }): string => path;
+
+/** Values that damaged resources have, and a table cannot. */
+export interface Refused {
+  values: number;
+  /** The resource of the first one, such as `Observation/1`, and its place in the view. */
+  first: string | undefined;
+  at: string | undefined;
 }
 
 /** A view, and the place for its rows. */
 export interface RowsOfView {
   view: CompiledView;
   rows: TableRows;
-  /** Of a table: errors name it, and the resource. */
-  table?: string;
+  /** Counts the values that the view cannot take, which are then null or left out; without it, they are errors. */
+  refused?: Refused;
   /** True when each row has one more column at its end: the id of its resource. */
   addsId?: boolean;
 }
@@ -90,20 +104,25 @@ export interface RowsOfView {
 /** Returns a function that makes the rows of all views of a resource. @throws ViewValueError for one that a view cannot take */
 export function rowMaker(views: readonly RowsOfView[]): (resource: unknown) => void {
   let id: Values;
-  const sinks = views.map(({ view, rows, table, addsId }) => {
+  const makers = views.map(({ view, rows, refused, addsId }) => {
+    const name = (): string => `${view.resource}/${String(id)}`;
+    const refuse =
+      refused &&
+      ((at: string): void => {
+        if (refused.values++ === 0) Object.assign(refused, { first: name(), at });
+      });
     const sink = addsId
-      ? (row: readonly Values[]) => rows.add([...row, id])
-      : (row: readonly Values[]) => rows.add(row);
-    return { view, table, sink };
+      ? (row: readonly Values[]) => rows.add([...row, id], refuse)
+      : (row: readonly Values[]) => rows.add(row, refuse);
+    return { view, name, sink, refuse };
   });
   return (resource) => {
     ({ id } = resource as { id?: string });
-    for (const { view, table, sink } of sinks) {
+    for (const { view, name, sink, refuse } of makers) {
       try {
-        view.rows(resource, sink);
+        view.rows(resource, sink, refuse);
       } catch (error) {
-        if (table === undefined || !(error instanceof ViewValueError)) throw error;
-        throw new ViewValueError(`${table} of ${view.resource}/${String(id)}`, error.message);
+        throw error instanceof ViewValueError ? new ViewValueError(name(), error.message) : error;
       }
     }
   };

@@ -94,7 +94,10 @@ export const CONVERSIONS: Readonly<Record<SqlType, (value: unknown) => ColumnVal
   BOOLEAN: (value) => (typeof value === 'boolean' ? value : undefined),
   INTEGER: (value) =>
     Number.isInteger(value) && Math.abs(value as number) < MAX_INTEGER ? (value as number) : undefined,
-  BIGINT: (value) => (Number.isSafeInteger(Number(value)) ? BigInt(value as number | string) : undefined),
+  BIGINT: (value) => {
+    const number = typeof value === 'string' && /^[+-]?\d+$/.test(value) ? Number(value) : value;
+    return Number.isSafeInteger(number) ? BigInt(number as number) : undefined;
+  },
   DOUBLE: (value) => (typeof value === 'number' ? value : undefined),
   DATE: (value) => {
     if (typeof value !== 'string') return undefined;

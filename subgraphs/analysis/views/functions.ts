@@ -88,7 +88,7 @@ const textOf = (value: unknown): string => {
 
 /** Returns the id of a reference's target; undefined when it is of another type, or names no resource. */
 function keyOf(reference: unknown, type: string | undefined): string | undefined {
-  const target = parseReference((reference as { reference?: string }).reference);
+  const target = parseReference((reference as { reference?: string } | null)?.reference);
   return target && (type === undefined || target.type === type) ? target.id : undefined;
 }
 
@@ -244,7 +244,7 @@ export const FUNCTIONS: ReadonlyMap<string, FhirPathFunction> = new Map<string, 
           run: (focus, scope) => {
             const wanted = single(url(focus, scope));
             const found = listOf(all(focus, scope));
-            return collectionOf(found.filter((one) => (one as { url?: string }).url === wanted));
+            return collectionOf(found.filter((one) => (one as { url?: string } | null)?.url === wanted));
           },
         };
       },
@@ -256,7 +256,7 @@ export const FUNCTIONS: ReadonlyMap<string, FhirPathFunction> = new Map<string, 
       arity: [0, 0],
       compile: ({ input }) => ({
         type: 'id',
-        run: (focus, scope) => flatMap(input.run(focus, scope), (one) => (one as { id?: string }).id),
+        run: (focus, scope) => flatMap(input.run(focus, scope), (one) => (one as { id?: string } | null)?.id),
       }),
     },
   ],

@@ -19,15 +19,19 @@ export interface CompiledColumn {
 /** Takes a row. The array is used again for the next one: its values are undefined, a value, or a list. */
 export type RowSink = (row: readonly Values[]) => void;
 
+/** Is told the place in the definition of a value that a view or a table cannot take. */
+export type Refuse = (at: string) => void;
+
 export interface CompiledView {
   /** Type of the resources of which it makes rows. */
   resource: string;
   columns: readonly CompiledColumn[];
   /**
    * Makes the rows of one resource; none for another type.
-   * @throws ViewValueError for a value that its column or condition cannot take
+   * @param refused is told of each value that its column or condition cannot take, and takes it for none
+   * @throws ViewValueError for such a value, where there is no `refused`
    */
-  rows(resource: unknown, sink: RowSink): void;
+  rows(resource: unknown, sink: RowSink, refused?: Refuse): void;
 }
 
 /** The resource whose rows are being made. There is one for each view: rows are made one after another. */
@@ -38,6 +42,7 @@ interface State {
   index: number[];
   row: Values[];
   sink: RowSink;
+  refused: Refuse | undefined;
   /** Place that is being evaluated, for messages. */
   at: string;
 }
@@ -65,6 +70,21 @@ export interface Loop {
 
 const scopeOf = ({ resource, index }: State, slot: number): Scope => ({ resource, rowIndex: index[slot]! });
 
+/** Takes a path for empty that has failed, in whatever way damaged data make it fail. @throws the error unless that is wanted */
+function refuse({ refused, at }: State, error: unknown): undefined {
+  if (!refused) throw error;
+  refused(at);
+}
+
+/** Returns the values of a path that a loop is about. */
+function valuesOf(state: State, run: Evaluate, focus: unknown, slot: number): readonly unknown[] {
+  try {
+    return listOf(run(focus, scopeOf(state, slot)));
+  } catch (error) {
+    return listOf(refuse(state, error));
+  }
+}
+
 /** Joins parts: each row of one with each row of those after it. */
 export function inSequence(parts: readonly Part[]): Part {
   const [only, ...others] = parts.filter((part) => part !== NOTHING);
@@ -88,8 +108,14 @@ export function columnsOf(made: readonly { column: CompiledColumn; run: Evaluate
       for (let index = 0; index < made.length; index++) {
         const { column, run } = made[index]!;
         state.at = column.path;
-        const values = run(focus, scope);
-        state.row[offset + index] = column.collection ? values : single(values);
+        let values: Values;
+        try {
+          values = run(focus, scope);
+          if (!column.collection) values = single(values);
+        } catch (error) {
+          values = refuse(state, error);
+        }
+        state.row[offset + index] = values;
       }
       next(state);
     };
@@ -114,7 +140,7 @@ export function forEach({ from, to, path }: Loop, run: Evaluate, orNull: boolean
     const step = body.link(offset, next);
     return (state) => {
       state.at = path;
-      const found = listOf(run(state.focus[from], scopeOf(state, from)));
+      const found = valuesOf(state, run, state.focus[from], from);
       const length = found.length === 0 && orNull ? 1 : found.length;
       for (let index = 0; index < length; index++) {
         state.focus[to] = found[index];
@@ -134,7 +160,7 @@ export function repeat({ from, to, path }: Loop, paths: readonly Evaluate[], bod
       if (++place.depth > DEEPEST) throw new ExpressionError(`It leads on more than ${DEEPEST} times.`);
       for (const run of paths) {
         state.at = path;
-        for (const value of listOf(run(focus, scopeOf(state, from)))) {
+        for (const value of valuesOf(state, run, focus, from)) {
           state.focus[to] = value;
           state.index[to] = place.index++;
           step(state);
@@ -154,6 +180,13 @@ export interface Condition {
   run: Evaluate;
 }
 
+function holds(values: Values): boolean {
+  if (isEmpty(values)) return false;
+  const value = single(values);
+  if (typeof value !== 'boolean') throw new ExpressionError('The condition gives no boolean.');
+  return value;
+}
+
 /** Links all parts. @param slots number of them */
 export function viewOf(
   resource: string,
@@ -169,24 +202,26 @@ export function viewOf(
     index: Array.from({ length: slots }, () => 0),
     row: columns.map(() => undefined),
     sink: () => {},
+    refused: undefined,
     at: '',
   };
   const isWanted = (): boolean =>
     conditions.every(({ path, run }) => {
       state.at = path;
-      const values = run(state.resource, scopeOf(state, 0));
-      if (isEmpty(values)) return false;
-      const value = single(values);
-      if (typeof value !== 'boolean') throw new ExpressionError('The condition gives no boolean.');
-      return value;
+      try {
+        return holds(run(state.resource, scopeOf(state, 0)));
+      } catch (error) {
+        return refuse(state, error) ?? false;
+      }
     });
   return {
     resource,
     columns,
-    rows(given, sink) {
+    rows(given, sink, refused) {
       if ((given as { resourceType?: unknown }).resourceType !== resource) return;
       state.resource = state.focus[0] = given;
       state.sink = sink;
+      state.refused = refused;
       try {
         if (isWanted()) first(state);
       } catch (error) {
