@@ -35,6 +35,11 @@ describe('a value of FHIR JSON in a column', () => {
     ['TIMESTAMP', '2019', micros('2019-01-01')],
     ['TIMESTAMP', '2020-01-01T00:30:00+02:00', micros('2019-12-31T22:30:00Z')],
     ['TIMESTAMP', '2020-02-30', null],
+    ['TIMESTAMP', '2020-01-01T00:00:00.1Z', micros('2020-01-01T00:00:00.1Z')],
+    ['TIMESTAMP', '2020-01-01T00:00:00.123456Z', micros('2020-01-01T00:00:00.123Z') + 456n],
+    ['TIMESTAMP', '2020-01-01T00:30:00.1234+02:00', micros('2019-12-31T22:30:00.123Z') + 400n],
+    ['TIMESTAMP', '1960-01-01T00:00:00.000123456Z', micros('1960-01-01T00:00:00Z') + 123n],
+    ['TIMESTAMP', '2020-01-01T00:30:00-03:30', micros('2020-01-01T04:00:00Z')],
   ])('%s of %j', (sqlType, value, expected) => {
     const { table, rows } = gathered(column(sqlType));
     table.add([value]);

@@ -18,7 +18,8 @@ export interface TableColumn {
  * A date of FHIR may have a year alone, or no time. A column of such a type has the first moment that the date can mean, in
  * UTC, so that it can be compared, sorted and grouped: `2019-05` is 2019-05-01, `2019-05-03T01:00:00+02:00` is the second at
  * 23:00. Nothing is lost by that: each table has the text as it was written in a second column, `…_text`, which a view gets
- * by the type `string`. A time without a zone, and a day, are taken as UTC. Decimals are 64-bit numbers: 15 digits.
+ * by the type `string`. A time without a zone, and a day, are taken as UTC; it has microseconds. Decimals are 64-bit numbers: 15
+ * digits.
  */
 const SQL_TYPES: Readonly<Record<string, SqlType>> = {
   boolean: 'BOOLEAN',
@@ -79,6 +80,15 @@ const isDate = (type: SqlType): boolean => type === 'DATE' || type === 'TIMESTAM
 /** A value of a column: days since 1970 for DATE, microseconds since 1970 for TIMESTAMP; null for none. */
 export type ColumnValue = string | boolean | number | bigint | null | readonly ColumnValue[];
 
+/** Matches a time that is more precise than milliseconds. */
+const MICROS = /^.{19}\.\d{3}(\d{1,3})/;
+
+/** Returns the microseconds of a dateTime that its milliseconds do not have. */
+function microsOf(text: string): bigint {
+  const [, digits] = MICROS.exec(text) ?? [];
+  return digits === undefined ? 0n : BigInt(digits.padEnd(3, '0'));
+}
+
 const MAX_INTEGER = 2 ** 31;
 const DAY = 24 * 3600 * 1000;
 
@@ -107,6 +117,6 @@ export const CONVERSIONS: Readonly<Record<SqlType, (value: unknown) => ColumnVal
   TIMESTAMP: (value) => {
     if (typeof value !== 'string') return undefined;
     const range = dateRange(value);
-    return range ? BigInt(range.low) * 1000n : null;
+    return range ? BigInt(range.low) * 1000n + microsOf(value) : null;
   },
 };
