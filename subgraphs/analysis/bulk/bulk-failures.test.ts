@@ -264,6 +264,17 @@ describe('an export that failed in part, as the EHR says', () => {
     expect(of.store.loaded).toEqual({});
   });
 
+  it('also where the manifest names them as version 4 does', async () => {
+    says(outcome(failed));
+    of.ehr.manifest = ({ error, ...made }) => ({
+      ...made,
+      outcome: (error as { url: string }[]).map(({ url }) => ({ url })),
+    });
+    await of.bulk.refresh();
+    expect(of.log.join()).toContain('Condition could not be exported');
+    expect(of.store.loaded).toEqual({});
+  });
+
   it.each([
     [
       'warnings and information',

@@ -48,6 +48,11 @@ const files = z
   .array(file)
   .nullish()
   .transform((list) => list ?? []);
+/** Files of OperationOutcomes: their type is not needed. */
+const outcomes = z
+  .array(file.pick({ url: true }))
+  .nullish()
+  .transform((list) => list ?? []);
 
 /** The end of an export: its files. */
 const manifest = z
@@ -56,7 +61,9 @@ const manifest = z
     requiresAccessToken: z.boolean().default(true),
     output: files,
     deleted: files,
-    error: files,
+    error: outcomes,
+    /** The name of `error` in the ballot of version 4. */
+    outcome: outcomes,
     /** The next part of a manifest in parts, which we do not ask for. */
     link: z.array(z.object({ relation: z.string() })).nullish(),
   })
@@ -146,7 +153,7 @@ export class BulkServer {
    * @throws Fault `unavailable`, `bad_gateway`
    */
   async file(
-    { url }: BulkFile,
+    { url }: Pick<BulkFile, 'url'>,
     isAuthorized: boolean,
     signal: AbortSignal,
   ): Promise<AsyncIterable<Uint8Array>> {

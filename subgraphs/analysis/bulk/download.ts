@@ -50,9 +50,10 @@ export class Download {
    */
   async tellIssues(): Promise<void> {
     const { log, tenant } = this.#settings;
-    for (const file of this.#manifest.error) {
+    const { error, outcome } = this.#manifest;
+    for (const url of new Set([...error, ...outcome].map((file) => file.url))) {
       const read = (bytes: AsyncIterable<Uint8Array>) => readIssues(bytes, MOST_ISSUES);
-      const { failures, others, unreadable: lines } = await this.#each(file, 'errors', read);
+      const { failures, others, unreadable: lines } = await this.#each({ url }, 'errors', read);
       if (failures.length > 0)
         throw unusable(`it says of it: ${failures.map(({ text }) => text).join('; ')}`);
       for (const issue of others) log.warn({ tenant: tenant.key, ...issue }, 'the EHR says of its export');
@@ -94,7 +95,7 @@ export class Download {
 
   /** Reads a file, again when its connection ends. @param what names it in the log */
   async #each<T>(
-    file: BulkFile,
+    file: Pick<BulkFile, 'url'>,
     what: string,
     read: (bytes: AsyncIterable<Uint8Array>) => Promise<T>,
   ): Promise<T> {
