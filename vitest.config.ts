@@ -9,7 +9,7 @@ import { emulate } from './viewer/test/setup/emulate.ts';
 import { judgeVideo } from './viewer/test/setup/judge-video.ts';
 
 /** Tests that replace modules: in a shared process these would be replaced for the next file too. */
-const ISOLATED = ['subgraphs/imaging/fhir/once.test.ts'];
+const ISOLATED = ['subgraphs/imaging/fhir/once.test.ts', 'subgraphs/analysis/sql/start.test.ts'];
 /** Tests of the viewer's components, in Chromium. */
 const COMPONENTS = ['viewer/test/component/*.test.ts'];
 const SETUP = join(import.meta.dirname, 'gateway/test/setup');

@@ -8,12 +8,10 @@ import type { Access } from '../../../schema/access/access.ts';
 import { parseScopes } from '../../../schema/access/scopes.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { ORDER_ACCESSION_TYPES } from '../../../schema/fhir/accession-types.ts';
-import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { Analysis, type AnalysisSettings } from '../../../subgraphs/analysis/analysis.ts';
 import type { AnalysisSources, FoundStudy } from '../../../subgraphs/analysis/sources.ts';
 import { AnalysisThreads } from '../../../subgraphs/analysis/threads.ts';
 import { loadStore } from '../../../subgraphs/clinical/sources/store/load.ts';
-import { Analyses, type AnalysesOptions } from '../../analysis/analyses.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -268,42 +266,6 @@ test('at most sixteen reaches are kept', async () => {
     (await analysis.reach({ ...access, patients: [{ id: `p${at}` }] })).release();
   await vi.waitUntil(() => readdirSync(join(folder, 'reaches')).length === 16);
   expect(removed).toHaveLength(2);
-});
-
-test('the tables of all tenants: others’ folders go at the start, and a replaced tenant’s', async () => {
-  const folder = join(root, 'analysis');
-  for (const path of ['tenants/gone@1/datasets', 'queries/query-7'])
-    mkdirSync(join(folder, path), { recursive: true });
-  const tenant = { key: 'one', cacheKey: 'one@1' } as Tenant;
-  const options = {
-    folder,
-    log: { info: () => undefined, warn: () => undefined },
-    settingsOf: ({ key }: Tenant) =>
-      key === 'one' ? { views: [], refreshMinutes: 15, instances: false } : undefined,
-    clinical: {
-      tables: { record: async () => undefined, recordVersion: async () => '', reachOf: async () => ({}) },
-    },
-    imaging: {
-      tables: {
-        imagesVersion: async () => 'one',
-        indexFiles: async () => [],
-        allStudies: one,
-        async *allInstances() {},
-        studyIds: async () => ['1.2'],
-      },
-    },
-  } satisfies AnalysesOptions;
-  const analyses = new Analyses(options);
-  analyses.begin([tenant]);
-  expect(readdirSync(analyses.queries)).toEqual([]);
-  expect(readdirSync(join(folder, 'tenants'))).not.toContain('gone@1');
-  expect(analyses.of({ ...tenant, key: 'other', cacheKey: 'other@1' })).toBeUndefined();
-  await analyses.of(tenant)!.refresh();
-  await analyses.release(tenant, [tenant]);
-  expect(readdirSync(join(folder, 'tenants'))).toEqual(['one@1']);
-  await analyses.release(tenant, []);
-  expect(readdirSync(join(folder, 'tenants'))).toEqual([]);
-  await analyses.close();
 });
 
 test('damaged resources end no build: the log names the first one of each table, without its values', async () => {

@@ -41,7 +41,6 @@ beforeAll(async () => {
       ehr.tokens.set(named(client_id, name), { client_id, scope, exp });
   for (const [name, launched] of Object.entries(LAUNCHED))
     ehr.tokens.set(named('app', name), { client_id: 'app', exp, ...launched });
-  ehr.tokens.set('app-without-patient', { client_id: 'app', exp, scope: 'user/*.rs' });
   ehr.tokens.set('one-reads', { client_id: 'one', exp, scope: 'system/*.r' });
   for (const one of record) if (one.resourceType === 'Patient') ehr.patients.set(one.id, one);
   const clinical = { type: 'store', path: RECORD };
@@ -245,7 +244,6 @@ describe('rights', () => {
   });
 
   test.each<[what: string, by: Caller, code: string]>([
-    ['without a patient', { tenant: 'policy', token: 'app-without-patient' }, 'forbidden'],
     ['without a search', { tenant: 'policy', token: 'one-reads' }, 'insufficient_scope'],
     ['while images are delayed', { tenant: 'late' }, 'unavailable'],
   ])('refused: %s', async (_, by, code) => {

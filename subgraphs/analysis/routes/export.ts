@@ -32,7 +32,6 @@ import {
 /** `$sql-export` of SQL on FHIR 3 (ballot): kick-off, status, manifest, files. */
 
 export interface ExportOptions extends RunOptions {
-  baseUrl: string;
   jobs: Jobs;
 }
 

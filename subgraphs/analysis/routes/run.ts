@@ -8,10 +8,11 @@ import {
 import { ALLOWED, outcomeOf, type Operation } from '../../../schema/access/audit.ts';
 import { Fault } from '../../../schema/fault/fault.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
-import { parseReference } from '../../../schema/fhir/fhir.ts';
+import { FHIR_ID } from '../../../schema/fhir/fhir.ts';
 import { setCacheControl } from '../../../schema/http/cache-control.ts';
 import { clientLeft } from '../../../schema/http/client-left.ts';
 import { parseAccept, takes } from '../../../schema/http/media-ranges.ts';
+import { fhirBase } from '../../../schema/http/request.ts';
 import { endIdleReader } from '../../../schema/http/reader-timeout.ts';
 import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import { isOfNobody } from '../rights.ts';
@@ -26,6 +27,7 @@ import { tableClosed, type OpenedTables, type Workplace } from './workplace.ts';
 /** `$sql-run` of SQL on FHIR 3 (ballot). */
 
 export interface RunOptions {
+  baseUrl: string;
   catalogueOf(tenant: Tenant): Catalogue;
   /** Opens the rows of a caller. */
   workplace: Workplace;
@@ -179,11 +181,12 @@ function limitOf(given: readonly Given[]): number | undefined {
  */
 export async function narrowed(
   { tenant, access, given }: { tenant: Tenant; access: Access; given: readonly Given[] },
-  { members, identityOf }: Pick<RunOptions, 'members' | 'identityOf'>,
+  { baseUrl, members, identityOf }: Pick<RunOptions, 'baseUrl' | 'members' | 'identityOf'>,
 ): Promise<Access> {
   if (isOfNobody(access)) throw new Fault('forbidden', 'The token gives access to no patient.');
-  const patients = textsOf(given, 'patient', 'reference').map((text) => idIn(text, 'Patient'));
-  const groups = textsOf(given, 'group', 'reference').map((text) => idIn(text, 'Group'));
+  const base = `${fhirBase(baseUrl, tenant)}/`;
+  const patients = textsOf(given, 'patient', 'reference').map((text) => idIn(text, 'Patient', base));
+  const groups = textsOf(given, 'group', 'reference').map((text) => idIn(text, 'Group', base));
   if (patients.length + groups.length === 0) return access;
   const named = patients.map((id) => requirePatient(access, id));
   const ofGroups = await Promise.all(groups.map((id) => members(tenant, access, id)));
@@ -202,11 +205,13 @@ export async function narrowed(
   return { ...access, patients: await Promise.all(identified) };
 }
 
-/** @param reference `Patient/1`, an address, or the id alone */
-function idIn(reference: string, wanted: 'Patient' | 'Group'): string {
-  const { type = wanted, id = reference } = parseReference(reference) ?? {};
-  if (type === wanted) return id;
-  throw new Fault('invalid_request', `${wanted.toLowerCase()} takes references, such as ${wanted}/1.`);
+/** @param reference `Patient/1`, the same below `base`, or the id alone */
+function idIn(reference: string, wanted: 'Patient' | 'Group', base: string): string {
+  const own = reference.startsWith(base) ? reference.slice(base.length) : reference;
+  const id = own.startsWith(`${wanted}/`) ? own.slice(wanted.length + 1) : own;
+  if (FHIR_ID.test(id)) return id;
+  const message = `${wanted.toLowerCase()} takes references to resources of this server, such as ${wanted}/1.`;
+  throw new Fault('invalid_request', message);
 }
 
 /** Describes a question for the audit. Of many patients only their number is known. */

@@ -67,6 +67,9 @@ describe('a statement as the body', () => {
     sql.access = accessOf('system/*.rs', [ann, bob]);
     await post('SELECT 1 AS x', '?patient=Patient/p2');
     expect(sql.reached).toEqual([[bob]]);
+    await post('SELECT 1 AS x', '?patient=http://localhost/t/fhir/Patient/p2');
+    expect(sql.reached.pop()).toEqual([bob]);
+    sql.audited.pop();
     expect(sql.audited[0]).toMatchObject({ patient: 'p2', rows: 1 });
     await post('SELECT 1 AS x');
     expect(sql.audited[1]).toMatchObject({ patients: 2 });
@@ -108,6 +111,8 @@ describe('a statement as the body', () => {
     ['?_format=csv&_format=json', 400, 'invalid'],
     ['?unused=1', 400, 'invalid'],
     ['?patient=Group/1', 400, 'invalid'],
+    ['?patient=Patient/p1/_history/1', 400, 'invalid'],
+    ['?patient=https://other.example/t/fhir/Patient/p1', 400, 'invalid'],
   ])('%s is refused', async (query, status, issue) => {
     const answer = await post('SELECT id FROM patient', query);
     expect([answer.statusCode, JSON.parse(answer.body).issue[0].code]).toEqual([status, issue]);
