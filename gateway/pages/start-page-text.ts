@@ -98,7 +98,7 @@ function ways(facts: StartFacts, lead: Tenant): string {
   return `<nav aria-label="Ways"><ul class="ways">
 ${way(`app/?tenant=${path(lead)}`, 'Open the viewer', `A record with its images.${signIn}`)}
 ${way(`${path(lead)}/playground`, 'Open the playground', `For analysts and developers: write a query, see its answer as a table or chart.${ofAll}`)}
-${analyst ? way(`${path(analyst)}/playground?analyst`, 'Sign in as analyst', 'One click: questions over 1,000 invented patients, who are made at the first visit.') : ''}
+${analyst ? way(`${path(analyst)}/playground?analyst`, 'Sign in as analyst', 'One click: questions, also in SQL, over 1,000 invented patients, who are made at the first visit.') : ''}
 ${way('#request', 'Make a request', `A ready-made command${visitor ? ' with its token' : ''}.`)}</ul></nav>`;
 }
 

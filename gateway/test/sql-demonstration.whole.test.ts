@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SQL_EXAMPLES } from '../../viewer/src/playground/sql/sql-examples.ts';
 import { startGateway, type GatewayProcess } from './setup/gateway.ts';
 import { QUESTION } from './sql-gateway.ts';
 
@@ -56,6 +57,16 @@ describe('with the engine', () => {
     expect(rows).toHaveLength(total);
     expect(JSON.parse(rows[0]!)).toEqual({ id: expect.any(String), started: expect.any(String), last: 6.9 });
     expect(gateway.log()).not.toMatch(/"level":(50|60)/);
+  });
+
+  test.each(SQL_EXAMPLES)('the example of the playground is answered: $question', async (example) => {
+    const { sql, parameters = {} } = example;
+    const answer = await asked(gateway, `$sql-run?${new URLSearchParams(parameters)}`, {
+      ...question,
+      body: sql,
+    });
+    const text = await answer.text();
+    expect([answer.status, text]).toEqual([200, expect.stringMatching(/^\{/)]);
   });
 });
 

@@ -18,14 +18,14 @@ ORDER BY year, modality`,
   },
   {
     question: 'Which women with a diagnosis had a CT, and what was their last HbA1c?',
-    hint: 'Record and images in one statement. “:code” is a parameter. The study opens in the viewer.',
+    hint: 'Record and images in one statement. “:code” is a parameter. A study opens in the viewer, in a tab of its own: choose its patient_id there.',
     sql: `WITH a1c AS (
   SELECT patient_id, arg_max(value, effective) AS last
   FROM observation
   WHERE code = '4548-4'
   GROUP BY patient_id
 )
-SELECT s.id AS study_id, s.started, p.birth_date, a1c.last AS hba1c
+SELECT s.id AS study_id, s.patient_id, s.started, p.birth_date, a1c.last AS hba1c
 FROM imaging_study s
 JOIN patient p ON p.id = s.patient_id
 JOIN a1c ON a1c.patient_id = s.patient_id
@@ -36,10 +36,11 @@ ORDER BY s.started DESC`,
   },
   {
     question: 'Which diagnoses are the most frequent?',
-    hint: 'A patient counts once for each code.',
-    sql: `SELECT code, any_value(display) AS diagnosis, count(DISTINCT patient_id) AS patients
+    hint: 'A patient counts once for each code. Codes of SNOMED CT only: a diagnosis may have others besides.',
+    sql: `SELECT display AS diagnosis, count(DISTINCT patient_id) AS patients
 FROM condition
-GROUP BY code
+WHERE system = 'http://snomed.info/sct'
+GROUP BY display
 ORDER BY patients DESC
 LIMIT 20`,
   },
