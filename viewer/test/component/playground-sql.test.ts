@@ -177,11 +177,22 @@ test('tables have their columns, which are written into the statement', async ()
   await expect.element(editor()).toHaveValue('SELECT modality');
   await editor().fill('SELECT :code, :other');
   await page.getByRole('textbox', { name: ':code' }).fill('4548-4');
+  const other = page.getByRole('textbox', { name: ':other' });
+  const sent = asked.length;
+  await button('Run').click();
+  // The answer to an empty text would be one to another question.
+  await expect.element(page.getByRole('alert')).toHaveTextContent('Give a value for other.');
+  await expect.element(other).toHaveFocus();
+  expect(asked).toHaveLength(sent);
+  expect(await violations()).toEqual([]);
+  await shot('playground-sql-value');
+  await other.fill('x');
+  await expect.element(page.getByRole('alert')).not.toBeInTheDocument();
   await button('Run').click();
   await expect.element(header('a')).toBeInTheDocument();
   expect(Object.fromEntries(asked.at(-1)!.url.searchParams)).toEqual({
     code: '4548-4',
-    other: '',
+    other: 'x',
     _format: 'ndjson',
   });
 });
