@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseFhirJson, withPlainNumbers, writeFhirJson } from './decimal.ts';
+import { parseExactJson, parseFhirJson, withPlainNumbers, writeFhirJson } from './decimal.ts';
 import { processorTime } from '../../gateway/test/setup/processor-time.ts';
 
 describe('FG-4 decimals keep their precision', () => {
@@ -23,6 +23,15 @@ describe('FG-4 decimals keep their precision', () => {
     const value = parseFhirJson(text);
     expect(writeFhirJson(value)).toBe(text);
     expect(withPlainNumbers(value)).toEqual(JSON.parse(text));
+  });
+
+  it.each([
+    '{"v":12345678901234567890,"w":-9007199254740993,"d":1.10}',
+    '{"v":[9007199254740993,1],"id":"9007199254740993, 1.10"}',
+    '{"v":1.10}',
+  ])('of any kind: %s', (text) => {
+    expect(writeFhirJson(parseExactJson(text))).toBe(text);
+    expect(parseExactJson('{"v":1234567890123456}')).toEqual({ v: 1234567890123456 });
   });
 
   it('keeps numbers that need no mark as numbers', () => {

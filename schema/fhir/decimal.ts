@@ -26,6 +26,15 @@ export function parseFhirJson(text: string): unknown {
   return JSON.parse(HAS_SUSPECT.test(text) ? withMarks(text) : text);
 }
 
+/** Matches an integer that a JavaScript number may not hold. */
+const HAS_LONG_INTEGER = /\d{16}/;
+
+/** Parses JSON of any kind. Numbers that a JavaScript number would change become marked strings, integers too. */
+export function parseExactJson(text: string): unknown {
+  if (!HAS_LONG_INTEGER.test(text)) return parseFhirJson(text);
+  return JSON.parse(text.replace(STRING_OR_DECIMAL, exactly));
+}
+
 /** Marks decimals. Nearly all are members of objects: these are found without a look at each string. */
 function withMarks(text: string): string {
   const membersMarked = text.replace(MEMBER, (_, before: string, number: string) => before + marked(number));
@@ -34,8 +43,11 @@ function withMarks(text: string): string {
 
 function marked(token: string): string {
   // A number keeps neither a zero at its end nor its exponent (FG-4).
-  const isDecimal = !token.startsWith('"') && /[.eE]/.test(token);
-  return isDecimal && String(Number(token)) !== token ? `"${MARK}${token}"` : token;
+  return /[.eE]/.test(token) ? exactly(token) : token;
+}
+
+function exactly(token: string): string {
+  return !token.startsWith('"') && String(Number(token)) !== token ? `"${MARK}${token}"` : token;
 }
 
 /** Writes FHIR JSON with every decimal as it was read. @param space indentation */

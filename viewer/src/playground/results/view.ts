@@ -33,11 +33,17 @@ export type RowsOf = (shown: { sorting: Sorting | undefined; filter: string }) =
 const collator = new Intl.Collator('en', { numeric: true });
 /** Cells of one type, of which none is null. */
 const COMPARE: Readonly<Record<ColumnType, (a: never, b: never) => number>> = {
-  number: (a: Cell, b: Cell) => numberOf(a)! - numberOf(b)!,
+  number: (a: Cell, b: Cell) => numberOf(a)! - numberOf(b)! || byDigits(textOf(a), textOf(b)),
   'yes/no': (a: boolean, b: boolean) => Number(a) - Number(b),
   date: (a: string, b: string) => momentOf(a) - momentOf(b),
   text: (a: Cell, b: Cell) => collator.compare(textOf(a), textOf(b)),
 };
+
+/** Compares numbers that are equal for JavaScript: integers have more digits. */
+function byDigits(a: string, b: string): number {
+  if (a === b || !/^-?\d+$/.test(a) || !/^-?\d+$/.test(b)) return 0;
+  return BigInt(a) < BigInt(b) ? -1 : 1;
+}
 
 /** Returns a function that gives the rows of a table; cells without a value are last in both directions. */
 export function viewOf({ columns, rows }: ResultTable): RowsOf {

@@ -1,5 +1,5 @@
 /** Answers of `$sql-run` as the page shows them. */
-import { parseFhirJson } from '../../../../schema/fhir/decimal.ts';
+import { parseExactJson } from '../../../../schema/fhir/decimal.ts';
 import type { Answer, Asked, GraphqlError } from '../answer.ts';
 
 /** Rows that the page shows; a file has all. */
@@ -8,7 +8,7 @@ export const MOST_ROWS = 10_000;
 /** Reads rows for the table: at most `MOST_ROWS`, and the server is told to send no more. */
 export async function shownAnswer(asked: Asked, response: Response, began: number): Promise<Answer> {
   const { lines, isCut, bytes, isBroken } = await linesOf(response);
-  const rows = lines.map((line) => parseFhirJson(line));
+  const rows = lines.map((line) => parseExactJson(line));
   const errors: GraphqlError[] = isBroken
     ? [saidError(`The rows broke off after ${rows.length.toLocaleString('en')}: run the query again.`)]
     : [];

@@ -1,9 +1,12 @@
 /** What the tab of SQL reads: tables, statements, and answers. */
 import { describe, expect, test } from 'vitest';
 import { linkedSql, linkToSql } from '../link.ts';
+import { csvOf, ndjsonOf } from '../results/formats.ts';
+import { tableOf, textOf } from '../results/lists.ts';
 import { cutOf } from '../results/paged.ts';
 import { studyLink } from '../results/pictures.ts';
 import { problemsOf } from '../results/problems.ts';
+import { viewOf } from '../results/view.ts';
 import { SQL_EXAMPLES } from './sql-examples.ts';
 import { errorLine, MOST_ROWS, refusedAnswer, sentenceIn, shownAnswer } from './sql-rows.ts';
 import { parametersIn, suggestionsAt } from './statement.ts';
@@ -95,6 +98,17 @@ describe('an answer', () => {
     expect(answer.json?.data?.['rows']).toHaveLength(2);
     expect(answer.isCut).toBe(false);
     expect(problemsOf(answer)).toEqual([]);
+  });
+
+  test('has all digits of integers, also sorted and in files', async () => {
+    const lines = ['9007199254740993', '12345678901234567890', '9007199254740992', '-12345678901234567891'];
+    const answer = await shownAnswer(ASKED, streamed(lines.map((v) => `{"v":${v}}\n`)), 0);
+    const table = tableOf(answer.json?.data, { steps: [{ field: 'rows', isList: true }], count: 4 });
+    expect(table.columns).toEqual([{ name: 'v', type: 'number' }]);
+    expect(csvOf(table)).toBe(['v', ...lines].map((line) => `${line}\r\n`).join(''));
+    expect(ndjsonOf(table)).toBe(lines.map((v) => `{"v":${v}}\n`).join(''));
+    const sorted = viewOf(table)({ sorting: { column: 0, descending: false }, filter: '' });
+    expect(sorted.map(([cell]) => textOf(cell!))).toEqual([lines[3], lines[2], lines[0], lines[1]]);
   });
 
   test('of very many rows is their beginning, and says so', async () => {
