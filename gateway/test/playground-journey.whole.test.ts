@@ -343,6 +343,7 @@ test('a sign-out ends the token, and leaves nothing of the patient', async () =>
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor();
   await expect.poll(statusOfToken).toBe(401);
+  await page.getByText('gone from this tab. Kept queries stay.').waitFor();
   await playground.editorIsThere();
   await page.getByText('Run a query: what it finds is here').waitFor();
   expect(await page.locator('.results').count()).toBe(0);

@@ -86,6 +86,18 @@ test('a statement is completed, run, corrected, and its study opens; it comes ba
   await saveShot(page, 'playground-sql-page');
   expect(await playground.violations('page', false)).toEqual([]);
 
+  // A reload, and the way back from another page, have the tab and its statement.
+  const isSql = async () => {
+    await lines.getByText('imaging_study').waitFor();
+    await page.getByRole('heading', { name: 'Tables' }).waitFor();
+    expect(await page.getByRole('radio', { name: 'SQL' }).isChecked()).toBe(true);
+  };
+  await page.reload();
+  await isSql();
+  await page.goto(`${system.gateway.url}/`);
+  await page.goBack();
+  await isSql();
+
   // Kept where the person says so: the next tab has it.
   await page.getByRole('button', { name: 'Keep this query' }).last().click();
   const other = await page.context().newPage();

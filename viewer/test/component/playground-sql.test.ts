@@ -3,6 +3,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { page } from 'vitest/browser';
 import { cleanup, render } from 'vitest-browser-svelte';
 import '../../src/ui/classes.css';
+import type { Texts } from '../../src/playground/graphiql/query-editor.ts';
 import { KeptQueries } from '../../src/playground/kept/kept-queries.ts';
 import type { PageFacts } from '../../src/playground/page-facts.ts';
 import type { SqlEditor, SqlEditorOptions } from '../../src/playground/sql/sql-editor.ts';
@@ -52,6 +53,7 @@ const editor = () => page.getByRole('textbox', { name: 'Statement of SQL' });
 let marks: (object | undefined)[];
 let asked: { url: URL; body: unknown }[];
 let needed: number;
+let edited: Texts | undefined;
 
 /** A field in the place of Monaco. */
 function field(element: HTMLElement, options: SqlEditorOptions): Promise<SqlEditor> {
@@ -80,6 +82,7 @@ async function open(
     access = 'none' as PageFacts['access'],
     size = [1280, 800] as readonly [number, number],
     views = () => Response.json(VIEWS),
+    first = undefined as Texts | undefined,
   } = {},
 ) {
   await cleanup();
@@ -97,10 +100,10 @@ async function open(
     },
     load: picture,
     kept: new KeptQueries(memoryStorage()),
-    first: undefined,
+    first,
     hasToken,
     onneed: () => needed++,
-    onedit: () => undefined,
+    onedit: (texts) => (edited = texts),
     openEditor: field,
   });
   container.style.cssText =
@@ -197,6 +200,15 @@ test('tables have their columns, which are written into the statement', async ()
   });
 });
 
+test('a statement comes back with its values', async () => {
+  const first = { query: 'SELECT :a', variables: '{"a":"x"}' };
+  await open(() => rows(), { first });
+  await expect.element(page.getByRole('textbox', { name: ':a' })).toHaveValue('x');
+  await expect.poll(() => edited).toEqual(first);
+  await page.getByRole('textbox', { name: ':a' }).fill('y');
+  await expect.poll(() => edited?.variables).toBe('{"a":"y"}');
+});
+
 test('a refusal is in the words of the server, and marks its line', async () => {
   await open(() => outcome(422, 'Line 2: there is no table "nothing" for you.'));
   await button('Run').click();
@@ -251,7 +263,7 @@ test('without tables it says why, as the server does', async () => {
       access: { granted: undefined, fetch: () => Promise.resolve(outcome(status, words)) },
       load: picture,
       kept: new KeptQueries(undefined),
-      first: 'SELECT 1',
+      first: { query: 'SELECT 1', variables: '' },
       hasToken: true,
       onneed: () => undefined,
       onedit: () => undefined,
