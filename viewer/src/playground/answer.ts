@@ -36,6 +36,8 @@ export interface Answer {
   json: GraphqlAnswer | undefined;
   /** True for rows of SQL that are the first ones: others were not read. */
   isCut?: boolean;
+  /** Names of the columns of rows of SQL, also without rows; undefined for an answer that is a tree. */
+  columns?: readonly string[];
 }
 
 export interface GraphqlAnswer {

@@ -129,7 +129,7 @@ describe('on a small laptop', () => {
     const alert = page.getByRole('alert', { name: 'Errors' }).element();
     expect(alert.scrollHeight).toBe(alert.clientHeight);
     expect(alert.clientHeight).toBeGreaterThan(50);
-    await expect.element(page.getByText('There are no data in this answer. The error above')).toBeVisible();
+    expect(document.body.textContent).not.toContain('no data in this answer');
     expect(document.querySelectorAll('table, select')).toHaveLength(0);
     expect(page.getByRole('group', { name: 'Download' }).elements()).toHaveLength(0);
     await shot('playground-error-only');

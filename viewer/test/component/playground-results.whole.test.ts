@@ -212,12 +212,8 @@ describe('an answer says what is the matter', () => {
   });
 
   test.each<[string, Answer, RegExp]>([
-    [
-      'no data',
-      answerOf({ data: null, errors: [{ message: 'No.' }] }, { status: 400 }),
-      /no data in this answer\. The error above/,
-    ],
-    ['an empty list', answerOf({ data: { PatientList: [] } }), /The answer is empty/],
+    ['no data', answerOf({ data: null }), /There are no data in this answer\./],
+    ['an empty list', answerOf({ data: { PatientList: [] } }), /PatientList is empty/],
     [
       'no JSON',
       answerOf(undefined, { status: 502, text: '<html>' }),

@@ -209,6 +209,20 @@ test('a statement comes back with its values', async () => {
   await expect.poll(() => edited?.variables).toBe('{"a":"y"}');
 });
 
+test('without rows it keeps the columns, and offers no files', async () => {
+  await open((url) =>
+    url.searchParams.get('_format') === 'csv' ? new Response('id,birth_date\r\n') : rows(),
+  );
+  await button('Run').click();
+  await expect.element(header('birth_date')).toBeVisible();
+  await expect.element(page.getByText('No rows: nothing')).toBeVisible();
+  expect(asked.at(-1)!.url.searchParams.get('_limit')).toBe('0');
+  expect(document.body.textContent).not.toContain('Whole answer');
+  expect(page.getByRole('group', { name: 'Download' }).elements()).toHaveLength(0);
+  expect(await violations()).toEqual([]);
+  await shot('playground-sql-no-rows');
+});
+
 test('a refusal is in the words of the server, and marks its line', async () => {
   await open(() => outcome(422, 'Line 2: there is no table "nothing" for you.'));
   await button('Run').click();

@@ -1,6 +1,7 @@
 /** The lists of an answer, as tables: an answer of GraphQL is a tree, and people read, sort and count rows. */
 
 import { isDecimal, primitiveText } from '../../../../schema/fhir/decimal.ts';
+import type { Answer } from '../answer.ts';
 
 /** A number that JavaScript would change, such as 1.10, is a marked text: read it with `textOf` and `numberOf`. */
 export type Cell = string | number | boolean | null;
@@ -123,6 +124,16 @@ export function listsOf(data: Data): ResultList[] {
   };
   visit(data, []);
   return [...found.values(), { steps: [], count: 1 }];
+}
+
+/** Returns the lists among which there is a choice. @param columns of rows of SQL: they are the answer */
+export function offeredLists(data: Data, columns: Answer['columns']): ResultList[] {
+  const lists = listsOf(data);
+  const isInLists =
+    columns || (lists.length > 1 && lists.every(({ steps, count }) => !steps.length || !count));
+  if (!isInLists) return lists;
+  const whole = lists.at(-1)!;
+  return columns || tableOf(data, whole).columns.length === 0 ? lists.filter((one) => one !== whole) : lists;
 }
 
 /** Returns the list to begin with: not within another one, and the longest of those. */

@@ -1,7 +1,7 @@
 import type { Answer, Asked } from '../answer.ts';
 import { ROW_TYPES, savedStream, type ReadRows, type RowFormat } from '../results/all-rows.ts';
 import type { Access } from '../sign-in/access.svelte.ts';
-import { errorLine, refusedAnswer, sentenceIn, shownAnswer } from './sql-rows.ts';
+import { errorLine, namesInCsv, refusedAnswer, sentenceIn, shownAnswer } from './sql-rows.ts';
 import { tablesOf, type SqlTable } from './tables.ts';
 
 export type Parameters = Readonly<Record<string, string>>;
@@ -57,7 +57,7 @@ export class SqlBench {
     const answer = await this.#whenMade(() => this.#send(asked, 'ndjson', signal), signal).then(
       async (response) =>
         response.ok
-          ? shownAnswer(asked, response, began)
+          ? this.#withColumns(await shownAnswer(asked, response, began), signal)
           : refusedAnswer(asked, response.status, await response.text(), performance.now() - began),
       () => refusedAnswer(asked, 0, JSON.stringify({ issue: [{ diagnostics: NO_ANSWER }] }), 0),
     );
@@ -89,6 +89,17 @@ export class SqlBench {
     throw new Error(sentenceIn(await response.text()) ?? `HTTP status: ${response.status}.`);
   };
 
+  /** Adds the columns of an answer without rows: only CSV names them. */
+  async #withColumns(answer: Answer, signal: AbortSignal): Promise<Answer> {
+    if (answer.columns?.length !== 0 || answer.json?.errors) return answer;
+    try {
+      const response = await this.#send(answer.asked, 'csv', signal, 0);
+      return response.ok ? { ...answer, columns: namesInCsv(await response.text()) } : answer;
+    } catch {
+      return answer;
+    }
+  }
+
   /** Sends a request, and again when the server says so, while it makes what is asked for. */
   async #whenMade(send: () => Promise<Response>, signal: AbortSignal): Promise<Response> {
     for (;;) {
@@ -104,8 +115,15 @@ export class SqlBench {
     }
   }
 
-  #send({ query: sql, variables }: Asked, format: RowFormat, signal: AbortSignal): Promise<Response> {
+  /** @param most rows; all by default */
+  #send(
+    { query: sql, variables }: Asked,
+    format: RowFormat,
+    signal: AbortSignal,
+    most?: number,
+  ): Promise<Response> {
     const query = new URLSearchParams({ ...(variables as Parameters), _format: format });
+    if (most !== undefined) query.set('_limit', String(most));
     return this.#access.fetch(`${this.#fhirBase}/$sql-run?${query}`, {
       method: 'POST',
       body: sql,

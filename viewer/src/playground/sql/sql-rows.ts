@@ -9,6 +9,7 @@ export const MOST_ROWS = 10_000;
 export async function shownAnswer(asked: Asked, response: Response, began: number): Promise<Answer> {
   const { lines, isCut, bytes, isBroken } = await linesOf(response);
   const rows = lines.map((line) => parseExactJson(line));
+  const columns = Object.keys((rows[0] as object | undefined) ?? {});
   const errors: GraphqlError[] = isBroken
     ? [saidError(`The rows broke off after ${rows.length.toLocaleString('en')}: run the query again.`)]
     : [];
@@ -20,7 +21,14 @@ export async function shownAnswer(asked: Asked, response: Response, began: numbe
     text: `[${lines.join(',\n')}]`,
     json: { data: { rows }, ...(errors.length > 0 && { errors }) },
     isCut,
+    columns,
   };
+}
+
+/** Returns the names in the first record of CSV (RFC 4180). */
+export function namesInCsv(text: string): string[] {
+  const cells = text.matchAll(/"((?:[^"]|"")*)"(?:,|\r\n)|([^",\r\n]*)(?:,|\r\n)/gy);
+  return [...cells].map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain!);
 }
 
 async function linesOf(response: Response) {

@@ -8,7 +8,7 @@ import { studyLink } from '../results/pictures.ts';
 import { problemsOf } from '../results/problems.ts';
 import { viewOf } from '../results/view.ts';
 import { SQL_EXAMPLES } from './sql-examples.ts';
-import { errorLine, MOST_ROWS, refusedAnswer, sentenceIn, shownAnswer } from './sql-rows.ts';
+import { errorLine, MOST_ROWS, namesInCsv, refusedAnswer, sentenceIn, shownAnswer } from './sql-rows.ts';
 import { parametersIn, suggestionsAt } from './statement.ts';
 import { tablesOf, type SqlTable } from './tables.ts';
 
@@ -117,6 +117,15 @@ describe('an answer', () => {
     expect(answer.json?.data?.['rows']).toHaveLength(MOST_ROWS);
     expect(cutOf(answer, list)).toEqual({ total: undefined, isCertain: true, isFirst: true });
   });
+
+  test.each([
+    ['id,gender\r\n', ['id', 'gender']],
+    ['"a ""b"", c",count_star()\r\n', ['a "b", c', 'count_star()']],
+    ['one\r\n', ['one']],
+    ['', []],
+  ])('without rows has the columns that CSV names: %j', (text, names) =>
+    expect(namesInCsv(text)).toEqual(names),
+  );
 
   test('that breaks off says so, and has no half row', async () => {
     let at = 0;
