@@ -159,7 +159,7 @@ test('while tables are made, the page says how far they are, and asks again by i
   await expect.element(page.getByText('The views are being made.')).toBeVisible();
   await expect.element(page.getByText('imaging_study', { exact: true }).first()).toBeVisible();
   await button('Run').click();
-  await expect.element(page.getByText('The rows are being made.')).toBeVisible();
+  await expect.element(page.getByText('The rows are being made. The page asks again')).toBeVisible();
   await expect.element(header('modality')).toBeInTheDocument();
   await expect.element(page.getByText('The rows are being made.')).not.toBeInTheDocument();
   left.rows = Infinity;
@@ -244,12 +244,18 @@ test('while a statement runs, the old rows are marked, and it can be stopped', a
   });
   await button('Run').click();
   await expect.element(button('Stop')).toBeVisible();
+  await expect.element(button('Run')).not.toBeInTheDocument();
+  await expect.element(page.getByText('stopped if there is no row within 30 s')).toBeVisible();
+  await expect.element(page.getByText('1 s', { exact: true })).toBeVisible();
+  await shot('playground-sql-running');
   answer(rows({ a: 1 }));
   await expect.element(header('a')).toBeInTheDocument();
   await button('Run').click();
   await expect.element(page.getByText('From the previous query.')).toBeVisible();
   await button('Stop').click();
   expect(signal?.aborted).toBe(true);
+  await expect.element(page.getByText(/^Stopped after \d+ s\. The results are from/)).toBeVisible();
+  await expect.element(button('Run')).toHaveFocus();
   await expect.element(header('a')).toBeInTheDocument();
 });
 

@@ -18,11 +18,16 @@ export class SqlBench {
   waiting = $state('');
   answer = $state.raw<Answer>();
   isRunning = $state(false);
+  /** Whole seconds since the statement that runs was sent. */
+  seconds = $state(0);
+  /** True if the last statement was stopped before its answer. */
+  isStopped = $state(false);
   /** The line of the statement that the server does not take. */
   wrong = $state.raw<{ line: number; message: string }>();
   readonly #fhirBase: string;
   readonly #access: Pick<Access, 'fetch'>;
   #running: AbortController | undefined;
+  #clock: ReturnType<typeof setInterval> | undefined;
   #loading: AbortController | undefined;
 
   constructor(base: string, access: Pick<Access, 'fetch'>) {
@@ -49,10 +54,13 @@ export class SqlBench {
   /** Runs a statement; one that still runs is stopped. @param parameters values of `:name` */
   async run(sql: string, parameters: Parameters): Promise<void> {
     this.stop();
+    this.isStopped = false;
     const controller = new AbortController();
     [this.#running, this.isRunning, this.wrong] = [controller, true, undefined];
     const asked: Asked = { query: sql, variables: parameters };
     const began = performance.now();
+    this.seconds = 0;
+    this.#clock = setInterval(() => (this.seconds = secondsSince(began)), 1000);
     const { signal } = controller;
     const answer = await this.#whenMade(() => this.#send(asked, 'ndjson', signal), signal).then(
       async (response) =>
@@ -71,6 +79,7 @@ export class SqlBench {
 
   /** Stops the statement that runs. */
   stop(): void {
+    this.isStopped = this.isRunning;
     this.#running?.abort();
     this.#end();
   }
@@ -134,11 +143,14 @@ export class SqlBench {
   }
 
   #end(): void {
+    clearInterval(this.#clock);
     this.#running = undefined;
     this.isRunning = false;
     this.waiting = '';
   }
 }
+
+const secondsSince = (began: number) => Math.round((performance.now() - began) / 1000);
 
 /** Waits; shorter if the signal ends it. */
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
