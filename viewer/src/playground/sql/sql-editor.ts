@@ -107,6 +107,8 @@ function completeWith(
       };
       const found = suggestionsAt(model.getValue(), model.getOffsetAt(position), tables());
       return {
+        // After one letter words of SQL are missing: the next one asks again.
+        incomplete: endColumn - startColumn === 1,
         suggestions: found.map(({ name, kind, detail }, at) => ({
           label: name,
           kind: KINDS[kind],

@@ -80,6 +80,16 @@ describe('suggestions', () => {
     ['SELECT * FROM patient -- about |', []],
   ])('at %j', (marked, names) => expect(at(marked)).toEqual(names));
 
+  test('put nothing in the place of a name that is given', () => {
+    expect(at('SELECT 1 AS a|')).toEqual([]);
+    for (const marked of ['FROM patient b|', 'FROM patient p, observation b|', 'JOIN patient\nw|'])
+      expect(at(`SELECT * ${marked}`)).toEqual([]);
+    expect(at('SELECT * FROM patient WH|')).toContain('WHERE');
+    expect(at('SELECT * FROM patient WH|')).not.toContain('gender');
+    expect(at('SELECT b| FROM patient')).not.toContain('BY');
+    expect(at('SELECT b| FROM patient')).toContain('gender');
+  });
+
   test('begin with the columns of the tables that are read, each once', () => {
     const names = at('SELECT | FROM patient p, observation o');
     expect(names.slice(0, 3)).toEqual(['id', 'gender', 'modalities']);

@@ -40,6 +40,11 @@ export function suggestionsAt(sql: string, offset: number, tables: readonly SqlT
   // A text that has no end, or a comment of this line.
   const inQuiet = last && last.index + last[0].length === offset && !/^'.*'$|^".*"$|\*\/$/s.test(last[0]);
   if (inQuiet) return [];
+  const word = /\w*$/.exec(before)![0];
+  // A name that is given here is the person's own: Enter must not put a word in its place.
+  if (/\bas\s+\w*$/i.test(before)) return [];
+  const keywords = word.length === 1 ? [] : KEYWORDS;
+  if (/(?:\b(?:from|join)|,)\s+(?!case\b|not\b)[a-z_]\w*\s+\w*$/i.test(before)) return keywords;
   const used = usedTables(withoutQuiet(sql), tables);
   const [, owner] = /([A-Za-z_]\w*)\s*\.\s*\w*$/.exec(before) ?? [];
   if (owner !== undefined) return columnsOf(used.get(owner.toLowerCase()) ?? named(owner, tables));
@@ -52,7 +57,7 @@ export function suggestionsAt(sql: string, offset: number, tables: readonly SqlT
   const seen = new Set<string>();
   const isNew = ({ name }: Suggestion) => !seen.has(name) && !!seen.add(name);
   const isTableWanted = /\b(?:from|join)\s+\w*$/i.test(before);
-  return isTableWanted ? own : [...columns, ...own, ...KEYWORDS].filter(isNew);
+  return isTableWanted ? own : [...columns, ...own, ...keywords].filter(isNew);
 }
 
 const named = (name: string, tables: readonly SqlTable[]) =>
