@@ -20,6 +20,11 @@ export function variablesIn(text: string): Record<string, unknown> | undefined {
   }
 }
 
+/** Returns what the server says that it makes first, and that nothing is to be done. */
+export function waitingFor(message = 'The data are being made.'): string {
+  return `${message.replace(/\s*Try again.*$/s, '')} The page asks again by itself until the answer is there.`;
+}
+
 export interface Answer {
   asked: Asked;
   /** HTTP status; 0 if there was no answer. */

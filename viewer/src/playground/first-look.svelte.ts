@@ -1,5 +1,6 @@
 import { onMount, untrack } from 'svelte';
 import { isAnswer, type TabStorage } from '../state/sign-in/smart-answer.ts';
+import { waitingFor } from './answer.ts';
 import { EXAMPLES, variablesOf, type Example } from './examples/examples.ts';
 import type { QueryEditor } from './graphiql/query-editor.ts';
 import type { PageFacts } from './page-facts.ts';
@@ -41,9 +42,10 @@ export function firstLook(
     editor.run();
   });
   $effect(() => {
-    const status = workbench.answer?.status;
-    if (!looks || status === undefined) return;
-    looks = status === 503;
+    const { answer } = workbench;
+    if (!looks || answer === undefined) return;
+    looks = answer.status === 503;
+    workbench.waiting = looks ? waitingFor(answer.json?.errors?.[0]?.message) : '';
     if (!looks) return;
     const timer = setTimeout(() => untrack(editorOf)?.run(), AGAIN);
     return () => clearTimeout(timer);

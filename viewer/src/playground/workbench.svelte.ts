@@ -10,6 +10,8 @@ export class Workbench {
   answer = $state.raw<Answer>();
   /** True while a query waits for its answer: the last one is of another query. */
   isRunning = $state(false);
+  /** Says what the server makes first, while the page asks again by itself; empty if nothing waits. */
+  waiting = $state('');
   /** The text in the editor. */
   edited = $state.raw<Pick<Answer['asked'], 'query'> & { variables: string }>({ query: '', variables: '' });
   /** The cost of the edited query; undefined while it is not known. */
@@ -23,6 +25,11 @@ export class Workbench {
   constructor(base: string, access: Access) {
     this.#base = base;
     this.#access = access;
+  }
+
+  /** The answer, if no other one is waited for. */
+  get settled(): Answer | undefined {
+    return this.isRunning || this.waiting ? undefined : this.answer;
   }
 
   /**
@@ -72,6 +79,7 @@ export class Workbench {
     this.#last++;
     this.answer = undefined;
     this.isRunning = false;
+    this.waiting = '';
     this.cost = undefined;
   }
 

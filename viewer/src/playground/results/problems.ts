@@ -1,6 +1,7 @@
 /** Errors of an answer in words: what is wrong, where, how often, and what to do. */
 import type { FaultCode } from '../../../../schema/fault/fault.ts';
 import type { Answer } from '../answer.ts';
+import { isNothing } from './lists.ts';
 
 export interface Problem {
   message: string;
@@ -13,7 +14,7 @@ export interface Problem {
   remedy: string;
 }
 
-const AGAIN = 'Run the query again in a moment; the rest of the answer is complete.';
+const AGAIN = 'Run the query again in a moment';
 const SIGN_IN = 'Sign in again, or paste a new token; then run the query again: it is kept.';
 const CORRECT = 'Correct the query or its variables; the editor underlines what the schema does not have.';
 const FAULT = 'This is an error of the server. Run the query again; if it stays, tell who runs the server.';
@@ -56,7 +57,10 @@ export function problemsOf({ json, status }: Answer): Problem[] {
       code,
       paths: [],
       count: 0,
-      remedy: typeof extensions?.['remedy'] === 'string' ? extensions['remedy'] : remedyOf(code, status),
+      remedy:
+        typeof extensions?.['remedy'] === 'string'
+          ? extensions['remedy']
+          : remedyOf(code, status, !isNothing(json.data)),
     };
     const field = path.filter((step) => typeof step === 'string').join('.');
     if (field && !problem.paths.includes(field)) problem.paths.push(field);
@@ -66,8 +70,13 @@ export function problemsOf({ json, status }: Answer): Problem[] {
   return [...problems.values()];
 }
 
-/** @param status 0: the message is of the page, and the query is not the reason */
-function remedyOf(code: string | undefined, status: number): string {
+/**
+ * @param status 0: the message is of the page, and the query is not the reason
+ * @param isPart true if other parts of the answer came
+ */
+function remedyOf(code: string | undefined, status: number, isPart: boolean): string {
   if (status === 0) return '';
-  return REMEDIES[code as FaultCode] ?? CORRECT;
+  const remedy = REMEDIES[code as FaultCode];
+  if (remedy === AGAIN) return `${AGAIN}${isPart ? '; the rest of the answer is complete.' : '.'}`;
+  return remedy ?? CORRECT;
 }

@@ -1,4 +1,4 @@
-import type { Answer, Asked } from '../answer.ts';
+import { waitingFor, type Answer, type Asked } from '../answer.ts';
 import { ROW_TYPES, savedStream, type ReadRows, type RowFormat } from '../results/all-rows.ts';
 import type { Access } from '../sign-in/access.svelte.ts';
 import { errorLine, namesInCsv, refusedAnswer, sentenceIn, shownAnswer } from './sql-rows.ts';
@@ -118,7 +118,7 @@ export class SqlBench {
         this.waiting = '';
         return response;
       }
-      this.waiting = sentenceIn(await response.text()) ?? '';
+      this.waiting = waitingFor(sentenceIn(await response.text()));
       await pause(seconds * 1000, signal);
       signal.throwIfAborted();
     }

@@ -1,5 +1,6 @@
 /** What the tab of SQL reads: tables, statements, and answers. */
 import { describe, expect, test } from 'vitest';
+import { waitingFor } from '../answer.ts';
 import { linkedSql, linkToSql } from '../link.ts';
 import { csvOf, ndjsonOf } from '../results/formats.ts';
 import { tableOf, textOf } from '../results/lists.ts';
@@ -163,6 +164,20 @@ describe('an answer', () => {
     expect(problem!.remedy).toBe('');
     expect(errorLine(problem!.message)).toBe(line);
   });
+});
+
+test('an error that passes says what is there, and what goes on by itself', () => {
+  const errors = [{ message: 'Being made. Try again in some seconds.', extensions: { code: 'unavailable' } }];
+  const remedies = [null, { a: 1 }].map((data) => {
+    const answer = { ...refusedAnswer(ASKED, 503, '', 1), json: { data, errors } };
+    return problemsOf(answer)[0]!.remedy;
+  });
+  expect(remedies).toEqual([
+    'Run the query again in a moment.',
+    'Run the query again in a moment; the rest of the answer is complete.',
+  ]);
+  expect(waitingFor(errors[0]!.message)).toMatch(/^Being made\. The page asks again by itself/);
+  expect(waitingFor()).toMatch(/^The data are being made\. The page/);
 });
 
 test('examples give a value to each of their parameters', () => {
