@@ -1,4 +1,5 @@
 import { Fault, type FaultCode } from '../../schema/fault/fault.ts';
+import { faultOf, SENTENCES } from './sql/finding.ts';
 
 /** A failure in a thread, as plain data: an error would lose its members on the way. */
 export interface Failed {
@@ -15,7 +16,7 @@ export function failedBy(error: unknown): Failed {
 /** Returns the fault of tables whose files cannot be opened. A failure that is one already stays. */
 export function unopened(cause: unknown): Fault {
   if (cause instanceof Fault) return cause;
-  return new Fault('unavailable', 'The tables cannot be opened now. Try again.', { retryAfter: 5, cause });
+  return faultOf({ kind: 'unavailable', message: SENTENCES.tables }, cause);
 }
 
 export const isFailed = (answer: unknown): answer is Failed =>

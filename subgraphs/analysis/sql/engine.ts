@@ -1,8 +1,7 @@
 import { DuckDBInstance, ResultReturnType, type DuckDBConnection, type DuckDBResult } from '@duckdb/node-api';
 import { bindValues, checkParameters } from './bound-values.ts';
-import { isUsableAfter, toldOf } from './engine-error.ts';
+import { isUsableAfter, LateError, toldOf } from './engine-error.ts';
 import { QueryError, SENTENCES } from './finding.ts';
-import { LateError } from './engine-error.ts';
 import { distinctNames, ROW_FORMATS, type Column, type Output, type Rows } from './formats.ts';
 import { engineParameters } from './named-parameters.ts';
 import { writeParquet } from './parquet.ts';

@@ -30,10 +30,10 @@ export class QueryError extends Error {
   }
 }
 
-/** Returns the fault of a finding. */
-export function faultOf({ kind, message }: Finding): Fault {
+/** Returns the fault of a finding. @param cause for the log */
+export function faultOf({ kind, message }: Finding, cause?: unknown): Fault {
   const code = CODES[kind];
-  return new Fault(code, message, code === 'unavailable' ? { retryAfter: 5 } : {});
+  return new Fault(code, message, { ...(code === 'unavailable' && { retryAfter: 5 }), cause });
 }
 
 /** The sentences of findings that several places report. */

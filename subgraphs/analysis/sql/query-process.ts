@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable, type Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { Fault } from '../../../schema/fault/fault.ts';
+import type { Fault } from '../../../schema/fault/fault.ts';
 import { threadOptions } from '../../../schema/process/thread-limits.ts';
 import { threadModule } from '../../../schema/process/thread-module.ts';
 import { faultOf, SENTENCES, type Finding } from './finding.ts';
@@ -125,8 +125,7 @@ export class QueryProcess {
     try {
       return new QueryProcess(settings.reach, started(folder, settings));
     } catch (cause) {
-      const { code, message, details } = faultOf(UNSTARTED);
-      throw new Fault(code, message, { ...details, cause });
+      throw faultOf(UNSTARTED, cause);
     }
   }
 

@@ -174,7 +174,7 @@ export class AuthorizedStudies {
     return this.#trail.retrieved(target, part, { run: () => work(study), owner: () => study.patientId() });
   }
 
-  /** True if a search finds all studies of the tenant, whosesoever they are. */
+  /** True if a search finds all studies of the tenant, whosesoever they are. @throws Fault as a search that is refused */
   get findsAll(): boolean {
     return this.#archives.every((archive) => archive.findsAll);
   }

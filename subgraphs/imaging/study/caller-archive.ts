@@ -128,7 +128,7 @@ export class CallerArchive {
     });
   }
 
-  /** True if a search finds all studies of the source, whosesoever they are. */
+  /** True if a search finds all studies of the source, whosesoever they are. @throws Fault as a search that is refused */
   get findsAll(): boolean {
     const { constraints } = this.#maySearch();
     return this.access.patients === 'all' && !constraints && !this.decision.mayWithhold;

@@ -70,7 +70,7 @@ export function openDatabase(file: string, root: string, more: readonly string[]
     const usable =
       database.pragma('user_version', { simple: true }) === VERSION &&
       database.prepare("SELECT value FROM meta WHERE name = 'root'").pluck().get() === root;
-    if (usable) return temporary(database);
+    if (usable) return ready(database);
     database.close();
   } catch {
     // Not a database, or a damaged one. The folder has all of its data.
@@ -81,7 +81,7 @@ export function openDatabase(file: string, root: string, more: readonly string[]
   if (more.length > 0) database.exec('ALTER TABLE file ADD COLUMN more TEXT');
   database.prepare("INSERT INTO meta VALUES ('root', ?)").run(root);
   database.pragma(`user_version = ${VERSION}`);
-  return temporary(database);
+  return ready(database);
 }
 
 function connect(file: string): Sqlite.Database {
@@ -96,7 +96,8 @@ function connect(file: string): Sqlite.Database {
   return database;
 }
 
-function temporary(database: Sqlite.Database): Sqlite.Database {
+/** Adds what each opening needs: tables of its own, and the generation, which an older index does not have. */
+function ready(database: Sqlite.Database): Sqlite.Database {
   database.exec(
     `CREATE TEMP TABLE seen (id INTEGER PRIMARY KEY); CREATE TEMP TABLE gone (id INTEGER PRIMARY KEY);
      INSERT OR IGNORE INTO meta VALUES ('generation', hex(randomblob(16)))`,
