@@ -117,7 +117,12 @@ test('a CT is packed, opened without a network, looked at, and saved as a medium
   // One part was enough to know it.
   expect(file.asked.filter((url) => url.includes('part-'))).toHaveLength(1);
   await file.open(PASSCODE);
-  await file.page.getByRole('heading', { name: HELEN }).waitFor({ timeout: 120_000 });
+  // A failure tells what the page says instead.
+  const said = async () => [
+    ...(await file.page.locator('h1, h2, [role=alert]').allInnerTexts()),
+    ...file.errors,
+  ];
+  await expect.poll(said, { timeout: 60_000, interval: 500 }).toContain(HELEN);
   await entryOf(file.page, CHEST_NOW).click(SLOW);
   expect(await drawn(file.page)).toBe(online);
   expect(await glassOf(file.page).getAttribute('aria-valuenow')).toBe(image);
