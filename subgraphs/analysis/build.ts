@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { Fault } from '../../schema/fault/fault.ts';
+import { isDiskFull } from '../../schema/process/disk-full.ts';
 import type { DuckDb } from './engine.ts';
 import { ParquetTable, sqlTypeText, type TableFile } from './parquet-tables.ts';
 import { rowMaker, TableRows, type Refused, type RowsOfView } from './rows.ts';
@@ -78,15 +79,6 @@ export async function buildDataset(options: BuildOptions, sources: BuildSources)
   } catch (error) {
     throw isDiskFull(error) ? diskFull(error) : error;
   }
-}
-
-/** Returns true for an error of a disk without room, an exhausted quota or a file of the largest size, of Node or of DuckDB. */
-export function isDiskFull(error: unknown): boolean {
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  return (
-    ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(String(code)) ||
-    /no space left on device|disk quota|file too large/i.test(String(message))
-  );
 }
 
 /** Returns the fault of a disk without room. */

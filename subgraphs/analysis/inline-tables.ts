@@ -1,6 +1,7 @@
 import { chmod, copyFile } from 'node:fs/promises';
 import { Fault } from '../../schema/fault/fault.ts';
-import { diskFull, isDiskFull } from './build.ts';
+import { isDiskFull } from '../../schema/process/disk-full.ts';
+import { diskFull } from './build.ts';
 import { loadEngine } from './engine.ts';
 import { failedBy, type Failed } from './failed.ts';
 import { isGivenUp, pulled, type FromCreator } from './feeds.ts';

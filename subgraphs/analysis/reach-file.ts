@@ -1,7 +1,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { chmod, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { diskFull, isDiskFull } from './build.ts';
+import { isDiskFull } from '../../schema/process/disk-full.ts';
+import { diskFull } from './build.ts';
 import { loadEngine } from './engine.ts';
 import { failedBy, type Failed } from './failed.ts';
 

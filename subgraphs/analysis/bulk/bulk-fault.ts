@@ -1,7 +1,7 @@
 import { Fault, toFault } from '../../../schema/fault/fault.ts';
 import { connectionEnded } from '../../../schema/outbound/resending.ts';
 import { isUnreachable } from '../../../schema/outbound/unreachable.ts';
-import { isDiskFull } from '../build.ts';
+import { isDiskFull } from '../../../schema/process/disk-full.ts';
 
 /** An export that the EHR does not know any more, or that has failed there. */
 export class ExportEnded extends Error {

@@ -1,3 +1,4 @@
+import { isDiskFull } from '../../../schema/process/disk-full.ts';
 import { QueryError, SENTENCES } from './finding.ts';
 
 /** A result that has broken off between its rows: of the reason the engine says nothing. */
@@ -8,7 +9,6 @@ const TOLD =
   /^(Binder|Catalog|Parser|Syntax|Conversion|Invalid Input|Out of Range|Mismatch Type|Not implemented|Constraint|Sequence) Error: /;
 /** Something like the path of a file: a slash or a drive, and two names. */
 const PATH = /(?<![\w.:])(?:[A-Za-z]:)?(?:[\\/][^\s\\/"'();,]+){2,}|\bfile:\S+/g;
-const DISK = /No space left|Disk quota|File too large|max_temp_directory_size/;
 const MEMORY = /^Out of Memory/;
 /** Characters of a sentence of the engine. It may repeat a value. */
 const LONGEST = 400;
@@ -23,7 +23,7 @@ export function toldOf(error: unknown): QueryError {
   const text = error instanceof Error ? error.message : String(error);
   if (/call stack/.test(text)) return new QueryError('statement', SENTENCES.deep);
   if (/^INTERRUPT/.test(text)) return new QueryError('statement', SENTENCES.time);
-  if (DISK.test(text)) return new QueryError('unavailable', SENTENCES.disk);
+  if (isOfDisk(error)) return new QueryError('unavailable', SENTENCES.disk);
   if (MEMORY.test(text) || error instanceof RangeError) return new QueryError('statement', SENTENCES.memory);
   const kind = TOLD.exec(text);
   if (!kind) return new QueryError('statement', SENTENCES.failed);
@@ -32,7 +32,11 @@ export function toldOf(error: unknown): QueryError {
 
 /** Tells whether an error says that memory or the disk is full. */
 export const isOfRoom = (error: unknown): boolean =>
-  error instanceof Error && (DISK.test(error.message) || MEMORY.test(error.message));
+  error instanceof Error && (isOfDisk(error) || MEMORY.test(error.message));
+
+/** The room on the disk may be limited for the engine. */
+const isOfDisk = (error: unknown): boolean =>
+  isDiskFull(error) || /max_temp_directory_size/.test(String(error));
 
 /** Tells whether the engine goes on working after an error. */
 export const isUsableAfter = (error: unknown): boolean =>

@@ -1,7 +1,5 @@
 import { Fault } from '../../../schema/fault/fault.ts';
-
-/** Error codes of a full disk, an exhausted quota, and a file of the largest size. */
-const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+import { isDiskFull } from '../../../schema/process/disk-full.ts';
 
 /** Returns the fault (503) for a disk without room for an object that must be stored before it is sent. */
 export function noRoom(cause: unknown): Fault {
@@ -14,5 +12,5 @@ export function noRoom(cause: unknown): Fault {
 
 /** Returns an error of writing, converted to a fault if its cause is a full disk. */
 export function unlessNoRoom(error: unknown): unknown {
-  return FULL.has(String((error as NodeJS.ErrnoException).code)) ? noRoom(error) : error;
+  return isDiskFull(error) ? noRoom(error) : error;
 }
