@@ -11,8 +11,8 @@ import type { DuckDb } from './engine.ts';
 import type { Batch } from './rows.ts';
 import type { ColumnValue, SqlType, TableColumn } from './views/column-types.ts';
 
-/** Rows of one file: so many are in memory before they are written. */
-const ROWS_OF_FILE = 400_000;
+/** Rows of one file, a row group of DuckDB: so many are in memory before they are written. */
+const ROWS_OF_FILE = 122_880;
 
 /** A file of a table, for the manifest. */
 export interface TableFile {
