@@ -30,10 +30,11 @@ import { openShares, sharedPatients } from './share/open-shares.ts';
 import { sqliteShareState } from './share/state/share-state.ts';
 import { authorizer } from './smart/authorize.ts';
 import { capabilities, capabilitySealer } from './smart/capability/capability-admission.ts';
-import { identifiedGrants, ownAccess } from './smart/server/own-access.ts';
+import { accessOfOwnToken, identifiedGrants, ownAccess } from './smart/server/own-access.ts';
 import { oauthRoutes } from './smart/server/routes.ts';
 import { authorizationServer } from './smart/server/server.ts';
 import { peopleOfRecord } from './smart/server/sign-in/people.ts';
+import { studyHints } from './smart/server/sign-in/study-hint.ts';
 import type { UpstreamDeps } from './smart/token/upstream.ts';
 import type { SharedState } from './state/shared-state.ts';
 import { beginnings } from './tenants/loading/beginnings.ts';
@@ -86,17 +87,18 @@ export function gatewayParts(options: PartsOptions) {
     outside,
     now,
     people: record.people,
+    // Called by requests, when all of this exists.
+    patientsOfStudy: (...asked) => patientsOfStudy(...asked),
     onError: (err, tenant) => log.error({ err, tenant }, 'authorization server'),
     state: shared.state,
     shareKeys: shared.shareKeys,
   });
+  const tokens = { server, identity: record.identity, now };
+  const patientsOfStudy = studyHints({ imaging, record, accessOf: accessOfOwnToken(tokens), now });
   const authorization = authorizer({
     ...outside,
     baseUrl,
-    own: {
-      authorize: ownAccess({ server, identity: record.identity, now }),
-      smartConfiguration: server.smartConfiguration,
-    },
+    own: { authorize: ownAccess(tokens), smartConfiguration: server.smartConfiguration },
     shared: shared.cache,
     countLookup,
     studyOwners: { ofImages: imaging.studyOwner, ofRecord: studies.subject },
@@ -106,10 +108,7 @@ export function gatewayParts(options: PartsOptions) {
     secrets: options.secrets,
     now,
     openState: () => shared.shares ?? sqliteShareState(join(dataDir, 'share', 'state.sqlite'), now),
-    grantOf: sharedPatients({
-      authorizer: authorization,
-      identified: identifiedGrants({ identity: record.identity, now }),
-    }),
+    grantOf: sharedPatients({ authorizer: authorization, identified: identifiedGrants(tokens) }),
     openRecord,
     openStudies: imaging.open,
   });

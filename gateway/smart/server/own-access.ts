@@ -27,15 +27,14 @@ const IDENTITY_SECONDS = 60;
 const ACCESS_SECONDS = 60;
 
 /**
- * Authorizes callers with a token of our own authorization server. The token is looked up at every request, so that a
- * revocation takes effect at once.
+ * Returns a function that makes the Access of what a token of our own authorization server says.
  * @returns a function that throws a Fault when there is no Access (IA-9)
  */
-export function ownAccess({ server, identity, now }: OwnAccessDeps) {
+export function accessOfOwnToken({ server, identity, now }: OwnAccessDeps) {
   // Tokens of one app have the same scopes, and share one list.
   const permissionsOf = memoized<readonly Permission[]>(parseScopes, { entries: 1000 });
   const identified = identifiedGrants({ identity, now });
-  const accessOf = async (tenant: Tenant, token: OwnToken, value: string): Promise<Access> => {
+  return async (tenant: Tenant, token: OwnToken, value?: string): Promise<Access> => {
     requireUnbound(token);
     const ehr = await server.ehrOf(tenant);
     const session = token.grantId === undefined ? undefined : await ehr?.session(token.grantId);
@@ -60,6 +59,16 @@ export function ownAccess({ server, identity, now }: OwnAccessDeps) {
       token: value,
     };
   };
+}
+
+/**
+ * Authorizes callers with a token of our own authorization server. The token is looked up at every request, so that a
+ * revocation takes effect at once.
+ * @returns a function that throws a Fault when there is no Access (IA-9)
+ */
+export function ownAccess(deps: OwnAccessDeps) {
+  const { server } = deps;
+  const accessOf = accessOfOwnToken(deps);
   return async (tenant: Tenant, value: string | undefined): Promise<Access> => {
     if (value === undefined) throw tokenNeeded();
     const token = await server.verifyOwnToken(tenant, value);

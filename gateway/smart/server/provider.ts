@@ -97,6 +97,8 @@ export function tenantServer(tenant: Tenant, options: TenantServerOptions): Tena
         const named = oidc.params?.['resource'];
         if (aud !== undefined || named === resource) requireAudience(aud, base);
       },
+      // The study that the app will show. Nothing is looked up before the user has signed in.
+      study_hint: null,
       launch: async (ctx: KoaContextWithOIDC, id: string | undefined) => requireLaunch(ctx, id, contexts),
     },
     async findAccount(_ctx, account, token) {

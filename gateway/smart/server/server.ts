@@ -8,6 +8,7 @@ import type { ActiveToken } from '../token/introspect.ts';
 import type { SmartConfiguration } from '../discovery/ehr-configuration.ts';
 import type { UpstreamDeps } from '../token/upstream.ts';
 import type { People } from './sign-in/demonstration.ts';
+import type { PatientsOfStudy } from './sign-in/study-hint.ts';
 import type { EhrBehind } from './ehr-login/ehr-parts.ts';
 import { delegation } from './ehr-login/ehr-parts.ts';
 import { demonstration } from './sign-in/demonstration.ts';
@@ -28,6 +29,8 @@ export interface AuthorizationServerDeps {
   baseUrl: string;
   dataDir: string;
   people: People;
+  /** Finds the patients of a study that an app names; without it, names of studies are ignored. */
+  patientsOfStudy?: PatientsOfStudy;
   /** For calls to the EHRs of independent tenants; without it these answer 501. */
   outside?: UpstreamDeps;
   /** Milliseconds since the epoch. */
@@ -80,7 +83,7 @@ export function authorizationServer(deps: AuthorizationServerDeps) {
   const { baseUrl, dataDir, now, onError } = deps;
   const directory = join(dataDir, 'oauth');
   const state = deps.state ?? sqliteState(join(directory, 'state.sqlite'), now);
-  const demonstrated = demonstration(deps.people, now, baseUrl);
+  const demonstrated = demonstration(deps.people, now, baseUrl, deps.patientsOfStudy);
   const registration = acceptsRegistrations(baseUrl);
   const servers = boundedCache<Promise<Served>>({ entries: MOST_TENANTS });
 

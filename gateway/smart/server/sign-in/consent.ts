@@ -1,6 +1,6 @@
 import type { Person, User } from './identify.ts';
 import { escaped, isolated, page } from './page.ts';
-import { choices } from './person-buttons.ts';
+import { choices, finder } from './person-buttons.ts';
 import { inWords } from './scopes-in-words.ts';
 
 /** The app that asks. It chooses its name; its redirect URI is registered. */
@@ -9,15 +9,25 @@ export interface App {
   redirectUri: string;
 }
 
+/** Contents of the page to choose a patient. */
+export interface Choice {
+  patients: readonly Person[];
+  /** Part of a name, if the user looks for one. */
+  find: string;
+  /** URL for the form. */
+  action: string;
+}
+
 /** Returns the page to choose the patient, when the launch names none. */
-export function patientPage(app: App, patients: readonly Person[], action: string): string {
+export function patientPage(app: App, { patients, find, action }: Choice): string {
+  const { field, shown } = finder(patients, find, action);
   const body =
     patients.length === 0
       ? '<p>There is no patient whose record you may open.'
       : `<p>Whose record should <b>${isolated(app.name)}</b> open?`;
   return page(
     'Choose a patient',
-    `${body}<form method="post" action="${escaped(action)}">${choices('patient', patients)}
+    `${body}${field}<form method="post" action="${escaped(action)}">${choices('patient', shown)}
 <p class="actions"><button name="step" value="deny" class="quiet">Cancel</button></form>`,
   );
 }

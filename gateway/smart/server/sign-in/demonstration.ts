@@ -4,7 +4,8 @@ import type { Tenant } from '../../../../schema/tenant/tenant.ts';
 import { expiringCache } from '../../token/expiring-cache.ts';
 import type { Identify, Person, User } from './identify.ts';
 import { escaped, isolated, page } from './page.ts';
-import { choices } from './person-buttons.ts';
+import { choices, finder } from './person-buttons.ts';
+import type { PatientsOfStudy } from './study-hint.ts';
 
 /** Returns the people of a tenant's clinical record: patients and practitioners. */
 export type People = (tenant: Tenant) => Promise<readonly Person[]>;
@@ -16,8 +17,14 @@ const FRESH_SECONDS = 60;
  * patient can open the own record, a clinician all records.
  * @param now milliseconds since the epoch
  * @param baseUrl of the gateway, with which the users of a policy begin
+ * @param ofStudy finds the patients of a study that an app names
  */
-export function demonstration(people: People, now: () => number, baseUrl: string): Identify {
+export function demonstration(
+  people: People,
+  now: () => number,
+  baseUrl: string,
+  ofStudy?: PatientsOfStudy,
+): Identify {
   const known = expiringCache<readonly Person[]>(100, now);
   const everybody = async (tenant: Tenant) =>
     known.get(tenant.cacheKey, async () => ({ value: await people(tenant), seconds: FRESH_SECONDS }));
@@ -31,17 +38,18 @@ export function demonstration(people: People, now: () => number, baseUrl: string
   };
   return {
     user,
-    async ask(tenant, { app, action }) {
+    async ask(tenant, { app, action, find = '' }) {
       const analysts = analystsOf(tenant, baseUrl);
       // An analyst can sign in while the record is being loaded.
       const all = await everybody(tenant).catch((error: unknown) => {
         if (analysts.length > 0 && error instanceof Fault && error.code === 'unavailable') return [];
         throw error;
       });
-      const body = `<p>To open <b>${isolated(app)}</b>, sign in as one of the demonstration’s people. There are no passwords: nobody here is real.
+      const { field, shown } = finder(all.filter(isPatient), find, action);
+      const body = `<p>To open <b>${isolated(app)}</b>, sign in as one of the demonstration’s people. There are no passwords: nobody here is real.${field}
 <form method="post" action="${escaped(action)}">
 ${part('An analyst, with the records of many patients', analysts.map(asPerson))}
-${part('A patient, with their own record', all.filter(isPatient))}
+${part('A patient, with their own record', shown)}
 ${part(
   'A clinician, with anybody’s record',
   all.filter((person) => !isPatient(person)),
@@ -52,6 +60,7 @@ ${part(
     // Only a page of this gateway asks so: nobody else gets the code.
     atOnce: (tenant, { client, hint }) => (client === PLAYGROUND ? analyst(tenant, hint) : undefined),
     answer: (tenant, form) => user(tenant, form.get('account') ?? ''),
+    ofStudy,
     async patients(tenant, { account }) {
       const patients = (await everybody(tenant)).filter(isPatient);
       const self = patients.filter(({ reference }) => reference === account);

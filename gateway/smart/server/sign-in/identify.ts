@@ -1,4 +1,5 @@
 import type { Tenant } from '../../../../schema/tenant/tenant.ts';
+import type { PatientsOfStudy } from './study-hint.ts';
 
 /** A person of the clinical record: a patient or a practitioner. */
 export interface Person {
@@ -31,6 +32,8 @@ export interface Question {
   loginHint?: string;
   /** Requested scopes that the app may get. */
   scopes: readonly string[];
+  /** Part of a name, if the user looks for one. */
+  find?: string | undefined;
 }
 
 /** Reason why the sign-in is not possible, as an OAuth error for the app. */
@@ -60,6 +63,8 @@ export interface Identify {
    * @param login name of the EHR's answer, for a delegated sign-in
    */
   patients(tenant: Tenant, user: User, login?: string): Promise<readonly Person[]>;
+  /** Returns the patients of a study that the app names, whether the user may choose them or not. */
+  ofStudy?: PatientsOfStudy | undefined;
   /** The EHR, for a delegated sign-in. */
   delegation?: Delegation;
 }

@@ -55,8 +55,8 @@ export class InteractionSteps {
     this.#identify = identify;
   }
 
-  /** Shows the current step. @throws NoInteraction */
-  async show(uid: string, request: IncomingMessage, response: ServerResponse): Promise<Step> {
+  /** Shows the current step. @param find part of a name, if the user looks for one @throws NoInteraction */
+  async show(uid: string, request: IncomingMessage, response: ServerResponse, find?: string): Promise<Step> {
     const interaction = await this.#find(uid, request, response);
     const app = await this.#app(interaction);
     const known = this.#atOnce(interaction);
@@ -69,6 +69,7 @@ export class InteractionSteps {
         action: this.#action(uid),
         scopes: this.#scopes(interaction),
         ...(typeof hint === 'string' && { loginHint: hint }),
+        find,
       });
       return this.#stepOf(interaction, asked, { request, response });
     }
@@ -95,6 +96,7 @@ export class InteractionSteps {
         return this.#consentedMeanwhile(uid, request, response);
       });
     }
+    if (form.get('step') === 'find') return this.show(uid, request, response, form.get('name') ?? '');
     const user = await this.#identify.answer(this.#server.tenant, form);
     if (!user) return { ...(await this.show(uid, request, response)), status: 403 };
     return this.#signIn(interaction, { user }, { request, response });
@@ -164,7 +166,8 @@ export class InteractionSteps {
       return this.#fail(interaction, denied('This user may not open that patient.'), exchange);
     }
     if ('choose' in context) {
-      return { html: patientPage(app, context.choose, this.#action(interaction.uid)), ...app };
+      const choice = { find: form.get('name') ?? '', action: this.#action(interaction.uid) };
+      return { html: patientPage(app, { patients: context.choose, ...choice }), ...app };
     }
     const { patient, ...rest } = context;
     const asked = { user, patient, scopes, action: this.#action(interaction.uid) };
@@ -175,11 +178,7 @@ export class InteractionSteps {
     if (opensNothing(granted) && !opensNothing(scopes)) {
       return { html: consentPage(app, { ...asked, ticked }), ...app };
     }
-    const launched = {
-      ...rest,
-      ...(patient && { patient: patient.id }),
-      ...(user.fhirUser && { fhirUser: `${this.#server.resource}/${user.fhirUser}` }),
-    };
+    const launched = { ...rest, ...(patient && { patient: patient.id }), ...this.#fhirUser(user) };
     const grantId = await this.#grant(interaction, user, { scopes, granted }, launched);
     const login = loginOf(interaction);
     const { delegation } = this.#identify;
@@ -224,12 +223,37 @@ export class InteractionSteps {
     const open = await this.#identify.patients(this.#server.tenant, user, loginOf(interaction));
     // The EHR's answer was already used, or was kept too long.
     if (this.#identify.delegation && open.length === 0) throw new NoInteraction();
-    const named = launch?.patient ?? form.get('patient') ?? (open.length === 1 ? open[0]!.id : undefined);
-    if (named === undefined) return { choose: open };
+    const given = launch?.patient ?? form.get('patient');
+    const shown = given === null ? await this.#likely(interaction, user, scopes, open) : open;
+    const named = given ?? (shown.length === 1 ? shown[0]!.id : undefined);
+    if (named === undefined) return { choose: shown };
     const patient = FHIR_ID.test(named) ? open.find((person) => person.id === named) : undefined;
     if (!patient) return 'refused';
     const { encounter, needPatientBanner = true } = launch ?? {};
     return { patient, ...(encounter && { encounter }), needPatientBanner };
+  }
+
+  /**
+   * Returns those of the patients whose study the app names (`study_hint`); all when it names none of theirs. It is asked only
+   * now: the user is known, and learns of no other patient.
+   */
+  async #likely(
+    { params }: Interaction,
+    user: User,
+    scopes: readonly string[],
+    open: readonly Person[],
+  ): Promise<readonly Person[]> {
+    const { study_hint: study, client_id: client } = params;
+    if (typeof study !== 'string' || open.length < 2) return open;
+    const token = {
+      client_id: String(client),
+      sub: user.account,
+      scope: scopes.join(' '),
+      ...(scopes.includes('fhirUser') && this.#fhirUser(user)),
+    };
+    const ids = await this.#identify.ofStudy?.(this.#server.tenant, { study, token });
+    const likely = open.filter(({ id }) => ids?.includes(id));
+    return likely.length > 0 ? likely : open;
   }
 
   async #grant(
@@ -312,6 +336,10 @@ export class InteractionSteps {
     const client = await this.#server.provider.Client.find(String(params['client_id']));
     if (!client) throw new NoInteraction();
     return { name: client.clientName ?? client.clientId, redirectUri: String(params['redirect_uri']) };
+  }
+
+  #fhirUser({ fhirUser }: User): { fhirUser?: string } {
+    return fhirUser ? { fhirUser: `${this.#server.resource}/${fhirUser}` } : {};
   }
 
   #action = (uid: string) => `${new URL(this.#server.issuer).pathname}/interaction/${uid}`;

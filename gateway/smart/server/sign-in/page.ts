@@ -9,6 +9,7 @@ const STYLE = `
   button { font: inherit; color: var(--ink); background: var(--soft); border: 1px solid var(--line); border-radius: 8px; padding: .6rem 1rem; min-height: 44px; text-align: left; cursor: pointer; }
   .people button { width: 100%; } button:focus-visible, input:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
   .primary { background: var(--accent); border-color: var(--accent); color: var(--paper); font-weight: 600; } .actions { display: flex; gap: .75rem; }
+  [type=search] { font: inherit; width: auto; height: auto; flex: 1; min-width: 0; margin: 0; padding: .6rem 1rem; min-height: 44px; box-sizing: border-box; color: var(--ink); background: var(--paper); border: 1px solid var(--line); border-radius: 8px; } .find { display: flex; gap: .75rem; align-items: end; } .find label { flex: 1; display: block; padding: 0; } .find input { display: block; width: 100%; }
   dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; } dt { opacity: .75; } dd { margin: 0; overflow-wrap: anywhere; }
   label { display: flex; gap: .75rem; padding: .4rem 0; align-items: start; } input { width: 1.2rem; height: 1.2rem; flex: none; margin: .2rem 0 0; } code { font-size: .85em; overflow-wrap: anywhere; }`;
 

@@ -7,8 +7,8 @@ import { ifFound, recordLookup, type ClinicalRecord } from '../../../joins/recor
 import type { UpstreamDeps } from '../../token/upstream.ts';
 import type { Person } from './identify.ts';
 
-/** Largest numbers of people on a sign-in page. */
-const MOST_PATIENTS = 200;
+/** Largest numbers of people who can be found on a sign-in page: the patients are one page of the record. */
+const MOST_PATIENTS = 1000;
 const MOST_CLINICIANS = 20;
 
 /**
@@ -35,6 +35,12 @@ export function peopleOfRecord(
       const practitioners = await Promise.all(clinicians.map((id) => ifFound(own.read('Practitioner', id))));
       const people = [...patients, ...practitioners] as (Patient | Practitioner | undefined)[];
       return people.flatMap((resource) => (resource?.id ? [person(resource, resource.id)] : []));
+    },
+
+    /** Returns the ids of the patients with a record number. Several people may have the same one, of different issuers. */
+    async holders(tenant: Tenant, number: string): Promise<string[]> {
+      const found = await recordLookup(() => record(tenant)).holders([number]);
+      return (found ?? []).map(({ id }) => id);
     },
 
     /** Returns the identity of a patient; undefined when the record does not have the patient. */

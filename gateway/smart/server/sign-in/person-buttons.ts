@@ -1,6 +1,9 @@
 import type { Person } from './identify.ts';
 import { escaped, isolated } from './page.ts';
 
+/** Patients on a page: others are found by name. */
+const MOST_SHOWN = 24;
+
 /**
  * Returns a button for each person, as HTML.
  * @param name of the form's field: an account is a reference, a patient a logical id
@@ -14,3 +17,35 @@ export function choices(name: 'account' | 'patient', people: readonly Person[]):
   );
   return `<ul class="people">${buttons.join('')}</ul>`;
 }
+
+/**
+ * Returns the patients to show, and a field to find others by name, as HTML: none when all are shown anyway. The name is
+ * posted: an address would stay in the browser's history and in logs.
+ * @param find beginnings of the words of a name, in any order
+ */
+export function finder(
+  patients: readonly Person[],
+  find: string,
+  action: string,
+): { field: string; shown: readonly Person[] } {
+  if (patients.length <= MOST_SHOWN) return { field: '', shown: patients };
+  const parts = plain(find).split(/\s+/);
+  const found = patients.filter(({ name }) => {
+    const words = ` ${plain(name)}`;
+    return parts.every((part) => words.includes(` ${part}`));
+  });
+  const shown = found.slice(0, MOST_SHOWN);
+  const count = (number: number) => number.toLocaleString('en');
+  const more = found.length > shown.length ? ' Find others by name.' : '';
+  const said =
+    found.length === 0
+      ? 'No patient has this name.'
+      : `Patients shown: ${count(shown.length)} of ${count(found.length)}.${more}`;
+  const field = `<form method="post" action="${escaped(action)}" class="find"><label>Name of a patient
+<input type="search" name="name" value="${escaped(find)}" autocomplete="off"></label>
+<button name="step" value="find">Find</button></form><p role="status">${said}`;
+  return { field, shown };
+}
+
+/** Returns a name without accents and capitals. */
+const plain = (text: string) => text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase().trim();

@@ -14,7 +14,7 @@ import type { SharedState } from '../../../state/shared-state.ts';
 import type { Authorizer } from '../../authorize.ts';
 import type { Person } from '../sign-in/identify.ts';
 import { oauthRoutes } from '../routes.ts';
-import { authorizationServer, type AuthorizationServer } from '../server.ts';
+import { authorizationServer, type AuthorizationServer, type AuthorizationServerDeps } from '../server.ts';
 
 export const REDIRECT = 'http://127.0.0.1:9/callback?kept=1';
 export const SECRET = 'a-secret-of-the-demonstration';
@@ -52,6 +52,9 @@ export interface StartOptions {
   keys?: Started['keys'];
   /** State that it shares with other servers. */
   shared?: Pick<SharedState, 'state' | 'shareKeys'>;
+  /** People of the record; by default `PEOPLE`. */
+  people?: readonly Person[];
+  patientsOfStudy?: AuthorizationServerDeps['patientsOfStudy'];
   /** The wall clock, in milliseconds since the epoch. */
   now?: () => number;
 }
@@ -83,7 +86,8 @@ export async function startServer(authorization: object = {}, options: StartOpti
   const server = authorizationServer({
     baseUrl,
     dataDir,
-    people: async () => PEOPLE,
+    people: async () => options.people ?? PEOPLE,
+    ...(options.patientsOfStudy && { patientsOfStudy: options.patientsOfStudy }),
     now: options.now ?? Date.now,
     onError: (error) => errors.push(error),
     ...options.shared,

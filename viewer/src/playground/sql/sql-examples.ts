@@ -18,7 +18,7 @@ ORDER BY year, modality`,
   },
   {
     question: 'Which women with a diagnosis had a CT, and what was their last HbA1c?',
-    hint: 'Record and images in one statement. “:code” is a parameter. A study opens in the viewer, in a tab of its own, which asks for its patient.',
+    hint: 'Record and images in one statement. “:code” is a parameter. A study opens in the viewer, in a tab of its own, where you sign in for its patient.',
     sql: `WITH a1c AS (
   SELECT patient_id, arg_max(value, effective) AS last
   FROM observation

@@ -42,11 +42,8 @@ export interface Launch {
 }
 
 /** Starts a launch. @returns the URL of the authorization request */
-export async function beginLaunch(
-  { server, smart }: Known,
-  launch: Launch,
-  storage: TabStorage,
-): Promise<URL> {
+export async function beginLaunch(known: Known, launch: Launch, storage: TabStorage): Promise<URL> {
+  const { server, smart } = known;
   const { redirectUri, returnTo, isSilent = false, idToken } = launch;
   const { scope = isOpenId(smart) ? `${IDENTITY} ${SCOPE}` : SCOPE } = launch;
   const verifier = oauth.generateRandomCodeVerifier();
@@ -67,9 +64,21 @@ export async function beginLaunch(
     ...(launch.launch === undefined ? {} : { launch: launch.launch }),
     ...(isSilent && { prompt: 'none' }),
     ...(idToken === undefined ? {} : { id_token_hint: idToken }),
+    ...studyHint(known, launch),
   };
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
   return url;
+}
+
+/**
+ * Names the study of the page to the gateway's own authorization server, which then offers its patient. Others do not know
+ * the parameter, and need not learn what is looked at.
+ */
+function studyHint({ server, smart }: Known, { launch, returnTo }: Launch): { study_hint?: string } {
+  const own = server.fhirBase.replace(/fhir$/, 'oauth/');
+  const study = new URLSearchParams(returnTo).get('study');
+  const isTaken = launch === undefined && smart.authorization_endpoint!.startsWith(own);
+  return isTaken && study ? { study_hint: study } : {};
 }
 
 /**
