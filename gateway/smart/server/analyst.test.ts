@@ -15,7 +15,7 @@ beforeAll(async () => {
     { user: 'http://elsewhere.example.org/fhir/Practitioner/other', patients: ['p1'] },
   ];
   const clients = ['playground', 'public-app'].map((id) => ({ client_id: id, redirect_uris: [REDIRECT] }));
-  started = await startServer({ policy, clients }, { port });
+  started = await startServer({ policy, clients }, { port, patientsOfStudy: async () => ['p2'] });
 });
 afterAll(async () => {
   expect(started.errors).toEqual([]);
@@ -46,6 +46,14 @@ test.each<[string, string, Record<string, string>]>([
   expect(page.html).toContain('An analyst, with the records of many patients');
   expect(page.html).toContain(`value="${ANALYST}"`);
   expect(page.html).not.toContain('Practitioner/other');
+});
+
+test('without a page no patient is taken from a study that is named: the analyst chooses', async () => {
+  const parameters = { ...withHint, study_hint: '1.2' };
+  const url = await new SmartApp(started, 'playground').url('launch/patient patient/*.rs', parameters);
+  const { html } = await new Browser(started.issuer).open(url);
+  expect(html).toContain('Choose a patient');
+  expect(html).toContain('value="p1"');
 });
 
 test('an analyst signs in at that page too, and agrees', async () => {

@@ -235,16 +235,16 @@ export class InteractionSteps {
 
   /**
    * Returns those of the patients whose study the app names (`study_hint`); all when it names none of theirs. It is asked only
-   * now: the user is known, and learns of no other patient.
+   * now: the user is known, and learns of no other patient. Where nobody would confirm the patient, the user chooses.
    */
   async #likely(
-    { params }: Interaction,
+    interaction: Interaction,
     user: User,
     scopes: readonly string[],
     open: readonly Person[],
   ): Promise<readonly Person[]> {
-    const { study_hint: study, client_id: client } = params;
-    if (typeof study !== 'string' || open.length < 2) return open;
+    const { study_hint: study, client_id: client } = interaction.params;
+    if (typeof study !== 'string' || open.length < 2 || this.#atOnce(interaction)) return open;
     const token = {
       client_id: String(client),
       sub: user.account,
