@@ -158,6 +158,9 @@ describe('a chart', () => {
   test('counts, averages and follows numbers over time, with a table of its values', async () => {
     await open(answerOf(STUDIES), { size: [1400, 500] });
     await choose('Chart');
+    // A study is no number of its images: studies are counted first.
+    await expect.element(page.getByRole('heading', { name: 'Rows by modality.code' })).toBeVisible();
+    await choose('Over time');
     await expect.element(page.getByRole('heading', { name: 'numberOfInstances over started' })).toBeVisible();
     expect(document.querySelectorAll('canvas')).toHaveLength(1);
     const values = () =>
@@ -177,6 +180,21 @@ describe('a chart', () => {
     await page.viewport(...PHONE);
     expect(scrollsSideways()).toBe(false);
     await shot('playground-chart-phone-dark');
+  });
+
+  test('of one number is the number, and of columns that tell nothing a sentence', async () => {
+    await open(answerOf({ data: { rows: [{ studies: 3000 }] } }, { columns: ['studies'] }));
+    await choose('Chart');
+    await expect.element(page.getByRole('heading', { name: 'studies' })).toBeVisible();
+    await expect.element(page.getByText('3000', { exact: true })).toBeVisible();
+    expect(page.getByText('Number of rows').elements()).toHaveLength(0);
+    const rows = ['CT', 'MR'].map((modality, id) => ({ id: `${id}`, modality }));
+    await open(answerOf({ data: { rows } }, { columns: ['id', 'modality'] }));
+    await choose('Chart');
+    await expect.element(page.getByText('The table says more than a chart')).toBeVisible();
+    expect(await violations()).toEqual([]);
+    await choose('Number of rows');
+    await expect.element(page.getByRole('heading', { name: 'Rows by modality' })).toBeVisible();
   });
 
   test('of counts that the server made shows them as they are', async () => {

@@ -119,15 +119,15 @@ test('rows of a statement are a table with studies that open, a pivot and a char
     rows(
       { study_id: '2.25.1', modality: 'CT', year: 2024, studies: 4 },
       { study_id: '2.25.2', modality: 'MR', year: 2025, studies: 2 },
-      { study_id: '2.25.3', modality: 'CT', year: 2025, studies: 5 },
+      { study_id: '2.25.1', modality: 'CT', year: 2025, studies: 5 },
     ),
   );
   await button('Run').click();
   await expect.element(header('modality')).toBeInTheDocument();
   expect(column(1)).toEqual(['CT', 'MR', 'CT']);
   await expect
-    .element(page.getByRole('link', { name: '2.25.1' }))
-    .toHaveAttribute('href', 'http://gateway/app/?tenant=demo&study=2.25.1');
+    .element(page.getByRole('link', { name: '2.25.2' }))
+    .toHaveAttribute('href', 'http://gateway/app/?tenant=demo&study=2.25.2');
   const run = asked.at(-1)!;
   expect(`${run.url.pathname}${run.url.search}`).toBe('/demo/fhir/$sql-run?_format=ndjson');
   expect(run.body).toContain('FROM imaging_study');
@@ -140,7 +140,7 @@ test('rows of a statement are a table with studies that open, a pivot and a char
   expect(await violations()).toEqual([]);
   await shot('playground-sql-pivot');
   await page.getByText('Chart', { exact: true }).click();
-  await expect.element(page.getByRole('heading', { name: 'Sum of studies by modality' })).toBeVisible();
+  await expect.element(page.getByRole('heading', { name: 'Sum of studies by year' })).toBeVisible();
   await shot('playground-sql-chart');
 });
 

@@ -111,6 +111,14 @@ describe('charts', () => {
     expect(counts).toEqual(['CT 2', 'SR 2', 'MR 1', '(no value) 1']);
   });
 
+  test('count months of no row too: a gap is seen', () => {
+    const columns: Column[] = [{ name: 'started', type: 'date' }];
+    const rows = ['2024-01-05', '2024-01-06', '2024-01-07', '2024-04-01'].map((date): Cell[] => [date]);
+    const chart = chartOf({ columns, rows }, { kind: 'count', by: 0, of: undefined });
+    expect(chart.title).toBe('Rows by month of started');
+    expect(chart.marks.map(({ value }) => value)).toEqual([3, 0, 0, 1]);
+  });
+
   test('average decimals as the record has them', () => {
     const { rows, columns } = tableOf(
       parseFhirJson('{"list":[{"unit":"mm","value":1.10},{"unit":"mm","value":2.90}]}') as Data,

@@ -1,5 +1,7 @@
 /** The content of a chart of a list: numbers over time, numbers by category, or the count of each value. */
+import { isIdentifier, isOneSeries, isOrdinal, isPeriod } from './column-roles.ts';
 import { momentOf, numberOf, textOf, valuesOf, type Cell, type Column, type ResultTable } from './lists.ts';
+import { periodFor, periodOf, spanOf, type Period } from './periods.ts';
 
 export type ChartKind = 'time' | 'average' | 'sum' | 'count';
 
@@ -25,6 +27,8 @@ export interface Chart {
   note: string;
   /** True if no bar is made of several rows: nothing is averaged. */
   isOneRowEach: boolean;
+  /** True if values over time are connected: those of several patients are not the course of one. */
+  isLine: boolean;
 }
 
 /** Bars that are told apart. */
@@ -39,17 +43,11 @@ export function choicesFor(
 ): { by: readonly number[]; of: readonly number[] } {
   const where = (suits: (column: Column) => boolean) =>
     columns.flatMap((column, at) => (suits(column) ? [at] : []));
-  const of = kind === 'count' ? [] : where(({ type }) => type === 'number');
+  const isMeasure = (column: Column) =>
+    column.type === 'number' && !isIdentifier(column) && !isPeriod(column);
+  const of = kind === 'count' ? [] : where(isMeasure);
   if (kind === 'time') return { by: where(({ type }) => type === 'date'), of };
   return { by: where((column) => kind === 'count' || column.type !== 'number' || isOrdinal(column)), of };
-}
-
-/** Names of numbers that are categories with an order: SQL gives the year of a date as a number. */
-const ORDINAL = /(^|[._ (])(year|quarter|month|week|day|hour|decade|age|age_group)\)?$/i;
-
-/** Returns true for numbers that are an axis rather than a measure. */
-export function isOrdinal({ name, type }: Column): boolean {
-  return type === 'number' && ORDINAL.test(name);
 }
 
 /** Returns the kinds of charts that the columns of a list allow. */
@@ -61,46 +59,74 @@ export function kindsFor(columns: readonly Column[]): ChartKind[] {
   });
 }
 
-/** Returns the values of a chart: over time in its order, by date in the order of years, else the largest first. */
-export function chartOf({ columns, rows }: ResultTable, { kind, by, of }: ChartChoice): Chart {
-  const byName = columns[by]!.name;
-  const ofName = of === undefined ? '' : columns[of]!.name;
-  if (kind === 'time') {
-    const marks = rows.flatMap((cells) => {
-      const [date, value] = [cells[by], numberOf(cells[of!]!)];
-      if (typeof date !== 'string' || value === undefined) return [];
-      return [{ label: date, value, at: momentOf(date) / 1000 }];
-    });
-    const without = rows.length - marks.length;
-    return {
-      kind,
-      title: `${ofName} over ${byName}`,
-      marks: marks.sort((a, b) => a.at - b.at),
-      note: without > 0 ? `${without} rows without a date or a number are left out.` : '',
-      isOneRowEach: true,
-    };
-  }
-  const isOrdered = columns[by]!.type === 'date' || isOrdinal(columns[by]!);
-  const { bars, isOneRowEach } = barsOf(rows, { kind, by, of }, columns[by]!);
-  const values = isOneRowEach ? ofName : `${kind === 'sum' ? 'Sum' : 'Average'} of ${ofName}`;
-  bars.sort((a, b) => (isOrdered ? ORDER.compare(a.label, b.label) : b.value - a.value));
+/** Returns the values of a chart: over time and by what has an order in that order, else the largest first. */
+export function chartOf(table: ResultTable, choice: ChartChoice): Chart {
+  return choice.kind === 'time' ? overTime(table, choice) : inBars(table, choice);
+}
+
+function overTime(table: ResultTable, { kind, by, of }: ChartChoice): Chart {
+  const { columns, rows } = table;
+  const marks = rows.flatMap((cells) => {
+    const [date, value] = [cells[by], numberOf(cells[of!]!)];
+    if (typeof date !== 'string' || value === undefined) return [];
+    return [{ label: date, value, at: momentOf(date) / 1000 }];
+  });
+  const without = rows.length - marks.length;
   return {
     kind,
-    title: `${kind === 'count' ? 'Rows' : values} by ${byName}`,
+    title: `${columns[of!]!.name} over ${columns[by]!.name}`,
+    marks: marks.sort((a, b) => a.at - b.at),
+    note: without > 0 ? `${without} rows without a date or a number are left out.` : '',
+    isOneRowEach: true,
+    isLine: isOneSeries(table) && new Set(marks.map(({ at }) => at)).size === marks.length,
+  };
+}
+
+/** Years are an order also where they are texts. */
+const YEAR = /^\d{4}$/;
+
+function inBars(table: ResultTable, choice: ChartChoice): Chart {
+  const { kind, by, of } = choice;
+  const column = table.columns[by]!;
+  const dates = table.rows.flatMap((cells) => (typeof cells[by] === 'string' ? [cells[by]] : []));
+  // No more bars than rows: those would be gaps.
+  const period =
+    column.type === 'date' ? periodFor(dates, Math.min(MOST_BARS, table.rows.length)) : undefined;
+  const { bars, isOneRowEach } = barsOf(table, choice, period);
+  const isSum = kind === 'count' || kind === 'sum';
+  if (period && isSum) bars.push(...gapsIn(bars, spanOf(dates, period)));
+  const isOrdered =
+    column.type === 'date' ||
+    column.type === 'number' ||
+    isOrdinal(column) ||
+    bars.every(({ label }) => YEAR.test(label) || label === NOTHING);
+  bars.sort((a, b) => (isOrdered ? ORDER.compare(a.label, b.label) : b.value - a.value));
+  const ofName = of === undefined ? '' : table.columns[of]!.name;
+  const values = isOneRowEach ? ofName : `${kind === 'sum' ? 'Sum' : 'Average'} of ${ofName}`;
+  return {
+    kind,
+    title: `${kind === 'count' ? 'Rows' : values} by ${period ? `${period} of ` : ''}${column.name}`,
     isOneRowEach,
+    isLine: false,
     marks: bars.slice(0, MOST_BARS),
     note: bars.length > MOST_BARS ? `The first ${MOST_BARS} of ${bars.length} values are shown.` : '',
   };
 }
 
-/** A row with several values is in the bar of each. */
-function barsOf(rows: ResultTable['rows'], { kind, by, of }: ChartChoice, column: Column) {
+function gapsIn(bars: readonly Mark[], span: readonly string[]): Mark[] {
+  const known = new Set(bars.map(({ label }) => label));
+  if (span.length > MOST_BARS) return [];
+  return span.filter((label) => !known.has(label)).map((label) => ({ label, value: 0, at: undefined }));
+}
+
+/** A row with several values is in the bar of each. @param period of dates; undefined for other values */
+function barsOf({ columns, rows }: ResultTable, { kind, by, of }: ChartChoice, period: Period | undefined) {
   const groups = new Map<string, { sum: number; count: number }>();
   for (const cells of rows) {
     const value = kind === 'count' ? 1 : numberOf(cells[of!]!);
     if (value === undefined) continue;
-    for (const category of valuesOf(cells[by]!, column)) {
-      const label = labelOf(category, column.type === 'date');
+    for (const category of valuesOf(cells[by]!, columns[by]!)) {
+      const label = labelOf(category, period);
       const group = groups.get(label) ?? { sum: 0, count: 0 };
       groups.set(label, { sum: group.sum + value, count: group.count + 1 });
     }
@@ -113,9 +139,9 @@ function barsOf(rows: ResultTable['rows'], { kind, by, of }: ChartChoice, column
   return { bars, isOneRowEach: [...groups.values()].every(({ count }) => count === 1) };
 }
 
-/** Returns a value as it is named on an axis: dates are counted by year. */
-export function labelOf(cell: Cell, isDate: boolean): string {
+/** Returns a value as it is named on an axis. @param period of a date; undefined for other values */
+export function labelOf(cell: Cell, period: Period | undefined): string {
   if (cell === null || cell === '') return NOTHING;
   if (typeof cell === 'boolean') return cell ? 'yes' : 'no';
-  return isDate ? textOf(cell).slice(0, 4) : textOf(cell);
+  return period ? periodOf(textOf(cell), period) : textOf(cell);
 }

@@ -33,7 +33,7 @@ type Groups = Map<string, Map<string, number[]>>;
 
 /**
  * Returns a pivot as a table: a row for each value, a column for each value, and one for all of them. A row of the list with
- * several values is in the place of each, and once in that of all. Dates are years, as in charts.
+ * several values is in the place of each, and once in that of all. Dates are years.
  */
 export function pivotOf(table: ResultTable, choice: PivotChoice): ResultTable {
   const { groups, totals, sizes } = grouped(table, choice);
@@ -73,7 +73,9 @@ function grouped({ columns, rows }: ResultTable, choice: PivotChoice) {
   const sizes = new Map<string, number>();
   const labels = (cells: readonly Cell[], at: number) => {
     const column = columns[at]!;
-    return valuesOf(cells[at]!, column).map((cell) => labelOf(cell, column.type === 'date'));
+    return valuesOf(cells[at]!, column).map((cell) =>
+      labelOf(cell, column.type === 'date' ? 'year' : undefined),
+    );
   };
   for (const cells of rows) {
     const value = choice.measure === 'count' ? 1 : numberOf(cells[choice.of!] ?? null);

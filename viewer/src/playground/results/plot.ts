@@ -61,13 +61,13 @@ function axisOf({ quiet, line, font }: PlotStyle): uPlot.Axis {
 
 /** Seconds beside the first and the last date: half a day, or more where years are shown. */
 const MARGIN = 43_200;
+/** Points that lie over each other unless they are small. */
+const MANY = 300;
 
-function timeOptions({ marks }: Chart, style: PlotStyle): Drawn {
+function timeOptions({ marks, isLine }: Chart, style: PlotStyle): Drawn {
   const [dates, values] = [marks.map(({ at }) => at!), marks.map(({ value }) => value)];
   const [first, last] = [Math.min(...dates), Math.max(...dates)];
   const margin = Math.max(MARGIN, (last - first) * 0.03);
-  // A line through several values of one date says nothing.
-  const repeats = new Set(dates).size < dates.length;
   return {
     scales: {
       x: { time: true, range: [first - margin, last + margin] },
@@ -79,8 +79,8 @@ function timeOptions({ marks }: Chart, style: PlotStyle): Drawn {
       {
         stroke: style.accent,
         width: 2,
-        points: { show: true, size: 8, fill: style.accent },
-        ...(repeats && { paths: () => null }),
+        points: { show: true, size: marks.length > MANY ? 4 : 8, fill: style.accent },
+        ...(!isLine && { paths: () => null }),
       },
     ],
     axis: { ...axisOf(style), space: 84, size: 32 },
