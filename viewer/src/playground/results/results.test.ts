@@ -229,27 +229,6 @@ describe('files', () => {
     const parsed = ndjsonOf(result).trimEnd().split('\n');
     expect(parsed.map((line) => JSON.parse(line) as unknown)).toEqual(rows);
   });
-
-  test('Parquet is read by another program with the same values', async () => {
-    const result = table(
-      [
-        TEXT,
-        NUMBER,
-        { name: 'when', type: 'date' },
-        { name: 'is', type: 'yes/no' },
-        { name: 'none', type: 'text' },
-      ],
-      ['Größe 😀', 1.25, '2024-01', true, null],
-      [null, null, null, null, null],
-      [5, -3e10, '2024-01-02T10:00:00+01:00', false, null],
-    );
-    const file = await parquetOf(result);
-    expect(await parquetReadObjects({ file })).toEqual([
-      { text: 'Größe 😀', number: 1.25, when: '2024-01', is: true, none: null },
-      { text: null, number: null, when: null, is: null, none: null },
-      { text: '5', number: -3e10, when: '2024-01-02T10:00:00+01:00', is: false, none: null },
-    ]);
-  });
 });
 
 test('FG-4 decimals are in table and files as the answer has them, and sorted as numbers', async () => {
