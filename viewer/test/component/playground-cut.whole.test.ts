@@ -47,9 +47,9 @@ describe('a page of a longer list', () => {
     });
     const asked: Asked[] = [];
     let end = (): void => undefined;
-    const readRows: ReadRows = async ({ answer }, { format, onrows }) => {
+    const readRows: ReadRows = async ({ answer }, { format, onread }) => {
       asked.push(answer.asked);
-      onrows(1234);
+      onread({ rows: 1234 });
       await new Promise<void>((resolve) => (end = resolve));
       return new Blob([format, ': id\r\na\r\nb\r\nc\r\n']);
     };
@@ -70,6 +70,31 @@ describe('a page of a longer list', () => {
       { query, variables: {} },
       { query, variables: {} },
     ]);
+  });
+
+  test('of SQL is also saved as Parquet, whose bytes are counted; rows of GraphQL are not', async () => {
+    const saved: Blob[] = [];
+    vi.spyOn(URL, 'createObjectURL').mockImplementation((blob) => {
+      saved.push(blob as Blob);
+      return '#';
+    });
+    let end = (): void => undefined;
+    const readRows: ReadRows = async (_of, { format, onread }) => {
+      onread({ bytes: 2_340_000 });
+      await new Promise<void>((resolve) => (end = resolve));
+      return new Blob([format]);
+    };
+    const parquet = page.getByRole('button', { name: 'Download all rows as Parquet' });
+    await open(answerOf({ data: { rows: [{ id: 'a' }] } }, { isCut: true, columns: ['id'] }), { readRows });
+    await parquet.click();
+    await expect.element(page.getByText('2.3 MB read…')).toBeVisible();
+    await expect.element(page.getByRole('button', { name: 'Cancel' })).toBeVisible();
+    end();
+    await expect.element(page.getByText('All rows are saved: 2.3 MB.')).toBeVisible();
+    expect(await saved[0]!.text()).toBe('parquet');
+    await open(pageOf({ next: 'c' }));
+    await expect.element(button()).toBeVisible();
+    expect(parquet.elements()).toHaveLength(0);
   });
 
   test('is not saved when the person cancels', async () => {

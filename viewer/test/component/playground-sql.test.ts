@@ -268,6 +268,10 @@ test('many rows are shown in part, and all are saved by the same statement', asy
   await expect.element(page.getByText('The first 10,000 rows: there are more.')).toBeVisible();
   await button('Download all rows as CSV').click();
   await expect.element(page.getByRole('alert')).toHaveTextContent('Wait a moment.');
+  await button('Download all rows as Parquet').click();
+  await expect.poll(() => asked.at(-1)!.url.searchParams.get('_format')).toBe('parquet');
+  // What came was none.
+  await expect.element(page.getByRole('alert')).toHaveTextContent('Nothing was saved');
 });
 
 test('without tables it says why, as the server does', async () => {

@@ -1,12 +1,19 @@
 /** All rows of a list: by stream and by pages, whole or not at all. */
 import { describe, expect, test } from 'vitest';
 import type { Asked, GraphqlAnswer } from '../answer.ts';
-import { readAllRows, rowCounter, savedStream, type RowFormat, type RowReader } from './all-rows.ts';
+import {
+  readAllRows,
+  rowCounter,
+  savedStream,
+  type Read,
+  type RowFormat,
+  type RowReader,
+} from './all-rows.ts';
 import { firstOf, listsOf, nameOf } from './lists.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-test.each<[RowFormat, string, number]>([
+test.each<['csv' | 'ndjson', string, number]>([
   ['csv', 'id,text\r\na,1\r\nb,2\r\n', 2],
   ['csv', 'id,text\r\na,"two\r\nlines, and ""quotes"""\r\n', 1],
   ['csv', 'id\r\n', 0],
@@ -14,20 +21,20 @@ test.each<[RowFormat, string, number]>([
 ])('rows of %s are counted in parts of any size: %j', (format, text, count) => {
   for (const size of [1, 3, 1000]) {
     const countOf = rowCounter(format);
-    let last = 0;
+    let last = { rows: 0 };
     for (let at = 0; at < text.length; at += size) last = countOf(bytes(text.slice(at, at + size)));
-    expect(last).toBe(count);
+    expect(last).toEqual({ rows: count });
   }
 });
 
 /** Returns a saving whose counts are kept. */
 function saving(format: RowFormat = 'csv') {
-  const counts: number[] = [];
+  const counts: Read[] = [];
   const controller = new AbortController();
   return {
     format,
     signal: controller.signal,
-    onrows: (count: number): void => void counts.push(count),
+    onread: (read: Read): void => void counts.push(read),
     counts,
     controller,
   };
@@ -55,7 +62,7 @@ describe('a stream', () => {
     );
     expect(await file.text()).toBe('id\r\na\r\nb\r\n');
     expect(file.type).toBe('text/csv');
-    expect(one.counts.at(-1)).toBe(2);
+    expect(one.counts.at(-1)).toEqual({ rows: 2 });
   });
 
   test('that breaks off is none, and says how far it came', async () => {
@@ -66,11 +73,35 @@ describe('a stream', () => {
     );
   });
 
+  test('of Parquet is a file with its bytes', async () => {
+    at = 0;
+    const one = saving('parquet');
+    const file = await savedStream(
+      parts(['PAR1 rows', ' and their end PAR1'], (stream) => stream.close()),
+      one,
+    );
+    expect([await file.text(), file.type]).toEqual([
+      'PAR1 rows and their end PAR1',
+      'application/vnd.apache.parquet',
+    ]);
+    expect(one.counts).toEqual([{ bytes: 9 }, { bytes: 28 }]);
+  });
+
+  test.each<[string, (stream: ReadableStreamDefaultController) => void]>([
+    ['breaks off', (stream) => stream.error(new TypeError('network error'))],
+    ['ends before its end', (stream) => stream.close()],
+  ])('of Parquet that %s is none', async (_what, end) => {
+    at = 0;
+    await expect(savedStream(parts(['PAR1 rows'], end), saving('parquet'))).rejects.toThrow(
+      'The rows broke off after 9 bytes. Nothing was saved: save them again.',
+    );
+  });
+
   test('that is cancelled ends', async () => {
     at = 0;
     const one = saving();
     const endless = parts(Array<string>(100).fill('a\r\n'), (stream) => stream.close());
-    one.onrows = () => one.controller.abort();
+    one.onread = () => one.controller.abort();
     await expect(savedStream(endless, one)).rejects.toThrow('Nothing was saved');
   });
 });
@@ -109,7 +140,7 @@ describe('pages of a connection', () => {
     const one = saving();
     const { text, seen } = await read(pages, one);
     expect(text).toBe('resource.id,resource.late\r\na,\r\nb,1\r\nc,\r\n');
-    expect(one.counts).toEqual([1, 2, 3]);
+    expect(one.counts).toEqual([{ rows: 1 }, { rows: 2 }, { rows: 3 }]);
     expect(seen.map(({ variables }) => variables['c'])).toEqual([undefined, 'c1', 'c2']);
     expect(seen[0]!.query).toContain('_next: next');
   });

@@ -3,22 +3,29 @@ import type { Answer, Asked, GraphqlAnswer } from '../answer.ts';
 import { csvOf, ndjsonOf } from './formats.ts';
 import { tableOf, type Cell, type Data, type ResultList, type ResultTable } from './lists.ts';
 import { isStreamed, nextPage, pageQuery, takeNext } from './paged.ts';
+import { sizeText } from './size-text.ts';
 
-export type RowFormat = 'csv' | 'ndjson';
+/** Formats that are written row by row. */
+type TextFormat = 'csv' | 'ndjson';
+/** Parquet is of SQL only: the rows of a connection are streamed as texts. */
+export type RowFormat = TextFormat | 'parquet';
 
 /** The media type of each format, as it is asked for and as files have it. */
 export const ROW_TYPES: Readonly<Record<RowFormat, string>> = {
   csv: 'text/csv',
   ndjson: 'application/x-ndjson',
+  parquet: 'application/vnd.apache.parquet',
 };
 
 export interface Saving {
   format: RowFormat;
   /** Ends the reading: the person needs no file. */
   signal: AbortSignal;
-  /** Told how many rows have come. */
-  onrows: (count: number) => void;
+  /** Told how much has come: bytes where rows cannot be counted. */
+  onread: (read: Read) => void;
 }
+
+export type Read = { rows: number } | { bytes: number };
 
 /** Reads all rows of a list as a file. @throws Error with words for the person */
 export type ReadRows = (of: { answer: Answer; list: ResultList }, saving: Saving) => Promise<Blob>;
@@ -40,42 +47,55 @@ export async function readAllRows(
   { answer, list }: { answer: Answer; list: ResultList },
   saving: Saving,
 ): Promise<Blob> {
-  const type = ROW_TYPES[saving.format];
+  const { format } = saving;
+  if (format === 'parquet') throw new Error('Rows of GraphQL are saved as CSV or NDJSON.');
+  const type = ROW_TYPES[format];
   if (isStreamed(answer.asked))
     return savedStream(await reader.stream(answer.asked, type, saving.signal), saving);
   const table = joined(await pagesOf(reader, { answer, list }, saving));
-  return new Blob([saving.format === 'csv' ? csvOf(table) : ndjsonOf(table)], { type });
+  return new Blob([format === 'csv' ? csvOf(table) : ndjsonOf(table)], { type });
 }
 
 /**
  * Reads a stream of rows into a file, which the browser keeps where it has room.
  * @throws Error that says how far it came, if it did not come to its end
  */
-export async function savedStream(response: Response, { format, signal, onrows }: Saving): Promise<Blob> {
-  const countOf = rowCounter(format);
-  let rows = 0;
+export async function savedStream(response: Response, { format, signal, onread }: Saving): Promise<Blob> {
+  const countOf = format === 'parquet' ? byteCounter() : rowCounter(format);
+  let read: Read = countOf(new Uint8Array());
   const counted = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
-      rows = countOf(chunk);
-      onrows(rows);
+      read = countOf(chunk);
+      onread(read);
       controller.enqueue(chunk);
     },
   });
   try {
     const headers = { 'content-type': ROW_TYPES[format] };
-    return await new Response(response.body?.pipeThrough(counted, { signal }), { headers }).blob();
+    const file = await new Response(response.body?.pipeThrough(counted, { signal }), { headers }).blob();
+    if (format !== 'parquet' || (await file.slice(-MAGIC.length).text()) === MAGIC) return file;
   } catch {
-    throw new Error(unfinished(rows));
+    // It is said below.
   }
+  throw new Error(unfinished(read));
 }
 
-/** Says that a list did not come to its end. @param rows that came */
-function unfinished(rows: number): string {
-  return `The rows broke off after ${rows.toLocaleString('en')}. Nothing was saved: save them again.`;
+/** The end of a file of Parquet: it is read from there. */
+const MAGIC = 'PAR1';
+
+/** Says that a list did not come to its end. */
+function unfinished(read: Read): string {
+  const after = 'rows' in read ? read.rows.toLocaleString('en') : sizeText(read.bytes);
+  return `The rows broke off after ${after}. Nothing was saved: save them again.`;
+}
+
+function byteCounter(): (part: Uint8Array) => Read {
+  let bytes = 0;
+  return (part) => ({ bytes: (bytes += part.length) });
 }
 
 /** Returns a function that is given a text in parts, and returns the number of its rows so far. */
-export function rowCounter(format: RowFormat): (part: Uint8Array) => number {
+export function rowCounter(format: TextFormat): (part: Uint8Array) => { rows: number } {
   // CSV has a line of names, and line breaks within quotes. Those within JSON are escaped.
   let count = format === 'csv' ? -1 : 0;
   let isQuoted = false;
@@ -84,7 +104,7 @@ export function rowCounter(format: RowFormat): (part: Uint8Array) => number {
       if (byte === 0x22) isQuoted = format === 'csv' && !isQuoted;
       else if (byte === 0x0a && !isQuoted) count++;
     }
-    return Math.max(count, 0);
+    return { rows: Math.max(count, 0) };
   };
 }
 
@@ -92,7 +112,7 @@ export function rowCounter(format: RowFormat): (part: Uint8Array) => number {
 async function pagesOf(
   reader: RowReader,
   { answer, list }: { answer: Answer; list: ResultList },
-  { signal, onrows }: Saving,
+  { signal, onread }: Saving,
 ): Promise<ResultTable[]> {
   const tables: ResultTable[] = [];
   const seen = new Set<string>();
@@ -101,16 +121,16 @@ async function pagesOf(
   let asked = isGraph ? pageQuery(answer.asked, list) : answer.asked.query.replace(/^GET /, '');
   while (asked !== undefined) {
     const json = await reader.page(asked, signal).catch((error: unknown) => {
-      throw rows === 0 ? error : new Error(`${(error as Error).message} ${unfinished(rows)}`);
+      throw rows === 0 ? error : new Error(`${(error as Error).message} ${unfinished({ rows })}`);
     });
     const [error] = json?.errors ?? [];
-    if (!json || error) throw new Error(`${error?.message ?? 'A page is no JSON.'} ${unfinished(rows)}`);
+    if (!json || error) throw new Error(`${error?.message ?? 'A page is no JSON.'} ${unfinished({ rows })}`);
     const next = isGraph ? takeNext(json.data, list) : nextPage({ json }, list);
     const table = tableOf(json.data as Data, list);
     tables.push(table);
-    onrows((rows += table.rows.length));
+    onread({ rows: (rows += table.rows.length) });
     // A server that gives a page twice would never end.
-    if (next !== undefined && seen.has(next)) throw new Error(unfinished(rows));
+    if (next !== undefined && seen.has(next)) throw new Error(unfinished({ rows }));
     if (next !== undefined) seen.add(next);
     asked = isGraph && next !== undefined ? pageQuery(answer.asked, list, next) : next;
   }
