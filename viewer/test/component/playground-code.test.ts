@@ -118,7 +118,7 @@ test('the part below the editor opens with the first answer, is resized with key
   const handle = page.getByRole('separator', { name: 'Height of the results' });
   (handle.element() as HTMLElement).focus();
   await userEvent.keyboard('{ArrowUp}{ArrowUp}');
-  await expect.element(handle).toHaveAttribute('aria-valuenow', '60');
+  await expect.element(handle).toHaveAttribute('aria-valuenow', '65');
   expect(height()).toBeGreaterThan(before);
   expect(await violations()).toEqual([]);
   await page.getByRole('button', { name: 'Close the results' }).click();

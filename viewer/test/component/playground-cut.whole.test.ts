@@ -146,6 +146,15 @@ describe('on a small laptop', () => {
     await shot('playground-one-line');
   });
 
+  test('nine rows of a table are in view', async () => {
+    const rows = Array.from({ length: 20 }, (_, id) => ({ id }));
+    // The place at 1280 × 800 pixels.
+    await open(answerOf({ data: { rows } }, { columns: ['id'] }), { size: [960, 358] });
+    await expect.element(header('id')).toBeInTheDocument();
+    const all = [...document.querySelectorAll('tbody tr')];
+    expect(all.filter((row) => row.getBoundingClientRect().bottom <= 358)).toHaveLength(9);
+  });
+
   test('an error without data is read in full, with no table and no files', async () => {
     const errors = [
       { message: '_has needs a type and its parameter that refers to Patient.', path: ['PatientList'] },

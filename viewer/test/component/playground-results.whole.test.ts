@@ -124,7 +124,7 @@ describe('the table of a list', () => {
     console.info(`script and layout: ${works.toFixed(1)} ms; of 1,500 rows: ${few.toFixed(1)} ms`);
     const scroller = document.querySelector<HTMLElement>('.scroller')!;
     expect(document.querySelectorAll('tbody tr').length).toBeLessThan(50);
-    expect(column(0)).toContain(`row-${Math.ceil(scroller.scrollTop / 36) + 5}`);
+    expect(column(0)).toContain(`row-${Math.ceil(scroller.scrollTop / 30) + 5}`);
     expect(works).toBeLessThan(1.5 * few + 1);
     await sortBy('value');
     await sortBy('value');

@@ -21,12 +21,7 @@ const VIEWS = {
         name: 'imaging_study',
         description: 'One row for each study.',
         select: [
-          {
-            column: [
-              { name: 'id', type: 'id' },
-              { name: 'modality', type: 'code' },
-            ],
-          },
+          { column: Object.entries({ id: 'id', modality: 'code' }).map(([name, type]) => ({ name, type })) },
         ],
       },
     },
@@ -198,6 +193,19 @@ test('tables have their columns, which are written into the statement', async ()
     other: 'x',
     _format: 'ndjson',
   });
+});
+
+test('on a small laptop all examples are in view, above the tables; the one in the editor has its hint', async () => {
+  await open(() => rows({ a: 1 }));
+  const [tables, last] = [
+    page.getByText('imaging_study', { exact: true }).first(),
+    page.getByText('How many series'),
+  ];
+  await expect.element(tables).toBeVisible();
+  const [above, below] = [last, tables].map((one) => one.element().getBoundingClientRect().bottom);
+  expect(above! < below! && below! < 500).toBe(true);
+  await last.click();
+  await expect.element(page.getByText('The newest first.')).toBeVisible();
 });
 
 test('a statement comes back with its values', async () => {
