@@ -232,6 +232,12 @@ const SEARCHES: readonly Search[] = [
       ),
   },
   {
+    what: '… the set of these women alone',
+    count: women,
+    query: (code) =>
+      connection('Patient', `gender: ["female"], _has: ["Condition:patient:code=${code}"], _count: 1`),
+  },
+  {
     what: '… patients with a diagnosis and an MR',
     count: women * 2,
     query: (code) =>
