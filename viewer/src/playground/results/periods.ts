@@ -10,7 +10,7 @@ export function periodOf(date: string, period: Period): string {
   return period === 'decade' ? `${start}0s` : start;
 }
 
-/** Returns the number of a period in its order, and the name of the one with a number. */
+/** The number of a period in its order, and the name of the one with a number. */
 const numbers: Readonly<
   Record<Period, { from: (date: string) => number; name: (number: number) => string }>
 > = {
