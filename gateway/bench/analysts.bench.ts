@@ -15,7 +15,7 @@ import { smallObjects } from '../test/setup/small-objects.ts';
 import { buildProduct } from './built-server.ts';
 import { atFixedRate, quantile } from './fixed-rate.ts';
 import { alternate, duration, median, type Figure } from './measure.ts';
-import { startWholeGateway, type WholeGateway } from './whole-gateway.ts';
+import { memoryOfChildren, startWholeGateway, type WholeGateway } from './whole-gateway.ts';
 
 const root = join(import.meta.dirname, '../..');
 const PATIENTS = Number(process.env['PATIENTS'] ?? 20_000);
@@ -191,19 +191,6 @@ async function rowsOf(origin: string, sql: string, parameters?: string): Promise
   for await (const part of answer.body as AsyncIterable<Buffer>)
     for (const byte of part) if (byte === 10) rows++;
   return rows;
-}
-
-/** Returns the megabytes that the largest child of a process has had at most. */
-async function memoryOfChildren(pid: number): Promise<number> {
-  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
-  const most = children
-    .split(' ')
-    .filter(Boolean)
-    .map(async (child) => {
-      const status = await readFile(`/proc/${child}/status`, 'utf8');
-      return Number(/^VmHWM:\s*(\d+)/m.exec(status)![1]) / 1000;
-    });
-  return Math.max(...(await Promise.all(most)));
 }
 
 interface Search {

@@ -73,6 +73,19 @@ export async function startWholeGateway(options: {
   };
 }
 
+/** Returns the megabytes that the largest child of a process has had at most. */
+export async function memoryOfChildren(pid: number): Promise<number> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  const most = children
+    .split(' ')
+    .filter(Boolean)
+    .map(async (child) => {
+      const status = await readFile(`/proc/${child}/status`, 'utf8');
+      return Number(/^VmHWM:\s*(\d+)/m.exec(status)![1]) / 1000;
+    });
+  return Math.max(...(await Promise.all(most)));
+}
+
 /** A gateway in three processes. */
 export interface SplitGateway extends Pick<WholeGateway, 'origin' | 'pid'> {
   stop(): Promise<void>;
