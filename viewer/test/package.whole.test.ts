@@ -122,7 +122,7 @@ test('a CT is packed, opened without a network, looked at, and saved as a medium
     ...(await file.page.locator('h1, h2, [role=alert]').allInnerTexts()),
     ...file.errors,
   ];
-  await expect.poll(said, { timeout: 60_000, interval: 500 }).toContain(HELEN);
+  await expect.poll(said, { timeout: 120_000, interval: 500 }).toContain(HELEN);
   await entryOf(file.page, CHEST_NOW).click(SLOW);
   expect(await drawn(file.page)).toBe(online);
   expect(await glassOf(file.page).getAttribute('aria-valuenow')).toBe(image);

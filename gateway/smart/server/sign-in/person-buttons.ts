@@ -1,3 +1,4 @@
+import { foldedText } from '../../../../schema/fhir/folded-text.ts';
 import type { Person } from './identify.ts';
 import { escaped, isolated } from './page.ts';
 
@@ -29,9 +30,9 @@ export function finder(
   action: string,
 ): { field: string; shown: readonly Person[] } {
   if (patients.length <= MOST_SHOWN) return { field: '', shown: patients };
-  const parts = plain(find).split(/\s+/);
+  const parts = foldedText(find).trim().split(/\s+/);
   const found = patients.filter(({ name }) => {
-    const words = ` ${plain(name)}`;
+    const words = ` ${foldedText(name)}`;
     return parts.every((part) => words.includes(` ${part}`));
   });
   const shown = found.slice(0, MOST_SHOWN);
@@ -46,6 +47,3 @@ export function finder(
 <button name="step" value="find">Find</button></form><p role="status">${said}`;
   return { field, shown };
 }
-
-/** Returns a name without accents and capitals. */
-const plain = (text: string) => text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase().trim();

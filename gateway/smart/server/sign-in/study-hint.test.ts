@@ -26,9 +26,9 @@ function found(study: string, deps: Partial<StudyHintDeps> = {}) {
   const find = studyHints({
     imaging,
     record: { holders: async (_tenant, number) => (number === '4711' ? ['p1', 'p2'] : ['p3']) },
-    accessOf: async (_tenant, presented) => {
+    accessOf: async ({ key }, presented): Promise<Access> => {
       asked.push(presented);
-      return { patients: [{ id: presented.patient! }] } as unknown as Access;
+      return { tenant: key, patients: [{ id: presented.patient! }], permissions: [], expires: Infinity };
     },
     now: () => 1_000_000,
     ...deps,

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { EXAMPLES } from '../examples/examples.ts';
 import { SQL_EXAMPLES } from '../sql/sql-examples.ts';
-import { day, firstChart, of, rowsOf, tableOfRows } from './first-chart.ts';
+import { day, firstChart, of, rowsOf, tableOfRows } from '../../../test/setup/first-chart.ts';
 import { firstOf, listsOf, nameOf, tableOf, withNames, type Data } from './lists.ts';
 
 const SQL: Readonly<Record<string, { rows: readonly object[]; chart: string }>> = {

@@ -1,6 +1,6 @@
 /** The chart that an answer begins with: what people mean by their columns. */
 import { describe, expect, test } from 'vitest';
-import { day, firstChart, of, rowsOf, tableOfRows } from './first-chart.ts';
+import { day, firstChart, of, rowsOf, tableOfRows } from '../../../test/setup/first-chart.ts';
 
 describe('a chart begins with', () => {
   const resource = (at: number) => ({

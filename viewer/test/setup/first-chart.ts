@@ -1,7 +1,7 @@
 /** Invented answers, and the chart that each begins with. */
-import { chartOf } from './charts.ts';
-import { firstChoice } from './first-choice.ts';
-import { tableOf, type ResultTable } from './lists.ts';
+import { chartOf } from '../../src/playground/results/charts.ts';
+import { firstChoice } from '../../src/playground/results/first-choice.ts';
+import { tableOf, type ResultTable } from '../../src/playground/results/lists.ts';
 
 export const rowsOf = <Row>(count: number, row: (at: number) => Row): Row[] =>
   Array.from({ length: count }, (_, at) => row(at));
