@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { writePatients } from '../bench/data/large-patient.ts';
-import { median } from '../bench/measure.ts';
 import { freePort } from './setup/free-port.ts';
 import { startOrthanc, type Orthanc } from './setup/orthanc.ts';
 import { startTcpProxy, type TcpProxy } from './setup/tcp-proxy.ts';
@@ -114,7 +113,7 @@ describe('while the archive takes five seconds', () => {
     gateway.forget();
     const alone: number[] = [];
     const first: number[] = [];
-    // Alternated, and often: other tests use the processors at the same time.
+    // Alternated, and the fastest of many: other tests use the processors at the same time.
     for (let round = 0; round < 15; round++) {
       const begun = performance.now();
       await whole(`{ Patient(id: "p1") { ${RECORD} } }`);
@@ -124,7 +123,7 @@ describe('while the archive takes five seconds', () => {
       gateway.forget();
     }
     // A few milliseconds are the timers'.
-    expect(median(first)).toBeLessThan(1.3 * median(alone) + 5);
+    expect(Math.min(...first)).toBeLessThan(1.3 * Math.min(...alone) + 5);
   }, 60_000);
 
   test('a client that leaves does no harm', async () => {
