@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { refusal, startAsking, writeReach, type Asking } from '../test/reach.ts';
@@ -38,6 +39,13 @@ describe('the process of queries', () => {
     }
     await expect.poll(() => processes(other.folder)).toHaveLength(2);
     await other.close();
+  });
+
+  test('tells an error of the rows to who reads them later', async () => {
+    // Parquet has no such number: known with the first rows, after the head of the answer.
+    const { body, ended } = await asking.ask(`SELECT ${2n ** 126n} AS x`, { format: 'parquet' });
+    expect((await ended).fault?.message).toBe(SENTENCES.parquet);
+    await expect(text(body)).rejects.toMatchObject({ message: SENTENCES.parquet });
   });
 
   test('has no environment, and only the files of its reach', async () => {

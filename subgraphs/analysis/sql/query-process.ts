@@ -139,7 +139,8 @@ export class QueryProcess {
    * @param signal its reason, a fault, ends the answer
    */
   ask(question: SqlQuestion, signal: AbortSignal): Answer {
-    const body = new Readable({ read: () => void this.#pipe.resume() });
+    // It may fail before its reader comes: without a listener that would end the server.
+    const body = new Readable({ read: () => void this.#pipe.resume() }).on('error', nothing);
     const stop = () => this.#stop(signal.reason as Fault);
     const asked: Asked = { body, hasBegun: false, rows: 0, began: nothing, failed: nothing, ended: nothing };
     const began = new Promise<{ head: SqlHead; body: Readable }>((resolve, failed) => {
