@@ -48,6 +48,14 @@ describe('the process of queries', () => {
     await expect(text(body)).rejects.toMatchObject({ message: SENTENCES.parquet });
   });
 
+  test('gives up for who has left after the first rows, and has read none', async () => {
+    const leaving = new AbortController();
+    const { body, ended } = await asking.ask('SELECT i FROM range(1000000) t(i)', {}, leaving.signal);
+    leaving.abort();
+    expect((await ended).fault?.code).toBe('unavailable');
+    await expect(text(body)).rejects.toMatchObject({ code: 'unavailable' });
+  });
+
   test('has no environment, and only the files of its reach', async () => {
     await asking.read('SELECT 1');
     const [pid] = readdirSync('/proc').filter((name) => {
