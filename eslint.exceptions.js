@@ -97,6 +97,7 @@ export const ANSWERED_AT_ONCE = {
     'subgraphs/imaging/cache/first-seen.ts',
     'subgraphs/imaging/fhir/fhir.ts',
     'subgraphs/imaging/fhir/find.ts',
+    'subgraphs/imaging/fhir/page-instances.ts',
     'subgraphs/imaging/fhir/patients-of-search.ts',
     'subgraphs/imaging/graphql/dicom-facts.ts',
     'subgraphs/imaging/graphql/page-with-rows.ts',

@@ -5,7 +5,8 @@ import type { StudyKeys } from '../../../schema/fhir/study-match.ts';
 import type { AuthorizedStudies } from '../study/authorized-studies.ts';
 import { keysOf } from '../study/document/study-keys.ts';
 import { uidOf } from '../study/record/record-halves.ts';
-import { findStudies, withInstances, type ResourceOptions } from './find.ts';
+import { findStudies, type ResourceOptions } from './find.ts';
+import { withInstances } from './page-instances.ts';
 import { parseSearch } from './search.ts';
 
 /** Studies that are asked for together. */

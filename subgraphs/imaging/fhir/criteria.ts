@@ -1,5 +1,5 @@
 import type { Coding, ImagingStudy } from 'fhir/r4.js';
-import { UID } from '../../../schema/dicom/dicom.ts';
+import { UID, type DicomJson } from '../../../schema/dicom/dicom.ts';
 import { dateCriterion, dateRange, meetsDate } from '../../../schema/fhir/date-range.ts';
 import {
   DICOM_UID_SYSTEM,
@@ -19,6 +19,7 @@ import { meetsIdentifier, type Candidate, type Criterion, type Parameter } from 
 import { chainCriterion, hasCriterion, isLinked, linkedCriterion } from './joins/chains.ts';
 import type { RecordSearch } from './joins/record-joins.ts';
 import { endpoint, people } from './references.ts';
+import { modalitiesOf } from '../study/document/study-document.ts';
 
 type Judge = (candidate: Candidate, now: number) => boolean;
 
@@ -33,15 +34,22 @@ function each(judge: (value: string, code: string, modifier: string | undefined)
 }
 
 /** Makes a token parameter over codings; `:not` negates the whole criterion. */
-function codings(of: (study: ImagingStudy) => (Coding | undefined)[], instances = false): Parameter {
+function codings(
+  of: (study: ImagingStudy) => (Coding | undefined)[],
+  { instances = false, ofRow }: { instances?: boolean; ofRow?: (study: DicomJson) => Coding[] } = {},
+): Parameter {
   return {
     modifiers: ['not'],
     parse(values, _code, modifier) {
       const tokens = values.map(readToken);
-      const found = ({ study }: Candidate) =>
-        of(study).some((coding) => coding && tokens.some((wanted) => meetsCoding(wanted, coding)));
-      const matches = modifier === 'not' ? (candidate: Candidate) => !found(candidate) : found;
-      return { matches, ...(instances && { instances }) };
+      const isNegated = modifier === 'not';
+      const meets = (own: readonly (Coding | undefined)[]) =>
+        own.some((coding) => coding && tokens.some((wanted) => meetsCoding(wanted, coding))) !== isNegated;
+      return {
+        matches: ({ study }) => meets(of(study)),
+        ...(ofRow && { matchesRow: (study) => meets(ofRow(study)) }),
+        ...(instances && { instances }),
+      };
     },
   };
 }
@@ -191,7 +199,7 @@ const PARAMETERS: Record<string, Parameter> = {
   bodysite: codings((study) => study.series?.map(({ bodySite }) => bodySite) ?? []),
   'dicom-class': codings(
     (study) => study.series?.flatMap(({ instance }) => instance?.map(({ sopClass }) => sopClass) ?? []) ?? [],
-    true,
+    { instances: true },
   ),
   encounter,
   endpoint,
@@ -201,10 +209,10 @@ const PARAMETERS: Record<string, Parameter> = {
     true,
   ),
   interpreter: people('interpreter'),
-  modality: codings((study) => [
-    ...(study.modality ?? []),
-    ...(study.series ?? []).map((one) => one.modality),
-  ]),
+  modality: codings(
+    (study) => [...(study.modality ?? []), ...(study.series ?? []).map((one) => one.modality)],
+    { ofRow: (study) => modalitiesOf(study) },
+  ),
   performer: people('performer'),
   // R4 has it for `reasonCode` only, not for `reasonReference`.
   reason: codings(({ reasonCode }) => reasonCode?.flatMap(({ coding }) => coding ?? []) ?? []),

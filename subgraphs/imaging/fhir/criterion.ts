@@ -1,4 +1,5 @@
 import type { Identifier, ImagingStudy } from 'fhir/r4.js';
+import type { DicomJson } from '../../../schema/dicom/dicom.ts';
 import { DICOM_UID_SYSTEM } from '../../../schema/fhir/fhir.ts';
 import type { Token } from '../../../schema/fhir/search/search-value.ts';
 import type { StudyKeys } from '../../../schema/fhir/study-match.ts';
@@ -25,6 +26,8 @@ export interface Criterion {
   code: string;
   /** @param now milliseconds since the epoch */
   matches(candidate: Candidate, now: number): boolean;
+  /** The same of a study's row in the index of a folder, if the record says nothing of it; undefined if a row is too little. */
+  matchesRow?(study: DicomJson): boolean;
   /** Study Instance UIDs that the criterion names; undefined if it may match other studies. */
   studyUids?: readonly string[];
   /** True if matching needs instances. */

@@ -31,14 +31,8 @@ import type { Tenant } from '../../../schema/tenant/tenant.ts';
 import type { AuthorizedStudies, OpenImaging } from '../study/authorized-studies.ts';
 import { randomUUID } from 'node:crypto';
 import { ENDPOINT_ID, endpointStyle, namesEndpoint, wadoEndpoint, withSharedEndpoint } from './endpoint.ts';
-import {
-  findStudies,
-  readStudy,
-  withInstances,
-  type Found,
-  type FoundStudy,
-  type ResourceOptions,
-} from './find.ts';
+import { findStudies, readStudy, type Found, type FoundStudy, type ResourceOptions } from './find.ts';
+import { withInstances } from './page-instances.ts';
 import { noSuchResource } from '../../../schema/fault/refusals.ts';
 import { madoManifest } from './mado.ts';
 import { parseRead, parseSearch, type ImagingStudySearch } from './search.ts';

@@ -9,7 +9,6 @@ import { startedOf } from '../dicom/dicom-date.ts';
 import { uid, unsignedInt } from '../dicom/dicom-text.ts';
 import { endpointStyle, styleOfSearch, type EndpointStyle } from './endpoint.ts';
 import { imagingStudy } from './imaging-study.ts';
-import { addInstances } from './study-instances.ts';
 import { aloneStudy, factsOf, withRecord } from './one-study.ts';
 import { inOrder, matches, studyUidsOf, type ImagingStudySearch } from './search.ts';
 import type { FirstSeenEntry, FirstSeen, Sighting } from '../cache/first-seen.ts';
@@ -84,8 +83,9 @@ export function findStudies(
   where?: (found: FoundStudy) => boolean,
 ): Awaitable<Found> {
   const { patients, criteria, resources } = search;
-  const isOfAll = patients.length === 0 && criteria.length === 0 && imaging.access.patients === 'all';
-  if (!isOfAll || where || resources || !imaging.isOneFolder) return findAll(imaging, search, options, where);
+  const isOfAll = patients.length === 0 && imaging.access.patients === 'all' && imaging.isOneFolder;
+  const isPage = isOfAll && !where && !resources && criteria.every(({ matchesRow }) => matchesRow);
+  if (!isPage) return findAll(imaging, search, options, where);
   return andThen(pageOfAll(imaging, search, options), (found) => found ?? findAll(imaging, search, options));
 }
 
@@ -110,8 +110,8 @@ function findAll(
 }
 
 /**
- * Finds a page of the studies of all patients. Their UIDs in order, or their rows, tell which studies are on it: series are
- * read, and resources made, for these only, because there may be a hundred thousand.
+ * Finds a page of the studies of all patients. Their UIDs in order, or their rows, tell which studies match, and which are on
+ * it: series are read, and resources made, for these only, because there may be a hundred thousand.
  * @returns undefined if that does not suffice
  */
 function pageOfAll(
@@ -119,9 +119,9 @@ function pageOfAll(
   search: Asked,
   options: ResourceOptions,
 ): Awaitable<Found | undefined> {
-  const { tenant } = imaging;
-  const { offset, count, sort, endpointStyle: style = styleOfSearch(tenant, search) } = search;
-  const isUsual = sort.every(({ by, descending }) => by === 'started' && descending);
+  const { offset, count, sort, endpointStyle: style = styleOfSearch(imaging.tenant, search) } = search;
+  const isUsual =
+    search.criteria.length === 0 && sort.every(({ by, descending }) => by === 'started' && descending);
   const least = isUsual ? { onlyUids: true as const } : { owners: false as const };
   return andThen(imaging.list(undefined, { detail: 'study', joined: true, ...least }), (list) => {
     const { records, joined, alone = [] } = list;
@@ -132,7 +132,7 @@ function pageOfAll(
       const found = copyWith(options, { endpointStyle: style, searched: { patient: undefined } });
       const page = studyUids.length > 0 ? imaging.list(undefined, { studyUids }) : { records: [] };
       return andThen(page, ({ records }) =>
-        andThen(foundStudies(tenant, records, found), (studies) => ({
+        andThen(foundStudies(imaging.tenant, records, found), (studies) => ({
           total: all.length,
           all: all.map((record) => ({ record })),
           failed: [...new Set([...list.failed, ...patientFaults(records.map((record) => ({ record })))])],
@@ -144,14 +144,15 @@ function pageOfAll(
   });
 }
 
-/** Sorts the rows of studies as their resources are sorted. */
+/** Returns the rows of studies that match, sorted as their resources are. */
 function placed(
   { tenant }: AuthorizedStudies,
   records: readonly StudyRecord[],
   { search, options }: { search: ImagingStudySearch; options: ResourceOptions },
 ): Awaitable<readonly StudyRecord[]> {
-  return andThen(options.firstSeen.observe(tenant.key, sightingsOf(records)), (memories) => {
-    const places = records.map((record) => {
+  const matching = records.filter(({ study }) => search.criteria.every((one) => one.matchesRow!(study)));
+  return andThen(options.firstSeen.observe(tenant.key, sightingsOf(matching)), (memories) => {
+    const places = matching.map((record) => {
       const study = { id: uidOf(record), started: startedOf(record.study) } as ImagingStudy;
       return { record, study, memory: memories.get(study.id!)! };
     });
@@ -246,56 +247,6 @@ function ordered(search: ImagingStudySearch, studies: readonly FoundStudy[]): re
   return inUsualOrder.of(studies, [], () => Object.freeze(inOrder(search, studies)));
 }
 
-/** The parts of a study that get its instances: its rows alone, or its resource too (IA-16). */
-type Completed = 'rows' | 'resources';
-
-/**
- * Adds the instances to the studies of a page. The core still has the studies and series, so this costs one more call
- * to the source. If the page is less than what was found, its studies are asked for by UID.
- */
-export function withInstances(
-  imaging: AuthorizedStudies,
-  { page, asked }: Pick<Found, 'page' | 'asked'>,
-  of: Completed,
-): Awaitable<readonly FoundStudy[]> {
-  if (page.every(({ record }) => !record || record.instances)) return page;
-  const studyUids = page.length === asked.records ? asked.studyUids : page.map(({ study }) => study.id!);
-  const filter = { detail: 'instance', ...(studyUids && { studyUids }) } as const;
-  return andThen(
-    allOf(asked.patients, (patient) => imaging.list(patient, filter)),
-    (lists) => {
-      const [only, ...others] = lists;
-      const records = only && others.length === 0 ? only.records : lists.flatMap(({ records }) => records);
-      return andThen(prepareInstances(records), () =>
-        completed[of].of(page, [records], () => Object.freeze(complete(page, records, of))),
-      );
-    },
-  );
-}
-
-const completed: Record<Completed, Derivation<readonly FoundStudy[], readonly FoundStudy[]>> = {
-  rows: new Derivation(),
-  resources: new Derivation(),
-};
-
-/** @param records with instances */
-function complete(page: readonly FoundStudy[], records: readonly StudyRecord[], of: Completed): FoundStudy[] {
-  const byUid = new Map(records.map((record) => [uid(record.study, Tag.StudyInstanceUID), record]));
-  return page.map((found) => {
-    const { instances } = byUid.get(found.study.id) ?? {};
-    // A study that was deleted meanwhile stays as it was, and one that only the clinical record has.
-    const { record } = found;
-    if (!record || record.instances || !instances) return found;
-    const whole = {
-      ...found,
-      record: Object.freeze({ ...record, instances }),
-      ...(of === 'resources' && { study: addInstances(found.study, instances) }),
-    };
-    // One that is not frozen belongs to one request.
-    return Object.isFrozen(found) ? Object.freeze(whole) : whole;
-  });
-}
-
 /**
  * Reads one study by Study Instance UID, or by its logical id in the clinical record; undefined if it is unknown or out of
  * reach (IA-7).
@@ -372,8 +323,8 @@ function byStudyUid(records: readonly StudyRecord[]): Map<string, StudyRecord> {
 }
 
 function sightingsOf(records: readonly StudyRecord[]): Sighting[] {
-  return [...byStudyUid(records)].map(([studyUid, { study }]) => {
-    const instances = unsignedInt(study, Tag.NumberOfStudyRelatedInstances);
-    return { studyUid, instances };
-  });
+  return [...byStudyUid(records)].map(([studyUid, { study }]) => ({
+    studyUid,
+    instances: unsignedInt(study, Tag.NumberOfStudyRelatedInstances),
+  }));
 }

@@ -6,7 +6,8 @@ import { unsupported, type Parameters } from '../../../schema/fhir/search/search
 import type { AuthorizedStudies } from '../study/authorized-studies.ts';
 import { keysOf, patientOf } from '../study/document/study-keys.ts';
 import { ENDPOINT_ID, namesEndpoint, wadoEndpoint } from './endpoint.ts';
-import { findStudies, withInstances, type ResourceOptions } from './find.ts';
+import { findStudies, type ResourceOptions } from './find.ts';
+import { withInstances } from './page-instances.ts';
 import { parseSearch } from './search.ts';
 import { removeInstances } from './study-instances.ts';
 import { subset, wantsInstances } from './study-subset.ts';

@@ -8,6 +8,8 @@ import { smallObjects } from '../../../gateway/test/setup/small-objects.ts';
 import { NO_RECORD, testAccess, testSubgraph, testTenant, type TestSubgraph } from '../test/subgraph.ts';
 
 const STUDIES = 7;
+/** All but the first. */
+const WITH_CT = STUDIES - 1;
 const PAGE = 2;
 
 let folder: string;
@@ -20,7 +22,7 @@ beforeAll(async () => {
     for (const series of [1, 2]) {
       const date = `2024010${1 + (study % 3)}`;
       const patientId = `MRN-${study % 2}`;
-      const modality = series === 1 ? 'MR' : 'CT';
+      const modality = series === 1 || study === 0 ? 'MR' : 'CT';
       const named = { studyUid: `1.2.${study}`, patientId, series, date, modality, instances: series };
       // Late in the evening there is the next day in UTC.
       const evening = { time: '230000', zone: '-0500' };
@@ -35,7 +37,7 @@ beforeAll(async () => {
   const images = { type: 'folder', path: folder, lookup: 'studies-by-mrn' };
   const accesses = {
     all: testAccess('all', 'system/*.rs'),
-    // Every study has a series of them, and none.
+    // All studies but one have a series of them, and none has.
     ct: testAccess('all', 'system/ImagingStudy.rs?modality=CT'),
     us: testAccess('all', 'system/ImagingStudy.rs?modality=US'),
   };
@@ -54,37 +56,42 @@ const bundleOf = async (query: string, token = 'all') => {
 const entriesOf = async (query: string) => (await bundleOf(query)).entry ?? [];
 
 test.each([
-  '',
-  '_sort=-started',
-  '_sort=started',
-  '_sort=-_id',
-  '_sort=_lastUpdated',
-  '_summary=true',
-  '_include=ImagingStudy:endpoint',
-])('pages with %j are parts of the whole list', async (more) => {
+  ['', STUDIES],
+  ['_sort=-started', STUDIES],
+  ['_sort=started', STUDIES],
+  ['_sort=-_id', STUDIES],
+  ['_sort=_lastUpdated', STUDIES],
+  ['_summary=true', STUDIES],
+  ['_include=ImagingStudy:endpoint', STUDIES],
+  ['modality=ct', WITH_CT],
+  ['modality=US,CT&modality=MR&_sort=_id', WITH_CT],
+  ['modality:not=CT', STUDIES - WITH_CT],
+  ['modality=US', 0],
+])('pages with %j are parts of the whole list', async (more, total) => {
   const whole = await entriesOf(`?${more}`);
   const own = whole.filter(({ search }) => search?.mode === 'match');
+  expect(own).toHaveLength(total);
   for (let offset = 0; offset < STUDIES; offset += PAGE) {
     const page = await bundleOf(`?${more}&_count=${PAGE}&_offset=${offset}&_total=accurate`);
-    const matches = page.entry!.filter(({ search }) => search?.mode === 'match');
+    const matches = (page.entry ?? []).filter(({ search }) => search?.mode === 'match');
     expect(matches).toEqual(own.slice(offset, offset + PAGE));
-    expect(page.entry!.length - matches.length).toBe(whole.length - own.length);
-    expect(page.total).toBe(STUDIES);
-    expect(page.link?.some(({ relation }) => relation === 'next')).toBe(offset + PAGE < STUDIES);
+    expect(page.entry?.length ?? 0).toBe(matches.length + whole.length - own.length);
+    expect(page.total).toBe(total);
+    expect(page.link?.some(({ relation }) => relation === 'next')).toBe(offset + PAGE < total);
   }
 });
 
 test.each([
-  ['ct', STUDIES],
+  ['ct', WITH_CT],
   ['us', 0],
 ])('a page of a token for the modality %s has a total of %i', async (token, total) => {
   const page = await bundleOf(`?_count=${PAGE}&_total=accurate`, token);
   expect([page.total, page.entry?.length ?? 0]).toEqual([total, Math.min(total, PAGE)]);
 });
 
-test('the record is asked for the patients of the page only', async () => {
+test.each(['', 'modality=CT&'])('the record is asked for the patients of the page only: %j', async (more) => {
   asked.length = 0;
-  const [entry] = await entriesOf('?_count=1&_sort=-_id');
+  const [entry] = await entriesOf(`?${more}_count=1&_sort=-_id`);
   expect(entry?.resource).toMatchObject({ subject: { reference: `Patient/p-MRN-${(STUDIES - 1) % 2}` } });
   expect(asked).toEqual([`MRN-${(STUDIES - 1) % 2}`]);
 });

@@ -1,7 +1,8 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import { mayBeDeferred, selects } from '../../../schema/graphql/selects.ts';
 import { orElse, type Awaitable } from '../../../schema/process/awaitable.ts';
-import { withInstances, type Found, type FoundStudy } from '../fhir/find.ts';
+import type { Found, FoundStudy } from '../fhir/find.ts';
+import { withInstances } from '../fhir/page-instances.ts';
 import { FIELDS_OF_INSTANCES, type Facts } from './dicom-facts.ts';
 
 /**

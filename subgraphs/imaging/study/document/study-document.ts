@@ -71,7 +71,7 @@ function derived(rows: Rows): StudyDocument {
     uid: uid(study, Tag.StudyInstanceUID)!,
     accessions,
     accessionNumbers: accessions.map(({ value }) => value!),
-    modality: modalities(study, series).map(modalityCoding),
+    modality: modalitiesOf(study, series),
     started: startedOf(study, offset),
     referrer: personNames(study, Tag.ReferringPhysicianName)[0],
     description: string(study, Tag.StudyDescription),
@@ -156,12 +156,13 @@ const CONCEPT_NAME_CODE_SEQUENCE = '0040A043';
 const CODE_MEANING = '00080104';
 const DOCUMENT_TITLE = '00420010';
 
-function modalities(study: DicomJson, series: readonly DicomJson[]): (string | undefined)[] {
+/** Returns the modalities of a study: those that its row names, and those of its series. */
+export function modalitiesOf(study: DicomJson, series: readonly DicomJson[] = []): Coding[] {
   const codes = [
     ...strings(study, Tag.ModalitiesInStudy),
     ...series.flatMap((row) => strings(row, Tag.Modality)),
   ];
-  return codes.length > 0 ? [...new Set(codes)] : [undefined];
+  return (codes.length > 0 ? [...new Set(codes)] : [undefined]).map(modalityCoding);
 }
 
 function total(series: readonly ImagingStudySeries[]): number | undefined {
