@@ -55,7 +55,7 @@ const LAYERS = {
 const EXCEPTIONS = [
   {
     from: '^subgraphs/imaging/graphql/(dicom-facts|graphql-loaders|page-with-rows|priors|resolvers|search-arguments)\\.ts$',
-    to: '^subgraphs/imaging/fhir/(accession|find|imaging-study|search|study-endpoint)\\.ts$',
+    to: '^subgraphs/imaging/fhir/(find|imaging-study|page-instances|search|study-endpoint)\\.ts$',
     reason:
       'GraphQL answers FHIR resources; their mapping and search belong into the core, from where both APIs take them',
   },
